@@ -1,0 +1,127 @@
+"""How much later an honest upload can be installed while a hundred bombs are being judged.
+
+    python benchmarks/bombs.py [--bombs 100] [--work DIR]
+
+A real daemon watches a drop folder. Small wheels are published one by one, first in peace, then while so many bombs
+are renamed into the folder, all at once: the honest ones stand before, among and behind them. The clock of each stops
+when its project's page names it. Then the rest of the bombs is waited for. Stops by itself within a few minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.publish_cost import started  # noqa: E402
+from tests import archive_factory  # noqa: E402
+from tests.hostile.bombs import bombs  # noqa: E402
+
+IN_PEACE = 15
+AT_MOST = 1.0
+"""Seconds by which a queue full of bombs may delay an honest upload."""
+
+
+def wait_for(page: Path, name: str, start: float, seconds: float = 120.0) -> float:
+    """Seconds from `start` until the page names the archive."""
+    while time.perf_counter() - start < seconds:
+        if page.exists() and name.encode() in page.read_bytes():
+            return time.perf_counter() - start
+        time.sleep(0.001)
+    raise SystemExit(f"{name} was not published within {seconds:g} s")
+
+
+def publish(base: Path, project: str, archive: tuple[str, bytes]) -> float:
+    """Seconds from the rename into the drop until the page names the archive."""
+    name, data = archive
+    (base / name).write_bytes(data)
+    start = time.perf_counter()
+    os.rename(base / name, base / "drop" / name)
+    return wait_for(base / f"public/simple/{project}/index.v1_json", name, start)
+
+
+def honest(count: int) -> Iterator[tuple[str, tuple[str, bytes]]]:
+    """Small wheels, every third with half a megabyte of source."""
+    filling = b"".join(b"value_%d = %d\n" % (number, number * number) for number in range(25_000))
+    for number in range(count):
+        files = {"honest/big.py": filling} if number % 3 == 2 else None
+        yield f"honest-{number}", archive_factory.wheel(f"honest-{number}", "1.0", files=files)
+
+
+def under_fire(base: Path, count: int) -> tuple[list[float], float]:
+    """Latencies of honest uploads among so many bombs, and the seconds until all of them have their verdict."""
+    ammunition = [(base / name, data) for name, data in bombs(count)]
+    for path, data in ammunition:
+        path.write_bytes(data)
+    begin, uploads, step = time.perf_counter(), honest(IN_PEACE), max(1, count // 5)
+    with ThreadPoolExecutor() as pool:
+        under_way = []
+        for number, (path, _) in enumerate(ammunition):
+            if number % step == step // 2:
+                under_way.append(pool.submit(publish, base, *next(uploads)))
+            os.rename(path, base / "drop" / path.name)
+        for upload in uploads:
+            under_way.append(pool.submit(publish, base, *upload))
+            time.sleep(0.2)
+        times = [upload.result() for upload in under_way]
+    print(
+        f"under fire:  median {statistics.median(times) * 1e3:7.1f} ms   worst {max(times) * 1e3:7.1f} ms", flush=True
+    )
+    left = [path.name for path, _ in ammunition]
+    while left and time.perf_counter() - begin < 600:
+        left = [name for name in left if not has_verdict(base, name)]
+        time.sleep(0.05)
+    if left:
+        raise SystemExit(f"no verdict within ten minutes: {' '.join(left)}")
+    return sorted(times), time.perf_counter() - begin
+
+
+def has_verdict(base: Path, name: str) -> bool:
+    """Whether the drop folder says what became of a file."""
+    return (base / "drop/receipts" / f"{name}.txt").exists() or (base / "drop/rejected" / name).exists()
+
+
+def main() -> None:
+    """Print both latencies, their difference, and what became of the bombs; 1 if the difference is too large."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bombs", type=int, default=100)
+    parser.add_argument("--work", type=Path, help="a folder on the file system that matters; a fresh one is used")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    base = Path(tempfile.mkdtemp(prefix="eggwatch-bombs-", dir=arguments.work))
+    daemon = started(base)
+    try:
+        drain = threading.Thread(target=daemon.stderr.read, daemon=True)  # type: ignore[union-attr]
+        drain.start()
+        peace = sorted(publish(base, f"calm-{n}", archive_factory.wheel(f"calm-{n}")) for n in range(IN_PEACE))
+        usual = statistics.median(peace)
+        print(f"in peace:    median {usual * 1e3:7.1f} ms   worst {peace[-1] * 1e3:7.1f} ms", flush=True)
+        fire, seconds = under_fire(base, arguments.bombs)
+        refused = Counter(
+            path.name.partition("-")[0].rpartition("_")[0] for path in (base / "drop/rejected").glob("*.reason.json")
+        )
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(20)
+        shutil.rmtree(base)
+    print(f"{arguments.bombs} bombs judged in {seconds:.1f} s; refused: {dict(sorted(refused.items()))}")
+    delay = fire[-1] - usual
+    print(f"the worst delay of an honest upload is {delay:.2f} s; {AT_MOST:g} s is allowed")
+    sys.exit(0 if delay < AT_MOST else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+#!/bin/sh
+# One command to green tests: sets up what the tests need, then runs them all.
+#
+#   contrib/test.sh                 style, types, unit tests on each version of Python here, the whole suite with coverage on one
+#   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
+#   contrib/test.sh ARG…            only pytest with these arguments, on one Python
+#
+# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=2 may be set.
+set -eu
+cd "$(dirname "$0")/.."
+. contrib/setup-lib.sh
+
+jobs=${JOBS:-2}
+unit="not root and not parts and not crash"
+failed=
+
+# step NAME COMMAND…: goes on after a failure, and remembers it.
+step() {
+    name=$1; shift
+    say "$name"
+    "$@" || failed="$failed [$name]"
+}
+
+# The programs that tests talk to: PROGRAM:DEBIAN:FEDORA, a dash where there is none. The tests of a missing one skip.
+programs='
+    git:git:git  scp:openssh-client:openssh-clients  sshd:openssh-server:openssh-server  rsync:rsync:rsync
+    apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
+    systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
+    curl:curl:curl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
+    sshfs:sshfs:fuse-sshfs
+'
+need_programs() {
+    missing=
+    for entry in $programs; do
+        program=${entry%%:*}
+        packages=${entry#*:}
+        package=$(pick "${packages%:*}" "${packages#*:}")
+        [ "$package" = - ] || command -v "$program" >/dev/null || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    # shellcheck disable=SC2086  # several words on purpose
+    install_packages "Servers and tools for the tests" $missing || say "Going on without; tests that need them are skipped"
+}
+
+# VERSION:PATH of the other Pythons that eggwatch supports, one of each minor version.
+other_pythons() {
+    for folder in $(echo "$PATH" | tr : ' ') /usr/bin /usr/local/bin "$HOME"/.pyenv/versions/*/bin; do
+        for candidate in "$folder"/python3 "$folder"/python3.1[1-9]; do
+            [ ! -x "$candidate" ] || "$candidate" - 2>/dev/null <<'END' || true
+import sqlite3, ssl, sys, venv, zlib
+release = sys.version_info.releaselevel == "final" and sys.implementation.name == "cpython"
+if release and sys.version_info >= (3, 11) and sys.prefix == sys.base_prefix:
+    print(sys.version.split()[0], sys.executable, sep=":")
+END
+        done
+    done | sort -u -V | awk -F : -v main="$("$python" -c 'import sys; print(*sys.version_info[:2], sep=".")')" '
+        { split($1, part, "."); minor = part[1] "." part[2] } minor != main && !seen[minor]++'
+}
+
+unit_tests() {
+    place=$1; shift
+    "$place/bin/python" -m pytest -p no:cacheprovider -n "$jobs" --dist loadfile --timeout 300 -m "$unit" "$@"
+}
+
+need_python
+case ${1-} in
+    unit) shift; part=unit ;;
+    "") part=all; need_programs ;;
+    *) part=some ;;
+esac
+make_venv .venv-test "$python" -e '.[test]'
+others=$(other_pythons)
+PATH=$PWD/.venv-test/bin:$PATH
+# Another one every time, but the same for all: xdist wants the tests in the same order everywhere.
+PYTHONHASHSEED=${PYTHONHASHSEED:-$(python -c 'import random; print(random.randrange(2**32))')}
+export PYTHONHASHSEED
+[ "$part" != some ] || exec python -m pytest "$@"
+say "PYTHONHASHSEED=$PYTHONHASHSEED"
+
+step "Style: ruff check" ruff check --quiet .
+step "Style: ruff format" ruff format --check --quiet .
+step "Types: mypy --strict" mypy --strict eggwatch
+if [ "$part" = unit ]; then
+    step "Unit tests: $(python -V)" unit_tests .venv-test "$@"
+else
+    for other in $others; do
+        make_venv ".venv-${other%%:*}" "${other#*:}" -e '.[unit]'
+        # What uploaders and disks do is the kernel's matter, and not the interpreter's.
+        step "Unit tests: Python ${other%%:*}" unit_tests ".venv-${other%%:*}" --ignore tests/uploaders \
+            --ignore tests/laws/test_wrong_state.py --ignore tests/laws/test_errors_at_each_stage.py
+    done
+    is_root || say "You are not root: tests that need it are skipped"
+    step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --timeout 300 -rs \
+        --cov --cov-report=term:skip-covered
+fi
+[ -z "$failed" ] || die "failed:$failed"

@@ -1,0 +1,33 @@
+"""eggwatch: what is copied into a drop folder can be installed with pip a moment later.
+
+The map of the house, from left to right; each room imports only from its left:
+
+errors      what can go wrong for the operator, with the remedy
+model/      what we know: frozen values
+policy/     what we think of it: pure functions from values to values
+archives/   foreign archives, opened without trust
+pages/      what the world will see: values to bytes
+privileges, sandbox   capabilities, effective only where they are needed; what shuts inspectors in
+store/      the file system and the database: durable operations, drop, spool, pool, ledger, catalog
+inspector, workers    inspection in processes of their own
+targets/    where pages are published
+notifiers/  who tells the news
+settings, toml_lines  what each setting may be, and in which line it stands
+config      eggwatch.toml → a frozen Config
+front       root and landing pages, coalesced, rendered in a process of their own
+parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
+pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
+assembly    Config → a ready Pipeline
+importing   a stock of archives by the same stages
+backup      ledger and archives in a folder elsewhere
+repair      what is found damaged is mended, or taken off the pages
+status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
+reading, remote       what can be known of an index without its lock, here and from afar
+service/    the daemon: watcher, loop, signals, the trial server
+cli/        the command line
+
+Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the
+story in `pipeline` stays short; and copies in the spool carry a sidecar with what is known of their original.
+"""
+
+__version__ = "0.1.0"

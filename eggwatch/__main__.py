@@ -1,0 +1,6 @@
+"""python -m eggwatch"""
+
+from eggwatch.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""What an inspection has found so far: flaws, suspect places in the file, and whether the end is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from eggwatch.archives.leniencies import level_of
+from eggwatch.model.names import shown
+from eggwatch.model.verdicts import Flaw, Level
+
+MOST_FLAWS = 50
+"""Flaws that are told of one archive; the inspection stops there."""
+
+LONGEST_TEXT = 200
+"""Characters that are quoted from an archive."""
+
+BUILD_AGAIN = "Build it again with 'python -m build'."
+UPLOAD_AGAIN = "Upload it again; if that does not help, build it again with 'python -m build'."
+
+Span = tuple[int, int]
+"""Bytes of the file from the first offset up to, and without, the second."""
+
+
+class BrokenError(Exception):
+    """A check that ends the reading of one member or of the archive; never leaves this package.
+
+    `where` is the part of the file that the check looked at, None when the flaw is not one of damaged bytes;
+    `at` is the offset that is told, the first byte of `where` if nobody knows it better.
+    """
+
+    def __init__(
+        self, code: str, subject: str, message: str, where: Span | None = None, *, at: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.subject = subject
+        self.message = message
+        self.where = where
+        self.at = at
+
+
+def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Foreign text for people: printable, and at most `longest` characters and an ellipsis."""
+    # Cut before it is made printable, so that 64 KiB of a name cost no more than 200 characters.
+    printable = shown(text[: longest + 1])
+    return printable if len(printable) <= longest else printable[:longest] + "…"
+
+
+def located(message: str, at: int | None, inside: str = "") -> str:
+    """The message with the offset that it is about in front, as far as it is known: 'Byte 1234: …'.
+
+    `inside` says of what, when it is not the file: ' of the tar'.
+    """
+    return message if at is None else f"Byte {at}{inside}: {message}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """The collector that one inspection passes from check to check."""
+
+    flaws: list[Flaw] = field(default_factory=list)
+    suspects: list[Span] = field(default_factory=list)
+    end_missing: str | None = None
+
+    @property
+    def full(self) -> bool:
+        """True when so much is wrong that looking on would tell nobody more."""
+        return len(self.flaws) >= MOST_FLAWS
+
+    def extend(self, flaws: Iterable[Flaw]) -> None:
+        """Take over flaws that were judged elsewhere, as long as there is room."""
+        for flaw in flaws:
+            if not self.full:
+                self.flaws.append(flaw)
+
+    def refuse(
+        self, code: str, subject: str, message: str, where: Span | None = None, *, at: int | None = None
+    ) -> None:
+        """Note a flaw; `where` are the damaged bytes, which may turn out to be a hole of an upload.
+
+        The message begins with the offset `at`, or else with that of the first damaged byte.
+        """
+        if where is not None:
+            self.suspect(where)
+            at = where[0] if at is None else at
+        self.extend([Flaw(code=code, subject=clipped(subject), message=located(message, at))])
+
+    def suspect(self, where: Span) -> None:
+        """Note a place whose bytes may never have come."""
+        self.suspects.append(where)
+
+    def warn(self, code: str, subject: str, message: str) -> None:
+        """Note a flaw that is told but stops nothing."""
+        self.extend([Flaw(code=code, subject=clipped(subject), message=message, level=Level.WARN)])
+
+    def note(self, code: str, subject: str, message: str) -> None:
+        """Note a flaw at the level that the table of leniencies gives it."""
+        self.extend([Flaw(code=code, subject=clipped(subject), message=message, level=level_of(code))])
+
+    def broken(self, error: BrokenError) -> None:
+        """Note the flaw that ended a reading."""
+        self.refuse(error.code, error.subject, error.message, error.where, at=error.at)
+
+    def ends_early(self, sentence: str) -> None:
+        """Note that the end of the upload is missing; the first reason stays."""
+        self.end_missing = self.end_missing or sentence
+
+    def told(self, incomplete: str | None, subject: str) -> tuple[Flaw, ...]:
+        """All flaws in the order in which they are told: `incomplete` first, `more-flaws` last."""
+        first = [] if incomplete is None else [_incomplete(incomplete, subject)]
+        last = [_more(subject)] if self.full else []
+        return (*first, *self.flaws, *last)
+
+
+def _incomplete(sentence: str, subject: str) -> Flaw:
+    return Flaw(
+        code="incomplete",
+        subject=clipped(subject),
+        message=f"{sentence} The upload is not finished, or was cut off. Upload the file again.",
+    )
+
+
+def _more(subject: str) -> Flaw:
+    return Flaw(
+        code="more-flaws",
+        subject=clipped(subject),
+        message=f"The inspection stopped after {MOST_FLAWS} flaws; there may be more. {BUILD_AGAIN}",
+    )

@@ -1,0 +1,133 @@
+"""A gzip file inflated once, from its first byte to its last trailer, in chunks of bounded size."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, BinaryIO
+
+from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, Findings, Span
+from eggwatch.archives.limits import check_ratio
+
+_inflater: Any = zlib
+# Three times as fast as zlib; `pip install isal` is all it takes.
+with suppress(ImportError):
+    _inflater = import_module("isal.isal_zlib")
+
+MAGIC = b"\x1f\x8b"
+"""The first two bytes of every member (RFC 1952, 2.3.1)."""
+
+MOST_GZIP_MEMBERS = 65_536
+"""Members of one gzip file; a file of a million empty ones would cost time without growing."""
+
+_RAW = 128 << 10
+_CHUNK = 1 << 20
+_GZIP = 31
+_BEFORE = 64 << 10
+
+
+class GzipStream:
+    """Iterating gives the inflated bytes; afterwards `whole` says whether every trailer was there and true.
+
+    CRC-32 and size of each member are compared by the inflater (RFC 1952, 2.3.1). A stream that is cut,
+    damaged, or grows too much ends early, with the reason among the findings.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, findings: Findings) -> None:
+        self.whole = False
+        self.members = 0
+        self._file = file
+        self._size = size
+        self._findings = findings
+        self._raw = b""
+        self._read = 0
+        self._inflated = 0
+        file.seek(0)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._another_member():
+            ended = yield from self._member()
+            if not ended:
+                return
+        self.whole = self.members <= MOST_GZIP_MEMBERS
+
+    def _fill(self) -> bool:
+        """Have at least two raw bytes in hand, if the file has them; False at its end."""
+        while len(self._raw) < len(MAGIC):
+            chunk = self._file.read(_RAW)
+            self._read += len(chunk)
+            self._raw += chunk
+            if not chunk:
+                break
+        return bool(self._raw)
+
+    @property
+    def _position(self) -> int:
+        return self._read - len(self._raw)
+
+    def _another_member(self) -> bool:
+        if not self._fill():
+            return False
+        if not MAGIC.startswith(self._raw[:2]):
+            self._note_trailing()
+            return False
+        self.members += 1
+        if self.members > MOST_GZIP_MEMBERS:
+            message = f"The file has more than {MOST_GZIP_MEMBERS} gzip members. {BUILD_AGAIN}"
+            self._findings.refuse("too-many-members", "gzip", message, at=self._position)
+            return False
+        return True
+
+    def _note_trailing(self) -> None:
+        count = self._size - self._position
+        message = f"{count} bytes follow the end of the gzip stream. {BUILD_AGAIN}"
+        self._findings.refuse("gzip-trailing-data", f"{count} bytes", message, (self._position, self._size))
+
+    def _member(self) -> Generator[bytes, None, bool]:
+        """Inflate one member; returns True if its trailer was there and true."""
+        start = self._position
+        stream = _inflater.decompressobj(wbits=_GZIP)
+        while not stream.eof:
+            try:
+                chunk = self._step(stream)
+            except _inflater.error as error:
+                self._note_damage(str(error), start)
+                return False
+            if chunk is None or not self._may_grow(len(chunk)):
+                return False
+            yield chunk
+        self._raw = stream.unused_data
+        return True
+
+    def _step(self, stream: Any) -> bytes | None:
+        """The next chunk, perhaps empty; None if the file ended in the middle of the member."""
+        chunk: bytes = stream.decompress(self._raw, _CHUNK)
+        if stream.eof:
+            return chunk
+        self._raw = stream.unconsumed_tail
+        # A full chunk may have more behind it, even when all input is taken.
+        if not self._raw and len(chunk) < _CHUNK and not self._refill():
+            self._findings.ends_early("The gzip stream ends in the middle.")
+            return chunk or None
+        return chunk
+
+    def _refill(self) -> bool:
+        self._raw = self._file.read(_RAW)
+        self._read += len(self._raw)
+        return bool(self._raw)
+
+    def _may_grow(self, count: int) -> bool:
+        self._inflated += count
+        return check_ratio(self._inflated, self._size, self._findings)
+
+    def _note_damage(self, reason: str, start: int) -> None:
+        # The inflater does not say where in the bytes that it was given last.
+        message = f"The gzip stream is damaged ({reason}) there, or up to byte {self._read}. {UPLOAD_AGAIN}"
+        self._findings.refuse("gzip-corrupt", "gzip", message, self._near(), at=self._position)
+        # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
+        self._findings.suspect((start, self._size))
+
+    def _near(self) -> Span:
+        return max(0, self._read - len(self._raw) - _BEFORE), self._size

@@ -1,0 +1,47 @@
+"""What we only warn of although a specification forbids it: each leniency with the reason for it.
+
+A code that stands in LENIENCIES is told at level `warn`, every other one at `refuse`; the policy's profiles may weigh
+it otherwise. Something comes in here only when honest archives in real use need it.
+"""
+
+from __future__ import annotations
+
+from eggwatch.model.verdicts import Level
+
+LENIENCIES: dict[str, str] = {
+    "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
+    "zip-comment": "no reader acts on it, and some archivers sign with one",
+    "sdist-no-pyproject": "setuptools alone needs none; every sdist before PEP 517 (2017) lacks it",
+    "metadata-version-withdrawn": "wheel 0.24 to 0.30 wrote 2.0 for three years (six 1.11, requests 2.18)",
+    "metadata-version-newer": "a minor version ahead of packaging only adds fields (core metadata, Metadata-Version)",
+    "metadata-field-unknown": "readers skip fields that they don't know, and build tools add some of their own",
+    "metadata-field-too-new": "a field that came later is understood by whoever knows it, and skipped by others",
+    "license-file-early": "setuptools and wheel wrote License-File into 2.1 before it was standard (six 1.17.0)",
+    "metadata-field-repeated": "old distutils repeated Author or License; no installer reads these fields",
+    "metadata-encoding": "distutils wrote the author in the encoding of the builder's locale",
+    "summary-multiline": "distutils folded a long Summary into several lines (zope.interface, old twisted)",
+    "summary-too-long": "a limit of PyPI's database, not of the format",
+    "email-invalid": "it used to be custom to write 'jane at example.org'; nobody is mailed",
+    "classifier-unknown": "the list grows each month, and an old list must not refuse what a new one allows",
+    "classifier-deprecated": "classifiers are renamed, and archives never change",
+    "classifier-private": "it is there to keep a project off PyPI, and a private index is where it belongs",
+    "url-invalid": "setup.py takes any text for a URL; pages don't link them",
+    "url-label-invalid": "a limit of PyPI's pages",
+    "provides-dist-invalid": "no installer acts on Provides-Dist and Obsoletes-Dist",
+    "requirement-direct": "in-house projects pin neighbours by URL; pip installs it, and says what it fetches",
+    "description-content-type-invalid": "shown as plain text; 'text/x-markdown' was common before PEP 566",
+    "readme-unrenderable": "the description is shown as plain text",
+}
+"""Code → why it does not refuse."""
+
+MILDER_CASES: dict[str, str] = {
+    "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
+    "files that they did not pack, and twine leaves the field out of what it tells PyPI",
+    "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",
+}
+"""Code → the case of it that is told at level `warn` in every profile; else it refuses."""
+
+
+def level_of(code: str) -> Level:
+    """The level at which this package tells a flaw."""
+    return Level.WARN if code in LENIENCIES else Level.REFUSE

@@ -1,0 +1,38 @@
+"""How much an archive may grow when it is inflated."""
+
+from __future__ import annotations
+
+from eggwatch.archives.findings import BUILD_AGAIN, Findings
+
+FREE_GROWTH = 64 << 20
+"""Bytes that any archive may inflate to, whatever the ratio (PyPI's rule)."""
+
+HIGHEST_RATIO = 50
+"""Bytes out of one byte of archive, beyond `FREE_GROWTH` (PyPI's rule)."""
+
+LARGEST_TOTAL = 16 << 30
+"""Bytes that no archive may inflate beyond."""
+
+MOST_MEMBERS = 200_000
+"""Members of one archive."""
+
+LARGEST_METADATA = 8 << 20
+"""Bytes of METADATA or PKG-INFO."""
+
+
+def most_inflated(size: int) -> int:
+    """Bytes that an archive of `size` bytes may inflate to."""
+    return min(LARGEST_TOTAL, max(FREE_GROWTH, HIGHEST_RATIO * size))
+
+
+def check_ratio(inflated: int, size: int, findings: Findings) -> bool:
+    """True if an archive of `size` bytes may inflate to `inflated`; else the flaw is noted."""
+    if inflated <= most_inflated(size):
+        return True
+    findings.refuse(
+        "compression-ratio",
+        f"{size} bytes",
+        f"The archive has {size} bytes and inflates to {inflated} or more; {most_inflated(size)} are allowed "
+        f"({HIGHEST_RATIO} times its size beyond {FREE_GROWTH}). {BUILD_AGAIN}",
+    )
+    return False

@@ -1,0 +1,203 @@
+"""Core metadata, read by pkginfo from bytes that we found ourselves, and compared with the filename."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+
+import pkginfo
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.model.archives import CoreMetadata
+from eggwatch.model.names import Filename, Kind, project_name
+from eggwatch.model.verdicts import Flaw
+
+LONGEST_FIELD = 200
+"""Characters of a name or version."""
+
+LONGEST_REQUIRES_PYTHON = 500
+LONGEST_SUMMARY = 512
+
+MOST_HEADERS = 10_000
+"""Header fields of one metadata file; pkginfo looks through all of them for each field that it knows."""
+
+NEWEST = (2, 6)
+"""The newest metadata version that is checked in full."""
+
+_FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
+
+# PEP 508's grammar for names, which core metadata adopts.
+_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
+_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
+
+
+class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
+    """pkginfo's fields out of given bytes: its own readers trust the archive, and import by name."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.extractMetadata()
+
+    def read(self) -> bytes:
+        return self._content
+
+
+def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
+    """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
+    trouble = _trouble(content)
+    if trouble is not None:
+        findings.refuse("metadata-unreadable", subject, f"{trouble} {BUILD_AGAIN}")
+        return None
+    try:
+        with warnings.catch_warnings():
+            # Versions newer than pkginfo are read as the newest that it knows; we judge that ourselves.
+            warnings.simplefilter("ignore")
+            distribution = _Distribution(content)
+            known = any(True for _ in distribution)
+    except Exception as error:  # pkginfo and email validate nothing, so anything may come out of them
+        message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
+        findings.refuse("metadata-unreadable", subject, message)
+        return None
+    core = _core(distribution)
+    if _is_known(core, subject, findings, known=known):
+        findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
+    return _bounded(core)
+
+
+def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bool) -> bool:
+    """True if the metadata is of a version that can be judged: 1.0 to 2.6, and minor versions to come.
+
+    "Tools SHOULD warn if metadata_version is greater than the highest version they support, and MUST fail if it
+    has a greater major version" (core metadata, Metadata-Version).
+    """
+    said = core.metadata_version or ""
+    match = _FORMAT.fullmatch(said)
+    if not known or match is None or int(match[1]) > NEWEST[0]:
+        findings.refuse("metadata-version-unknown", subject, _unknown_format(core))
+        return False
+    if said == "2.0":
+        message = f"Metadata-Version is 2.0, which was never standardised (PEP 426 is withdrawn). {BUILD_AGAIN}"
+        findings.note("metadata-version-withdrawn", "Metadata-Version", message)
+    elif (int(match[1]), int(match[2])) > NEWEST:
+        message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
+        findings.note("metadata-version-newer", "Metadata-Version", message)
+    return True
+
+
+def _trouble(content: bytes) -> str | None:
+    """Why these bytes must not reach pkginfo, or None: what would keep the email parser busy for minutes."""
+    head = _BLANK_LINE.split(content, maxsplit=1)[0]
+    fields = [line for line in head.splitlines() if not line.startswith((b" ", b"\t"))]
+    if len(fields) > MOST_HEADERS:
+        return f"It has more than {MOST_HEADERS} header fields."
+    # It would be taken for a mail with attachments, and searched for them, each line once for each nesting.
+    if any(field.lower().startswith(b"content-type:") for field in fields):
+        return "It has a Content-Type, which is no field of core metadata."
+    return None
+
+
+def _core(distribution: _Distribution) -> CoreMetadata:
+    return CoreMetadata(
+        metadata_version=_text(distribution.metadata_version),
+        name=_text(distribution.name),
+        version=_text(distribution.version),
+        requires_python=_text(distribution.requires_python),
+        summary=_text(distribution.summary),
+    )
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _bounded(core: CoreMetadata) -> CoreMetadata:
+    """The fields as they may be shown on a page: printable and of bounded length."""
+    return CoreMetadata(
+        metadata_version=_clipped(core.metadata_version, LONGEST_FIELD),
+        name=_clipped(core.name, LONGEST_FIELD),
+        version=_clipped(core.version, LONGEST_FIELD),
+        requires_python=_clipped(core.requires_python, LONGEST_REQUIRES_PYTHON),
+        summary=_clipped(core.summary, LONGEST_SUMMARY),
+    )
+
+
+def _clipped(text: str | None, longest: int) -> str | None:
+    return None if text is None else clipped(text, longest)
+
+
+def _unknown_format(core: CoreMetadata) -> str:
+    if core.metadata_version is None:
+        return f"There is no Metadata-Version, which should be its first line. {BUILD_AGAIN}"
+    return f"Metadata-Version is {clipped(core.metadata_version)}, which no tool knows. {BUILD_AGAIN}"
+
+
+def member_name(filename: Filename) -> str:
+    """What the metadata member is called in an archive of this kind."""
+    return "METADATA" if filename.kind is Kind.WHEEL else "PKG-INFO"
+
+
+def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Name has to be there, a project name, and the filename's once both are normalised (PEP 503)."""
+    where = member_name(filename)
+    if core.name is None:
+        yield _missing("name", where)
+    elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
+        yield _flaw("metadata-name-invalid", "Name", f"{where} says {clipped(core.name)!r}, which is no project name.")
+    elif project_name(core.name) != filename.project:
+        yield _mismatch("name", filename.name_part, where, core.name)
+
+
+def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Version has to be there, valid (PEP 440), and equal to the filename's."""
+    where = member_name(filename)
+    if core.version is None:
+        yield _missing("version", where)
+        return
+    try:
+        version = Version(core.version) if len(core.version) <= LONGEST_FIELD else None
+    except InvalidVersion:
+        version = None
+    if version is None:
+        said = f"{where} says {clipped(core.version)!r}, which is no version (PEP 440)."
+        yield _flaw("metadata-version-invalid", "Version", said)
+    elif version != filename.version:
+        yield _mismatch("version", filename.version_part, where, core.version)
+
+
+def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Requires-Python, if it is there, has to be a printable specifier set (PEP 440)."""
+    text = core.requires_python
+    if text is None:
+        return
+    try:
+        if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable():
+            SpecifierSet(text)
+            return
+    except InvalidSpecifier:
+        pass
+    said = f"{member_name(filename)} says {clipped(text)!r}, which is no specifier like '>=3.9' (PEP 440)."
+    yield _flaw("metadata-requires-python", "Requires-Python", f"{said} Mend requires-python in the project.")
+
+
+Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
+
+RULES: tuple[Rule, ...] = (name_flaws, version_flaws, requires_python_flaws)
+
+
+def _missing(field: str, where: str) -> Flaw:
+    return _flaw(f"metadata-{field}-missing", field.capitalize(), f"{where} says no {field.capitalize()}.")
+
+
+def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) -> Flaw:
+    return _flaw(
+        f"metadata-{field}-mismatch",
+        field.capitalize(),
+        f"The filename says {clipped(filename_says)}, {where} says {clipped(metadata_says)}.",
+    )
+
+
+def _flaw(code: str, subject: str, sentence: str) -> Flaw:
+    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}")

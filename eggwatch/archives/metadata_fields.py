@@ -1,0 +1,171 @@
+"""Every field of the core metadata as packaging reads it strictly, and what PyPI asks of a few beyond that.
+
+packaging.metadata is the reference implementation of the core metadata specification. Single values that it only
+judges as a whole (requirements, URLs, classifiers) are judged one by one, so that all flaws are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
+
+from eggwatch.archives.field_rules import RULES, Told
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+
+LONGEST_VALUE = 10_000
+"""Characters of a field that is taken apart; parsers take long over longer ones."""
+
+MOST_OF_ONE_CODE = 5
+"""Values of a kind that are told one by one; the rest are counted."""
+
+_MOST_LICENSE_FILES = 1000
+
+_SINCE = {
+    "supported_platforms": "1.1",
+    "download_url": "1.1",
+    "classifiers": "1.1",
+    "requires": "1.1",
+    "provides": "1.1",
+    "obsoletes": "1.1",
+    "maintainer": "1.2",
+    "maintainer_email": "1.2",
+    "requires_dist": "1.2",
+    "provides_dist": "1.2",
+    "obsoletes_dist": "1.2",
+    "requires_python": "1.2",
+    "requires_external": "1.2",
+    "project_urls": "1.2",
+    "description_content_type": "2.1",
+    "provides_extra": "2.1",
+    "dynamic": "2.2",
+    "license_expression": "2.4",
+    "license_files": "2.4",
+    "import_names": "2.5",
+    "import_namespaces": "2.5",
+}
+"""The metadata version that brought a field (core metadata specification)."""
+
+_JUDGED_ELSEWHERE = frozenset(("metadata_version", "name", "version", "requires_python"))
+_JUDGED_HERE = frozenset(
+    ("summary", "requires_dist", "provides_dist", "obsoletes_dist", "classifiers", "project_urls", "home_page")
+)
+_FIELD_CODES = {
+    "dynamic": "dynamic-invalid",
+    "license-expression": "license-expression-invalid",
+    "description-content-type": "description-content-type-invalid",
+}
+_IDENTITY = frozenset(("metadata-version", "name", "version", "requires-python"))
+"""Fields that installers decide by: said twice, each may take another."""
+
+_LONG = frozenset(("description", "license", "summary", "keywords", "author", "maintainer"))
+"""Fields of free text, which nobody takes apart."""
+
+
+def check_fields(content: bytes, findings: Findings) -> list[str]:
+    """Note the flaws of all fields; return the License-File fields that can be looked for in the archive."""
+    raw, unparsed = parse_email(content)
+    fields = cast("dict[str, Any]", raw)
+    _tell(_unparsed(unparsed), findings)
+    _tell(_too_long(fields), findings)
+    _tell(_too_new(fields), findings)
+    _tell(_invalid(fields), findings)
+    for rule in RULES:
+        _tell(rule(fields), findings)
+    return list(fields.get("license_files", []))[:_MOST_LICENSE_FILES]
+
+
+def _tell(flaws: Iterator[Told], findings: Findings) -> None:
+    """Note flaws; of each kind a few one by one, and how many there are more."""
+    counts: dict[tuple[str, str], int] = {}
+    for code, field, sentence in flaws:
+        counts[code, field] = counts.get((code, field), 0) + 1
+        if counts[code, field] <= MOST_OF_ONE_CODE:
+            findings.note(code, field, f"{sentence} Mend it in the project's metadata.")
+    for (code, field), count in counts.items():
+        if count > MOST_OF_ONE_CODE:
+            findings.note(code, field, f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}")
+
+
+def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
+    """What packaging could not bring into its form: unknown, repeated, or not UTF-8."""
+    unknown = sorted(name for name in unparsed if not _is_known(name))
+    if unknown:
+        names = clipped(", ".join(name for name in unknown[:20]))
+        yield "metadata-field-unknown", unknown[0], f"{len(unknown)} fields are not of the core metadata: {names}."
+    for name in sorted(unparsed.keys() - set(unknown)):
+        values = unparsed[name]
+        if name == "project-url":
+            yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."
+        elif len(values) > 1:
+            code = "metadata-ambiguous" if name in _IDENTITY else "metadata-field-repeated"
+            yield code, name.title(), f"It is there {len(values)} times, and should be there once."
+        else:
+            yield "metadata-encoding", name.title(), "It is not UTF-8."
+
+
+def _is_known(name: str) -> bool:
+    # parse_email does not say which of the two it was; a field that it knows it can write back.
+    return name.replace("-", "_") in _ATTRIBUTES or name in _PLURAL
+
+
+_ATTRIBUTES = frozenset(name for name in vars(Metadata) if not name.startswith("_"))
+_PLURAL = frozenset(
+    (
+        "classifier",
+        "dynamic",
+        "import-name",
+        "import-namespace",
+        "license-file",
+        "platform",
+        "project-url",
+        "supported-platform",
+    )
+)
+
+
+def _too_long(fields: dict[str, Any]) -> Iterator[Told]:
+    """Take out what is too long to be taken apart."""
+    for name in list(fields):
+        value = fields[name]
+        if name in _LONG or name in _JUDGED_ELSEWHERE:
+            continue
+        items = [value] if isinstance(value, str) else [*value, *(value.values() if isinstance(value, dict) else ())]
+        if any(len(item) > LONGEST_VALUE for item in items):
+            del fields[name]
+            yield "metadata-field-invalid", _title(name), f"It has more than {LONGEST_VALUE} characters."
+
+
+def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
+    version = str(fields.get("metadata_version", ""))
+    # Version 2.0 had what 2.1 has.
+    said = "2.1" if version == "2.0" else version
+    for name in sorted(fields.keys() & _SINCE.keys()):
+        if len(said) == 3 and said < _SINCE[name]:
+            yield (
+                "license-file-early" if name == "license_files" else "metadata-field-too-new",
+                _title(name),
+                f"The field came with metadata version {_SINCE[name]}, and Metadata-Version is {clipped(version)}.",
+            )
+
+
+def _invalid(fields: dict[str, Any]) -> Iterator[Told]:
+    """What packaging says of all fields that are not judged value by value."""
+    judged = {name: value for name, value in fields.items() if name not in _JUDGED_ELSEWHERE | _JUDGED_HERE}
+    newest = "2.5" if judged.keys() & {"import_names", "import_namespaces"} else "2.4"
+    whole = {**judged, "metadata_version": newest, "name": "judged", "version": "1"}
+    try:
+        Metadata.from_raw(cast("RawMetadata", whole))
+    except ExceptionGroup as group:
+        for error in sorted(group.exceptions, key=str):
+            if isinstance(error, InvalidMetadata):
+                code = _FIELD_CODES.get(error.field, "metadata-field-invalid")
+                yield code, error.field.title(), f"{clipped(str(error))}."
+    except Exception as error:  # a parser under packaging gave up, e.g. for nesting too deep
+        yield "metadata-field-invalid", "core metadata", f"packaging can't read it: {clipped(repr(error))}."
+
+
+def _title(name: str) -> str:
+    special = {"project_urls": "Project-URL", "requires_dist": "Requires-Dist"}
+    return special.get(name, name.removesuffix("s").replace("_", "-").title())

@@ -1,0 +1,107 @@
+"""Names of members: which are safe to unpack, and how two spellings of one path compare."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST_PATH = 4096
+"""Bytes of a member's name (Linux's PATH_MAX)."""
+
+LONGEST_PART = 255
+"""Bytes of one folder's or file's name in it (NAME_MAX; NTFS and APFS have as little)."""
+
+DEEPEST_PATH = 128
+"""Folders in a member's name."""
+
+_SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
+_DRIVE = re.compile(r"[A-Za-z]:")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+"""Characters that no zip member's name may hold (PyPI)."""
+
+
+def zip_path_danger(name: str) -> str | None:
+    """Why a zip member's name must not be unpacked, or None (APPNOTE 4.4.17: relative, forward slashes)."""
+    # Nearly every name; to take it apart would cost more than its CRC.
+    if not _SUSPICIOUS.search(name) and len(name) <= DEEPEST_PATH and name.isascii():
+        return None
+    if "\\" in name:
+        return "it holds a backslash"
+    if _DRIVE.match(name):
+        return "it starts with a drive letter"
+    parts = name.removesuffix("/").split("/")
+    # `a//b` and `./a` are other spellings of `a/b` and `a`: with them two members could be one file.
+    if "" in parts[1:] or "." in parts:
+        return "it holds an empty or '.' part"
+    return _danger(name, parts)
+
+
+def tar_path_danger(name: str) -> str | None:
+    """Why a tar member's name must not be unpacked, or None.
+
+    Backslashes and control characters are lawful there, and old sdists have them in test data.
+    """
+    if "\0" in name:
+        return "it holds a zero byte"
+    # Nearly every name; taking it apart would be a third of the work on a member.
+    if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
+        return None
+    return _danger(name, re.split(r"[\\/]", name))
+
+
+def _danger(name: str, parts: list[str]) -> str | None:
+    if not name:
+        return "it is empty"
+    if name.startswith("/"):
+        return "it is absolute"
+    if ".." in parts:
+        return "it climbs out with '..'"
+    if len(parts) > DEEPEST_PATH or len(name) > LONGEST_PATH:
+        return f"it is longer than {LONGEST_PATH} characters or deeper than {DEEPEST_PATH} folders"
+    if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_PART for part in parts):
+        return f"a part of it is longer than {LONGEST_PART} bytes, which no file system takes"
+    return None
+
+
+def plain(name: str) -> str:
+    """A tar member's path without empty and '.' parts and without a slash at its end."""
+    if name.startswith("./") or "//" in name or "/./" in name or name.endswith(("/.", "/")) or name == ".":
+        return "/".join(part for part in name.split("/") if part not in ("", "."))
+    return name
+
+
+def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
+    """Why a link must not be unpacked, or None: it has to stay in its archive's top folder.
+
+    A hard link's `target` counts from the archive's root, a symbolic link's from the link's own folder.
+    '..' may only stand in front: after another link it would not lead where it seems to.
+    """
+    if not target or "\0" in target or target.startswith(("/", "\\")) or _DRIVE.match(target):
+        return "its target is empty or absolute"
+    steps = [part for part in target.replace("\\", "/").split("/") if part not in ("", ".")]
+    here = [] if from_root else plain(name).split("/")[:-1]
+    climbs = next((at for at, part in enumerate(steps) if part != ".."), len(steps))
+    if ".." in steps[climbs:]:
+        return "its target goes down and up again"
+    landing = here[: max(0, len(here) - climbs)] + steps[climbs:]
+    if climbs > len(here) or landing[:1] != plain(name).split("/")[:1]:
+        return "its target lies outside the top folder"
+    return None
+
+
+def folded(name: str) -> str:
+    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def folders_of(names: Iterable[str]) -> set[str]:
+    """All folders that these names lie in."""
+    folders: set[str] = set()
+    for lowest in {name.rpartition("/")[0] for name in names}:
+        folder = lowest
+        # Deeper than that is refused, and each step costs the length of the name.
+        while folder and folder not in folders and len(folder) < LONGEST_PATH:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return folders

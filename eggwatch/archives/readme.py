@@ -1,0 +1,69 @@
+"""Does the description render? The check of PyPI's that costs milliseconds, so it is an extra one.
+
+Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from email.message import EmailMessage
+from importlib import import_module
+from typing import Any
+
+from packaging.metadata import parse_email
+
+from eggwatch.archives.findings import clipped
+from eggwatch.archives.leniencies import level_of
+from eggwatch.model.verdicts import Flaw
+
+LONGEST_README = 1 << 20
+"""Characters that are rendered; docutils takes 200 ms for 100,000."""
+
+_RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
+"""No type means reStructuredText (PyPI)."""
+
+
+def readme_flaws(content: bytes) -> Iterator[Flaw]:
+    """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
+    raw, _ = parse_email(content)
+    text = raw.get("description", "")
+    if not text.strip() or text.strip() == "UNKNOWN":
+        return
+    kind, parameters = _content_type(raw.get("description_content_type", ""))
+    warnings = io.StringIO()
+    found = "is too long to be rendered" if len(text) > LONGEST_README else None
+    if found is None and _rendered(kind, text, warnings, parameters) is None:
+        found = (
+            f"does not render as {kind or 'text/x-rst'}: {clipped(warnings.getvalue().strip()) or 'no reason given'}"
+        )
+    if found is not None:
+        message = f"The description {found}. Look at it with 'twine check'."
+        yield Flaw(
+            code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
+        )
+
+
+def _content_type(text: str) -> tuple[str, dict[str, str]]:
+    if not text or len(text) > 200:
+        return "", {}
+    message = EmailMessage()
+    try:
+        message["content-type"] = text
+        header: Any = message["content-type"]
+        return message.get_content_type(), dict(header.params)
+    except (ValueError, IndexError):
+        return "", {}
+
+
+def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:
+    renderer = import_module(f"readme_renderer.{_RENDERERS.get(kind, 'txt')}")
+    try:
+        if kind in ("text/x-rst", ""):
+            html: str | None = renderer.render(text, stream=warnings)
+        else:
+            html = renderer.render(text, **parameters)
+    except Exception as error:  # whatever docutils, comrak or nh3 make of hostile text
+        warnings.write(f"{type(error).__name__}: {error}")
+        return None
+    return html

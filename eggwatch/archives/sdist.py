@@ -1,0 +1,215 @@
+"""Sdists: the top folder, the one lawful PKG-INFO, and what no member may do when it is unpacked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from packaging.version import InvalidVersion, Version
+
+from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, clipped, located
+from eggwatch.archives.gzip_stream import MAGIC, GzipStream
+from eggwatch.archives.holes import starts_with_zeros
+from eggwatch.archives.limits import LARGEST_METADATA
+from eggwatch.archives.opened import Opened
+from eggwatch.archives.paths import link_danger, plain, tar_path_danger
+from eggwatch.archives.polyglots import is_also_zip, refuse_polyglot
+from eggwatch.archives.tar_names import METADATA, Place, check_places, refuse_member
+from eggwatch.archives.tar_walk import (
+    DEVICES,
+    FOLDER,
+    HARD_LINK,
+    LINKS,
+    REGULAR,
+    ByteStream,
+    TarMember,
+    TarWalk,
+)
+from eggwatch.model.names import Filename, project_name
+
+_MOST_TOPS = 4
+_LONGEST_TOP = 400
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_SOURCE_FILES = frozenset(
+    ("pyproject.toml", "setup.py", "setup.cfg", ".gitignore", ".gitattributes", ".github", "poetry.lock")
+)
+_SNAPSHOT = (
+    "this looks like a source snapshot (git archive, a forge's 'Download source'), not an sdist. "
+    "Build one with 'python -m build --sdist'."
+)
+
+
+def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> Opened | None:
+    """Check the whole gzip and the whole tar; return what was found if there is exactly one lawful PKG-INFO.
+
+    Without a parsed filename only the archive itself is checked.
+    """
+    if not _is_gzip(file, findings):
+        return None
+    if is_also_zip(file, size):
+        refuse_polyglot("zip", "last bytes", findings)
+    stream = GzipStream(file, size, findings)
+    chunks = iter(stream)
+    walk = TarWalk(ByteStream(chunks), _is_metadata)
+    contents = SdistContents(findings)
+    try:
+        contents.read(walk)
+    except BrokenError as error:
+        _note_broken(error, walk, stream, findings)
+    for _ in chunks:
+        pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
+    contents.check_places()
+    if filename is None or not walk.closed:
+        return None
+    top = contents.top_folder(filename)
+    return None if top is None else contents.opened(top, walk.comment)
+
+
+def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
+    file.seek(0)
+    head = file.read(len(MAGIC))
+    if head == MAGIC:
+        return True
+    if starts_with_zeros(file):
+        findings.ends_early("The file starts with zeros.")
+    elif MAGIC.startswith(head):
+        findings.ends_early("The file ends after its first byte.")
+    else:
+        message = f"The file starts with {head!r}; a .tar.gz is a gzip, which starts with 1f 8b. {BUILD_AGAIN}"
+        findings.refuse("not-a-gzip", "first bytes", message)
+    return False
+
+
+def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings: Findings) -> None:
+    message = located(error.message, walk.at, " of the tar")
+    if error.code != "tar-unclosed":
+        findings.refuse(error.code, error.subject, message)
+    elif stream.whole:
+        findings.refuse(error.code, error.subject, message)
+        # Cut between two gzip members, a file looks whole to gzip and is not.
+        if stream.members > 1:
+            findings.ends_early("The tar ends before it is closed, between two gzip members.")
+
+
+def _is_metadata(name: str, size: int) -> bool:
+    return name.endswith(METADATA) and size <= LARGEST_METADATA and plain(name).count("/") == 1
+
+
+class SdistContents:
+    """What the members of an sdist amount to; the flaws of single members are noted as they pass."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._places: list[Place] = []
+        self._tops: dict[str, None] = {}
+        self._loose = False
+        self._metadata: dict[str, TarMember] = {}
+        self._looks_like_source = False
+
+    def read(self, members: Iterable[TarMember]) -> None:
+        """Take in all members, or as many as it needs to find 50 flaws."""
+        for member in members:
+            path = plain(member.name)
+            self._check(member)
+            self._places.append(Place(path, member.offset, member.kind, member.target))
+            self._place(member, path)
+            if self._findings.full:
+                return
+
+    def _check(self, member: TarMember) -> None:
+        danger = tar_path_danger(member.name)
+        if danger:
+            message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
+            self._refuse("tar-unsafe-path", member, message)
+        if member.kind in DEVICES:
+            message = f"A device or pipe, which has no place in an sdist. {BUILD_AGAIN}"
+            self._refuse("tar-device", member, message)
+        elif member.kind in LINKS:
+            self._check_target(member)
+
+    def _check_target(self, member: TarMember) -> None:
+        danger = link_danger(member.name, member.target, from_root=member.kind == HARD_LINK)
+        if danger:
+            found = f"The link to {clipped(member.target)} is not safe to unpack: {danger}."
+            self._refuse("tar-unsafe-link", member, f"{found} {BUILD_AGAIN}")
+
+    def _refuse(self, code: str, member: TarMember, message: str) -> None:
+        refuse_member(code, member.name, message, member.offset, self._findings)
+
+    def _place(self, member: TarMember, path: str) -> None:
+        top, slash, rest = path.partition("/")
+        if not top:
+            return  # the folder `.` that `tar -c .` writes
+        if len(self._tops) < _MOST_TOPS:
+            self._tops[top] = None
+        self._loose = self._loose or (not slash and member.kind != FOLDER)
+        if rest == METADATA and top in self._tops:
+            self._metadata.setdefault(top, member)
+        elif rest in _SOURCE_FILES:
+            self._looks_like_source = True
+
+    def check_places(self) -> None:
+        """Note what is wrong with the members only when they are seen together."""
+        check_places(self._places, self._findings)
+
+    def top_folder(self, filename: Filename) -> str | None:
+        """The folder to look for PKG-INFO in; PEP 625: one top-level folder called `{name}-{version}`."""
+        stem = f"{filename.name_part}-{filename.version_part}"
+        tops = list(self._tops)
+        if tops == [stem] and not self._loose:
+            return stem
+        found = clipped(", ".join(tops)) or "nothing"
+        message = f"Everything should lie in one folder {stem}; at the top is {found}."
+        if len(tops) == 1 and not self._loose and _is_equal(tops[0], filename):
+            self._findings.warn("sdist-top-folder", tops[0], f"{message} A current build tool writes it so.")
+        else:
+            self._findings.refuse("sdist-top-folder", found, f"{message} {BUILD_AGAIN}")
+        return tops[0] if len(tops) == 1 else None
+
+    def opened(self, top: str, comment: str) -> Opened | None:
+        """What lies in the top folder, if PKG-INFO is there."""
+        metadata = self._lawful_metadata(top, comment)
+        files = frozenset(place.path for place in self._places if not place.is_folder)
+        if metadata is None:
+            return None
+        if f"{top}/pyproject.toml" not in files:
+            message = (
+                "There is no pyproject.toml, so that pip has to guess how to build it (PEP 517, PEP 518). Add one."
+            )
+            self._findings.note("sdist-no-pyproject", f"{top}/pyproject.toml", message)
+        return Opened(metadata=metadata, files=files, license_places=lambda path, _: (f"{top}/{path}",))
+
+    def _lawful_metadata(self, top: str, comment: str) -> bytes | None:
+        """The bytes of `{top}/PKG-INFO` (source distribution format), or None with the reason noted."""
+        path = f"{top}/{METADATA}"
+        member = self._metadata.get(top)
+        if member is None:
+            self._findings.refuse("metadata-missing", path, self._missing(path, comment))
+        elif member.kind not in REGULAR:
+            message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
+            self._findings.refuse("metadata-not-a-file", path, message)
+        elif member.content is None:
+            message = f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. {BUILD_AGAIN}"
+            self._findings.refuse("metadata-too-large", path, message)
+        else:
+            return member.content
+        return None
+
+    def _missing(self, path: str, comment: str) -> str:
+        if self._looks_like_source or _COMMIT.fullmatch(comment):
+            return f"There is no {clipped(path)}: {_SNAPSHOT}"
+        return f"There is no {clipped(path)}. Build an sdist with 'python -m build --sdist'."
+
+
+def _is_equal(top: str, filename: Filename) -> bool:
+    """True if the folder differs from the filename only in how name and version are spelled."""
+    name, _, version = top.rpartition("-")
+    try:
+        return (
+            len(top) < _LONGEST_TOP
+            and project_name(name) == filename.project
+            and (Version(version) == filename.version)
+        )
+    except InvalidVersion:
+        return False

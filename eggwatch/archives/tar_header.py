@@ -1,0 +1,93 @@
+"""One block of 512 bytes as a tar header, and the records of a pax header (POSIX.1-2017, pax)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from zlib import adler32
+
+from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, clipped
+
+BLOCK = 512
+
+_POSIX_MAGIC = b"ustar\0"
+_RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\0]+)=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TarHeader:
+    """The fields of a header that say what the member is; `kind` is the type flag, `\\0` read as `0`."""
+
+    name: str
+    kind: bytes
+    size: int
+    target: str
+
+
+def parse_header(block: bytes) -> TarHeader:
+    """Take a header apart; BrokenError if it is none, or if two readers could understand it differently."""
+    name = _text(block[:100])
+    # "The simple sum of all bytes, treating the checksum field as spaces" (POSIX, ustar).
+    if _byte_sum(block) - sum(block[148:156]) + 8 * 0x20 != _number(block[148:156], name):
+        raise malformed(name, "The checksum of its header is wrong.")
+    kind = block[156:157]
+    if kind == b"\0":
+        # Before POSIX a folder was a file whose name ends in a slash.
+        kind = b"5" if name.endswith("/") else b"0"
+    if block[345] and kind not in b"LKS":
+        name = f"{_prefix(block, name)}/{name}"
+    target = _text(block[157:257]) if block[157] else ""
+    return TarHeader(name=name, kind=kind, size=_number(block[124:136], name), target=target)
+
+
+def _byte_sum(block: bytes) -> int:
+    """`sum(block)`, thirty times as fast.
+
+    The low half of Adler-32 is one more than the sum of all bytes, modulo 65521 (RFC 1950, 8.2), which 256
+    bytes do not reach.
+    """
+    half = BLOCK // 2
+    return (adler32(block[:half]) & 0xFFFF) + (adler32(block[half:]) & 0xFFFF) - 2
+
+
+def _prefix(block: bytes, name: str) -> str:
+    if block[257:263] != _POSIX_MAGIC:
+        raise malformed(name, "Its header has a prefix, and is not of the format that knows one.")
+    return _text(block[345:500])
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+def _number(field: bytes, name: str) -> int:
+    """An octal number ended by spaces or zeros, or GNU's base-256 form, which is marked by its first bit."""
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    # Not int() alone, which takes signs, underscores and '0o' too.
+    digits = field.rstrip(b" \0").lstrip(b" ")
+    if digits.strip(b"01234567"):
+        raise malformed(name, f"Its header has no number where one belongs: {clipped(repr(field))}.")
+    return int(digits or b"0", 8)
+
+
+def pax_records(raw: bytes) -> dict[str, str]:
+    """The records of an extended header, `length key=value\\n` each; a key that comes twice is ambiguous."""
+    records: dict[str, str] = {}
+    at = 0
+    while at < len(raw):
+        match = _RECORD.match(raw, at)
+        end = at + int(match[1]) if match else at
+        if match is None or end > len(raw) or end <= match.end() or raw[end - 1 : end] != b"\n":
+            raise malformed("pax header", "Its records are damaged.")
+        key = match[2].decode("utf-8", "surrogateescape")
+        if key in records:
+            raise malformed("pax header", f"It says {clipped(key)} twice.")
+        records[key] = raw[match.end() : end - 1].decode("utf-8", "surrogateescape")
+        at = end
+    return records
+
+
+def malformed(subject: str, sentence: str) -> BrokenError:
+    """The flaw of a tar that does not keep to its format."""
+    return BrokenError("tar-malformed", subject, f"{sentence} {UPLOAD_AGAIN}")

@@ -1,0 +1,110 @@
+"""The command line: `eggwatch COMMAND`. Each group of commands is a module that is loaded when it is asked for."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sqlite3
+import sys
+from typing import Any
+
+import click
+
+from eggwatch import __version__
+from eggwatch.cli.options import index_options
+from eggwatch.cli.output import say_error
+from eggwatch.errors import EggwatchError
+
+COMMANDS = {
+    "run": "eggwatch.cli.run:run",
+    "publish": "eggwatch.cli.publish:publish",
+    "check": "eggwatch.cli.check:check",
+    "explain": "eggwatch.cli.explain:explain",
+    "wait": "eggwatch.cli.waiting:wait",
+    "yank": "eggwatch.cli.orders:yank",
+    "unyank": "eggwatch.cli.orders:unyank",
+    "remove": "eggwatch.cli.orders:remove",
+    "list": "eggwatch.cli.looking:list_",
+    "show": "eggwatch.cli.looking:show",
+    "history": "eggwatch.cli.looking:history",
+    "status": "eggwatch.cli.looking:status",
+    "verify": "eggwatch.cli.upkeep:verify",
+    "render": "eggwatch.cli.upkeep:render",
+    "rebuild": "eggwatch.cli.upkeep:rebuild",
+    "repair": "eggwatch.cli.repairing:repair",
+    "import": "eggwatch.cli.stock:import_",
+    "backup": "eggwatch.cli.upkeep:backup",
+    "init": "eggwatch.cli.configuring:init",
+    "config": "eggwatch.cli.configuring:config",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module only when it is used, so that `check` needs no Linux and starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the documentation."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 good, 1 the answer is no, 2 usage or configuration, 3 lock held, 4 timeout.",
+)
+@index_options
+@click.version_option(__version__, prog_name="eggwatch")
+def cli(**_: Any) -> None:
+    """Watches a drop folder for Python packages and keeps a static simple index of them.
+
+    \b
+    Try it:   eggwatch run --serve 8080
+              cp dist/demo-1.0.tar.gz drop/
+              pip install -i http://127.0.0.1:8080/simple/ demo
+    """
+
+
+UNUSABLE = "Mend that, and give the command again: nothing is lost, what was begun is brought to its end."
+
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def main() -> None:
+    """Run the command line; errors that the operator can mend end with their sentence and exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; nothing more can be said, not even at exit.
+        sys.stderr.close()
+        sys.exit(0)
+    except EggwatchError as error:
+        say_error(f"eggwatch: {error}")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None and error.errno not in OF_THE_DISK:  # a bug, for which the traceback is wanted
+            raise
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        say_error(f"eggwatch: {where}{error.strerror}.\n  {UNUSABLE}")
+        sys.exit(2)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) in (None, sqlite3.SQLITE_ERROR):  # our own SQL is wrong
+            raise
+        say_error(f"eggwatch: The catalog: {error}.\n  {UNUSABLE}")
+        sys.exit(2)

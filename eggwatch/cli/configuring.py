@@ -1,0 +1,138 @@
+"""eggwatch init and config check: a configuration that works, and what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import json_option, print_json, say, say_error
+from eggwatch.config import LOCAL_FILE, IndexConfig, WrongConfigurationError
+from eggwatch.errors import ConfigurationError
+from eggwatch.store.accounts import has_account, has_group
+
+SAMPLE = """\
+# eggwatch.toml: every setting, with its default. Relative paths start from this file's folder.
+
+[index.main]
+drop = "drop"               # where people copy packages; never created by the daemon (it may be an unmounted disk)
+public = "public"           # what httpd serves: /simple/, /files/, index.html
+state = "state"             # ledger and catalog; back this up together with `public`
+
+# contact = "packages@example.com"         # whom uploaders ask
+# url = "https://packages.example.com/"    # the index as clients reach it, for the lines to copy
+# quiet = "2s"               # where no lease can prove the end of an upload: wait until it has been quiet so long
+# unfinished-after = "1h"    # refuse an upload whose end is still missing so long after its last change
+# scan = "30s"               # look at the whole drop folder so often, whatever the kernel's events tell
+# linger = "2s"              # leave an upload in the drop so long after its last change
+# grace = "10m"              # keep the bytes of a removed file so long
+# min-free = "64MiB"         # take no uploads when less would be free
+# formats = ["wheel", "sdist"]
+# mode = "0644"              # of published files and of the state; folders may be entered by whoever may read
+# group = "packages"
+# keep-rejected = "forever"  # how long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or both
+
+# profile = "default"        # "pypi": refuse all that PyPI refuses too
+# rules = { zip-comment = "refuse", summary-too-long = "off" }   # 'eggwatch explain' lists the codes
+# owners = { "acme-*" = ["alice", "@release"] }   # by default, whoever can write to the drop can publish
+# first-uploader-owns = false
+# identity = "owner"         # whose an upload is; "folder": that of DROP/ACCOUNT/, where all files have one owner
+# max-file-size = "2GiB"     # no limit by default
+# max-project-size = "20GiB" # likewise
+# allowed-names = ["acme-*"]         # take only projects so called
+# forbidden-names = ["requests"]     # take no projects so called
+# reserved-prefixes = ["acme-"]      # take such projects only where 'owners' names somebody
+# archived = ["acme-legacy"]         # these take no uploads, and their pages say so
+"""
+
+
+def sample(selection: Selection) -> str:
+    """The commented configuration, with the folders that were named."""
+    text = SAMPLE
+    for name, folder in (("drop", selection.drop), ("public", selection.public), ("state", selection.state)):
+        if folder is not None:
+            text = text.replace(f'{name} = "{name}"', f"{name} = {json.dumps(os.path.abspath(folder))}", 1)
+    return text
+
+
+@click.command()
+@click.option("--output", default=str(LOCAL_FILE), show_default=True, metavar="FILE", help="Where to write it.")
+@index_options
+def init(selection: Selection, output: str) -> None:
+    """Write a commented eggwatch.toml that works as it is, and the drop folder that it names. Asks nothing.
+
+    \b
+    Example:  eggwatch init && eggwatch run --serve 8080
+    """
+    path = Path(output)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(sample(selection))
+    except FileExistsError:
+        raise ConfigurationError(f"{path} is there already.", remedy="Edit it, or choose another --output.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
+    drop = selection.drop.absolute() if selection.drop else path.resolve().parent / "drop"
+    drop.mkdir(parents=True, exist_ok=True)
+    say_error(f"Wrote {path}, and made {drop}. Start with: eggwatch --config {path} run --serve 8080")
+
+
+@click.command()
+@click.argument("what", metavar="check", type=click.Choice(["check"]))
+@index_options
+@json_option
+def config(selection: Selection, what: str, as_json: bool) -> None:
+    """Name everything that is wrong in the configuration, with its line; and what this machine lacks for it.
+
+    \b
+    Examples:
+      eggwatch config check
+      eggwatch --config /etc/eggwatch/eggwatch.toml config check --json
+    Exit status: 0 good, 1 good but for what this machine lacks, 2 wrong.
+    """
+    try:
+        found = selection.load()
+    except WrongConfigurationError as error:
+        if not as_json:
+            raise
+        problems = [{"line": one.line, "where": one.where, "message": one.what} for one in error.problems]
+        print_json({"file": str(error.path), "valid": False, "problems": problems, "lacking": []})
+        sys.exit(error.exit_code)
+    lacking = [sentence for index in found.indexes.values() for sentence in _lacking(index)]
+    file = None if found.source is None else str(found.source)
+    if as_json:
+        print_json({"file": file, "valid": True, "problems": [], "lacking": lacking})
+    else:
+        count = f"{len(found.indexes)} index{'' if len(found.indexes) == 1 else 'es'}"
+        say(f"{file or 'no file'}: good; {count}: {', '.join(found.indexes)}")
+        for sentence in lacking:
+            say(f"  {sentence}")
+    sys.exit(1 if lacking else 0)
+
+
+def _lacking(index: IndexConfig) -> list[str]:
+    """What a sound configuration names and this machine does not have."""
+    where = f"[index.{index.name}]"
+    lacking = []
+    if not index.drop.is_dir() and not index.makes_folders:
+        lacking.append(f"{where} drop: there is no folder {index.drop}; make it, or mount it")
+    for key, folder in (("public", index.public), ("state", index.state)):
+        if not folder.is_dir() and not os.access(_nearest(folder), os.W_OK | os.X_OK):
+            lacking.append(f"{where} {key}: {folder} is not there, and this account may not make it")
+    names = {name for owners in index.terms.owners.values() for name in owners}
+    groups = {name.removeprefix("@") for name in names if name.startswith("@")}
+    groups |= set() if index.group is None else {index.group}
+    lacking += [f"{where}: this machine has no group {group!r}" for group in sorted(groups) if not has_group(group)]
+    accounts = sorted(name for name in names if not name.startswith("@"))
+    return lacking + [
+        f"{where} owners: this machine has no account {name!r}" for name in accounts if not has_account(name)
+    ]
+
+
+def _nearest(folder: Path) -> Path:
+    return next(above for above in folder.parents if above.exists())

@@ -1,0 +1,158 @@
+"""eggwatch explain: the table of rules, for people, for scripts, and as the documentation's chapter."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+import click
+
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.errors import NotFoundError
+from eggwatch.model.names import shown
+from eggwatch.policy.rules import CHAPTERS, RULES, Rule, nearest
+from eggwatch.policy.rules.warehouse import CHECKS, Check
+
+WIDTH = 100
+
+
+@click.command()
+@click.argument("codes", nargs=-1, metavar="[CODE…]")
+@click.option("--rst", "as_rst", is_flag=True, help="All rules as a chapter of the documentation.")
+@index_options
+@json_option
+def explain(selection: Selection, codes: tuple[str, ...], as_rst: bool, as_json: bool) -> None:
+    """Say what a rule asks, why, by which source, and how to mend what breaks it. Without CODE: the list.
+
+    \b
+    Examples:
+      eggwatch explain zip-trailing-data
+      eggwatch explain --json
+    """
+    if as_rst:
+        click.echo(chapter(), nl=False)
+        return
+    rules = [_rule(code) for code in codes] or list(RULES.values())
+    if as_json:
+        for rule in rules:
+            print_json(rule.as_json())
+    elif codes:
+        say("\n\n".join(explanation(rule) for rule in rules))
+    else:
+        say("\n".join(_overview()))
+
+
+def _rule(code: str) -> Rule:
+    if code in RULES:
+        return RULES[code]
+    near = nearest(code)
+    raise NotFoundError(
+        f"There is no rule {shown(code)!r}.",
+        remedy=f"Did you mean {near}?" if near else "'eggwatch explain' lists all.",
+    )
+
+
+def explanation(rule: Rule) -> str:
+    """One rule, in a few lines for a person."""
+    weights = "always refuses" if rule.fixed else f"default: {rule.default}, pypi: {rule.pypi}"
+    checks = f"; PyPI's {', '.join(rule.warehouse)}" if rule.warehouse else ""
+    lines = [f"{rule.code} ({weights})", rule.title, ""]
+    for label, text in (("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend), ("Source", rule.source + checks)):
+        lines.append(
+            textwrap.fill(
+                text, WIDTH, initial_indent=f"{label + ':':<8}", subsequent_indent=" " * 8, break_on_hyphens=False
+            )
+        )
+    return "\n".join(lines)
+
+
+def _overview() -> Iterator[str]:
+    for title, rules in CHAPTERS.items():
+        yield f"{title}"
+        for rule in rules:
+            yield f"  {rule.code:<32} {_weights(rule):<16} {rule.title}"
+        yield ""
+    yield "The second column: the weight in the profiles default and pypi. More: eggwatch explain CODE"
+
+
+def _weights(rule: Rule) -> str:
+    return "always" if rule.fixed else f"{rule.default}, {rule.pypi}"
+
+
+_HEAD = """\
+The rules
+=========
+
+.. Made by ``eggwatch explain --rst`` from ``eggwatch/policy/rules/``; do not edit.
+
+Every upload is judged by these rules, all of them at once. Each has a code, which stands in
+``rejected/FILENAME.reason.txt``, in the output of ``eggwatch check`` and in the ledger, and never changes.
+``eggwatch explain CODE`` prints what stands here.
+
+The profile ``default`` refuses what is broken, dangerous or ambiguous, and warns of what PyPI refuses for its form.
+The profile ``pypi`` refuses all. A rule's weight can be set by its code, but for those that always refuse because
+they protect the index itself::
+
+    [index.main]
+    profile = "default"
+    rules = { zip-comment = "refuse", summary-too-long = "off" }
+
+By default whoever can write to the drop folder can publish, to every project. ``owners`` and ``first-uploader-owns``
+change that: the account that owns the dropped file has to be among the project's owners. Where several patterns of
+``owners`` mean a project, the most specific one decides: a name without wildcards, else the one with the most other
+characters. A project that ``owners`` names is not asked for its first uploader. ``archived`` closes a project to
+uploads, and its page says so (PEP 792); its files stay, and installers take them as ever.
+
+With ``identity = "folder"`` an upload is the account's that its first folder is called after, ``DROP/alice/…``,
+whoever owns the file: for servers that store everything as one account. A file in DROP itself is nobody's then: it is
+published where nobody asks whose a project is, and refused where ``owners`` or ``first-uploader-owns`` do.
+
+"""
+
+
+def chapter() -> str:
+    """docs/rules.rst: every rule, and what became of every check of PyPI's."""
+    return _HEAD + "".join(_section(title, rules) for title, rules in CHAPTERS.items()) + _warehouse()
+
+
+def _headed(title: str, mark: str) -> str:
+    return f"{title}\n{mark * len(title)}\n\n"
+
+
+def _section(title: str, rules: tuple[Rule, ...]) -> str:
+    return _headed(title, "-") + "".join(_rst(rule) for rule in rules)
+
+
+def _rst(rule: Rule) -> str:
+    weights = "always refuses" if rule.fixed else f"default: {rule.default}; pypi: {rule.pypi}"
+    checks = f" (PyPI's {', '.join(rule.warehouse)})" if rule.warehouse else ""
+    fields = [("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend)]
+    fields += [("Source", f"{rule.source}{checks}"), ("Weight", weights)]
+    body = "".join(f":{label}: {_escaped(text)}\n" for label, text in fields)
+    return _headed(f"``{rule.code}``", "~") + f"{_escaped(rule.title)}.\n\n{body}\n"
+
+
+def _escaped(text: str) -> str:
+    """Text as reStructuredText reads it literally."""
+    return "".join(f"\\{character}" if character in "\\*`_|" else character for character in text)
+
+
+def _warehouse() -> str:
+    head = _headed("What PyPI checks", "-")
+    words = (
+        "Every check that PyPI (Warehouse, August 2026) makes of an upload, and what became of it here: *ours* "
+        "(the same), *stricter*, *a switch* (the configuration decides), or why it does not apply.\n\n"
+    )
+    table = ".. list-table::\n   :header-rows: 1\n   :widths: 5 30 12 23 30\n\n"
+    rows = [("PyPI's", "Asks", "Here", "Codes", "Remark"), *(_row(check) for check in CHECKS)]
+    return head + textwrap.fill(words, 118) + "\n\n" + table + "".join(_table_row(row) for row in rows)
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    codes = ", ".join(f"``{rule.code}``" for rule in RULES.values() if check.id in rule.warehouse)
+    return check.id, _escaped(check.asks), str(check.answer), codes, _escaped(check.note)
+
+
+def _table_row(cells: tuple[str, ...]) -> str:
+    return "".join(f"   {'* -' if not number else '  -'} {cell}".rstrip() + "\n" for number, cell in enumerate(cells))

@@ -1,0 +1,82 @@
+"""Options that every command takes, before or after its name, and what they select."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eggwatch.config import Config, IndexConfig, find, from_folders
+from eggwatch.errors import ConfigurationError
+
+_NAMES = ("config", "index", "drop", "public", "state")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which index or indexes a command is about."""
+
+    config: Path | None = None
+    index: str | None = None
+    drop: Path | None = None
+    public: Path | None = None
+    state: Path | None = None
+
+    def load(self, *, makes_folders: bool = False) -> Config:
+        """The configuration; ConfigurationError or NoIndexError if there is none."""
+        folders = (self.drop, self.public, self.state)
+        if any(folder is not None for folder in folders):
+            if self.config is not None or any(folder is None for folder in folders):
+                raise click.UsageError("--drop, --public and --state go together, and without --config.")
+            drop, public, state = (Path(str(folder)).absolute() for folder in folders)
+            return self._only(from_folders(drop, public, state))
+        return self._only(find(self.config, environment=os.environ, makes_folders=makes_folders))
+
+    def _only(self, config: Config) -> Config:
+        if self.index is None:
+            return config
+        if self.index not in config.indexes:
+            raise ConfigurationError(
+                f"There is no index {self.index!r}.", remedy=f"There are: {', '.join(config.indexes)}."
+            )
+        return Config(indexes={self.index: config.indexes[self.index]}, source=config.source)
+
+    def one(self, *, makes_folders: bool = False) -> IndexConfig:
+        """The only index; ConfigurationError with the names if there are several."""
+        config = self.load(makes_folders=makes_folders)
+        if len(config.indexes) != 1:
+            raise ConfigurationError(
+                f"There are {len(config.indexes)} indexes.", remedy=f"Choose with --index: {', '.join(config.indexes)}."
+            )
+        return next(iter(config.indexes.values()))
+
+    def all(self) -> list[IndexConfig]:
+        """All indexes, or the one that --index names."""
+        return list(self.load().indexes.values())
+
+
+def index_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config --index --drop --public --state; the command gets a `selection`, the group keeps them for it."""
+
+    @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (eggwatch.toml).")
+    @click.option("--index", metavar="NAME", help="One index of the configuration.")
+    @click.option("--drop", type=click.Path(path_type=Path), metavar="DIR", help="Drop folder, without configuration.")
+    @click.option("--public", type=click.Path(path_type=Path), metavar="DIR", help="Published tree, likewise.")
+    @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Ledger and catalog, likewise.")
+    @click.pass_context
+    @functools.wraps(function)
+    def wrapper(ctx: click.Context, /, **values: Any) -> Any:
+        own = {name: values.pop(name) for name in _NAMES}
+        if ctx.parent is None:
+            ctx.obj = own
+            return ctx.invoke(function, **values)
+        before = ctx.find_object(dict) or {}
+        merged = {name: own[name] if own[name] is not None else before.get(name) for name in _NAMES}
+        return ctx.invoke(function, selection=Selection(**merged), **values)
+
+    return wrapper

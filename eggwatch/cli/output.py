@@ -1,0 +1,101 @@
+"""How commands print: lines for people, one JSON object a line for scripts, nothing hostile on a terminal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+import click
+
+from eggwatch.model.names import shown
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """One object on one line, with its schema."""
+    click.echo(json.dumps({"schema": 1, **data}, ensure_ascii=True))
+
+
+def say(text: str) -> None:
+    """A line for a person; control characters are shown, not sent."""
+    click.echo("\n".join(shown(line) for line in text.split("\n")))
+
+
+def say_error(text: str) -> None:
+    """A line for a person on standard error."""
+    click.echo("\n".join(shown(line) for line in text.split("\n")), err=True)
+
+
+class Ticker:
+    """Progress for a person who waits; silent in a pipe."""
+
+    def __init__(self, what: str, *, total: int | None = None) -> None:
+        self._what, self._count, self._live = what, 0, sys.stderr.isatty()
+        self._total = f" of {total}" if total is not None else ""
+
+    def __call__(self, subject: str) -> None:
+        """One step further."""
+        self._count += 1
+        if self._live and self._count % 100 == 0:
+            click.echo(f"\r{self._what}: {self._count}{self._total}", nl=False, err=True)
+
+    def done(self) -> None:
+        """Leave a clean line."""
+        if self._live and self._count >= 100:
+            click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+
+
+class Bar:
+    """How far a long work has come, with the time that is left: on a terminal only, never in a pipe."""
+
+    WIDTH = 30
+    PAUSE = 0.2
+    """Seconds between two looks of it."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what, self._total, self._live = what, max(total, 1), sys.stderr.isatty()
+        self._begun = time.monotonic()
+        self._next = self._count = 0.0
+
+    def step(self) -> None:
+        """One step further."""
+        self._count += 1
+        if self._live and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self.PAUSE
+            click.echo(f"\r{self._line()}\x1b[K", nl=False, err=True)
+
+    def _line(self) -> str:
+        share = min(self._count / self._total, 1.0)
+        full = int(share * self.WIDTH)
+        speed = self._count / max(time.monotonic() - self._begun, 0.001)
+        left = max(self._total - self._count, 0.0) / speed
+        bar = "#" * full + "." * (self.WIDTH - full)
+        return f"{self._what} [{bar}] {self._count:.0f} of {self._total}, {speed:.0f}/s, {left:.0f} s left"
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        if self._live:
+            click.echo("\r\x1b[K", nl=False, err=True)
+            self._next = 0.0
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level where it matters, and the message."""
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
+    """Log lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine())
+    logger = logging.getLogger("eggwatch")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)

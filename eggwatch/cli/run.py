@@ -1,0 +1,107 @@
+"""eggwatch run"""
+
+from __future__ import annotations
+
+import click
+
+from eggwatch import privileges
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.orders import duration_option
+from eggwatch.cli.output import log_to_stderr, print_json, say, say_error
+from eggwatch.config import Config, IndexConfig
+from eggwatch.errors import LockHeldError
+from eggwatch.service.daemon import Daemon
+from eggwatch.service.rounds import run_until_rest, summary
+from eggwatch.service.trial_server import TrialServer, parse_listen
+from eggwatch.status import told_index
+from eggwatch.store.orders import OrderBox
+
+
+@click.command()
+@index_options
+@click.option("--serve", metavar="[HOST:]PORT", help="Also serve the index over HTTP (port 0: any free one).")
+@click.option("--once", is_flag=True, help="One round over the drop folder, then exit.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object an index.")
+@click.option("--timeout", default="5m", show_default=True, help="With --once and a daemon: how long to wait for it.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every look at a file.")
+def run(selection: Selection, serve: str | None, once: bool, as_json: bool, timeout: str, verbose: bool) -> None:
+    """Watch the drop folder in the foreground, until SIGTERM or Ctrl-C.
+
+    Without a configuration it makes and uses ./drop ./public ./state. SIGHUP reads the configuration again.
+
+    \b
+    Examples:
+      eggwatch run --serve 8080
+      eggwatch run --once            0: all published, 1: something refused or unfinished
+      eggwatch --config /etc/eggwatch/eggwatch.toml run
+    """
+    log_to_stderr(verbose=verbose, quiet=once and as_json)
+    privileges.lower()  # before a thread is started
+    config = selection.load(makes_folders=True)
+    if once:
+        seconds = duration_option(timeout)
+        good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
+        raise SystemExit(0 if all(good) else 1)
+    _serve_and_watch(config, selection, serve)
+
+
+def _serve_and_watch(config: Config, selection: Selection, serve: str | None) -> None:
+    server = _server(config, serve) if serve is not None else None
+    daemon = Daemon(config, lambda: selection.load(makes_folders=True), when_ready=lambda: _say_ready(config, server))
+    try:
+        daemon.run()
+    finally:
+        if server is not None:
+            server.stop()
+
+
+def _server(config: Config, serve: str) -> TrialServer:
+    host, port = parse_listen(serve)
+    indexes = list(config.indexes.values())
+    trees = {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+    for tree in trees.values():
+        tree.mkdir(parents=True, exist_ok=True)
+    server = TrialServer(trees, host=host, port=port)
+    server.start()
+    return server
+
+
+def _say_ready(config: Config, server: TrialServer | None) -> None:
+    where = f" at {server.url}" if server is not None else ""
+    say_error(f"ready{where}")
+    for index in config.indexes.values():
+        prefix = f"{index.name}/" if len(config.indexes) > 1 else ""
+        say_error(f"  copy packages to   {index.drop}/")
+        if server is not None:
+            say_error(f"  install with       pip install -i {server.url}{prefix}simple/ PROJECT")
+
+
+def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:
+    answer = _one_round(index, seconds)
+    if as_json:
+        print_json({"index": index.name, **answer})
+    else:
+        _say_answer(answer)
+    return not (answer["refused"] or answer["unfinished"] or answer["faults"])
+
+
+def _one_round(index: IndexConfig, seconds: float) -> dict[str, object]:
+    try:
+        with told_index(index) as opened:
+            run_until_rest(opened.pipeline)
+            return summary(opened.pipeline)
+    except LockHeldError:
+        box = OrderBox(index.state)
+        answer: dict[str, object] = box.wait(box.send({"verb": "round"}), seconds=seconds)
+        return answer
+
+
+def _say_answer(answer: dict[str, object]) -> None:
+    unfinished, faults = answer["unfinished"], answer["faults"]
+    assert isinstance(unfinished, list) and isinstance(faults, dict)
+    counts = f"{answer['published']} published, {answer['known']} known, {answer['refused']} refused"
+    say(f"{counts}, {len(unfinished)} unfinished")
+    for path in unfinished:
+        say(f"  unfinished: {path}")
+    for what, why in faults.items():
+        say(f"  {what}: {why}")

@@ -1,0 +1,144 @@
+"""eggwatch import: a stock of archives that another index, or nobody, has looked after so far."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from eggwatch.assembly import Index
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import Bar, Ticker, json_option, log_to_stderr, print_json, say, say_error
+from eggwatch.config import IndexConfig
+from eggwatch.errors import FolderError
+from eggwatch.importing import Import, Outcome, Stock
+from eggwatch.model.names import shown
+from eggwatch.status import told_index
+from eggwatch.store.stock import Way
+
+
+@click.command("import")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--upload-time",
+    type=click.Choice(["now", "mtime"]),
+    default="now",
+    show_default=True,
+    help="Of files whose upload-time is recorded nowhere in DIR: this moment, or the file's own time.",
+)
+@click.option("--copy", is_flag=True, help="Copy the archives (the default).")
+@click.option("--link", is_flag=True, help="Give them a second name, where nobody else may write to them.")
+@click.option("--move", is_flag=True, help="Take them away from DIR, likewise.")
+@index_options
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="A line for every archive, also for those that are taken.")
+def import_(
+    selection: Selection, directory: Path, upload_time: str, as_json: bool, verbose: bool, **ways: bool
+) -> None:
+    """Bring a stock of archives in, from DIR and the folders below it.
+
+    DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
+    Archives are judged like uploads. Upload times, yanks and uploaders are kept where JSON in DIR records
+    them. Nobody is notified. Stop the daemon first; when interrupted, give the same command again. What is
+    refused stays where it is.
+
+    With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
+    nobody else may write to it and nobody has it open; else it is copied, and a line says so. A linked file
+    becomes read-only, and is one file with two names.
+
+    \b
+    Examples:
+      eggwatch import /srv/pypiserver/packages --upload-time mtime
+      eggwatch import /srv/bandersnatch/web --link
+      eggwatch import ~/wheelhouse --json > report.jsonl
+    Exit status: 0 all archives are in the index, 1 some were refused or can't be read, 3 a daemon runs.
+    """
+    way = _one_way(ways)
+    log_to_stderr(verbose=False, quiet=True)
+    config = selection.one()
+    _refuse_own_folders(config, directory)
+    with told_index(config) as index:
+        stock = _survey(config, directory)
+        work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
+        bar = Bar("import", stock.archives)
+        try:
+            for outcome in work.run():
+                bar.step()
+                _report(outcome, bar, as_json=as_json, verbose=verbose)
+        except KeyboardInterrupt:
+            say_error("Interrupted. Give the same command again: it goes on where it was.")
+            raise
+        finally:
+            bar.clear()
+            stock.times.close()
+        _render(index)
+    _summarise(work, config, as_json=as_json)
+    raise SystemExit(0 if work.counts.is_good() else 1)
+
+
+def _one_way(ways: dict[str, bool]) -> Way:
+    """The way that was asked for. click.UsageError for two of them: nobody's files are moved by a guess."""
+    asked = [way for way in Way if ways[way]]
+    if len(asked) > 1:
+        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
+    return asked[0] if asked else Way.COPY
+
+
+def _refuse_own_folders(config: IndexConfig, directory: Path) -> None:
+    """A folder of the index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already."""
+    stock = Path(os.path.realpath(directory))
+    for own in (config.drop, config.public, config.state):
+        folder = Path(os.path.realpath(own))
+        if stock.is_relative_to(folder) or folder.is_relative_to(stock):
+            raise FolderError(
+                f"{directory} and {own}, a folder of this index, may not lie in one another.",
+                remedy="Name the folder of another index. What lies in the drop folder, 'eggwatch run' takes.",
+            )
+
+
+def _survey(config: IndexConfig, directory: Path) -> Stock:
+    stock, ticker = Stock(directory, config.formats, now=time.time()), Ticker("looked at")
+    stock.survey(ticker)
+    ticker.done()
+    return stock
+
+
+def _report(outcome: Outcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        flaws = [flaw.as_json() for flaw in outcome.flaws]
+        row = {"file": shown(str(outcome.path)), "verdict": outcome.verdict}
+        print_json({**row, "upload_time": outcome.upload_time, "remark": outcome.remark, "flaws": flaws})
+    elif verbose or outcome.remark or outcome.verdict not in ("imported", "known"):
+        bar.clear()
+        remark = f": {outcome.remark}" if outcome.remark else ""
+        say(f"{shown(str(outcome.path))}: {outcome.verdict.replace('-', ' ')}{remark}")
+        for flaw in outcome.flaws:
+            say(f"  [{flaw.level}] {flaw.code}: {flaw.subject}: {flaw.message}")
+
+
+def _render(index: Index) -> None:
+    """All pages, in slices, then the root."""
+    pipeline, ticker = index.pipeline, Ticker("slices of pages rendered")
+    while pipeline.parts.catalog.stale(1):
+        pipeline.publish(pipeline.render())
+        ticker("")
+    ticker.done()
+    pipeline.finish()
+
+
+def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
+    counts = work.counts
+    if as_json:
+        numbers = {verdict.replace("-", "_"): count for verdict, count in counts.verdicts.items()}
+        more = {"others": counts.others, "recorded": counts.recorded, "copied": counts.copied, "bytes": counts.bytes}
+        print_json({"index": config.name, **numbers, **more})
+        return
+    numbers = {
+        verdict: count for verdict, count in counts.verdicts.items() if count or verdict in ("imported", "known")
+    }
+    text = ", ".join(f"{count} {verdict.replace('-', ' ')}" for verdict, count in numbers.items())
+    say(f"{config.name}: {text}; {counts.others} other files were passed by")
+    if counts.copied:
+        say(f"  {counts.copied} were copied: others may write to them, or they lie on another file system")

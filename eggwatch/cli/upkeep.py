@@ -1,0 +1,148 @@
+"""eggwatch verify, render, rebuild, backup."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from eggwatch.audit import Audit, Finding, fresh_catalog, fresh_pages
+from eggwatch.backup import Backup
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import Ticker, json_option, log_to_stderr, print_json, say
+from eggwatch.config import IndexConfig
+from eggwatch.errors import FolderError, LedgerError
+from eggwatch.reading import IndexReader
+from eggwatch.restoration import rebuild as rebuild_index
+
+
+@click.command()
+@index_options
+@json_option
+def verify(selection: Selection, as_json: bool) -> None:
+    """Hash every archive, compare every page with a fresh render, check the ledger's chain. Changes nothing.
+
+    `check` judges local files before they are published; `verify` looks at what is published.
+
+    \b
+    Example:  eggwatch verify
+    Exit status: 0 sound, 1 damage was found.
+    """
+    sound = [_verify(index, as_json=as_json) for index in selection.all()]
+    sys.exit(0 if all(sound) else 1)
+
+
+def _verify(config: IndexConfig, *, as_json: bool) -> bool:
+    IndexReader(config=config).ledger()  # or the sentence that says why not
+    ticker = Ticker("verified")
+    audit = Audit(config, progress=ticker)
+    findings = audit.run()
+    ticker.done()
+    if as_json:
+        rows = [finding.as_json() for finding in findings]
+        print_json(
+            {"index": config.name, "sound": not rows, "files": audit.files, "pages": audit.pages, "findings": rows}
+        )
+    else:
+        _say_findings(config, audit, findings)
+    return not findings
+
+
+def _say_findings(config: IndexConfig, audit: Audit, findings: list[Finding]) -> None:
+    for finding in findings:
+        say(f"{finding.where}: {finding.problem}\n  {finding.remedy}")
+    verdict = f"{len(findings)} findings" if findings else "sound"
+    say(f"{config.name}: {verdict} ({audit.files} files, {audit.pages} pages)")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@index_options
+def render(selection: Selection, directory: Path) -> None:
+    """Render all pages from the ledger into DIR, laid out as the published tree.
+
+    \b
+    Example:  eggwatch render /tmp/pages && diff -r /tmp/pages/simple public/simple
+    """
+    config = selection.one()
+    ledger = IndexReader(config=config).ledger()
+    if not ledger.path.exists():
+        raise LedgerError(
+            f"There is no {ledger.path}.", remedy="Name the index with --config, or run 'eggwatch rebuild'."
+        )
+    if directory.exists() and any(directory.iterdir()):
+        raise FolderError(f"{directory} is not empty.", remedy="Choose a new or empty folder.")
+    try:
+        for _, pages in fresh_pages(fresh_catalog(ledger), config):
+            for path, data in pages.items():
+                file = directory / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+    except OSError as error:
+        raise FolderError(
+            f"{error.filename or directory} can't be written: {error.strerror}.", remedy="Choose another folder."
+        ) from error
+
+
+@click.command()
+@index_options
+@json_option
+def rebuild(selection: Selection, as_json: bool) -> None:
+    """Make ledger and catalog again from the published tree and whatever ledger there is.
+
+    For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
+    brought back.
+
+    \b
+    Example:  eggwatch rebuild
+    """
+    log_to_stderr(verbose=False, quiet=as_json)
+    config, ticker = selection.one(), Ticker("read")
+    report = rebuild_index(config, progress=ticker)
+    ticker.done()
+    if as_json:
+        print_json(
+            {
+                "index": config.name,
+                "kept_events": report.kept_events,
+                "new_events": report.new_events,
+                "files": report.files,
+                "lost": report.lost,
+            }
+        )
+        return
+    counts = f"{report.kept_events} events kept, {report.new_events} learnt from the pages"
+    say(f"{config.name}: {counts}, {report.files} files")
+    for lost in report.lost:
+        say(f"  not brought back: {lost}")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@index_options
+@json_option
+def backup(selection: Selection, directory: Path, as_json: bool) -> None:
+    """Keep the ledger and all archives in DIR; the daemon may be at work. Copies only what is new.
+
+    To restore, copy DIR/public and DIR/state to where they belong, give them to the index's account, and start
+    the daemon: it renders all pages.
+
+    \b
+    Examples:
+      eggwatch backup /backup/packages
+      cp -a /backup/packages/public /backup/packages/state /srv/packages/ && eggwatch run
+    Exit status: 0 all is kept, 1 archives are missing or not what they were ('eggwatch verify').
+    """
+    config, ticker = selection.one(), Ticker("kept")
+    report = Backup(config, directory.absolute(), progress=ticker).run()
+    ticker.done()
+    if as_json:
+        print_json({"index": config.name, **asdict(report)})
+    else:
+        more = f", {report.forgotten} removed ones gone" if report.forgotten else ""
+        say(f"{config.name}: {report.files} files up to serial {report.serial}; {report.copied} were new{more}")
+        for damaged in report.damaged:
+            say(f"  not kept: {damaged}")
+    sys.exit(1 if report.damaged else 0)

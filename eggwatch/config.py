@@ -1,0 +1,200 @@
+"""eggwatch.toml → a frozen Config; every wrong key and value is named at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eggwatch.errors import ConfigurationError, NoIndexError
+from eggwatch.policy.keeping import Keeping
+from eggwatch.policy.settling import Patience
+from eggwatch.policy.terms import Terms
+from eggwatch.settings import PATIENCE, SETTINGS, SUPPORTED_FORMATS, TERMS, SeveralError, setting
+from eggwatch.toml_lines import lines_of
+
+SYSTEM_FILE = Path("/etc/eggwatch/eggwatch.toml")
+LOCAL_FILE = Path("eggwatch.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexConfig:
+    """One index: its three folders and its settings (times in seconds, sizes in bytes)."""
+
+    name: str
+    drop: Path
+    public: Path
+    state: Path
+    contact: str | None = None
+    url: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    scan: float = 30.0
+    grace: float = 600.0
+    min_free: int = 64 << 20
+    formats: tuple[str, ...] = SUPPORTED_FORMATS
+    mode: int = 0o644
+    group: str | None = None
+    identity: str = "owner"
+    """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
+    terms: Terms = field(default_factory=Terms)
+    keep_rejected: Keeping = field(default_factory=Keeping)
+    makes_folders: bool = False
+    """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
+
+    @property
+    def index_url(self) -> str:
+        """The URL of the simple index, as far as it is known."""
+        return f"{(self.url or 'http://HOST').rstrip('/')}/simple/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All indexes, by name, and where this was read."""
+
+    indexes: Mapping[str, IndexConfig] = field(default_factory=dict)
+    source: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a configuration: in which line (from 1, None if in no single one), where, and what."""
+
+    line: int | None
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        place = "" if self.line is None else f"line {self.line}: "
+        return f"{place}{self.where}: {self.what}" if self.where else f"{place}{self.what}"
+
+
+class WrongConfigurationError(ConfigurationError):
+    """A configuration that can be read, and all that is wrong in it."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        count = f"{len(problems)} place{'s' if len(problems) > 1 else ''}"
+        super().__init__("\n  ".join([f"{path} is wrong in {count}:", *map(str, problems)]))
+        self.path, self.problems = path, problems
+
+
+def load(path: Path) -> Config:
+    """Read a configuration. ConfigurationError names everything that is wrong in it, by line."""
+    try:
+        text = path.read_text("utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}.", remedy="https://toml.io has the grammar.") from error
+    reading = _Reading(base=path.resolve().parent, lines=lines_of(text))
+    indexes = reading.indexes(data)
+    for problem in overlaps(indexes):
+        reading.problems.append(Problem(line=None, where="", what=problem))
+    if reading.problems:
+        raise WrongConfigurationError(path, sorted(reading.problems, key=lambda problem: problem.line or 1 << 30))
+    return Config(indexes={index.name: index for index in indexes}, source=path)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """One reading of a configuration: `lines` says where each key stands, `problems` collects what is wrong."""
+
+    base: Path
+    lines: Mapping[tuple[str, ...], int]
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, where: str, what: str, *path: str) -> None:
+        """Note what is wrong with the key that `path` leads to, or with what it stands in."""
+        known = (self.lines.get(path[:length]) for length in range(len(path), 0, -1))
+        line = next((number for number in known if number is not None), None)
+        self.problems.append(Problem(line=line, where=where, what=what))
+
+    def indexes(self, data: dict[str, Any]) -> list[IndexConfig]:
+        """All indexes that can be made of it."""
+        for key in sorted(data.keys() - {"index"}):
+            self.wrong(key, "unknown; settings stand below [index.NAME]", key)
+        tables = data.get("index", {})
+        if not isinstance(tables, dict) or not tables:
+            self.wrong("", "there is no [index.NAME]", "index")
+            return []
+        indexes = [self.index(name, table) for name, table in sorted(tables.items())]
+        return [index for index in indexes if index is not None]
+
+    def index(self, name: str, table: object) -> IndexConfig | None:
+        """One index; None if not even its folders are known."""
+        where = f"[index.{name}]"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            self.wrong(where, "the name may have letters, digits, '.', '_' and '-' only", "index", name)
+        if not isinstance(table, dict):
+            self.wrong(where, "is no table", "index", name)
+            return None
+        values: dict[str, Any] = {}
+        for key, value in table.items():
+            try:
+                values[key] = setting(key)(value)
+            except SeveralError as error:
+                for inner, what in error.problems:
+                    self.wrong(f"{where} {key}.{inner}", what, "index", name, key, inner)
+            except ValueError as error:
+                said = f"{value!r} {error}" if key in SETTINGS else str(error)
+                self.wrong(f"{where} {key}", said, "index", name, key)
+        for key in FOLDERS:
+            if key not in table:
+                self.wrong(f"{where} {key}", "is missing", "index", name)
+        return _build(name, values, self.base) if values.keys() >= set(FOLDERS) else None
+
+
+FOLDERS = ("drop", "public", "state")
+
+
+def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
+    folders = {key: base / values.pop(key) for key in FOLDERS}
+    patience = {key.replace("-", "_"): values.pop(key) for key in PATIENCE if key in values}
+    terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
+    rest = {key.replace("-", "_"): value for key, value in values.items()}
+    return IndexConfig(name=name, **folders, patience=Patience(**patience), terms=Terms(**terms), **rest)
+
+
+def overlaps(indexes: list[IndexConfig]) -> list[str]:
+    """Folders that are shared or lie in one another, each said in a sentence."""
+    places = [
+        (f"[index.{index.name}] {key}", Path(os.path.realpath(getattr(index, key))))
+        for index in indexes
+        for key in ("drop", "public", "state")
+    ]
+    return [
+        f"{one} ({path}) and {other} ({second}) may not share a folder or lie in one another"
+        for number, (one, path) in enumerate(places)
+        for other, second in places[:number]
+        if path == second or path.is_relative_to(second) or second.is_relative_to(path)
+    ]
+
+
+def from_folders(drop: Path, public: Path, state: Path) -> Config:
+    """A configuration of three folders only, which are made when missing."""
+    index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=True)
+    problems = overlaps([index])
+    if problems:
+        raise ConfigurationError("; ".join(problems), remedy="Choose three folders beside each other.")
+    return Config(indexes={index.name: index})
+
+
+def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders: bool) -> Config:
+    """The configuration in CONTRACT's search order; NoIndexError where there is none and none is to be made."""
+    candidates = [explicit, Path(environment["EGGWATCH_CONFIG"]) if environment.get("EGGWATCH_CONFIG") else None]
+    for path in candidates:
+        if path is not None:
+            return load(path)
+    for path in (LOCAL_FILE, SYSTEM_FILE):
+        if path.exists():
+            return load(path)
+    if makes_folders or (Path("state").is_dir() and Path("public").is_dir()):
+        return from_folders(Path("drop").absolute(), Path("public").absolute(), Path("state").absolute())
+    raise NoIndexError(
+        "No index here: no configuration was found, and no ./drop ./public ./state.",
+        remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
+    )

@@ -1,0 +1,59 @@
+"""What can go wrong for the operator. Every error says what to do next."""
+
+from __future__ import annotations
+
+
+class EggwatchError(Exception):
+    """Something that the operator can mend: `message` says what and where, `remedy` how.
+
+    `exit_code` is the status with which the command line ends (CONTRACT: 1 no, 2 usage, configuration
+    or unusable folders, 3 lock held, 4 timeout).
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.remedy}" if self.remedy else self.message
+
+
+class ConfigurationError(EggwatchError):
+    """The configuration names wrong keys, values or folders; all of them at once."""
+
+
+class NoIndexError(EggwatchError):
+    """No configuration and no ./drop ./public ./state here."""
+
+
+class FolderError(EggwatchError):
+    """A folder is missing, not ours, or cannot do what eggwatch needs (linking, writing)."""
+
+
+class LedgerError(EggwatchError):
+    """The ledger is missing, damaged or older than the published tree: nothing is rendered."""
+
+
+class NewerStateError(LedgerError):
+    """The state was written by a newer eggwatch: nothing is touched."""
+
+
+class LockHeldError(EggwatchError):
+    """Another process is the writer of this index."""
+
+    exit_code = 3
+
+
+class TimeoutReachedError(EggwatchError):
+    """The answer did not come within --timeout."""
+
+    exit_code = 4
+
+
+class NotFoundError(EggwatchError):
+    """The index holds nothing under that name."""
+
+    exit_code = 1

@@ -1,0 +1,166 @@
+"""What runs inside a worker process: load all that is needed, shut yourself in, then answer request by request."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import socket
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+MEMORY_LIMIT = 1 << 30
+"""Bytes of address space of one worker."""
+LARGEST_REQUEST = 64 * 1024
+GIVEN_UP = b'{"given up": true}\n'
+"""The answer to a request with `quick` that would have taken longer."""
+LOADED_LATE = ("encodings.cp437", "encodings.idna", "linecache", "trove_classifiers")
+"""What is imported, or imports itself, in the middle of an inspection."""
+READMES = ("eggwatch.archives.readme", "readme_renderer.markdown", "readme_renderer.rst", "readme_renderer.txt")
+NOBODY = 65534
+"""The kernel's overflow uid: where root inspects, the inspector becomes this account."""
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 38, 4
+
+
+class _TakesLongerError(BaseException):
+    """The moment that a quick inspection may take is over. No `except Exception` on the way may catch it."""
+
+
+def serve(descriptor: int, *, niceness: int, readme: bool) -> None:
+    """Inspect what is handed over through the socket `descriptor`, until the other end is closed.
+
+    The first line tells that this process is ready, and what its sandbox leaves open on this machine.
+    """
+    die_with_parent()
+    inspect = _load(readme=readme)
+    with socket.socket(fileno=descriptor) as channel:
+        open_ = shut_in(niceness=niceness, readme=readme)
+        channel.sendall(json.dumps(open_).encode() + b"\n")  # a death before this says nothing about any archive
+        while True:
+            request, fds, _, _ = socket.recv_fds(channel, LARGEST_REQUEST, 1)
+            if not request:
+                return
+            with open(fds[0], "rb", buffering=0) as file:
+                channel.sendall(_answer_soon(json.loads(request), file, inspect))
+
+
+def _load(*, readme: bool) -> Any:
+    """Import all that an inspection may come to need: afterwards no file can be opened, and modules are files."""
+    from eggwatch.archives import inspect
+
+    for name in (*LOADED_LATE, *(READMES if readme else ())):
+        import_module(name)
+    if readme:
+        import_module("mimetypes").init()
+    return inspect
+
+
+def shut_in(*, niceness: int, readme: bool) -> list[str]:
+    """Give up everything but memory and the open descriptors; answers with what stays open, for the operator."""
+    from eggwatch import privileges, sandbox
+
+    if not readme:  # docutils loads modules and templates as it meets them, from wherever the daemon's Python lies
+        privileges.become(NOBODY)
+    bind(niceness)
+    return sandbox.enclose(loads_code=readme)
+
+
+def _answer_soon(request: dict[str, Any], file: Any, inspect: Any) -> bytes:
+    """One answer, or `GIVEN_UP` if it would take more CPU time than the `quick` of the request, where it has one."""
+    quick = request["quick"]
+    checks = _readme_checks() if request["readme"] else ()  # to import them would take more than the moment
+    if quick is None:
+        return answer(request, file, inspect, checks) + b"\n"
+    try:
+        with _for_a_moment(quick):
+            return answer(request, file, inspect, checks) + b"\n"
+    except _TakesLongerError:
+        return GIVEN_UP
+
+
+@contextlib.contextmanager
+def _for_a_moment(seconds: float) -> Iterator[None]:
+    """Raise `_TakesLongerError` in the block once it has used so much CPU time."""
+    import signal
+
+    inside = True
+
+    def give_up(*_: object) -> None:
+        if inside:
+            raise _TakesLongerError
+
+    signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        inside = False  # a signal that has come by now is only acted on later
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def answer(request: dict[str, Any], file: Any, inspect: Any, checks: tuple[Any, ...]) -> bytes:
+    """One answer; a bug in the inspection is reported with its traceback, and costs its own file only."""
+    allow_cpu(float(request["cpu"]))
+    try:
+        found = inspect(file, request["filename"], extra_checks=checks)
+    except MemoryError:
+        os._exit(71)  # whatever is left of this process can't be trusted with another file
+    except Exception:
+        return json.dumps({"trouble": traceback.format_exc(limit=-20)}).encode()
+    metadata = None if found.metadata is None else base64.b64encode(found.metadata).decode()
+    return json.dumps(
+        {
+            "flaws": [flaw.as_json() for flaw in found.flaws],
+            "incomplete": found.incomplete,
+            "metadata": metadata,
+            "core": None if found.core is None else asdict(found.core),
+        }
+    ).encode()
+
+
+def _readme_checks() -> tuple[Any, ...]:
+    from eggwatch.archives.readme import readme_flaws
+
+    return (readme_flaws,)
+
+
+def die_with_parent() -> None:
+    """End when the daemon ends, however it ends; take no new privileges, leave no core file."""
+    import ctypes
+    import signal
+
+    parent = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+
+
+def bind(niceness: int) -> None:
+    """Give up what an inspector does not need: memory without end, writing files, outliving its parent."""
+    import resource
+
+    die_with_parent()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let the process use so much more CPU time; SIGXCPU ends it after that."""
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(usage.ru_utime + usage.ru_stime + seconds) + 2
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -1,0 +1,81 @@
+"""What the judge has to know of one upload, looked up by key: nothing here grows with the index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from packaging.utils import canonicalize_version
+
+from eggwatch.model.names import Filename, Kind, parse_filename
+from eggwatch.model.sightings import Claim
+from eggwatch.parts import InHand, Parts
+from eggwatch.policy.admission import Holding, Upload, scarce
+from eggwatch.policy.ownership import Account
+from eggwatch.policy.terms import Terms
+from eggwatch.store.accounts import groups_of
+from eggwatch.store.catalog import FileRecord
+
+
+def upload_of(parts: Parts, hand: InHand, terms: Terms) -> Upload:
+    """One upload with all that its verdict depends on; what the terms do not ask for is not looked up."""
+    catalog, claim, filename = parts.catalog, hand.claim, parse_filename(hand.claim.filename)
+    record = catalog.file(hand.key)
+    upload = Upload(
+        filename=filename,
+        sha256=claim.sha256,
+        inspection=hand.inspection,
+        holding=None if record is None else _holding(record),
+        overdue=hand.overdue,
+        size=claim.size,
+        account=_account(claim, terms),
+        twin=catalog.twin(claim.sha256, key=hand.key),
+    )
+    return upload if not isinstance(filename, Filename) else _among_releases(parts, upload, filename, terms)
+
+
+def _among_releases(parts: Parts, upload: Upload, filename: Filename, terms: Terms) -> Upload:
+    catalog, project = parts.catalog, filename.project
+    other = None
+    if filename.kind is Kind.SDIST:
+        release = canonicalize_version(filename.version)
+        other = catalog.other_sdist(project, release, key=filename.normalized)
+    return replace(
+        upload,
+        other_sdist=other,
+        project_size=catalog.size_of(project) if terms.max_project_size is not None else 0,
+        first_uploader=catalog.first_uploader(project) if terms.first_uploader_owns else None,
+    )
+
+
+def _account(claim: Claim, terms: Terms) -> Account | None:
+    """Whose file it is, where somebody asks; groups only where a group may own something.
+
+    A stock is imported by the administrator, whoever owns its files.
+    """
+    if claim.imported is not None or (not terms.owners and not terms.first_uploader_owns):
+        return None
+    by_group = any(owner.startswith("@") for owners in terms.owners.values() for owner in owners)
+    return Account(name=claim.uploader, groups=groups_of(claim.uid) if by_group else frozenset())
+
+
+def _holding(record: FileRecord) -> Holding:
+    file = record.file
+    return Holding(
+        filename=file.filename,
+        sha256=file.sha256,
+        serial=record.serial,
+        present=record.state == "present",
+        at=file.upload_time,
+        uploader=file.uploader,
+    )
+
+
+def scarce_of(parts: Parts, claim: Claim, key: str, terms: Terms) -> frozenset[str]:
+    """What this upload may be the only one to be judged for, its normalised filename first of all."""
+    filename = parse_filename(claim.filename)
+    orphan = (
+        terms.first_uploader_owns
+        and isinstance(filename, Filename)
+        and parts.catalog.first_uploader(filename.project) is None
+    )
+    return scarce(filename, claim.sha256, terms, orphan=orphan) | {f"name {key}"}

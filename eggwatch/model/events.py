@@ -1,0 +1,91 @@
+"""What has happened: the events of the ledger, and their form as one JSON object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from eggwatch.model.verdicts import Flaw
+
+SCHEMA = 1
+KINDS = frozenset(("admitted", "rejected", "yanked", "unyanked", "removed", "quarantined", "imported"))
+GENESIS = "0" * 64
+"""The `prev` of a ledger's first line."""
+IMPORTER, REBUILDER = "eggwatch import", "eggwatch rebuild"
+"""The actors of events that put on record what happened elsewhere, or before."""
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC with microseconds, from seconds since the epoch."""
+    moment = datetime.fromtimestamp(seconds, tz=UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+
+
+def seconds_of(text: str) -> float:
+    """Seconds since the epoch, from RFC 3339 (the way back from `timestamp`)."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the ledger, without its `serial`, which the ledger gives, and `prev`, which it computes.
+
+    `kind` (JSON key `event`) is one of `KINDS`.
+    `at` is RFC 3339 in UTC with microseconds. Absent fields are None.
+    """
+
+    kind: str
+    at: str
+    project: str | None = None
+    version: str | None = None
+    filename: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    uploader: str | None = None
+    uid: int | None = None
+    actor: str | None = None
+    reason: str | None = None
+    flaws: tuple[Flaw, ...] = ()
+    name: str | None = None
+    requires_python: str | None = None
+    metadata_sha256: str | None = None
+    path: str | None = None
+    """The path in the drop folder that the file came from."""
+    first_upload_time: str | None = None
+    """Set by `rebuild` and by imports that know it: when the file first entered this index."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The event as CONTRACT writes it; every key is there, absent is null."""
+        data: dict[str, Any] = {"schema": SCHEMA, "at": self.at, "event": self.kind}
+        for field in fields(self):
+            if field.name not in ("kind", "at", "flaws"):
+                data[field.name] = getattr(self, field.name)
+        data["flaws"] = [flaw.as_json() for flaw in self.flaws]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """The event back from `as_json`; unknown keys are left aside. KeyError or ValueError if it is none."""
+        if data["event"] not in KINDS:
+            raise ValueError(f"there is no event {data['event']!r}")
+        known = {field.name for field in fields(cls)} - {"kind", "at", "flaws"}
+        values = {key: data.get(key) for key in known}
+        flaws = tuple(Flaw.from_json(flaw) for flaw in data.get("flaws", ()))
+        return cls(kind=data["event"], at=data["at"], flaws=flaws, **values)
+
+
+def is_news(event: Event) -> bool:
+    """Whether anybody is to be told of an event: not of what only puts on record what happened before."""
+    return event.kind != "imported" and event.actor not in (IMPORTER, REBUILDER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event where it stands in the ledger: its serial, the byte offset of its line and the line's hash."""
+
+    serial: int
+    event: Event
+    offset: int
+    length: int
+    sha256: str

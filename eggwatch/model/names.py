@@ -1,0 +1,266 @@
+"""Names of projects, versions and files: parsed once, typed ever after."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from packaging.tags import Tag
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import Version
+
+from eggwatch.model.tags import MOST_TAGS, count_tags, repeated_tags, tag_flaws
+from eggwatch.model.verdicts import Flaw, Level
+
+__all__ = [
+    "LONGEST_FILENAME",
+    "MOST_TAGS",
+    "Filename",
+    "Kind",
+    "Project",
+    "filename_flaws",
+    "parse_filename",
+    "project_name",
+    "shown",
+    "spelling_flaws",
+    "stored_name",
+]
+
+Project = NewType("Project", str)
+"""A project name in its normalised form (PEP 503)."""
+
+LONGEST_FILENAME = 200
+"""Bytes; longer names are refused (CONTRACT, What counts as an upload)."""
+
+# What names, versions and tags may consist of (binary distribution format, PEP 440 with epoch and local version);
+# packaging takes any character in a tag, and blanks around a version.
+_CHARACTERS = re.compile(r"[A-Z0-9._+!-]+", re.I | re.ASCII)
+_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.I | re.ASCII)
+"""PEP 508's grammar for names, which core metadata adopts."""
+
+_COPY = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?)(?P<suffix>\.whl|\.tar\.gz)", re.I)
+
+
+class Kind(StrEnum):
+    """The two distribution formats that PyPI takes today."""
+
+    WHEEL = "wheel"
+    SDIST = "sdist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filename:
+    """A wheel's or sdist's filename, taken apart (PyPUG: binary and source distribution formats)."""
+
+    text: str
+    kind: Kind
+    project: Project
+    version: Version
+    name_part: str
+    version_part: str
+    tags: frozenset[Tag] = frozenset()
+    build: tuple[()] | tuple[int, str] = ()
+
+    @property
+    def normalized(self) -> str:
+        """The spelling under which two filenames count as one: normalised name, version and sorted tags."""
+        stem = f"{self.project.replace('-', '_')}-{self.version}"
+        if self.kind is Kind.SDIST:
+            return f"{stem}.tar.gz"
+        build = f"-{self.build[0]}{self.build[1]}" if self.build else ""
+        return f"{stem}{build}-{'.'.join(sorted(str(tag) for tag in self.tags))}.whl"
+
+    @property
+    def expected(self) -> str:
+        """The spelling that the specifications ask for (PEP 625; binary distribution format, file name convention)."""
+        stem = f"{self.project.replace('-', '_')}-{self.version}"
+        if self.kind is Kind.SDIST:
+            return f"{stem}.tar.gz"
+        return f"{stem}{self.text[len(self.name_part) + len(self.version_part) + 1 :]}"
+
+
+def project_name(text: str) -> Project:
+    """Normalise a project name (PEP 503)."""
+    return Project(str(canonicalize_name(text)))
+
+
+def shown(name: str) -> str:
+    r"""A name for people: bytes that are no UTF-8 and control characters become `\xNN`."""
+    raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(_shown_character(character) for character in raw)
+
+
+def _shown_character(character: str) -> str:
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8"))
+
+
+def stored_name(filename: str) -> str:
+    """The name under which we keep something about `filename`: at most 200 bytes, never ambiguous.
+
+    Names over 200 bytes stand as their first 160 bytes and 8 hex digits of their hash (CONTRACT).
+    """
+    raw = filename.encode("utf-8", "surrogateescape")
+    if len(raw) <= LONGEST_FILENAME:
+        return filename
+    import hashlib
+
+    return raw[:160].decode("utf-8", "surrogateescape") + "-" + hashlib.sha256(raw).hexdigest()[:8]
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_filename(text: str) -> Filename | Flaw:
+    """Take a filename apart, or say in one flaw why it is no wheel's and no sdist's."""
+    if len(text.encode("utf-8", "surrogateescape")) > LONGEST_FILENAME:
+        return Flaw(
+            code="filename-too-long",
+            subject=shown(stored_name(text)),
+            message=f"The filename is longer than {LONGEST_FILENAME} bytes. Build the archive under a shorter name.",
+        )
+    strange = _strange_character(text)
+    if strange is not None:
+        return strange
+    copy = _COPY.fullmatch(text)
+    if copy:
+        return _copied_name(text, copy["stem"] + copy["suffix"])
+    lower = text.lower()
+    if lower.endswith(".whl"):
+        return _parse_wheel(text)
+    if lower.endswith(".tar.gz"):
+        return _parse_sdist(text)
+    return Flaw(
+        code="filename-format",
+        subject=shown(text),
+        message="Only wheels (.whl) and sdists (.tar.gz) are published. Build one with 'python -m build'.",
+    )
+
+
+def _strange_character(text: str) -> Flaw | None:
+    """Characters that PyPI takes in no filename."""
+    if any(character < " " or character == "\x7f" for character in text):
+        message = "The filename holds control characters. Rename the file."
+        return Flaw(code="filename-control-characters", subject=shown(text), message=message)
+    if "/" in text or "\\" in text:
+        message = "The filename holds a slash or backslash. Rename the file."
+        return Flaw(code="filename-slash", subject=shown(text), message=message)
+    return None
+
+
+def _copied_name(text: str, original: str) -> Flaw:
+    return Flaw(
+        code="filename-copy",
+        subject=shown(text),
+        message=(
+            f"This is the name that a browser or file manager gives to a second copy of {shown(original)}. "
+            f"Rename it to {shown(original)} and upload it again."
+        ),
+    )
+
+
+def _parse_wheel(text: str) -> Filename | Flaw:
+    tags_in_all = count_tags(text[: -len(".whl")])
+    if tags_in_all > MOST_TAGS:
+        message = f"Its compressed tags stand for {tags_in_all} tags; {MOST_TAGS} are allowed. Build fewer at once."
+        return Flaw(code="filename-too-many-tags", subject=shown(text), message=message)
+    try:
+        name, version, build, tags = parse_wheel_filename(text)
+    except InvalidWheelFilename as error:
+        return _bad_name(text, error, "{name}-{version}-{python}-{abi}-{platform}.whl")
+    parts = text[: -len(".whl")].split("-")
+    strange = _strange_part(text, parts[0])
+    if strange is not None:
+        return _bad_name(text, strange, "{name}-{version}-{python}-{abi}-{platform}.whl")
+    return Filename(
+        text=text,
+        kind=Kind.WHEEL,
+        project=Project(str(name)),
+        version=version,
+        name_part=parts[0],
+        version_part=parts[1],
+        tags=tags,
+        build=build,
+    )
+
+
+def _parse_sdist(text: str) -> Filename | Flaw:
+    try:
+        name, version = parse_sdist_filename(text)
+    except InvalidSdistFilename as error:
+        return _bad_name(text, error, "{name}-{version}.tar.gz")
+    name_part, _, version_part = text[: -len(".tar.gz")].rpartition("-")
+    strange = _strange_part(text, name_part)
+    if strange is not None:
+        return _bad_name(text, strange, "{name}-{version}.tar.gz")
+    return Filename(
+        text=text,
+        kind=Kind.SDIST,
+        project=Project(str(name)),
+        version=version,
+        name_part=name_part,
+        version_part=version_part,
+    )
+
+
+def _strange_part(text: str, name_part: str) -> ValueError | None:
+    if not _NAME.fullmatch(name_part):
+        return ValueError(f"{shown(name_part)!r} is no project name")
+    if not _CHARACTERS.fullmatch(text):
+        return ValueError("it may consist of letters, digits, '.', '_', '-', '+' and '!' only")
+    return None
+
+
+def _bad_name(text: str, error: Exception, form: str) -> Flaw:
+    return Flaw(
+        code="filename-invalid",
+        subject=shown(text),
+        message=f"The filename is not of the form {form}: {shown(str(error))}. Build it again with 'python -m build'.",
+    )
+
+
+def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
+    """A warning when an older tool wrote a name that is not normalised (PEP 625, binary distribution format)."""
+    if filename.text == filename.expected:
+        return ()
+    return (
+        Flaw(
+            code="filename-not-normalized",
+            subject=filename.text,
+            level=Level.WARN,
+            message=f"The specifications spell it {filename.expected}; a current build tool writes it so.",
+        ),
+    )
+
+
+def filename_flaws(filename: Filename) -> tuple[Flaw, ...]:
+    """All that is to be said of a filename that could be taken apart (PyPI's F6 to F11, M2)."""
+    return (*spelling_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
+
+
+def _local_flaws(filename: Filename) -> Iterator[Flaw]:
+    if filename.version.local is not None:
+        message = (
+            f"{filename.version} is a local version (PEP 440): an index of your own may hold it, PyPI takes none. "
+            "Leave out what stands after '+' to publish it elsewhere."
+        )
+        yield Flaw(code="version-local", subject=filename.text, message=message, level=Level.WARN)
+
+
+def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
+    if filename.kind is not Kind.WHEEL:
+        return
+    repeated = repeated_tags(filename.text[: -len(".whl")])
+    if repeated:
+        message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
+        yield Flaw(code="filename-tags-repeated", subject=filename.text, message=message, level=Level.WARN)
+    yield from tag_flaws(filename.text, filename.tags)

@@ -1,0 +1,79 @@
+"""What was seen in the drop folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which bytes lie at a path, as far as the kernel can tell without reading them (stat(2))."""
+
+    dev: int
+    ino: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Lease(StrEnum):
+    """What a read lease says about writers (fcntl(2), F_SETLEASE)."""
+
+    FREE = "free"
+    """Granted: nobody has the file open for writing."""
+    HELD = "held"
+    """Refused: somebody has it open for writing."""
+    UNPROVEN = "unproven"
+    """Not to be had by this account, or worthless on this file system."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One file in the drop folder.
+
+    `path` is relative to the drop, with undecodable bytes as surrogates; `filename` the name that it is
+    claimed under (the last part of `path`, but for a file found in the middle of being retired).
+    `since` is when this identity was first seen, in seconds of the process's own monotonic clock.
+    """
+
+    path: str
+    filename: str
+    identity: Identity
+    uid: int
+    since: float
+    lease: Lease = Lease.UNPROVEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What was recorded of an archive of a stock, where it lay before.
+
+    `upload_time` is RFC 3339, never later than the import; `yanked` is the reason, empty if none was given,
+    and None for a file that is not yanked.
+    """
+
+    upload_time: str
+    uploader: str | None = None
+    yanked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A private copy of one upload, or of one archive of an imported stock, in the spool.
+
+    `number` orders claims; `sha256` and `size` are those of the copy, `identity` that of the original when
+    it was read; `uploader` is the account's name at the time, else `uid:1043`; both are None where nobody can tell.
+    `imported` is None for an upload.
+    """
+
+    number: int
+    path: str
+    filename: str
+    identity: Identity
+    sha256: str
+    size: int
+    uid: int | None
+    uploader: str | None
+    at: str
+    imported: Imported | None = None

@@ -1,0 +1,72 @@
+"""What is thought of an upload: flaws, and the four verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How much a flaw weighs: one `refuse` is enough to refuse, a `warn` is told and published."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """One thing that is wrong with an upload.
+
+    `code` is stable and kebab-case, `subject` names the filename, member or field, `message` says what was
+    found, what was expected and how to mend it; it begins with 'Byte N: ' where it is about bytes.
+    """
+
+    code: str
+    subject: str
+    message: str
+    level: Level = Level.REFUSE
+
+    def as_json(self) -> dict[str, str]:
+        """The flaw as CONTRACT prints it: code, level, subject, message."""
+        return {"code": self.code, "level": str(self.level), "subject": self.subject, "message": self.message}
+
+    @classmethod
+    def from_json(cls, data: dict[str, str]) -> Flaw:
+        """The flaw back from `as_json`."""
+        return cls(
+            code=data["code"],
+            subject=data["subject"],
+            message=data["message"],
+            level=Level(data.get("level", "refuse")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit:
+    """Publish it; `warnings` are told but stop nothing."""
+
+    warnings: tuple[Flaw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The same name with the same bytes is published already, since event `serial`."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defer:
+    """The upload is not finished: its end is missing, or a check fails where the file has a hole."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Refuse it, with every flaw found."""
+
+    flaws: tuple[Flaw, ...]
+
+
+Verdict = Admit | Known | Defer | Reject

@@ -1,0 +1,124 @@
+"""The simple repository API: HTML and JSON, both made from one value (PyPUG: simple repository API, version 1.4)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootListing, in_order
+
+API_VERSION = "1.4"
+RENDERER_VERSION = 1
+"""Raised whenever a page of the same listing gets other bytes: then every page is rendered anew."""
+
+JSON_NAME = "index.v1_json"
+HTML_NAMES = ("index.html", "index.v1_html")
+
+
+def environment(templates: Mapping[str, str]) -> Environment:
+    """The jinja2 environment of the pages: everything is escaped, a misspelled name is an error."""
+    return Environment(
+        loader=DictLoader(dict(templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def project_pages(listing: ProjectListing, env: Environment) -> dict[str, bytes]:
+    """A project's pages by path relative to PUBLIC, compressed twins included."""
+    data = project_json(listing)
+    html = env.get_template("project.html").render(page=data, metadata_attributes=_metadata_attributes)
+    return _forms(f"simple/{listing.project}", html.encode(), _encode(data))
+
+
+def project_json(listing: ProjectListing) -> dict[str, Any]:
+    """The project detail of PEP 691, PEP 700 and PEP 792; keys with an underscore are ours."""
+    files = in_order(listing.files)
+    return {
+        "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
+        "name": listing.project,
+        **_status_json(listing.status),
+        "versions": list(dict.fromkeys(file.version for file in files)),
+        "files": [_file_json(listing.project, file) for file in files],
+        "_name": listing.name,
+        "_removed": [_removed_json(file) for file in sorted(listing.removed, key=lambda file: file.filename)],
+    }
+
+
+def _status_json(status: str | None) -> dict[str, Any]:
+    """PEP 792: at the top level, as PyPI has it and uv reads it; without it a project is active."""
+    return {} if status is None else {"project-status": {"status": status}}
+
+
+def _file_json(project: str, file: PublishedFile) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "filename": file.filename,
+        "url": f"../../files/{project}/{quote(file.filename)}",
+        "hashes": {"sha256": file.sha256},
+        "requires-python": file.requires_python,
+        "size": file.size,
+        "upload-time": file.upload_time,
+        "yanked": False if file.yanked is None else (file.yanked or True),
+        "_uploader": file.uploader,
+    }
+    if file.metadata_sha256 is not None:
+        data["core-metadata"] = {"sha256": file.metadata_sha256}
+    return data
+
+
+def _removed_json(file: RemovedFile) -> dict[str, str | int]:
+    return {
+        "filename": file.filename,
+        "sha256": file.sha256,
+        "at": file.at,
+        "upload-time": file.upload_time,
+        "size": file.size,
+    }
+
+
+def _metadata_attributes(file: Mapping[str, Any]) -> str:
+    return f"sha256={file['core-metadata']['sha256']}"
+
+
+def root_html(listing: RootListing, env: Environment) -> dict[str, bytes]:
+    """The root's two HTML forms, which change only with the set of projects."""
+    html = env.get_template("root.html").render(projects=[entry.project for entry in listing.entries])
+    return _twins({f"simple/{name}": html.encode() for name in HTML_NAMES})
+
+
+def root_json(listing: RootListing) -> dict[str, bytes]:
+    """The root's JSON form. `meta` stands first, so that the serial is found without reading the rest."""
+    data = {
+        "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
+        "projects": [{"name": entry.project, "_last-serial": entry.last_serial} for entry in listing.entries],
+    }
+    return _twins({f"simple/{JSON_NAME}": _encode(data)})
+
+
+def _forms(folder: str, html: bytes, data: bytes) -> dict[str, bytes]:
+    pages = {f"{folder}/{name}": html for name in HTML_NAMES}
+    return _twins({**pages, f"{folder}/{JSON_NAME}": data})
+
+
+def _twins(pages: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Each page with its `.gz` right behind it."""
+    result: dict[str, bytes] = {}
+    packed: dict[bytes, bytes] = {}
+    for path, data in pages.items():
+        result[path] = data
+        if data not in packed:
+            packed[data] = gzip.compress(data, 6, mtime=0)
+        result[f"{path}.gz"] = packed[data]
+    return result
+
+
+def _encode(data: object) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

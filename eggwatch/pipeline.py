@@ -1,0 +1,400 @@
+"""The way of one file, in nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce.
+
+A round runs all nine over whatever is there. Start-up, recovery after a crash, the daemon's every beat and
+`run --once` are the same round; there is no other code.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from eggwatch.admitting import Batch, original, prepare
+from eggwatch.announcing import News
+from eggwatch.config import IndexConfig
+from eggwatch.errors import FolderError
+from eggwatch.grace import Grace
+from eggwatch.judging import scarce_of, upload_of
+from eggwatch.loglines import crowded, found_in, names, said
+from eggwatch.model.events import Entry, Event, is_news, timestamp
+from eggwatch.model.names import shown
+from eggwatch.model.releases import ProjectListing, newest, with_status
+from eggwatch.model.sightings import Claim, Sighting
+from eggwatch.model.verdicts import Known, Verdict
+from eggwatch.pages.simple import project_pages
+from eggwatch.parts import InHand, Parts, Tally
+from eggwatch.policy.admission import judge
+from eggwatch.policy.orders import Order, Remove, events_of
+from eggwatch.policy.settling import Ready, Wait, remark_on, settle
+from eggwatch.retirement import Retirement
+from eggwatch.sights import Sights
+from eggwatch.store import durable, lease
+from eggwatch.store.catalog import Original, key_of
+from eggwatch.store.spool import Changed
+from eggwatch.workers import Job, Result
+
+log = logging.getLogger("eggwatch")
+
+MOST_IN_HAND = 256
+"""Claims under way at a time; the others wait in the drop folder."""
+FEW = 4
+"""With so many archives under inspection, or fewer, each is committed as soon as it is judged."""
+GATHERING = 0.03
+"""Seconds for which answers are gathered when more are under way."""
+PAGES_A_ROUND = 64
+"""Project pages rendered in one round, so that a long list of stale ones never holds up an upload."""
+
+
+class Pipeline:
+    """One index at work."""
+
+    def __init__(self, parts: Parts, config: IndexConfig) -> None:
+        self.parts, self.config = parts, config
+        self.sights = Sights(parts.catalog.originals(), patience=config.patience)
+        self.news = News(parts)
+        self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
+        self.grace = Grace(config.grace)
+        self.tally = Tally()
+        self._in_hand: dict[int, InHand] = {}
+        self._fresh: set[str] = set()
+        self._told_to_wait: set[str] = set()
+
+    def recover(self) -> None:
+        """Take up again what lies in the spool, before anything new is looked at."""
+        claims = list(self.parts.spool.intents())
+        self.parts.spool.sync(claims)
+        for claim in claims:
+            if self.parts.spool.is_whole(claim):
+                log.info("claim    %s: found in the spool, goes on", shown(claim.path))
+                self.take_in_hand(claim, overdue=False)
+            else:
+                self.parts.spool.release(claim)
+        while self._in_hand:
+            self.inspect(1.0)
+            self.admit(self.judge())
+
+    def round(self, paths: set[str] | None = None, *, wait: float = 0.0) -> None:
+        """All nine stages once. `paths` are hints of events; None looks at the whole drop folder."""
+        self.retirement.step()
+        self.claim(self.settle(self.sight(paths)))
+        self.inspect(wait)
+        self.admit(self.judge())
+        self.publish(self.render())
+        self.announce()
+
+    def sight(self, paths: set[str] | None) -> list[Sighting]:
+        """What lies in the drop folder; the scan decides, events only say where to look."""
+        now, drop = time.monotonic(), self.parts.drop
+        try:
+            survey = drop.scan() if paths is None else drop.look(paths | self.sights.due_paths(now))
+        except FolderError as error:
+            if self.sights.fault("drop", str(error)):
+                log.error("sight    %s", error)
+            return []
+        if self.sights.mend("drop"):
+            log.info("sight    %s is there again", self.config.drop)
+            survey = drop.scan()
+        if crowd := self.sights.crowd(survey):
+            log.warning("sight    %s", crowded(crowd, str(self.config.drop)))
+        if gone := self.sights.update(survey, now=now, wall=self.parts.now()):
+            self.parts.catalog.forget(gone)
+        for found in self.sights.strangers(survey):
+            self.news.not_taken(found.path, remark_on(found.name) or "")
+        for path in self.sights.newly_closed(survey):
+            self.news.not_taken(path, survey.unreadable[path])
+        older = [self.retirement.resume(found) for found in survey.leftovers]
+        self.retirement.forget_troubles(survey)
+        return [*(sighting for sighting in older if sighting), *self.sights.candidates(survey)]
+
+    def settle(self, sightings: Iterable[Sighting]) -> list[tuple[Sighting, bool]]:
+        """The uploads that may be read now, and whether an unfinished one has had all its time."""
+        ready, now = [], time.monotonic()
+        in_hand = {hand.claim.path for hand in self._in_hand.values()}
+        for sighting in sightings:
+            probed = None if sighting.path in in_hand else self._probe(sighting)
+            if probed is None or self.retirement.takes(probed, now=now):
+                continue
+            deferred = self.sights.deferred(probed.path)
+            verdict = settle(probed, deferred=deferred, now=now, patience=self.config.patience)
+            if isinstance(verdict, Ready):
+                ready.append((probed, verdict.overdue))
+            else:
+                log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
+                self.sights.wait(probed.path, verdict, now=now)
+        return ready
+
+    def _probe(self, sighting: Sighting) -> Sighting | None:
+        try:
+            with self.parts.drop.reading(sighting.path) as fd:
+                return self.sights.with_lease(sighting, lease.probe(fd))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._cannot_read(sighting, error)
+            return None
+
+    def _cannot_read(self, sighting: Sighting, error: OSError) -> None:
+        """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
+        reason = self.sights.cannot_read(sighting.path, error, now=time.monotonic())
+        if reason is not None:
+            self.news.not_taken(sighting.path, reason)
+
+    def claim(self, ready: Iterable[tuple[Sighting, bool]]) -> None:
+        """Copy uploads into the spool, and make the copies last before anything is linked from them."""
+        claims = []
+        for sighting, overdue in ready:
+            claim = self._claim(sighting) if self._has_room(sighting) else None
+            if claim is not None:
+                claims.append((claim, overdue))
+        self.parts.spool.sync([claim for claim, _ in claims])
+        for claim, overdue in claims:
+            self.take_in_hand(claim, overdue=overdue, after=self.parts.ledger.end.serial)
+
+    def _has_room(self, sighting: Sighting) -> bool:
+        if len(self._in_hand) >= MOST_IN_HAND:
+            self.sights.later(sighting.path, now=time.monotonic())
+            return False
+        if self.parts.spool.free_bytes() - sighting.identity.size >= self.config.min_free:
+            self.sights.mend("disk")
+            return True
+        self._wait_for_room(sighting.path)
+        return False
+
+    def _wait_for_room(self, path: str) -> None:
+        """The disk is told of once, and each upload that waits for it."""
+        reason = f"{self.config.public} has less than min-free left: uploads wait, and go on by themselves"
+        now = time.monotonic()
+        self.sights.wait(path, Wait(reason=reason, until=now + 1.0), now=now)
+        if self.sights.fault("disk", reason):
+            log.error("claim    %s", reason)
+            self._told_to_wait.clear()
+        if path not in self._told_to_wait:
+            self._told_to_wait.add(path)
+            self.news.waits(path, reason)
+
+    def _claim(self, sighting: Sighting) -> Claim | None:
+        spool = self.parts.spool
+        try:
+            claim = spool.claim(self.parts.drop, sighting, at=timestamp(self.parts.now()))
+        except (Changed, FileNotFoundError):
+            self.sights.later(sighting.path, now=time.monotonic())
+            return None
+        except PermissionError as error:
+            self._cannot_read(sighting, error)
+            return None
+        who = claim.uploader or "nobody in particular"
+        log.info("claim    %s: %d bytes from %s, sha256 %s", shown(claim.path), claim.size, who, claim.sha256)
+        return claim
+
+    def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
+        """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
+        touched = self.sights.is_touched(claim)
+        key = key_of(claim.filename)
+        scarce = scarce_of(self.parts, claim, key, self.config.terms)
+        hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
+        self._in_hand[claim.number] = hand
+        record = self.parts.catalog.file(hand.key)
+        if record is not None and record.state == "present" and record.file.sha256 == claim.sha256:
+            hand.done = True  # the same bytes are published: nothing needs opening
+        else:
+            self._send_to_inspection(hand)
+
+    def _send_to_inspection(self, hand: InHand) -> None:
+        claim, path = hand.claim, self.parts.spool.bytes_of(hand.claim)
+        readme = self.config.terms.refuses_readmes()
+        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme)
+        self.parts.inspectors.submit(job)
+
+    def inspect(self, wait: float) -> None:
+        """Collect what the inspectors have found; waits for the first answer up to `wait` seconds."""
+        self.parts.spool.progress()
+        self._take_in(self._results(wait))
+
+    def collect(self) -> None:
+        """Take what inspectors have found until now, so that they go on; waits for nothing."""
+        self._take_in(self.parts.inspectors.poll(0.0))
+
+    def _take_in(self, results: list[Result]) -> None:
+        for result in results:
+            if (hand := self._in_hand.get(result.number)) is None:
+                continue
+            hand.inspection, hand.done = result.inspection, True
+            if result.trouble is not None:
+                self._hold(hand, result.trouble)
+            else:
+                log.info("inspect  %s: %s", shown(hand.claim.path), found_in(result.inspection))
+
+    def _results(self, wait: float) -> list[Result]:
+        """Answers that have come; many uploads at once share a commit, so a few milliseconds are spent on more."""
+        inspectors, deadline = self.parts.inspectors, time.monotonic() + GATHERING
+        results = inspectors.poll(wait)
+        while results and inspectors.busy() > FEW and time.monotonic() < deadline:
+            results += inspectors.poll(GATHERING)
+        return results
+
+    def _hold(self, hand: InHand, trouble: str) -> None:
+        """A bug of ours met this file: it stays in the drop with the traceback, and the next one goes on."""
+        claim = hand.claim
+        log.error("inspect  %s: held, because of an error in eggwatch itself:\n%s", shown(claim.path), trouble)
+        if claim.imported is None:
+            held = original(claim, "held", reason=trouble)
+            self.parts.catalog.remember([held])
+            self.sights.remember(held)
+        self.parts.spool.release(claim)
+        del self._in_hand[claim.number]
+        self.tally.held += 1
+
+    def judge(self) -> list[tuple[InHand, Verdict]]:
+        """Verdicts in the order of the claims; within a batch a filename belongs to the first, others wait."""
+        verdicts: list[tuple[InHand, Verdict]] = []
+        taken: set[str] = set()
+        for number in sorted(self._in_hand):
+            hand = self._in_hand[number]
+            if hand.done and taken.isdisjoint(hand.scarce):
+                verdict = self._judge(hand)
+                if verdict is not None:
+                    verdicts.append((hand, verdict))
+            taken |= hand.scarce
+        return verdicts
+
+    def _judge(self, hand: InHand) -> Verdict | None:
+        terms = self.config.terms
+        verdict = judge(upload_of(self.parts, hand, terms), terms)
+        if hand.inspection is None and not isinstance(verdict, Known):
+            hand.done = False  # it was published when it was claimed, and has been removed since
+            self._send_to_inspection(hand)
+            return None
+        log.info("judge    %s: %s", shown(hand.claim.path), said(verdict))
+        return verdict
+
+    def admit(self, verdicts: list[tuple[InHand, Verdict]]) -> None:
+        """Link and explain, sync, commit to the ledger, project to the catalog, release the spool: in this order."""
+        if not verdicts:
+            return
+        batch = Batch(next_serial=self.parts.ledger.end.serial + 1)
+        for hand, verdict in verdicts:
+            prepare(self.parts, hand, verdict, batch)
+        self.parts.pool.sync()
+        self.parts.answers.sync()
+        self.commit(batch.events, batch.originals)
+        for event, since in batch.known:
+            self.tally.known += 1
+            self.news.known(event, since=since)
+        self.parts.answers.sync()
+        for hand, _ in verdicts:
+            self.parts.spool.release(hand.claim)
+            del self._in_hand[hand.claim.number]
+
+    def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
+        """Make events happen, and what follows from them at once."""
+        entries = self.parts.ledger.append(events)
+        remembered = tuple(originals)
+        self.parts.catalog.apply(entries, remembered)
+        for one in remembered:
+            self.sights.remember(one)
+        for entry in entries:
+            self._note(entry)
+        return entries
+
+    def _note(self, entry: Entry) -> None:
+        event = entry.event
+        log.info("admit    %s: %s, serial %d", shown(event.filename or ""), event.kind, entry.serial)
+        self.news.add(entry)
+        self.tally.published += event.kind == "admitted"
+        if event.kind == "rejected":
+            self.tally.refused += 1
+        elif event.project and is_news(event):
+            self._fresh.add(event.project)
+
+    def render(self) -> list[ProjectListing]:
+        """The listings of the stale pages, the ones that just changed first."""
+        catalog = self.parts.catalog
+        projects = list(dict.fromkeys([*sorted(self._fresh), *catalog.stale(PAGES_A_ROUND)]))
+        self._fresh.clear()
+        listings = (listing for project in projects if (listing := catalog.listing(project)) is not None)
+        return [with_status(listing, self.config.terms.archived) for listing in listings]
+
+    def publish(self, listings: list[ProjectListing]) -> None:
+        """Project pages, then root and landing page, then the bytes of removed files whose grace is over."""
+        pages: dict[str, bytes] = {}
+        for listing in listings:
+            self.parts.spool.progress()
+            pages |= project_pages(listing, self.parts.templates)
+        if pages:
+            changed = self.parts.target.publish(pages)
+            log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
+            self.parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+        if self.parts.front.step():
+            log.info("publish  root and landing page")
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned."""
+        swept, catalog = [], self.parts.catalog
+        for project, filename, at in catalog.unswept(PAGES_A_ROUND):
+            if self.grace.left(at, now=self.parts.now()) > 0:
+                continue
+            record = catalog.file(key_of(filename))
+            if record is not None and not catalog.is_visible(serial=record.serial, project=project):
+                continue
+            if record is None or record.state == "removed" or record.file.filename != filename:
+                self.parts.pool.sweep(project=project, filename=filename)
+                log.info("publish  %s: its bytes are deleted", filename)
+            swept.append(filename)
+        if swept:
+            catalog.mark_swept(swept)
+
+    def announce(self) -> None:
+        """Tell what has happened, as soon as it can be seen."""
+        self.news.tell()
+
+    def obey(self, order: Order) -> list[Entry]:
+        """Carry out an order; when this returns its pages are published."""
+        files = [record.file for record in self.parts.catalog.files(order.spec.project) if record.state == "present"]
+        events = list(events_of(order, files, at=timestamp(self.parts.now())))
+        if isinstance(order, Remove) and events:
+            # A power cut must not bring back the upload or its claim: it would be published again.
+            durable.sync_everything([self.config.drop, self.config.public, self.config.state])
+        entries = self.commit(events)
+        self.publish(self.render())
+        self.announce()
+        return entries
+
+    def is_working(self) -> bool:
+        """Whether something is under way that does not wait for uploaders or the clock."""
+        return bool(self._in_hand) or bool(self.parts.catalog.stale(1)) or self.retirement.next_due() is not None
+
+    def pages_current(self) -> bool:
+        """Whether every page shows what the ledger holds."""
+        return not self.parts.catalog.stale(1) and not self.parts.front.is_stale() and not self.parts.front.is_busy()
+
+    def is_inspecting(self) -> bool:
+        """Whether the answer of an inspector is awaited."""
+        return not all(hand.done for hand in self._in_hand.values())
+
+    def in_hand(self) -> list[str]:
+        """The paths whose claims are under way."""
+        return [hand.claim.path for hand in self._in_hand.values()]
+
+    def next_due(self) -> float | None:
+        """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
+        moments = [self.sights.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
+        moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
+        if self.parts.catalog.stale(1) or any(hand.done for hand in self._in_hand.values()):
+            moments.append(0.0)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _sweep_due(self) -> float | None:
+        for _, _, at in self.parts.catalog.unswept(1):
+            return time.monotonic() + self.grace.left(at, now=self.parts.now())
+        return None
+
+    def finish(self) -> None:
+        """Bring every page up to date, and leave nothing half done but what the spool remembers."""
+        self.retirement.finish()
+        while self.parts.catalog.stale(1):
+            self.publish(self.render())
+        self.parts.front.finish()
+        self.news.give_up_waiting()
+        self.announce()

@@ -1,0 +1,265 @@
+"""May this upload be published? One small function per rule of the index; `rules` has the table of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_version
+
+from eggwatch.model.archives import Inspection
+from eggwatch.model.names import Filename, Kind, Project, shown
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Level, Reject, Verdict
+from eggwatch.policy.ownership import Account, first_match, is_among, owners_of
+from eggwatch.policy.terms import Terms
+from eggwatch.policy.weighing import weigh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What the index knows of a filename already (compared normalised)."""
+
+    filename: str
+    sha256: str
+    serial: int
+    present: bool
+    """False when it was removed: it may return, with the same bytes only."""
+    at: str
+    uploader: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Everything that the rules may look at; what they don't ask for need not be looked up."""
+
+    filename: Filename | Flaw
+    sha256: str
+    inspection: Inspection | None
+    """None when the same bytes are published already: then nothing needs opening."""
+    holding: Holding | None
+    overdue: bool = False
+    """The upload has been unfinished for longer than `unfinished-after`."""
+    size: int = 0
+    account: Account | None = None
+    """None when nobody asks whose the project is."""
+    twin: str | None = None
+    """The filename under which the same bytes are published."""
+    other_sdist: str | None = None
+    """Another sdist of the same release."""
+    project_size: int = 0
+    """Bytes of the project's published files."""
+    first_uploader: str | None = None
+    """Who uploaded the project's first file; None if there is none, or nobody knows."""
+
+
+IndexRule = Callable[[Upload, Project, Terms], Iterator[Flaw]]
+
+
+def _flaw(code: str, subject: str, message: str) -> Flaw:
+    return Flaw(code=code, subject=shown(subject), message=message)
+
+
+def filename_reuse(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
+    """A filename is never used again for other bytes (PEP 592's premise; PyPI: "File already exists")."""
+    holding = upload.holding
+    if holding is None or holding.sha256 == upload.sha256:
+        return
+    who = f" by {holding.uploader}" if holding.uploader else ""
+    if holding.present:
+        yield _flaw(
+            "file-exists",
+            holding.filename,
+            f"File already exists: {holding.filename} was published at {holding.at}{who} with other bytes "
+            f"(sha256 {holding.sha256[:16]}…, this one {upload.sha256[:16]}…). A published file never changes: "
+            "raise the version and build again.",
+        )
+    else:
+        yield _flaw(
+            "filename-used-before",
+            holding.filename,
+            f"{holding.filename} was published{who} with other bytes and has been removed since. A filename is "
+            "never used again for other bytes: raise the version and build again.",
+        )
+
+
+def same_bytes(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
+    """The same bytes have one name (PyPI compares blake2 digests)."""
+    if upload.twin is not None:
+        yield _flaw(
+            "same-bytes",
+            upload.twin,
+            f"The same bytes (sha256 {upload.sha256[:16]}…) are published as {upload.twin}. If that name is right, "
+            "nothing is to be done; else build it again under a version or build number of its own.",
+        )
+
+
+def one_sdist(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
+    """A release has one sdist (PEP 527; PyPI: "Only one sdist may be uploaded per release.")."""
+    if upload.other_sdist is not None:
+        yield _flaw(
+            "sdist-exists",
+            upload.other_sdist,
+            f"This release has an sdist already, {upload.other_sdist}, and can have one only. Raise the version and "
+            "build again, or have the other one removed first.",
+        )
+
+
+def file_size(upload: Upload, _project: Project, terms: Terms) -> Iterator[Flaw]:
+    """A file is not larger than `max-file-size`."""
+    if terms.max_file_size is not None and upload.size > terms.max_file_size:
+        yield _flaw(
+            "file-too-large",
+            f"{upload.size} bytes",
+            f"The file has {upload.size} bytes; this index takes {terms.max_file_size} (max-file-size). Leave data "
+            "out of the archive, or ask the administrator.",
+        )
+
+
+def project_size(upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """The files of a project are together not larger than `max-project-size`."""
+    if terms.max_project_size is not None and upload.project_size + upload.size > terms.max_project_size:
+        yield _flaw(
+            "project-too-large",
+            project,
+            f"{project} has {upload.project_size} bytes already and would have {upload.project_size + upload.size}; "
+            f"this index takes {terms.max_project_size} (max-project-size). Have old releases removed, or ask the "
+            "administrator.",
+        )
+
+
+def allowed_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """Where names are allowed one by one (`allowed-names`), this is one of them."""
+    if terms.allowed_names and first_match(project, terms.allowed_names) is None:
+        yield _flaw(
+            "name-not-allowed",
+            project,
+            f"This index takes only projects called {_listed(terms.allowed_names)} (allowed-names). Rename the "
+            "project, or ask the administrator.",
+        )
+
+
+def forbidden_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """The name is none of `forbidden-names`."""
+    pattern = first_match(project, terms.forbidden_names)
+    if pattern is not None:
+        yield _flaw(
+            "name-forbidden",
+            project,
+            f"This index takes no project called {pattern} (forbidden-names). Rename the project, or ask the "
+            "administrator.",
+        )
+
+
+def reserved_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """Below a reserved prefix only those may publish whom `owners` names."""
+    prefix = next((prefix for prefix in terms.reserved_prefixes if project.startswith(prefix)), None)
+    if prefix is not None and owners_of(project, terms.owners) is None:
+        yield _flaw(
+            "name-reserved",
+            project,
+            f"Names that begin with {prefix} are reserved (reserved-prefixes), and nobody is named in 'owners' for "
+            f"{project}. Rename the project, or ask the administrator to name its owners.",
+        )
+
+
+def archived_project(_upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """An archived project takes no uploads (PEP 792)."""
+    if project in terms.archived:
+        yield _flaw(
+            "project-archived",
+            project,
+            f"{project} is archived and takes no uploads. Its published files stay. Ask the administrator if it is to "
+            "be taken up again.",
+        )
+
+
+def ownership(upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
+    """Only a project's owners upload to it, where it has any."""
+    account = upload.account
+    if account is None:
+        return
+    owners = owners_of(project, terms.owners)
+    if owners is not None:
+        if not is_among(account, owners):
+            yield _foreign(account, project, f"{_listed(sorted(owners))} (owners)")
+    elif terms.first_uploader_owns and account.name is None:
+        yield _foreign(account, project, "accounts that are known (first-uploader-owns)")
+    elif terms.first_uploader_owns and upload.first_uploader not in (None, account.name):
+        yield _foreign(account, project, f"{upload.first_uploader}, who uploaded its first file (first-uploader-owns)")
+
+
+def _foreign(account: Account, project: Project, who: str) -> Flaw:
+    whose = f"belongs to the account {account.name}. Let one of the owners upload it"
+    if account.name is None:
+        whose = "lies in no account's folder. Copy it to the folder of your account in the drop folder"
+    return _flaw(
+        "not-owner",
+        project,
+        f"Uploads to {project} are taken from {who}; this file {whose}, or ask the administrator to name you among "
+        "them.",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+INDEX_RULES: tuple[IndexRule, ...] = (
+    filename_reuse,
+    same_bytes,
+    one_sdist,
+    file_size,
+    project_size,
+    allowed_name,
+    forbidden_name,
+    reserved_name,
+    archived_project,
+    ownership,
+)
+"""What only the index can judge; the archive's own flaws come from the inspector."""
+
+
+def flaws_of(upload: Upload, terms: Terms) -> tuple[Flaw, ...]:
+    """All flaws at once, in the order of the rules, as they were found: not weighed yet."""
+    inspected = () if upload.inspection is None else upload.inspection.flaws
+    if isinstance(upload.filename, Flaw):
+        return inspected
+    project = upload.filename.project
+    return (*inspected, *(flaw for rule in INDEX_RULES for flaw in rule(upload, project, terms)))
+
+
+def judge(upload: Upload, terms: Terms | None = None) -> Verdict:
+    """The verdict on one upload."""
+    terms, holding = terms or Terms(), upload.holding
+    if holding is not None and holding.present and holding.sha256 == upload.sha256:
+        return Known(serial=holding.serial)
+    unfinished = upload.inspection.incomplete if upload.inspection else None
+    if unfinished is not None and not upload.overdue:
+        return Defer(reason=unfinished)
+    found = flaws_of(upload, terms)
+    flaws = weigh(found, terms.profile, terms.rules)
+    if _refuses(flaws):
+        return Reject(flaws=flaws)
+    # What kept us from the metadata refuses, whatever the configuration says: there is nothing to publish it by.
+    if upload.inspection is not None and upload.inspection.core is None and _refuses(found):
+        return Reject(flaws=found)
+    return Admit(warnings=flaws)
+
+
+def _refuses(flaws: tuple[Flaw, ...]) -> bool:
+    return any(flaw.level is Level.REFUSE for flaw in flaws)
+
+
+def scarce(filename: Filename | Flaw, sha256: str, terms: Terms, *, orphan: bool) -> frozenset[str]:
+    """What only one upload at a time may be judged for, so that those claimed later see what became of it.
+
+    `orphan` says that the project has no first uploader yet.
+    """
+    wanted = {f"bytes {sha256}"}
+    if isinstance(filename, Flaw):
+        return frozenset(wanted)
+    if filename.kind is Kind.SDIST:
+        wanted.add(f"sdist {filename.project} {canonicalize_version(filename.version)}")
+    if terms.max_project_size is not None or (terms.first_uploader_owns and orphan):
+        wanted.add(f"project {filename.project}")
+    return frozenset(wanted)

@@ -1,0 +1,35 @@
+"""How long our own leavings stay: refused files, by age and by size of all together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How long something is kept: seconds, or bytes of all together, of which the oldest go first; None is forever."""
+
+    age: float | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """Files that stay or go together: their names, since when they lie there (seconds since the epoch), their bytes."""
+
+    names: tuple[str, ...]
+    since: float
+    size: int
+
+
+def outlived(leavings: Iterable[Leaving], keeping: Keeping, *, now: float) -> list[Leaving]:
+    """Those that may go, the oldest first; `now` in seconds since the epoch."""
+    gone, room = [], keeping.size
+    for leaving in sorted(leavings, key=lambda leaving: (leaving.since, leaving.names), reverse=True):
+        if room is not None:
+            room -= leaving.size
+        too_old = keeping.age is not None and leaving.since < now - keeping.age
+        if too_old or (room is not None and room < 0):
+            gone.append(leaving)
+    return gone[::-1]

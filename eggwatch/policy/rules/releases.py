@@ -1,0 +1,110 @@
+"""The rules about what the index holds already, and about who may upload what."""
+
+from __future__ import annotations
+
+from eggwatch.policy.rules.rule import Rule
+
+_ASK = "Ask whom DROP/README.txt names."
+
+RULES = (
+    Rule(
+        code="file-exists",
+        title="The filename is published with other bytes",
+        rule="A published filename never gets other bytes. (The same bytes again are fine.)",
+        why="Everybody who installed it has the old bytes, and lock files hold their hash.",
+        mend="Raise the version and build again.",
+        source="PEP 592 and PEP 629 take it for granted; PyPI's rule",
+        warehouse=("D2",),
+        fixed=True,
+    ),
+    Rule(
+        code="filename-used-before",
+        title="The filename was published once, with other bytes",
+        rule="A filename is not used again after its removal, but for the same bytes.",
+        why="Caches and lock files still know the old ones.",
+        mend="Raise the version and build again.",
+        source="PyPI's rule",
+        warehouse=("D3",),
+        fixed=True,
+    ),
+    Rule(
+        code="sdist-exists",
+        title="A second sdist of a release",
+        rule="A release (versions compared: 1.0 is 1.0.0) has one sdist.",
+        why="Which of two sources an installer builds would be a matter of luck.",
+        mend="Raise the version and build again, or remove the other sdist first.",
+        source="PEP 527; PyPI's rule",
+        warehouse=("D5",),
+    ),
+    Rule(
+        code="same-bytes",
+        title="The same bytes are published under another name",
+        rule="One archive has one filename.",
+        why="One of the two names is wrong: the file was copied and renamed.",
+        mend="Nothing, if the other name is right. Else build it again, under a version or build number of its own.",
+        source="PyPI's rule",
+        warehouse=("D2",),
+    ),
+    Rule(
+        code="file-too-large",
+        title="A file over the limit",
+        rule="A file has at most 'max-file-size'.",
+        why="The administrator has set a limit.",
+        mend=f"Leave data out of the archive. {_ASK}",
+        source="configuration: max-file-size",
+        warehouse=("U10",),
+    ),
+    Rule(
+        code="project-too-large",
+        title="A project over the limit",
+        rule="The files of a project have at most 'max-project-size' together.",
+        why="The administrator has set a limit.",
+        mend=f"Remove old releases with 'eggwatch remove'. {_ASK}",
+        source="configuration: max-project-size",
+        warehouse=("U11",),
+    ),
+    Rule(
+        code="name-not-allowed",
+        title="A project that this index is not for",
+        rule="Where 'allowed-names' is set, a project's name matches one of its patterns.",
+        why="A private index that holds your own names only can't take the place of somebody else's project.",
+        mend=f"Rename the project. {_ASK}",
+        source="configuration: allowed-names",
+        warehouse=("D6",),
+    ),
+    Rule(
+        code="name-forbidden",
+        title="A forbidden project name",
+        rule="A project's name matches no pattern of 'forbidden-names'.",
+        why="It is that of a public project, say, and would hide it from whoever installs from here.",
+        mend=f"Rename the project. {_ASK}",
+        source="configuration: forbidden-names",
+        warehouse=("D6",),
+    ),
+    Rule(
+        code="name-reserved",
+        title="A name with a reserved prefix",
+        rule="Below one of 'reserved-prefixes', only projects for which 'owners' names somebody take uploads.",
+        why="Nobody can begin acme-payments before those do who own the prefix acme-.",
+        mend=f"Rename the project, or have it added to 'owners'. {_ASK}",
+        source="configuration: reserved-prefixes",
+        warehouse=("D6",),
+    ),
+    Rule(
+        code="project-archived",
+        title="The project is archived",
+        rule="A project in 'archived' takes no uploads. Its page says so; its files stay.",
+        why="Nobody looks after it any more.",
+        mend=f"Upload to the project that has taken its place. {_ASK}",
+        source="configuration: archived; PEP 792",
+    ),
+    Rule(
+        code="not-owner",
+        title="Somebody else's project",
+        rule="The account that owns the dropped file is among the project's 'owners', or, with "
+        "'first-uploader-owns', has uploaded the project's first file.",
+        why="Who uploads a release decides what runs on every machine that installs it.",
+        mend=f"Let one of the owners upload it. {_ASK}",
+        source="configuration: owners, first-uploader-owns; PyPI answers 403",
+    ),
+)

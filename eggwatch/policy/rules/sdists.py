@@ -1,0 +1,137 @@
+"""The rules about sdists: gzip, tar, and the one top folder."""
+
+from __future__ import annotations
+
+from eggwatch.policy.rules.rule import Rule, Weight
+
+_BUILD = "Build it again with 'python -m build --sdist'."
+_AGAIN = "Upload it again; if that does not help, build it again with 'python -m build --sdist'."
+_FEATURES = "PyPUG: source distribution format, Source distribution archive features; PEP 721"
+
+RULES = (
+    Rule(
+        code="not-a-gzip",
+        title="A .tar.gz that is no gzip",
+        rule="An sdist begins as a gzip file does.",
+        why="The file is something else, under an sdist's name: an error page, a plain tar, a zip.",
+        mend="Look at the file: where does it come from?",
+        source="RFC 1952; PEP 625",
+        warehouse=("T1",),
+        fixed=True,
+    ),
+    Rule(
+        code="gzip-corrupt",
+        title="A damaged gzip",
+        rule="The gzip inflates to its end, with the right CRC and length.",
+        why="The file was damaged on its way or on a disk; tarfile would not even notice a wrong CRC.",
+        mend=_AGAIN,
+        source="RFC 1952, 2.3.1",
+        warehouse=("T2",),
+    ),
+    Rule(
+        code="gzip-trailing-data",
+        title="Bytes after the gzip's end",
+        rule="The file ends with the gzip's last byte.",
+        why="Something can hide there that some tools read and others do not.",
+        mend=_AGAIN,
+        source="RFC 1952, 2.2",
+    ),
+    Rule(
+        code="tar-malformed",
+        title="A tar whose structure is broken",
+        rule="Every header has its checksum and numbers that can be read, and pax and GNU headers are whole.",
+        why="tarfile skips a broken header in silence, other tools stop: they unpack different files.",
+        mend=_AGAIN,
+        source="POSIX.1-2017, pax, ustar Interchange Format",
+        warehouse=("T2",),
+    ),
+    Rule(
+        code="tar-unclosed",
+        title="A tar without its end",
+        rule="A tar ends with two blocks of zeros, and nothing but zeros follow.",
+        why="Its end was cut off before it was compressed, or a second tar hides behind it.",
+        mend=_BUILD,
+        source="POSIX.1-2017, pax, ustar Interchange Format",
+        warehouse=("T2",),
+    ),
+    Rule(
+        code="tar-sparse",
+        title="A sparse member",
+        rule="No member is sparse.",
+        why="A header of some bytes becomes a file of any size, and tools differ in how they read it.",
+        mend="Pack without --sparse.",
+        source=f"{_FEATURES}; PyPI's rule",
+        warehouse=("T5",),
+    ),
+    Rule(
+        code="tar-device",
+        title="A device in an sdist",
+        rule="Members are files, folders and links only.",
+        why="A device, pipe or socket has no place in a package.",
+        mend=_BUILD,
+        source=_FEATURES,
+    ),
+    Rule(
+        code="tar-unsafe-path",
+        title="A member that would land elsewhere",
+        rule="Names are relative and without '..', at most 4096 characters long and 128 folders deep, and no part of "
+        "them has more than 255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to.",
+        mend=_BUILD,
+        source=_FEATURES,
+    ),
+    Rule(
+        code="tar-unsafe-link",
+        title="A link that leads out",
+        rule="Links point to something within the top folder, hard links to a file that came before them.",
+        why="Through it, unpacking writes, or building reads, outside of its folder.",
+        mend="Put the file itself into the project.",
+        source=_FEATURES,
+    ),
+    Rule(
+        code="tar-duplicate-metadata",
+        title="Two PKG-INFO in the top folder",
+        rule="{name}-{version}/PKG-INFO stands once.",
+        why="One tool believes the first, another the last.",
+        mend=_BUILD,
+        source=_FEATURES,
+    ),
+    Rule(
+        code="tar-duplicate-member",
+        title="Two members of one name",
+        rule="No file stands twice, and none has the name of a folder that others lie in. (A folder may come again.)",
+        why="Unpacking keeps the last, who looks for a name in the listing finds the first: what was reviewed is not "
+        "what is built.",
+        mend=_BUILD,
+        source=_FEATURES,
+    ),
+    Rule(
+        code="tar-case-collision",
+        title="Two names that are one on Windows and macOS",
+        rule="No two members differ only in case, or in how accents are composed.",
+        why="There they are one file, and the last overwrites the other: the build is another one than on Linux.",
+        mend="Rename one of the two.",
+        source=_FEATURES,
+    ),
+    Rule(
+        code="sdist-top-folder",
+        title="Not one top folder called as the file",
+        rule="Everything lies in one folder, {name}-{version}, as in the filename. Another spelling of it is a "
+        "warning in both profiles.",
+        why="Tools that unpack look for that folder. PyPI asks for one, of whatever name.",
+        mend=_BUILD,
+        source="PEP 625; PyPUG: source distribution format, Source distribution file format",
+        warehouse=("T3",),
+    ),
+    Rule(
+        code="sdist-no-pyproject",
+        title="No pyproject.toml",
+        rule="An sdist has a pyproject.toml in its top folder.",
+        why="Without it installers fall back on setup.py and an unstated setuptools. Old sdists are so, and still "
+        "install. PyPI does not look for it either (it took six 1.17.0), so both profiles only warn.",
+        mend='Add a pyproject.toml with [build-system] requires = ["setuptools"].',
+        source="PEP 517; PEP 643; PyPUG: source distribution format",
+        default=Weight.WARN,
+        pypi=Weight.WARN,
+    ),
+)

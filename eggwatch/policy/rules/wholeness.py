@@ -1,0 +1,114 @@
+"""The rules that hold for every archive: that it is whole, has its metadata, and is no bomb."""
+
+from __future__ import annotations
+
+from eggwatch.policy.rules.rule import Rule
+
+_BUILD = "Build it again with 'python -m build'."
+
+RULES = (
+    Rule(
+        code="incomplete",
+        title="An upload that is not finished",
+        rule="The archive is there to its last byte, and no block of it was left unwritten.",
+        why="Copying was interrupted. In the drop folder such a file waits for its rest, and is refused only after "
+        "'unfinished-after'.",
+        mend="Upload the file again, to the end.",
+        source="eggwatch: DESIGN, settle and judge",
+        warehouse=("T2", "Z1"),
+        fixed=True,
+    ),
+    Rule(
+        code="more-flaws",
+        title="So many flaws that nobody looked on",
+        rule="An archive has fewer than 50 flaws.",
+        why="The inspection stops there, so what comes after was not judged and can't be published.",
+        mend="Mend the others first, and check again.",
+        source="eggwatch: a bound on hostile input",
+        fixed=True,
+    ),
+    Rule(
+        code="inspection-limit",
+        title="An archive that took too long or too much memory",
+        rule="An inspection ends within its time and memory.",
+        why="It was not judged to its end, so it can't be published; one archive must not hold up the others.",
+        mend="Look for absurdly many members or a bomb. If the archive is honest, ask the administrator.",
+        source="eggwatch: a bound on hostile input",
+        fixed=True,
+    ),
+    Rule(
+        code="eggwatch-error",
+        title="A bug of eggwatch's own",
+        rule="`eggwatch check` could not judge the file.",
+        why="An error in eggwatch met this file. The daemon would hold the file, and go on with the next one.",
+        mend="Please report it, with the traceback and if possible the file.",
+        source="eggwatch",
+        fixed=True,
+    ),
+    Rule(
+        code="compression-ratio",
+        title="A compression bomb",
+        rule="An archive inflates to at most 50 times its size, or to 64 MiB if that is more, and never beyond 16 GiB.",
+        why="A few kilobytes that fill a disk stop every machine that installs them. PyPI asks this of wheels only; "
+        "tars inflate the same.",
+        mend="Leave generated data out of the archive, or store it compressed within.",
+        source="PyPI's rule",
+        warehouse=("Z3",),
+    ),
+    Rule(
+        code="too-many-members",
+        title="Absurdly many members",
+        rule="An archive has at most 200 000 members.",
+        why="Each becomes a file wherever it is unpacked: inodes run out before bytes do.",
+        mend="Pack the data into fewer files.",
+        source="eggwatch: a bound on hostile input",
+    ),
+    Rule(
+        code="zip-tar-polyglot",
+        title="An archive that is a zip and a tar at once",
+        rule="The same bytes are not a zip and a tar.",
+        why="One tool unpacks this, the other that: what was reviewed is not what is installed.",
+        mend=_BUILD,
+        source="PyPI's rule",
+        warehouse=("Z2",),
+    ),
+    Rule(
+        code="metadata-missing",
+        title="No METADATA or PKG-INFO",
+        rule="A wheel has {name}-{version}.dist-info/METADATA, an sdist {name}-{version}/PKG-INFO.",
+        why="Without it nobody knows what the archive is; the index publishes it beside every wheel (PEP 658).",
+        mend=f"{_BUILD} An archive that was packed by hand, or by 'git archive', is no distribution.",
+        source="PEP 427, The .dist-info directory; PyPUG: source distribution format",
+        warehouse=("T4", "Z5", "Z6"),
+        fixed=True,
+    ),
+    Rule(
+        code="metadata-not-a-file",
+        title="METADATA or PKG-INFO is no plain file",
+        rule="The metadata is a regular member: no link, no folder, no device.",
+        why="What a link points to differs from one reader to the next.",
+        mend=_BUILD,
+        source="PyPUG: source distribution format, Source distribution archive features",
+        fixed=True,
+    ),
+    Rule(
+        code="metadata-too-large",
+        title="METADATA or PKG-INFO over 8 MiB",
+        rule="The metadata has at most 8 MiB.",
+        why="Installers download it before the archive and read it whole.",
+        mend="Shorten the README that became the description.",
+        source="eggwatch: a bound on hostile input",
+        fixed=True,
+    ),
+    Rule(
+        code="license-file-missing",
+        title="A licence file that is not there",
+        rule="Each License-File of the metadata lies in the archive: in a wheel below dist-info/licenses/, in an sdist "
+        "below the top folder. Before metadata 2.4 a missing one is a warning in both profiles.",
+        why="The licence's text has to come with the code; metadata that promises it and does not bring it is broken. "
+        "Before 2.4 nothing said where it should lie, and setuptools listed files that it did not pack.",
+        mend="Mend license-files in pyproject.toml, or give the file to the build backend.",
+        source="PEP 639, Add License-File field",
+        warehouse=("T6", "W4"),
+    ),
+)

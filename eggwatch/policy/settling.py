@@ -1,0 +1,145 @@
+"""Is this name an upload, and is the upload finished?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from eggwatch.model.sightings import Identity, Lease, Sighting
+
+TEMPORARY = (".*", "*.part", "*.filepart", "*.tmp", ".in.*", "#*")
+"""Names that uploaders use until an upload is whole (CONTRACT; facts: rsync, WinSCP, lftp, O_TMPFILE)."""
+
+RESERVED = (".publish.attestation", ".asc", ".yank", ".unyank", ".remove")
+
+SUFFIXES = {
+    "wheel": (".whl",),
+    "sdist": (".tar.gz",),
+    "zip": (".zip",),
+    "egg": (".egg",),
+    "tgz": (".tgz",),
+    "tar.bz2": (".tar.bz2",),
+}
+"""The values of the configuration's `formats`, and the suffixes that each of them takes in."""
+
+_BUILD_ONE = "Build a wheel or an sdist with 'python -m build' and copy that here."
+_KNOWN_STRANGERS = {
+    ".exe": f"Windows installers (.exe) can't be installed by pip. {_BUILD_ONE}",
+    ".msi": f"Windows installers (.msi) can't be installed by pip. {_BUILD_ONE}",
+    ".rpm": f"RPM packages are for dnf, not for pip. {_BUILD_ONE}",
+    ".deb": f"Debian packages are for apt, not for pip. {_BUILD_ONE}",
+    ".egg": f"Eggs are no longer installed by pip, and 'formats' does not name them. {_BUILD_ONE}",
+    ".zip": f"Zip archives are not taken, since 'formats' does not name them. {_BUILD_ONE}",
+    ".tgz": f"An sdist's name ends in .tar.gz, and 'formats' does not name .tgz. {_BUILD_ONE}",
+    ".tar.bz2": f"An sdist's name ends in .tar.gz, and 'formats' does not name .tar.bz2. {_BUILD_ONE}",
+    ".tar.xz": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
+    ".tar": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
+}
+
+
+class NameKind(StrEnum):
+    """What a name in the drop folder stands for."""
+
+    UPLOAD = "upload"
+    TEMPORARY = "temporary"
+    OTHER = "other"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether an uploader, an editor or we use such a name for something unfinished."""
+    return any(fnmatchcase(name, pattern) for pattern in TEMPORARY)
+
+
+def kind_of_name(name: str, formats: Collection[str]) -> NameKind:
+    """Sort one name of the drop folder; only uploads are ever opened."""
+    if is_temporary(name):
+        return NameKind.TEMPORARY
+    if not _decodable(name) or name.lower().endswith(RESERVED):
+        return NameKind.OTHER
+    wanted = tuple(suffix for form in formats for suffix in SUFFIXES[form])
+    return NameKind.UPLOAD if name.lower().endswith(wanted) else NameKind.OTHER
+
+
+def _decodable(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def is_foreign_package(name: str) -> bool:
+    """Whether somebody meant this to be published: a package, in a format that is not taken."""
+    return not is_temporary(name) and name.lower().endswith(tuple(_KNOWN_STRANGERS))
+
+
+def remark_on(name: str) -> str | None:
+    """The sentence that `status` prints about a file that is no upload; None for one nobody asks about."""
+    if name.startswith("._"):
+        return "This is a Mac's resource fork beside the real file. It can be deleted."
+    if is_temporary(name):
+        return None
+    if not _decodable(name):
+        return "The name is no UTF-8, so it can't be a package. Rename it."
+    lower = name.lower()
+    for suffix, sentence in _KNOWN_STRANGERS.items():
+        if lower.endswith(suffix):
+            return sentence
+    return "Not a package (.whl or .tar.gz): left where it is."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait, in seconds (configuration: `quiet`, `unfinished-after`, `linger`)."""
+
+    quiet: float = 2.0
+    unfinished_after: float = 3600.0
+    linger: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Claim it now. `overdue` when an unfinished upload has had all its time: judge it as it lies."""
+
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Not yet, and why. `until` is a moment of the monotonic clock, None to wait for a change."""
+
+    reason: str
+    until: float | None = None
+
+
+def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patience: Patience) -> Ready | Wait:
+    """Decide whether the upload at a path may be read.
+
+    `deferred` is the identity under which this path was read before and found unfinished. `now` is of the
+    same monotonic clock as `sighting.since`. Where a lease proves that nobody writes, there is no quiet
+    period: an archive carries its own end, and a truncated one is deferred until it changes.
+    """
+    if sighting.lease is Lease.HELD:
+        return Wait(reason="somebody has it open for writing")
+    if sighting.identity == deferred:
+        deadline = sighting.since + patience.unfinished_after
+        if now >= deadline:
+            return Ready(overdue=True)
+        return Wait(reason="the end of the file is missing", until=deadline)
+    if sighting.lease is Lease.UNPROVEN:
+        quiet_since = sighting.since + patience.quiet
+        if now < quiet_since:
+            return Wait(reason=f"waiting until it has been quiet for {patience.quiet:g} s", until=quiet_since)
+    return Ready()
+
+
+def may_retire(sighting: Sighting, *, now: float, patience: Patience) -> Ready | Wait:
+    """Decide whether an original that was judged may leave the drop folder.
+
+    Clients set mode and times by name after they closed the file; until `linger` after its last change
+    that must not fail.
+    """
+    if sighting.lease is Lease.HELD:
+        return Wait(reason="judged; somebody still has it open for writing")
+    due = sighting.since + (patience.linger if sighting.lease is Lease.FREE else max(patience.linger, patience.quiet))
+    if now < due:
+        return Wait(reason="judged; leaves the drop folder in a moment", until=due)
+    return Ready()

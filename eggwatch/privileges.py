@@ -1,0 +1,107 @@
+"""Linux capabilities (capabilities(7)): effective around the few system calls that need them, and nowhere else.
+
+Leases, reading and emptying other accounts' folders need capabilities. A daemon that was given some as a system
+user keeps them out of its effective set but for the blocks under `raised`, and no process that it starts has any.
+Root keeps all that it has: it would be an ordinary owner of its own files without them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+CAPABILITIES = {"CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_FOWNER": 3, "CAP_LEASE": 28}
+"""What claiming and retiring can use, by the kernel's numbers; everything else is given up by `lower`."""
+
+_VERSION_3 = 0x20080522
+_PR_CAPBSET_DROP = 24
+_HIGHEST = 63
+
+Sets = tuple[int, int, int]
+"""The effective, permitted and inheritable set of a thread, as bits."""
+
+
+class _Held:
+    """What `lower` found: the bits that `raised` makes effective."""
+
+    bits = 0
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def sets() -> Sets:
+    """The capability sets of this thread. OSError where the kernel does not tell."""
+    header, data = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    _check(_libc().capget(header, data))
+    effective, permitted, inheritable = (data[i] | data[i + 3] << 32 for i in range(3))
+    return effective, permitted, inheritable
+
+
+def _set(effective: int, permitted: int, inheritable: int) -> None:
+    words = [bits >> shift & 0xFFFFFFFF for shift in (0, 32) for bits in (effective, permitted, inheritable)]
+    _check(_libc().capset((ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)(*words)))
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def lower() -> None:
+    """Keep what claiming and retiring can use, but not effective, and give the rest up; root keeps everything.
+
+    Call it before the first thread is started: capabilities belong to threads, which inherit them.
+    """
+    if not sys.platform.startswith("linux") or os.geteuid() == 0:
+        return
+    _, permitted, _ = sets()
+    _Held.bits = permitted & sum(1 << bit for bit in CAPABILITIES.values())
+    _set(0, _Held.bits, 0)  # an empty inheritable set empties the ambient one: nothing passes execve(2)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Use the capabilities for the length of a block; blocks may lie in one another. No thread may be begun in it."""
+    if not _Held.bits:
+        yield
+        return
+    before, permitted, inheritable = sets()
+    _set(_Held.bits, permitted, inheritable)
+    try:
+        yield
+    finally:
+        _set(before, permitted, inheritable)
+
+
+def held() -> list[str]:
+    """The names of the capabilities that `raised` makes effective, for the log."""
+    return [name for name, bit in CAPABILITIES.items() if _Held.bits >> bit & 1]
+
+
+def become(uid: int) -> None:
+    """Where root runs this process, make it another account's; in a namespace without that account it stays root's."""
+    if os.geteuid() == 0:
+        _empty_bounding_set()
+        with suppress(OSError):
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+
+
+def forsake() -> None:
+    """Give up every capability for good, in every set; for processes that handle what strangers wrote."""
+    _empty_bounding_set()
+    _set(0, 0, 0)
+
+
+def _empty_bounding_set() -> None:
+    """Needs CAP_SETPCAP; whoever has it not can gain nothing either, once no new privileges are to be had."""
+    prctl = _libc().prctl
+    for bit in range(_HIGHEST):
+        prctl(_PR_CAPBSET_DROP, bit, 0, 0, 0)

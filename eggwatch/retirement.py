@@ -1,0 +1,232 @@
+"""How judged originals leave the drop folder: last of all, and never in a way that could lose an overwriting upload."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Sighting
+from eggwatch.parts import Parts
+from eggwatch.policy.settling import Patience, Ready, may_retire
+from eggwatch.sights import Sights
+from eggwatch.store import retiring
+from eggwatch.store.answers import NotOurs
+from eggwatch.store.catalog import Original
+from eggwatch.store.drop import LEFTOVER, Found, Survey
+from eggwatch.store.ledger import event_at
+from eggwatch.store.retiring import Departure, Hidden, Outcome
+
+log = logging.getLogger("eggwatch")
+
+HIDDEN_SECONDS = 0.02
+"""How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
+LEAVING = ("admitted", "known", "rejected")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Leaving:
+    hidden: Hidden
+    since: float
+
+
+class Retirement:
+    """The originals on their way out."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        sights: Sights,
+        patience: Patience,
+        *,
+        left: Callable[[int], None],
+        stays: Callable[[int, str, str], None],
+    ) -> None:
+        """`left(serial)` is told of each refusal whose original has found its last place.
+
+        `stays(serial, filename, path)` is told of each original that we may not remove.
+        """
+        self._parts, self._sights, self._patience, self._left = parts, sights, patience, left
+        self._stays = stays
+        self._leaving: list[_Leaving] = []
+        self._troubles: dict[str, str] = {}
+
+    def takes(self, sighting: Sighting, *, now: float) -> bool:
+        """Whether this file was judged already; if its time has come it is hidden now, to leave in a moment."""
+        original = self._sights.original(sighting)
+        if original is None or original.fate not in LEAVING:
+            return False
+        verdict = may_retire(sighting, now=now, patience=self._patience)
+        if isinstance(verdict, Ready):
+            self._hide(sighting, original)
+        else:
+            self._sights.wait(sighting.path, verdict, now=now)
+        return True
+
+    def _hide(self, sighting: Sighting, original: Original) -> None:
+        departure = Departure(
+            path=sighting.path,
+            filename=sighting.filename,
+            identity=sighting.identity,
+            serial=original.serial or 0,
+            sha256=original.sha256 or "",
+            rejected=original.fate == "rejected",
+        )
+        if departure.rejected and not self._may_keep():
+            self._end(departure, Outcome.STUCK)
+            return
+        if self._has_its_name(departure):
+            self._sights.later(departure.path, now=time.monotonic())
+            return
+        hidden = retiring.hide(self._parts.drop, departure)
+        if isinstance(hidden, Outcome):
+            self._end(departure, hidden)
+        else:
+            self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic()))
+
+    def _has_its_name(self, departure: Departure) -> bool:
+        """Whether the same bytes came again while a first copy is on its way out: both would have one hidden name."""
+        folder, name = _folder_of(departure.path), retiring.hidden_name(departure.serial, departure.sha256)
+        return any(
+            leaving.hidden.name == name and _folder_of(leaving.hidden.departure.path) == folder
+            for leaving in self._leaving
+        )
+
+    def _may_keep(self) -> bool:
+        try:
+            with self._parts.answers.in_drop("rejected"):
+                return True
+        except NotOurs:
+            return False
+
+    def step(self) -> None:
+        """Let go those that have been hidden long enough."""
+        for leaving in list(self._leaving):
+            if time.monotonic() >= leaving.since + HIDDEN_SECONDS:
+                self._leaving.remove(leaving)
+                try:
+                    outcome = retiring.finish(leaving.hidden, self._parts.answers)
+                except OSError as error:
+                    self._trouble(leaving.hidden.departure.path, _hidden_path(leaving.hidden), error)
+                    continue
+                self._end(leaving.hidden.departure, outcome)
+                if outcome is Outcome.DISPLACED:
+                    self._sights.later(_hidden_path(leaving.hidden), now=time.monotonic())
+
+    def _trouble(self, path: str, hidden: str, error: OSError) -> None:
+        """One original that can't be taken away stops nothing else; the next scan meets it under its hidden name."""
+        if self._fault(hidden, f"leaving {shown(path)}", f"can't be taken away: {error.strerror}"):
+            log.error("retire   %s: can't be taken away: %s", shown(path), error)
+
+    def _fault(self, hidden: str, what: str, message: str) -> bool:
+        self._troubles[hidden] = what
+        return self._sights.fault(what, message)
+
+    def forget_troubles(self, survey: Survey) -> None:
+        """After a scan: trouble with a hidden original that no longer lies there is over, whoever took it away."""
+        if not survey.complete:
+            return
+        for hidden in self._troubles.keys() - {found.path for found in survey.leftovers}:
+            self._sights.mend(self._troubles.pop(hidden))
+
+    def _end(self, departure: Departure, outcome: Outcome) -> None:
+        path = departure.path
+        log.debug("retire   %s: %s", shown(path), outcome)
+        if outcome is Outcome.BUSY:
+            self._sights.later(path, now=time.monotonic() + 1.0)
+            return
+        if outcome is Outcome.STUCK:
+            self._stuck(departure)
+        else:
+            if self._sights.left(path, departure.identity):
+                self._parts.catalog.forget([path])
+            if outcome is not Outcome.GONE:
+                self._sights.later(path, now=time.monotonic())
+        if departure.rejected:
+            self._left(departure.serial)
+
+    def _stuck(self, departure: Departure) -> None:
+        verdict = "refused" if departure.rejected else "published"
+        reason = f"{verdict}, but the daemon may not remove the original: delete it yourself"
+        log.warning("retire   %s: %s", shown(departure.path), reason)
+        original = Original(
+            path=departure.path,
+            identity=departure.identity,
+            fate="stuck",
+            serial=departure.serial,
+            sha256=departure.sha256,
+            reason=reason,
+        )
+        self._parts.catalog.remember([original])
+        self._sights.remember(original)
+        self._stays(departure.serial, departure.filename, departure.path)
+
+    def next_due(self) -> float | None:
+        """When the next hidden original may go."""
+        return min((leaving.since + HIDDEN_SECONDS for leaving in self._leaving), default=None)
+
+    def finish(self) -> None:
+        """Leave nothing under a hidden name behind."""
+        while self._leaving:
+            time.sleep(HIDDEN_SECONDS)
+            self.step()
+
+    def _holds(self, found: Found) -> bool:
+        return any(found.identity.ino == leaving.hidden.after.ino for leaving in self._leaving)
+
+    def resume(self, found: Found) -> Sighting | None:
+        """Finish what a crash left under a hidden name.
+
+        Answers with a sighting when it must be claimed as an older upload of a name that is taken by now.
+        """
+        if self._holds(found):
+            return None
+        match = LEFTOVER.fullmatch(found.name)
+        event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1]))) if match else None
+        if event is None or event.filename is None or event.sha256 is None:
+            what = f"leftover {shown(found.path)}"
+            self._fault(found.path, what, "left by an unknown event; look at it and move it away")
+            return None
+        filename = (event.path or event.filename).rpartition("/")[2]
+        # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
+        age = max(0.0, self._parts.now() - found.identity.ctime_ns / 1e9)
+        sighting = Sighting(
+            path=found.path,
+            filename=filename,
+            identity=found.identity,
+            uid=found.uid,
+            since=time.monotonic() - age,
+        )
+        if self._sights.original(sighting) is not None:
+            return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
+        departure = Departure(
+            path=_folder_of(found.path) + filename,
+            filename=filename,
+            identity=found.identity,
+            serial=int(match[1]) if match else 0,
+            sha256=event.sha256,
+            rejected=event.kind == "rejected",
+        )
+        try:
+            outcome = retiring.resume(self._parts.drop, found.path, departure, self._parts.answers)
+        except OSError as error:
+            self._trouble(departure.path, found.path, error)
+            return None
+        self._sights.mend(self._troubles.pop(found.path, ""))
+        log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
+        if outcome is Outcome.DISPLACED:
+            return sighting
+        if departure.rejected:
+            self._left(departure.serial)
+        return None
+
+
+def _hidden_path(hidden: Hidden) -> str:
+    return _folder_of(hidden.departure.path) + hidden.name
+
+
+def _folder_of(path: str) -> str:
+    """The folder of a path in the drop, with its slash; empty for the drop folder itself."""
+    return path[: len(path) - len(path.rpartition("/")[2])]

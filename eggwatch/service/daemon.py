@@ -1,0 +1,334 @@
+"""The daemon: one loop over all indexes, woken by a bell, by inspectors, or by the clock."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
+from eggwatch.config import Config, IndexConfig
+from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.model.events import timestamp
+from eggwatch.service.orders import carry_out
+from eggwatch.service.rounds import horizon, summary
+from eggwatch.service.systemd import Supervisor, line_lacking
+from eggwatch.service.watcher import Bell, Watcher
+from eggwatch.status import StatusFile, public_state, state_of, tell_last
+from eggwatch.store.orders import OrderBox
+
+log = logging.getLogger("eggwatch")
+
+LONGEST_SLEEP = 5.0
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before an index is opened again after an error; the last one repeats."""
+STOP_SECONDS = 8.0
+BLIND_SCAN = 2.0
+"""Seconds between scans while the kernel tells nothing of the drop folder."""
+
+
+class Station:
+    """One index in the daemon: opened, and opened anew after an error, which is the same as after a crash."""
+
+    def __init__(self, config: IndexConfig, bell: Bell, progress: Callable[[], None]) -> None:
+        self.config, self._bell, self._progress = config, bell, progress
+        self.orders = OrderBox(config.state, permissions_of(config))
+        self.watcher = Watcher(config.drop, self.orders.folder, bell)
+        self.index: Index | None = None
+        self.ready = False
+        self._failures = 0
+        self._next_scan = self._open_at = 0.0
+        self._was_there: tuple[Path, ...] = ()
+        self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
+        self._status: StatusFile | None = None
+        self._status_owed = True
+
+    def open(self) -> None:
+        """Take the lock and begin. EggwatchError where the operator has to act."""
+        for folder in (self.config.public, self.config.state):
+            if lacking := line_lacking(folder):
+                raise FolderError(f"[index.{self.config.name}] {lacking}.")
+        self.index = open_index(self.config, front=spawned_front)
+        self._warn_of_closed_drop(self.index)
+        self.index.pipeline.parts.spool.progress = self._progress
+        self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
+        self.orders.prepare()
+        self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
+        self.index.pipeline.parts.inspectors.warm_up()
+        self.watcher.check()
+        self.index.pipeline.recover()
+        self._next_scan = 0.0
+
+    def _warn_of_closed_drop(self, index: Index) -> None:
+        """Uploads are published from a drop folder that can only be read, but can't leave it."""
+        if lacking := line_lacking(self.config.drop):
+            log.error("[%s] %s", self.config.name, lacking)
+            index.pipeline.sights.fault("unit", lacking)
+
+    def channels(self) -> list[int]:
+        """Descriptors that become readable when a helper process has an answer."""
+        if self.index is None:
+            return []
+        parts = self.index.pipeline.parts
+        front = parts.front.channel()
+        sockets = [*parts.inspectors.sockets(), *([front] if front is not None else [])]
+        return [channel.fileno() for channel in sockets]
+
+    def beat(self) -> None:
+        """One beat of the loop. An error costs a pause and a fresh start from what lies on the disk."""
+        try:
+            if self.index is None:
+                self._reopen()
+            else:
+                self._work(self.index)
+                self._failures = 0
+        except sqlite3.DatabaseError as error:
+            self.doubt_catalog(error)
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}", traceback=not isinstance(error, (OSError, EggwatchError)))
+
+    def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
+        """The catalog could not be read or written: begin anew, without it if it is damaged."""
+        if isinstance(error, sqlite3.OperationalError):
+            self.fail(str(error))
+            return
+        self.fail(f"the catalog is damaged ({error}); it is made anew from the ledger")
+        set_aside(self.config.state / CATALOG)
+
+    def _reopen(self) -> None:
+        if time.monotonic() < self._open_at:
+            return
+        # A new index is not begun in the empty folder below an unmounted disk.
+        for path in self._was_there:
+            if not path.exists():
+                raise FolderError(f"{path} is gone. Is its disk mounted?")
+        self.open()
+
+    def fail(self, what: str, *, traceback: bool = False) -> None:
+        """Let go of the index after an error, to open it again in a while."""
+        pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
+        self._failures += 1
+        log.error("[%s] %s; tried again in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)
+        self._open_at = time.monotonic() + pause
+        if self.index is not None:
+            index, self.index = self.index, None
+            index.abandon()
+
+    def _work(self, index: Index) -> None:
+        for number, order in self.orders.pending():
+            self._obey(index, number, order)
+        now = time.monotonic()
+        hints = self.watcher.take()
+        if now >= self._next_scan or self.watcher.has_died():
+            if self.watcher.check():
+                prepare_drop(self.config, index.pipeline.parts.answers)
+            hints = None
+        if hints is None:
+            index.pipeline.news.tidy(self.config.keep_rejected, now=time.time())
+        index.pipeline.round(hints)
+        if hints is None:
+            self.watcher.compare(index.pipeline.sights.folders)
+            self._next_scan = now + self._scan_pause()
+        self._next_scan = min(self._next_scan, now + self._scan_pause())
+        self._answer_errands(index)
+        self._settle_in(index)
+        if not index.pipeline.in_hand():  # an upload on its way is not held up for the sake of telling so
+            self._tell_status(index)
+
+    def _scan_pause(self) -> float:
+        """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
+        sights = self.index.pipeline.sights if self.index is not None else None
+        blind = self.watcher.is_blind() or (sights is not None and (sights.unwatched or "drop" in sights.faults))
+        return min(self.config.scan, BLIND_SCAN) if blind else self.config.scan
+
+    def _settle_in(self, index: Index) -> None:
+        if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
+            self.ready = True
+            log.info("[%s] all that was there at start has been looked at", self.config.name)
+
+    def _obey(self, index: Index, number: str, order: dict[str, object]) -> None:
+        if order.get("verb") == "round":
+            if all(number != errand for errand, _, _ in self._errands):
+                tally = index.pipeline.tally
+                until = time.monotonic() + horizon(index.pipeline)
+                self._errands.append((number, until, (tally.published, tally.known, tally.refused)))
+                self._next_scan = 0.0
+            return
+        answer = carry_out(index.pipeline, order)
+        index.pipeline.parts.front.finish()
+        self.orders.answer(number, answer)
+
+    def _answer_errands(self, index: Index) -> None:
+        """`run --once` asked for a round: answer when it is through."""
+        for errand in list(self._errands):
+            number, until, since = errand
+            pipeline = index.pipeline
+            due = pipeline.next_due()
+            if not pipeline.is_working() and (due is None or due > until):
+                pipeline.parts.front.finish()
+                self._errands.remove(errand)
+                self.orders.answer(number, summary(pipeline, since=since))
+
+    def _tell_status(self, index: Index) -> None:
+        assert self._status is not None
+        pipeline = index.pipeline
+        private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        public = public_state(pipeline, ready=self.ready)
+        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+
+    def in_short(self) -> str:
+        """What it has done since it was opened and what is to be mended, for `systemctl status`."""
+        if self.index is None:
+            return f"{self.config.name}: down, tried again soon; see the log"
+        pipeline = self.index.pipeline
+        faults = "".join(f"; {why}" for why in pipeline.sights.faults.values())
+        return f"{self.config.name}: {pipeline.tally.published} published, {pipeline.tally.refused} refused{faults}"
+
+    def next_due(self) -> float:
+        """The moment of the monotonic clock at which this index needs the next beat."""
+        if self.index is None:
+            return self._open_at
+        due = self.index.pipeline.next_due()
+        moments = [self._next_scan, *([due] if due is not None else [])]
+        if self._status_owed or self._errands:
+            moments.append(time.monotonic() + (0.05 if self._errands else 1.0))
+        return min(moments)
+
+    def close(self) -> None:
+        """Finish what is in hand, publish what is stale, and let go."""
+        self.watcher.stop()
+        if self.index is None:
+            return
+        index, self.index = self.index, None
+        pipeline = index.pipeline
+        deadline = time.monotonic() + STOP_SECONDS
+        while pipeline.in_hand() and time.monotonic() < deadline:
+            pipeline.inspect(0.1)
+            pipeline.admit(pipeline.judge())
+        pipeline.finish()
+        assert self._status is not None
+        tell_last(pipeline, self._status)
+        index.close()
+
+
+class Daemon:
+    """All indexes in the foreground, until SIGTERM or SIGINT."""
+
+    def __init__(self, config: Config, reload: Callable[[], Config], *, when_ready: Callable[[], None]) -> None:
+        """`reload()` reads the configuration again; `when_ready()` is called once, after the first look."""
+        self._bell = Bell()
+        self._supervisor = Supervisor()
+        self._stations = self._stations_of(config)
+        self._reload, self._when_ready = reload, when_ready
+        self._stopping = self._reloading = self._was_ready = False
+
+    def _stations_of(self, config: Config) -> list[Station]:
+        return [Station(index, self._bell, self._supervisor.progress) for index in config.indexes.values()]
+
+    def run(self) -> None:
+        """Work until told to stop. EggwatchError where the operator has to act before anything can begin."""
+        self._catch_signals()
+        try:
+            for station in self._stations:
+                self._supervisor.progress()
+                self._open(station)
+            while not self._stopping:
+                self._beat()
+        finally:
+            self._close()
+
+    def _open(self, station: Station) -> None:
+        try:
+            station.open()
+        except sqlite3.DatabaseError as error:
+            station.doubt_catalog(error)
+        except (LedgerError, FolderError) as error:
+            if len(self._stations) == 1:
+                raise
+            station.fail(str(error))  # the other indexes do not suffer from it
+
+    def _beat(self) -> None:
+        reloads, self._reloading = self._reloading, False
+        if reloads:
+            self._reload_configuration()
+        for station in self._stations:
+            self._supervisor.progress()
+            station.beat()
+        self._supervisor.status(", ".join(station.in_short() for station in self._stations))
+        if not self._was_ready and self._is_ready():
+            self._was_ready = True
+            self._when_ready()
+            self._supervisor.ready()
+        elif reloads and self._was_ready:
+            self._supervisor.ready()
+        if not self._stopping:
+            self._sleep()
+
+    def _is_ready(self) -> bool:
+        """All indexes have had their first look, but those that can't be opened."""
+        ready = [station.ready for station in self._stations if station.index is not None]
+        return bool(ready) and all(ready)
+
+    def _sleep(self) -> None:
+        due = min(station.next_due() for station in self._stations)
+        longest = min(LONGEST_SLEEP, self._supervisor.longest_silence or LONGEST_SLEEP)
+        timeout = max(0.0, min(due - time.monotonic(), longest))
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell.readable, selectors.EVENT_READ)
+            for station in self._stations:
+                for channel in station.channels():
+                    selector.register(channel, selectors.EVENT_READ)
+            selector.select(timeout)
+        self._bell.silence()
+
+    def _catch_signals(self) -> None:
+        signal.set_wakeup_fd(self._bell.writable, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
+
+    def _stop(self, _: int, __: FrameType | None) -> None:
+        self._stopping = True
+
+    def _hang_up(self, _: int, __: FrameType | None) -> None:
+        self._reloading = True
+
+    def _reload_configuration(self) -> None:
+        """Take a changed configuration, unless it is wrong or moves a folder of a running index."""
+        if self._was_ready:
+            self._supervisor.reloading()
+        try:
+            config = self._reload()
+            self._check_folders(config)
+            stations = self._stations_of(config)
+        except EggwatchError as error:
+            log.error("reload: the old configuration stays: %s", error)
+            return
+        for station in self._stations:
+            station.close()
+        self._stations = stations
+        log.info("reload: the configuration was read again")
+
+    def _check_folders(self, config: Config) -> None:
+        for station in self._stations:
+            new, old = config.indexes.get(station.config.name), station.config
+            if new is not None and (new.drop, new.public, new.state) != (old.drop, old.public, old.state):
+                raise FolderError(
+                    f"[index.{old.name}] moves a folder of a running index.",
+                    remedy="Stop the daemon, move the folder, and start it again.",
+                )
+
+    def _close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self._supervisor.stopping()
+        for station in self._stations:
+            try:
+                station.close()
+            except Exception:
+                log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+        self._bell.close()

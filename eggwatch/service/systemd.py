@@ -1,0 +1,133 @@
+"""What systemd is told, by sd_notify(3): ready, reloading, stopping, and that the loop still gets on.
+
+Whoever started us and wants to know has set $NOTIFY_SOCKET; without it nothing is sent. There is no thread that says
+"alive" here: a loop that hangs falls silent, and that is the point.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+log = logging.getLogger("eggwatch")
+
+EXTENSION = 120.0
+"""Seconds for which a start or a stop that gets on asks for more time."""
+EXTEND_EVERY = 10.0
+STATUS_EVERY = 1.0
+LONGEST_STATUS = 300
+
+Send = Callable[[str], object]
+
+
+class Supervisor:
+    """Whoever started the daemon, told what becomes of it."""
+
+    def __init__(self) -> None:
+        self._send = _sender()
+        self._watchdog = _watchdog_seconds() if self._send is not None else None
+        self._running = False
+        self._said, self._say_at = "", 0.0
+        self._ping_at = self._extend_at = 0.0
+
+    @property
+    def longest_silence(self) -> float | None:
+        """Seconds after which `progress` should be called at the latest; None if nobody waits for it."""
+        return None if self._watchdog is None else self._watchdog / 3
+
+    def progress(self) -> None:
+        """Something has been done. Cheap: most calls send nothing."""
+        if self._send is None:
+            return
+        now, lines = time.monotonic(), []
+        if self._watchdog is not None and now >= self._ping_at:
+            lines.append("WATCHDOG=1")
+            self._ping_at = now + self._watchdog / 3
+        if not self._running and now >= self._extend_at:
+            lines.append(f"EXTEND_TIMEOUT_USEC={EXTENSION * 1e6:.0f}")
+            self._extend_at = now + EXTEND_EVERY
+        if lines:
+            self._tell(*lines)
+
+    def status(self, text: str) -> None:
+        """What `systemctl status` shows, in one line; sent when it has changed, at most once a second."""
+        now, text = time.monotonic(), " ".join(text.split())[:LONGEST_STATUS]
+        if text != self._said and now >= self._say_at:
+            self._said, self._say_at = text, now + STATUS_EVERY
+            self._tell(f"STATUS={text}")
+
+    def ready(self) -> None:
+        """The first round is done, or a reload."""
+        self._running = True
+        self._tell("READY=1")
+
+    def reloading(self) -> None:
+        """The configuration is read again; `ready` ends it."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """What is in hand is finished; nothing new is begun."""
+        self._running = False
+        self._tell("STOPPING=1")
+
+    def _tell(self, *lines: str) -> None:
+        """A supervisor that can't be reached is no reason to stop."""
+        if self._send is not None:
+            try:
+                self._send("\n".join(lines))
+            except OSError as error:
+                log.debug("systemd is not told %s: %s", lines, error)
+
+
+def _sender() -> Send | None:
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return None
+    try:
+        from systemd.daemon import notify
+    except ImportError:  # it has to be compiled; the unit works without it
+        return lambda message: _send(address, message)
+    send: Send = notify
+    return send
+
+
+def _send(address: str, message: str) -> None:
+    """The datagram of sd_notify(3); `@` stands for an abstract address."""
+    target = "\0" + address[1:] if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.sendto(message.encode(), target)
+
+
+def _watchdog_seconds() -> float | None:
+    """How long we may be silent (sd_watchdog_enabled(3)); None if nobody minds, or another process is meant."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    wanted = os.environ.get("WATCHDOG_USEC", "")
+    return int(wanted) / 1e6 if wanted.isdecimal() and int(wanted) > 0 else None
+
+
+def line_lacking(folder: Path) -> str | None:
+    """The line that the unit of this service lacks, in words, where it may only read a folder; None if all is well."""
+    if "INVOCATION_ID" not in os.environ or not _is_read_only(folder):
+        return None
+    place = str(folder).replace("%", "%%")
+    line = f'ReadWritePaths="{place}"' if " " in place else f"ReadWritePaths={place}"
+    return (
+        f"{folder} is read-only for this service: add {line} to [Service] by 'systemctl edit {_unit()}', and restart it"
+    )
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether a folder, or the one that it would be made in, lies on what is mounted read-only."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    return bool(os.statvfs(there).f_flag & os.ST_RDONLY)
+
+
+def _unit() -> str:
+    """The service that this process belongs to."""
+    names = [line.rpartition("/")[2] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    return next((name for name in names if name.endswith(".service")), "eggwatch.service")

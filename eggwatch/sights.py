@@ -1,0 +1,240 @@
+"""What is known of the files in the drop folder: since when, what became of them, and what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
+from eggwatch.policy.settling import Patience, Wait, is_foreign_package, remark_on
+from eggwatch.store.catalog import Original
+from eggwatch.store.drop import EXHAUSTED, Found, Survey
+
+LOOK_AGAIN = 1.0
+"""Seconds after which a file that somebody has open is looked at again, should no event tell."""
+
+UNREADABLE_PAUSE = 5.0
+"""Seconds after which a file that could not be read is tried again: a chmod rings no bell."""
+
+CROWD = 500
+"""Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
+
+LONGEST_AGE = 30 * 86400.0
+"""Seconds; a clock that was set right since can't make a file older than that."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    found: Found
+    since: float
+
+
+class Sights:
+    """The memory of the drop folder's paths. Times are of the process's monotonic clock."""
+
+    def __init__(self, originals: Iterable[Original], *, patience: Patience) -> None:
+        self._seen: dict[str, _Seen] = {}
+        self._originals = {original.path: original for original in originals}
+        self._timers: dict[str, float] = {}
+        self._reasons: dict[str, str] = {}
+        self._others: dict[str, str] = {}
+        self._answered: set[tuple[str, Identity]] = set()
+        self._unreadable: dict[str, tuple[int, int]] = {}
+        self._closed: set[str] = set()
+        self._looked = False
+        self._first = True
+        self._patience = patience
+        self.faults: dict[str, str] = {}
+        self.unwatched = False
+        """Whether folders lie there of which the kernel tells us no events."""
+        self.folders: set[int] = set()
+        """The inodes of the folders of which the kernel should tell us events."""
+        self.unproven = False
+        """Whether some upload's end could not be proved by a lease, so that a quiet period stood in."""
+
+    def update(self, survey: Survey, *, now: float, wall: float) -> list[str]:
+        """Take in what a look has seen; answers with remembered paths that are gone.
+
+        `now` is of the monotonic clock, `wall` in seconds since the epoch.
+        """
+        for found in survey.uploads:
+            before = self._seen.get(found.path)
+            if before is None or before.found.identity != found.identity:
+                self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
+                self._reasons.pop(found.path, None)
+        self._others |= {found.path: remark_on(found.name) or "" for found in survey.others}
+        if not survey.complete:
+            return []
+        self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
+        self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
+        self._answered &= {(found.path, found.identity) for found in survey.others}
+        present = {found.path for found in [*survey.uploads, *survey.leftovers]}
+        for path in self._seen.keys() - present:
+            self._drop(path)
+        gone = sorted(self._originals.keys() - present)
+        for path in gone:
+            del self._originals[path]
+        return gone
+
+    def _since(self, found: Found, now: float, wall: float) -> float:
+        """When a file last changed: now, or by its ctime if it lay there before this process began to look."""
+        age = 0.0 if self._looked else wall - found.identity.ctime_ns / 1e9
+        return now - min(max(age, 0.0), LONGEST_AGE)
+
+    def crowd(self, survey: Survey) -> int:
+        """How many uploads the first look at the whole folder has found, if they are too many to be uploads; else 0."""
+        first, self._first = self._first and survey.complete, self._first and not survey.complete
+        return len(survey.uploads) if first and len(survey.uploads) >= CROWD else 0
+
+    def strangers(self, survey: Survey) -> list[Found]:
+        """Packages in formats that are not taken, each once: their uploaders are told."""
+        new = [
+            found
+            for found in survey.others
+            if is_foreign_package(found.name) and (found.path, found.identity) not in self._answered
+        ]
+        self._answered |= {(found.path, found.identity) for found in new}
+        return new
+
+    def newly_closed(self, survey: Survey) -> list[str]:
+        """Folders that this account may not enter, each once: their owners are told."""
+        new = [path for path in survey.closed if path not in self._closed]
+        if survey.complete:
+            self._closed = set(survey.closed)
+        return new
+
+    def _drop(self, path: str) -> None:
+        for memory in (self._seen, self._timers, self._reasons, self._unreadable):
+            memory.pop(path, None)
+
+    def candidates(self, survey: Survey) -> list[Sighting]:
+        """Uploads of a survey that have no verdict yet, as they are now."""
+        return [self.sighting(found.path) for found in survey.uploads if not self.is_settled(found)]
+
+    def is_settled(self, found: Found) -> bool:
+        """Whether this very file was judged already, and only waits to leave or to change."""
+        original = self._originals.get(found.path)
+        return original is not None and original.identity == found.identity and original.fate in ("held", "stuck")
+
+    def sighting(self, path: str) -> Sighting:
+        """The sighting of a path that was seen."""
+        seen = self._seen[path]
+        return Sighting(
+            path=path, filename=seen.found.name, identity=seen.found.identity, uid=seen.found.uid, since=seen.since
+        )
+
+    def with_lease(self, sighting: Sighting, lease: Lease) -> Sighting:
+        """The sighting with what a lease said about writers."""
+        self.unproven = self.unproven or lease is Lease.UNPROVEN
+        return replace(sighting, lease=lease)
+
+    def original(self, sighting: Sighting) -> Original | None:
+        """What became of this very file, if it was read already."""
+        original = self._originals.get(sighting.path)
+        return original if original is not None and original.identity == sighting.identity else None
+
+    def is_touched(self, claim: Claim) -> bool:
+        """Whether this is the file that was judged good at this path, with nothing changed but its mode or times."""
+        original = self._originals.get(claim.path)
+        return (
+            original is not None
+            and original.fate in ("admitted", "known")
+            and original.sha256 == claim.sha256
+            and original.identity != claim.identity
+            and (original.identity.dev, original.identity.ino) == (claim.identity.dev, claim.identity.ino)
+        )
+
+    def deferred(self, path: str) -> Identity | None:
+        """The identity under which a path was found unfinished."""
+        original = self._originals.get(path)
+        return original.identity if original is not None and original.fate == "deferred" else None
+
+    def remember(self, original: Original) -> None:
+        """Take in what became of a file; it is looked at again soon, to leave or to wait."""
+        self._originals[original.path] = original
+        self._reasons.pop(original.path, None)
+        self._timers[original.path] = 0.0
+
+    def left(self, path: str, identity: Identity) -> bool:
+        """This very file has left its path; what lies there by now stays known.
+
+        Answers whether nothing of the path is worth remembering any more.
+        """
+        seen, original = self._seen.get(path), self._originals.get(path)
+        if seen is not None and seen.found.identity == identity:
+            self._drop(path)
+        if original is not None and original.identity != identity:
+            return False
+        self._originals.pop(path, None)
+        return True
+
+    def wait(self, path: str, verdict: Wait, *, now: float) -> None:
+        """A file waits, and why; it is looked at again at the given moment, or in a second."""
+        original = self._originals.get(path)
+        more = f" ({original.reason})" if original is not None and original.fate == "deferred" else ""
+        self._reasons[path] = verdict.reason + more
+        self._timers[path] = now + LOOK_AGAIN if verdict.until is None else verdict.until
+
+    def later(self, path: str, *, now: float) -> None:
+        """Look at a path again in a moment."""
+        self._timers[path] = now + 0.05
+
+    def cannot_read(self, path: str, error: OSError, *, now: float) -> str | None:
+        """A file can't be opened by this account: the reason, if it is news. It is tried again in a while.
+
+        Raises the error if it is not about the file.
+        """
+        if error.errno in EXHAUSTED:
+            raise error
+        advice = ": chmod 640, or give the daemon the right to read it" if isinstance(error, PermissionError) else ""
+        self._reasons[path] = f"can't be read ({error.strerror}){advice}"
+        self._timers[path] = now + UNREADABLE_PAUSE
+        identity = self._seen[path].found.identity if path in self._seen else None
+        if identity is None or self._unreadable.get(path) == (identity.dev, identity.ino):
+            return None  # the same file, that was told of; what is written into it is no news
+        self._unreadable[path] = (identity.dev, identity.ino)
+        return self._reasons[path]
+
+    def due_paths(self, now: float) -> set[str]:
+        """Paths whose time has come; each is given out once."""
+        due = {path for path, moment in self._timers.items() if moment <= now}
+        for path in due:
+            del self._timers[path]
+        return due
+
+    def next_due(self) -> float | None:
+        """When the next path is to be looked at."""
+        return min(self._timers.values(), default=None)
+
+    def fault(self, what: str, message: str) -> bool:
+        """Note something that the operator must mend; True if it is news."""
+        news = self.faults.get(what) != message
+        self.faults[what] = message
+        return news
+
+    def mend(self, what: str) -> bool:
+        """A fault is gone; True if it was there."""
+        return self.faults.pop(what, None) is not None
+
+    def waiting(self) -> list[dict[str, str]]:
+        """Every file that lies in the drop folder, with why: for `status`."""
+        rows = {path: self._why(path) for path in self._seen} | self._others
+        return [{"path": shown(path), "reason": shown(reason)} for path, reason in sorted(rows.items()) if reason]
+
+    def unfinished(self) -> list[str]:
+        """Uploads that have no verdict: waiting, deferred or held."""
+        final = ("admitted", "known", "rejected", "stuck")
+        return sorted(
+            path for path in self._seen if path not in self._originals or self._originals[path].fate not in final
+        )
+
+    def _why(self, path: str) -> str:
+        if path in self._reasons:
+            return self._reasons[path]
+        original = self._originals.get(path)
+        if original is None:
+            return "just seen"
+        if original.fate in ("held", "stuck", "deferred"):
+            return f"{original.fate}: {(original.reason or '').strip().splitlines()[-1] if original.reason else ''}"
+        return f"{original.fate}; leaves the drop folder in a moment"

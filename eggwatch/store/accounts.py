@@ -1,0 +1,100 @@
+"""Who uploads: by the owner of the dropped file, or by the folder that it lies in; and the groups of accounts."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggwatch.model.sightings import Sighting
+
+ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
+"""What a folder has to be called to stand for an account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploader:
+    """An account by its name of this moment, and its uid where it is one of this machine; None if nobody can tell."""
+
+    name: str | None = None
+    uid: int | None = None
+
+
+Identify = Callable[[Sighting], Uploader]
+
+
+def account_name(uid: int) -> str:
+    """The account's name of this moment, else `uid:1043`."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid:{uid}"
+
+
+def run_as_owner(folder: Path) -> str:
+    """The remedy for an account that may not do something to a folder of the index: how its owner would."""
+    try:
+        name = account_name(os.stat(folder).st_uid)
+    except OSError:
+        return "Run it as the account that the daemon runs as, by 'sudo -u ACCOUNT eggwatch …'."
+    if name.startswith("uid:"):
+        name = f"'#{name.removeprefix('uid:')}'"
+    return f"Run it as the account that owns the index: sudo -u {name} eggwatch …"
+
+
+def by_owner(sighting: Sighting) -> Uploader:
+    """The account that owns the file (`identity = "owner"`)."""
+    return Uploader(name=account_name(sighting.uid), uid=sighting.uid)
+
+
+def by_folder(sighting: Sighting) -> Uploader:
+    """The account that DROP/<account>/… is called after (`identity = "folder"`); nobody, for a file in DROP itself."""
+    folder, slash, _ = sighting.path.partition("/")
+    if not slash or ACCOUNT.fullmatch(folder) is None:
+        return Uploader()
+    try:
+        return Uploader(name=folder, uid=pwd.getpwnam(folder).pw_uid)
+    except KeyError:
+        return Uploader(name=folder)
+
+
+IDENTITIES: dict[str, Identify] = {"owner": by_owner, "folder": by_folder}
+"""By the value of the configuration's `identity`."""
+
+
+def groups_of(uid: int | None) -> frozenset[str]:
+    """The names of all groups of an account, its own among them; none for an account that is not there."""
+    if uid is None:
+        return frozenset()
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset()
+    names = set()
+    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        with suppress(KeyError):
+            names.add(grp.getgrgid(gid).gr_name)
+    return frozenset(names)
+
+
+def has_account(name: str) -> bool:
+    """Whether this machine knows an account of that name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def has_group(name: str) -> bool:
+    """Whether this machine knows a group of that name."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True

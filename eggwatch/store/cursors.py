@@ -1,0 +1,55 @@
+"""Who was told what, beside the ledger: STATE/cursors.json, for a catalog that is made anew from the ledger.
+
+`backup` and `rebuild` write it; without it a new catalog would have notifiers tell everything again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from eggwatch.store import durable
+from eggwatch.store.catalog import Catalog, Reader
+from eggwatch.store.durable import Permissions
+from eggwatch.store.ledger import Position
+
+log = logging.getLogger("eggwatch")
+
+NAME = "cursors.json"
+
+
+def read_from(catalog: Path) -> dict[str, int]:
+    """Up to where each notifier has told, by the catalog at a path; nothing if that can't be read."""
+    try:
+        reader = Reader.open(catalog)
+    except sqlite3.Error:
+        return {}
+    try:
+        return reader.cursors()
+    except sqlite3.Error:
+        return {}
+    finally:
+        reader.close()
+
+
+def keep(state: Path, cursors: Mapping[str, int], permissions: Permissions) -> None:
+    """Leave them in a state folder; without any, what lies there stays."""
+    if cursors:
+        durable.replace(state / NAME, json.dumps(dict(cursors)).encode(), permissions)
+
+
+def take_up(state: Path, catalog: Catalog, end: Position) -> None:
+    """Let the notifiers of a new catalog go on where they were, as far as the ledger goes."""
+    path = state / NAME
+    if catalog.cursors() or not path.exists():
+        return
+    try:
+        cursors = {str(name): int(serial) for name, serial in json.loads(path.read_bytes()).items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        log.warning("%s can't be read (%s): what was told already may be told again", path, error)
+        return
+    for name, serial in cursors.items():
+        catalog.move_cursor(name, min(serial, end.serial))

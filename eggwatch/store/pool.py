@@ -1,0 +1,136 @@
+"""The pool: PUBLIC/files/<project>/<filename>, the bytes, once, immutable, never linked to an uploader's inode."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from eggwatch.errors import EggwatchError
+from eggwatch.store import durable
+from eggwatch.store.durable import OURS, PRIVATE, Permissions
+
+
+class StrangerInPoolError(EggwatchError):
+    """A file lies where a new one is to be published, and the ledger does not know it."""
+
+
+class Pool:
+    """The archives of one index."""
+
+    def __init__(self, public: Path, permissions: Permissions = OURS) -> None:
+        self.folder = public / "files"
+        self._scratch = public / ".eggwatch" / "pages"
+        self._permissions = permissions
+        self._touched: set[Path] = set()
+
+    def prepare(self) -> None:
+        """Make the folder."""
+        durable.make_folders(self.folder, self._permissions)
+
+    def path_of(self, project: str, filename: str) -> Path:
+        """Where a file lies."""
+        return self.folder / project / filename
+
+    def place(self, source: Path, *, project: str, filename: str, sha256: str) -> None:
+        """Link a private copy to its public name. The same bytes under that name count as linked.
+
+        StrangerInPoolError if other bytes lie there. Not durable before `sync`.
+        """
+        target = self.path_of(project, filename)
+        if durable.make_folder(target.parent, self._permissions):
+            self._touched.add(self.folder)
+        try:
+            durable.link(source, target)
+        except FileExistsError:
+            self._recognise(target, sha256)
+        self._touched |= {target, target.parent}
+
+    def _recognise(self, target: Path, sha256: str) -> None:
+        if digest(target) != sha256:
+            raise StrangerInPoolError(
+                f"{target} exists with other bytes, and the ledger knows nothing of it.",
+                remedy="If it came from a backup, run 'eggwatch rebuild'; else move it out of the published tree.",
+            )
+
+    def heal(self, source: Path, aside: Path, *, project: str, filename: str, sha256: str) -> bool:
+        """Put the right bytes back where they are missing, or others lie in their place; False if all is well.
+
+        The other bytes get a name in `aside`. Not durable before `sync`.
+        """
+        target, temporary = self.path_of(project, filename), self._scratch / "healed"
+        try:
+            found = digest(target)
+        except FileNotFoundError:
+            durable.make_folders(target.parent, self._permissions)
+            self._touched |= {self.folder}
+        else:
+            if found == sha256:
+                return False
+            self.keep_aside(aside, project=project, filename=filename, sha256=found)
+        durable.unlink(temporary)
+        durable.link(source, temporary)
+        durable.rename(temporary, target)
+        self._touched |= {target, target.parent}
+        return True
+
+    def withdraw_uncommitted(self, source: Path, *, project: str, filename: str) -> None:
+        """Unlink a public name that was given to `source` before a crash, and that nobody was shown."""
+        target = self.path_of(project, filename)
+        if _same_inode(source, target):
+            durable.unlink(target)
+
+    def place_metadata(self, data: bytes, *, project: str, filename: str) -> None:
+        """Write `<filename>.metadata` (PEP 658), byte for byte. Not durable before `sync`."""
+        target = self.path_of(project, f"{filename}.metadata")
+        if target.exists() and target.read_bytes() == data:
+            self._touched.add(target)
+            return
+        temporary = self._scratch / "metadata"
+        durable.write(temporary, data, permissions=self._permissions)
+        durable.rename(temporary, target)
+        self._touched |= {target, target.parent}
+
+    def sync(self) -> None:
+        """Make everything that was placed since the last call last."""
+        durable.sync(self._touched)
+        self._touched.clear()
+
+    def sweep(self, *, project: str, filename: str) -> None:
+        """Take the bytes of a removed file away, lasting."""
+        gone = [durable.unlink(self.path_of(project, name)) for name in (f"{filename}.metadata", filename)]
+        if any(gone):
+            durable.sync([self.folder / project])
+
+    def keep_aside(self, folder: Path, *, project: str, filename: str, sha256: str) -> Path:
+        """Give a file whose bytes are `sha256` a lasting second name in `folder`; answers with it."""
+        durable.make_folders(folder, PRIVATE)
+        aside = folder / f"{sha256[:16]}-{filename}"
+        with contextlib.suppress(FileExistsError):
+            durable.link(self.path_of(project, filename), aside)
+        durable.sync([aside, folder])
+        return aside
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """(project, filename) of everything below files/, sorted; for `verify` and `rebuild`."""
+        for folder in sorted(entry for entry in self.folder.iterdir()):
+            if folder.is_dir() and not folder.is_symlink():
+                for path in sorted(folder.iterdir()):
+                    yield folder.name, path.name
+            else:
+                yield "", folder.name
+
+
+def _same_inode(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except FileNotFoundError:
+        return False
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, streamed."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,198 @@
+"""The spool: PUBLIC/.eggwatch, private copies of uploads on their way: the intents that recovery finishes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from eggwatch import privileges
+from eggwatch.errors import FolderError
+from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
+from eggwatch.store import durable, lease
+from eggwatch.store.accounts import Identify, by_owner
+from eggwatch.store.drop import Drop, identity_of
+from eggwatch.store.durable import PRIVATE, Permissions
+
+CHUNK = 1024 * 1024
+ARCHIVE_MODE = 0o444
+
+
+class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
+    """The original changed, vanished or is being written while it was read."""
+
+
+class Spool:
+    """The private folder inside PUBLIC, on the same file system as files/, so that its bytes can be linked there."""
+
+    def __init__(self, public: Path, permissions: Permissions = durable.OURS, *, identify: Identify = by_owner) -> None:
+        """`identify` tells whose an upload is."""
+        self._identify = identify
+        self.folder = public / ".eggwatch"
+        self.scratch = self.folder / "pages"
+        self.quarantine = self.folder / "quarantine"
+        self._permissions = permissions
+        self._next = 1
+        self.progress: Callable[[], object] = unobserved
+        """Called with every step of what takes long when there is much of it, such as each MiB that is copied."""
+
+    def prepare(self) -> None:
+        """Make the folders, drop what is no whole intent, and check that files/ can be linked to."""
+        durable.make_folders(self.folder, PRIVATE)
+        durable.make_folders(self.scratch, PRIVATE)
+        for path in sorted(self.scratch.iterdir()):
+            durable.unlink(path)
+        claims = list(self.intents())
+        whole = {path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))}
+        for path in sorted({*self.folder.iterdir()} - {self.scratch, self.quarantine} - whole):
+            durable.unlink(path)
+        self._next = 1 + max((claim.number for claim in claims), default=0)
+
+    def check_linking(self, files: Path) -> None:
+        """FolderError if the spool and files/ lie on two file systems."""
+        if os.stat(self.folder).st_dev != os.stat(files).st_dev:
+            raise FolderError(
+                f"{self.folder} and {files} lie on two file systems: archives can't be linked from one to the other.",
+                remedy=f"Mount one file system at {self.folder.parent}, not parts of it.",
+            )
+
+    def intents(self) -> Iterator[Claim]:
+        """Claims that can be read and have their bytes, in the order in which they were made."""
+        for path in sorted(self.folder.glob("*.json")):
+            with suppress(ValueError, KeyError, TypeError):
+                data = json.loads(path.read_bytes())
+                claim = _claim_from_json(data)
+                if self.bytes_of(claim).exists():
+                    yield claim
+
+    def bytes_of(self, claim: Claim) -> Path:
+        """Where a claim's private copy lies."""
+        return self.folder / f"{claim.number:012d}.bytes"
+
+    def _sidecar_of(self, claim: Claim) -> Path:
+        return self.folder / f"{claim.number:012d}.json"
+
+    def claim(self, drop: Drop, sighting: Sighting, *, at: str) -> Claim:
+        """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if unreadable.
+
+        Not durable before `sync`.
+        """
+        number, target = self.new_place()
+        with drop.reading(sighting.path) as source:
+            if identity_of(os.fstat(source)) != sighting.identity:
+                raise Changed(sighting.path)
+            digest, size = self._copy(source, target)
+            if not _untouched(drop, sighting, source):
+                durable.unlink(target)
+                raise Changed(sighting.path)
+        uploader = self._identify(sighting)
+        claim = Claim(
+            number=number,
+            path=sighting.path,
+            filename=sighting.filename,
+            identity=sighting.identity,
+            sha256=digest,
+            size=size,
+            uid=uploader.uid,
+            uploader=uploader.name,
+            at=at,
+        )
+        self.record(claim)
+        return claim
+
+    def new_place(self) -> tuple[int, Path]:
+        """The number of the next claim, and where its bytes are to lie; no number is given out twice."""
+        number, self._next = self._next, self._next + 1
+        return number, self.folder / f"{number:012d}.bytes"
+
+    def record(self, claim: Claim) -> None:
+        """Write down what is known of a claim's original. Not durable before `sync`."""
+        durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
+
+    def _copy(self, source: int, target: Path) -> tuple[str, int]:
+        durable.changing("write", target)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(target, flags, 0o600)
+        try:
+            result = copy_hashing(source, fd, self.progress)
+            self.publishable(fd)
+        except BaseException:
+            durable.unlink(target)
+            raise
+        finally:
+            os.close(fd)
+        return result
+
+    def publishable(self, fd: int) -> None:
+        """Give a file the mode and group of a published archive."""
+        self._permissions.apply(fd, ARCHIVE_MODE & self._permissions.file)
+
+    def sync(self, claims: list[Claim]) -> None:
+        """Make claims last, so that whatever is linked from them later is never without its intent."""
+        if claims:
+            paths = [path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))]
+            durable.sync([*paths, self.folder])
+
+    def is_whole(self, claim: Claim) -> bool:
+        """Whether a claim found at start still has the bytes that were read (a power cut may have taken some)."""
+        self.progress()
+        with self.reading(claim) as fd, open(fd, "rb", closefd=False) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == claim.sha256
+
+    @contextmanager
+    def reading(self, claim: Claim) -> Iterator[int]:
+        """The private copy, open for reading only."""
+        fd = os.open(self.bytes_of(claim), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def release(self, claim: Claim) -> None:
+        """The claim is finished: its intent goes first, then its bytes' name here."""
+        durable.unlink(self._sidecar_of(claim))
+        durable.unlink(self.bytes_of(claim))
+
+    def free_bytes(self) -> int:
+        """Bytes that may still be written on this file system."""
+        status = os.statvfs(self.folder)
+        return status.f_bavail * status.f_frsize
+
+
+def _claim_from_json(data: dict[str, Any]) -> Claim:
+    claim = Claim(**{**data, "identity": Identity(**data["identity"])})
+    if claim.imported is None:
+        return claim
+    return replace(claim, imported=Imported(**data["imported"]))
+
+
+def unobserved() -> None:
+    """Nobody asks whether this gets on."""
+
+
+def copy_hashing(source: int, target: int, progress: Callable[[], object] = unobserved) -> tuple[str, int]:
+    """Copy an open file to another one; answers with its sha256 and size. `progress` is called with every MiB."""
+    digest, size, buffer = hashlib.sha256(), 0, bytearray(CHUNK)
+    view = memoryview(buffer)
+    while count := os.readv(source, [buffer]):
+        digest.update(view[:count])
+        durable.write_all(target, view[:count])
+        size += count
+        progress()
+    return digest.hexdigest(), size
+
+
+def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:
+    if identity_of(os.fstat(source)) != sighting.identity or lease.probe(source) is Lease.HELD:
+        return False
+    try:
+        with drop.place(sighting.path) as place, privileges.raised():
+            status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return identity_of(status) == sighting.identity

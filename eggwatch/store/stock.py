@@ -1,0 +1,216 @@
+"""A stock of archives somewhere else: what lies below a folder, and taking one archive of it into the spool."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from eggwatch.model.sightings import Lease
+from eggwatch.policy.settling import NameKind, is_foreign_package, kind_of_name
+from eggwatch.store import durable, lease
+from eggwatch.store.spool import Changed, Spool, copy_hashing
+
+_FICLONE = 0x40049409
+"""ioctl_ficlone(2): let two files share their blocks until one of them is written to."""
+
+
+class Way(StrEnum):
+    """How archives get from a stock into the index."""
+
+    COPY = "copy"
+    LINK = "link"
+    MOVE = "move"
+
+
+class Sort(StrEnum):
+    """What a file of a stock is to us."""
+
+    ARCHIVE = "archive"
+    RECORD = "record"
+    """JSON, which may tell when files were uploaded."""
+    FOREIGN = "foreign"
+    """A package in a format that is not taken."""
+    OTHER = "other"
+    CLOSED = "closed"
+    """A folder that this account may not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One file of a stock."""
+
+    path: Path
+    sort: Sort
+
+    @property
+    def name(self) -> str:
+        """The file's name, by which an archive is published."""
+        return self.path.name
+
+
+def walk(root: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    """Every file below a folder, by name, folder by folder; OSError if the folder itself can't be read.
+
+    A folder below it that can't be read stands for what may lie in it.
+
+    Folders that begin with a dot, and links to folders, are not entered. A link to a file is taken for the
+    file if that lies outside `root`; else the file is met by itself.
+    """
+    top = os.path.realpath(root)
+    yield from _walk(Path(top), Path(top), formats)
+
+
+def _walk(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            if not entry.name.startswith("."):
+                yield from _walk_below(path, top, formats)
+        elif entry.is_file() and not (entry.is_symlink() and Path(os.path.realpath(path)).is_relative_to(top)):
+            yield Item(path=path, sort=_sort_of(path, formats))
+
+
+def _walk_below(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    try:
+        os.scandir(folder).close()
+    except OSError:
+        yield Item(path=folder, sort=Sort.CLOSED)
+    else:
+        yield from _walk(folder, top, formats)
+
+
+def _sort_of(path: Path, formats: tuple[str, ...]) -> Sort:
+    name = path.name
+    if kind_of_name(name, formats) is NameKind.UPLOAD:
+        return Sort.ARCHIVE
+    if name.lower().endswith((".json", "_json")) or name == "json" or path.parent.name == "json":
+        return Sort.RECORD
+    return Sort.FOREIGN if is_foreign_package(name) else Sort.OTHER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """One archive of a stock, open for reading; what was seen of it then."""
+
+    path: Path
+    fd: int
+    status: os.stat_result
+    private: bool
+    """Nobody but this account can write to it, and nobody has it open for writing."""
+
+    def is_unchanged(self) -> bool:
+        """Whether its bytes are those that were there when it was opened, as far as the kernel tells."""
+        now = os.fstat(self.fd)
+        return (now.st_size, now.st_mtime_ns) == (self.status.st_size, self.status.st_mtime_ns) and (
+            lease.probe(self.fd) is not Lease.HELD
+        )
+
+    def is_at_its_path(self) -> bool:
+        """Whether the path still names this very file."""
+        try:
+            return os.path.samestat(os.lstat(self.path), self.status)
+        except OSError:
+            return False
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open an archive of a stock. OSError if it can't be read or is no file."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(0, "it is no file", str(path))
+        yield Opened(path=path, fd=fd, status=status, private=_is_private(fd, status, path))
+    finally:
+        os.close(fd)
+
+
+def _is_private(fd: int, status: os.stat_result, path: Path) -> bool:
+    """The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask)."""
+    ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return ours and not path.is_symlink() and lease.probe(fd) is Lease.FREE
+
+
+def digest_of(source: Opened) -> str:
+    """The sha256 of an archive that is open."""
+    os.lseek(source.fd, 0, os.SEEK_SET)
+    with open(source.fd, "rb", closefd=False) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def take(spool: Spool, source: Opened, *, share: bool) -> tuple[int, str, bool]:
+    """Take an archive into the spool; answers with the claim's number, the sha256, and whether it was linked.
+
+    With `share` the spool gets a second name of the same file, where that can be; else its own bytes. Changed
+    if the archive is being written to. Not durable before `Spool.sync`.
+    """
+    number, target = spool.new_place()
+    linked = share and _link(source, target)
+    try:
+        sha256 = digest_of(source) if linked else _copy(spool, source, target)
+        if not source.is_unchanged():
+            raise Changed(str(source.path))
+    except BaseException:
+        durable.unlink(target)
+        raise
+    if linked:
+        durable.changing("write", target)
+        spool.publishable(source.fd)
+    return number, sha256, linked
+
+
+def _link(source: Opened, target: Path) -> bool:
+    """Give the archive a second name; False on another file system, or where links can't be had."""
+    if os.stat(target.parent).st_dev != source.status.st_dev:
+        return False
+    try:
+        durable.link(source.path, target)
+    except OSError:
+        return False
+    if os.path.samestat(os.lstat(target), source.status):
+        return True
+    durable.unlink(target)
+    return False
+
+
+def _copy(spool: Spool, source: Opened, target: Path) -> str:
+    durable.changing("write", target)
+    os.lseek(source.fd, 0, os.SEEK_SET)
+    fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if _reflink(source.fd, fd):
+            with open(fd, "rb", closefd=False) as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        else:
+            sha256, _ = copy_hashing(source.fd, fd)
+        spool.publishable(fd)
+    finally:
+        os.close(fd)
+    return sha256
+
+
+_without_reflinks: set[tuple[int, int]] = set()
+"""Pairs of devices between which sharing blocks was refused once."""
+
+
+def _reflink(source: int, target: int) -> bool:
+    """Share the source's blocks, where the file system can."""
+    pair = os.fstat(source).st_dev, os.fstat(target).st_dev
+    if pair in _without_reflinks:
+        return False
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        _without_reflinks.add(pair)
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""The published tree on this file system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from eggwatch.store import durable
+from eggwatch.store.durable import OURS, Permissions
+from eggwatch.targets import same_page
+
+SECOND = 1_000_000_000
+
+
+class FolderTarget:
+    """Pages as files below a folder; new ones are written in `scratch` (same file system) and renamed.
+
+    `now_ns` gives the time in nanoseconds since the epoch. A page's mtime is at least a second after its
+    last one: nginx and Caddy make ETags of the mtime in whole seconds, and would answer 304 for another page.
+    """
+
+    def __init__(
+        self, root: Path, *, scratch: Path, now_ns: Callable[[], int], permissions: Permissions = OURS
+    ) -> None:
+        self.root = root
+        self._scratch = scratch
+        self._now_ns = now_ns
+        self._permissions = permissions
+
+    def __repr__(self) -> str:
+        return f"FolderTarget({str(self.root)!r})"
+
+    def read(self, path: str) -> bytes | None:
+        """The page at a path."""
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Write what changed, sync once, rename all in order, sync once (a rename of synced data is cheap)."""
+        changed = {path: data for path, data in pages.items() if not same_page(path, self.read(path), data)}
+        if not changed:
+            self._sync_published(pages)
+            return ()
+        folders = self._make_folders(changed)
+        written = self._write(changed)
+        durable.sync(written.values())
+        for path, temporary in written.items():
+            durable.rename(temporary, self.root / path)
+        durable.sync([*folders, *(path.parent for path in map(self.root.joinpath, changed))])
+        return tuple(changed)
+
+    def _sync_published(self, pages: Mapping[str, bytes]) -> None:
+        """Nothing to write; but a crash may have come between the renames and their sync."""
+        durable.sync({(self.root / path).parent for path in pages})
+
+    def _make_folders(self, pages: Iterable[str]) -> list[Path]:
+        made = []
+        for folder in sorted({(self.root / path).parent for path in pages}):
+            if not folder.parent.is_dir():
+                durable.make_folders(folder.parent, self._permissions)
+            if durable.make_folder(folder, self._permissions):
+                made.append(folder.parent)
+        return made
+
+    def _write(self, pages: Mapping[str, bytes]) -> dict[str, Path]:
+        written = {}
+        stamps: dict[str, int] = {}
+        for number, (path, data) in enumerate(pages.items()):
+            plain = path.removesuffix(".gz")
+            if plain not in stamps:
+                stamps[plain] = self._stamp(plain)
+            temporary = self._scratch / f"{number}.new"
+            durable.write(temporary, data, permissions=self._permissions, mtime_ns=stamps[plain])
+            written[path] = temporary
+        return written
+
+    def _stamp(self, path: str) -> int:
+        try:
+            last = os.stat(self.root / path).st_mtime_ns
+        except FileNotFoundError:
+            return self._now_ns()
+        return max(self._now_ns(), last + SECOND)
+
+    def withdraw(self, paths: Iterable[str]) -> None:
+        """Delete pages, lasting."""
+        folders = set()
+        for path in paths:
+            if durable.unlink(self.root / path):
+                folders.add((self.root / path).parent)
+        durable.sync(folders)

@@ -1,0 +1,43 @@
+"""In which line of a TOML text each key stands; tomllib tells only of what it can't read."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+Path = tuple[str, ...]
+
+
+def lines_of(text: str) -> dict[Path, int]:
+    """Line numbers, from 1, by the path of each table and key; `text` is valid TOML.
+
+    A statement ends where tomllib takes the lines since the last one for a whole.
+    """
+    places: dict[Path, int] = {}
+    prefix: Path = ()
+    begun: list[str] = []
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        begun.append(line)
+        try:
+            statement = tomllib.loads("\n".join(begun))
+        except tomllib.TOMLDecodeError:
+            continue
+        paths = list(_paths(statement))
+        first = number - len(begun) + 1
+        if begun[0].lstrip().startswith("["):
+            prefix = max(paths, key=len)
+            places.setdefault(prefix, first)
+        else:
+            places.update({prefix + path: first for path in paths})
+        begun = []
+    return places
+
+
+def _paths(value: Any, above: Path = ()) -> list[Path]:
+    """The paths of all keys below a value; of a list of tables those of its last."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        return _paths(value[-1], above)
+    if not isinstance(value, dict):
+        return []
+    own = [(*above, key) for key in value]
+    return own + [path for key, inner in value.items() for path in _paths(inner, (*above, key))]

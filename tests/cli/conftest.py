@@ -1,0 +1,48 @@
+"""Sites for the tests of the command line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from eggwatch.assembly import opened_index
+from eggwatch.config import load
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Site
+
+BROKEN = ("broken-1.0.tar.gz", b"no archive at all" * 50)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """An empty index with a configuration."""
+    return Site(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """An index to copy: inspectors take a second to start."""
+    site = Site(tmp_path_factory.mktemp("filled"))
+    uploads = [
+        sdist("demo", "1.0"),
+        wheel("demo", "1.0"),
+        sdist("demo", "2.0"),
+        sdist("other", requires_python=">=3.8"),
+    ]
+    for upload in uploads:
+        site.put(upload)
+    site.put(BROKEN)
+    assert site.call("run", "--once").code == 1
+    return site
+
+
+@pytest.fixture
+def filled(tmp_path: Path, filled_once: Site) -> Site:
+    """An index with two versions of demo (one with a wheel), a project other, and one refusal."""
+    shutil.copytree(filled_once.base, tmp_path / "filled")
+    site = Site(tmp_path / "filled")
+    with opened_index(load(site.config).indexes["main"]) as index:
+        index.pipeline.finish()  # the landing page names the drop folder, which has moved
+    return site

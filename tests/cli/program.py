@@ -1,0 +1,261 @@
+"""The real program as a subprocess: commands, and the daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from eggwatch.cli import main
+
+PATIENT = 30.0
+
+
+def until(what: str, condition: Callable[[], Any], *, seconds: float = PATIENT) -> Any:
+    """Wait until `condition()` is true and answer with it; AssertionError names `what`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
+        time.sleep(0.01)
+    return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Standard output as JSON, one object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The one JSON object of standard output."""
+        (row,) = self.rows
+        assert row["schema"] == 1
+        return row
+
+
+class Site:
+    """A folder with one index (three folders and, unless `bare`, an eggwatch.toml), and commands run in it."""
+
+    def __init__(self, base: Path, *, bare: bool = False, **settings: str) -> None:
+        self.base = base
+        base.mkdir(parents=True, exist_ok=True)
+        self.drop, self.public, self.state = base / "drop", base / "public", base / "state"
+        self.config = base / "eggwatch.toml"
+        self.settings = {"drop": '"drop"', "public": '"public"', "state": '"state"', "linger": '"0s"', "quiet": '"0s"'}
+        self.settings |= {key.replace("_", "-"): value for key, value in settings.items()}
+        if not bare:
+            self.drop.mkdir(exist_ok=True)
+            self.write_config()
+
+    def write_config(self, text: str | None = None) -> None:
+        """Write eggwatch.toml anew, from the settings or as given."""
+        lines = "".join(f"{key} = {value}\n" for key, value in self.settings.items())
+        self.config.write_text(text if text is not None else f"[index.main]\n{lines}")
+
+    def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+        """Begin a command, in the site's folder."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "eggwatch", *map(str, arguments)],
+            cwd=options.pop("cwd", self.base),
+            env=clean_environment(options.pop("env", {})),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: str | Path, **options: Any) -> Done:
+        """Run a command to its end."""
+        process = self.start(*arguments, **options)
+        try:
+            out, err = process.communicate(timeout=60)
+        except BaseException:
+            process.kill()
+            raise
+        assert "Traceback" not in err, err
+        return Done(code=process.returncode, out=out, err=err)
+
+    def call(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Done:
+        """The same without a process of its own, which takes a tenth of the time."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with (
+            contextlib.chdir(self.base),
+            mock.patch.dict(os.environ, clean_environment(env or {}), clear=True),
+            mock.patch.object(sys, "argv", ["eggwatch", *map(str, arguments)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Done(code=code, out=out.getvalue(), err=err.getvalue())
+
+    def put(self, archive: tuple[str, bytes], folder: str = "") -> Path:
+        """Copy an upload into the drop folder, by a rename."""
+        path = self.drop / folder / archive[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{archive[0][:80]}.part")
+        part.write_bytes(archive[1])
+        part.rename(path)
+        return path
+
+    def build(self, archive: tuple[str, bytes], folder: str = "dist") -> Path:
+        """Write an archive outside the drop folder."""
+        path = self.base / folder / archive[0]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(archive[1])
+        return path
+
+    def page(self, project: str) -> dict[str, Any]:
+        """A project's JSON page; empty if there is none."""
+        try:
+            page: dict[str, Any] = json.loads((self.public / "simple" / project / "index.v1_json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        return page
+
+    def filenames(self, project: str) -> list[str]:
+        """The files on a project's page."""
+        return [file["filename"] for file in self.page(project).get("files", [])]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The ledger's lines."""
+        try:
+            return [json.loads(line) for line in (self.state / "ledger.jsonl").read_bytes().splitlines()]
+        except FileNotFoundError:
+            return []
+
+    @contextlib.contextmanager
+    def daemon(self, *arguments: str, **options: Any) -> Iterator[Daemon]:
+        """A daemon for the length of a block; it must end with 0."""
+        daemon = Daemon(self.start("run", *arguments, **options))
+        try:
+            daemon.wait_ready()
+            yield daemon
+            if daemon.process.poll() is None:
+                assert daemon.stop() == 0, daemon.log
+        finally:
+            daemon.process.kill()
+            daemon.process.wait()
+            daemon.reader.join(5)
+
+
+class Daemon:
+    """`eggwatch run`, and what it has said."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._lines: list[str] = []
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self._lines.extend(self.process.stderr)
+
+    @property
+    def log(self) -> str:
+        """Everything on standard error so far."""
+        return "".join(list(self._lines))
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Wait until the log matches."""
+        match: re.Match[str] = until(
+            f"{pattern!r} in\n{self.log}", lambda: re.search(pattern, self.log, re.M) or self._ended(pattern)
+        )
+        return match
+
+    def _ended(self, pattern: str) -> None:
+        assert self.process.poll() is None, f"ended before {pattern!r}:\n{self.log}"
+
+    def wait_ready(self) -> None:
+        """Wait until all that was there at start has been looked at."""
+        self.wait_for(r"^ready")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """SIGTERM; answers with the exit status."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+
+def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without what would point to an index, in English and UTF-8."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("EGGWATCH", "SUDO", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C.UTF-8", **more}
+
+
+AS_NOBODY = """
+import importlib, importlib.readers, json, os, sys, tempfile
+import ctypes, encodings.idna, fcntl, getpass, hashlib, linecache, shutil, traceback, uuid
+from eggwatch import assembly, audit, cli
+from eggwatch.pages.simple import environment
+for target in cli.COMMANDS.values():
+    importlib.import_module(target.partition(":")[0])
+sources = assembly.templates()
+for name in sources:
+    environment(sources).get_template(name)
+assembly.templates = audit.templates = lambda: sources
+for arguments in json.loads(sys.argv[1]):
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        sys.argv[1:] = arguments
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        cli.main()
+        sys.exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    for file in (out, err):
+        file.seek(0)
+    print(json.dumps([code, out.read().decode(), err.read().decode()]), flush=True)
+"""
+"""Loads everything first: another account may not be allowed to enter the folder where Python lies."""
+
+
+def run_as_nobody(site: Site, *commands: Sequence[str]) -> list[Done]:
+    """Run commands on a site, one after the other, as an account without any rights; needs root."""
+    arguments = [["--config", str(site.config), *command] for command in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, json.dumps(arguments)],
+        cwd=site.base,
+        env=clean_environment({"HOME": "/"}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    answers = [Done(code=code, out=out, err=err) for code, out, err in map(json.loads, done.stdout.splitlines())]
+    for answer in answers:
+        assert "Traceback" not in answer.err, answer.err
+    return answers

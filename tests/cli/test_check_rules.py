@@ -1,0 +1,132 @@
+"""eggwatch check: by whose rules, and how many files at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from eggwatch.cli import check as checking
+from tests.archive_factory import sdist, wheel, zip_of
+from tests.cli.program import Site, until
+
+LINUX = ("demo-1.0-py3-none-linux_x86_64.whl", wheel(tags="py3-none-linux_x86_64")[1])
+"""A wheel that the default profile warns of, and PyPI refuses."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Site:
+    """A folder without an index."""
+    return Site(tmp_path, bare=True)
+
+
+def levels(site: Site, *arguments: str | Path) -> dict[str, str]:
+    """Level by code, of one file."""
+    return {flaw["code"]: flaw["level"] for flaw in site.call("check", "--json", *arguments).row["flaws"]}
+
+
+def test_the_default_profile_warns_and_pypi_refuses(place: Site) -> None:
+    """--profile chooses by which measure a file is judged."""
+    file = place.build(LINUX)
+    assert levels(place, file) == {"platform-tag-linux": "warn"}
+    assert levels(place, "--profile", "pypi", file) == {"platform-tag-linux": "refuse"}
+    assert place.call("check", file).code == 0
+    assert place.call("check", "--profile", "pypi", file).code == 1
+
+
+def test_an_unknown_profile_is_2(place: Site) -> None:
+    """There are two."""
+    assert place.call("check", "--profile", "strict", place.build(LINUX)).code == 2
+
+
+def test_the_rules_are_those_of_the_configuration(tmp_path: Path) -> None:
+    """A configuration is enough, its folders need not be there; --profile stands alone."""
+    site = Site(tmp_path, bare=True, rules='{ platform-tag-linux = "off" }', profile='"pypi"')
+    site.write_config()
+    file = site.build(LINUX)
+    assert levels(site, file) == {}
+    assert levels(site, "--profile", "default", file) == {"platform-tag-linux": "warn"}
+    assert not site.state.exists()
+
+
+def test_indexes_with_different_rules_have_to_be_chosen_from(place: Site) -> None:
+    """Where they are the same it does not matter."""
+    text = "".join(f'[index.{n}]\ndrop = "{n}/d"\npublic = "{n}/p"\nstate = "{n}/s"\n' for n in "ab")
+    file = place.build(LINUX)
+    place.write_config(text)
+    assert place.call("check", file).code == 0
+    place.write_config(f'{text}profile = "pypi"\n')
+    done = place.call("check", file)
+    assert done.code == 2 and "a, b" in done.err
+    assert place.call("check", "--index", "b", file).code == 1
+
+
+def test_a_flaw_says_where_to_read_on(place: Site) -> None:
+    """The output for people ends with the command that explains the codes, each once."""
+    done = place.call("check", place.build(LINUX))
+    assert done.out.endswith("  More: eggwatch explain platform-tag-linux\n")
+
+
+def test_hostile_names_are_shown_and_not_sent(place: Site) -> None:
+    """A member's name can't move the cursor, nor begin a line of its own."""
+    name, _ = wheel()
+    file = place.build((name, zip_of({"../a\x1b[2J\nfake: admit": b""})))
+    out = place.call("check", file).out
+    assert "\x1b" not in out and "\nfake" not in out
+
+
+def test_many_files_are_judged_by_several_processes_in_order(place: Site) -> None:
+    """Results come in the order of the arguments, each as if the file were alone."""
+    files = [place.build(sdist(version=f"{number}.0")) for number in range(12)]
+    files[5] = place.build(("bad-1.0.tar.gz", b"nothing"))
+    rows = place.call("check", "--json", *files).rows
+    assert [row["file"] for row in rows] == [str(file) for file in files]
+    assert [row["verdict"] for row in rows] == ["reject" if number == 5 else "admit" for number in range(12)]
+
+
+def test_an_interrupt_ends_all_processes(place: Site) -> None:
+    """Ctrl-C ends with 130 and without a traceback, whatever the helpers are about to do."""
+    files = [place.build(sdist(version=f"{number}.0")) for number in range(40)]
+    process = place.start("check", *(files * 50), start_new_session=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, "Traceback" in errors) == (130, False)
+    until("all processes have ended", lambda: not living(process.pid))
+
+
+def living(group: int) -> list[str]:
+    """The processes of a group that still run (proc(5): state and group follow the name in brackets)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, pgid, *_ = path.read_text().rpartition(") ")[2].split()
+            if int(pgid) == group and state != "Z":
+                found.append(str(path))
+    return found
+
+
+def test_an_unreadable_file_is_2(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, with the reason, and nothing is judged."""
+    file = place.build(sdist())
+    monkeypatch.setattr(Path, "open", _denied)
+    assert checking._unreadable(file) == f"{file} can't be read: Permission denied"
+
+
+def _denied(*_: object) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_bug_of_ours_is_a_reject_that_says_so(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in the inspection is told as such, with its traceback."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(checking, "inspect", fail)
+    (flaw,) = checking.flaws_of(place.build(sdist()))
+    assert flaw.code == "eggwatch-error" and "ZeroDivisionError" in flaw.message

@@ -1,0 +1,155 @@
+"""eggwatch init and config check: a configuration that works, and what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from eggwatch.cli import cli
+from eggwatch.cli.configuring import SAMPLE
+from eggwatch.config import load
+from eggwatch.settings import SETTINGS
+from tests.archive_factory import sdist
+from tests.cli.conftest import BROKEN
+from tests.cli.program import Site
+
+
+def test_init_then_run_once_works(tmp_path: Path) -> None:
+    """`init` writes a configuration that works as it is, makes the drop folder, and asks nothing."""
+    site = Site(tmp_path, bare=True)
+    done = site.call("init")
+    assert (done.code, done.out) == (0, "")
+    assert (tmp_path / "drop").is_dir() and not (tmp_path / "public").exists()
+    site.put(sdist())
+    assert site.call("run", "--once").code == 0
+    assert site.filenames("demo") == ["demo-1.0.tar.gz"]
+    assert site.call("verify").code == 0
+
+
+DEFAULTS = {"quiet", "unfinished-after", "scan", "linger", "grace", "min-free", "formats", "mode"}
+
+
+def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
+    """Uncommented, each setting of the sample is valid, and those that are no examples have the default's value."""
+    site = Site(tmp_path, bare=True)
+    site.call("init")
+    text = site.config.read_text()
+    plain, seen = load(site.config).indexes["main"], set()
+    for line in text.splitlines():
+        if line.startswith("# ") and " = " in line and not line.startswith(("# group", "# eggwatch")):
+            site.write_config(text.replace(line, line.removeprefix("# ")))
+            changed = load(site.config).indexes["main"]
+            if line.split()[1] in DEFAULTS:
+                assert changed == plain, line
+                seen.add(line.split()[1])
+    assert seen == DEFAULTS
+
+
+def test_init_over_a_configuration_is_2(filled: Site) -> None:
+    """A configuration that is there is never overwritten."""
+    before = filled.config.read_text()
+    done = filled.call("init")
+    assert (done.code, "there already" in done.err) == (2, True)
+    assert filled.config.read_text() == before
+
+
+def test_init_writes_where_it_is_told(tmp_path: Path) -> None:
+    """--output names the file, and its folder is where the index lies."""
+    site = Site(tmp_path, bare=True)
+    assert site.call("init", "--output", "etc/packages.toml").code == 0
+    assert (tmp_path / "etc" / "drop").is_dir()
+    assert site.call("--config", "etc/packages.toml", "run", "--once").code == 0
+    assert site.call("init", "--output", "etc/packages.toml/below/a/file.toml").code == 2
+
+
+def test_init_writes_the_folders_that_were_named(tmp_path: Path) -> None:
+    """The options that every command takes are meant by init, too; folders that are missing are made."""
+    folders = [f"--{name}={tmp_path / 'deep' / name}" for name in ("drop", "public", "state")]
+    done = CliRunner().invoke(cli, [*folders, "init", "--output", str(tmp_path / "etc" / "e.toml")])
+    assert done.exit_code == 0, done.output
+    config = load(tmp_path / "etc" / "e.toml").indexes["main"]
+    assert (config.drop, config.public, config.state) == tuple(
+        tmp_path / "deep" / n for n in ("drop", "public", "state")
+    )
+    assert config.drop.is_dir()
+
+
+def test_the_sample_names_every_setting() -> None:
+    """What can be set can be found in the file that `init` writes."""
+    named = set(re.findall(r"^(?:# )?([a-z-]+) = ", SAMPLE, re.MULTILINE))
+    assert named == set(SETTINGS)
+
+
+def test_a_good_configuration_is_good(site: Site) -> None:
+    """0, with the names of its indexes."""
+    done = site.call("config", "check")
+    assert (done.code, done.out) == (0, "eggwatch.toml: good; 1 index: main\n")
+    assert site.call("config", "check", "--json").row == {
+        "schema": 1, "file": "eggwatch.toml", "valid": True, "problems": [], "lacking": [],
+    }  # fmt: skip
+
+
+def test_everything_wrong_is_told_with_its_line(site: Site) -> None:
+    """2; for scripts as objects."""
+    site.write_config('[index.main]\ndrop = "drop"\npublic = "public"\nstate = "state"\nqiuet = "2s"\nscan = 3\n')
+    done = site.call("config", "check")
+    assert done.code == 2
+    assert "line 5: [index.main] qiuet: unknown; did you mean quiet?" in done.err
+    assert "line 6: [index.main] scan: 3 is no time" in done.err
+    done = site.call("config", "check", "--json")
+    assert (done.code, done.row["valid"]) == (2, False)
+    assert [(problem["line"], problem["where"]) for problem in done.row["problems"]] == [
+        (5, "[index.main] qiuet"),
+        (6, "[index.main] scan"),
+    ]
+
+
+def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
+    """1: the file is good, and the daemon would complain all the same."""
+    site = Site(
+        tmp_path,
+        group='"nobodies-group"',
+        owners='{ "acme-*" = ["no-such-person", "@no-such-group", "root", "@root"] }',
+        archived='["old"]',
+    )
+    site.drop.rmdir()
+    done = site.call("config", "check")
+    assert done.code == 1
+    lines = done.out.splitlines()[1:]
+    assert [re.sub(r"there is no folder .*/drop", "there is no folder DROP", line.strip()) for line in lines] == [
+        "[index.main] drop: there is no folder DROP; make it, or mount it",
+        "[index.main]: this machine has no group 'no-such-group'",
+        "[index.main]: this machine has no group 'nobodies-group'",
+        "[index.main] owners: this machine has no account 'no-such-person'",
+    ]
+    assert len(site.call("config", "check", "--json").row["lacking"]) == 4
+
+
+def test_refused_files_are_kept_as_long_as_is_said(tmp_path: Path) -> None:
+    """`keep-rejected`: a round tells what lies there, and takes away what has had its time."""
+    site = Site(tmp_path)
+    site.put(BROKEN)
+    assert site.call("run", "--once").code == 1
+    assert (site.drop / "rejected" / BROKEN[0]).exists()
+    site.settings["keep-rejected"] = '["0s", "2GiB"]'
+    site.write_config()
+    assert site.call("run", "--once").code == 0
+    assert list((site.drop / "rejected").iterdir()) == []
+    assert site.call("show", "broken").code == 1
+    assert [row["event"] for row in site.call("history", "--json").rows] == ["rejected"]
+
+
+def test_status_tells_what_is_kept(tmp_path: Path) -> None:
+    """Files and bytes in rejected/ and receipts/."""
+    site = Site(tmp_path)
+    site.put(BROKEN)
+    with site.daemon():
+        site.call("run", "--once")
+    with site.daemon():
+        row = site.call("status", "--json").row
+        assert row["leavings"]["rejected"]["files"] == 1
+        assert row["leavings"]["rejected"]["bytes"] > len(BROKEN[1])
+        assert row["leavings"]["receipts"]["files"] == 1
+        assert "kept in rejected/: 1 file, " in site.call("status").out

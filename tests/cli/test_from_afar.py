@@ -1,0 +1,121 @@
+"""--url: list, show, history, status and wait by HTTP, from servers of two kinds."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eggwatch.service.trial_server import TrialServer
+from tests.archive_factory import sdist
+from tests.cli.program import Site
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files as they are, without negotiation, as a web server that was told nothing serves them."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(params=["plain", "negotiating"])
+def url(request: pytest.FixtureRequest, filled: Site) -> Iterator[str]:
+    """The filled index, served; its last file of `other` was removed, one of demo yanked."""
+    assert filled.call("remove", "other").code == 0
+    assert filled.call("yank", "demo==2.0", "--reason", "broken").code == 0
+    if request.param == "negotiating":
+        trial = TrialServer({"": filled.public})
+        trial.start()
+        yield trial.url
+        trial.stop()
+        return
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(filled.public)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def afar(tmp_path: Path) -> Site:
+    """A machine without any index."""
+    (tmp_path / "afar").mkdir()
+    return Site(tmp_path / "afar", bare=True)
+
+
+def test_what_is_published_is_the_same_from_afar(afar: Site, filled: Site, url: str) -> None:
+    """`list` and `show` say what they say on the server, with or without /simple/ in the URL."""
+    for arguments in (["list"], ["list", "demo"], ["show", "demo"], ["show", "demo==2.0"], ["show", "other"]):
+        here = filled.call(*arguments, "--json")
+        assert afar.call(*arguments, "--json", "--url", url) == here
+        assert afar.call(*arguments, "--json", "--url", url.rstrip("/").removesuffix("/simple") + "/simple/") == here
+        assert here.out and here.code == 0
+    assert afar.call("list", "nothing", "--url", url).code == 1
+
+
+def test_history_from_afar_is_what_the_pages_tell(afar: Site, filled: Site, url: str) -> None:
+    """Publications and removals, in their order."""
+    rows = afar.call("history", "--json", "--url", url).rows
+    assert [(row["event"], row["filename"]) for row in rows][-1] == ("removed", "other-1.0.tar.gz")
+    here = {row["filename"]: row for row in filled.call("history", "--json").rows if row["event"] == "admitted"}
+    for row in rows[:-1]:
+        known = here[row["filename"]]
+        assert row["serial"] is None
+        for key in ("event", "at", "project", "sha256", "size", "uploader", "requires_python"):
+            assert row[key] == known[key], key
+    assert afar.call("history", "--project", "other", "--url", url).out.count("\n") == 1
+    assert afar.call("history", "--project", "nothing", "--url", url).out == ""
+    assert afar.call("history", "--follow", "--url", url).code == 2
+
+
+def test_wait_from_afar(afar: Site, url: str) -> None:
+    """0 when it is there, 4 when it does not come; a file is meant by its bytes."""
+    assert afar.call("wait", "demo==2.0", "--url", url).code == 0
+    name, data = sdist("demo", "2.0")
+    (afar.base / name).write_bytes(data)
+    assert afar.call("wait", f"./{name}", "--url", url).code == 0
+    (afar.base / name).write_bytes(data + b"x")
+    done = afar.call("wait", f"./{name}", "--url", url, "--timeout", "0s")
+    assert (done.code, "receipt" in done.err) == (4, True)
+
+
+def test_status_from_afar(afar: Site, filled: Site, url: str) -> None:
+    """How much there is, and whether something is to be mended, but not what; 1 where it is not shown."""
+    with filled.daemon():
+        pass
+    done = afar.call("status", "--url", url)
+    assert (done.code, "1 projects, 3 files" in done.out or "2 projects, 3 files" in done.out) == (0, True), done
+    assert "uploader" not in afar.call("status", "--json", "--url", url).out
+    text = (filled.public / "status.json").read_text()
+    (filled.public / "status.json").write_text(text.replace('"faults_count": 0', '"faults_count": 2'))
+    done = afar.call("status", "--url", url)
+    assert (done.code, "2 faults" in done.out) == (1, True)
+    (filled.public / "status.json").unlink()
+    assert afar.call("status", "--url", url).code == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["", "packages.example.com", "file:///etc/", "http://", "http://127.0.0.1:1/", "http:// /"]
+)
+def test_what_can_not_be_reached_is_2(afar: Site, url: str) -> None:
+    """With the reason, and without a traceback."""
+    done = afar.call("list", "--url", url)
+    assert (done.code, done.out) == (2, "")
+    assert "eggwatch: " in done.err
+
+
+def test_what_is_no_index_is_2(afar: Site, filled: Site, url: str) -> None:
+    """Other pages, and other JSON."""
+    for path in (filled.public / "simple").glob("index*"):
+        path.unlink()
+    assert afar.call("list", "--url", url).code == 2
+    for text in ("<html>", "[]", '{"a": 1}'):
+        (filled.public / "simple" / "index.v1_json").write_text(text)
+        done = afar.call("list", "--url", url)
+        assert done.code == 2, text

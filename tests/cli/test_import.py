@@ -1,0 +1,338 @@
+"""eggwatch import: a stock comes in with its upload times, is judged like uploads, and is never harmed."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch.model.events import timestamp
+from eggwatch.store.catalog import Reader
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Site, clean_environment
+from tests.laws.at_work import pages_of
+
+OLD = 1_500_000_000
+OLD_TEXT = "2017-07-14T02:40:00.000000Z"
+EARLIER = "2015-03-04T05:06:07.000000Z"
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Path:
+    """A wheel and an sdist, two folders deep, of 2017, with a README beside them."""
+    folder = tmp_path / "stock"
+    add(folder, wheel("demo", "1.0"), "demo")
+    add(folder, sdist("other", "2.0"), "deep/er")
+    (folder / "README").write_text("what is here")
+    return folder
+
+
+def add(folder: Path, archive: tuple[str, bytes], below: str = "") -> Path:
+    """One more archive, as a file of 2017 with mode 0644."""
+    path = folder / below / archive[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(archive[1])
+    path.chmod(0o644)
+    os.utime(path, (OLD, OLD))
+    return path
+
+
+def state_of(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:
+    """Bytes, mode, mtime and number of names of every file."""
+    files = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {str(p): (p.read_bytes(), s.st_mode, s.st_mtime_ns, s.st_nlink) for p, s in files.items()}
+
+
+def times(site: Site, *projects: str) -> dict[str, str]:
+    """The upload-time of every file on the pages of some projects."""
+    return {file["filename"]: file["upload-time"] for p in projects for file in site.page(p)["files"]}
+
+
+def test_a_folder_comes_in_whole_and_stays_as_it_was(site: Site, stock: Path) -> None:
+    """Every archive below DIR is on its page; nothing in DIR has changed; the events are `imported`."""
+    before = state_of(stock)
+    done = site.call("import", stock)
+    assert (done.code, done.out) == (0, "main: 2 imported, 0 known; 1 other files were passed by\n")
+    assert site.filenames("demo") + site.filenames("other") == ["demo-1.0-py3-none-any.whl", "other-2.0.tar.gz"]
+    assert [event["event"] for event in site.events()] == ["imported", "imported"]
+    assert state_of(stock) == before
+    assert site.call("verify").code == 0
+
+
+def test_what_is_imported_is_announced_to_nobody(site: Site, stock: Path) -> None:
+    """No receipt, also not by a daemon that starts later; an upload after it gets its own as ever."""
+    assert site.call("import", stock).code == 0
+    site.put(sdist("fresh"))
+    assert site.call("run", "--once").code == 0
+    assert [path.name for path in (site.drop / "receipts").iterdir()] == ["fresh-1.0.tar.gz.txt"]
+    reader = Reader.open(site.state / "catalog.sqlite3")
+    assert reader.cursor("receipts") == len(site.events()) == 3
+    reader.close()
+
+
+def test_what_is_imported_is_not_read_again_at_every_start(site: Site, stock: Path) -> None:
+    """The notifiers' cursors stand after the import, so that the next start has nothing to look through."""
+    assert site.call("import", stock).code == 0
+    reader = Reader.open(site.state / "catalog.sqlite3")
+    assert reader.cursor("receipts") == 2
+    reader.close()
+
+
+def test_a_bad_archive_is_refused_with_all_reasons_and_stops_nothing(site: Site, stock: Path) -> None:
+    """Judged like an upload: exit status 1, the reason on its own line; no event, and nothing in rejected/."""
+    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
+    done = site.call("import", stock)
+    assert (done.code, "2 imported, 0 known, 1 refused" in done.out) == (1, True)
+    assert f"{bad}: refused\n  [refuse] not-a-gzip: " in done.out
+    assert len(site.events()) == 2 and bad.exists()
+    assert not any((site.drop / "rejected").iterdir())
+
+
+def test_rules_of_the_configuration_hold(tmp_path: Path, stock: Path) -> None:
+    """What the configuration refuses of uploads it refuses of a stock, too."""
+    site = Site(tmp_path / "strict", forbidden_names='["demo"]')
+    rows = site.call("import", stock, "--json").rows
+    assert {row["file"]: [flaw["code"] for flaw in row["flaws"]] for row in rows[:-1] if row["flaws"]} == {
+        str(stock / "demo/demo-1.0-py3-none-any.whl"): ["name-forbidden"]
+    }
+
+
+def test_owners_do_not_bind_the_administrator(tmp_path: Path, stock: Path) -> None:
+    """`owners` and `first-uploader-owns` say who may upload; a stock is brought in by the administrator."""
+    site = Site(tmp_path / "owned", owners='{ "*" = ["somebody-else"] }', first_uploader_owns="true")
+    assert site.call("import", stock).code == 0
+
+
+def test_a_second_import_finds_everything_known(site: Site, stock: Path) -> None:
+    """The same command again: exit status 0, nothing new in the ledger, no page touched."""
+    site.call("import", stock)
+    before = site.events(), pages_of(site.public)
+    done = site.call("import", stock)
+    assert (done.code, done.out) == (0, "main: 0 imported, 2 known; 1 other files were passed by\n")
+    assert (site.events(), pages_of(site.public)) == before
+
+
+def test_the_file_time_counts_where_it_is_asked_for(site: Site, stock: Path) -> None:
+    """--upload-time mtime takes each file's own time; without it, it is the moment of the import."""
+    begun = timestamp(time.time())
+    site.call("import", stock / "demo")
+    site.call("import", stock, "--upload-time", "mtime")
+    found = times(site, "demo", "other")
+    assert found["other-2.0.tar.gz"] == OLD_TEXT
+    assert begun <= found["demo-1.0-py3-none-any.whl"] <= site.events()[0]["at"]
+
+
+def record_pep_700(data: bytes, filename: str) -> tuple[str, str]:
+    """bandersnatch's and other indexes' JSON of today (PEP 691, PEP 700)."""
+    file = {"filename": filename, "hashes": {"sha256": sha256(data)}, "upload-time": "2015-03-04T05:06:07Z"}
+    return "simple/demo/index.v1_json", json.dumps({"meta": {"api-version": "1.4"}, "name": "demo", "files": [file]})
+
+
+def record_of_bandersnatch(data: bytes, filename: str) -> tuple[str, str]:
+    """bandersnatch's json/PROJECT: PyPI's older JSON."""
+    file = {"filename": filename, "digests": {"sha256": sha256(data)}}
+    file["upload_time_iso_8601"] = "2015-03-04T05:06:07.000000Z"
+    return "web/json/demo", json.dumps({"info": {}, "releases": {"1.0": [file]}, "urls": []})
+
+
+def record_of_dumb_pypi(data: bytes, filename: str) -> tuple[str, str]:
+    """dumb-pypi's pypi/PROJECT/json, which has a time without a zone."""
+    file = {"filename": filename, "upload_time": "2015-03-04 05:06:07"}
+    return "pypi/demo/json", json.dumps({"info": {}, "releases": {}, "urls": [file]})
+
+
+def list_of_dumb_pypi(data: bytes, filename: str) -> tuple[str, str]:
+    """dumb-pypi's packages.json, one object a line."""
+    line = {"filename": filename, "hash": f"sha256={sha256(data)}", "upload_timestamp": 1425445567}
+    return "packages.json", json.dumps({"filename": "else-1.0.zip", "hash": "md5=0"}) + "\n" + json.dumps(line) + "\n"
+
+
+def sha256(data: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+Record = Callable[[bytes, str], tuple[str, str]]
+
+
+@pytest.mark.parametrize(
+    "record", [record_pep_700, record_of_bandersnatch, record_of_dumb_pypi, list_of_dumb_pypi], ids=lambda r: r.__name__
+)
+def test_upload_times_that_are_recorded_are_kept(site: Site, stock: Path, record: Record) -> None:
+    """JSON below DIR that names the file tells its upload-time, whatever --upload-time says of the others."""
+    filename, data = wheel("demo", "1.0")
+    path, text = record(data, filename)
+    (stock / path).parent.mkdir(parents=True, exist_ok=True)
+    (stock / path).write_text(text)
+    assert site.call("import", stock, "--upload-time", "mtime").code == 0
+    assert times(site, "demo", "other") == {filename: EARLIER, "other-2.0.tar.gz": OLD_TEXT}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hashes": {"sha256": "0" * 64}},
+        {"upload-time": "2999-01-01T00:00:00Z"},
+        {"upload-time": "soon"},
+        {"filename": 7},
+    ],
+)
+def test_a_record_that_can_not_be_true_is_not_believed(site: Site, stock: Path, wrong: dict[str, Any]) -> None:
+    """Of other bytes, of the future, no time at all: then the file's own time stands."""
+    filename, data = wheel("demo", "1.0")
+    file = {"filename": filename, "hashes": {"sha256": sha256(data)}, "upload-time": EARLIER, **wrong}
+    (stock / "index.json").write_text(json.dumps({"files": [file]}))
+    (stock / "deep.json").write_text("[" * 100_000)
+    assert site.call("import", stock, "--upload-time", "mtime").code == 0
+    assert times(site, "demo")[filename] == OLD_TEXT
+
+
+def test_a_tree_of_eggwatch_keeps_yanks_and_uploaders(filled: Site, tmp_path: Path) -> None:
+    """PUBLIC of another index is a stock: times, yanks with their reasons, and uploaders come along, silently."""
+    filled.call("yank", "demo==1.0", "--reason", "broken")
+    new = Site(tmp_path / "new")
+    assert new.call("import", filled.public).code == 0
+    for project in ("demo", "other"):
+        assert new.page(project)["files"] == filled.page(project)["files"]
+    assert new.call("run", "--once").code == 0
+    assert not any((new.drop / "receipts").iterdir())
+
+
+def test_links_inside_are_met_once_and_links_to_outside_are_followed(site: Site, tmp_path: Path) -> None:
+    """dir2pi's tree links to its own files; a pool elsewhere is read through its links, by copying."""
+    tree, pool = tmp_path / "tree", tmp_path / "pool"
+    real, pooled = add(tree, wheel("demo", "1.0")), add(pool, sdist("other", "2.0"))
+    (tree / "simple/demo").mkdir(parents=True)
+    (tree / "simple/demo" / real.name).symlink_to(f"../../{real.name}")
+    (tree / pooled.name).symlink_to(pooled)
+    (tree / "loop").symlink_to(tree)
+    row = site.call("import", tree, "--move", "--json").rows[-1]
+    assert (row["imported"], row["known"], row["copied"]) == (2, 0, 1)
+    assert (tree / pooled.name).exists() and not real.exists()
+
+
+def names_of(path: Path) -> int:
+    """How many names a file has."""
+    return path.stat().st_nlink
+
+
+def test_a_link_shares_the_bytes_where_nobody_else_may_write(site: Site, stock: Path) -> None:
+    """--link gives a file of ours a second name; one that others may write to is copied, and a line says so."""
+    open_to_all = add(stock, wheel("loose", "1.0"))
+    open_to_all.chmod(0o664)
+    done = site.call("import", stock, "--link")
+    assert (done.code, f"{open_to_all}: imported: copied, since others may write to it" in done.out) == (0, True)
+    assert [names_of(path) for path in sorted(site.public.rglob("*.whl"))] == [2, 1]
+    assert names_of(open_to_all) == 1
+    assert site.call("verify").code == 0
+
+
+def test_a_file_that_somebody_writes_to_is_left_alone(site: Site, stock: Path) -> None:
+    """Open for writing: not linked, not moved, and reported as failed; exit status 1."""
+    path = add(stock, wheel("busy", "1.0"))
+    with path.open("ab"):
+        done = site.call("import", stock, "--link")
+    assert (done.code, f"{path}: failed: somebody is writing to it" in done.out) == (1, True)
+    assert names_of(path) == 1 and site.filenames("busy") == []
+    assert site.call("import", stock).code == 0
+
+
+def test_what_is_moved_is_gone_from_the_stock(site: Site, stock: Path) -> None:
+    """--move takes archives away once they are in the index, also known ones; others and refused ones stay."""
+    loose = add(stock, wheel("loose", "1.0"))
+    loose.chmod(0o666)
+    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
+    done = site.call("import", stock, "--move")
+    assert "1 were copied" in done.out
+    assert sorted(path.name for path in stock.rglob("*") if path.is_file()) == sorted(["README", bad.name, loose.name])
+    again = add(stock, wheel("demo", "1.0"))
+    assert "1 imported" not in site.call("import", stock, "--move").out
+    assert not again.exists()
+
+
+def test_a_folder_that_can_not_be_read_is_told_and_passed_by(
+    site: Site, stock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """lost+found at the top of a disk, for an ordinary account: the rest comes in, exit status 1."""
+    closed = stock / "lost+found"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    done = site.call("import", stock)
+    assert done.code == 1
+    assert "lost+found" in done.out + done.err and "can't be read" in done.out + done.err
+    assert site.call("list").out
+
+
+def test_two_ways_at_once_are_2_and_nothing_is_moved(site: Site, stock: Path) -> None:
+    """--link --move: nobody can tell which was meant, so nothing is done."""
+    before = state_of(stock)
+    assert site.call("import", stock, "--link", "--move").code == 2
+    assert state_of(stock) == before
+    assert site.events() == []
+
+
+def test_the_last_sound_copy_is_never_moved_away(site: Site, stock: Path) -> None:
+    """An archive that is known stays where it is when its published bytes have gone bad."""
+    site.call("import", stock)
+    published = next(site.public.rglob("*.whl"))
+    published.chmod(0o644)
+    published.write_bytes(published.read_bytes()[::-1])
+    site.call("import", stock, "--move")
+    assert (stock / "demo/demo-1.0-py3-none-any.whl").exists() and not list(stock.rglob("*.tar.gz"))
+
+
+def test_beside_a_daemon_it_is_3(site: Site, stock: Path) -> None:
+    """The lock is needed: a daemon is named, and nothing is touched."""
+    with site.daemon():
+        done = site.call("import", stock)
+    assert (done.code, "is at work on this index" in done.err) == (3, True)
+    assert site.events() == []
+
+
+@pytest.mark.parametrize("folder", ["drop", "public/files", ""])
+def test_a_folder_of_the_index_is_no_stock(site: Site, folder: str) -> None:
+    """DIR inside one of the three folders, or around them: exit status 2."""
+    site.call("run", "--once")
+    done = site.call("import", site.base / folder, "--move")
+    assert (done.code, "may not lie in one another" in done.err) == (2, True)
+
+
+def test_in_a_pipe_there_is_no_progress(site: Site, stock: Path) -> None:
+    """Standard error stays empty when it is no terminal."""
+    assert site.run("import", stock).err == ""
+
+
+def test_on_a_terminal_there_is_a_bar(site: Site, stock: Path) -> None:
+    """A person sees how far it has come."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "eggwatch", "import", str(stock)]
+    subprocess.run(command, cwd=site.base, stderr=slave, stdout=subprocess.PIPE, env=clean_environment({}), check=True)
+    os.close(slave)
+    fcntl.fcntl(master, fcntl.F_SETFL, os.O_NONBLOCK)
+    assert b"of 2, " in os.read(master, 100_000)
+    os.close(master)
+
+
+def test_a_crowd_in_the_drop_is_told_of_import(site: Site) -> None:
+    """Many hundred files at the first look: a warning that names the better way. Fewer: none."""
+    for number in range(500):
+        (site.drop / f"stock-{number}.tar.gz").write_bytes(b"x")
+    done = site.run("run", "--once")
+    assert done.err.count("'eggwatch import DIR'") == 1

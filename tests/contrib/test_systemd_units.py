@@ -1,0 +1,100 @@
+"""The units of contrib/systemd: systemd takes each line of them, and finds them shut in."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.contrib.booting import CLONE
+
+UNITS = CLONE / "contrib" / "systemd"
+pytestmark = pytest.mark.parts
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """systemd-analyze, which needs no systemd to be running."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    command = ["systemd-analyze", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units, over a program that is there."""
+    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]:
+        text = unit.read_text().replace("/opt/eggwatch/bin/eggwatch", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    return tmp_path
+
+
+def test_systemd_knows_every_line_of_the_units(units: Path) -> None:
+    """Its exit status is 0 also for a key that it doesn't know; then it says so."""
+    done = analyze("verify", *sorted(units.iterdir()))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (units / "eggwatch.service").write_text((units / "eggwatch.service").read_text().replace("UMask", "UMaks"))
+    assert "UMaks" in analyze("verify", units / "eggwatch.service").stderr
+
+
+@pytest.mark.parametrize(
+    ("unit", "exposure"),
+    [
+        ("eggwatch.service", 1.5),
+        ("eggwatch@.service", 1.5),
+        ("eggwatch-verify.service", 1.0),
+        ("eggwatch-backup.service", 1.0),
+    ],
+)
+def test_little_is_exposed(unit: str, exposure: float, units: Path) -> None:
+    done = analyze("security", "--offline=true", "--no-pager", f"--threshold={exposure * 10:.0f}", units / unit)
+    assert done.returncode == 0, done.stdout
+
+
+def test_one_of_several_is_like_the_only_one() -> None:
+    """But for its name: what is changed in one unit is changed in the other."""
+    one, several = ((UNITS / f"{name}.service").read_text().split("\n\n", 1)[1] for name in ("eggwatch", "eggwatch@"))
+    several = (
+        several.replace("-%i", "").replace("/%i.toml", "/eggwatch.toml").replace("the drop folder %i", "a drop folder")
+    )
+    assert several == one
+
+
+def test_every_relaxed_line_has_its_reason() -> None:
+    """What systemd-analyze marks as open to the program is named in a comment of the unit."""
+    text = (UNITS / "eggwatch.service").read_text()
+    comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
+    for word in ("CAP_LEASE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "PrivateUsers", "AF_UNIX", "capset", "setrlimit"):
+        assert word in comments
+
+
+@pytest.mark.parametrize(
+    ("program", "sample"), [("systemd-sysusers", "sysusers.conf"), ("systemd-tmpfiles", "tmpfiles.conf")]
+)
+@pytest.mark.root
+def test_account_and_folders_are_made_as_the_samples_say(program: str, sample: str, tmp_path: Path) -> None:
+    """In a machine that has nothing yet."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text(
+        "root:x:0:0::/root:/bin/sh\n" + "eggwatch:x:990:990::/:/bin/false\n" * (sample[0] == "t")
+    )
+    (etc / "group").write_text("root:x:0:\n" + "packages:x:991:\neggwatch:x:990:\n" * (sample[0] == "t"))
+    command = [program, f"--root={tmp_path}", *(["--create"] if sample[0] == "t" else []), str(UNITS / sample)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    if sample == "sysusers.conf":
+        assert "eggwatch:x:" in (etc / "passwd").read_text()
+        assert any(line.startswith("packages:") and line.endswith(":eggwatch") for line in _lines(etc / "group"))
+    else:
+        status = (tmp_path / "srv" / "drop").stat()
+        assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o3770, 0, 991)
+        assert (tmp_path / "srv" / "eggwatch").stat().st_uid == 990
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()

@@ -1,0 +1,166 @@
+"""A short fuzz of the judge: `python -m tests.hostile.fuzz --seconds 20`.
+
+Every hostile and every sound archive of this folder is a seed, and so is each file of the corpus. They are mutated,
+zips and tars also inside of their compression, and judged: no exception but a verdict, bounded time, printable and
+bounded answers, and what is admitted reads the same for zipfile and tarfile. What breaks a rule is put into the
+corpus, and so kept for ever. fuzz_by_coverage.py does the same with atheris.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import io
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eggwatch.archives import inspect
+from eggwatch.archives.findings import Findings
+from eggwatch.archives.metadata_fields import check_fields
+from eggwatch.model.names import Filename, filename_flaws, parse_filename
+from tests.archive_factory import core_metadata
+from tests.archives.judging import SDIST, WHEEL
+from tests.hostile.building import build, twin
+from tests.hostile.metadatas import METADATA
+from tests.hostile.reading import same_everywhere
+from tests.hostile.sdists import SDISTS
+from tests.hostile.wheels import WHEELS
+
+CORPUS = Path(__file__).parent / "corpus"
+LONGEST_SECONDS = 2.0
+LARGEST_SEED = 8000
+TOKENS = (
+    bytes(4),
+    bytes(512),
+    b"\xff" * 4,
+    b"PK\x01\x02",
+    b"PK\x03\x04",
+    b"PK\x05\x06",
+    b"../",
+    b"\n",
+    b",",
+    b"-",
+)
+"""What parsers look for, and what they don't."""
+
+
+def judge_wheel(data: bytes) -> None:
+    """The walk over a zip."""
+    _judge(WHEEL, data)
+
+
+def judge_sdist(data: bytes) -> None:
+    """The inflater in front of the walk over a tar."""
+    _judge(SDIST, data)
+
+
+def judge_tar(data: bytes) -> None:
+    """The walk over a tar, inside of a sound gzip."""
+    _judge(SDIST, gzip.compress(data, 1))
+
+
+def judge_metadata(data: bytes) -> None:
+    """All fields of the core metadata."""
+    if b"content-type" not in data.lower().replace(b"description-content-type", b"") and data.count(b"\n") < 10_000:
+        check_fields(data, Findings())
+
+
+def judge_filename(data: bytes) -> None:
+    """A filename, also one that is no UTF-8."""
+    filename = parse_filename(data.decode("utf-8", "surrogateescape"))
+    for flaw in filename_flaws(filename) if isinstance(filename, Filename) else (filename,):
+        assert flaw.subject.isprintable() and flaw.message.isprintable()
+
+
+def _judge(filename: str, data: bytes) -> None:
+    inspection = inspect(io.BytesIO(data), filename)
+    for flaw in inspection.flaws:
+        assert flaw.subject.isprintable() and flaw.message.isprintable()
+        assert len(flaw.subject) <= 201 and len(flaw.message) < 2000
+    if not any(flaw.level == "refuse" for flaw in inspection.flaws):
+        same_everywhere(filename, data)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "wheel": judge_wheel,
+    "sdist": judge_sdist,
+    "tar": judge_tar,
+    "metadata": judge_metadata,
+    "filename": judge_filename,
+}
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """What each target starts from."""
+    found: dict[str, list[bytes]] = {name: [] for name in TARGETS}
+    for description in (*WHEELS, *SDISTS, *METADATA):
+        for what in (description, twin(description)):
+            filename, data = build(what)
+            found["filename"].append(filename.encode("utf-8", "surrogateescape"))
+            if len(data) <= LARGEST_SEED:
+                found[what.get("kind", "wheel")].append(data)
+    found["tar"] = [gzip.decompress(data) for data in found["sdist"] if _inflates(data)]
+    found["metadata"] = [core_metadata(metadata_extra="Requires-Dist: other>=1\nLicense-Expression: MIT\n")]
+    for path in sorted(CORPUS.glob("*.bin")):
+        found[path.name.partition("-")[0]].append(path.read_bytes())
+    return {name: sorted(set(examples)) for name, examples in found.items()}
+
+
+def _inflates(data: bytes) -> bool:
+    try:
+        return len(gzip.decompress(data)) < 1 << 20
+    except (OSError, EOFError):
+        return False
+
+
+def mutated(source: random.Random, examples: Sequence[bytes]) -> bytes:
+    """One of the examples with bytes changed, cut out, doubled or put in."""
+    data = bytearray(source.choice(examples))
+    for _ in range(source.randint(1, 4)):
+        at, length = source.randint(0, len(data)), source.choice((0, 1, 1, 2, 4, 40, 512))
+        noise, double = source.randbytes(max(1, length)), bytes(data[at : at + 2 * length])
+        piece = source.choice((source.choice(TOKENS), noise, double, b""))
+        data[at : at + length] = piece
+    return bytes(data)
+
+
+def run(target: str, data: bytes) -> None:
+    """Judge one input; what breaks a rule is kept before the exception goes on."""
+    start = time.process_time()
+    try:
+        TARGETS[target](data)
+        assert time.process_time() - start < LONGEST_SECONDS, "took too long"
+    except BaseException:
+        (CORPUS / f"{target}-{hashlib.sha256(data).hexdigest()[:12]}.bin").write_bytes(data)
+        raise
+
+
+def fuzz(seconds: float, seed: int) -> int:
+    """Mutate and judge for so long; returns how many were judged."""
+    source, examples, count = random.Random(seed), seeds(), 0
+    for target, whole in examples.items():
+        for data in whole:
+            run(target, data)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        target = source.choice(tuple(TARGETS))
+        run(target, mutated(source, examples[target]))
+        count += 1
+    return count
+
+
+def main() -> None:
+    """Fuzz for as long as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else time.time_ns() % 1_000_000
+    print(f"{fuzz(options.seconds, seed)} inputs judged, seed {seed}")
+
+
+if __name__ == "__main__":
+    main()

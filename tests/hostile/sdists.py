@@ -1,0 +1,119 @@
+"""Hostile sdists, each a dict (building.Description) with the one code that finds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.archives.judging import ZEROS
+from tests.hostile.building import TOP
+
+FILE: dict[str, Any] = {"name": f"{TOP}/file", "content": b"x"}
+FOLDER: dict[str, Any] = {"name": f"{TOP}/folder/", "kind": b"5"}
+
+
+def link(target: str, **more: Any) -> dict[str, Any]:
+    """A symbolic link in the top folder."""
+    return {"name": f"{TOP}/link", "kind": b"2", "target": target, **more}
+
+
+SDISTS: tuple[dict[str, Any], ...] = tuple(
+    {"kind": "sdist", **description}
+    for description in (
+        {"code": "not-a-gzip", "before": b"PK"},
+        {"code": "gzip-corrupt", "swap": [(b"\x1f\x8b\x08", b"\x1f\x8b\x09")]},
+        {"code": "gzip-trailing-data", "after": b"more"},
+        {"code": "incomplete", "cut": 9},
+        {"code": "tar-malformed", "records": [{**FILE, "kind": b"V"}], "twin": {"records": [FILE]}},
+        {"code": "tar-malformed", "pax": {"path": ""}, "records": [FILE], "twin": {"pax": {"path": f"{TOP}/other"}}},
+        {"code": "tar-unclosed", "closing": ZEROS, "twin": {"closing": ZEROS * 2}},
+        {"code": "zip-tar-polyglot", "zip_in_header": True},
+        {"code": "tar-sparse", "records": [{**FILE, "kind": b"S"}], "twin": {"records": [FILE]}},
+        {"code": "tar-device", "records": [{"name": f"{TOP}/null", "kind": b"3"}], "twin": {"records": [FILE]}},
+        {
+            "code": "tar-unsafe-path",
+            "records": [{**FILE, "name": f"{TOP}/../../x"}],
+            "twin": {"records": [{**FILE, "name": f"{TOP}/..x"}]},
+        },
+        {
+            "code": "tar-unsafe-path",
+            "pax": {"path": f"{TOP}/{'x' * 256}/x"},
+            "records": [FILE],
+            "twin": {"pax": {"path": f"{TOP}/{'x' * 255}/x"}},
+        },
+        {
+            "code": "tar-unsafe-path",
+            "records": [FILE],
+            "pax": {"path": f"{TOP}/{chr(0x1F95A) * 64}"},
+            "twin": {"pax": {"path": f"{TOP}/{chr(0x1F95A) * 63}"}},
+        },
+        {"code": "tar-unsafe-link", "records": [link("/etc/passwd")], "twin": {"records": [link("setup.py")]}},
+        {"code": "tar-unsafe-link", "records": [link("../x")], "twin": {"records": [link("demo")]}},
+        {
+            "code": "tar-unsafe-link",
+            "records": [link("../x", kind=b"1")],
+            "twin": {"records": [link(f"{TOP}/setup.py", kind=b"1")]},
+        },
+        {
+            "code": "tar-unsafe-link",
+            "records": [link("demo"), {**FILE, "name": f"{TOP}/Link/x"}],
+            "twin": {"records": [link("demo"), {**FILE, "name": f"{TOP}/Links/x"}]},
+        },
+        {
+            "code": "tar-unsafe-link",
+            "records": [FILE, {**link("setup.py"), "name": f"{TOP}/File"}],
+            "twin": {"records": [FILE, link("setup.py")]},
+        },
+        {
+            "code": "tar-unsafe-link",
+            "records": [link(f"{TOP}/file", kind=b"1"), FILE],
+            "twin": {"records": [FILE, link(f"{TOP}/file", kind=b"1")]},
+        },
+        {
+            "code": "tar-unsafe-link",
+            "records": [link("setup.py"), {**link(f"{TOP}/link", kind=b"1"), "name": f"{TOP}/hard"}],
+            "twin": {"records": [link("setup.py"), {**link(f"{TOP}/setup.py", kind=b"1"), "name": f"{TOP}/hard"}]},
+        },
+        {"code": "tar-duplicate-metadata", "records": [{"name": f"{TOP}/PKG-INFO", "content": b"Name: other"}]},
+        {"code": "tar-duplicate-member", "records": [FILE, FILE], "twin": {"records": [FILE]}},
+        {
+            "code": "tar-duplicate-member",
+            "records": [FILE, {**FILE, "name": f"{TOP}/./file"}],
+            "twin": {"records": [FILE, {**FILE, "name": f"{TOP}/.file"}]},
+        },
+        {"code": "tar-duplicate-member", "records": [FILE, {"name": f"{TOP}/file", "kind": b"5"}]},
+        {
+            "code": "tar-duplicate-member",
+            "records": [FILE, {**FILE, "name": f"{TOP}/file/x"}],
+            "twin": {"records": [FOLDER, FOLDER, {**FILE, "name": f"{TOP}/folder/x"}]},
+        },
+        {
+            "code": "tar-case-collision",
+            "records": [FILE, {**FILE, "name": f"{TOP}/File"}],
+            "twin": {"records": [FILE, {**FILE, "name": f"{TOP}/Files"}]},
+        },
+        {"code": "tar-case-collision", "records": [{**FILE, "name": f"{TOP}/{e}"} for e in ("\u00e9", "e\u0301")]},
+        {
+            "code": "tar-case-collision",
+            "records": [FOLDER, {**FOLDER, "name": f"{TOP}/Folder/"}],
+            "twin": {"records": [FOLDER, {**FOLDER, "name": f"{TOP}/folder"}]},
+        },
+        {"code": "sdist-top-folder", "records": [{"name": "README"}], "twin": {"records": [{"name": f"{TOP}/README"}]}},
+        {"code": "sdist-top-folder", "records": [{"name": "other/README"}]},
+        {"code": "sdist-no-pyproject", "members": {f"{TOP}/pyproject.toml": None}},
+        {"code": "metadata-missing", "members": {f"{TOP}/PKG-INFO": None}},
+        {"code": "metadata-not-a-file", "members": {f"{TOP}/PKG-INFO": None, f"{TOP}/PKG-INFO/": b""}},
+        {"code": "metadata-too-large", "members": {f"{TOP}/PKG-INFO": bytes(9 << 20)}},
+        {
+            "code": "license-file-missing",
+            "fields": {"Metadata-Version": "2.4", "License-File": "LICENSE"},
+            "twin": {"members": {f"{TOP}/LICENSE": b""}},
+        },
+        {
+            "code": "license-file-missing",
+            "fields": {"Metadata-Version": "2.4", "License-File": "legal/LICENSE"},
+            "members": {f"{TOP}/legal/LICENSE/": b"", f"{TOP}/LICENSE": b""},
+            "twin": {"members": {f"{TOP}/legal/LICENSE": b""}},
+        },
+        {"code": "compression-ratio", "records": [{**FILE, "content": bytes(70 << 20)}]},
+    )
+)

@@ -1,0 +1,273 @@
+"""Hostile wheels, each a dict (building.Description) with the one code that finds it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from typing import Any
+
+from tests.archive_factory import record_line, wheel_members, zip_of
+from tests.archives.judging import Part
+from tests.hostile.building import INFO, polyglot_part
+
+TEXT = b"some text, some text, some text"
+NAME = b"demo/data.bin"
+FILE: dict[str, Any] = {"name": NAME, "content": TEXT}
+STORED: dict[str, Any] = {**FILE, "method": 0}
+WHEEL_FILE = f"{INFO}/WHEEL"
+INIT = "demo/__init__.py"
+CODE = wheel_members()[INIT]
+EXTRA = struct.pack("<2HQ", 1, 8, len(TEXT))
+SECOND = struct.pack("<2HBL", 0x7075, 5 + 5, 1, 7) + b"other"
+LATER = {"crc": 0, "packed": 0, "size": 0}
+DESCRIPTOR = struct.pack("<4s3L", b"PK\x07\x08", Part(**STORED).facts({})["crc"], len(TEXT), len(TEXT))
+
+
+def wheel_file(*lines: str) -> dict[str, bytes]:
+    """WHEEL of these lines."""
+    return {WHEEL_FILE: "".join(f"{line}\n" for line in lines).encode()}
+
+
+def record_hash(algorithm: str, digest: bytes) -> dict[str, str]:
+    """A line of RECORD for the module by another algorithm."""
+    value = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return {INIT: f"{INIT},{algorithm}={value},{len(CODE)}"}
+
+
+FIRST = ("Wheel-Version: 1.0", "Root-Is-Purelib: true")
+TAG = "Tag: py3-none-any"
+SCRIPTS = f"{INFO}/entry_points.txt"
+HASH = record_line(INIT, CODE).strip()
+
+WHEELS: tuple[dict[str, Any], ...] = (
+    # filenames
+    {"code": "filename-control-characters", "filename": "demo-1.0-py3-none-any\n.whl"},
+    {"code": "filename-slash", "filename": "../demo-1.0-py3-none-any.whl"},
+    {"code": "filename-slash", "filename": "..\\demo-1.0-py3-none-any.whl"},
+    {"code": "filename-format", "filename": "demo-1.0.exe"},
+    {"code": "filename-too-long", "filename": f"{'d' * 190}-1.0-py3-none-any.whl"},
+    {"code": "filename-invalid", "filename": "demo-1.0-any.whl"},
+    {"code": "filename-invalid", "filename": "demo-1.0-build1-py3-none-any.whl"},
+    {"code": "filename-copy", "filename": "demo-1.0-py3-none-any (1).whl"},
+    {"code": "filename-not-normalized", "filename": "Demo-1.0-py3-none-any.whl"},
+    {"code": "filename-not-normalized", "filename": "demo-1.00-py3-none-any.whl"},
+    {"code": "filename-tags-repeated", "filename": "demo-1.0-py3.py3-none-any.whl"},
+    {
+        "code": "filename-too-many-tags",
+        "filename": f"demo-1.0-{'.'.join('abcdefgh')}-{'.'.join('abcdefgh')}-{'.'.join('abcdefgh')}.whl",
+    },
+    {"code": "python-tag-unknown", "filename": "demo-1.0-snake3-none-any.whl", "tags": "snake3-none-any"},
+    {"code": "abi-tag-unknown", "filename": "demo-1.0-py3-abi99-any.whl", "tags": "py3-abi99-any"},
+    {
+        "code": "platform-tag-unknown",
+        "filename": "demo-1.0-py3-none-amiga.whl",
+        "tags": "py3-none-amiga",
+        "twin": {"filename": "demo-1.0-py3-none-win_amd64.whl", "tags": "py3-none-win_amd64"},
+    },
+    {
+        "code": "platform-tag-linux",
+        "filename": "demo-1.0-py3-none-linux_x86_64.whl",
+        "tags": "py3-none-linux_x86_64",
+        "twin": {"filename": "demo-1.0-py3-none-linux_armv7l.whl", "tags": "py3-none-linux_armv7l"},
+    },
+    # zip
+    {"code": "not-a-zip", "before": b"#!/bin/sh\n"},
+    {"code": "incomplete", "cut": 9},
+    {
+        "code": "zip-malformed",
+        "zip": {"end": {"here": 5, "count": 5}},
+        "twin": {"zip": {"end": {"here": 4, "count": 4}}},
+    },
+    {"code": "zip-crc", "parts": [{**STORED, "packed": TEXT.upper()}], "twin": {"parts": [STORED]}},
+    {"code": "zip-size", "parts": [{**FILE, "local": {"size": 5}, "central": {"size": 5}}], "twin": {"parts": [FILE]}},
+    {"code": "zip-duplicate-member", "parts": [FILE, FILE], "twin": {"parts": [FILE]}},
+    {
+        "code": "zip-duplicate-member",
+        "parts": [FILE, {"name": NAME + b"/x", "content": TEXT}],
+        "twin": {"parts": [FILE, {"name": b"demo/x", "content": TEXT}]},
+    },
+    {"code": "zip-duplicate-member", "parts": [{"name": b"a"}, {"name": b"a"}], "twin": {"parts": [{"name": b"a"}]}},
+    {
+        "code": "zip-case-collision",
+        "parts": [FILE, {"name": NAME.upper(), "content": TEXT}],
+        "twin": {"parts": [FILE, {"name": b"demo/other", "content": TEXT}]},
+    },
+    {
+        "code": "zip-case-collision",
+        "parts": [
+            {"name": "demo/\u00e9".encode(), "flags": 1 << 11},
+            {"name": "demo/e\u0301".encode(), "flags": 1 << 11},
+        ],
+    },
+    {"code": "zip-local-mismatch", "parts": [{**FILE, "local": {"name": b"demo/atad.bin"}}], "twin": {"parts": [FILE]}},
+    {"code": "zip-encrypted", "parts": [{**FILE, "flags": 1}], "twin": {"parts": [FILE]}},
+    {"code": "zip-compression", "parts": [{**FILE, "method": 12}], "twin": {"parts": [STORED]}},
+    {
+        "code": "zip-unsafe-path",
+        "parts": [{**FILE, "name": b"demo/../../x"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/..x"}]},
+    },
+    {
+        "code": "zip-unsafe-path",
+        "parts": [{**FILE, "name": b"demo/" + b"x" * 256}],
+        "twin": {"parts": [{**FILE, "name": b"demo/" + b"x" * 255}]},
+    },
+    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"/etc/x"}]},
+    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"C:/x"}]},
+    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo\\..\\x"}]},
+    {
+        "code": "zip-link",
+        "parts": [FILE],
+        "members": {"demo/link": b"/etc/passwd"},
+        "mode": {"demo/link": 0o120777},
+        "twin": {"mode": {}},
+    },
+    {"code": "zip-device", "members": {"demo/pipe": b""}, "mode": {"demo/pipe": 0o010644}, "twin": {"mode": {}}},
+    {
+        "code": "zip-data-descriptor",
+        "parts": [{**STORED, "flags": 8, "local": LATER, "descriptor": DESCRIPTOR}],
+        "twin": {"parts": [STORED]},
+    },
+    {"code": "zip-comment", "zip": {"comment": b"hello"}},
+    {"code": "zip-comment", "parts": [{**FILE, "comment": b"hello"}], "twin": {"parts": [FILE]}},
+    {
+        "code": "zip-name-characters",
+        "parts": [{**FILE, "name": b"demo/\x07"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/7"}]},
+    },
+    {"code": "zip-name-characters", "parts": [{**FILE, "name": b"demo/\xff", "flags": 1 << 11}]},
+    {"code": "zip-unicode-path", "parts": [{**FILE, "central_extra": SECOND}], "twin": {"parts": [FILE]}},
+    {"code": "zip-unicode-path", "parts": [{**FILE, "extra": SECOND}], "twin": {"parts": [FILE]}},
+    {
+        "code": "zip-duplicate-extra",
+        "parts": [{**FILE, "extra": EXTRA * 2}],
+        "twin": {"parts": [{**FILE, "extra": EXTRA}]},
+    },
+    {"code": "zip64-mismatch", "zip": {"zip64": {"count": 9}}, "twin": {"zip": {"zip64": {}}}},
+    {"code": "zip64-mismatch", "zip": {"zip64": {"position": 3}}, "twin": {"zip": {"zip64": {}}}},
+    {"code": "zip-leading-data", "before": zip_of({})},
+    {"code": "zip-hidden-data", "parts": [{**FILE, "after": b"hidden"}], "twin": {"parts": [FILE]}},
+    {
+        "code": "zip-overlap",
+        "parts": [{**FILE, "local": {"packed": 999}, "central": {"packed": 999}}],
+        "twin": {"parts": [FILE]},
+    },
+    {"code": "zip-trailing-data", "after": b"more"},
+    {"code": "zip-tar-polyglot", "parts": [polyglot_part()], "twin": {"parts": [STORED]}},
+    {
+        "code": "compression-ratio",
+        "parts": [{**FILE, "content": bytes(70 << 20)}],
+        "twin": {"parts": [{**FILE, "content": bytes(9 << 20)}]},
+    },
+    {"code": "too-many-members", "zip": {"end": {"here": 65535, "count": 65535}, "zip64": {"count": 200_001}}},
+    # wheel
+    {
+        "code": "dist-info-ambiguous",
+        "members": {"other-2.0.dist-info/METADATA": b""},
+        "twin": {"members": {"demo/other-2.0.dist-info/METADATA": b""}},
+    },
+    {"code": "metadata-missing", "members": {f"{INFO}/METADATA": None}},
+    {"code": "metadata-not-a-file", "members": {f"{INFO}/METADATA": None, f"{INFO}/METADATA/": b""}},
+    {"code": "metadata-too-large", "members": {f"{INFO}/METADATA": bytes(9 << 20)}},
+    {"code": "wheel-file-missing", "members": {WHEEL_FILE: None}},
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file("Wheel-Version: 1.0", TAG),
+        "twin": {"members": wheel_file(*FIRST, TAG)},
+    },
+    {"code": "wheel-file-invalid", "members": wheel_file(*FIRST, TAG, "no colon")},
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file(*FIRST, "Tag: py3-none"),
+        "twin": {"members": wheel_file(*FIRST, TAG)},
+    },
+    {"code": "wheel-file-invalid", "members": wheel_file(*FIRST, TAG, "Build: 1", "Build: 1")},
+    {"code": "wheel-file-invalid", "members": wheel_file(FIRST[0], "Root-Is-Purelib: maybe", TAG)},
+    {"code": "wheel-file-invalid", "members": wheel_file("Wheel-Version: one", FIRST[1], TAG)},
+    {"code": "wheel-file-invalid", "members": {WHEEL_FILE: b"\xff"}},
+    {"code": "wheel-file-invalid", "members": {WHEEL_FILE: bytes(300_000)}},
+    {"code": "wheel-version-unsupported", "members": wheel_file("Wheel-Version: 2.0", FIRST[1], TAG)},
+    {
+        "code": "wheel-tags-mismatch",
+        "tags": "cp311-none-any",
+        "twin": {"tags": "cp311-none-any", "filename": "demo-1.0-cp311-none-any.whl"},
+    },
+    {
+        "code": "wheel-tags-mismatch",
+        "members": wheel_file(*FIRST, "Tag: py2.py3-none-any"),
+        "twin": {"filename": "demo-1.0-py2.py3-none-any.whl"},
+    },
+    {
+        "code": "wheel-build-mismatch",
+        "filename": "demo-1.0-1-py3-none-any.whl",
+        "twin": {"members": wheel_file(*FIRST, TAG, "Build: 1")},
+    },
+    {"code": "wheel-build-mismatch", "members": wheel_file(*FIRST, TAG, "Build: 2x")},
+    {
+        "code": "wheel-data-folder",
+        "members": {"demo-1.0.data/etc/passwd": b""},
+        "twin": {"members": {"demo-1.0.data/data/etc/passwd": b""}},
+    },
+    {
+        "code": "wheel-data-folder",
+        "members": {"other-1.0.data/scripts/x": b""},
+        "twin": {"members": {"demo-1.0.data/scripts/x": b""}},
+    },
+    {
+        "code": "license-file-missing",
+        "fields": {"Metadata-Version": "2.4", "License-File": "LICENSE"},
+        "twin": {"members": {f"{INFO}/licenses/LICENSE": b""}},
+    },
+    {
+        "code": "license-file-missing",
+        "fields": {"Metadata-Version": "2.4", "License-File": "LICENSE"},
+        "members": {f"{INFO}/LICENSE": b""},
+        "twin": {"members": {f"{INFO}/licenses/LICENSE": b""}},
+    },
+    {"code": "record-missing", "members": {f"{INFO}/RECORD": None}},
+    {"code": "record-invalid", "lines": {"x": "x,y"}, "twin": {"lines": {}}},
+    {"code": "record-invalid", "lines": {"x": '"x'}},
+    {"code": "record-invalid", "lines": {"x": "\udcff,,"}},
+    {"code": "record-unlisted-member", "lines": {INIT: None}, "twin": {"lines": {INIT: HASH}}},
+    {"code": "record-stray-entry", "lines": {"x": "demo/x.py,sha256=abc,3"}},
+    {"code": "record-duplicate-entry", "lines": {INIT: f"{HASH}\n{HASH}"}},
+    {"code": "record-hash-missing", "lines": {INIT: f"{INIT},,{len(CODE)}"}},
+    {"code": "record-hash-missing", "lines": {INIT: HASH.rpartition(",")[0] + ","}},
+    {
+        "code": "record-hash-weak",
+        "lines": record_hash("md5", hashlib.md5(CODE).digest()),
+        "twin": {"lines": record_hash("sha512", hashlib.sha512(CODE).digest())},
+    },
+    {"code": "record-hash-weak", "lines": record_hash("sha1", hashlib.sha1(CODE).digest())},
+    {
+        "code": "record-hash-mismatch",
+        "lines": record_hash("sha256", bytes(32)),
+        "twin": {"lines": record_hash("sha256", hashlib.sha256(CODE).digest())},
+    },
+    {
+        "code": "record-hash-mismatch",
+        "lines": record_hash("sha384", bytes(48)),
+        "twin": {"lines": record_hash("sha384", hashlib.sha384(CODE).digest())},
+    },
+    {
+        "code": "record-size-mismatch",
+        "lines": {INIT: HASH + "1"},
+        "twin": {"lines": {INIT: HASH}},
+    },
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[console_scripts]\n../x = demo:main\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx.y-z = demo:main\n"}},
+    },
+    {"code": "entry-points-invalid", "members": {SCRIPTS: b"[console_scripts]\n.. = demo:main\n"}},
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[gui_scripts]\nx = demo main\n"},
+        "twin": {"members": {SCRIPTS: b"[other]\nx = demo main\n"}},
+    },
+    {"code": "entry-points-invalid", "members": {SCRIPTS: b"x = demo:main\n"}},
+    {"code": "entry-points-invalid", "members": {SCRIPTS: b"\xff"}},
+    {"code": "entry-points-invalid", "members": {SCRIPTS: b"a" + b" " * 200}},
+)
+"""The first of each kind with the twin that is nearest to it."""

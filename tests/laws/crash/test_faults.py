@@ -1,0 +1,103 @@
+"""The proof can fail: each planted fault of order or durability turns a trial red that is green without it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+
+from tests.laws.crash.crew import Crew, crew_of
+from tests.laws.crash.faults import FAULTS, Fault
+from tests.laws.crash.places import KEPT, LOST, SAVED
+from tests.laws.crash.trial import FATES, Crash, Plan, Report
+
+MOST = 40
+"""Trials after which a fault counts as not found."""
+BATCH = 4
+LETTERS = {"l": LOST, "k": KEPT, "s": SAVED}
+KILLED = sorted(name for name, fault in FAULTS.items() if fault.fates is None)
+CUT = sorted(name for name, fault in FAULTS.items() if fault.fates is not None)
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    """Helpers for faults that a kill brings to light."""
+    with crew_of("plain") as crew:
+        yield crew
+
+
+@pytest.fixture(scope="module")
+def mounted() -> Iterator[Crew]:
+    """Helpers for faults that only a power cut brings to light."""
+    with crew_of("mounted") as crew:
+        yield crew
+
+
+def fates_of(fault: Fault) -> int | None:
+    """The index in FATES of the fates that bring a fault to light."""
+    if fault.fates is None:
+        return None
+    wanted = dict(zip(("drop", "public", "state"), map(LETTERS.__getitem__, fault.fates), strict=True))
+    return FATES.index(wanted)
+
+
+def crashes_near(fault: Fault, points: list[str]) -> Iterator[tuple[Crash, ...]]:
+    """Crashes right before and right after the operations around which a fault shows."""
+    fates = fates_of(fault)
+    numbers = [number for number, point in enumerate(points, 1) if re.search(fault.near, point)]
+    step = max(1, len(numbers) * 2 // MOST)
+    for number in numbers[::step]:
+        if fault.twice:
+            yield from ((Crash(point=number), Crash(point=second, fates=fates)) for second in range(4, 40, 9))
+        else:
+            yield (Crash(point=number, fates=fates),)
+            yield (Crash(point=number + 1, fates=fates),)
+
+
+def is_red(report: Report) -> bool:
+    """Whether something is wrong with the index; a fault that is no working code does not count."""
+    assert not any("faults.py" in problem for problem in report.problems), f"the fault itself fails: {report}"
+    return bool(report.problems)
+
+
+def hunt(crew: Crew, name: str) -> tuple[Report, tuple[Crash, ...]] | None:
+    """The first red trial with a fault, and its crashes; None if all are green."""
+    dry = crew.try_one(Plan(fault=name))
+    if is_red(dry):
+        return dry, ()
+    crashes = list(islice(crashes_near(FAULTS[name], dry.points), MOST))
+    for some in (crashes[start : start + BATCH] for start in range(0, len(crashes), BATCH)):
+        reports = crew.run([Plan(crashes=each, fault=name) for each in some])
+        for report, each in zip(reports, some, strict=True):
+            if is_red(report):
+                return report, each
+    return None
+
+
+def assert_found(crew: Crew, name: str) -> None:
+    """A fault is found, and the same trials are green without it."""
+    found = hunt(crew, name)
+    assert found is not None, f"{name} went unnoticed"
+    crashes = [found[1], *islice(crashes_near(FAULTS[name], crew.points), 4)]
+    red = [report for report in crew.run([Plan(crashes=each) for each in crashes]) if report.problems]
+    assert not red, "red without the fault too:\n" + "\n".join(map(str, red))
+
+
+def test_there_are_many_faults() -> None:
+    """At least a dozen."""
+    assert len(FAULTS) >= 12
+
+
+@pytest.mark.parametrize("name", KILLED)
+def test_a_kill_brings_the_fault_to_light(crew: Crew, name: str) -> None:
+    """Killed around the fault, the index does not come to the same any more."""
+    assert_found(crew, name)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("name", CUT)
+def test_a_power_cut_brings_the_fault_to_light(mounted: Crew, name: str) -> None:
+    """With the power cut around the fault, something that was told is gone."""
+    assert_found(mounted, name)

@@ -1,0 +1,126 @@
+"""A program for test_cost: stock an index with synthetic archives, then publish a few uploads, each between two marks.
+
+Run as `python -m tests.laws.stocked FOLDER ARCHIVES fill` and then `… work`, the latter under strace: a mark is
+an access(2) of a path below /mark/, and the numbers of SQLite's steps are printed as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from unittest import mock
+
+from eggwatch.assembly import open_index
+from eggwatch.config import IndexConfig
+from eggwatch.front import FrontPages
+from eggwatch.model.events import Event, timestamp
+from eggwatch.model.releases import newest
+from eggwatch.policy.settling import Patience
+from tests import archive_factory
+from tests.laws.at_work import InlineInspectors
+
+A_PROJECT = 10
+"""Archives of one project in the stock."""
+UPLOADS = 6
+START = 1_700_000_000.0
+
+
+def configuration(base: Path) -> IndexConfig:
+    """Three folders, and originals that stay for the time of the test."""
+    return IndexConfig(
+        name="main",
+        drop=base / "drop",
+        public=base / "public",
+        state=base / "state",
+        patience=Patience(linger=3600.0),
+        min_free=0,
+    )
+
+
+def synthetic(number: int) -> Event:
+    """An event as an upload of the project's nth file would have made it."""
+    project, version = f"stock-{number // A_PROJECT:05}", f"1.{number % A_PROJECT}"
+    return Event(
+        kind="admitted",
+        at=timestamp(START + number),
+        project=project,
+        version=version,
+        filename=f"{project.replace('-', '_')}-{version}-py3-none-any.whl",
+        sha256=f"{number:064x}",
+        size=1000 + number,
+        uploader="alice",
+        uid=1000,
+        name=project,
+        requires_python=">=3.11",
+        metadata_sha256=f"{number:064x}",
+        path="x",
+    )
+
+
+def fill(base: Path, archives: int) -> None:
+    """Commit `archives` events, and note their pages as published."""
+    config = configuration(base)
+    config.drop.mkdir(parents=True)
+    index = open_index(config)
+    parts = index.pipeline.parts
+    for start in range(0, archives, 1000):
+        entries = parts.ledger.append([synthetic(number) for number in range(start, min(start + 1000, archives))])
+        parts.catalog.apply(entries)
+    listings = [listing for project in parts.catalog.projects() if (listing := parts.catalog.listing(project))]
+    parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+    parts.catalog.move_cursor("receipts", parts.ledger.end.serial)
+    index.pipeline.finish()
+    index.close()
+
+
+class NoFront:
+    """Root and landing page are rendered in a process of their own, and are no part of this."""
+
+    def begin(self, known_projects: int) -> None:
+        """Never done."""
+
+    def result(self, timeout: float) -> FrontPages | None:
+        """Never done."""
+        return None
+
+    def channel(self) -> None:
+        """Nothing to wait for."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def work(base: Path) -> None:
+    """Publish a few uploads of one new project."""
+    with mock.patch("eggwatch.assembly.Inspectors", InlineInspectors):
+        index = open_index(configuration(base), front=lambda *_: NoFront())
+    pipeline, steps, counts = index.pipeline, [0], []
+    pipeline.recover()
+    pipeline.round()
+    index.pipeline.parts.catalog._db.set_progress_handler(lambda: _count(steps), 1)
+    for number in range(UPLOADS):
+        name, data = archive_factory.wheel("fresh", f"1.{number}")
+        (base / "drop" / name).write_bytes(data)
+        before = steps[0]
+        os.access(f"/mark/begin/{number}", os.F_OK)
+        pipeline.round({name})
+        os.access(f"/mark/end/{number}", os.F_OK)
+        assert name in (base / "public/simple/fresh/index.v1_json").read_text()
+        counts.append(steps[0] - before)
+    index.pipeline.parts.catalog._db.set_progress_handler(None, 0)
+    print(json.dumps(counts))
+    index.abandon()
+
+
+def _count(steps: list[int]) -> int:
+    steps[0] += 1
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[3] == "fill":
+        fill(Path(sys.argv[1]), int(sys.argv[2]))
+    else:
+        work(Path(sys.argv[1]))

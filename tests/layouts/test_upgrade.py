@@ -1,0 +1,122 @@
+"""What an earlier version left is opened by this one: nothing is lost, and the pages become this version's."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from eggwatch import __version__, assembly, pipeline
+from eggwatch.audit import Audit
+from eggwatch.status import state_of
+from eggwatch.store import catalog, catalog_reader
+from tests.archive_factory import sdist
+from tests.laws.at_work import (
+    START,
+    IndexAtWork,
+    assert_equals_fresh_render,
+    assert_unchanged_pages_untouched,
+    snapshot,
+)
+from tests.layouts.make import HERE, PROJECTS, main
+
+LAYOUTS = sorted(HERE.glob("*.tar.gz"))
+NEW = sdist("demo", "4.0")
+LATER = START + 100_000
+REMOVED = HERE / "demo-2.0.bytes"
+"""The sdist that was removed from the fixtures; another Python would build other bytes."""
+
+
+@pytest.fixture(params=LAYOUTS, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> IndexAtWork:
+    """An index as an earlier version left it."""
+    with tarfile.open(request.param) as tar:
+        tar.extractall(tmp_path, filter="tar")
+    work = IndexAtWork(tmp_path)
+    work.now = LATER
+    return work
+
+
+def test_this_version_has_a_fixture() -> None:
+    """Whoever raises the version makes one (tests/layouts/make.py), and it is not made anew."""
+    assert __version__ in [path.name.removesuffix(".tar.gz") for path in LAYOUTS]
+    with pytest.raises(FileExistsError):
+        main()
+
+
+def test_it_is_sound_before_anything_is_done(old: IndexAtWork) -> None:
+    """`verify` finds nothing but, perhaps, pages of another renderer."""
+    problems = [finding.as_json() for finding in Audit(old.config).run()]
+    assert [problem for problem in problems if "index.html" not in json.dumps(problem)] == []
+
+
+def test_it_goes_on(old: IndexAtWork) -> None:
+    """Files, upload times, yanks and removals are as they were; an upload is published; every page is a fresh one."""
+    before, serial = {project: old.files(project) for project in PROJECTS}, len(old.events())
+    demo = old.page("demo")
+    with old:
+        old.upload(*NEW)
+        assert_equals_fresh_render(old.config)
+    assert [event["serial"] for event in old.events()] == list(range(1, serial + 2))
+    assert {project: old.files(project) for project in PROJECTS} == before
+    files = old.files("demo")
+    assert files.pop(NEW[0])["upload-time"] > max(file["upload-time"] for file in files.values())
+    assert files == {file["filename"]: file for file in demo["files"]}
+    assert old.page("demo")["_removed"] == demo["_removed"]
+
+
+def test_a_removed_name_stays_taken(old: IndexAtWork) -> None:
+    """Law 5 holds across versions: the same bytes return with their first upload time, others never."""
+    (removed,) = old.page("demo")["_removed"]
+    with old:
+        old.upload(removed["filename"], sdist("demo", "2.0", files={"other.py": b""})[1])
+        assert removed["filename"] not in old.files("demo")
+        old.upload(removed["filename"], REMOVED.read_bytes())
+        assert old.files("demo")[removed["filename"]]["upload-time"] < removed["at"]
+
+
+def test_another_renderer_renders_in_slices_while_an_upload_is_published(
+    old: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The upload's page comes first, `pages_stale` counts down, and what comes out equal is not rewritten."""
+    with old:
+        old.work()
+    before = snapshot(old.config.public)
+    monkeypatch.setattr(assembly, "RENDERER_VERSION", assembly.RENDERER_VERSION + 1)
+    assert_slices(old, monkeypatch)
+    after = snapshot(old.config.public)
+    others = {path: data for path, data in before[0].items() if path.startswith("simple/part")}
+    assert_unchanged_pages_untouched((others, before[1]), after)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["older", "newer"])
+def test_another_schema_makes_the_catalog_anew_from_the_ledger(
+    old: IndexAtWork, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """The old one is set aside; pages are rendered in slices while an upload is published."""
+    other = catalog_reader.SCHEMA_VERSION + (1 if known else -1)
+    for module in (catalog_reader, catalog):
+        monkeypatch.setattr(module, "SCHEMA_VERSION", other)
+    assert_slices(old, monkeypatch)
+    assert list(old.config.state.glob("catalog.sqlite3.damaged-*"))
+
+
+def assert_slices(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pages a round, the newest first."""
+    monkeypatch.setattr(pipeline, "PAGES_A_ROUND", 3)
+    rest: list[int] = []
+    work.put(*NEW)
+    with work:
+        assert work.index is not None
+        line = work.index.pipeline
+        while not rest or rest[-1] > 0:
+            line.round(None)
+            rest.append(state_of(line, ready=True, watching=None)["pages_stale"])
+            assert NEW[0] in work.files("demo"), "published in the first round"
+            assert len(rest) < 10
+        work.work()
+        assert_equals_fresh_render(work.config)
+    assert rest == sorted(rest, reverse=True)
+    assert len(rest) >= len(PROJECTS) // 3, rest

@@ -1,0 +1,116 @@
+"""Receipts: five lines that a person reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch.model.events import Entry, Event
+from eggwatch.model.verdicts import Flaw, Level
+from eggwatch.notifiers.receipts import Receipts, known_text, published_text, reason_text, refused_text
+from eggwatch.store.answers import Answers
+from eggwatch.store.drop import Drop
+
+URL = "https://packages.example.com/simple/"
+
+
+def event(kind: str = "admitted", **more: Any) -> Event:
+    values: dict[str, Any] = {
+        "project": "demo",
+        "version": "1.0",
+        "filename": "demo-1.0.tar.gz",
+        "sha256": "ab" * 32,
+        "size": 1234,
+        "uploader": "alice",
+        "path": "dist/demo-1.0.tar.gz",
+    }
+    return Event(kind=kind, at="2026-11-22T08:00:00.000000Z", **{**values, **more})
+
+
+def entry(said: Event, serial: int = 1) -> Entry:
+    return Entry(serial=serial, event=said, offset=0, length=1, sha256="0" * 64)
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    (tmp_path / "drop").mkdir()
+    return tmp_path / "drop"
+
+
+@pytest.fixture
+def receipts(drop: Path, tmp_path: Path) -> Receipts:
+    answers = Answers(Drop(drop, ("wheel", "sdist")), tmp_path / "state")
+    return Receipts(answers, index_url=URL, oldest="2026-11-20T00:00:00.000000Z")
+
+
+def test_the_receipt_of_a_published_file_says_how_to_install_it() -> None:
+    lines = published_text(event(), index_url=URL).splitlines()
+    assert len(lines) == 5
+    assert lines[0] == "demo-1.0.tar.gz: PUBLISHED"
+    assert "alice" in lines[1] and "dist/demo-1.0.tar.gz" in lines[1]
+    assert f"pip install -i {URL} demo==1.0" in lines[3]
+
+
+def test_warnings_follow_the_five_lines() -> None:
+    warning = Flaw(code="x", subject="y", message="spelled oddly", level=Level.WARN)
+    (line,) = published_text(event(flaws=(warning,)), index_url=URL).splitlines()[5:]
+    assert line.startswith("Warning") and line.endswith("spelled oddly")
+
+
+def test_the_receipt_of_a_known_file_says_since_when() -> None:
+    lines = known_text(event(), since="2026-01-01T00:00:00.000000Z", index_url=URL).splitlines()
+    assert len(lines) == 5 and "since 2026-01-01" in lines[0]
+
+
+def test_the_receipt_of_a_refused_file_names_the_first_reason_and_where_the_rest_lies() -> None:
+    flaws = (
+        Flaw(code="w", subject="s", message="only a warning", level=Level.WARN),
+        Flaw(code="a", subject="s", message="the CRC is wrong"),
+        Flaw(code="b", subject="s", message="something else"),
+    )
+    lines = refused_text(event("rejected", flaws=flaws)).splitlines()
+    assert len(lines) == 5
+    assert "the CRC is wrong (and 1 more)" in lines[3]
+    assert "rejected/demo-1.0.tar.gz.reason.txt" in lines[4]
+
+
+def test_the_reason_names_every_flaw_and_how_to_see_it_again() -> None:
+    flaws = (
+        Flaw(code="zip-crc", subject="demo/a\x1b[31m.py", message="wrong"),
+        Flaw(code="b", subject="s", message="m"),
+    )
+    text = reason_text(event("rejected", flaws=flaws, filename="demo-1.0 (1).whl"))
+    assert "zip-crc" in text and "\x1b" not in text
+    assert "eggwatch check 'demo-1.0 (1).whl'" in text
+
+
+def test_a_receipt_lies_under_the_name_of_the_file(receipts: Receipts, drop: Path) -> None:
+    receipts.tell(entry(event()))
+    assert (drop / "receipts/demo-1.0.tar.gz.txt").read_text() == published_text(event(), index_url=URL)
+
+
+def test_the_last_verdict_replaces_the_one_before(receipts: Receipts, drop: Path) -> None:
+    receipts.tell(entry(event("rejected", flaws=(Flaw(code="a", subject="s", message="m"),))))
+    receipts.tell(entry(event()))
+    assert "PUBLISHED" in (drop / "receipts/demo-1.0.tar.gz.txt").read_text()
+    assert not list(drop.glob("rejected/*.txt"))
+
+
+@pytest.mark.parametrize("kind", ["imported", "yanked", "unyanked", "removed"])
+def test_what_no_uploader_did_leaves_no_receipt(receipts: Receipts, drop: Path, kind: str) -> None:
+    receipts.tell(entry(event(kind)))
+    assert not (drop / "receipts").exists()
+
+
+def test_what_is_older_than_a_week_is_not_told_any_more(receipts: Receipts, drop: Path) -> None:
+    old = Event(kind="admitted", at="2026-11-01T00:00:00.000000Z", filename="demo-1.0.tar.gz")
+    receipts.tell(entry(old))
+    assert not (drop / "receipts").exists()
+
+
+def test_a_package_in_a_format_that_is_not_taken_gets_its_sentence(receipts: Receipts, drop: Path) -> None:
+    receipts.tell_not_taken("x/demo.exe", "demo.exe", "Windows installers can't be installed by pip.")
+    text = (drop / "receipts/demo.exe.txt").read_text()
+    assert "NOT TAKEN" in text and "Windows installers" in text and "x/demo.exe" in text

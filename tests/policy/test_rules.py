@@ -1,0 +1,128 @@
+"""The table of rules: complete, readable, and the same in the documentation."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import eggwatch
+from eggwatch.archives.codes import CODES
+from eggwatch.cli.explain import chapter
+from eggwatch.policy.rules import CHAPTERS, RULES, Profile, Rule, Weight, nearest
+from eggwatch.policy.rules.warehouse import CHECKS
+
+ROOT = Path(eggwatch.__file__).parent
+PYPI_IDS = {
+    *(f"U{n}" for n in range(1, 12)),
+    *(f"F{n}" for n in range(1, 12)),
+    *(f"D{n}" for n in range(1, 7)),
+    *(f"M{n}" for n in range(1, 13)),
+    *(f"Z{n}" for n in range(1, 18)),
+    *(f"W{n}" for n in range(1, 5)),
+    *(f"T{n}" for n in range(1, 7)),
+    "A1",
+}
+
+
+def codes_outside_archives() -> set[str]:
+    """Codes of flaws made in policy, workers and `check`: the literal `code=` of Flaw, or `_flaw`'s first."""
+    codes = set()
+    for path in [*(ROOT / "policy").glob("*.py"), ROOT / "workers.py", ROOT / "cli" / "check.py"]:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Flaw", "_flaw"):
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "code"] or node.args[:1]
+                codes |= {str(value.value) for value in given if isinstance(value, ast.Constant)}
+    return codes
+
+
+def test_every_code_that_can_be_emitted_is_in_the_table_and_no_other() -> None:
+    """What archives, policy, workers and check can say has a rule, and each rule can be broken."""
+    assert codes_outside_archives() | set(CODES) == set(RULES)
+
+
+def test_no_code_stands_twice() -> None:
+    """Each code has one rule."""
+    codes = [rule.code for rules in CHAPTERS.values() for rule in rules]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=str)
+def test_a_rule_says_everything_in_whole_sentences(rule: Rule) -> None:
+    """Title, rule, reason, remedy and source are there; a code is kebab-case; a rule is a sentence."""
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.code)
+    assert rule.title and not rule.title.endswith(".") and rule.source
+    assert all(text[-1] in ".?)" for text in (rule.rule, rule.why)) and rule.mend[-1] in ".?/]"
+    assert all(text.isprintable() for text in (rule.title, rule.rule, rule.why, rule.mend, rule.source))
+
+
+PYPI_TAKES = {"license-file-early", "sdist-no-pyproject"}
+"""What PyPI takes, as archives show that were uploaded with it."""
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=str)
+def test_the_profile_pypi_refuses_whatever_breaks_a_rule(rule: Rule) -> None:
+    """No rule is milder than a refusal in the profile pypi but where PyPI itself is, and a fixed one never is."""
+    assert rule.weight(Profile.PYPI) is (Weight.WARN if rule.code in PYPI_TAKES else Weight.REFUSE)
+    assert not rule.fixed or rule.weight(Profile.DEFAULT) is Weight.REFUSE
+
+
+def test_the_default_profile_warns_of_form_only() -> None:
+    """What the default profile does not refuse are PyPI's checks of form, and what honest archives break."""
+    mild = {check for rule in RULES.values() if rule.default is not Weight.REFUSE for check in rule.warehouse}
+    assert mild == {"Z11", "Z12", "F6", "F7", "F9", "F10", "F11", *(f"M{n}" for n in range(1, 13))}
+
+
+def test_every_check_of_pypi_has_its_answer() -> None:
+    """U1 to U11, F1 to F11, D1 to D6, M1 to M12, Z1 to Z17, W1 to W4, T1 to T6 and A1 stand in the table once."""
+    assert sorted(check.id for check in CHECKS) == sorted(PYPI_IDS)
+
+
+def test_what_does_not_apply_says_why() -> None:
+    """Where PyPI's check is not made at all, or has a switch, there is a remark."""
+    assert [
+        check.id for check in CHECKS if check.answer in ("does not apply", "a switch", "stricter") and not check.note
+    ] == []
+
+
+def test_rules_name_checks_that_exist() -> None:
+    """The ids in the table of rules are PyPI's, and every check that is ours has a code."""
+    named = {check for rule in RULES.values() for check in rule.warehouse}
+    assert named <= PYPI_IDS
+    without_rule = {check.id for check in CHECKS if check.answer != "does not apply"} - named
+    assert without_rule == {"U9", "D1"}
+
+
+def test_a_typing_error_finds_the_code_that_was_meant() -> None:
+    """The nearest code is suggested, and nothing where none is near."""
+    assert (nearest("zip-coment"), nearest("qqqq")) == ("zip-comment", None)
+
+
+def test_the_documentation_is_current() -> None:
+    """docs/rules.rst is what `eggwatch explain --rst` prints."""
+    assert (ROOT.parent / "docs" / "rules.rst").read_text("utf-8") == chapter()
+
+
+def test_the_documentation_is_sound() -> None:
+    """docutils has nothing to say about docs/rules.rst."""
+    docutils = pytest.importorskip("docutils.core")
+    settings = {"report_level": 2, "halt_level": 2}
+    assert "zip-comment" in docutils.publish_string(chapter(), settings_overrides=settings).decode()
+
+
+def test_a_rule_is_an_object_for_scripts() -> None:
+    """as_json gives plain values only."""
+    assert RULES["not-a-zip"].as_json() == {
+        "code": "not-a-zip",
+        "title": "A wheel that is no zip",
+        "rule": "A wheel begins as a zip file does.",
+        "why": "The file is something else, under a wheel's name: an error page, or a pointer of git LFS.",
+        "mend": "Look at the file: where does it come from?",
+        "source": "PEP 427; APPNOTE.TXT (ZIP File Format Specification) 4.3.1",
+        "warehouse": ["Z1"],
+        "default": "refuse",
+        "pypi": "refuse",
+        "fixed": True,
+    }

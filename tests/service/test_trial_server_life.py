@@ -1,0 +1,274 @@
+"""How the trial server starts, stops, bears a crowd, shows several indexes and feeds real installers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from eggwatch.errors import ConfigurationError
+from eggwatch.service import trial_server
+from eggwatch.service.trial_server import TrialServer, parse_listen
+from tests.http_asking import ask, connect, raw
+from tests.installers import pip, pip_install, uv_install
+from tests.published_tree import Published, publish_sample
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Published:
+    return publish_sample(tmp_path / "public")
+
+
+@pytest.fixture
+def server(published: Published) -> Iterator[TrialServer]:
+    server = TrialServer({"": published.public})
+    server.start()
+    yield server
+    server.stop()
+
+
+def opened(server: TrialServer, sent: bytes = b"") -> socket.socket:
+    parts = urlsplit(server.url)
+    connection = socket.create_connection((parts.hostname, parts.port), timeout=10)
+    connection.sendall(sent)
+    return connection
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1 << 20), b""))
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("8080", ("127.0.0.1", 8080)),
+        (" 0 ", ("127.0.0.1", 0)),
+        ("0.0.0.0:8080", ("0.0.0.0", 8080)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("[::1]:0", ("::1", 0)),
+    ],
+)
+def test_an_address_is_a_port_with_or_without_a_host(text: str, address: tuple[str, int]) -> None:
+    assert parse_listen(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", ":80", "65536", "-1", "1.2.3.4", "::1:80", "[::1]", "http://a:80", "a b:80", "٨٠", "80:"]
+)
+def test_what_is_no_address_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_listen(text)
+    assert repr(text) in caught.value.message
+    assert "0.0.0.0:8080" in caught.value.remedy
+
+
+def test_a_port_in_use_is_a_configuration_error_with_a_remedy(server: TrialServer, published: Published) -> None:
+    port = urlsplit(server.url).port or 0
+    with pytest.raises(ConfigurationError) as caught:
+        TrialServer({"": published.public}, port=port)
+    assert str(port) in caught.value.message
+    assert "--serve port" in caught.value.remedy
+
+
+def test_an_address_of_another_machine_is_a_configuration_error(published: Published) -> None:
+    for host in ("192.0.2.1", "no-such-host.invalid", "a..b"):
+        with pytest.raises(ConfigurationError, match="Cannot listen") as caught:
+            TrialServer({"": published.public}, host=host)
+        assert "127.0.0.1" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("host", "shown"), [("::1", "[::1]"), ("::", "[::1]"), ("0.0.0.0", "127.0.0.1")])
+def test_the_url_can_be_typed_on_this_machine(published: Published, host: str, shown: str) -> None:
+    server = TrialServer({"": published.public}, host=host)
+    server.start()
+    try:
+        assert server.url.startswith(f"http://{shown}:")
+        assert ask(server.url, "/simple/").status == 200
+    finally:
+        server.stop()
+
+
+def test_several_indexes_lie_below_their_names_and_the_root_links_them(tmp_path: Path) -> None:
+    trees = {name: publish_sample(tmp_path / name).public for name in ("stable", "testing & more")}
+    server = TrialServer(trees)
+    server.start()
+    try:
+        root = ask(server.url, "/")
+        assert b'href="/stable/"' in root.body
+        assert b'href="/testing%20%26%20more/"' in root.body
+        assert ask(server.url, "/stable/simple/Foo.Bar").headers["location"] == "/stable/simple/foo-bar/"
+        assert ask(server.url, "/stable").headers["location"] == "/stable/"
+        assert ask(server.url, "/testing%20%26%20more/simple/foo-bar/").status == 200
+        assert ask(server.url, "/stable/.eggwatch/secret").status == 404
+        missing = ask(server.url, "/simple/foo-bar/")
+        assert (missing.status, b"/stable/simple/" in missing.body) == (404, True)
+    finally:
+        server.stop()
+
+
+def test_a_tree_that_vanished_is_a_503_so_that_no_client_looks_elsewhere(
+    server: TrialServer, published: Published
+) -> None:
+    shutil.rmtree(published.public)
+    assert ask(server.url, "/simple/foo-bar/").status == 503
+
+
+def test_stop_is_quick_with_idle_half_sent_and_finished_connections(published: Published) -> None:
+    server = TrialServer({"": published.public})
+    server.start()
+    with ExitStack() as stack:
+        for sent in (b"", b"GET /simple/ HT", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            stack.enter_context(closing(opened(server, sent)))
+        time.sleep(0.2)
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 0.5
+    with pytest.raises(ConnectionRefusedError):
+        opened(server)
+    server.stop()
+
+
+def test_a_server_that_never_started_can_be_stopped(published: Published) -> None:
+    server = TrialServer({"": published.public})
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        opened(server)
+
+
+def test_stop_lets_a_download_end_but_waits_no_longer_than_a_second(published: Published) -> None:
+    (published.public / "large.bin").write_bytes(bytes(32 << 20))
+    server = TrialServer({"": published.public})
+    server.start()
+    with closing(opened(server, b"GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n")) as stuck:
+        stuck.recv(1)
+        began = time.monotonic()
+        server.stop()
+        assert 0.5 < time.monotonic() - began < 2
+        assert len(rest_of(stuck)) < 32 << 20
+
+
+def test_idle_connections_make_room_for_new_ones(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_server, "MOST_CONNECTIONS", 4)
+    server = TrialServer({"": published.public})
+    server.start()
+    try:
+        with ExitStack() as stack:
+            for sent in (b"", b"GET / HTTP/1.1\r\nX: letter by le") * 10:
+                stack.enter_context(closing(opened(server, sent)))
+            began = time.monotonic()
+            assert ask(server.url, "/simple/foo-bar/").status == 200
+            assert time.monotonic() - began < 2
+    finally:
+        server.stop()
+
+
+def test_no_more_connections_are_answered_at_once_than_allowed(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_server, "MOST_CONNECTIONS", 2)
+    (published.public / "large.bin").write_bytes(bytes(32 << 20))
+    server = TrialServer({"": published.public})
+    server.start()
+    try:
+        with ExitStack() as stack:
+            for _ in range(2):
+                busy = stack.enter_context(closing(opened(server, b"GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n")))
+                busy.recv(1)
+            third = stack.enter_context(closing(opened(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")))
+            third.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                third.recv(1)
+            busy.close()
+            third.settimeout(5)
+            assert third.recv(12) == b"HTTP/1.1 200"
+    finally:
+        server.stop()
+
+
+def test_in_a_crowd_an_answer_tells_that_its_connection_ends(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_server, "MOST_CONNECTIONS", 1)
+    (published.public / "large.bin").write_bytes(bytes(32 << 20))
+    server = TrialServer({"": published.public})
+    server.start()
+    try:
+        two = b"GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n"
+        with closing(opened(server, two)) as first:
+            first.recv(1)
+            with closing(opened(server)):
+                time.sleep(0.2)
+                last = rest_of(first).rpartition(b"HTTP/1.1 200")[2]
+        assert b"\r\nConnection: close\r\n" in last
+        assert last.endswith((published.public / "robots.txt").read_bytes())
+    finally:
+        server.stop()
+
+
+def test_a_silent_client_is_hung_up(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_server, "IDLE_SECONDS", 0.2)
+    server = TrialServer({"": published.public})
+    server.start()
+    try:
+        with closing(opened(server)) as silent:
+            assert silent.recv(1) == b""
+    finally:
+        server.stop()
+
+
+def test_a_file_cut_short_while_it_is_sent_ends_the_connection(published: Published) -> None:
+    large = published.public / "large.bin"
+    large.write_bytes(bytes(64 << 20))
+    server = TrialServer({"": published.public})
+    server.start()
+    try:
+        connection = connect(server.url)
+        connection.request("GET", "/large.bin")
+        response = connection.getresponse()
+        os.truncate(large, 1 << 20)
+        with pytest.raises(Exception, match="IncompleteRead"):
+            response.read()
+    finally:
+        server.stop()
+
+
+def test_no_descriptor_is_left_behind(server: TrialServer, published: Published) -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    (published.public / "folder").mkdir()
+    ask(server.url, "/")
+    before = count()
+    tag = ask(server.url, "/simple/").headers["etag"]
+    for _ in range(20):
+        ask(server.url, "/simple/", If_None_Match=tag)
+        ask(server.url, "/", "HEAD")
+        ask(server.url, f"/files/foo-bar/{published.wheel}", Range="bytes=999999-")
+        assert ask(server.url, "/folder").headers["location"] == "/folder/"
+        raw(server.url, b"GARBAGE\r\n\r\n")
+    deadline = time.monotonic() + 5
+    while count() > before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert count() <= before
+
+
+@pytest.mark.parts
+def test_pip_installs_and_downloads_the_wheel(server: TrialServer, published: Published, tmp_path: Path) -> None:
+    index = f"{server.url}simple/"
+    target = pip_install(tmp_path / "home", index, "foo-bar==1.0")
+    assert (target / "foo_bar.py").read_text() == "ANSWER = 42\n"
+    done = pip(tmp_path / "home", "download", "--index-url", index, "--dest", str(tmp_path), "Foo.Bar")
+    assert (tmp_path / published.wheel).read_bytes() == published.content[published.wheel], done.stderr
+
+
+@pytest.mark.parts
+def test_uv_installs_the_wheel(server: TrialServer, tmp_path: Path) -> None:
+    target = uv_install(tmp_path / "home", f"{server.url}simple/", "foo-bar==1.0")
+    assert (target / "foo_bar.py").read_text() == "ANSWER = 42\n"

@@ -1,0 +1,149 @@
+"""One suite that every target passes, and what a folder promises beyond it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eggwatch.store import durable
+from eggwatch.store.durable import Permissions
+from eggwatch.targets import Target
+from eggwatch.targets.folder import SECOND, FolderTarget
+from eggwatch.targets.memory import MemoryTarget
+
+NOW = 1_700_000_000 * SECOND
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderTarget:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "scratch").mkdir()
+    return FolderTarget(tmp_path / "public", scratch=tmp_path / "scratch", now_ns=lambda: NOW)
+
+
+@pytest.fixture(params=["memory", "folder"])
+def target(request: pytest.FixtureRequest) -> Target:
+    if request.param == "memory":
+        return MemoryTarget()
+    found: Target = request.getfixturevalue("folder")
+    return found
+
+
+def packed(data: bytes, level: int = 6) -> bytes:
+    return gzip.compress(data, level, mtime=0)
+
+
+def test_what_was_published_is_read_back(target: Target) -> None:
+    assert target.publish({"simple/demo/index.html": b"one", "index.html": b"two"}) == (
+        "simple/demo/index.html",
+        "index.html",
+    )
+    assert (target.read("simple/demo/index.html"), target.read("index.html")) == (b"one", b"two")
+
+
+def test_a_page_that_was_never_published_is_none(target: Target) -> None:
+    target.publish({"index.html": b"x"})
+    assert target.read("simple/none/index.html") is None
+    assert target.read("index.html/below") is None
+
+
+def test_a_page_is_replaced(target: Target) -> None:
+    target.publish({"index.html": b"old"})
+    assert target.publish({"index.html": b"new"}) == ("index.html",)
+    assert target.read("index.html") == b"new"
+
+
+def test_an_equal_page_is_not_published_again(target: Target) -> None:
+    target.publish({"a": b"same", "b": b"old"})
+    assert target.publish({"a": b"same", "b": b"new"}) == ("b",)
+
+
+def test_twins_that_unpack_to_the_same_are_equal(target: Target) -> None:
+    target.publish({"a.gz": packed(b"text" * 100, 1)})
+    assert target.publish({"a.gz": packed(b"text" * 100, 9)}) == ()
+    assert target.publish({"a.gz": packed(b"other")}) == ("a.gz",)
+
+
+def test_a_damaged_twin_is_replaced(target: Target) -> None:
+    target.publish({"a.gz": b"not gzip at all"})
+    assert target.publish({"a.gz": packed(b"text")}) == ("a.gz",)
+
+
+def test_withdrawn_pages_are_gone_and_missing_ones_do_not_matter(target: Target) -> None:
+    target.publish({"a": b"x", "b": b"y"})
+    target.withdraw(["a", "never"])
+    assert (target.read("a"), target.read("b")) == (None, b"y")
+
+
+def test_a_page_that_did_not_change_keeps_its_inode_and_mtime(folder: FolderTarget) -> None:
+    folder.publish({"a": b"x"})
+    before = os.stat(folder.root / "a")
+    folder.publish({"a": b"x"})
+    after = os.stat(folder.root / "a")
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_pages_mtime_is_at_least_a_second_after_its_last_one(folder: FolderTarget) -> None:
+    """Web servers make ETags of whole seconds."""
+    stamps = []
+    for number in range(3):
+        folder.publish({"a": b"%d" % number})
+        stamps.append(os.stat(folder.root / "a").st_mtime_ns)
+    assert stamps == [NOW, NOW + SECOND, NOW + 2 * SECOND]
+
+
+def test_a_page_and_its_twin_have_the_same_mtime(folder: FolderTarget) -> None:
+    folder.publish({"a": b"old", "a.gz": packed(b"old")})
+    folder.publish({"a": b"new", "a.gz": packed(b"new")})
+    assert os.stat(folder.root / "a").st_mtime_ns == os.stat(folder.root / "a.gz").st_mtime_ns
+
+
+@pytest.fixture
+def odd_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_modes_are_those_that_were_asked_for_whatever_the_umask(folder: FolderTarget, odd_umask: None) -> None:
+    folder.publish({"simple/demo/index.html": b"x"})
+    modes = [stat.S_IMODE(os.stat(folder.root / path).st_mode) for path in ("simple/demo", "simple/demo/index.html")]
+    assert modes == [0o755, 0o644]
+
+
+def test_narrower_modes_can_be_asked_for(tmp_path: Path) -> None:
+    narrow = FolderTarget(
+        tmp_path, scratch=tmp_path, now_ns=lambda: NOW, permissions=Permissions(file=0o640, folder=0o750)
+    )
+    narrow.publish({"demo/index.html": b"x"})
+    assert stat.S_IMODE(os.stat(tmp_path / "demo").st_mode) == 0o750
+    assert stat.S_IMODE(os.stat(tmp_path / "demo/index.html").st_mode) == 0o640
+
+
+def test_a_folder_that_a_crash_left_without_its_mode_gets_it_at_the_next_use(folder: FolderTarget) -> None:
+    (folder.root / "demo").mkdir(mode=durable.UNFINISHED_FOLDER)
+    folder.publish({"demo/index.html": b"x"})
+    assert stat.S_IMODE(os.stat(folder.root / "demo").st_mode) == 0o755
+
+
+def test_pages_are_synced_before_they_are_renamed_and_appear_in_their_order(folder: FolderTarget) -> None:
+    steps: list[tuple[str, str]] = []
+    with durable.observed(lambda operation, subject: steps.append((operation, Path(subject).name))):
+        folder.publish({"demo/b": b"1", "demo/a": b"2"})
+    operations = [operation for operation, _ in steps]
+    assert operations.index("sync") > max(number for number, name in enumerate(operations) if name == "write")
+    assert operations.index("sync") < operations.index("rename")
+    assert [name for operation, name in steps if operation == "rename"] == ["b", "a"]
+    assert operations[-1] == "sync"
+
+
+def test_nothing_unfinished_is_ever_seen_in_the_published_folder(folder: FolderTarget) -> None:
+    seen: set[str] = set()
+    with durable.observed(lambda *_: seen.update(path.name for path in folder.root.rglob("*"))):
+        folder.publish({"demo/a": b"1", "demo/b": b"2"})
+    assert seen <= {"demo", "a", "b"}

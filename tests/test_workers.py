@@ -1,0 +1,183 @@
+"""Inspection in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eggwatch import workers
+from eggwatch.errors import EggwatchError
+from eggwatch.inspector import GIVEN_UP
+from eggwatch.workers import Inspectors, Job, Lane, Result, Worker, read_answer
+from tests import archive_factory
+
+
+@pytest.fixture
+def inspectors() -> Iterator[Inspectors]:
+    with Inspectors(fast=1) as inspectors:
+        yield inspectors
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    name, data = archive_factory.wheel()
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+def job(number: int, path: Path) -> Job:
+    return Job(number=number, path=path, filename=path.name, size=path.stat().st_size)
+
+
+def results(inspectors: Inspectors, count: int) -> dict[int, Result]:
+    found: dict[int, Result] = {}
+    deadline = time.monotonic() + 30
+    while len(found) < count and time.monotonic() < deadline:
+        found |= {result.number: result for result in inspectors.poll(1.0)}
+    return found
+
+
+def workers_of(inspectors: Inspectors) -> list[Worker]:
+    return list(inspectors._workers())
+
+
+def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
+    """Whoever is given job 1 gets these signals before it can answer."""
+    give = Worker.give
+
+    def give_and_signal(self: Worker, job: Job, *, seconds: float) -> bool:
+        if job.number == 1:
+            os.kill(self.pid, signal.SIGSTOP)
+        given = give(self, job, seconds=seconds)
+        if job.number == 1:
+            for number in numbers:
+                os.kill(self.pid, number)
+        return given
+
+    monkeypatch.setattr(Worker, "give", give_and_signal)
+
+
+def test_a_worker_says_what_the_inspection_found(inspectors: Inspectors, archive: Path) -> None:
+    inspectors.submit(job(1, archive))
+    inspection = results(inspectors, 1)[1].inspection
+    assert inspection is not None and inspection.core is not None
+    assert (inspection.flaws, inspection.core.name, inspection.core.version) == ((), "demo", "1.0")
+
+
+def test_a_worker_holds_no_descriptor_but_its_socket_and_dies_with_its_parent(
+    inspectors: Inspectors, archive: Path, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("w"):
+        inspectors.submit(job(1, archive))
+        results(inspectors, 1)
+        (worker,) = workers_of(inspectors)
+        links = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{worker.pid}/fd")}
+    assert not any(link.startswith(str(tmp_path / "lock")) for link in links)
+
+
+def test_a_killed_worker_costs_no_file_if_the_second_try_succeeds(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspectors.submit(job(1, archive))
+    results(inspectors, 1)
+    (worker,) = workers_of(inspectors)
+    os.kill(worker.pid, signal.SIGKILL)
+    inspectors.submit(job(2, archive))
+    inspectors.submit(job(3, archive))
+    found = results(inspectors, 2)
+    assert [found[number].inspection.flaws for number in (2, 3)] == [(), ()]  # type: ignore[union-attr]
+
+
+def test_a_job_that_is_killed_twice_by_somebody_else_is_held_and_not_refused(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_first_job(monkeypatch, signal.SIGKILL)
+    inspectors.submit(job(1, archive))
+    assert "out of memory" in str(results(inspectors, 1)[1].trouble)
+
+
+def test_a_job_that_takes_too_long_is_begun_again_in_the_slow_lane_and_then_refused(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "FAST_SECONDS", 0.2)
+    monkeypatch.setattr(workers, "slow_seconds", lambda _: 0.4)
+    signal_first_job(monkeypatch)
+    inspectors.submit(job(1, archive))
+    inspectors.submit(job(2, archive))
+    found = results(inspectors, 2)
+    assert found[2].inspection is not None and not found[2].inspection.flaws
+    assert [flaw.code for flaw in found[1].inspection.flaws] == ["inspection-limit"]  # type: ignore[union-attr]
+
+
+def test_big_archives_go_to_the_slow_lane_at_once(inspectors: Inspectors, archive: Path) -> None:
+    inspectors.submit(Job(number=1, path=archive, filename=archive.name, size=workers.BIG))
+    assert inspectors._queues[Lane.SLOW].jobs and not inspectors._queues[Lane.FAST].jobs
+    assert results(inspectors, 1)[1].inspection is not None
+
+
+def test_a_job_that_needs_more_than_a_moment_is_begun_again_in_the_middle_lane(
+    inspectors: Inspectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "FAST_CPU", 0.005)
+    name, data = archive_factory.wheel(files={f"demo/{number}.py": b"" for number in range(3000)})
+    (tmp_path / name).write_bytes(data)
+    inspectors.submit(job(1, tmp_path / name))
+    assert results(inspectors, 1)[1].inspection.flaws == ()  # type: ignore[union-attr]
+    assert [worker._lane for worker in workers_of(inspectors)] == [Lane.FAST, Lane.MIDDLE]
+
+
+def test_a_small_archive_goes_before_large_ones_that_came_before_it(inspectors: Inspectors, archive: Path) -> None:
+    for number, size in enumerate((5000, 4000, 10, 5000)):
+        inspectors.submit(Job(number=number, path=archive, filename=archive.name, size=size))
+    assert list(results(inspectors, 4)) == [2, 1, 0, 3]
+
+
+def test_a_worker_that_gives_up_where_it_may_not_holds_the_file() -> None:
+    assert read_answer(1, GIVEN_UP).trouble
+
+
+def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_BOOTSTRAP", "raise SystemExit(3)")
+    inspectors.submit(job(1, archive))
+    with pytest.raises(EggwatchError, match="exit status 3"):
+        for _ in range(20):
+            assert not inspectors.poll(1.0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{}\n",
+        b"[]\n",
+        b"not json\n",
+        b'{"flaws": [{"code": 1}], "incomplete": null, "metadata": null, "core": null}\n',
+        b'{"flaws": [], "incomplete": 7, "metadata": null, "core": null}\n',
+        b'{"flaws": [], "incomplete": null, "metadata": "%%%", "core": null}\n',
+    ],
+)
+def test_an_answer_that_makes_no_sense_holds_the_file(answer: bytes) -> None:
+    assert read_answer(1, answer).trouble
+
+
+def test_texts_of_an_answer_are_bounded() -> None:
+    flaw = {"code": "c" * 10_000, "subject": "s", "message": "m", "level": "refuse"}
+    data = {"flaws": [flaw] * 500, "incomplete": None, "metadata": None, "core": None}
+    inspection = read_answer(1, json.dumps(data).encode()).inspection
+    assert inspection is not None
+    assert len(inspection.flaws) == workers.MOST_FLAWS and len(inspection.flaws[0].code) == 100
+
+
+def test_a_copy_that_can_not_be_opened_is_no_fault_of_a_worker(inspectors: Inspectors, tmp_path: Path) -> None:
+    """The disk below the spool has gone: that is the operator's error, and says nothing about any archive."""
+    path = tmp_path / "gone-1.0.tar.gz"
+    inspectors.submit(Job(number=1, path=path, filename=path.name, size=1))
+    with pytest.raises(FileNotFoundError):
+        results(inspectors, 1)

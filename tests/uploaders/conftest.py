@@ -1,0 +1,53 @@
+"""Daemons and servers for the uploaders' tests, each in folders of its own, so that tests may run side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.uploaders.accounts import Machine
+from tests.uploaders.accounts import machine as new_machine
+from tests.uploaders.running import Daemon, running
+from tests.uploaders.servers import Sshd, need, running_sshd
+
+
+@pytest.fixture(scope="module")
+def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One daemon for a module, with the linger of every day: all that its tests upload leaves in the end."""
+    with running(tmp_path_factory.mktemp("index")) as daemon:
+        yield daemon
+        daemon.wait_empty()
+
+
+@pytest.fixture
+def start_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """`start_daemon(**settings)`: a daemon of the test's own, with a short linger."""
+    with ExitStack() as stack:
+
+        def start(name: str = "index", **settings: str) -> Daemon:
+            return stack.enter_context(running(tmp_path / name, **{"linger": '"300ms"', **settings}))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A real sshd, as root."""
+    if os.geteuid() != 0:
+        pytest.skip("sshd needs root")
+    need("scp", "sftp", "rsync")
+    with running_sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """A machine with accounts of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("accounts need root")
+    with new_machine() as machine:
+        yield machine

@@ -1,0 +1,259 @@
+"""The real daemon as a subprocess, and what can be seen of it from outside: pages, ledger, receipts, the drop."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+PATIENT = 30.0
+"""Seconds after which a test gives up; nothing here takes longer than one or two of them on a quiet machine."""
+QUIET = '"60s"'
+"""So long that whatever is published sooner was proved to be finished, not guessed."""
+
+
+def until(
+    what: str | Callable[[], str], condition: Callable[[], object], *, seconds: float = PATIENT, pause: float = 0.002
+) -> Any:
+    """Wait until `condition()` is true and answer with it; AssertionError names `what` if that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain: {what if isinstance(what, str) else what()}")
+        time.sleep(pause)
+    return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A tool that has ended well, and when (time.time())."""
+
+    command: str
+    at: float
+
+
+def run_tool(*argv: str | Path, cwd: Path | None = None, stdin: str | None = None) -> Done:
+    """Run an uploader's tool to its end. Law 9: it exits 0 and says nothing."""
+    command = [str(argument) for argument in argv]
+    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+    at, said = time.time(), done.stdout + done.stderr
+    assert (done.returncode, said) == (0, ""), f"{shlex.join(command)}: exit {done.returncode}\n{said}"
+    return Done(command=shlex.join(command), at=at)
+
+
+def run_shell(script: str, *, cwd: Path | None = None) -> Done:
+    """Run a line of bash, which is silent and successful too."""
+    return run_tool("bash", "-ec", script, cwd=cwd)
+
+
+class Daemon:
+    """`eggwatch run` over three folders in `base`. Settings are TOML values, by the configuration's names."""
+
+    def __init__(self, base: Path, *, prefix: Sequence[str] = (), **settings: str) -> None:
+        self.base, self._prefix = base, list(prefix)
+        self.drop, self.public, self.state = base / "drop", base / "public", base / "state"
+        self.drop.mkdir(exist_ok=True, parents=True)
+        self.settings = {"quiet": QUIET, "drop": '"drop"', "public": '"public"', "state": '"state"'}
+        self.settings |= {name.replace("_", "-"): value for name, value in settings.items()}
+        # An absolute path says where PUBLIC or STATE lies instead.
+        self.public = base / self.settings["public"].strip('"')
+        self.state = base / self.settings["state"].strip('"')
+        self._process: subprocess.Popen[str] | None = None
+        self._log: list[str] = []
+        self._reader: threading.Thread | None = None
+
+    # Its life
+
+    def start(self) -> Daemon:
+        """Start it, and wait for `ready`."""
+        lines = "".join(f"{name} = {value}\n" for name, value in self.settings.items())
+        config = self.base / "eggwatch.toml"
+        config.write_text(f"[index.main]\n{lines}")
+        command = [*self._prefix, sys.executable, "-m", "eggwatch", "--config", str(config), "run", "--verbose"]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self.base)
+        ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
+        self._reader.start()
+        until(lambda: f"ready\n{self.log}", lambda: ready.is_set() or self._process.poll() is not None, seconds=60)
+        assert self._process.poll() is None, f"the daemon ended:\n{self.log}"
+        return self
+
+    def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self._log.append(line)
+            with (self.base / "daemon.log").open("a") as file:
+                file.write(line)
+            if re.match(r"ready\b", line):
+                ready.set()
+
+    @property
+    def log(self) -> str:
+        """What it has written to stderr, in all its lives."""
+        return "".join(self._log)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        """SIGTERM; it exits 0 within ten seconds."""
+        self._end(signal.SIGTERM, 0)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL, -signal.SIGKILL)
+
+    def _end(self, number: int, expected: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            code = process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        assert self._reader is not None
+        self._reader.join(10)
+        assert code == expected, f"exit {code}, not {expected}:\n{self.log}"
+
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
+    # What it shows
+
+    def files(self, project: str) -> list[dict[str, Any]]:
+        """The files on a project's page; each link resolves and each hash matches, at every instant (law 2)."""
+        folder = self.public / "simple" / project
+        try:
+            page = json.loads((folder / "index.v1_json").read_bytes())
+        except FileNotFoundError:
+            return []
+        for file in page["files"]:
+            data = (folder / file["url"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == file["hashes"]["sha256"]
+        return page["files"]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The ledger, without a line that is being written."""
+        try:
+            lines = (self.state / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+
+    def events_of(self, filename: str, kind: str = "admitted") -> list[dict[str, Any]]:
+        """The events of one kind about a file."""
+        return [event for event in self.events() if event["filename"] == filename and event["event"] == kind]
+
+    def status(self) -> dict[str, Any]:
+        """STATE/status.json, at most a second old."""
+        try:
+            return json.loads((self.state / "status.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+
+    def reason_for(self, path: str) -> str:
+        """Why a file waits in the drop folder, as `status` says it; empty if it doesn't."""
+        return next((row["reason"] for row in self.status().get("waiting", ()) if row["path"] == path), "")
+
+    def receipt(self, filename: str) -> str:
+        """The last verdict on a name, as its uploader reads it."""
+        try:
+            return (self.drop / "receipts" / f"{filename}.txt").read_text()
+        except FileNotFoundError:
+            return ""
+
+    def lying(self) -> list[str]:
+        """Everything in the drop folder but answers, README and empty folders."""
+        found = []
+        for folder, folders, names in os.walk(self.drop):
+            if folder == str(self.drop):
+                folders[:] = [name for name in folders if name not in ("rejected", "receipts")]
+            found += [os.path.relpath(os.path.join(folder, name), self.drop) for name in names]
+        return sorted(name for name in found if name != "README.txt")
+
+    # What is asserted of it
+
+    def wait_published(self, filename: str, since: float) -> float:
+        """Wait until a file is on its project's page; answers with the seconds that this took since `since`."""
+        project = re.sub(r"[-_.]+", "-", filename.split("-")[0]).lower()
+        until(
+            lambda: f"{filename} on its page\n{self.log}",
+            lambda: any(file["filename"] == filename for file in self.files(project)),
+        )
+        return time.time() - since
+
+    def assert_published_once(self, filename: str, data: bytes) -> None:
+        """One event, one link, these very bytes, and a receipt that says so."""
+        project = re.sub(r"[-_.]+", "-", filename.split("-")[0]).lower()
+        assert [event["sha256"] for event in self.events_of(filename)] == [hashlib.sha256(data).hexdigest()], self.log
+        assert [file["filename"] for file in self.files(project)].count(filename) == 1
+        assert (self.public / "files" / project / filename).read_bytes() == data
+        assert (self.public / "files" / project / filename).stat().st_mode & 0o7777 == 0o444
+        head = f"{filename}: PUBLISHED\n"
+        until(lambda: f"the receipt; it is {self.receipt(filename)}", lambda: self.receipt(filename).startswith(head))
+
+    def assert_not_published(self, filename: str) -> None:
+        """No event, no link, no bytes under files/."""
+        assert not self.events_of(filename), self.log
+        assert not list(self.public.glob(f"files/*/{filename}*"))
+
+    def wait_empty(self, *but: str) -> None:
+        """Wait until everything has left the drop folder, `but` what is named."""
+        until(
+            lambda: f"an empty drop folder; there are {self.lying()}\n{self.log}",
+            lambda: self.lying() == sorted(but),
+            pause=0.02,
+        )
+
+    def assert_tidy(self) -> None:
+        """Nothing unexpected is left: no hidden original, no claim in the spool, no stray file under files/."""
+        assert not [name for name in self.lying() if ".eggwatch-" in name]
+        spool = [str(path) for path in (self.public / ".eggwatch").rglob("*") if path.is_file()]
+        assert spool == []
+        known = {event["filename"] for event in self.events_of_kind("admitted")}
+        removed = {event["filename"] for event in self.events_of_kind("removed")}
+        under = {path.name.removesuffix(".metadata") for path in self.public.glob("files/*/*")}
+        assert known - removed <= under <= known
+
+    def events_of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """All events of one kind."""
+        return [event for event in self.events() if event["event"] == kind]
+
+
+def moment(event: dict[str, Any]) -> float:
+    """When an event happened, as time.time() counts."""
+    return datetime.fromisoformat(event["at"]).timestamp()
+
+
+@contextlib.contextmanager
+def running(base: Path, *, prefix: Sequence[str] = (), **settings: str) -> Iterator[Daemon]:
+    """A daemon for the length of a block; it must stop well and leave things tidy."""
+    daemon = Daemon(base, prefix=prefix, **settings).start()
+    try:
+        yield daemon
+    except BaseException:
+        with contextlib.suppress(Exception):
+            daemon.kill()
+        raise
+    if daemon.is_running():
+        daemon.stop()
+    daemon.assert_tidy()

@@ -1,0 +1,240 @@
+"""The disk fills, turns read-only or vanishes under a running daemon: nothing is lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.uploaders.payloads import wheel_of
+from tests.uploaders.running import Daemon, running, until
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+MIB = 1 << 20
+
+
+class Disk:
+    """A small file system for PUBLIC and STATE, DROP being elsewhere."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        path.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
+
+    def fill(self, leaving: int) -> None:
+        """Let somebody else's file take all but so many bytes."""
+        with (self.path / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while (free := self.free() - leaving) > 0:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(free, MIB))
+
+    def free(self) -> int:
+        """Bytes that are free."""
+        return os.statvfs(self.path).f_bavail * os.statvfs(self.path).f_frsize
+
+    def empty(self) -> None:
+        """That file goes."""
+        (self.path / "filler").unlink()
+
+    def close(self) -> None:
+        """Unmount it."""
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+
+class Ext4:
+    """A file system in an image, which can fail as after an error of the medium."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._image = path, path.with_suffix(".ext4")
+        subprocess.run(["truncate", "-s", "24M", self._image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", self._image], check=True)
+        path.mkdir()
+        self._mount()
+
+    def _mount(self) -> None:
+        subprocess.run(["mount", "-o", "loop", self._image, self.path], check=True)
+
+    def turn_read_only(self) -> None:
+        """As the kernel does when it has found an error (mount(8), abort)."""
+        os.sync()
+        subprocess.run(["mount", "-o", "remount,abort", self.path], check=False, stderr=subprocess.DEVNULL)
+
+    def die(self) -> None:
+        """Everything ends with EIO (EXT4_IOC_SHUTDOWN)."""
+        fd = os.open(self.path, os.O_RDONLY)
+        fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 0))
+        os.close(fd)
+
+    def come_back(self) -> None:
+        """The administrator unmounts it, as soon as nobody holds it, checks it, and mounts it again."""
+        command = ["umount", self.path]
+        until("unmounted", lambda: subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0)
+        subprocess.run(["fsck.ext4", "-p", self._image], check=False, stdout=subprocess.DEVNULL)
+        self._mount()
+
+
+@contextlib.contextmanager
+def ext4(path: Path) -> Iterator[Ext4]:
+    """One for the length of a block."""
+    disk = Ext4(path)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+FOLDERS = {"public": '"disk/public"', "state": '"disk/state"'}
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A folder that others may enter."""
+    path = Path(tempfile.mkdtemp(prefix="eggwatch-disk-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def disk(base: Path) -> Iterator[Disk]:
+    """48 MiB for PUBLIC and STATE."""
+    disk = Disk(base / "disk", 48 * MIB)
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
+def start(base: Path, disk: Disk) -> Iterator[ExitStack]:
+    """For daemons that are to be stopped before the disk goes."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def daemon_on(stack: ExitStack, base: Path, disk: Disk, **settings: str) -> Daemon:
+    """A running daemon with its tree and its state on the disk."""
+    folders = {"public": f'"{disk.path}/public"', "state": f'"{disk.path}/state"', "linger": '"100ms"', **settings}
+    return stack.enter_context(running(base, **folders))
+
+
+def command(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command on the same index."""
+    line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+
+def drop(daemon: Daemon, name: str, data: bytes) -> None:
+    """An upload that comes whole."""
+    (daemon.base / name).write_bytes(data)
+    (daemon.base / name).rename(daemon.drop / name)
+
+
+def test_uploads_wait_while_less_than_min_free_is_left_and_orders_are_obeyed(
+    start: ExitStack, base: Path, disk: Disk
+) -> None:
+    """Status and receipt say why; when there is room again they are published, without anybody's doing."""
+    daemon = daemon_on(start, base, disk, min_free='"16MiB"', grace='"0s"')
+    for project in ("first", "second"):
+        drop(daemon, *wheel_of(project))
+        daemon.wait_published(wheel_of(project)[0], time.time())
+    disk.fill(leaving=12 * MIB)
+    name, data = wheel_of("waiting")
+    drop(daemon, name, data)
+    fault = until("the fault", lambda: daemon.status().get("faults", {}).get("disk"))
+    assert "min-free" in fault
+    assert "min-free" in until("the reason", lambda: daemon.reason_for(name))
+    receipt = until("the receipt", lambda: daemon.receipt(name))
+    assert receipt.startswith(f"{name}: WAITING"), receipt
+    assert command(daemon, "yank", "first==1.0").returncode == 0
+    assert daemon.files("first")[0]["yanked"] is True
+    assert command(daemon, "remove", "second==1.0").returncode == 0
+    assert daemon.files("second") == []
+    assert (daemon.drop / name).read_bytes() == data
+    daemon.assert_not_published(name)
+    disk.empty()
+    daemon.wait_published(name, time.time())
+    daemon.assert_published_once(name, data)
+    until("no fault", lambda: "disk" not in daemon.status()["faults"])
+    assert daemon.log.count("min-free") <= 3, "said once, not at every look"
+
+
+@pytest.mark.parametrize("more", [-300_000, 0, 8192, 20_480, 49_152, 102_400])
+def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk: Disk, more: int) -> None:
+    """Whichever step meets it: it is told, the uploads stay in the drop, and all goes on when there is room."""
+    daemon = daemon_on(start, base, disk, min_free='"0B"')
+    drop(daemon, *wheel_of("first"))
+    daemon.wait_published(wheel_of("first")[0], time.time())
+    disk.fill(leaving=300_000 + more)
+    uploads = [wheel_of(f"late-{number}") for number in range(3)]
+    for upload in uploads:
+        drop(daemon, *upload)
+    until("the trouble is told", lambda: "tried again in" in daemon.log or "less than min-free" in daemon.log)
+    time.sleep(1.0)
+    assert len(daemon.log.splitlines()) < 200, "growing pauses"
+    disk.empty()
+    for name, data in uploads:
+        daemon.wait_published(name, time.time())
+        daemon.assert_published_once(name, data)
+    daemon.wait_empty()
+    assert command(daemon, "verify").returncode == 0
+
+
+@pytest.mark.parametrize("how", ["read-only", "dead"])
+def test_a_disk_that_fails_for_a_while(base: Path, how: str) -> None:
+    """Read-only after an error of the file system (EROFS), or without an answer (EIO): told, and taken up again."""
+    with ext4(base / "disk") as disk, running(base, **FOLDERS, min_free='"1MiB"', linger='"100ms"') as daemon:
+        drop(daemon, *wheel_of("first"))
+        daemon.wait_published(wheel_of("first")[0], time.time())
+        daemon.wait_empty()
+        if how == "dead":
+            disk.die()
+        else:
+            disk.turn_read_only()
+        name, data = wheel_of("late")
+        drop(daemon, name, data)
+        until("the trouble is told", lambda: "tried again in" in daemon.log)
+        time.sleep(1.0)
+        assert (daemon.drop / name).read_bytes() == data
+        assert len(daemon.log.splitlines()) < 100, "growing pauses"
+        disk.come_back()
+        daemon.wait_published(name, time.time())
+        daemon.assert_published_once(name, data)
+        daemon.wait_empty()
+        assert command(daemon, "verify").returncode == 0
+
+
+def test_a_drop_folder_that_is_unmounted_and_mounted_again(base: Path) -> None:
+    """The empty mount point below is no drop folder that was emptied; what lay on the disk is taken when it returns."""
+    image, mount_point = base / "drop.ext4", base / "drop"
+    mount_point.mkdir()
+    subprocess.run(["truncate", "-s", "16M", image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    mount = ["mount", "-o", "loop", str(image), str(mount_point)]
+    subprocess.run(mount, check=True)
+    try:
+        with running(base, linger='"100ms"', scan='"300ms"') as daemon:
+            drop_name, drop_data = wheel_of("first")
+            (daemon.drop / drop_name).write_bytes(drop_data)
+            daemon.wait_published(drop_name, time.time())
+            daemon.wait_empty("lost+found") if (daemon.drop / "lost+found").is_file() else daemon.wait_empty()
+            name, data = wheel_of("late")
+            until("unmounted", lambda: subprocess.run(["umount", mount_point], check=False).returncode == 0)
+            time.sleep(1.0)
+            subprocess.run(mount, check=True)
+            (daemon.drop / name).write_bytes(data)
+            daemon.wait_published(name, time.time())
+            daemon.assert_published_once(name, data)
+            daemon.wait_empty()
+            assert len(daemon.events()) == 2
+            assert [file["filename"] for file in daemon.files("first")] == [drop_name]
+    finally:
+        subprocess.run(["umount", "-l", mount_point], check=False)

@@ -1,0 +1,171 @@
+"""The kernel tells nothing of the drop folder, or too late: uploads are found nevertheless, and `status` says why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.uploaders.payloads import wheel_of
+from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.servers import Sshd, need
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+UPLOADS = 100
+NEVER = '"1h"'
+"""No scan by the clock within a test: whatever is found was told of."""
+
+
+def drop(daemon: Daemon, name: str, data: bytes, folder: str = ".") -> None:
+    """An upload that comes whole."""
+    part = daemon.drop / folder / f".{name}.part"
+    part.write_bytes(data)
+    part.rename(daemon.drop / folder / name)
+
+
+def test_uploads_of_which_the_kernel_forgot_to_tell(tmp_path: Path) -> None:
+    """A stopped daemon, its queue of events full: when it goes on it looks at everything, and at once."""
+    longest = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    with running(tmp_path, scan=NEVER, linger='"100ms"') as daemon:
+        os.kill(daemon.pid, signal.SIGSTOP)
+        for number in range(longest):
+            # Two events of one file in a row, that are alike, would be one.
+            (daemon.drop / f".noise{number % 2}.part").write_bytes(b"")
+        uploads = [wheel_of(f"late-{number}") for number in range(UPLOADS)]
+        (daemon.drop / "team").mkdir()
+        for number, upload in enumerate(uploads):
+            drop(daemon, *upload, folder="team" if number % 2 else ".")
+        os.kill(daemon.pid, signal.SIGCONT)
+        since = time.time()
+        for name, _ in uploads:
+            daemon.wait_published(name, since)
+        assert time.time() - since < 20, "nothing waits for the clock"
+        name, data = wheel_of("afterwards")
+        drop(daemon, name, data, folder="team")
+        assert daemon.wait_published(name, time.time()) < 5, "the folder that came meanwhile is watched"
+        assert len(daemon.events()) == UPLOADS + 1
+        for number in range(2):
+            (daemon.drop / f".noise{number}.part").unlink()
+        daemon.wait_empty()
+
+
+LIMITED = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+
+
+def limit(name: str, value: int) -> list[str]:
+    """A prefix for a daemon in a user namespace with so many inotify watches or instances."""
+    return [*LIMITED, f'echo {value} >/proc/sys/user/max_inotify_{name}; exec "$@"', "sh"]
+
+
+def set_limit(daemon: Daemon, name: str, value: int) -> None:
+    """The administrator raises it."""
+    script = f"echo {value} >/proc/sys/user/max_inotify_{name}"
+    subprocess.run(["nsenter", f"--user=/proc/{daemon.pid}/ns/user", "sh", "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("instances", "."), ("watches", "."), ("watches", "team")], ids=["instance", "watch", "some"]
+)
+def test_a_limit_of_inotify_is_reached(tmp_path: Path, name: str, folder: str) -> None:
+    """`status` says so, scans find the uploads within seconds, and events come again when the limit is raised."""
+    room = 2 if folder == "team" else 0
+    (tmp_path / "drop" / "team").mkdir(parents=True)
+    with running(tmp_path, prefix=limit(name, room), scan=NEVER, linger='"100ms"') as daemon:
+        fault = until("the fault", lambda: daemon.status().get("faults", {}).get("events"))
+        assert re.search(r"limit reached|can't be watched", fault)
+        upload = wheel_of("blind")
+        drop(daemon, *upload, folder=folder)
+        assert daemon.wait_published(upload[0], time.time()) < 5
+        set_limit(daemon, name, 1000)
+        until("no fault", lambda: "events" not in daemon.status()["faults"])
+        time.sleep(3.0)  # the last of the frequent scans
+        upload = wheel_of("seen")
+        drop(daemon, *upload, folder=folder)
+        assert daemon.wait_published(upload[0], time.time()) < 5, "no scan is due for an hour"
+        daemon.wait_empty()
+        assert daemon.log.count("uploads are found by scanning") == 1, daemon.log
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *command: str | Path) -> Iterator[None]:
+    """Something is mounted at a folder for the length of a block."""
+    folder.mkdir(parents=True)
+    subprocess.run([*command, folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_drop_folder_in_memory(tmp_path: Path) -> None:
+    """DROP on a tmpfs, PUBLIC and STATE on a disk: published on events, without a quiet period."""
+    with (
+        mounted(tmp_path / "drop", "mount", "-t", "tmpfs", "tmpfs"),
+        running(tmp_path, scan=NEVER, linger='"100ms"') as daemon,
+    ):
+        name, data = wheel_of("demo")
+        drop(daemon, name, data)
+        assert daemon.wait_published(name, time.time()) < 5
+        daemon.assert_published_once(name, data)
+        daemon.wait_empty()
+        assert daemon.status()["faults"] == {}
+
+
+def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
+    """Leases prove nothing there and no event comes: a quiet period, frequent scans, and `status` says both."""
+    need("sshfs")
+    there, here = tmp_path / "there", tmp_path / "drop"
+    there.mkdir()
+    # Without a cache: by default sshfs shows for 20 s what a folder held before.
+    options = f"dir_cache=no,attr_timeout=0,entry_timeout=0,ssh_command=ssh -F {sshd.config} -l root"
+    name, data = wheel_of("demo")
+    with (
+        mounted(here, "sshfs", "-o", options, f"h:{there}"),
+        running(tmp_path, scan=NEVER, quiet='"3s"', linger='"100ms"') as daemon,
+    ):
+        assert "other machines" in until("the fault", lambda: daemon.status()["faults"].get("events"))
+        with (there / name).open("wb", buffering=0) as file:
+            for start in range(0, len(data), 100_000):
+                file.write(data[start : start + 100_000])
+                time.sleep(1.0)
+                daemon.assert_not_published(name)
+        assert daemon.wait_published(name, time.time()) < 12
+        daemon.assert_published_once(name, data)
+        assert "prove nothing" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
+        daemon.wait_empty()
+
+
+def test_a_read_only_drop_folder(tmp_path: Path) -> None:
+    """What comes there is published and refused as ever; originals stay, answers lie in STATE, and `status` says so."""
+    other, here = tmp_path / "other", tmp_path / "drop"
+    other.mkdir()
+    name, data = wheel_of("demo")
+    broken = ("broken-1.0.tar.gz", b"no archive" * 50)
+    with mounted(here, "mount", "--bind", other):
+        subprocess.run(["mount", "-o", "remount,ro,bind", here], check=True)
+        with running(tmp_path, scan=NEVER, linger='"100ms"') as daemon:
+            for upload in ((name, data), broken):
+                (other / f".{upload[0]}").write_bytes(upload[1])
+                (other / f".{upload[0]}").rename(other / upload[0])
+            assert daemon.wait_published(name, time.time()) < 5
+            until("refused", lambda: daemon.events_of(broken[0], "rejected"))
+            assert "may not remove" in until("told", lambda: daemon.reason_for(name))
+            assert "may not remove" in until("told", lambda: daemon.reason_for(broken[0]))
+            assert "answers lie in" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
+            until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
+            until("the reason", lambda: list((daemon.state / "answers").rglob(f"{broken[0]}.reason.txt")))
+            subprocess.run(["mount", "-o", "remount,rw,bind", here], check=True)
+            later = wheel_of("later")
+            drop(daemon, *later)
+            daemon.wait_published(later[0], time.time())
+            daemon.wait_empty(name, broken[0])
+            assert len(daemon.events()) == 3
+            assert daemon.log.count("Read-only file system") <= 3, daemon.log
