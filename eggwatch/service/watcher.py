@@ -82,6 +82,9 @@ class _Handler(FileSystemEventHandler):
     def _relative(self, path: bytes) -> str | None:
         if not path.startswith(self._root + b"/"):
             return EVERYTHING
+        # A folder that was renamed before watchdog had seen all of it keeps its old path there.
+        if not os.path.isdir(os.path.dirname(path)):
+            return EVERYTHING
         return os.fsdecode(path[len(self._root) + 1 :])
 
 

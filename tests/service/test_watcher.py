@@ -13,9 +13,10 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from watchdog.events import FileClosedEvent
 from watchdog.observers import inotify_c
 
-from eggwatch.service.watcher import EVERYTHING, MEND_SECONDS, Bell, Watcher
+from eggwatch.service.watcher import EVERYTHING, MEND_SECONDS, Bell, Watcher, _Handler
 from tests.laws.at_work import until
 
 
@@ -60,10 +61,15 @@ def limited(monkeypatch: pytest.MonkeyPatch, *names: bytes) -> None:
 
 def assert_hints(watcher: Watcher, name: str, drop: Path) -> None:
     """A file that is made now is hinted at by its name."""
-    while watcher.take() != set():
-        time.sleep(0.2)
+    rest(watcher)
     (drop / name).write_bytes(b"x")
     until("a hint", lambda: name in (watcher.take() or ()))
+
+
+def rest(watcher: Watcher) -> None:
+    """Wait until nothing is hinted at any more."""
+    while watcher.take() != set():
+        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -162,6 +168,17 @@ def test_folders_that_come_and_go_are_watched_in_the_end(watcher: Watcher, folde
         for _ in range(2):
             watcher.check()
             watcher.compare(inodes(drop))
-    until("watched", lambda: watcher.check() or watcher.compare(inodes(drop)) or not watcher.is_blind())
+    until("watched", lambda: (watcher.check(), watcher.compare(inodes(drop)), not watcher.is_blind())[-1])
     assert watcher.fault is None
-    assert_hints(watcher, "renamed1/deep/a.whl", drop)
+    rest(watcher)
+    (drop / "renamed1" / "deep" / "a.whl").write_bytes(b"x")
+    until("a hint", lambda: (hints := watcher.take()) is EVERYTHING or "renamed1/deep/a.whl" in hints)
+
+
+def test_a_hint_by_a_path_that_is_no_more_means_everything(watcher: Watcher, folders: tuple[Path, Path]) -> None:
+    """watchdog may know a renamed folder by its old path only: looking there would find nothing."""
+    handler = _Handler(folders[0], watcher._hint)
+    (folders[0] / "there").mkdir()
+    for folder, expected in (("there", {"there/a.whl"}), ("gone", EVERYTHING)):
+        handler.on_any_event(FileClosedEvent(str(folders[0] / folder / "a.whl")))
+        assert watcher.take() == expected
