@@ -12,7 +12,7 @@ store/      the file system and the database: durable operations, drop, spool, p
 inspector, workers    inspection in processes of their own
 targets/    where pages are published
 notifiers/  who tells the news
-settings, toml_lines  what each setting may be, and in which line it stands
+grammar, news_settings, settings, toml_lines  how settings are written, what each may be, and in which line it stands
 config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
@@ -20,6 +20,7 @@ pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere
+messengers, courier   news to mail servers, webhooks and programs, in a process beside the daemon
 repair      what is found damaged is mended, or taken off the pages
 status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
 reading, remote       what can be known of an index without its lock, here and from afar
@@ -27,7 +28,8 @@ service/    the daemon: watcher, loop, signals, the trial server
 cli/        the command line
 
 Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the
-story in `pipeline` stays short; and copies in the spool carry a sidecar with what is known of their original.
+story in `pipeline` stays short; copies in the spool carry a sidecar with what is known of their original; and what
+needs a network (mail, webhooks) is told by a process of its own that reads the ledger, so that the daemon needs none.
 """
 
 __version__ = "0.1.0"

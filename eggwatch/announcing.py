@@ -208,7 +208,7 @@ class News:
                 log.error("announce %s: %s failed, will try again: %s", entry.serial, notifier.name, error)
                 self._again = time.monotonic() + AGAIN
                 break
-            log.info("announce %s: %s, by %s", shown(entry.event.filename or ""), entry.event.kind, notifier.name)
+            log.debug("announce %s: %s, by %s", shown(entry.event.filename or ""), entry.event.kind, notifier.name)
             told.add(entry.serial)
         if told:
             self._parts.answers.sync()

@@ -25,6 +25,7 @@ from eggwatch.config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError, LedgerError
 from eggwatch.front import Front, FrontRenderer, InlineFront, SpawnedFront
 from eggwatch.model.events import timestamp
+from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION, environment
@@ -222,7 +223,7 @@ def _assemble(config: IndexConfig, permissions: Permissions, front: FrontMaker, 
         front=Front(front(catalog, sources, env, options), catalog, target),
         inspectors=Inspectors(readme=config.terms.refuses_readmes()),
         receipts=receipts,
-        notifiers=[receipts],
+        notifiers=[receipts, JournalNotifier(config.name)],
         now=now,
     )
     return Pipeline(parts, config)
@@ -241,6 +242,8 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
             raise older_ledger(ledger, f"the published root page shows serial {shown}, the ledger ends at {end.serial}")
         _refuse_vanished(config, catalog)
         cursors.take_up(config.state, catalog, end)
+        told = [JournalNotifier.name, *(subscription.name for subscription in config.subscriptions)]
+        cursors.begin(catalog, told, end)
         ledger.open(end)
     except BaseException:
         catalog.close()

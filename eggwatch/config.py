@@ -6,15 +6,18 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from eggwatch.errors import ConfigurationError, NoIndexError
+from eggwatch.grammar import SeveralError
+from eggwatch.news_settings import NEWS
 from eggwatch.policy.keeping import Keeping
 from eggwatch.policy.settling import Patience
+from eggwatch.policy.subscriptions import Mail, Subscription
 from eggwatch.policy.terms import Terms
-from eggwatch.settings import PATIENCE, SETTINGS, SUPPORTED_FORMATS, TERMS, SeveralError, setting
+from eggwatch.settings import PATIENCE, SETTINGS, SUPPORTED_FORMATS, TERMS, setting
 from eggwatch.toml_lines import lines_of
 
 SYSTEM_FILE = Path("/etc/eggwatch/eggwatch.toml")
@@ -42,6 +45,8 @@ class IndexConfig:
     """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
     terms: Terms = field(default_factory=Terms)
     keep_rejected: Keeping = field(default_factory=Keeping)
+    subscriptions: tuple[Subscription, ...] = ()
+    """Who is told the news outside of this machine's files."""
     makes_folders: bool = False
     """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
 
@@ -138,7 +143,7 @@ class _Reading:
                 values[key] = setting(key)(value)
             except SeveralError as error:
                 for inner, what in error.problems:
-                    self.wrong(f"{where} {key}.{inner}", what, "index", name, key, inner)
+                    self.wrong(f"{where} {'.'.join((key, *inner))}", what, "index", name, key, *inner)
             except ValueError as error:
                 said = f"{value!r} {error}" if key in SETTINGS else str(error)
                 self.wrong(f"{where} {key}", said, "index", name, key)
@@ -149,14 +154,31 @@ class _Reading:
 
 
 FOLDERS = ("drop", "public", "state")
+FILES = ("url_file", "secret_file", "token_file", "urls_file", "templates")
+"""The fields of a subscription that are paths."""
 
 
 def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     folders = {key: base / values.pop(key) for key in FOLDERS}
     patience = {key.replace("-", "_"): values.pop(key) for key in PATIENCE if key in values}
     terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
+    told = tuple(_placed(one, base) for key in NEWS for one in values.pop(key, ()))
     rest = {key.replace("-", "_"): value for key, value in values.items()}
-    return IndexConfig(name=name, **folders, patience=Patience(**patience), terms=Terms(**terms), **rest)
+    policies: dict[str, Any] = {"patience": Patience(**patience), "terms": Terms(**terms), "subscriptions": told}
+    return IndexConfig(name=name, **folders, **policies, **rest)
+
+
+def _placed(subscription: Subscription, base: Path) -> Subscription:
+    """A subscription with the paths of its files in full."""
+    changes: dict[str, Any] = {
+        item.name: str(base / value)
+        for item in fields(subscription)
+        if item.name in FILES and (value := getattr(subscription, item.name)) is not None
+    }
+    if isinstance(subscription, Mail) and subscription.server.password_file is not None:
+        password = str(base / subscription.server.password_file)
+        changes["server"] = replace(subscription.server, password_file=password)
+    return replace(subscription, **changes)
 
 
 def overlaps(indexes: list[IndexConfig]) -> list[str]:

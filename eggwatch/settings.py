@@ -7,42 +7,14 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
+from eggwatch.grammar import SeveralError, duration, flag, size, text, url
+from eggwatch.news_settings import NEWS
 from eggwatch.policy.keeping import Keeping
 from eggwatch.policy.ownership import normalized_pattern
 from eggwatch.policy.rules import RULES, Profile, Weight, nearest
 from eggwatch.policy.settling import SUFFIXES
 
 SUPPORTED_FORMATS = ("wheel", "sdist")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-
-
-def duration(value: object) -> float:
-    """Seconds from `90s`, `10m`, `1h`, `30d`; ValueError says the grammar."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('is no time; write "90s", "10m", "1h" or "30d"')
-    return float(match[1]) * _UNITS[match[2]]
-
-
-def size(value: object) -> int:
-    """Bytes from `64MiB`, `2GiB`; ValueError says the grammar."""
-    match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('is no size; write "64MiB" or "2GiB"')
-    return int(match[1]) * _SIZES[match[2]]
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError("is no line of text")
-    return value
-
-
-def _url(value: object) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", _text(value)):
-        raise ValueError('is no URL; write "https://packages.example.com/"')
-    return str(value)
 
 
 def _formats(value: object) -> tuple[str, ...]:
@@ -68,14 +40,6 @@ def _mode(value: object) -> int:
     return int(value, 8)
 
 
-class SeveralError(ValueError):
-    """Several things are wrong within one setting: (where in it, what)."""
-
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{where}: {what}" for where, what in problems))
-        self.problems = problems
-
-
 def _profile(value: object) -> Profile:
     try:
         return Profile(str(value))
@@ -83,16 +47,10 @@ def _profile(value: object) -> Profile:
         raise ValueError(f"is no profile; there are {', '.join(Profile)}") from None
 
 
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("is neither true nor false")
-    return value
-
-
 def _rules(value: object) -> dict[str, Weight]:
     if not isinstance(value, dict):
         raise ValueError('is no table; write { zip-comment = "refuse" }')
-    problems = [(code, wrong) for code, weight in value.items() if (wrong := _rule_problem(code, weight))]
+    problems = [((code,), wrong) for code, weight in value.items() if (wrong := _rule_problem(code, weight))]
     if problems:
         raise SeveralError(problems)
     return {code: Weight(weight) for code, weight in value.items()}
@@ -113,7 +71,7 @@ def _rule_problem(code: str, weight: object) -> str | None:
 def _owners(value: object) -> dict[str, frozenset[str]]:
     if not isinstance(value, dict):
         raise ValueError('is no table; write { "acme-*" = ["alice", "@release"] }')
-    problems = [(pattern, wrong) for pattern, names in value.items() if (wrong := _owners_problem(pattern, names))]
+    problems = [((pattern,), wrong) for pattern, names in value.items() if (wrong := _owners_problem(pattern, names))]
     if problems:
         raise SeveralError(problems)
     owners: dict[str, frozenset[str]] = {}
@@ -173,7 +131,7 @@ TERMS: dict[str, Callable[[object], Any]] = {
     "profile": _profile,
     "rules": _rules,
     "owners": _owners,
-    "first-uploader-owns": _flag,
+    "first-uploader-owns": flag,
     "max-file-size": size,
     "max-project-size": size,
     "allowed-names": _patterns,
@@ -183,11 +141,11 @@ TERMS: dict[str, Callable[[object], Any]] = {
 }
 
 SETTINGS: dict[str, Callable[[object], Any]] = {
-    "drop": _text,
-    "public": _text,
-    "state": _text,
-    "contact": _text,
-    "url": _url,
+    "drop": text,
+    "public": text,
+    "state": text,
+    "contact": text,
+    "url": url,
     "unfinished-after": duration,
     "quiet": duration,
     "linger": duration,
@@ -196,10 +154,11 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "min-free": size,
     "formats": _formats,
     "mode": _mode,
-    "group": _text,
+    "group": text,
     "identity": _identity,
     "keep-rejected": _keeping,
     **TERMS,
+    **NEWS,
 }
 PATIENCE = ("unfinished-after", "quiet", "linger")
 

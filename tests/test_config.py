@@ -9,8 +9,9 @@ import pytest
 from eggwatch import config as configuration
 from eggwatch.config import find, from_folders, load
 from eggwatch.errors import ConfigurationError, NoIndexError
+from eggwatch.grammar import duration, size
 from eggwatch.policy.keeping import Keeping
-from eggwatch.settings import duration, setting, size
+from eggwatch.settings import setting
 
 FOLDERS = 'drop = "drop"\npublic = "public"\nstate = "state"\n'
 

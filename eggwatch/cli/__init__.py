@@ -35,6 +35,7 @@ COMMANDS = {
     "repair": "eggwatch.cli.repairing:repair",
     "import": "eggwatch.cli.stock:import_",
     "backup": "eggwatch.cli.upkeep:backup",
+    "notify": "eggwatch.cli.notify:notify",
     "init": "eggwatch.cli.configuring:init",
     "config": "eggwatch.cli.configuring:config",
 }

@@ -15,13 +15,13 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.reaching import Index, reader_of, url_option
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError, NotFoundError
+from eggwatch.grammar import duration
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
 from eggwatch.model.names import Filename, parse_filename, project_name, shown
 from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.policy.settling import remark_on
 from eggwatch.reading import IndexReader
 from eggwatch.remote import RemoteReader
-from eggwatch.settings import duration
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, after

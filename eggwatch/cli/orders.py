@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import json_option, log_to_stderr, print_json, say
+from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.errors import LockHeldError
+from eggwatch.grammar import duration
 from eggwatch.policy.orders import parse_spec
 from eggwatch.service.orders import carry_out
-from eggwatch.settings import duration
 from eggwatch.status import told_index
 from eggwatch.store.orders import OrderBox
 

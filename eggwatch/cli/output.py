@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
 from typing import Any
@@ -81,21 +80,3 @@ class Bar:
         if self._live:
             click.echo("\r\x1b[K", nl=False, err=True)
             self._next = 0.0
-
-
-class _OneLine(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        """Time, level where it matters, and the message."""
-        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
-
-
-def log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
-    """Log lines on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine())
-    logger = logging.getLogger("eggwatch")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
-    logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 
+from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
-from eggwatch.cli.output import json_option, log_to_stderr, print_json, say, say_error
+from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.cli.waiting import Answer, understand, wait_for
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError, LockHeldError, TimeoutReachedError

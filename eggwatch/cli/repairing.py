@@ -7,8 +7,9 @@ import sys
 import click
 
 from eggwatch import repair as repairing
+from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import Ticker, json_option, log_to_stderr, print_json, say
+from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.repair import Mended
 

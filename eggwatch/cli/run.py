@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 
 from eggwatch import privileges
+from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
-from eggwatch.cli.output import log_to_stderr, print_json, say, say_error
+from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import LockHeldError
 from eggwatch.service.daemon import Daemon
+from eggwatch.service.newsroom import Newsroom
 from eggwatch.service.rounds import run_until_rest, summary
 from eggwatch.service.trial_server import TrialServer, parse_listen
 from eggwatch.status import told_index
@@ -23,8 +25,19 @@ from eggwatch.store.orders import OrderBox
 @click.option("--once", is_flag=True, help="One round over the drop folder, then exit.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object an index.")
 @click.option("--timeout", default="5m", show_default=True, help="With --once and a daemon: how long to wait for it.")
+@click.option("--without-news", is_flag=True, help="Leave mails and webhooks to an 'eggwatch notify' beside.")
+@log_format_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every look at a file.")
-def run(selection: Selection, serve: str | None, once: bool, as_json: bool, timeout: str, verbose: bool) -> None:
+def run(
+    selection: Selection,
+    serve: str | None,
+    once: bool,
+    as_json: bool,
+    timeout: str,
+    without_news: bool,
+    log_format: str,
+    verbose: bool,
+) -> None:
     """Watch the drop folder in the foreground, until SIGTERM or Ctrl-C.
 
     Without a configuration it makes and uses ./drop ./public ./state. SIGHUP reads the configuration again.
@@ -35,19 +48,31 @@ def run(selection: Selection, serve: str | None, once: bool, as_json: bool, time
       eggwatch run --once            0: all published, 1: something refused or unfinished
       eggwatch --config /etc/eggwatch/eggwatch.toml run
     """
-    log_to_stderr(verbose=verbose, quiet=once and as_json)
+    log_as(log_format, verbose=verbose, quiet=once and as_json)
     privileges.lower()  # before a thread is started
     config = selection.load(makes_folders=True)
     if once:
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
         raise SystemExit(0 if all(good) else 1)
-    _serve_and_watch(config, selection, serve)
+    newsroom = None if without_news else Newsroom(_arguments(config, selection, log_format))
+    _serve_and_watch(config, selection, serve, newsroom)
 
 
-def _serve_and_watch(config: Config, selection: Selection, serve: str | None) -> None:
+def _arguments(config: Config, selection: Selection, log_format: str) -> list[str]:
+    """How the courier is started: without a configuration there is nobody to tell, so there is one."""
+    only = [] if selection.index is None else ["--index", selection.index]
+    return ["--config", str(config.source), *only, "notify", "--until-eof", "--log-format", log_format]
+
+
+def _serve_and_watch(config: Config, selection: Selection, serve: str | None, newsroom: Newsroom | None) -> None:
     server = _server(config, serve) if serve is not None else None
-    daemon = Daemon(config, lambda: selection.load(makes_folders=True), when_ready=lambda: _say_ready(config, server))
+    daemon = Daemon(
+        config,
+        lambda: selection.load(makes_folders=True),
+        when_ready=lambda: _say_ready(config, server),
+        newsroom=newsroom,
+    )
     try:
         daemon.run()
     finally:

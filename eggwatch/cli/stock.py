@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from eggwatch.assembly import Index
+from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import Bar, Ticker, json_option, log_to_stderr, print_json, say, say_error
+from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_error
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError
 from eggwatch.importing import Import, Outcome, Stock

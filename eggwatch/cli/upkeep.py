@@ -10,8 +10,9 @@ import click
 
 from eggwatch.audit import Audit, Finding, fresh_catalog, fresh_pages
 from eggwatch.backup import Backup
+from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import Ticker, json_option, log_to_stderr, print_json, say
+from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError, LedgerError
 from eggwatch.reading import IndexReader

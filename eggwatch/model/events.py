@@ -22,9 +22,14 @@ def timestamp(seconds: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
 
 
+def moment_of(text: str) -> datetime:
+    """The moment that RFC 3339 names (the way back from `timestamp`)."""
+    return datetime.fromisoformat(text)
+
+
 def seconds_of(text: str) -> float:
-    """Seconds since the epoch, from RFC 3339 (the way back from `timestamp`)."""
-    return datetime.fromisoformat(text).timestamp()
+    """Seconds since the epoch, from RFC 3339."""
+    return moment_of(text).timestamp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

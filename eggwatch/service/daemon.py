@@ -15,6 +15,7 @@ from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepar
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
 from eggwatch.model.events import timestamp
+from eggwatch.service.newsroom import Newsroom
 from eggwatch.service.orders import carry_out
 from eggwatch.service.rounds import horizon, summary
 from eggwatch.service.systemd import Supervisor, line_lacking
@@ -181,6 +182,15 @@ class Station:
         public = public_state(pipeline, ready=self.ready)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
 
+    def tell_fault(self, what: str, why: str | None) -> None:
+        """What goes wrong outside of the index, for `status`; None if nothing does."""
+        if self.index is not None:
+            sights = self.index.pipeline.sights
+            if why is None:
+                sights.mend(what)
+            else:
+                sights.fault(what, why)
+
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""
         if self.index is None:
@@ -219,12 +229,22 @@ class Station:
 class Daemon:
     """All indexes in the foreground, until SIGTERM or SIGINT."""
 
-    def __init__(self, config: Config, reload: Callable[[], Config], *, when_ready: Callable[[], None]) -> None:
-        """`reload()` reads the configuration again; `when_ready()` is called once, after the first look."""
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        when_ready: Callable[[], None],
+        newsroom: Newsroom | None = None,
+    ) -> None:
+        """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
+
+        `newsroom` carries news outside; None where somebody else does.
+        """
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
-        self._reload, self._when_ready = reload, when_ready
+        self._reload, self._when_ready, self._newsroom = reload, when_ready, newsroom
         self._stopping = self._reloading = self._was_ready = False
 
     def _stations_of(self, config: Config) -> list[Station]:
@@ -259,6 +279,7 @@ class Daemon:
         for station in self._stations:
             self._supervisor.progress()
             station.beat()
+        self._check_news()
         self._supervisor.status(", ".join(station.in_short() for station in self._stations))
         if not self._was_ready and self._is_ready():
             self._was_ready = True
@@ -268,6 +289,15 @@ class Daemon:
             self._supervisor.ready()
         if not self._stopping:
             self._sleep()
+
+    def _check_news(self) -> None:
+        """Somebody carries the news, as soon as there are indexes whose news can be read."""
+        if self._newsroom is None:
+            return
+        told = [station for station in self._stations if station.config.subscriptions]
+        self._newsroom.check(wanted=any(station.index is not None for station in told))
+        for station in told:
+            station.tell_fault("news", self._newsroom.fault)
 
     def _is_ready(self) -> bool:
         """All indexes have had their first look, but those that can't be opened."""
@@ -312,6 +342,8 @@ class Daemon:
         for station in self._stations:
             station.close()
         self._stations = stations
+        if self._newsroom is not None:
+            self._newsroom.reload()
         log.info("reload: the configuration was read again")
 
     def _check_folders(self, config: Config) -> None:
@@ -326,6 +358,8 @@ class Daemon:
     def _close(self) -> None:
         signal.set_wakeup_fd(-1)
         self._supervisor.stopping()
+        if self._newsroom is not None:
+            self._newsroom.stop()
         for station in self._stations:
             try:
                 station.close()

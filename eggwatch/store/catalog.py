@@ -283,6 +283,11 @@ class Catalog(Reader):
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (notifier, serial))
 
+    def forget_cursor(self, notifier: str) -> None:
+        """A notifier is no more; should it come again, it begins anew."""
+        with self._transaction():
+            self._db.execute("DELETE FROM cursors WHERE notifier = ?", (notifier,))
+
     def is_sound(self) -> bool:
         """Whether this is a catalog of this version, with all its tables; what is in them shows when it is read."""
         names = {row["name"] for row in self._db.execute("SELECT name FROM sqlite_master")}

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from eggwatch.policy.subscriptions import KINDS
 from eggwatch.store import durable
 from eggwatch.store.catalog import Catalog, Reader
+from eggwatch.store.deliveries import cursors_in
 from eggwatch.store.durable import Permissions
 from eggwatch.store.ledger import Position
 
@@ -22,7 +24,11 @@ NAME = "cursors.json"
 
 
 def read_from(catalog: Path) -> dict[str, int]:
-    """Up to where each notifier has told, by the catalog at a path; nothing if that can't be read."""
+    """Up to where each notifier has told, by the catalog at a path and what the courier keeps beside it."""
+    return _read_from(catalog) | cursors_in(catalog.parent)
+
+
+def _read_from(catalog: Path) -> dict[str, int]:
     try:
         reader = Reader.open(catalog)
     except sqlite3.Error:
@@ -53,3 +59,14 @@ def take_up(state: Path, catalog: Catalog, end: Position) -> None:
         return
     for name, serial in cursors.items():
         catalog.move_cursor(name, min(serial, end.serial))
+
+
+def begin(catalog: Catalog, names: Sequence[str], end: Position) -> None:
+    """Let notifiers that are new here begin with what happens from now on; subscriptions that are no more are forgotten."""
+    known = catalog.cursors()
+    for name in names:
+        if name not in known:
+            catalog.move_cursor(name, end.serial)
+    for name in sorted(known.keys() - set(names)):
+        if name.partition(".")[0] in KINDS:
+            catalog.forget_cursor(name)

@@ -1,0 +1,170 @@
+"""Where log lines go: to a person at a terminal, to a script, or with fields to the journal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from typing import Any
+
+import click
+
+from eggwatch.model.events import timestamp
+from eggwatch.model.names import shown
+from eggwatch.notifiers.journal import NOTICE
+
+STAGES = frozenset(("sight", "settle", "claim", "inspect", "judge", "admit", "render", "publish", "announce"))
+REPEAT_SECONDS = 600.0
+"""A line that is the same as one of the last so many seconds is only counted."""
+MOST_LINES = 200
+
+log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    show_default=True,
+    help="Of the log: lines for people, JSON lines, or (auto, under systemd) fields for the journal.",
+)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Time, level where it matters, and the message."""
+        level = "" if record.levelno <= NOTICE else f"{record.levelname.lower()}: "
+        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class _Prefixed(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """Every line with its priority in front, as journald reads it (sd-daemon(3)), and without the time."""
+        text = record.getMessage()
+        text = f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        return "\n".join(f"<{priority(record.levelno)}>{line}" for line in text.split("\n"))
+
+
+class _JsonLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """One object: at, level, message, stage, and the fields of an event in lower case."""
+        data: dict[str, Any] = {
+            "at": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **{name.removeprefix("EGGWATCH_").lower(): value for name, value in fields_of(record).items()},
+        }
+        if record.exc_info:
+            data["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(data, ensure_ascii=True)
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields of a line: those of an event, and the stage that its first word names."""
+    fields = {name: value for name, value in vars(record).items() if name.startswith(("EGGWATCH_", "MESSAGE_ID"))}
+    stage = record.msg.split(" ", 1)[0] if isinstance(record.msg, str) else ""
+    return {**fields, "EGGWATCH_STAGE": stage} if stage in STAGES else fields
+
+
+def priority(level: int) -> int:
+    """The priority of syslog for a level of logging."""
+    steps = ((logging.DEBUG, 7), (logging.INFO, 6), (NOTICE, 5), (logging.WARNING, 4), (logging.ERROR, 3))
+    return next((number for highest, number in steps if level <= highest), 2)
+
+
+class Repeats(logging.Filter):
+    """Lets a warning or error through once in ten minutes, and then says how often it came in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be written. Lines of events are never left out."""
+        if record.levelno < logging.WARNING or record.exc_info or "EGGWATCH_EVENT" in vars(record):
+            return True
+        text, now = record.getMessage(), time.monotonic()
+        since, count = self._seen.get(text, (-REPEAT_SECONDS, 0))
+        if now - since < REPEAT_SECONDS:
+            self._seen[text] = (since, count + 1)
+            return False
+        self._remember(text, now)
+        if count:
+            record.msg, record.args = f"{text} (and {count} times since it was last said)", ()
+        return True
+
+    def _remember(self, text: str, now: float) -> None:
+        if len(self._seen) >= MOST_LINES:
+            self._seen = {key: value for key, value in self._seen.items() if now - value[0] < REPEAT_SECONDS}
+        if len(self._seen) < MOST_LINES:
+            self._seen[text] = (now, 0)
+
+
+def log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
+    """Log lines on standard error, for a person."""
+    _set_up(_stream(_OneLine()), verbose=verbose, quiet=quiet)
+
+
+def log_as(form: str, *, verbose: bool, quiet: bool = False) -> None:
+    """Log lines of a daemon, in one of the forms of `--log-format`."""
+    if form == "json":
+        handler = _stream(_JsonLine())
+    elif form == "auto" and _is_journal():
+        handler = _journal() or _stream(_Prefixed())
+    else:
+        handler = _stream(_OneLine())
+    handler.addFilter(Repeats())
+    _set_up(handler, verbose=verbose, quiet=quiet)
+
+
+def _stream(formatter: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    return handler
+
+
+def _set_up(handler: logging.Handler, *, verbose: bool, quiet: bool) -> None:
+    logger = logging.getLogger("eggwatch")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logging.addLevelName(NOTICE, "NOTICE")
+
+
+def _is_journal() -> bool:
+    """Whether standard error is the journal's own socket (systemd.exec(5), $JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _journal() -> logging.Handler | None:
+    """systemd-python's handler; None where it is not installed: priorities still arrive, fields do not."""
+    try:
+        from systemd.journal import JournalHandler, send
+    except ImportError:
+        return None
+
+    def with_fields(message: str, **fields: Any) -> None:
+        kept = {name: value for name, value in fields.items() if name.isupper() and name not in ("CODE_ARGS",)}
+        send(shown_lines(message), **kept)
+
+    class Handler(JournalHandler):  # type: ignore[misc]
+        """Knows of syslog's notice, and adds the stage."""
+
+        map_priority = staticmethod(priority)
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Hand a line to the journal."""
+            vars(record).update(fields_of(record))
+            super().emit(record)
+
+    handler: logging.Handler = Handler(sender_function=with_fields, SYSLOG_IDENTIFIER="eggwatch")
+    return handler
+
+
+def shown_lines(text: str) -> str:
+    """Text of several lines, without control characters in any of them."""
+    return "\n".join(shown(line) for line in text.split("\n"))

@@ -1,0 +1,143 @@
+"""eggwatch notify"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from eggwatch import privileges
+from eggwatch.assembly import permissions_of
+from eggwatch.cli.logs import log_as, log_format_option
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.config import IndexConfig
+from eggwatch.courier import LOOK_SECONDS, Courier, try_each
+from eggwatch.errors import LockHeldError
+from eggwatch.service.systemd import Supervisor
+from eggwatch.store import durable
+from eggwatch.store.deliveries import FOLDER, Deliveries
+from eggwatch.store.lock import Lock
+
+STOP_SECONDS = 5.0
+
+
+@click.command()
+@index_options
+@click.option("--test", "testing", is_flag=True, help="Send a sample to everybody who is to be told, and exit.")
+@click.option("--once", is_flag=True, help="Deliver what can be delivered now, and exit.")
+@click.option("--retry", is_flag=True, help="Try again what was put aside as not deliverable, and exit.")
+@click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input does.")
+@log_format_option
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def notify(
+    selection: Selection,
+    testing: bool,
+    once: bool,
+    retry: bool,
+    until_eof: bool,
+    log_format: str,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Carry news to mail servers, webhooks, programs and chats, until SIGTERM or Ctrl-C.
+
+    'eggwatch run' starts this by itself, unless it is told --without-news: a unit of its own then runs it, with a
+    network and without any right over the drop folder. Who is told what stands in the configuration.
+
+    \b
+    Examples:
+      eggwatch notify --test     a sample to everybody
+      eggwatch notify --retry    what 'eggwatch status' lists as undelivered
+    Exit status: 0 good, 1 something could not be delivered, 2 configuration, 3 another courier is at work.
+    """
+    log_as(log_format, verbose=verbose, quiet=testing)
+    privileges.lower()
+    indexes = selection.all()
+    if testing:
+        sys.exit(_status([_test(index, as_json=as_json) for index in indexes]))
+    if retry:
+        sys.exit(_status([_retry(index) for index in indexes]))
+    with _couriers(indexes) as couriers:
+        if once:
+            sys.exit(_status([courier.deliver_once() for courier in couriers]))
+        _carry(couriers, until_eof=until_eof)
+
+
+def _status(results: list[bool]) -> int:
+    """The exit status over all of them: each was tried, whatever became of the others."""
+    return 0 if all(results) else 1
+
+
+def _test(index: IndexConfig, *, as_json: bool) -> bool:
+    if not index.subscriptions and not as_json:
+        say(f"{index.name}: nobody is to be told; 'eggwatch init' shows how to write it")
+    good = True
+    for name, error in try_each(index):
+        good = good and error is None
+        if as_json:
+            print_json({"index": index.name, "subscription": name, "sent": error is None, "error": error})
+        else:
+            say(f"{index.name}: {name}: {'sent' if error is None else error}")
+    return good
+
+
+def _retry(index: IndexConfig) -> bool:
+    """Dead letters once more: by the courier that is at work, or else here."""
+    try:
+        with _couriers([index]) as couriers:
+            return _status([route.retry() for courier in couriers for route in courier.routes]) == 0
+    except LockHeldError:
+        Deliveries(index.state, permissions_of(index)).ask_to_retry()
+        say(f"{index.name}: the courier that is at work tries them again; 'eggwatch status' shows what is left")
+        return True
+
+
+@contextmanager
+def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
+    """The only courier of each index that has somebody to tell."""
+    with ExitStack() as stack:
+        couriers = []
+        for index in indexes:
+            if index.subscriptions:
+                permissions = permissions_of(index)
+                durable.make_folders(index.state / FOLDER, permissions)
+                lock = Lock(index.state / FOLDER / "lock", permissions)
+                lock.acquire()
+                stack.callback(lock.release)
+                couriers.append(Courier(index, Deliveries(index.state, permissions)))
+        yield couriers
+
+
+def _carry(couriers: list[Courier], *, until_eof: bool) -> None:
+    supervisor, stop = Supervisor(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for courier in couriers:
+        courier.start()
+    supervisor.ready()
+    is_over = _eof if until_eof else _never
+    while not (stop.wait(LOOK_SECONDS) or is_over()):
+        for courier in couriers:
+            courier.look_around()
+        if all(courier.is_alive() for courier in couriers):
+            supervisor.progress()
+    supervisor.stopping()
+    for courier in couriers:
+        courier.stop(STOP_SECONDS)
+
+
+def _never() -> bool:
+    return False
+
+
+def _eof() -> bool:
+    """Whether whoever holds the other end of standard input has gone."""
+    return bool(select.select([0], [], [], 0)[0]) and not os.read(0, 1)
