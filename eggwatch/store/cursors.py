@@ -62,7 +62,7 @@ def take_up(state: Path, catalog: Catalog, end: Position) -> None:
 
 
 def begin(catalog: Catalog, names: Sequence[str], end: Position) -> None:
-    """Let notifiers that are new here begin with what happens from now on; subscriptions that are no more are forgotten."""
+    """Let notifiers that are new here begin with what happens from now on; forget subscriptions that are no more."""
     known = catalog.cursors()
     for name in names:
         if name not in known:
