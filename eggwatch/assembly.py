@@ -70,6 +70,7 @@ class Index:
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
+        self.pipeline.retirement.let_go()
         parts = self.pipeline.parts
         parts.front.close()
         parts.inspectors.close()

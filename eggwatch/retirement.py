@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ log = logging.getLogger("eggwatch")
 HIDDEN_SECONDS = 0.02
 """How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
 LEAVING = ("admitted", "known", "rejected")
+MOST_LEAVING = 64
+"""Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Retirement:
         self._parts, self._sights, self._patience, self._left = parts, sights, patience, left
         self._stays = stays
         self._leaving: list[_Leaving] = []
+        self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
         self._troubles: dict[str, str] = {}
 
     def takes(self, sighting: Sighting, *, now: float) -> bool:
@@ -77,7 +81,7 @@ class Retirement:
         if departure.rejected and not self._may_keep():
             self._end(departure, Outcome.STUCK)
             return
-        if self._has_its_name(departure):
+        if len(self._leaving) >= self._most or self._has_its_name(departure):
             self._sights.later(departure.path, now=time.monotonic())
             return
         hidden = retiring.hide(self._parts.drop, departure)
@@ -172,6 +176,12 @@ class Retirement:
         while self._leaving:
             time.sleep(HIDDEN_SECONDS)
             self.step()
+
+    def let_go(self) -> None:
+        """Close what is open, as a crash would: the next scan meets the originals under their hidden names."""
+        for leaving in self._leaving:
+            leaving.hidden.close()
+        self._leaving.clear()
 
     def _holds(self, found: Found) -> bool:
         return any(found.identity.ino == leaving.hidden.after.ino for leaving in self._leaving)

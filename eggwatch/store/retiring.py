@@ -107,14 +107,18 @@ def _hide(place: Place, fd: int, departure: Departure) -> Hidden | Outcome:
     # Since it was compared somebody may have renamed a new file over it, or written into it.
     if not _is(hidden, after) or _written(departure.identity, after):
         return Outcome.CHANGED if put_back(hidden, departure.path) else Outcome.DISPLACED
-    return Hidden(
-        departure=departure,
-        folder=os.dup(place.folder),
-        fd=os.dup(fd),
-        name=name,
-        after=after,
-        lease=answer,
-    )
+    folder, copy = _both(place.folder, fd)
+    return Hidden(departure=departure, folder=folder, fd=copy, name=name, after=after, lease=answer)
+
+
+def _both(folder: int, fd: int) -> tuple[int, int]:
+    """Duplicates of two descriptors, or none: the next scan meets what is hidden and not held."""
+    first = os.dup(folder)
+    try:
+        return first, os.dup(fd)
+    except OSError:
+        os.close(first)
+        raise
 
 
 def _is(place: Place, identity: Identity) -> bool:
