@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from typing import Any
 
 from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.names import stored_name
 from eggwatch.pages.simple import JSON_NAME
+from eggwatch.policy.delivery import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.store.accounts import run_as_owner
 from eggwatch.store.catalog import Reader, key_of
+from eggwatch.store.deliveries import Deliveries
 from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, Ledger, Position, event_at
 from eggwatch.store.lock import Lock
@@ -65,6 +68,26 @@ class IndexReader:
     @property
     def _lock(self) -> Path:
         return self.config.state / "lock"
+
+    def news(self) -> dict[str, dict[str, Any]]:
+        """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why."""
+        deliveries = Deliveries(self.config.state)
+        progress, letters = deliveries.progress(), Counter(letter.subscription for letter in deliveries.letters())
+        with self.catalog() as catalog:
+            end = 0 if catalog is None else catalog.position().serial
+            begun = {} if catalog is None else catalog.cursors()
+        told = {}
+        for one in self.config.subscriptions:
+            here = progress.get(one.name, Progress(cursor=begun.get(one.name, end)))
+            told[one.name] = {
+                "cursor": here.cursor,
+                "behind": max(0, end - here.cursor),
+                "undelivered": letters[one.name],
+                "failures": here.failures,
+                "failing_since": None if here.since is None else timestamp(here.since),
+                "error": here.error,
+            }
+        return told
 
     def status(self) -> dict[str, Any] | None:
         """What the daemon last wrote of itself; None if nothing is there for this account."""

@@ -265,7 +265,22 @@ def _state(config: IndexConfig) -> dict[str, Any]:
                 state["unseen"] = f"{config.drop} can't be looked into by this account"
             else:
                 state["faults"]["drop"] = str(error)
-    return state
+    return _with_news(state, reader)
+
+
+def _with_news(state: dict[str, Any], reader: IndexReader) -> dict[str, Any]:
+    """The state with what the courier keeps, also while no daemon runs."""
+    news = reader.news()
+    faults = {f"news.{name}": fault for name, one in news.items() if (fault := _fault_of(one)) is not None}
+    return {**state, "news": news, "faults": {**state["faults"], **faults}}
+
+
+def _fault_of(news: dict[str, Any]) -> str | None:
+    if news["error"] is not None:
+        return f"failing since {news['failing_since']}, {news['behind']} events behind: {news['error']}"
+    if news["undelivered"]:
+        return f"{news['undelivered']} undelivered: see STATE/news/undelivered.jsonl, then 'eggwatch notify --retry'"
+    return None
 
 
 def _counted(reader: IndexReader) -> dict[str, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import click
@@ -19,11 +20,13 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.courier import LOOK_SECONDS, Courier, try_each
-from eggwatch.errors import LockHeldError
+from eggwatch.errors import EggwatchError, LockHeldError
 from eggwatch.service.systemd import Supervisor
 from eggwatch.store import durable
 from eggwatch.store.deliveries import FOLDER, Deliveries
 from eggwatch.store.lock import Lock
+
+log = logging.getLogger("eggwatch")
 
 STOP_SECONDS = 5.0
 
@@ -114,6 +117,19 @@ def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
                 stack.callback(lock.release)
                 couriers.append(Courier(index, Deliveries(index.state, permissions)))
         yield couriers
+
+
+def deliver_once(indexes: Iterable[IndexConfig]) -> None:
+    """Tell what a single round has done; what can't be told now is told later, and is no fault of the round."""
+    for index in indexes:
+        try:
+            with _couriers([index]) as couriers:
+                for courier in couriers:
+                    courier.deliver_once()
+        except LockHeldError:
+            continue  # somebody else tells it
+        except EggwatchError as error:
+            log.error("announce [%s] %s", index.name, error)
 
 
 def _carry(couriers: list[Courier], *, until_eof: bool) -> None:

@@ -6,6 +6,7 @@ import click
 
 from eggwatch import privileges
 from eggwatch.cli.logs import log_as, log_format_option
+from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
@@ -54,6 +55,8 @@ def run(
     if once:
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
+        if not without_news:
+            deliver_once(config.indexes.values())
         raise SystemExit(0 if all(good) else 1)
     newsroom = None if without_news else Newsroom(_arguments(config, selection, log_format))
     _serve_and_watch(config, selection, serve, newsroom)
