@@ -26,7 +26,7 @@ programs='
     git:git:git  scp:openssh-client:openssh-clients  sshd:openssh-server:openssh-server  rsync:rsync:rsync
     apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
-    curl:curl:curl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
+    curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
     sshfs:sshfs:fuse-sshfs
 '
 need_programs() {
