@@ -285,7 +285,7 @@ def _sshd(machine: Machine, folder: Path) -> Iterator[Sshd]:
     keys = {"/etc/ssh/authorized_keys.d": str(folder / "keys")}
     (folder / "sample.conf").write_text(sample("sshd.conf", keys))
     (folder / "keys").mkdir()
-    prefix = [*machine.enter, "sh", "-c", 'umask 077; exec "$@"', "sh"]
+    prefix = [*machine.enter, "sh", "-c", 'umask 022; exec "$@"', "sh"]
     with running_sshd(folder, prefix=prefix, include=folder / "sample.conf") as sshd:
         for account in ("dora", "erik"):
             shutil.copy(folder / "client.pub", folder / "keys" / account)
@@ -301,7 +301,7 @@ def over_a_shell(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Ssh
 
 @contextlib.contextmanager
 def over_sftp(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Ssh]:
-    """Accounts of the sample, which see /srv of the machine as /."""
+    """Accounts of the sample, which see /srv of the machine as /; the administrator has put keys for both."""
     with _sshd(machine, folder) as sshd:
         yield Ssh(sshd=sshd, accounts=("dora", "erik"), top="/drop")
 
