@@ -28,7 +28,7 @@ COMMANDS = {
     "list": "eggwatch.cli.looking:list_",
     "show": "eggwatch.cli.looking:show",
     "history": "eggwatch.cli.looking:history",
-    "status": "eggwatch.cli.looking:status",
+    "status": "eggwatch.cli.status:status",
     "verify": "eggwatch.cli.upkeep:verify",
     "render": "eggwatch.cli.upkeep:render",
     "rebuild": "eggwatch.cli.upkeep:rebuild",

@@ -14,6 +14,7 @@ from types import FrameType
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
 from eggwatch.service.orders import carry_out
 from eggwatch.service.rounds import horizon, summary
@@ -28,6 +29,8 @@ LONGEST_SLEEP = 5.0
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
+TELL_SECONDS = 10.0
+"""Seconds after which the status is told although uploads are under way."""
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
 
@@ -47,6 +50,8 @@ class Station:
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
         self._status: StatusFile | None = None
         self._status_owed = True
+        self._tell_at = 0.0
+        self._measures = Measures()
 
     def open(self) -> None:
         """Take the lock and begin. EggwatchError where the operator has to act."""
@@ -56,6 +61,7 @@ class Station:
         self.index = open_index(self.config, front=spawned_front)
         self._warn_of_closed_drop(self.index)
         self.index.pipeline.parts.spool.progress = self._progress
+        self.index.pipeline.measures = self._measures
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
         self.orders.prepare()
         self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
@@ -137,8 +143,9 @@ class Station:
         self._next_scan = min(self._next_scan, now + self._scan_pause())
         self._answer_errands(index)
         self._settle_in(index)
-        if not index.pipeline.in_hand():  # an upload on its way is not held up for the sake of telling so
-            self._tell_status(index)
+        if not index.pipeline.in_hand() or now >= self._tell_at:
+            self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
+            self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:
         """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
