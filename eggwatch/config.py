@@ -42,6 +42,8 @@ class IndexConfig:
     """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
     terms: Terms = field(default_factory=Terms)
     keep_rejected: Keeping = field(default_factory=Keeping)
+    metrics: Path | None = None
+    """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
     """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
 
@@ -156,6 +158,8 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     patience = {key.replace("-", "_"): values.pop(key) for key in PATIENCE if key in values}
     terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
     rest = {key.replace("-", "_"): value for key, value in values.items()}
+    if "metrics" in rest:
+        rest["metrics"] = base / rest["metrics"]
     return IndexConfig(name=name, **folders, patience=Patience(**patience), terms=Terms(**terms), **rest)
 
 

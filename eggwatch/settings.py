@@ -39,6 +39,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _textfile(value: object) -> str:
+    if not _text(value).endswith(".prom"):
+        raise ValueError("does not end in .prom, and node_exporter reads no other files")
+    return str(value)
+
+
 def _url(value: object) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", _text(value)):
         raise ValueError('is no URL; write "https://packages.example.com/"')
@@ -199,6 +205,7 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "group": _text,
     "identity": _identity,
     "keep-rejected": _keeping,
+    "metrics": _textfile,
     **TERMS,
 }
 PATIENCE = ("unfinished-after", "quiet", "linger")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from eggwatch import privileges
@@ -11,6 +13,7 @@ from eggwatch.cli.output import log_to_stderr, print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import LockHeldError
 from eggwatch.service.daemon import Daemon
+from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.service.rounds import run_until_rest, summary
 from eggwatch.service.trial_server import TrialServer, parse_listen
 from eggwatch.status import told_index
@@ -20,14 +23,24 @@ from eggwatch.store.orders import OrderBox
 @click.command()
 @index_options
 @click.option("--serve", metavar="[HOST:]PORT", help="Also serve the index over HTTP (port 0: any free one).")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Answer Prometheus at /metrics (port 0: any free one).")
 @click.option("--once", is_flag=True, help="One round over the drop folder, then exit.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object an index.")
 @click.option("--timeout", default="5m", show_default=True, help="With --once and a daemon: how long to wait for it.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every look at a file.")
-def run(selection: Selection, serve: str | None, once: bool, as_json: bool, timeout: str, verbose: bool) -> None:
+def run(
+    selection: Selection,
+    serve: str | None,
+    metrics: str | None,
+    once: bool,
+    as_json: bool,
+    timeout: str,
+    verbose: bool,
+) -> None:
     """Watch the drop folder in the foreground, until SIGTERM or Ctrl-C.
 
     Without a configuration it makes and uses ./drop ./public ./state. SIGHUP reads the configuration again.
+    --serve and --metrics listen on the loopback address unless a host is given.
 
     \b
     Examples:
@@ -42,17 +55,29 @@ def run(selection: Selection, serve: str | None, once: bool, as_json: bool, time
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
         raise SystemExit(0 if all(good) else 1)
-    _serve_and_watch(config, selection, serve)
+    _serve_and_watch(config, selection, serve, metrics)
 
 
-def _serve_and_watch(config: Config, selection: Selection, serve: str | None) -> None:
-    server = _server(config, serve) if serve is not None else None
-    daemon = Daemon(config, lambda: selection.load(makes_folders=True), when_ready=lambda: _say_ready(config, server))
-    try:
-        daemon.run()
-    finally:
+def _serve_and_watch(config: Config, selection: Selection, serve: str | None, metrics: str | None) -> None:
+    told = Metrics(config)
+    with ExitStack() as stack:
+        server = _server(config, serve) if serve is not None else None
         if server is not None:
-            server.stop()
+            stack.callback(server.stop)
+        if metrics is not None:
+            stack.callback(_endpoint(told, metrics).stop)
+
+        def when_ready() -> None:
+            _say_ready(config, server)
+
+        Daemon(config, lambda: selection.load(makes_folders=True), when_ready=when_ready, metrics=told).run()
+
+
+def _endpoint(told: Metrics, metrics: str) -> Endpoint:
+    host, port = parse_listen(metrics, "--metrics")
+    endpoint = Endpoint(told, host=host, port=port)
+    say_error(f"metrics at {endpoint.url}")
+    return endpoint
 
 
 def _server(config: Config, serve: str) -> TrialServer:

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
 from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
+from eggwatch.service.metrics import Metrics
 from eggwatch.service.orders import carry_out
 from eggwatch.service.rounds import horizon, summary
+from eggwatch.service.samples import Sample, taken
 from eggwatch.service.systemd import Supervisor, line_lacking
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
@@ -52,6 +55,7 @@ class Station:
         self._status_owed = True
         self._tell_at = 0.0
         self._measures = Measures()
+        self._told: dict[str, Any] | None = None
 
     def open(self) -> None:
         """Take the lock and begin. EggwatchError where the operator has to act."""
@@ -184,9 +188,21 @@ class Station:
     def _tell_status(self, index: Index) -> None:
         assert self._status is not None
         pipeline = index.pipeline
-        private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+
+    def sample(self) -> Sample:
+        """What metrics tell of it: what it has last told of itself, None while it is down."""
+        state = self._told if self.index is not None else None
+        return taken(self.config.name, state, self._measures, at=time.time())
+
+    def heed(self, what: str, fault: str | None) -> None:
+        """Note something beside the pipeline that is to be mended; None if nothing is."""
+        if self.index is not None and fault is not None:
+            self.index.pipeline.sights.fault(what, fault)
+        elif self.index is not None:
+            self.index.pipeline.sights.mend(what)
 
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""
@@ -226,8 +242,16 @@ class Station:
 class Daemon:
     """All indexes in the foreground, until SIGTERM or SIGINT."""
 
-    def __init__(self, config: Config, reload: Callable[[], Config], *, when_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        when_ready: Callable[[], None],
+        metrics: Metrics | None = None,
+    ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look."""
+        self._metrics = metrics or Metrics(config)
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
@@ -266,6 +290,7 @@ class Daemon:
         for station in self._stations:
             self._supervisor.progress()
             station.beat()
+        self._tell_metrics()
         self._supervisor.status(", ".join(station.in_short() for station in self._stations))
         if not self._was_ready and self._is_ready():
             self._was_ready = True
@@ -275,6 +300,11 @@ class Daemon:
             self._supervisor.ready()
         if not self._stopping:
             self._sleep()
+
+    def _tell_metrics(self) -> None:
+        self._metrics.tell(station.sample() for station in self._stations)
+        for station in self._stations:
+            station.heed("metrics", self._metrics.fault_of(station.config.name))
 
     def _is_ready(self) -> bool:
         """All indexes have had their first look, but those that can't be opened."""
@@ -313,6 +343,7 @@ class Daemon:
             config = self._reload()
             self._check_folders(config)
             stations = self._stations_of(config)
+            self._metrics.configure(config)
         except EggwatchError as error:
             log.error("reload: the old configuration stays: %s", error)
             return
@@ -338,4 +369,5 @@ class Daemon:
                 station.close()
             except Exception:
                 log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+        self._metrics.end()
         self._bell.close()
