@@ -37,7 +37,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("assembly",),
     ("status",),
     ("audit", "restoration", "reading", "remote", "importing", "backup"),
-    ("repair", "standing"),
+    ("repair", "standing", "doctor"),
     ("service",),
     ("cli",),
     ("__main__",),

@@ -30,6 +30,7 @@ COMMANDS = {
     "history": "eggwatch.cli.looking:history",
     "status": "eggwatch.cli.status:status",
     "verify": "eggwatch.cli.upkeep:verify",
+    "doctor": "eggwatch.cli.doctor:doctor",
     "render": "eggwatch.cli.upkeep:render",
     "rebuild": "eggwatch.cli.upkeep:rebuild",
     "repair": "eggwatch.cli.repairing:repair",
