@@ -368,7 +368,7 @@ class Pipeline:
     def queue(self) -> list[Queued]:
         """Every upload without a verdict: those in hand, then what waits in the drop folder, each with why."""
         taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
-        return taken + self.sights.queue(now=time.monotonic(), wall=self.parts.now(), taken=self.in_hand())
+        return taken + self.sights.queue(now=time.monotonic(), wall=self.parts.now(), taken=set(self.in_hand()))
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
 
     `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
     """
-    public = public_state(pipeline, ready=ready)
+    queue = pipeline.queue()
+    public = _public_state(pipeline, queue, ready=ready)
     sights, parts = pipeline.sights, pipeline.parts
     return {
         **public,
@@ -49,7 +50,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         "waiting": sights.waiting(),
         "unfinished": sights.unfinished(),
         "in_hand": pipeline.in_hand(),
-        "queue": [queued_json(one) for one in pipeline.queue()],
+        "queue": [queued_json(one) for one in queue],
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
         "faults": _faults(pipeline, watching),
         "leavings": {
@@ -100,6 +101,10 @@ def news_of(_: IndexConfig) -> dict[str, Any]:
 
 def public_state(pipeline: Pipeline, *, ready: bool) -> dict[str, Any]:
     """What monitors may know: no names of accounts, no waiting files."""
+    return _public_state(pipeline, pipeline.queue(), ready=ready)
+
+
+def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool) -> dict[str, Any]:
     catalog = pipeline.parts.catalog
     projects, files = catalog.counts()
     return {
@@ -112,16 +117,15 @@ def public_state(pipeline: Pipeline, *, ready: bool) -> dict[str, Any]:
         "pages_current": pipeline.pages_current(),
         "pages_stale": catalog.stale_count(),
         "faults_count": len(pipeline.sights.faults),
-        **lag(pipeline.queue(), now=pipeline.parts.now()),
+        **lag(queue, now=pipeline.parts.now()),
         "last_publish_seconds": pipeline.measures.latencies.last,
         "last_event_at": _last_event_at(pipeline.parts.ledger),
         **around(pipeline.config),
     }
 
 
-def lag(queue: Iterable[Queued], *, now: float) -> dict[str, Any]:
+def lag(queue: Collection[Queued], *, now: float) -> dict[str, Any]:
     """How many uploads have no verdict, and the age of the oldest that could be published; None without any."""
-    queue = list(queue)
     ready = [max(now - one.since, 0.0) for one in queue if one.stage is not Stage.UNFINISHED]
     return {"queue_length": len(queue), "oldest_waiting_seconds": round(max(ready), 1) if ready else None}
 
@@ -166,9 +170,13 @@ class StatusFile:
         self._written: list[bytes] = [b"", b""]
         self._not_before = self._at = 0.0
 
+    def is_due(self) -> bool:
+        """Whether the second is over in which nothing more is written."""
+        return time.monotonic() >= self._not_before
+
     def write(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> bool:
         """Write what changed, if a second has passed; False if something is still to be written."""
-        if time.monotonic() < self._not_before:
+        if not self.is_due():
             return False
         pause = IDLE_PAUSE if public["oldest_waiting_seconds"] is None else BUSY_PAUSE
         if time.monotonic() >= self._at + pause:

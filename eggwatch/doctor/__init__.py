@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "owners": folders.owners,
     "writers": folders.writers,
     "web": folders.web,
+    "writable": machine.writable,
     "linking": machine.linking,
     "space": machine.space,
     "inotify": machine.inotify,

@@ -43,6 +43,14 @@ def space(around: Surroundings) -> Iterator[Outcome]:
             yield Finding(where=str(folder), problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
 
 
+def writable(around: Surroundings) -> Iterator[Outcome]:
+    """None of the three folders is mounted read-only."""
+    for name, folder in around.folders.items():
+        if folder.exists() and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            remedy = f"dmesg | tail (a disk that fails?), then: mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
+            yield Finding(where=str(folder), problem=f"{name} is mounted read-only", remedy=remedy)
+
+
 def linking(around: Surroundings) -> Iterator[Outcome]:
     """PUBLIC is one file system, and one that knows links: archives are linked from the spool into files/."""
     public = around.config.public
@@ -86,14 +94,22 @@ def inotify(around: Surroundings) -> Iterator[Outcome]:
     folders = len(survey.folders)
     for path in survey.closed:
         yield Unchecked(where=str(around.config.drop / path), reason="this account may not look into it")
+    yield from _limits(around, folders)
+
+
+def _limits(around: Surroundings, folders: int) -> Iterator[Finding]:
+    """By the kernel's numbers, else by the word of the daemon: others of its account may have used them up."""
     limits = around.proc / "sys/fs/inotify"
     watches = int((limits / "max_user_watches").read_text())
-    if watches < folders + 2:  # and the folder of orders, and one to come
-        wanted = max(524288, 4 * folders)
-        yield _too_low("max_user_watches", f"{watches}, and DROP has {folders} folders", wanted)
     instances = int((limits / "max_user_instances").read_text())
-    if instances < 2:
-        yield _too_low("max_user_instances", f"{instances}, and one is needed beside others of this account", 128)
+    watcher = around.status.get("watcher") if around.status.get("pid") == around.daemon else None
+    if watches < folders + 2:  # and the folder of orders, and one to come
+        yield _too_low("max_user_watches", f"{watches}, and DROP has {folders} folders", max(524288, 4 * folders))
+    elif instances < 2:
+        yield _too_low("max_user_instances", f"{instances}, and others of the account need one too", 128)
+    elif watcher and watcher["mode"] == "polling" and "inotify" in watcher["reason"]:
+        used_up, limit = ("instances", instances) if "instance" in watcher["reason"] else ("watches", watches)
+        yield _too_low(f"max_user_{used_up}", f"{limit}, and the daemon says: {watcher['reason']}", 8 * limit)
 
 
 def _too_low(name: str, problem: str, wanted: int) -> Finding:

@@ -187,10 +187,13 @@ class Station:
 
     def _tell_status(self, index: Index) -> None:
         assert self._status is not None
+        self._status_owed = not self._status.is_due()
+        if self._status_owed:
+            return
         pipeline = index.pipeline
         private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready)
-        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+        self._status.write(private, public, at=timestamp(time.time()))
 
     def sample(self) -> Sample:
         """What metrics tell of it: what it has last told of itself, None while it is down."""

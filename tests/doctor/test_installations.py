@@ -292,6 +292,11 @@ MOUNTED = {
     "files on a disk of its own": ("mount -t tmpfs -o {owned} none {public}/files", "linking", "umount"),
     "a full disk": ("mount -t tmpfs -o {owned},size=1m none {public}", "space", "df -h"),
     "no inodes": ("mount -t tmpfs -o {owned},size=100m,nr_inodes=20 none {public}", "space", "df -i"),
+    "a drop folder that is read-only": (
+        "mount --bind {base}/drop {base}/drop; mount -o remount,ro,bind {base}/drop",
+        "writable",
+        "remount,rw",
+    ),
     "few watches": (
         "echo 3 >{base}/few; mount --bind {base}/few /proc/sys/fs/inotify/max_user_watches",
         "inotify",
