@@ -47,8 +47,9 @@ def writable(around: Surroundings) -> Iterator[Outcome]:
     """None of the three folders is mounted read-only."""
     for name, folder in around.folders.items():
         if folder.exists() and os.statvfs(folder).f_flag & os.ST_RDONLY:
-            remedy = f"dmesg | tail (a disk that fails?), then: mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
-            yield Finding(where=str(folder), problem=f"{name} is mounted read-only", remedy=remedy)
+            problem = f"{name} is mounted read-only (dmesg tells whether its disk fails)"
+            remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
+            yield Finding(where=str(folder), problem=problem, remedy=remedy)
 
 
 def linking(around: Surroundings) -> Iterator[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -173,3 +174,10 @@ def test_one_index_is_looked_around_without_a_trace(config: IndexConfig) -> None
     assert around.account is not None and around.account.uid == os.geteuid()
     assert (around.daemon, around.last_event_at) == (None, None)
     assert list(config.state.iterdir()) == []
+
+
+def test_the_documentation_lists_every_check() -> None:
+    """docs/watching.rst names them all, in their order."""
+    text = (Path(__file__).parents[2] / "docs" / "watching.rst").read_text().partition("\ndoctor\n")[2]
+    assert re.findall(r"^``([a-z-]+)``  ", text, re.MULTILINE) == list(CHECKS)
+    assert f"({len(CHECKS)} checks)" in text

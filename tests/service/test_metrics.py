@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -212,3 +213,21 @@ def test_a_taken_port_is_2(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = Site(tmp_path).run("run", "--metrics", str(port))
     assert (done.code, "Choose another port" in done.err) == (2, True), done
+
+
+def test_the_documentation_lists_every_metric(tmp_path: Path) -> None:
+    """The table of docs/watching.rst has the names and types that a daemon gives, once each."""
+    text = (Path(__file__).parents[2] / "docs" / "watching.rst").read_text()
+    told = re.findall(r"^``(eggwatch_\w+)`` +(\w+)", text, re.MULTILINE)
+    site = Site(tmp_path, metrics='"eggwatch.prom"')
+    site.put(("broken-1.0.tar.gz", b"no archive at all" * 50))
+    site.call("verify")
+    with site.daemon():
+        until("ready", lambda: _with(written(site), "eggwatch_ready", 1.0))
+        site.call("verify")
+        until("the findings", lambda: _with(written(site), "eggwatch_verify_findings", 0.0))
+        families = list(text_string_to_metric_families((site.base / "eggwatch.prom").read_text()))
+    given = [(one.name + ("_total" if one.type == "counter" else ""), one.type) for one in families]
+    assert sorted(told) == sorted(given)
+    named = set(re.findall(r"eggwatch_\w+", text)) - {"eggwatch_publish_latency_seconds_bucket"}
+    assert named == {name for name, _ in told}
