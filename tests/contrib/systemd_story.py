@@ -192,6 +192,7 @@ def verify() -> None:
     kept = Path("/var/backups/eggwatch")
     seen["kept"] = sorted(path.name for path in kept.rglob("*") if path.name.endswith((".tar.gz", ".jsonl")))
     seen["verify"] = run("systemctl", "start", "eggwatch-verify.service")
+    seen["verified note"] = json.loads(Path("/var/lib/eggwatch/verified.json").read_text())["findings"]
     seen["verified"] = show("Result", "ExecMainStatus", unit="eggwatch-verify.service")
 
 

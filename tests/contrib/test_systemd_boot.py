@@ -104,6 +104,7 @@ def test_a_reload_takes_a_right_configuration_and_survives_a_wrong_one(seen: dic
 def test_the_timers_service_finds_it_sound_beside_the_daemon_and_without_it(seen: dict[str, Any]) -> None:
     assert (seen["verify"], seen["verify when stopped"]) == ("", "")
     assert seen["verified"] == {"Result": "success", "ExecMainStatus": "0"}
+    assert seen["verified note"] == 0
 
 
 def test_the_timers_service_keeps_ledger_and_archives_while_the_daemon_works(seen: dict[str, Any]) -> None:
