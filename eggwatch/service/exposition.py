@@ -34,7 +34,7 @@ SIMPLE: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = 
     ("projects", "Projects in the index.", lambda state: state["projects"]),
     ("files", "Published files.", lambda state: state["files"]),
     ("pages_stale", "Projects whose pages are still to be rendered anew.", lambda state: state["pages_stale"]),
-    ("faults", "What is to be mended, as eggwatch status names it.", lambda state: len(state["faults"])),
+    ("faults", "What is to be mended; eggwatch status names it.", lambda state: state["faults_count"]),
     ("watching", "1 if the kernel tells of uploads, 0 if only scans find them.", lambda state: _is_watching(state)),
     (
         "queue_oldest_age_seconds",
