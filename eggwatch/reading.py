@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +99,11 @@ class IndexReader:
                 continue
         return None
 
+    def is_by_holder(self, status: Mapping[str, Any]) -> bool:
+        """Whether a status was written by the very process that holds the lock, and not by one before it."""
+        holder = Lock(self._lock).holder()
+        return holder is not None and holder[0] == status.get("pid")
+
     @contextmanager
     def catalog(self) -> Iterator[Reader | None]:
         """The catalog, if this account may read it."""
@@ -142,6 +147,20 @@ class IndexReader:
             shown[project] = 0 if page is None else int(page["meta"]["_last-serial"])
         return shown[project] >= serial
 
+    def last_events(self, limit: int) -> list[tuple[int, Event]]:
+        """The last visible events, newest first, of the last `limit`; none where this account may not read STATE."""
+        with self.catalog() as reader:
+            places = [] if reader is None else reader.last_events(limit)
+            try:
+                events = [(place[0], event_at(self.ledger(), place[1:])) for place in places]
+            except (FolderError, OSError, ValueError, KeyError):
+                return []
+            return [(serial, event) for serial, event in events if event and self._is_visible(reader, serial, event)]
+
+    def _is_visible(self, reader: Reader | None, serial: int, event: Event) -> bool:
+        project = None if event.kind == "rejected" else event.project
+        return reader is not None and reader.is_visible(serial=serial, project=project)
+
     def latest(self, filename: str) -> Event | None:
         """The last visible event of a filename; where STATE may not be read, the refusal that lies in the drop."""
         with self.catalog() as reader:
@@ -163,8 +182,7 @@ class IndexReader:
         for serial, offset, length in places:
             event = event_at(ledger, (offset, length))
             if event is not None and wanted(event):
-                project = None if event.kind == "rejected" else event.project
-                return event if reader.is_visible(serial=serial, project=project) else None
+                return event if self._is_visible(reader, serial, event) else None
         return None
 
     def _reason(self, filename: str) -> Event | None:

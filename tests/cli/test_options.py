@@ -26,7 +26,7 @@ ARGUMENTS = {
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
 NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "init", "explain"})
-NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config"})
+NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor"})
 
 
 def words(command: str) -> list[str]:

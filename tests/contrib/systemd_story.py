@@ -153,6 +153,7 @@ def accept() -> None:
     seen["status text"] = ""
     until(lambda: "refused" in show("StatusText")["StatusText"])
     seen["status text"] = show("StatusText")["StatusText"]
+    seen["doctor"] = run("/opt/eggwatch/bin/eggwatch", "doctor", "--json")
     seen["capabilities"] = [capabilities(process) for process in processes()]
 
 
@@ -191,6 +192,7 @@ def verify() -> None:
     kept = Path("/var/backups/eggwatch")
     seen["kept"] = sorted(path.name for path in kept.rglob("*") if path.name.endswith((".tar.gz", ".jsonl")))
     seen["verify"] = run("systemctl", "start", "eggwatch-verify.service")
+    seen["verified note"] = json.loads(Path("/var/lib/eggwatch/verified.json").read_text())["findings"]
     seen["verified"] = show("Result", "ExecMainStatus", unit="eggwatch-verify.service")
 
 
@@ -251,6 +253,7 @@ def misconfigure() -> None:
     seen["upload to closed drop"] = upload("alice", "elsewhere-1.0.tar.gz", "/srv/elsewhere")
     seen["published from closed drop"] = until(lambda: published("elsewhere-1.0.tar.gz"))
     seen["closed drop"] = run("/opt/eggwatch/bin/eggwatch", "status")
+    seen["doctor of closed drop"] = run("/opt/eggwatch/bin/eggwatch", "doctor", "--json")
     drop_in("eggwatch.service", IMPATIENT + "ReadWritePaths=/srv/elsewhere\n")
     seen["restart with open drop"] = run("systemctl", "daemon-reload") + run("systemctl", "restart", "eggwatch.service")
     seen["gone from open drop"] = until(lambda: gone("elsewhere-1.0.tar.gz", "/srv/elsewhere"))

@@ -83,6 +83,18 @@ def test_capabilities_are_in_effect_nowhere_and_inspectors_have_none(seen: dict[
     assert {sets["Uid"] for sets in seen["capabilities"]} - {"0"} == {daemon["Uid"]}
 
 
+def test_doctor_finds_nothing_in_what_was_installed_by_the_book(seen: dict[str, Any]) -> None:
+    row = json.loads(seen["doctor"])
+    assert (row["findings"], row["unchecked"]) == ([], [])
+
+
+def test_doctor_finds_the_folder_that_the_unit_does_not_know(seen: dict[str, Any]) -> None:
+    row = json.loads(seen["doctor of closed drop"].partition(": ")[2])
+    found = {one["check"]: one["remedy"] for one in row["findings"]}
+    assert found.keys() == {"unit", "drop-acl"}
+    assert "ReadWritePaths=/srv/elsewhere" in found["unit"]
+
+
 def test_a_reload_takes_a_right_configuration_and_survives_a_wrong_one(seen: dict[str, Any]) -> None:
     assert 0 <= seen["reloaded"] < 10
     assert (seen["wrong reload"], 0 <= seen["wrong reloaded"] < 10) == ("", True)
@@ -92,6 +104,7 @@ def test_a_reload_takes_a_right_configuration_and_survives_a_wrong_one(seen: dic
 def test_the_timers_service_finds_it_sound_beside_the_daemon_and_without_it(seen: dict[str, Any]) -> None:
     assert (seen["verify"], seen["verify when stopped"]) == ("", "")
     assert seen["verified"] == {"Result": "success", "ExecMainStatus": "0"}
+    assert seen["verified note"] == 0
 
 
 def test_the_timers_service_keeps_ledger_and_archives_while_the_daemon_works(seen: dict[str, Any]) -> None:
