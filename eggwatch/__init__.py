@@ -23,6 +23,7 @@ backup      ledger and archives in a folder elsewhere
 repair      what is found damaged is mended, or taken off the pages
 status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
 reading, remote       what can be known of an index without its lock, here and from afar
+installing/ installed for good: program, account, folders and units, by steps that can be printed first
 service/    the daemon: watcher, loop, signals, the trial server
 cli/        the command line
 

@@ -37,6 +37,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("audit", "restoration", "reading", "remote", "importing", "backup"),
     ("repair",),
+    ("installing",),
     ("service",),
     ("cli",),
     ("__main__",),

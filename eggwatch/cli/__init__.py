@@ -37,6 +37,7 @@ COMMANDS = {
     "backup": "eggwatch.cli.upkeep:backup",
     "init": "eggwatch.cli.configuring:init",
     "config": "eggwatch.cli.configuring:config",
+    "setup": "eggwatch.cli.setup:setup",
 }
 
 
