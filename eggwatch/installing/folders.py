@@ -1,7 +1,7 @@
 """Account, group and folders, as systemd's own tools make them from the samples.
 
-Folders are made once, and then only if nobody has made them: an existing one keeps its rights. There is no file of
-ours in /etc/tmpfiles.d, as at a boot it would make a drop folder below a disk that is not mounted.
+Folders are made once: one that somebody has made, or uses, keeps its rights. There is no file of ours in
+/etc/tmpfiles.d, as at a boot it would make a drop folder below a disk that is not mounted, and give yours other rights.
 """
 
 from __future__ import annotations
@@ -53,9 +53,18 @@ def folders_there(sample: bytes, services: list[Service], machine: Machine) -> I
     done: set[str] = set()
     for service in services:
         for path, lines in _lines_of(sample.decode(), service).items():
-            if path not in done and not Path(path).exists():
+            if path not in done and is_nobodys(Path(path)):
                 yield _made(path, lines, machine)
             done.add(path)
+
+
+def is_nobodys(path: Path) -> bool:
+    """Whether a folder is missing, or as a new disk is: root's, and empty."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return True
+    return (status.st_uid, status.st_gid) == (0, 0) and set(os.listdir(path)) <= {"lost+found"}
 
 
 def _made(path: str, lines: list[list[str]], machine: Machine) -> Step:

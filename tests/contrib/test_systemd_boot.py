@@ -1,11 +1,12 @@
-"""One boot of real systemd as PID 1: eggwatch installed by its units, used, hung, killed, stopped.
+"""Two boots of real systemd as PID 1: eggwatch set up, used, hung, killed, upgraded, and taken away.
 
-The story is told inside (systemd_story.py), in half a minute; here stands what has to be true of it.
+The story is told inside (systemd_story.py, setup_story.py), in a minute; here stands what has to be true of it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +14,47 @@ import pytest
 
 from tests.archive_factory import sdist
 from tests.contrib.booting import boot
+from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
 
 pytestmark = [pytest.mark.root, pytest.mark.parts]
 
+BOOTS = ("first", "second")
 KILLED = [f"killed{number}" for number in range(6)]
-STORY = "/opt/python/bin/python3 /opt/code/tests/contrib/systemd_story.py >/share/told 2>&1"
+PROJECTS = ["waiting", "private", "folder", "slow", "full", "hanging", "elsewhere", "back", "overnight", *KILLED]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the story has seen, by its own names; seconds are negative where it waited in vain."""
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the machine finds in /share: uploads, and a folder of wheels for each version."""
     share = tmp_path_factory.mktemp("share")
     share.chmod(0o755)
     (share / "uploads").mkdir()
-    for project in ["waiting", "private", "folder", "slow", "hanging", "elsewhere", *KILLED]:
+    for project in PROJECTS:
         filename, data = sdist(project)
         (share / "uploads" / filename).write_bytes(data)
     (share / "uploads" / "bad-1.0.tar.gz").write_bytes(b"no archive" * 50)
-    said = boot(share, tmp_path_factory.mktemp("machine") / "base", STORY)
-    told = {name: _text(share / name) for name in ("told", "journal.txt")}
-    print(said, *told.values(), sep="\n")
-    answer: dict[str, Any] = json.loads(_text(share / "seen.json") or "{}")
-    assert answer.get("end") == "reached", said + told["told"]
+    wheel = build_wheel(tmp_path_factory.mktemp("build"))
+    (share / "wheels").mkdir()
+    fill(share / "wheels", wheel)
+    beside(share / "wheels", reversioned(wheel, "0.98"))
+    beside(share / "wheels", reversioned(wheel, "0.99", broken=True))
+    return share
+
+
+@pytest.fixture(scope="module")
+def seen(share: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the story has seen, by its own names; seconds are negative where it waited in vain."""
+    story = "/usr/bin/python3 -m tests.contrib.systemd_story"
+    said = boot(share, tmp_path_factory.mktemp("machine") / "base", story, BOOTS)
+    told = [_text(share / f"{name}{suffix}") for name in BOOTS for suffix in (".told", ".txt", ".json")]
+    print(said, *told, sep="\n")
+    answer: dict[str, Any] = json.loads(_text(share / "second.json") or "{}")
+    assert [answer.get(f"end of {name}") for name in BOOTS] == ["reached"] * 2, said + _text(share / "first.told")
     return answer
 
 
 def _text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
-
-
-def test_no_command_of_the_installation_complains(seen: dict[str, Any]) -> None:
-    """They are those of docs/systemd.rst."""
-    assert [seen[name] for name in ("ldconfig", "join", "reload", "stop")] == [""] * 4
-    assert not seen["install"].startswith("exit"), seen["install"]
-    assert not seen["start"].startswith("exit"), seen["start"]
-    assert not seen["configuration"].startswith("exit"), seen["configuration"]
-    assert (seen["drop mode"], seen["timer"]) == ("3770 root packages", {"ActiveState": "active"})
-
-
-def test_start_returns_when_what_was_waiting_is_published(seen: dict[str, Any]) -> None:
-    assert (seen["upload before start"], seen["published at ready"]) == ("", True)
-    assert seen["started"] == {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "User": "eggwatch"}
-    assert seen["status text"].startswith("main: 4 published, ")
 
 
 def test_what_others_keep_private_is_published_and_leaves(seen: dict[str, Any]) -> None:
