@@ -33,9 +33,9 @@ class Places:
         return self.home / "previous"
 
     @property
-    def programs(self) -> Path:
-        """A link to the programs of the current version; units name it."""
-        return self.home / "bin"
+    def program(self) -> Path:
+        """A link to the current version's; units name it."""
+        return self.home / "bin/eggwatch"
 
     @property
     def command(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from eggwatch import config
 from eggwatch.config import IndexConfig
@@ -77,5 +78,11 @@ def what_stays(places: Places) -> list[str]:
         indexes = ()
     folders = [folder for index in indexes for folder in (index.drop, index.public, index.state)]
     there = [path for path in [*folders, places.configurations, BACKUPS] if path.exists()]
+    there += [path.parent for path in _own_lines(places)]
     deletions = [f"rm -r {shlex.quote(str(path))}" for path in dict.fromkeys(there)]
     return [*deletions, f"userdel {noted_account(places)}", f"groupdel {UPLOADERS}"]
+
+
+def _own_lines(places: Places) -> list[Path]:
+    """What an administrator has written beside our drop-ins."""
+    return sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)

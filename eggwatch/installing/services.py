@@ -112,7 +112,7 @@ class Life:
 
     def bring_up(self, verb: str) -> None:
         """Start or restart the daemon; InstallationError with the journal's last lines unless it stays up."""
-        begun = time.time()
+        begun = int(time.time())
         ready = self._machine.grants("systemctl", verb, DAEMON)
         pid, restarts = self._show("MainPID"), self._show("NRestarts")
         end = time.monotonic() + PROOF
@@ -123,9 +123,10 @@ class Life:
             said = [f"{DAEMON} does not come up. Its last words:", *self._last_words(begun)]
             raise InstallationError("\n  ".join(said))
 
-    def _last_words(self, since: float) -> list[str]:
+    def _last_words(self, since: int) -> list[str]:
+        self._machine.says("journalctl", "--sync")
         lines = f"--lines={JOURNAL_LINES}"
-        said = self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", DAEMON, lines, f"--since=@{since:.0f}")
+        said = self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", DAEMON, lines, f"--since=@{since}")
         return said.splitlines()
 
     def _runs_from(self, home: Path) -> bool:

@@ -83,7 +83,7 @@ class Versions:
         current = self.current()
         if current is None or current.home != home:
             yield Step(what=f"switch {self._places.current} to {home.name}", do=lambda: self._switch(home))
-        yield from files.linked(self._places.programs, "current/bin")
+        yield from files.linked(self._places.program, "../current/bin/eggwatch")
 
     def _switch(self, home: Path) -> None:
         current = self.current()
@@ -111,10 +111,11 @@ class Versions:
 
     def refuse_what_is_not_ours(self) -> None:
         """InstallationError where an environment made by hand is in the way."""
-        if self._places.programs.is_dir() and not self._places.programs.is_symlink():
+        home = self._places.home
+        if (home / "pyvenv.cfg").exists():
             raise InstallationError(
-                f"{self._places.programs} is a folder: eggwatch was installed there by hand.",
-                remedy=f"Move it away: mv {self._places.home} {self._places.home}.old",
+                f"{home} is a virtual environment that somebody has made by hand.",
+                remedy=f"Move it away: mv {home} {home}.old",
             )
 
 

@@ -30,8 +30,8 @@ mount -t tmpfs -o size=32m none "$BASE/public"
 root=$BASE/root units=$BASE/root/etc/systemd/system
 rm -rf "$units"/*.wants "$root/var/log/journal" "$root/srv" "$root/etc/pip.conf"
 mkdir -p "$root/opt/code" "$root/share" "$root/srv/eggwatch"
-printf '%s\n' '[Unit]' 'Requires=sysinit.target dbus.socket' 'After=sysinit.target' 'Wants=story.service multi-user.target' \
-    'AllowIsolate=yes' >"$units/story.target"
+printf '%s\n' '[Unit]' 'Requires=sysinit.target dbus.socket' 'After=sysinit.target' \
+    'Wants=story.service multi-user.target' 'AllowIsolate=yes' >"$units/story.target"
 printf '%s\n' '[Unit]' 'After=dbus.socket systemd-journald.service' '[Service]' 'Type=oneshot' \
     'ExecStart=/bin/sh /share/story.sh' >"$units/story.service"
 echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"

@@ -72,7 +72,7 @@ def upload(account: str, filename: str, folder: str = "", mode: int = 0o600) -> 
     shutil.copyfile(SHARE / "uploads" / filename, private)
     private.chmod(mode)
     target = DROP / folder
-    made = run("ssh", "-F", f"{SSH}/client_config", f"{account}@h", f"mkdir -p -m 700 {target}") if folder else ""
+    made = run("ssh", "-F", f"{SSH}/client_config", f"{account}@h", f"umask 077; mkdir -p {target}") if folder else ""
     return made + run("scp", "-q", "-p", "-F", f"{SSH}/client_config", str(private), f"{account}@h:{target}/")
 
 

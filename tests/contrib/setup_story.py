@@ -59,13 +59,14 @@ def install() -> None:
     seen["setup again"] = setup("--from", f"{SHARE}/wheels")
     seen["setup of itself"] = setup()
     seen["another drop"] = setup("--drop", "/srv/other")
+    seen["no version to go back to"] = setup("--rollback")
     seen["drop mode"] = run("stat", "-c", "%a %U %G", str(DROP)).strip()
     seen["drop ACL"] = run("getfacl", "-c", "-p", str(DROP))
     seen["timer"] = show("ActiveState", unit="eggwatch-verify.timer")
     seen["systemd-python"] = run(
-        "/opt/eggwatch/bin/python", "-I", "-c", "import systemd.journal as j; print(j.__file__)"
+        "/opt/eggwatch/current/bin/python", "-I", "-c", "import systemd.journal as j; print(j.__file__)"
     )
-    seen["leaks"] = run("/opt/eggwatch/bin/python", "-I", "-c", "import apt_pkg")
+    seen["leaks"] = run("/opt/eggwatch/current/bin/python", "-I", "-c", "import apt_pkg")
     seen["own by root"] = run("find", "/opt/eggwatch", "!", "-user", "root")
     seen["configuration"] = run("eggwatch", "config", "check")
     for account in ("alice", "bob"):
@@ -76,11 +77,11 @@ def install() -> None:
 
 
 def fill() -> None:
-    """The disk of PUBLIC is full, and then it isn't."""
-    filler = PUBLIC / "filler"
-    seen["filling"] = run("dd", "if=/dev/zero", f"of={filler}", "bs=64k")
+    """The disk of PUBLIC is nearly full, and then it isn't."""
+    filler, free = PUBLIC / "filler", os.statvfs(PUBLIC).f_bavail * os.statvfs(PUBLIC).f_frsize
+    filler.write_bytes(b"x" * (free - (4 << 20)))
     seen["upload when full"] = upload("alice", "full-1.0.tar.gz")
-    seen["told when full"] = until(lambda: "free" in run("eggwatch", "status"))
+    seen["told when full"] = until(lambda: "min-free" in run("eggwatch", "status"))
     seen["status when full"] = run("eggwatch", "status")
     seen["published when full"] = published("full-1.0.tar.gz")
     seen["state when full"] = show("ActiveState", "NRestarts")

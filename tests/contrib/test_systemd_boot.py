@@ -1,12 +1,11 @@
 """Two boots of real systemd as PID 1: eggwatch set up, used, hung, killed, upgraded, and taken away.
 
-The story is told inside (systemd_story.py, setup_story.py), in a minute; here stands what has to be true of it.
+The story is told inside (systemd_story.py, setup_story.py), within a minute; here stands what has to be true of it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,42 @@ def _text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
 
 
+def test_a_dry_run_prints_the_very_steps_and_changes_nothing(seen: dict[str, Any]) -> None:
+    *steps, last = seen["setup"].splitlines()
+    assert steps == seen["dry run"].splitlines()
+    assert (seen["traces of dry run"], last) == ([], "Done: eggwatch 0.1.0 is set up.")
+
+
+def test_a_bare_machine_without_a_network_is_set_up_from_a_folder_of_wheels(seen: dict[str, Any]) -> None:
+    assert (seen["bootstrap"], seen["sshd"]) == ("", "")
+    assert seen["started"] == {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "User": "eggwatch"}
+    assert seen["configuration"] == "/etc/eggwatch/eggwatch.toml: good; 1 index: main\n"
+    assert (seen["drop mode"], seen["timer"]) == ("3770 root packages", {"ActiveState": "active"})
+    assert "default:user:eggwatch:rwx" in seen["drop ACL"].splitlines()
+
+
+def test_run_twice_it_changes_nothing(seen: dict[str, Any]) -> None:
+    """Neither from the same wheels, nor by the installed command itself."""
+    assert seen["setup again"] == seen["setup of itself"] == "Nothing to do: eggwatch 0.1.0 is set up.\n"
+
+
+def test_the_program_is_roots_and_has_of_the_systems_packages_only_systemd(seen: dict[str, Any]) -> None:
+    assert seen["own by root"] == ""
+    assert seen["systemd-python"].endswith("/systemd/journal.py\n")
+    assert "No module named 'apt_pkg'" in seen["leaks"]
+
+
+def test_what_contradicts_the_configuration_or_has_no_sense_is_refused(seen: dict[str, Any]) -> None:
+    assert seen["another drop"].startswith("exit 2: eggwatch: /etc/eggwatch/eggwatch.toml is there already and says")
+    assert seen["no version to go back to"] == "exit 1: eggwatch: There is no version to go back to.\n"
+    assert "nonsense: unknown" in seen["wrong setup"]
+
+
+def test_start_returns_when_what_was_waiting_is_published(seen: dict[str, Any]) -> None:
+    assert (seen["upload before start"], seen["start"], seen["published at ready"]) == ("", "", True)
+    assert seen["status text"].startswith("main: 3 published, ")
+
+
 def test_what_others_keep_private_is_published_and_leaves(seen: dict[str, Any]) -> None:
     """CAP_DAC_READ_SEARCH, CAP_FOWNER and the default ACL do what they are there for, inside all walls."""
     assert (seen["private upload"], seen["folder upload"]) == ("", "")
@@ -96,7 +131,7 @@ def test_the_timers_service_finds_it_sound_beside_the_daemon_and_without_it(seen
 
 def test_the_timers_service_keeps_ledger_and_archives_while_the_daemon_works(seen: dict[str, Any]) -> None:
     assert seen["backup"] == ""
-    archives = [f"{project}-1.0.tar.gz" for project in ("folder", "private", "slow", "waiting")]
+    archives = [f"{project}-1.0.tar.gz" for project in ("folder", "full", "private", "slow")]
     assert seen["kept"] == sorted(["ledger.jsonl", *archives])
 
 
@@ -126,19 +161,73 @@ def test_a_wrong_configuration_is_not_tried_again(seen: dict[str, Any]) -> None:
 
 
 def test_a_folder_that_the_unit_does_not_know_is_told_with_the_line_to_add(seen: dict[str, Any]) -> None:
-    """Without the line uploads are published and stay; with it they leave."""
+    """Without the line uploads are published and stay; setup adds it, and they leave."""
     line = "is read-only for this service: add ReadWritePaths=%s to [Service] by 'systemctl edit eggwatch.service'"
     assert seen["start with closed public"].startswith("exit 1")
     assert f"[index.main] /srv/pages {line % '/srv/pages'}" in seen["closed public"]
     assert (seen["start with closed drop"], seen["upload to closed drop"]) == ("", "")
     assert 0 <= seen["published from closed drop"] < 10
     assert f"to be mended: unit: /srv/elsewhere {line % '/srv/elsewhere'}" in seen["closed drop"]
-    assert seen["restart with open drop"] == ""
+    assert "change /etc/systemd/system/eggwatch.service.d/folders.conf" in seen["setup of open drop"].splitlines()
     assert 0 <= seen["gone from open drop"] < 10
     assert "read-only" not in seen["open drop"]
 
 
 def test_one_of_several_runs_in_its_own_folders_and_serves_if_it_is_let(seen: dict[str, Any]) -> None:
+    assert "write /etc/systemd/system/eggwatch@team.service.d/folders.conf" in seen["setup of instance"].splitlines()
     assert (seen["start instance"], seen["stop instance"]) == ("", "")
     assert seen["instance"] == {"ActiveState": "active", "NRestarts": "0"}
     assert (seen["instance's folders"], seen["instance serves"]) == ([True, True], 200)
+
+
+def test_uploads_wait_while_the_disk_is_full_and_go_on_by_themselves(seen: dict[str, Any]) -> None:
+    assert (seen["upload when full"], seen["published when full"]) == ("", False)
+    assert 0 <= seen["told when full"] < 10
+    assert "less than min-free left: uploads wait, and go on by themselves" in seen["status when full"]
+    assert seen["state when full"] == {"ActiveState": "active", "NRestarts": "0"}
+    assert (0 <= seen["published after full"] < 10, 0 <= seen["gone after full"] < 10) == (True, True)
+
+
+def test_an_upgrade_is_the_same_command_with_a_newer_source(seen: dict[str, Any]) -> None:
+    assert seen["upgrade"].endswith("Done: eggwatch 0.98 is set up.\n")
+    assert seen["upgraded"] == ["0.98", {"ActiveState": "active", "NRestarts": "0"}]
+
+
+def test_an_upgrade_that_does_not_come_up_is_undone_and_its_last_words_are_told(seen: dict[str, Any]) -> None:
+    said = seen["broken upgrade"]
+    assert said.startswith("exit 1: install eggwatch 0.99 ")
+    assert "eggwatch.service does not come up. Its last words:\n" in said
+    assert "  broken on purpose\n" in said
+    assert said.endswith("eggwatch: That version does not work here; 0.98 is back, and runs.\n")
+    assert seen["after broken upgrade"] == ["0.98", {"ActiveState": "active"}]
+
+
+def test_a_rollback_goes_back_to_the_version_that_worked_before(seen: dict[str, Any]) -> None:
+    """Not to the one that failed in between."""
+    assert seen["rolled back"] == ["0.1.0", {"ActiveState": "active"}]
+    assert (seen["upload after rollback"], 0 <= seen["published after rollback"] < 10) == ("", True)
+
+
+def test_a_boot_starts_it_and_what_came_meanwhile_is_published(seen: dict[str, Any]) -> None:
+    assert (seen["last stop"], seen["upload before boot"]) == ("", "")
+    assert seen["booted"] == {"ActiveState": "active", "NRestarts": "0", "UnitFileState": "enabled"}
+    assert (seen["published at boot"] >= 0, seen["gone at boot"] >= 0) == (True, True)
+
+
+def test_an_uninstall_leaves_data_configuration_and_account_and_says_what_would_delete_them(
+    seen: dict[str, Any],
+) -> None:
+    steps = seen["dry uninstall"].splitlines()
+    said = seen["uninstall"].splitlines()
+    assert said[: len(steps)] == steps
+    assert "  rm -r /var/lib/eggwatch" in said[len(steps) :]
+    assert "  userdel eggwatch" in said[len(steps) :]
+    assert seen["uninstall again"] == "Nothing to do.\n"
+    assert seen["state after uninstall"] == {"ActiveState": "inactive", "LoadState": "not-found"}
+    assert (seen["left of data"], seen["left of account"]) == ([True, True, True], "eggwatch")
+
+
+def test_an_uninstall_leaves_lines_of_ones_own(seen: dict[str, Any]) -> None:
+    """What 'systemctl edit' has made; nothing else of the program is there."""
+    folders = [f"/etc/systemd/system/{unit}.service.d" for unit in ("eggwatch", "eggwatch@team")]
+    assert seen["left of program"] == folders
