@@ -41,19 +41,19 @@ class Service:
         states, publics = ([getattr(index, name) for index in self.indexes] for name in ("state", "public"))
         drops = [index.drop for index in self.indexes]
         news = [state / "news" for state in states]
+        hidden = ["InaccessiblePaths=", *(f"InaccessiblePaths=-{quoted(drop)}" for drop in drops)]
+        # A drop folder may be missing: a disk that is not mounted is no reason not to start, but told by status.
+        maybe = [f"-{quoted(drop)}" for drop in drops]
         units = {
-            "eggwatch": self._text([*publics, *states], [*drops, *publics, *states], missing=drops),
-            "eggwatch-news": self._text(news, [*publics, *states]),
+            "eggwatch": self._text([*drops, *publics, *states], [*maybe, *map(quoted, [*publics, *states])]),
+            "eggwatch-news": self._text([*publics, *states], map(quoted, news), hidden),
         }
         if not self.instance:
-            units["eggwatch-verify"] = self._text(states, [*publics, *states])
-            units["eggwatch-backup"] = self._text([*states, BACKUPS], [*publics, *states, BACKUPS])
+            units["eggwatch-verify"] = self._text([*publics, *states], map(quoted, states))
+            units["eggwatch-backup"] = self._text([*publics, *states, BACKUPS], map(quoted, [*states, BACKUPS]))
         return {self.unit(name): text for name, text in units.items()}
 
-    def _text(self, writable: Iterable[Path], needed: Iterable[Path], missing: Iterable[Path] = ()) -> str:
-        """`missing` may be written to as well, and may not be there: a disk that is not mounted is told by status."""
-        needed = list(needed)
-        paths = [*(f"-{quoted(path)}" for path in missing), *map(quoted, writable)]
+    def _text(self, needed: list[Path], writable: Iterable[str], more: Iterable[str] = ()) -> str:
         lines = [
             f"# Made from {self.file} by 'eggwatch setup': run it again when folders have changed there.",
             "# Lines of your own: 'systemctl edit', which puts them in another file.",
@@ -62,10 +62,18 @@ class Service:
             "",
             "[Service]",
             "ReadWritePaths=",
-            *(f"ReadWritePaths={path}" for path in paths),
+            *(f"ReadWritePaths={path}" for path in writable),
+            *more,
+            *self._state_lines(),
+            *self._account_lines(),
+            *_home_lines(needed),
         ]
-        lines += self._account_lines() + _home_lines(needed)
         return "\n".join(lines) + "\n"
+
+    def _state_lines(self) -> list[str]:
+        """Where no state is where the unit makes it, it need not make it."""
+        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
+        return [] if usual in [index.state for index in self.indexes] else ["StateDirectory="]
 
     def _account_lines(self) -> list[str]:
         return [] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]

@@ -9,16 +9,22 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from eggwatch.config import IndexConfig
 from eggwatch.installing import files
 from eggwatch.installing.drop_ins import ACCOUNT, Service, quoted
 from eggwatch.installing.machine import Machine, Step
 from eggwatch.installing.places import Places
 
 UPLOADERS = "packages"
-SAMPLE_FOLDERS = {"/srv/drop": "drop", "/srv/eggwatch": "public", "/var/lib/eggwatch": "state"}
+SAMPLE_FOLDERS: dict[str, Callable[[IndexConfig], Path]] = {
+    "/srv/drop": lambda index: index.drop,
+    "/srv/eggwatch": lambda index: index.public,
+    "/var/lib/eggwatch": lambda index: index.state,
+    "/var/lib/eggwatch/news": lambda index: index.state / "news",
+}
 
 
 def account_there(sample: bytes, account: str, places: Places, machine: Machine) -> Iterator[Step]:
@@ -94,5 +100,5 @@ def _lines_of(sample: str, service: Service) -> dict[str, list[list[str]]]:
 
 def _folders(path: str, service: Service) -> list[Path]:
     """The folders that stand for a folder of the sample."""
-    name = SAMPLE_FOLDERS.get(path)
-    return [Path(path)] if name is None else [getattr(index, name) for index in service.indexes]
+    folder = SAMPLE_FOLDERS.get(path)
+    return [Path(path)] if folder is None else [folder(index) for index in service.indexes]
