@@ -39,16 +39,20 @@ umount -l /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
 for boot in $BOOTS; do
+    mode="--boot systemd.unit=story.target systemd.show_status=no"
+    [ "$boot" != container ] || mode="--as-pid2 /bin/sh /share/story.sh"
     printf '%s\n' "cd /opt/code" "$STORY $boot >/share/$boot.told 2>&1" 'systemctl --no-block exit 0' >"$SHARE/story.sh"
     systemd-nspawn -q -D "$root" -M "$NAME" --register=no --keep-unit --private-network --link-journal=no \
         --bind="$SHARE:/share" --bind="$BASE/public:/srv/eggwatch" --bind-ro="$CODE:/opt/code" \
-        --boot systemd.unit=story.target systemd.show_status=no
+        $mode
 done
 """
 
 
 def boot(share: Path, base: Path, story: str, boots: tuple[str, ...]) -> str:
     """Boot once for each of `boots`, with `story`, a command that is given its name; answers with what was printed.
+
+    The boot `container` is none: systemd is there, but does not run.
 
     `share` is /share inside, and the clone, read-only, /opt/code. /srv/eggwatch is a small disk of its own.
     """

@@ -130,4 +130,4 @@ def tell(boot: str, chapters: list[Callable[[], None]]) -> None:
         seen[f"end of {boot}"] = "reached"
     finally:
         (SHARE / f"{boot}.json").write_text(json.dumps(seen, indent=1))
-        (SHARE / f"{boot}.txt").write_text(run("journalctl", "--no-pager", "-b", "-o", "short-monotonic"))
+        (SHARE / f"{boot}.txt").write_text(run("journalctl", "--no-pager", "-b", "-o", "short-monotonic", "--quiet"))

@@ -119,6 +119,14 @@ def wake() -> None:
     seen["booted"] = show("ActiveState", "NRestarts", "UnitFileState")
 
 
+def set_up_a_container() -> None:
+    """systemd is there, but does not run."""
+    seen["setup in a container"] = run("/root/eggwatch/bin/eggwatch", "setup", "--from", f"{SHARE}/wheels")
+    seen["setup in a container again"] = setup()
+    seen["enabled in a container"] = run("systemctl", "is-enabled", "eggwatch.service", "eggwatch-verify.timer")
+    seen["uninstall in a container"] = setup("--uninstall")
+
+
 def uninstall() -> None:
     """The program goes, what it has made stays."""
     seen["dry uninstall"] = setup("--uninstall", "--dry-run")

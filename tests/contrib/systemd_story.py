@@ -193,10 +193,11 @@ BOOTS = {
         *(setup_story.upgrade, setup_story.shut_down),
     ],
     "second": [setup_story.wake, setup_story.uninstall],
+    "container": [setup_story.set_up_a_container],
 }
 
 if __name__ == "__main__":
-    earlier = SHARE / "first.json"
-    if earlier.exists():
-        seen.update(json.loads(earlier.read_text()))
+    for earlier in map(SHARE.joinpath, ("first.json", "second.json")):
+        if earlier.exists():
+            seen.update(json.loads(earlier.read_text()))
     tell(sys.argv[1], BOOTS[sys.argv[1]])

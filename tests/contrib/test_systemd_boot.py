@@ -17,7 +17,7 @@ from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
 
 pytestmark = [pytest.mark.root, pytest.mark.parts]
 
-BOOTS = ("first", "second")
+BOOTS = ("first", "second", "container")
 KILLED = [f"killed{number}" for number in range(6)]
 PROJECTS = ["waiting", "private", "folder", "slow", "full", "hanging", "elsewhere", "back", "overnight", *KILLED]
 
@@ -47,8 +47,8 @@ def seen(share: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
     said = boot(share, tmp_path_factory.mktemp("machine") / "base", story, BOOTS)
     told = [_text(share / f"{name}{suffix}") for name in BOOTS for suffix in (".told", ".txt", ".json")]
     print(said, *told, sep="\n")
-    answer: dict[str, Any] = json.loads(_text(share / "second.json") or "{}")
-    assert [answer.get(f"end of {name}") for name in BOOTS] == ["reached"] * 2, said + _text(share / "first.told")
+    answer: dict[str, Any] = json.loads(_text(share / "container.json") or "{}")
+    assert [answer.get(f"end of {name}") for name in BOOTS] == ["reached"] * 3, said + _text(share / "first.told")
     return answer
 
 
@@ -79,6 +79,17 @@ def test_the_program_is_roots_and_has_of_the_systems_packages_only_systemd(seen:
     assert seen["own by root"] == ""
     assert seen["systemd-python"].endswith("/systemd/journal.py\n")
     assert "No module named 'apt_pkg'" in seen["leaks"]
+
+
+def test_where_systemd_does_not_run_everything_is_put_in_place_and_nothing_started(seen: dict[str, Any]) -> None:
+    assert seen["setup in a container"].endswith(
+        "systemd does not run here: nothing was started. It starts eggwatch.service at the next boot.\n"
+        "Done: eggwatch 0.1.0 is set up.\n"
+    )
+    assert "start " not in seen["setup in a container"].replace("restart ", "start ").partition("systemd does not")[0]
+    assert seen["setup in a container again"].endswith("Nothing to do: eggwatch 0.1.0 is set up.\n")
+    assert seen["enabled in a container"] == "enabled\nenabled\n"
+    assert not seen["uninstall in a container"].startswith("exit")
 
 
 def test_what_contradicts_the_configuration_or_has_no_sense_is_refused(seen: dict[str, Any]) -> None:
