@@ -15,7 +15,7 @@ from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.installing.finding import Finder, running_checkout
 from eggwatch.installing.installation import Installation, Wish, take
 from eggwatch.installing.interpreter import find_interpreter
-from eggwatch.installing.machine import Machine, Step
+from eggwatch.installing.machine import Machine, Step, alone
 from eggwatch.installing.places import Places
 from eggwatch.installing.removal import Removal, what_stays
 from eggwatch.installing.source import Source
@@ -48,7 +48,7 @@ def setup(
       sudo eggwatch setup --dry-run
       sudo eggwatch setup --drop /data/incoming --from ./wheels
       sudo eggwatch setup --rollback
-    Exit status: 0 done, or nothing to do; 1 something went wrong; 2 usage or configuration.
+    Exit status: 0 done, or nothing to do; 1 something went wrong; 2 usage or configuration; 3 another setup runs.
     """
     _refuse_what_makes_no_sense(selection, source=source, rollback=rollback, uninstall=uninstall)
     if os.geteuid() != 0 and not dry_run:
@@ -81,7 +81,8 @@ def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dr
     if dry_run:
         _say_all(steps)
         return
-    installation.take(steps, say)
+    with alone():
+        installation.take(steps, say)
     for note in installation.notes():
         say(note)
     say(f"{'Done' if steps else 'Nothing to do'}: eggwatch {source.version} is set up.")
@@ -101,7 +102,8 @@ def _remove(*, dry_run: bool) -> None:
     if dry_run:
         _say_all(steps)
         return
-    take(steps, say)
+    with alone():
+        take(steps, say)
     say("Data, configuration and account are still there. These commands would delete them for good:")
     for command in stays:
         say(f"  {command}")

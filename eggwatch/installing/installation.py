@@ -53,7 +53,7 @@ class Installation:
         self._places, self._machine, self._interpreter, self._sample = places, machine, interpreter, sample
         self.versions = Versions(places, machine)
         self._systemd_python = packages.SystemdPython(machine, self.versions)
-        self._life = Life(places, machine)
+        self._life = Life(machine)
 
     def plan(self, source: Source, wish: Wish) -> list[Step]:
         """What is to be done, in order; empty if all is as it should be."""
@@ -85,8 +85,10 @@ class Installation:
             if before is None or self.versions.current() == before:
                 raise
             tell(f"{error.message}\n")
-            take(self.plan(before, Wish()), tell)
-            self.versions.remember(previous)
+            try:
+                take(self.plan(before, Wish()), tell)
+            finally:
+                self.versions.remember(previous)
             raise InstallationError(f"That version does not work here; {before.version} is back, and runs.") from error
 
     def notes(self) -> list[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eggwatch.errors import InstallationError
+from eggwatch.errors import InstallationError, LockHeldError
 
 LAST_LINES = 15
+LOCK = Path("/run/eggwatch-setup.lock")
 UNCHANGED: Mapping[str, str | None] = {}
 
 
@@ -67,6 +70,17 @@ class Machine:
             line = " ".join(map(str, command))
             raise InstallationError("\n  ".join([f"{line} ended with {done.returncode}:", *said]), remedy=remedy)
         return done.stdout
+
+
+@contextmanager
+def alone(path: Path = LOCK) -> Iterator[None]:
+    """Hold a lock, so that two do not set up the same machine at once; LockHeldError while another does."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockHeldError("Another 'eggwatch setup' is at work.", remedy="Wait until it has ended.") from None
+        yield
 
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

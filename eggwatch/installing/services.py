@@ -18,7 +18,7 @@ WANTED = (DAEMON, "eggwatch-verify.timer")
 """What runs after a setup; the backup is yours to enable, when its disk is there."""
 SUFFIXES = (".service", ".timer")
 CATALOG = "eggwatch.catalog"
-PROOF = 2.0
+PROOF = 1.0
 """Seconds that the daemon has to stay up after it has said that it is ready."""
 JOURNAL_LINES = 20
 UNTIL = "and wait until its first round is done"
@@ -89,20 +89,18 @@ class Units:
 class Life:
     """What runs."""
 
-    def __init__(self, places: Places, machine: Machine) -> None:
-        self._places, self._machine = places, machine
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
 
     def running(self, home: Path, *, changed: bool) -> Iterator[Step]:
-        """The daemon of the version in `home`; anew if units have changed, or if another version runs."""
+        """The daemons of the version in `home`; anew if units have changed, or if another version runs."""
         if not self._machine.is_booted_by_systemd:
             return
         if changed or self._show("NeedDaemonReload") == "yes":
             yield Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
             changed = True
-        if self._show("MainPID") not in ("", "0") and (changed or not self._runs_from(home)):
-            yield Step(what=f"restart {DAEMON}, {UNTIL}", do=lambda: self.bring_up("restart"))
-        elif self._show("ActiveState") != "active":
-            yield Step(what=f"start {DAEMON}, {UNTIL}", do=lambda: self.bring_up("start"))
+        for unit in (DAEMON, *self._instances()):
+            yield from self._up_to_date(unit, home, changed=changed)
         others = [unit for unit in WANTED[1:] if self._show("ActiveState", unit) != "active"]
         if others:
             yield Step(
@@ -110,28 +108,39 @@ class Life:
                 do=lambda: self._machine.run("systemctl", "start", *others),
             )
 
-    def bring_up(self, verb: str) -> None:
-        """Start or restart the daemon; InstallationError with the journal's last lines unless it stays up."""
+    def _instances(self) -> list[str]:
+        """Those that run; what has been stopped, or has failed, is its administrator's matter."""
+        which = ("--plain", "--no-legend", "--state=active", "eggwatch@*.service")
+        listed = self._machine.says("systemctl", "list-units", *which)
+        return [line.split()[0] for line in listed.splitlines()]
+
+    def _up_to_date(self, unit: str, home: Path, *, changed: bool) -> Iterator[Step]:
+        if self._show("MainPID", unit) not in ("", "0") and (changed or not self._runs_from(home, unit)):
+            yield Step(what=f"restart {unit}, {UNTIL}", do=lambda: self.bring_up("restart", unit))
+        elif self._show("ActiveState", unit) != "active":
+            yield Step(what=f"start {unit}, {UNTIL}", do=lambda: self.bring_up("start", unit))
+
+    def bring_up(self, verb: str, unit: str) -> None:
+        """Start or restart a daemon; InstallationError with the journal's last lines unless it stays up."""
         begun = int(time.time())
-        ready = self._machine.grants("systemctl", verb, DAEMON)
-        pid, restarts = self._show("MainPID"), self._show("NRestarts")
+        ready = self._machine.grants("systemctl", verb, unit)
+        life = self._show("MainPID", unit), self._show("NRestarts", unit)
         end = time.monotonic() + PROOF
         while ready and time.monotonic() < end:
             time.sleep(0.1)
-            ready = (self._show("MainPID"), self._show("NRestarts")) == (pid, restarts)
+            ready = (self._show("MainPID", unit), self._show("NRestarts", unit)) == life
         if not ready:
-            said = [f"{DAEMON} does not come up. Its last words:", *self._last_words(begun)]
+            said = [f"{unit} does not come up. Its last words:", *self._last_words(unit, begun)]
             raise InstallationError("\n  ".join(said))
 
-    def _last_words(self, since: int) -> list[str]:
+    def _last_words(self, unit: str, since: int) -> list[str]:
         self._machine.says("journalctl", "--sync")
-        lines = f"--lines={JOURNAL_LINES}"
-        said = self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", DAEMON, lines, f"--since=@{since}")
-        return said.splitlines()
+        lines = (f"--lines={JOURNAL_LINES}", f"--since=@{since}")
+        return self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", unit, *lines).splitlines()
 
-    def _runs_from(self, home: Path) -> bool:
-        """Whether the daemon's interpreter is that of a version."""
-        pid = self._show("MainPID")
+    def _runs_from(self, home: Path, unit: str) -> bool:
+        """Whether a daemon's interpreter is that of a version."""
+        pid = self._show("MainPID", unit)
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:

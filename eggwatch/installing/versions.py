@@ -37,7 +37,7 @@ class Versions:
         """Where a source belongs: the same for the same bytes and the same Python."""
         if isinstance(source, Installed):
             return source.home
-        text = f"{source.fingerprint} {interpreter}"
+        text = f"{source.fingerprint} {interpreter.path} {interpreter.version[:2]}"
         return self._places.versions / f"{source.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def built(self, source: Source, interpreter: Interpreter) -> Iterator[Step]:

@@ -97,14 +97,14 @@ def events() -> list[str]:
     return [f"{event['event']} {event['filename']} by {event['uploader']}" for event in lines]
 
 
-def pid() -> int:
+def pid(unit: str = "eggwatch.service") -> int:
     """The daemon's first process."""
-    return int(show("MainPID")["MainPID"])
+    return int(show("MainPID", unit=unit)["MainPID"])
 
 
-def version() -> str:
+def version(unit: str = "eggwatch.service") -> str:
     """Of the program that the daemon's process is."""
-    python = Path(os.fsdecode(Path(f"/proc/{pid()}/cmdline").read_bytes().split(b"\0")[0]))
+    python = Path(os.fsdecode(Path(f"/proc/{pid(unit)}/cmdline").read_bytes().split(b"\0")[0]))
     return python.parents[1].name.rpartition("-")[0]
 
 

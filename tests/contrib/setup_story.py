@@ -95,6 +95,7 @@ def upgrade() -> None:
     began = time.monotonic()
     seen["upgrade"] = setup("--from", f"{SHARE}/wheels-0.98")
     seen["upgrade seconds"] = round(time.monotonic() - began, 1)
+    seen["upgraded instance"] = version("eggwatch@team.service")
     seen["upgraded"] = (version(), show("ActiveState", "NRestarts"))
     began = time.monotonic()
     seen["broken upgrade"] = setup("--from", f"{SHARE}/wheels-0.99")
@@ -135,4 +136,5 @@ def uninstall() -> None:
     seen["left of program"] = [path for path in traces() if not path.startswith(("/etc/eggwatch", "/srv"))]
     seen["left of data"] = [published("overnight-1.0.tar.gz"), CONFIG.exists(), DROP.exists()]
     seen["left of account"] = run("id", "-un", "eggwatch").strip()
+    seen["instance after uninstall"] = show("ActiveState", unit="eggwatch@team.service")
     seen["state after uninstall"] = show("ActiveState", "LoadState")

@@ -178,13 +178,12 @@ def instance() -> None:
     lines = [f'{name} = "{folder}"\n' for name, folder in folders.items()]
     Path("/etc/eggwatch/team.toml").write_text("".join(["[index.team]\n", *lines]))
     seen["setup of instance"] = run("eggwatch", "setup")
-    seen["start instance"] = run("systemctl", "start", "eggwatch@team.service")
+    seen["start instance"] = run("systemctl", "enable", "--now", "eggwatch@team.service")
     seen["instance"] = show("ActiveState", "NRestarts", unit="eggwatch@team.service")
     paths = [Path("/srv/pages-team/simple"), Path("/var/lib/eggwatch-team/ledger.jsonl")]
     seen["instance's folders"] = [path.exists() for path in paths]
     with urllib.request.urlopen("http://127.0.0.1:8080/simple/", timeout=5) as answer:
         seen["instance serves"] = answer.status
-    seen["stop instance"] = run("systemctl", "stop", "eggwatch@team.service")
 
 
 BOOTS = {

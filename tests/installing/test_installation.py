@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.errors import ConfigurationError, InstallationError
-from eggwatch.installing.installation import FOLDERS, Wish
+from eggwatch.errors import ConfigurationError, InstallationError, LockHeldError
+from eggwatch.installing.installation import FOLDERS, Wish, take
+from eggwatch.installing.machine import alone
 from eggwatch.installing.places import Places
+from eggwatch.installing.removal import Removal, what_stays
 from tests.contrib.wheelhouse import CLONE
 from tests.installing.machines import Code, ToldMachine, installation_on
 
@@ -188,3 +190,31 @@ def test_where_systemd_does_not_run_nothing_is_started_and_it_says_so(tmp_path: 
     assert not [what for what in told if what.startswith(("start", "restart", "systemctl"))]
     assert "systemctl --quiet enable eggwatch.service eggwatch-verify.timer" in machine.ran
     assert "nothing was started" in installation_on(machine, tmp_path).notes()[0]
+
+
+def test_a_catalog_is_put_in_place_and_taken_away_and_journalctl_told_each_time(tmp_path: Path, wish: Wish) -> None:
+    machine, root = ToldMachine(), tmp_path / "root"
+    shipped = {**SHIPPED, "eggwatch.catalog": b"-- 0\n"}
+    set_up(machine, root, Code("1.0", shipped), wish)
+    assert Places(root=root).catalog.read_bytes() == b"-- 0\n"
+    take(Removal(Places(root=root), machine, shipped).plan(), lambda _: None)
+    assert not Places(root=root).catalog.exists()
+    assert machine.ran.count("journalctl --update-catalog") == 2
+
+
+def test_a_removal_leaves_no_file_of_a_setup_but_the_configuration(tmp_path: Path, wish: Wish) -> None:
+    machine, root = ToldMachine(), tmp_path / "root"
+    set_up(machine, root, FIRST, wish)
+    own = Places(root=root).units / "eggwatch.service.d" / "override.conf"
+    own.write_text("[Service]\n")
+    assert str(own.parent) in " ".join(what_stays(Places(root=root)))
+    take(Removal(Places(root=root), machine, SHIPPED).plan(), lambda _: None)
+    left = [path for path in root.rglob("*") if not path.is_dir()]
+    assert sorted(left) == sorted([own, Places(root=root).configuration])
+
+
+def test_two_do_not_set_up_a_machine_at_once(tmp_path: Path) -> None:
+    with alone(tmp_path / "lock"), pytest.raises(LockHeldError), alone(tmp_path / "lock"):
+        pass
+    with alone(tmp_path / "lock"):
+        pass
