@@ -16,7 +16,7 @@ import pytest
 import eggwatch
 
 CLONE = Path(eggwatch.__file__).parents[1]
-SECONDS = 200
+SECONDS = 280
 """The boots and their stories take a fraction of that."""
 
 SCRIPT = r"""

@@ -117,6 +117,7 @@ def wake() -> None:
     """Nobody starts anything: it was enabled."""
     seen["published at boot"] = until(lambda: published("overnight-1.0.tar.gz"))
     seen["gone at boot"] = until(lambda: gone("overnight-1.0.tar.gz"))
+    until(lambda: show("ActiveState")["ActiveState"] == "active")
     seen["booted"] = show("ActiveState", "NRestarts", "UnitFileState")
 
 

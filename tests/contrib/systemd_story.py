@@ -166,7 +166,8 @@ def misconfigure() -> None:
     seen["published from closed drop"] = until(lambda: published("elsewhere-1.0.tar.gz"))
     seen["closed drop"] = run("eggwatch", "status")
     seen["setup of open drop"] = run("eggwatch", "setup")
-    seen["gone from open drop"] = until(lambda: gone("elsewhere-1.0.tar.gz", "/srv/elsewhere"))
+    seen["upload to open drop"] = upload("bob", "open-1.0.tar.gz", "/srv/elsewhere")
+    seen["gone from open drop"] = until(lambda: gone("open-1.0.tar.gz", "/srv/elsewhere"))
     seen["open drop"] = run("eggwatch", "status")
     CONFIG.write_text(right)
 
