@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from eggwatch.config import IndexConfig
+from eggwatch.errors import ConfigurationError
 from eggwatch.installing import files
 from eggwatch.installing.drop_ins import ACCOUNT, Service, quoted
 from eggwatch.installing.machine import Machine, Step
 from eggwatch.installing.places import Places
+from eggwatch.store.accounts import account_name
 
 UPLOADERS = "packages"
 SAMPLE_FOLDERS: dict[str, Callable[[IndexConfig], Path]] = {
@@ -62,6 +64,18 @@ def folders_there(sample: bytes, services: list[Service], machine: Machine) -> I
             if path not in done and is_nobodys(Path(path)):
                 yield _made(path, lines, machine)
             done.add(path)
+
+
+def refuse_anothers(services: list[Service]) -> None:
+    """ConfigurationError where what the daemon has to write to belongs to another account."""
+    for service in services:
+        for folder in (folder for index in service.indexes for folder in (index.public, index.state)):
+            if not is_nobodys(folder) and (owner := account_name(folder.stat().st_uid)) != service.account:
+                there = f"Make the account if it is missing (useradd --system {service.account})"
+                raise ConfigurationError(
+                    f"{folder} belongs to {owner}, and the daemon is to run as {service.account}.",
+                    remedy=f"{there}, and give it the folder (chown -R {service.account}: {folder}); or choose --user.",
+                )
 
 
 def is_nobodys(path: Path) -> bool:

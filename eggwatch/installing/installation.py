@@ -12,7 +12,7 @@ from eggwatch.config import IndexConfig
 from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.installing import files, packages
 from eggwatch.installing.drop_ins import Service, refuse_hidden
-from eggwatch.installing.folders import account_there, folders_there, primary_group
+from eggwatch.installing.folders import account_there, folders_there, primary_group, refuse_anothers
 from eggwatch.installing.interpreter import Interpreter
 from eggwatch.installing.machine import Machine, Step
 from eggwatch.installing.places import Places
@@ -118,7 +118,9 @@ class Installation:
             if path != self._places.configuration:
                 found.append((path, tuple(config.load(path).indexes.values())))
         refuse_hidden(index for _, indexes in found for index in indexes)
-        return [Service(file=path, indexes=indexes, account=account, group=group) for path, indexes in found]
+        services = [Service(file=path, indexes=indexes, account=account, group=group) for path, indexes in found]
+        refuse_anothers(services)
+        return services
 
     def _indexes(self, wish: Wish) -> tuple[IndexConfig, ...]:
         """Those of the configuration, which has to be what is wished, or the one that it is to begin with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,23 @@ def wish(tmp_path: Path) -> Wish:
 
 
 @pytest.fixture(autouse=True)
-def _no_hidden_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests work below /tmp, where a service would see nothing."""
+def _a_machine_that_is_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests work below /tmp, where a service would see nothing, and its account owns what there is."""
     monkeypatch.setattr("eggwatch.installing.drop_ins.HIDDEN", ())
+    monkeypatch.setattr("eggwatch.installing.folders.account_name", lambda uid: "eggwatch")
     monkeypatch.setattr(
         "eggwatch.installing.folders.is_nobodys", lambda path: not path.exists() and "data" in path.parts
     )
+
+
+def test_a_folder_of_another_account_is_refused_with_what_to_do(
+    tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stock that somebody has published by hand, or a change of --user."""
+    monkeypatch.setattr("eggwatch.installing.folders.account_name", lambda uid: "alice")
+    with pytest.raises(ConfigurationError, match="belongs to alice, and the daemon is to run as eggwatch") as error:
+        installation_on(ToldMachine(), tmp_path / "root").plan(FIRST, wish)
+    assert f"chown -R eggwatch: {wish.public}" in error.value.remedy
 
 
 def set_up(machine: ToldMachine, root: Path, code: Code, wish: Wish) -> list[str]:
@@ -139,9 +151,10 @@ def test_a_configuration_is_never_overwritten_and_a_contradiction_is_an_error(tm
     assert Places(root=root).configuration.read_text() == before
 
 
-def test_an_account_is_remembered(tmp_path: Path, wish: Wish) -> None:
+def test_an_account_is_remembered(tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eggwatch.installing.folders.account_name", lambda uid: "publisher")
     root = tmp_path / "root"
-    named = Wish(drop=wish.drop, public=wish.public, state=wish.state, account="publisher")
+    named = replace(wish, account="publisher")
     set_up(ToldMachine(), root, FIRST, named)
     set_up(ToldMachine(), root, SECOND, wish)
     drop_in = (Places(root=root).units / "eggwatch.service.d/folders.conf").read_text()
