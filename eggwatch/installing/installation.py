@@ -22,6 +22,8 @@ from eggwatch.installing.versions import Versions
 
 Tell = Callable[[str], None]
 FOLDERS = {"drop": Path("/srv/drop"), "public": Path("/srv/eggwatch"), "state": Path("/var/lib/eggwatch")}
+NEEDED = {DAEMON, "sysusers.conf", "tmpfiles.conf"}
+NEWER = "Choose a newer one by --from."
 PROGRAMS = ("systemctl", "systemd-sysusers", "systemd-tmpfiles")
 
 
@@ -60,6 +62,8 @@ class Installation:
         self._refuse_what_is_impossible()
         services = self._services(wish)
         home, shipped = self.versions.home_of(source, self._interpreter), source.shipped()
+        if not NEEDED <= shipped.keys():
+            raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
         current = self.versions.current()
         units = Units(self._places, self._machine, shipped)
         steps = [

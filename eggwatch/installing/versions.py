@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from eggwatch.errors import InstallationError
@@ -107,7 +108,7 @@ class Versions:
         others = [path for path in self._places.versions.glob("*") if path not in kept]
         others.sort(key=lambda path: path.stat().st_mtime_ns)
         for path in others[: max(0, len(others) + len(set(kept)) - KEPT)]:
-            yield Step(what=f"remove {path}, an old version", do=lambda path=path: shutil.rmtree(path))  # type: ignore[misc]
+            yield Step(what=f"remove {path}, an old version", do=partial(shutil.rmtree, path))
 
     def refuse_what_is_not_ours(self) -> None:
         """InstallationError where an environment made by hand is in the way."""

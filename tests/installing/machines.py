@@ -10,10 +10,8 @@ from eggwatch.installing.installation import Installation
 from eggwatch.installing.interpreter import Interpreter
 from eggwatch.installing.machine import UNCHANGED, Machine
 from eggwatch.installing.places import Places
-from eggwatch.installing.source import Source
 
 PYTHON = Interpreter(path=Path("/usr/bin/python3"), version=(3, 11, 2), whole=True, systemd=None)
-SYSTEMD_PYTHON = ("apt-get", "dnf")
 
 
 class ToldMachine(Machine):
@@ -21,7 +19,7 @@ class ToldMachine(Machine):
 
     def __init__(self, answers: Mapping[str, str] = UNCHANGED, *, booted: bool = False) -> None:  # type: ignore[assignment]
         self.answers, self.booted = dict(answers), booted
-        self.lacks: set[str] = set(SYSTEMD_PYTHON)
+        self.lacks = {"apt-get", "dnf"}
         self.fails: set[str] = set()
         self.ran: list[str] = []
 
@@ -91,8 +89,3 @@ def sample(**folders: Path) -> str:
 def installation_on(machine: Machine, root: Path, interpreter: Interpreter = PYTHON) -> Installation:
     """An installation below a folder."""
     return Installation(places=Places(root=root), machine=machine, interpreter=interpreter, sample=sample)
-
-
-def as_source(code: Code) -> Source:
-    """Types say so too."""
-    return code

@@ -231,3 +231,8 @@ def test_two_do_not_set_up_a_machine_at_once(tmp_path: Path) -> None:
         pass
     with alone(tmp_path / "lock"):
         pass
+
+
+def test_a_version_from_before_this_command_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstallationError, match="brings no units"):
+        installation_on(ToldMachine(), tmp_path).plan(Code("0.0.1", {}), Wish())
