@@ -62,7 +62,7 @@ class Installation:
         self._refuse_what_is_impossible()
         services = self._services(wish)
         home, shipped = self.versions.home_of(source, self._interpreter), source.shipped()
-        if not NEEDED <= shipped.keys():
+        if not shipped.keys() >= NEEDED:
             raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
         current = self.versions.current()
         units = Units(self._places, self._machine, shipped)
