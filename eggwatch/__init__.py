@@ -27,6 +27,7 @@ status, audit, restoration    what an index is doing; whether it is sound; how t
 reading, remote       what can be known of an index without its lock, here and from afar
 standing    how an index stands, with a daemon and without
 doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check
+installing/ installed for good: program, account, folders and units, by steps that can be printed first
 service/    the daemon: watcher, loop, signals, metrics, the trial server
 cli/        the command line
 

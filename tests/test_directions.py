@@ -41,6 +41,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("messengers",),
     ("audit", "restoration", "reading", "remote", "importing", "backup"),
     ("repair", "standing", "courier", "doctor"),
+    ("installing",),
     ("service",),
     ("cli",),
     ("__main__",),

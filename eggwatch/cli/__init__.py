@@ -39,6 +39,7 @@ COMMANDS = {
     "notify": "eggwatch.cli.notify:notify",
     "init": "eggwatch.cli.configuring:init",
     "config": "eggwatch.cli.configuring:config",
+    "setup": "eggwatch.cli.setup:setup",
 }
 
 
