@@ -10,11 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
-from eggwatch.archives.limits import MOST_MEMBERS
+from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.tar_header import BLOCK, TarHeader, malformed, parse_header, pax_records
-
-MOST_NAME_BYTES = 32 << 20
-"""Characters of all names and link targets in one archive."""
 
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a GNU long name."""
@@ -179,7 +176,7 @@ class TarWalk:
 
     def _count_in(self, name: str, target: str) -> None:
         self._count += 1
-        self._name_bytes += len(name) + len(target)
+        self._name_bytes += name_bytes(name) + name_bytes(target)
         if self._count > MOST_MEMBERS or self._name_bytes > MOST_NAME_BYTES:
             raise BrokenError(
                 "too-many-members",
