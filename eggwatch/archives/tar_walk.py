@@ -125,6 +125,7 @@ class TarWalk:
         self._wanted = wanted
         self._pending: dict[str, str] = {}
         self._extended_at: int | None = None
+        self._kinds: set[bytes] = set()
         self._count = 0
         self._name_bytes = 0
 
@@ -155,6 +156,7 @@ class TarWalk:
 
     def _member(self, header: TarHeader) -> TarMember:
         extended, self._pending = self._pending, {}
+        self._kinds.clear()
         offset = self.at if self._extended_at is None else self._extended_at
         self._extended_at = None
         if any(key.startswith("GNU.sparse.") for key in extended):
@@ -199,6 +201,10 @@ class TarWalk:
             raise sparse(header.name)
         if header.kind not in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_TARGET):
             raise malformed(header.name, f"A member of the unknown type {header.kind!r}.")
+        # tarfile calls itself for each: some hundred of them, and pip ends with a RecursionError.
+        if header.kind in self._kinds:
+            raise malformed(header.name, f"A second extended header of the type {header.kind!r} before one member.")
+        self._kinds.add(header.kind)
         if header.size > LARGEST_EXTENSION:
             raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")
         if header.kind != _PAX_GLOBAL and self._extended_at is None:

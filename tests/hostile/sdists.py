@@ -25,6 +25,14 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
         {"code": "incomplete", "cut": 9},
         {"code": "tar-malformed", "records": [{**FILE, "kind": b"V"}], "twin": {"records": [FILE]}},
         {"code": "tar-malformed", "pax": {"path": ""}, "records": [FILE], "twin": {"pax": {"path": f"{TOP}/other"}}},
+        *(
+            {"code": "tar-malformed", "records": [one, one, FILE], "twin": {"records": [one, FILE]}}
+            for one in (
+                {"name": "pax", "kind": b"x", "content": b"17 comment=words\n"},
+                {"name": "pax", "kind": b"g", "content": b"17 comment=words\n"},
+                {"name": "long", "kind": b"L", "content": b"demo-1.0/long\0"},
+            )
+        ),
         {"code": "tar-unclosed", "closing": ZEROS, "twin": {"closing": ZEROS * 2}},
         {"code": "zip-tar-polyglot", "zip_in_header": True},
         {"code": "tar-sparse", "records": [{**FILE, "kind": b"S"}], "twin": {"records": [FILE]}},
