@@ -24,7 +24,7 @@ BIG = 32 * _MIB
 FIRST_CPU = 0.01
 """CPU time of a first try: enough for two MiB of contents, and a hundredth of a bomb."""
 
-CPU_A_MIB = 0.05
+CPU_A_MIB = 0.03
 """CPU time of a first try for each MiB of archive, twice what an honest one needs."""
 
 README_CPU = 0.04

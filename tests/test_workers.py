@@ -167,9 +167,9 @@ def test_each_try_has_more_time_until_the_last_which_only_the_clock_ends() -> No
 
 
 def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None:
-    assert turn(8 << 20).quick == pytest.approx(0.41)
+    assert turn(8 << 20).quick == pytest.approx(0.25)
     assert (turn(readme=True).quick or 0) > (turn().quick or 0)
-    assert (turn(1 << 30).quick or 0) > 50
+    assert (turn(1 << 30).quick or 0) > 30
 
 
 def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:

@@ -17,7 +17,8 @@ def _in_order(paths: Iterable[str]) -> list[str]:
 
 def with_others_below(paths: Iterable[str]) -> set[str]:
     """Those of the paths that are the folder of another one too."""
-    return {path for path, after in pairwise(_in_order(paths)) if after.startswith(f"{path}/")}
+    neighbours = pairwise(_in_order(paths))
+    return {path for path, after in neighbours if after.startswith(path) and after.startswith("/", len(path))}
 
 
 def below_any(paths: Iterable[str], tops: Set[str]) -> set[str]:
@@ -38,7 +39,7 @@ def count_folders(paths: Iterable[str]) -> int:
     """How many folders there have to be for all of these files: what unpacking makes beside them."""
     count = 0
     before: list[str] = []
-    for folder in _in_order(path.rpartition("/")[0] for path in paths):
+    for folder in _in_order([path.rpartition("/")[0] for path in paths]):
         parts = folder.split("/") if folder else []
         count += len(parts) - _shared(before, parts)
         before = parts

@@ -178,7 +178,7 @@ class TarWalk:
 
     def _count_in(self, name: str, target: str) -> None:
         self._count += 1
-        self._name_bytes += name_bytes(name) + name_bytes(target)
+        self._name_bytes += name_bytes(name + target)
         if self._count > MOST_MEMBERS or self._name_bytes > MOST_NAME_BYTES:
             raise BrokenError(
                 "too-many-members",
