@@ -9,7 +9,7 @@ archives/   foreign archives, opened without trust
 pages/      what the world will see: values to bytes
 privileges, sandbox   capabilities, effective only where they are needed; what shuts inspectors in
 store/      the file system and the database: durable operations, drop, spool, pool, ledger, catalog
-inspector, workers    inspection in processes of their own
+inspector, worker, lanes, workers   inspection in processes of their own: one, its turns, all of them
 targets/    where pages are published
 notifiers/  who tells the news
 grammar, news_settings, settings, toml_lines  how settings are written, what each may be, and in which line it stands

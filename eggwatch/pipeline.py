@@ -33,7 +33,7 @@ from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
 from eggwatch.store.spool import Changed
-from eggwatch.workers import Job, Result
+from eggwatch.worker import Job, Result
 
 log = logging.getLogger("eggwatch")
 
@@ -204,8 +204,8 @@ class Pipeline:
 
     def _send_to_inspection(self, hand: InHand) -> None:
         claim, path = hand.claim, self.parts.spool.bytes_of(hand.claim)
-        readme = self.config.terms.refuses_readmes()
-        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme)
+        readme, owner = self.config.terms.refuses_readmes(), claim.uploader or ""
+        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.parts.inspectors.submit(job)
 
     def inspect(self, wait: float) -> None:

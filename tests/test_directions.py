@@ -25,6 +25,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("privileges",),
     ("sandbox",),
     ("store", "inspector"),
+    ("worker",),
+    ("lanes",),
     ("workers",),
     ("targets", "notifiers"),
     ("grammar",),

@@ -28,7 +28,7 @@ from eggwatch.service.orders import carry_out
 from eggwatch.service.rounds import run_until_rest
 from eggwatch.store.ledger import Ledger
 from eggwatch.targets import same_page
-from eggwatch.workers import Job, Result
+from eggwatch.worker import Job, Result
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
 START = 1_700_000_000.0
