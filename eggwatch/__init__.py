@@ -17,12 +17,14 @@ config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
+rounds, obeying   one round over everything; orders carried out by whoever holds the lock
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere
 messengers, courier   news to mail servers, webhooks and programs, in a process beside the daemon
 repair      what is found damaged is mended, or taken off the pages
 status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
+asking      an order and its answer, from whoever holds the lock or from this process
 reading, remote       what can be known of an index without its lock, here and from afar
 service/    the daemon: watcher, loop, signals, the trial server
 cli/        the command line

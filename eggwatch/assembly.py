@@ -39,6 +39,7 @@ from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.ledger import START, Ledger, Position, after
 from eggwatch.store.lock import Lock
+from eggwatch.store.orders import OrderBox
 from eggwatch.store.pool import Pool
 from eggwatch.store.spool import Spool
 from eggwatch.targets.folder import FolderTarget
@@ -53,11 +54,12 @@ FrontMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], Fr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """One index that is open for work: its lock and its pipeline."""
+    """One index that is open for work: its lock, its pipeline, and the box in which orders lie."""
 
     config: IndexConfig
     lock: Lock
     pipeline: Pipeline
+    orders: OrderBox
 
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
@@ -122,6 +124,8 @@ def open_index(config: IndexConfig, *, front: FrontMaker = inline_front, now: Ca
     lock.acquire()
     try:
         _refuse_root_on_foreign_ground(config)
+        orders = OrderBox(config.state, permissions)
+        orders.prepare()
         try:
             pipeline = _assemble(config, permissions, front, now)
         except sqlite3.DatabaseError as error:
@@ -129,7 +133,7 @@ def open_index(config: IndexConfig, *, front: FrontMaker = inline_front, now: Ca
                 raise
             _set_damaged_aside(config.state / CATALOG, str(error))
             pipeline = _assemble(config, permissions, front, now)
-        return Index(config=config, lock=lock, pipeline=pipeline)
+        return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
     except BaseException:
         lock.release()
         raise
@@ -180,8 +184,7 @@ def _check_renderer(config: IndexConfig) -> None:
 
 def make_folders(config: IndexConfig, permissions: Permissions) -> None:
     """Make STATE and PUBLIC if they are missing; DROP only without a configuration."""
-    wanted = [config.state, config.public, *([config.drop] if config.makes_folders else [])]
-    for folder in wanted:
+    for folder in (config.state, config.public, *([config.drop] if config.makes_folders else [])):
         try:
             durable.make_folders(folder, permissions)
         except OSError as error:

@@ -15,6 +15,7 @@ from eggwatch import __version__, privileges
 from eggwatch.assembly import Index, opened_index, permissions_of
 from eggwatch.config import IndexConfig
 from eggwatch.model.events import timestamp
+from eggwatch.obeying import drain
 from eggwatch.pipeline import Pipeline
 from eggwatch.store import durable
 from eggwatch.store.accounts import account_name
@@ -103,8 +104,12 @@ class StatusFile:
 
 @contextmanager
 def told_index(config: IndexConfig) -> Iterator[Index]:
-    """An index for one command (`opened_index`), after which the two files tell what is so."""
+    """An index for one command (`opened_index`): what was asked of others is done first (STATE/orders/).
+
+    Afterwards the two files tell what is so.
+    """
     with opened_index(config) as index:
+        drain(index.pipeline, index.orders)
         yield index
         try:
             tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))

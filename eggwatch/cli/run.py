@@ -5,18 +5,15 @@ from __future__ import annotations
 import click
 
 from eggwatch import privileges
+from eggwatch.asking import ask
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
-from eggwatch.errors import LockHeldError
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.rounds import run_until_rest, summary
 from eggwatch.service.trial_server import TrialServer, parse_listen
-from eggwatch.status import told_index
-from eggwatch.store.orders import OrderBox
 
 
 @click.command()
@@ -102,23 +99,12 @@ def _say_ready(config: Config, server: TrialServer | None) -> None:
 
 
 def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:
-    answer = _one_round(index, seconds)
+    answer = ask(index, {"verb": "round"}, seconds=seconds)
     if as_json:
         print_json({"index": index.name, **answer})
     else:
         _say_answer(answer)
     return not (answer["refused"] or answer["unfinished"] or answer["faults"])
-
-
-def _one_round(index: IndexConfig, seconds: float) -> dict[str, object]:
-    try:
-        with told_index(index) as opened:
-            run_until_rest(opened.pipeline)
-            return summary(opened.pipeline)
-    except LockHeldError:
-        box = OrderBox(index.state)
-        answer: dict[str, object] = box.wait(box.send({"verb": "round"}), seconds=seconds)
-        return answer
 
 
 def _say_answer(answer: dict[str, object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +91,17 @@ def understand(what: str) -> Wanted:
     return Wanted(text=what, spec=spec, filename=what if spec.filename else None)
 
 
-def wait_for(reader: Index, wanted: Wanted, *, seconds: float) -> Answer:
-    """Look again and again; TimeoutReachedError when the time is up."""
+def _nothing_to_be_done() -> bool:
+    return True
+
+
+def wait_for(
+    reader: Index, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
+) -> Answer:
+    """Look again and again; TimeoutReachedError when the time is up.
+
+    `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
+    """
     deadline = time.monotonic() + seconds
     idle_looks = 0
     while True:
@@ -100,6 +110,8 @@ def wait_for(reader: Index, wanted: Wanted, *, seconds: float) -> Answer:
             return answer
         # The lock is looked at before the drop folder: a daemon that just took a file in must not be missed.
         if not reader.is_running() and _is_pending(reader, wanted):
+            if idle_looks == 0 and not work():
+                continue
             idle_looks += 1
             if idle_looks > 3 or time.monotonic() >= deadline:
                 return Answer(

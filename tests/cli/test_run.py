@@ -280,6 +280,7 @@ def test_modes_are_what_the_contract_says_whatever_the_umask(tmp_path) -> None: 
         }
         wheel_path = "public/files/demo/demo-1.0-py3-none-any.whl"
         assert modes.pop("public/.eggwatch") == 0o700
+        assert modes.pop("state/lock.owner") == 0o600
         assert modes.pop(wheel_path) == 0o444
         assert modes[f"{wheel_path}.metadata"] == 0o644
         refused = modes.pop(f"drop/rejected/{BROKEN[0]}")
@@ -295,7 +296,7 @@ def test_mode_narrows_public_and_state(tmp_path) -> None:  # type: ignore[no-unt
     assert site.call("run", "--once").code == 0
     for root in (site.public, site.state):
         for path in (root, *root.rglob("*")):
-            if ".eggwatch" in path.parts:
+            if ".eggwatch" in path.parts or path.name == "lock.owner":
                 continue
             archive = path.suffix == ".whl"
             wanted = 0o750 if path.is_dir() else 0o440 if archive else 0o640
