@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,20 +64,20 @@ class Index:
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
         parts = self.pipeline.parts
-        parts.front.close()
-        parts.inspectors.close()
-        parts.catalog.finish()
-        parts.ledger.close()
-        self.lock.release()
+        with closing(self.lock):
+            parts.front.close()
+            parts.inspectors.close()
+            parts.catalog.finish()
+            parts.ledger.close()
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
         parts = self.pipeline.parts
-        parts.front.close()
-        parts.inspectors.close()
-        parts.catalog.close()
-        parts.ledger.close()
-        self.lock.release()
+        with closing(self.lock):
+            parts.front.close()
+            parts.inspectors.close()
+            parts.catalog.close()
+            parts.ledger.close()
 
 
 def templates() -> dict[str, str]:

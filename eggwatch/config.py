@@ -192,8 +192,25 @@ def overlaps(indexes: list[IndexConfig]) -> list[str]:
         f"{one} ({path}) and {other} ({second}) may not share a folder or lie in one another"
         for number, (one, path) in enumerate(places)
         for other, second in places[:number]
-        if path == second or path.is_relative_to(second) or second.is_relative_to(path)
+        if _lies_in(path, second) or _lies_in(second, path)
     ]
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
+    place = _inode(outer)
+    return inner.is_relative_to(outer) or (
+        place is not None and any(_inode(folder) == place for folder in (inner, *inner.parents))
+    )
+
+
+def _inode(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder; None if it is not there, or not for this account to see."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def from_folders(drop: Path, public: Path, state: Path) -> Config:

@@ -32,11 +32,18 @@ class Lock:
 
     def acquire(self) -> None:
         """Take the lock. LockHeldError names who has it; FolderError if this account may not."""
-        self._fds = [self._open(self._owned, PRIVATE), self._open(self.path, self._permissions)]
-        if not _taken(self._fds[0]):
+        try:
+            self._fds.append(self._open(self._owned, PRIVATE))
+            self._fds.append(self._open(self.path, self._permissions))
+            if not _taken(self._fds[0]):
+                raise self._held()
+            _taken(self._fds[1])
+            self._name_holder()
+        except BaseException:
             self.release()
-            raise self._held()
-        _taken(self._fds[1])
+            raise
+
+    def _name_holder(self) -> None:
         durable.changing("write", self.path)
         os.ftruncate(self._fds[1], 0)
         holder = {"pid": os.getpid(), "command": " ".join(sys.argv)}
@@ -47,7 +54,6 @@ class Lock:
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self.release()
             remedy = "Mount it writable." if error.errno == errno.EROFS else run_as_owner(path.parent)
             raise FolderError(f"{path} can't be opened: {error.strerror}.", remedy=remedy) from error
         if os.fstat(fd).st_uid == os.geteuid():
@@ -84,6 +90,10 @@ class Lock:
             finally:
                 os.close(fd)
         return False
+
+    def close(self) -> None:
+        """Give the lock back, at the end of a block."""
+        self.release()
 
     def release(self) -> None:
         """Give the lock back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,17 @@ def test_nested_folders_on_the_command_line_are_refused(nowhere: Site) -> None:
     done = nowhere.call("run", "--once", "--drop=tree/drop", "--public=tree", "--state=state")
     assert (done.code, "lie in one another" in done.err) == (2, True)
     assert not (nowhere.base / "tree").exists()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("outer", ["public", "."])
+def test_folders_that_are_one_by_a_bind_mount_are_refused(filled: Site, outer: str) -> None:
+    """Their paths differ: the daemon would take its own published files for uploads."""
+    mounted = f"mount --bind {filled.base / outer} {filled.drop} && exec {sys.executable} -m eggwatch list"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted], cwd=filled.base, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "lie in one another" in done.stderr) == (2, True), done
 
 
 def test_the_environment_names_a_configuration(nowhere: Site, filled: Site) -> None:
