@@ -117,13 +117,18 @@ def _recognise(parts: Parts, hand: InHand, verdict: Known, batch: Batch) -> None
     if record is not None:
         _heal(parts, hand, record)
     batch.originals.append(original(hand.claim, "known", serial=verdict.serial))
-    # Published after this copy was read: it is the very one, found in the spool after a crash, or came twice at once.
-    if record is not None and not hand.touched and _was_there(record, hand):
+    if record is not None and not hand.touched and _is_another(record, hand):
         batch.known.append((_event(parts, hand, "admitted", ()), record.file.upload_time))
 
 
-def _was_there(record: FileRecord, hand: InHand) -> bool:
-    """Whether a file was published before a copy of it was read; by serials, since clocks may be set back."""
+def _is_another(record: FileRecord, hand: InHand) -> bool:
+    """Whether this is another upload than the published one: read after that was published, or spelled otherwise.
+
+    Else it is the very one, found in the spool after a crash, or came twice at once. By serials, since clocks may
+    be set back.
+    """
+    if record.file.filename != hand.claim.filename:
+        return True
     return record.changed_at < hand.claim.at if hand.after is None else record.serial <= hand.after
 
 

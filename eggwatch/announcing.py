@@ -97,8 +97,9 @@ class News:
         return serial is not None
 
     def release(self, serial: int) -> None:
-        """The original of a refusal has found its last place: it may be told."""
+        """The original of a refusal has found its last place: it may be told, and is counted at the next scan."""
         self._released[serial] = 0.0
+        self._tidy_at = 0.0
 
     def known(self, event: Event, *, since: str) -> None:
         """An upload was there already: no event, but its uploader is told."""
@@ -146,7 +147,7 @@ class News:
                 log.error("announce %s: no receipt: %s", shown(path), error)
 
     def tidy(self, refused: Keeping, *, now: float) -> None:
-        """Once an hour, delete receipts whose week is over, and refused files that are not kept any longer.
+        """Once an hour, and after refusals, delete receipts whose week is over, and refused files that are not kept.
 
         `now` in seconds since the epoch.
         """

@@ -74,10 +74,8 @@ class Index:
         """Let go after an error, as a crash would: nothing more is written."""
         parts = self.pipeline.parts
         with closing(self.lock):
-            parts.front.close()
-            parts.inspectors.close()
-            parts.catalog.close()
-            parts.ledger.close()
+            for close in (parts.front.close, parts.inspectors.close, parts.catalog.close, parts.ledger.close):
+                close()
 
 
 def templates() -> dict[str, str]:
@@ -374,7 +372,9 @@ def prepare_drop(config: IndexConfig, answers: Answers) -> None:
     try:
         answers.prepare()
         answers.write_readme(readme_text(config))
-    except (OSError, FolderError) as error:
+    except FolderError:  # it is not there, which every look at it says
+        return
+    except OSError as error:
         log.warning("sight    %s: %s", config.drop, error)
 
 

@@ -224,10 +224,10 @@ class Sights:
         return [{"path": shown(path), "reason": shown(reason)} for path, reason in sorted(rows.items()) if reason]
 
     def unfinished(self) -> list[str]:
-        """Uploads that have no verdict: waiting, deferred or held."""
+        """Uploads that have no verdict, as people read their paths: waiting, deferred or held."""
         final = ("admitted", "known", "rejected", "stuck")
         return sorted(
-            path for path in self._seen if path not in self._originals or self._originals[path].fate not in final
+            shown(path) for path in self._seen if path not in self._originals or self._originals[path].fate not in final
         )
 
     def _why(self, path: str) -> str:

@@ -15,6 +15,7 @@ from eggwatch import __version__, privileges
 from eggwatch.assembly import Index, opened_index, permissions_of
 from eggwatch.config import IndexConfig
 from eggwatch.model.events import timestamp
+from eggwatch.model.names import shown
 from eggwatch.obeying import drain
 from eggwatch.pipeline import Pipeline
 from eggwatch.store import durable
@@ -49,7 +50,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[s
         "index": pipeline.config.name,
         "waiting": sights.waiting(),
         "unfinished": sights.unfinished(),
-        "in_hand": pipeline.in_hand(),
+        "in_hand": [shown(path) for path in pipeline.in_hand()],
         "faults": faults,
         "leavings": {
             name: {"files": tally.kept, "bytes": tally.size} for name, tally in pipeline.news.leavings.items()

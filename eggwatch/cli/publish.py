@@ -90,7 +90,7 @@ def _report(config: IndexConfig, file: Path, seconds: float, *, as_json: bool, c
     answer = _verdict(config, file, seconds) if copied else _not_taken(file)
     if as_json:
         event = None if answer.event is None else answer.event.as_json()
-        print_json({"file": str(file), "installable": answer.there, "text": answer.text, "event": event})
+        print_json({"file": shown(str(file)), "installable": answer.there, "text": answer.text, "event": event})
     else:
         say(answer.text)
     return answer.there

@@ -47,7 +47,7 @@ def run(
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     privileges.lower()  # before a thread is started
-    config = selection.load(makes_folders=True)
+    config = selection.load(needed=())
     if once:
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
@@ -66,7 +66,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, ne
     server = _server(config, serve) if serve is not None else None
     daemon = Daemon(
         config,
-        lambda: selection.load(makes_folders=True),
+        lambda: selection.load(needed=()),
         when_ready=lambda: _say_ready(config, server),
         newsroom=newsroom,
     )

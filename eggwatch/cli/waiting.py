@@ -136,6 +136,8 @@ def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:
 
 def look(reader: Index, wanted: Wanted) -> Answer | None:
     """One look: there, refused, or None for neither."""
+    if wanted.filename is not None and wanted.sha256 is None and (refused := _refusal(reader, wanted)) is not None:
+        return refused  # of one name the latest event decides, also over a file that is on the page
     published = _published(reader, wanted)
     if published and (wanted.sha256 is not None or not _is_pending(reader, wanted)):
         return Answer(there=True, text=f"{wanted.text}: installable ({', '.join(published)})")
@@ -178,8 +180,6 @@ def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
     event = _latest(reader, wanted)
     if event is None or event.kind != "rejected" or _is_pending(reader, wanted):
         return None
-    if wanted.sha256 is not None and event.sha256 != wanted.sha256:
-        return None
     lines = [f"{wanted.text}: refused at {event.at}"]
     lines += [f"  {flaw.code}: {flaw.message}" for flaw in event.flaws if flaw.level is Level.REFUSE]
     return Answer(there=False, text="\n".join(lines), event=event)
@@ -187,7 +187,7 @@ def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
 
 def _latest(reader: Index, wanted: Wanted) -> Event | None:
     if wanted.filename is not None:
-        return reader.latest(wanted.filename)
+        return reader.latest(wanted.filename, lambda event: wanted.sha256 in (None, event.sha256))
     spec = wanted.spec
     return None if spec is None else reader.latest_of(spec.project, lambda event: _is_of(spec, event))
 

@@ -137,6 +137,15 @@ def test_folders_and_a_configuration_exclude_each_other(filled: Site) -> None:
     assert done.code == 2
 
 
+@pytest.mark.parametrize("command", [["list"], ["history"], ["yank", "demo"], ["rebuild"], ["publish", "README"]])
+def test_mistyped_folders_are_no_index(nowhere: Site, command: list[str]) -> None:
+    """Only `run` makes folders; the others say that there is no index, and which folder they miss."""
+    (nowhere.base / "README").touch()
+    done = nowhere.call(*command, "--drop=d", "--public=p", "--state=s")
+    assert (done.code, "No index here" in done.err, f"no {nowhere.base}/p" in done.err) == (2, True, True), done
+    assert sorted(path.name for path in nowhere.base.iterdir()) == ["README"]
+
+
 def test_nested_folders_on_the_command_line_are_refused(nowhere: Site) -> None:
     """A drop folder inside the published tree is a configuration error, and nothing is made."""
     done = nowhere.call("run", "--once", "--drop=tree/drop", "--public=tree", "--state=state")
