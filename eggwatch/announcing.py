@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from eggwatch.errors import FolderError
@@ -160,6 +161,8 @@ class News:
                 "receipts": answers.tidy_receipts(RECEIPTS if sure else Keeping(), now=now),
                 "rejected": answers.tidy_refusals(refused if sure else Keeping(size=refused.size), now=now),
             }
+            with suppress(FolderError):  # every look at the drop folder says that it is not there
+                self._parts.drop.sweep_copies(now=now if sure else 0.0)
         except (OSError, FolderError) as error:
             log.error("announce old answers can't be deleted: %s", error)
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from eggwatch import privileges
@@ -68,6 +70,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, ne
         config,
         lambda: selection.load(needed=()),
         when_ready=lambda: _say_ready(config, server),
+        when_reloaded=lambda new: server.show(_trees(new)) if server is not None else None,
         newsroom=newsroom,
     )
     try:
@@ -79,13 +82,18 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, ne
 
 def _server(config: Config, serve: str) -> TrialServer:
     host, port = parse_listen(serve)
-    indexes = list(config.indexes.values())
-    trees = {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+    trees = _trees(config)
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
     server = TrialServer(trees, host=host, port=port)
     server.start()
     return server
+
+
+def _trees(config: Config) -> dict[str, Path]:
+    """What is served where: one index at the root, several below their names."""
+    indexes = list(config.indexes.values())
+    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
 
 
 def _say_ready(config: Config, server: TrialServer | None) -> None:

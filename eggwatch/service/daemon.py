@@ -233,16 +233,19 @@ class Daemon:
         reload: Callable[[], Config],
         *,
         when_ready: Callable[[], None],
+        when_reloaded: Callable[[Config], None],
         newsroom: Newsroom | None = None,
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
 
+        `when_reloaded(config)` is told of each configuration that replaced the one before.
         `newsroom` carries news outside; None where somebody else does.
         """
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
-        self._reload, self._when_ready, self._newsroom = reload, when_ready, newsroom
+        self._reload, self._when_ready, self._when_reloaded = reload, when_ready, when_reloaded
+        self._newsroom = newsroom
         self._stopping = self._reloading = self._was_ready = False
 
     def _stations_of(self, config: Config) -> list[Station]:
@@ -340,6 +343,7 @@ class Daemon:
         for station in self._stations:
             station.close()
         self._stations = stations
+        self._when_reloaded(config)
         if self._newsroom is not None:
             self._newsroom.reload()
         log.info("reload: the configuration was read again")
