@@ -15,7 +15,7 @@ from eggwatch import privileges
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
 from eggwatch.store import durable, lease
-from eggwatch.store.accounts import Identify, by_owner
+from eggwatch.store.accounts import Identify, Traces, by_owner
 from eggwatch.store.drop import Drop, identity_of
 from eggwatch.store.durable import PRIVATE, Permissions
 
@@ -84,13 +84,14 @@ class Spool:
         """
         number, target = self.new_place()
         with drop.reading(sighting.path) as source:
-            if identity_of(os.fstat(source)) != sighting.identity:
+            status = os.fstat(source)
+            if identity_of(status) != sighting.identity:
                 raise Changed(sighting.path)
+            uploader = self._identify(sighting, Traces(file=status, folder_owner=_first_owner(drop, sighting)))
             digest, size = self._copy(source, target)
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
                 raise Changed(sighting.path)
-        uploader = self._identify(sighting)
         claim = Claim(
             number=number,
             path=sighting.path,
@@ -100,6 +101,7 @@ class Spool:
             size=size,
             uid=uploader.uid,
             uploader=uploader.name,
+            doubt=uploader.doubt,
             at=at,
         )
         self.record(claim)
@@ -185,6 +187,14 @@ def copy_hashing(source: int, target: int, progress: Callable[[], object] = unob
         size += count
         progress()
     return digest.hexdigest(), size
+
+
+def _first_owner(drop: Drop, sighting: Sighting) -> int | None:
+    """Changed if the folder was moved away since the file in it was opened."""
+    try:
+        return drop.owner_of_first_folder(sighting.path)
+    except FileNotFoundError:
+        raise Changed(sighting.path) from None
 
 
 def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:
