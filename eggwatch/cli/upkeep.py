@@ -94,7 +94,7 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     """Make ledger and catalog again from the published tree and whatever ledger there is.
 
     For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
-    brought back.
+    brought back. May be interrupted, and given again.
 
     \b
     Example:  eggwatch rebuild
