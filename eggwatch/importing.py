@@ -89,7 +89,7 @@ class Stock:
                 self.recorded += self.times.learn(item.path)
 
     def items(self) -> Iterator[Item]:
-        """Everything, in an order that is always the same. FolderError if a folder can't be read."""
+        """Everything, in an order that is always the same. FolderError if the folder itself can't be read."""
         try:
             yield from walk(self.root, self._formats)
         except OSError as error:
@@ -129,8 +129,8 @@ class Import:
         return outcome
 
     def _pass_by(self, item: Item) -> Outcome | None:
-        if item.sort is Sort.CLOSED:
-            return Outcome(path=item.path, verdict="failed", remark="this folder can't be read")
+        if item.sort in (Sort.CLOSED, Sort.BROKEN):
+            return Outcome(path=item.path, verdict="failed", remark=item.why)
         if item.sort is not Sort.FOREIGN:
             return None
         return Outcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))

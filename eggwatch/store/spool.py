@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -133,6 +134,13 @@ class Spool:
     def publishable(self, fd: int) -> None:
         """Give a file the mode and group of a published archive."""
         self._permissions.apply(fd, ARCHIVE_MODE & self._permissions.file)
+
+    def make_publishable(self, claim: Claim) -> None:
+        """The same for a claim's bytes, where they are still those of a stock, with its mode: only when it is taken."""
+        with self.reading(claim) as fd:
+            if stat.S_IMODE(os.fstat(fd).st_mode) != ARCHIVE_MODE & self._permissions.file:
+                durable.changing("write", self.bytes_of(claim))
+                self.publishable(fd)
 
     def sync(self, claims: list[Claim]) -> None:
         """Make claims last, so that whatever is linked from them later is never without its intent."""

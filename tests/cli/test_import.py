@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from eggwatch.model.events import timestamp
+from eggwatch.store import stock as stock_module
 from eggwatch.store.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
@@ -278,6 +279,59 @@ def test_a_folder_that_can_not_be_read_is_told_and_passed_by(
     assert done.code == 1
     assert "lost+found" in done.out + done.err and "can't be read" in done.out + done.err
     assert site.call("list").out
+
+
+def test_what_can_not_be_an_archive_is_told_one_by_one(site: Site, stock: Path) -> None:
+    """A loop, a link to nowhere, a FIFO and a folder, called like wheels: exit status 1, and the rest comes in."""
+    names = {key: f"{key}-1.0-py3-none-any.whl" for key in ("loop", "nowhere", "fifo", "folder", "linked")}
+    (stock / names["loop"]).symlink_to(names["loop"])
+    (stock / names["nowhere"]).symlink_to("absent")
+    os.mkfifo(stock / names["fifo"])
+    add(stock, sdist("inside"), names["folder"])
+    (stock / names["linked"]).symlink_to("demo")
+    (stock / "notes").symlink_to("notes")
+    done = site.call("import", stock)
+    assert done.code == 1 and "main: 3 imported, 0 known, 5 failed; 2 other files" in done.out
+    for key, why in {
+        "loop": "leads nowhere: Too many levels",
+        "nowhere": "leads nowhere: No such",
+        "fifo": "it is no file",
+        "folder": "it is a folder",
+        "linked": "a link to something that is no file",
+    }.items():
+        assert any(names[key] in line and why in line for line in done.out.splitlines()), key
+
+
+def test_an_entry_that_can_not_be_looked_at_stops_nothing(
+    site: Site, stock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken directory entry, or a share that went away: it is told, and the rest comes in."""
+    broken = add(stock, wheel("broken"))
+
+    def failing(path: Path, mode: int, *rest: Any) -> Any:
+        if path == broken:
+            raise OSError(5, "Input/output error", str(path))
+        return looked_at(path, mode, *rest)
+
+    looked_at = stock_module._look_at
+    monkeypatch.setattr(stock_module, "_look_at", failing)
+    done = site.call("import", stock)
+    assert (done.code, "2 imported" in done.out) == (1, True)
+    assert f"{broken}: failed: can't be read: Input/output error" in done.out
+
+
+@pytest.mark.parametrize("way", ["--link", "--move"])
+def test_what_is_not_taken_keeps_its_mode(site: Site, stock: Path, way: str) -> None:
+    """A refused and a known archive are not made read-only; one that is taken by its link is."""
+    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
+    site.call("import", stock)
+    fresh = add(stock, wheel("fresh"))
+    site.call("import", stock, way)
+    assert bad.stat().st_mode & 0o777 == 0o644
+    if way == "--link":
+        assert (fresh.stat().st_mode & 0o777, names_of(fresh)) == (0o444, 2)
+        assert (stock / "deep/er/other-2.0.tar.gz").stat().st_mode & 0o777 == 0o644
+    assert (site.public / "files/fresh" / fresh.name).stat().st_mode & 0o777 == 0o444
 
 
 def test_two_ways_at_once_are_2_and_nothing_is_moved(site: Site, stock: Path) -> None:
