@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class IndexConfig:
     """Who is told the news outside of this machine's files."""
     makes_folders: bool = False
     """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """DROP, PUBLIC and STATE."""
+        return self.drop, self.public, self.state
 
     @property
     def index_url(self) -> str:
@@ -220,3 +225,13 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders
         "No index here: no configuration was found, and no ./drop ./public ./state.",
         remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
     )
+
+
+def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
+    """The first of some folders that is, holds or lies in `place`; links are followed before they are compared."""
+    real = Path(os.path.realpath(place))
+    for folder in folders:
+        other = Path(os.path.realpath(folder))
+        if real.is_relative_to(other) or other.is_relative_to(real):
+            return folder
+    return None

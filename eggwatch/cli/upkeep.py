@@ -137,7 +137,7 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
     Exit status: 0 all is kept, 1 archives are missing or not what they were ('eggwatch verify').
     """
     config, ticker = selection.one(), Ticker("kept")
-    report = Backup(config, directory.absolute(), progress=ticker).run()
+    report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
     ticker.done()
     if as_json:
         print_json({"index": config.name, **asdict(report)})

@@ -368,6 +368,20 @@ def test_a_folder_of_the_index_is_no_stock(site: Site, folder: str) -> None:
     assert (done.code, "may not lie in one another" in done.err) == (2, True)
 
 
+def test_a_folder_of_another_index_of_the_configuration_is_only_copied_from(filled: Site, tmp_path: Path) -> None:
+    """Its drop and its state are no stock at all; from its PUBLIC one may copy, but neither link nor move."""
+    other = {name: tmp_path / "second" / name for name in ("drop", "public", "state")}
+    for folder in other.values():
+        folder.mkdir(parents=True)
+    lines = "".join(f'{name} = "{folder}"\n' for name, folder in other.items())
+    filled.write_config(f"{filled.config.read_text()}[index.second]\n{lines}")
+    second = ("import", "--index", "second")
+    for folder, way in (("drop", "--copy"), ("state", "--copy"), ("public", "--move"), ("public/files", "--link")):
+        assert filled.call(*second, getattr(filled, folder, filled.base / folder), way).code == 2, (folder, way)
+    assert filled.call(*second, filled.public).code == 0
+    assert filled.call(*second, filled.base).code == 2
+
+
 def test_in_a_pipe_there_is_no_progress(site: Site, stock: Path) -> None:
     """Standard error stays empty when it is no terminal."""
     assert site.run("import", stock).err == ""
