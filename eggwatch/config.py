@@ -47,6 +47,8 @@ class IndexConfig:
     keep_rejected: Keeping = field(default_factory=Keeping)
     subscriptions: tuple[Subscription, ...] = ()
     """Who is told the news outside of this machine's files."""
+    metrics: Path | None = None
+    """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
     """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
 
@@ -169,6 +171,8 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
     told = tuple(_placed(one, base) for key in NEWS for one in values.pop(key, ()))
     rest = {key.replace("-", "_"): value for key, value in values.items()}
+    if "metrics" in rest:
+        rest["metrics"] = base / rest["metrics"]
     policies: dict[str, Any] = {"patience": Patience(**patience), "terms": Terms(**terms), "subscriptions": told}
     return IndexConfig(name=name, **folders, **policies, **rest)
 

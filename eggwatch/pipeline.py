@@ -17,6 +17,7 @@ from eggwatch.errors import FolderError
 from eggwatch.grace import Grace
 from eggwatch.judging import scarce_of, upload_of
 from eggwatch.loglines import crowded, found_in, names, said
+from eggwatch.measuring import Measures
 from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
 from eggwatch.model.releases import ProjectListing, newest, with_status
@@ -28,7 +29,7 @@ from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
 from eggwatch.policy.settling import Ready, Wait, remark_on, settle
 from eggwatch.retirement import Retirement
-from eggwatch.sights import Sights
+from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
 from eggwatch.store.spool import Changed
@@ -56,6 +57,7 @@ class Pipeline:
         self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
         self.grace = Grace(config.grace)
         self.tally = Tally()
+        self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
         self._fresh: set[str] = set()
         self._told_to_wait: set[str] = set()
@@ -165,7 +167,7 @@ class Pipeline:
         """The disk is told of once, and each upload that waits for it."""
         reason = f"{self.config.public} has less than min-free left: uploads wait, and go on by themselves"
         now = time.monotonic()
-        self.sights.wait(path, Wait(reason=reason, until=now + 1.0), now=now)
+        self.sights.wait(path, Wait(reason=reason, until=now + 1.0, finished=True), now=now)
         if self.sights.fault("disk", reason):
             log.error("claim    %s", reason)
             self._told_to_wait.clear()
@@ -243,7 +245,7 @@ class Pipeline:
             self.sights.remember(held)
         self.parts.spool.release(claim)
         del self._in_hand[claim.number]
-        self.tally.held += 1
+        self.measures.held()
 
     def judge(self) -> list[tuple[InHand, Verdict]]:
         """Verdicts in the order of the claims; within a batch a filename belongs to the first, others wait."""
@@ -282,6 +284,7 @@ class Pipeline:
             self.tally.known += 1
             self.news.known(event, since=since)
         self.parts.answers.sync()
+        self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:
             self.parts.spool.release(hand.claim)
             del self._in_hand[hand.claim.number]
@@ -325,25 +328,10 @@ class Pipeline:
             changed = self.parts.target.publish(pages)
             log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
             self.parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+            self.measures.shown([listing.project for listing in listings], now=self.parts.now())
         if self.parts.front.step():
             log.info("publish  root and landing page")
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned."""
-        swept, catalog = [], self.parts.catalog
-        for project, filename, at in catalog.unswept(PAGES_A_ROUND):
-            if self.grace.left(at, now=self.parts.now()) > 0:
-                continue
-            record = catalog.file(key_of(filename))
-            if record is not None and not catalog.is_visible(serial=record.serial, project=project):
-                continue
-            if record is None or record.state == "removed" or record.file.filename != filename:
-                self.parts.pool.sweep(project=project, filename=filename)
-                log.info("publish  %s: its bytes are deleted", filename)
-            swept.append(filename)
-        if swept:
-            catalog.mark_swept(swept)
+        self.grace.sweep(self.parts, limit=PAGES_A_ROUND)
 
     def announce(self) -> None:
         """Tell what has happened, as soon as it can be seen."""
@@ -376,6 +364,11 @@ class Pipeline:
     def in_hand(self) -> list[str]:
         """The paths whose claims are under way."""
         return [hand.claim.path for hand in self._in_hand.values()]
+
+    def queue(self) -> list[Queued]:
+        """Every upload without a verdict: those in hand, then what waits in the drop folder, each with why."""
+        taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
+        return taken + self.sights.queue(now=time.monotonic(), wall=self.parts.now(), taken=set(self.in_hand()))
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""

@@ -118,6 +118,7 @@ formats = ["sdist", "sdist"]
 mode = "0640"
 group = "packages"
 keep-rejected = ["90d", "2GiB"]
+metrics = "metrics/eggwatch.prom"
 """
     index = load(written(tmp_path, text)).indexes["main"]
     assert (index.patience.unfinished_after, index.patience.quiet, index.patience.linger) == (7200, 3, 5)
@@ -125,6 +126,14 @@ keep-rejected = ["90d", "2GiB"]
     assert index.keep_rejected == Keeping(age=7_776_000, size=1 << 31)
     assert (index.formats, index.mode, index.group) == (("sdist",), 0o640, "packages")
     assert (index.contact, index.index_url) == ("packages@example.com", "https://packages.example.com/pypi/simple/")
+    assert index.metrics == tmp_path / "metrics" / "eggwatch.prom"
+
+
+@pytest.mark.parametrize("value", ["eggwatch.txt", "/var/lib/metrics", 9100, ""])
+def test_what_is_no_textfile(value: object) -> None:
+    """node_exporter reads files that end in .prom, and no others."""
+    with pytest.raises(ValueError, match=r"\.prom|line of text"):
+        setting("metrics")(value)
 
 
 def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:

@@ -28,8 +28,9 @@ COMMANDS = {
     "list": "eggwatch.cli.looking:list_",
     "show": "eggwatch.cli.looking:show",
     "history": "eggwatch.cli.looking:history",
-    "status": "eggwatch.cli.looking:status",
+    "status": "eggwatch.cli.status:status",
     "verify": "eggwatch.cli.upkeep:verify",
+    "doctor": "eggwatch.cli.doctor:doctor",
     "render": "eggwatch.cli.upkeep:render",
     "rebuild": "eggwatch.cli.upkeep:rebuild",
     "repair": "eggwatch.cli.repairing:repair",
@@ -38,6 +39,7 @@ COMMANDS = {
     "notify": "eggwatch.cli.notify:notify",
     "init": "eggwatch.cli.configuring:init",
     "config": "eggwatch.cli.configuring:config",
+    "setup": "eggwatch.cli.setup:setup",
 }
 
 

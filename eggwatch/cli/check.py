@@ -49,7 +49,7 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
 
     It looks at each archive alone: whether its name is taken already is known to the index only. The rules
     are those of the configuration, if there is one; no index is needed. `eggwatch explain CODE` says more about
-    a flaw.
+    a flaw. `verify` looks at what is published, and `doctor` at the machine around an index.
 
     \b
     Examples:

@@ -10,14 +10,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
+from eggwatch.service.metrics import Metrics
 from eggwatch.service.newsroom import Newsroom
 from eggwatch.service.orders import carry_out
 from eggwatch.service.rounds import horizon, summary
+from eggwatch.service.samples import Sample, taken
 from eggwatch.service.systemd import Supervisor, line_lacking
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
@@ -29,6 +33,8 @@ LONGEST_SLEEP = 5.0
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
+TELL_SECONDS = 10.0
+"""Seconds after which the status is told although uploads are under way."""
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
 
@@ -48,6 +54,9 @@ class Station:
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
         self._status: StatusFile | None = None
         self._status_owed = True
+        self._tell_at = 0.0
+        self._measures = Measures()
+        self._told: dict[str, Any] | None = None
 
     def open(self) -> None:
         """Take the lock and begin. EggwatchError where the operator has to act."""
@@ -57,6 +66,7 @@ class Station:
         self.index = open_index(self.config, front=spawned_front)
         self._warn_of_closed_drop(self.index)
         self.index.pipeline.parts.spool.progress = self._progress
+        self.index.pipeline.measures = self._measures
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
         self.orders.prepare()
         self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
@@ -138,8 +148,9 @@ class Station:
         self._next_scan = min(self._next_scan, now + self._scan_pause())
         self._answer_errands(index)
         self._settle_in(index)
-        if not index.pipeline.in_hand():  # an upload on its way is not held up for the sake of telling so
-            self._tell_status(index)
+        if not index.pipeline.in_hand() or now >= self._tell_at:
+            self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
+            self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:
         """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
@@ -177,19 +188,25 @@ class Station:
 
     def _tell_status(self, index: Index) -> None:
         assert self._status is not None
+        self._status_owed = not self._status.is_due()
+        if self._status_owed:
+            return
         pipeline = index.pipeline
-        private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready)
-        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+        self._status.write(private, public, at=timestamp(time.time()))
 
-    def tell_fault(self, what: str, why: str | None) -> None:
-        """What goes wrong outside of the index, for `status`; None if nothing does."""
-        if self.index is not None:
-            sights = self.index.pipeline.sights
-            if why is None:
-                sights.mend(what)
-            else:
-                sights.fault(what, why)
+    def sample(self) -> Sample:
+        """What metrics tell of it: what it has last told of itself, None while it is down."""
+        state = self._told if self.index is not None else None
+        return taken(self.config.name, state, self._measures, at=time.time())
+
+    def heed(self, what: str, fault: str | None) -> None:
+        """Note something beside the pipeline that is to be mended; None if nothing is."""
+        if self.index is not None and fault is not None:
+            self.index.pipeline.sights.fault(what, fault)
+        elif self.index is not None:
+            self.index.pipeline.sights.mend(what)
 
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""
@@ -235,12 +252,14 @@ class Daemon:
         reload: Callable[[], Config],
         *,
         when_ready: Callable[[], None],
+        metrics: Metrics | None = None,
         newsroom: Newsroom | None = None,
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
 
         `newsroom` carries news outside; None where somebody else does.
         """
+        self._metrics = metrics or Metrics(config)
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
@@ -280,6 +299,7 @@ class Daemon:
             self._supervisor.progress()
             station.beat()
         self._check_news()
+        self._tell_metrics()
         self._supervisor.status(", ".join(station.in_short() for station in self._stations))
         if not self._was_ready and self._is_ready():
             self._was_ready = True
@@ -297,7 +317,12 @@ class Daemon:
         told = [station for station in self._stations if station.config.subscriptions]
         self._newsroom.check(wanted=any(station.index is not None for station in told))
         for station in told:
-            station.tell_fault("news", self._newsroom.fault)
+            station.heed("news", self._newsroom.fault)
+
+    def _tell_metrics(self) -> None:
+        self._metrics.tell(station.sample() for station in self._stations)
+        for station in self._stations:
+            station.heed("metrics", self._metrics.fault_of(station.config.name))
 
     def _is_ready(self) -> bool:
         """All indexes have had their first look, but those that can't be opened."""
@@ -336,6 +361,7 @@ class Daemon:
             config = self._reload()
             self._check_folders(config)
             stations = self._stations_of(config)
+            self._metrics.configure(config)
         except EggwatchError as error:
             log.error("reload: the old configuration stays: %s", error)
             return
@@ -365,4 +391,5 @@ class Daemon:
                 station.close()
             except Exception:
                 log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+        self._metrics.end()
         self._bell.close()

@@ -50,7 +50,7 @@ _REMEDIES = {
 log = logging.getLogger("eggwatch.http")
 
 
-def parse_listen(text: str) -> tuple[str, int]:
+def parse_listen(text: str, option: str = "--serve") -> tuple[str, int]:
     """`[HOST:]PORT` as host and port; without a host the loopback address. IPv6 hosts stand in brackets.
 
     Raises ConfigurationError.
@@ -58,7 +58,7 @@ def parse_listen(text: str) -> tuple[str, int]:
     match = _LISTEN.fullmatch(text.strip())
     if match is None or int(match["port"]) > 65535:
         raise ConfigurationError(
-            f"--serve {text!r} is not [HOST:]PORT.",
+            f"{option} {text!r} is not [HOST:]PORT.",
             remedy="Write for example 8080, 0.0.0.0:8080 for all interfaces, [::1]:8080, or 0 for any.",
         )
     return (match["host"] or LOOPBACK).strip("[]"), int(match["port"])

@@ -250,6 +250,11 @@ class Reader:
         )
         return [(row["serial"], row["offset"], row["length"]) for row in rows]
 
+    def last_events(self, limit: int) -> list[tuple[int, int, int]]:
+        """(serial, offset, length) of the index's last events, newest first."""
+        rows = self._db.execute("SELECT serial, offset, length FROM events ORDER BY serial DESC LIMIT ?", (limit,))
+        return [(row["serial"], row["offset"], row["length"]) for row in rows]
+
     def event_at(self, serial: int) -> tuple[int, int] | None:
         """(offset, length) of an event's line in the ledger."""
         row = self._one("SELECT offset, length FROM events WHERE serial = ?", serial)

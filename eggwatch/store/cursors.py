@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eggwatch.policy.subscriptions import KINDS
+from eggwatch.policy.subscriptions import is_outside
 from eggwatch.store import durable
 from eggwatch.store.catalog import Catalog, Reader
 from eggwatch.store.deliveries import cursors_in
@@ -75,5 +75,5 @@ def begin(catalog: Catalog, names: Sequence[str], end: Position) -> None:
         if name not in known:
             catalog.move_cursor(name, end.serial)
     for name in sorted(known.keys() - set(names)):
-        if name.partition(".")[0] in KINDS:
+        if is_outside(name):
             catalog.forget_cursor(name)

