@@ -88,6 +88,7 @@ def _prepare_imported(parts: Parts, hand: InHand, verdict: Verdict, batch: Batch
     event = replace(event, first_upload_time=imported.upload_time)
     try:
         _place(parts, hand, event)
+        parts.spool.make_publishable(hand.claim)
     except StrangerInPoolError as error:
         log.error("admit    %s: not imported: %s", shown(hand.claim.path), error)
         return

@@ -78,7 +78,8 @@ def _account(claim: Claim, terms: Terms) -> Account | None:
     if claim.imported is not None or (not terms.owners and not terms.first_uploader_owns):
         return None
     by_group = any(owner.startswith("@") for owners in terms.owners.values() for owner in owners)
-    return Account(name=claim.uploader, groups=groups_of(claim.uid) if by_group else frozenset())
+    groups = groups_of(claim.uid) if by_group else frozenset()
+    return Account(name=claim.uploader, groups=groups, doubt=claim.doubt)
 
 
 def _holding(record: FileRecord) -> Holding:

@@ -195,7 +195,7 @@ class Retirement:
             return None
         match = LEFTOVER.fullmatch(found.name)
         event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1]))) if match else None
-        if event is None or event.filename is None or event.sha256 is None:
+        if match is None or event is None or event.filename is None or not (event.sha256 or "").startswith(match[2]):
             what = f"leftover {shown(found.path)}"
             self._fault(found.path, what, "left by an unknown event; look at it and move it away")
             return None
@@ -215,12 +215,19 @@ class Retirement:
             path=_folder_of(found.path) + filename,
             filename=filename,
             identity=found.identity,
-            serial=int(match[1]) if match else 0,
-            sha256=event.sha256,
+            serial=int(match[1]),
+            sha256=event.sha256 or "",
             rejected=event.kind == "rejected",
         )
         try:
-            outcome = retiring.resume(self._parts.drop, found.path, departure, self._parts.answers)
+            outcome = retiring.resume(
+                self._parts.drop,
+                found.path,
+                departure,
+                self._parts.answers,
+                size=event.size,
+                progress=self._parts.spool.progress,
+            )
         except OSError as error:
             self._trouble(departure.path, found.path, error)
             return None

@@ -216,6 +216,23 @@ drop = "x"
     assert numbers == sorted(numbers)
 
 
+def test_a_misspelled_index_and_overlaps_have_their_lines(tmp_path: Path) -> None:
+    """[indx.three] is told what may be meant; an overlap is told by the later folder, whatever else is wrong."""
+    main = '[index.main]\ndrop = "drop"\npublic = "public"\n'
+    two = '[index.two]\ndrop = "other"\npublic = "drop/below"\nstate = "other"\n'
+    said = problems(tmp_path, f'{main}{two}[indx.three]\ndrop = "x"\n')
+    lines = [line.strip() for line in said.splitlines()[1:]]
+    folder = tmp_path.resolve()
+    assert lines == [
+        "line 1: [index.main] state: is missing",
+        f"line 6: [index.two] public ({folder}/drop/below) and [index.main] drop ({folder}/drop) may not share a "
+        "folder or lie in one another",
+        f"line 7: [index.two] state ({folder}/other) and [index.two] drop ({folder}/other) may not share a folder or "
+        "lie in one another",
+        "line 8: indx: unknown; did you mean index?",
+    ]
+
+
 def test_one_problem_is_one_place(tmp_path: Path) -> None:
     """The singular is right."""
     assert "is wrong in 1 place:" in problems(tmp_path, f"[index.main]\n{FOLDERS}scan = 3\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -152,6 +153,11 @@ def _lacking(index: IndexConfig) -> list[str]:
     for key, folder in (("public", index.public), ("state", index.state)):
         if not folder.is_dir() and not os.access(_nearest(folder), os.W_OK | os.X_OK):
             lacking.append(f"{where} {key}: {folder} is not there, and this account may not make it")
+    if index.identity == "folder" and index.drop.is_dir() and _is_shared(index.drop):
+        lacking.append(
+            f"{where} identity: others than its owner may write to {index.drop}, and so make the folder of an account "
+            "that has none yet; chmod 755 it, and make the folders yourself"
+        )
     names = {name for owners in index.terms.owners.values() for name in owners}
     groups = {name.removeprefix("@") for name in names if name.startswith("@")}
     groups |= set() if index.group is None else {index.group}
@@ -160,6 +166,10 @@ def _lacking(index: IndexConfig) -> list[str]:
     return lacking + [
         f"{where} owners: this machine has no account {name!r}" for name in accounts if not has_account(name)
     ]
+
+
+def _is_shared(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _nearest(folder: Path) -> Path:

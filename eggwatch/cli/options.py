@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Selection:
     drop: Path | None = None
     public: Path | None = None
     state: Path | None = None
+
+    def every(self) -> list[IndexConfig]:
+        """All indexes of the configuration, also where --index names one."""
+        return replace(self, index=None).all()
 
     def load(self, *, needed: Collection[str] = INDEX) -> Config:
         """The configuration; ConfigurationError or NoIndexError if there is none.

@@ -111,7 +111,7 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     """Make ledger and catalog again from the published tree and whatever ledger there is.
 
     For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
-    brought back.
+    brought back. May be interrupted, and given again.
 
     \b
     Example:  eggwatch rebuild
@@ -154,7 +154,7 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
     Exit status: 0 all is kept, 1 archives are missing or not what they were ('eggwatch verify').
     """
     config, ticker = selection.one(), Ticker("kept")
-    report = Backup(config, directory.absolute(), progress=ticker).run()
+    report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
     ticker.done()
     if as_json:
         print_json({"index": config.name, **asdict(report)})

@@ -177,17 +177,35 @@ def archived_project(_upload: Upload, project: Project, terms: Terms) -> Iterato
 
 def ownership(upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
     """Only a project's owners upload to it, where it has any."""
-    account = upload.account
-    if account is None:
+    account, owners = upload.account, owners_of(project, terms.owners)
+    if account is None or (owners is None and not terms.first_uploader_owns):
         return
-    owners = owners_of(project, terms.owners)
+    others = _rightful(account, owners, upload.first_uploader)
+    if others is not None:
+        yield _foreign(account, project, others)
+    elif account.doubt is not None:
+        yield _unproven(account, project)
+
+
+def _rightful(account: Account, owners: Iterable[str] | None, first_uploader: str | None) -> str | None:
+    """Whose uploads are taken instead of this account's; None if it is one of them."""
     if owners is not None:
-        if not is_among(account, owners):
-            yield _foreign(account, project, f"{_listed(sorted(owners))} (owners)")
-    elif terms.first_uploader_owns and account.name is None:
-        yield _foreign(account, project, "accounts that are known (first-uploader-owns)")
-    elif terms.first_uploader_owns and upload.first_uploader not in (None, account.name):
-        yield _foreign(account, project, f"{upload.first_uploader}, who uploaded its first file (first-uploader-owns)")
+        return None if is_among(account, owners) else f"{_listed(sorted(owners))} (owners)"
+    if account.name is None:
+        return "accounts that are known (first-uploader-owns)"
+    if first_uploader not in (None, account.name):
+        return f"{first_uploader}, who uploaded its first file (first-uploader-owns)"
+    return None
+
+
+def _unproven(account: Account, project: Project) -> Flaw:
+    return _flaw(
+        "not-owner",
+        project,
+        f"This file belongs to the account {account.name}, but {account.doubt}: so it is not proved who wrote it, and "
+        f"uploads to {project} are taken from its owners only. 'chmod g-w,o-w' the file that you copy from, set "
+        "'umask 022', and copy it anew.",
+    )
 
 
 def _foreign(account: Account, project: Project, who: str) -> Flaw:

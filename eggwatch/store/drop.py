@@ -219,6 +219,14 @@ class Drop:
             finally:
                 os.close(fd)
 
+    def owner_of_first_folder(self, path: str) -> int | None:
+        """The uid that owns the first folder on a path; None for a file that lies in the drop folder itself."""
+        folder, slash, _ = path.partition("/")
+        if not slash:
+            return None
+        with self.place(folder) as place, privileges.raised():
+            return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_uid
+
     @contextmanager
     def reading(self, path: str) -> Iterator[int]:
         """A file, open for reading only; OSError if it is gone, no regular file, or not ours to read."""

@@ -145,6 +145,19 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
     assert len(site.call("config", "check", "--json").row["lacking"]) == 4
 
 
+def test_who_could_make_the_folder_of_another_is_told(tmp_path: Path) -> None:
+    """identity = "folder" over a DROP that a group may write to: 1; closed to others, or by owner: 0."""
+    site = Site(tmp_path, identity='"folder"')
+    for mode, code in ((0o3770, 1), (0o1777, 1), (0o755, 0)):
+        site.drop.chmod(mode)
+        done = site.call("config", "check")
+        assert (done.code, "may write to" in done.out) == (code, bool(code))
+    site.drop.chmod(0o3770)
+    site.settings["identity"] = '"owner"'
+    site.write_config()
+    assert site.call("config", "check").code == 0
+
+
 def test_refused_files_are_kept_as_long_as_is_said(tmp_path: Path) -> None:
     """`keep-rejected`: a round tells what lies there, and takes away what has had its time."""
     site = Site(tmp_path)

@@ -102,6 +102,20 @@ def test_the_same_bytes_again_and_again_leave_no_fault_behind(site: Site) -> Non
         until("no fault", lambda: site.call("status").code == 0, seconds=5)
 
 
+def test_a_terabyte_under_a_hidden_name_holds_nothing_up(filled: Site) -> None:
+    """Anybody can make such a file: it is not read, but told of, or given the name that it claims; the rest goes on."""
+    first = filled.events()[0]
+    for name in (".eggwatch-1-00000000", f".eggwatch-1-{first['sha256'][:8]}"):
+        (filled.drop / name).touch()
+        os.truncate(filled.drop / name, 1 << 40)
+    filled.put(sdist("fresh"))
+    with filled.daemon():
+        until("the next upload", lambda: filled.filenames("fresh"), seconds=10)
+        status = until("status.json", lambda: json.loads((filled.state / "status.json").read_bytes()))
+    assert any("unknown event" in reason for reason in status["faults"].values())
+    assert (filled.drop / first["filename"]).stat().st_size == 1 << 40
+
+
 def test_a_command_leaves_a_true_status_behind(filled: Site) -> None:
     """Also after a daemon that was killed: status.json tells monitors what is so."""
     text = '{"schema": 1, "ready": true, "serial": 1, "files": 99, "projects": 99}'
