@@ -41,6 +41,7 @@ CODES: dict[str, str] = {
     "zip-local-mismatch": "Z9 Z10",
     "zip-encrypted": "own",
     "zip-compression": "Z4",
+    "zip-flags": "own",
     "zip-unsafe-path": "own",
     "zip-link": "own",
     "zip-device": "own",

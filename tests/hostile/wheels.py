@@ -103,6 +103,8 @@ WHEELS: tuple[dict[str, Any], ...] = (
     },
     {"code": "zip-local-mismatch", "parts": [{**FILE, "local": {"name": b"demo/atad.bin"}}], "twin": {"parts": [FILE]}},
     {"code": "zip-encrypted", "parts": [{**FILE, "flags": 1}], "twin": {"parts": [FILE]}},
+    {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 5}], "twin": {"parts": [{**FILE, "flags": 6 | 1 << 11}]}},
+    {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 12}], "twin": {"parts": [FILE]}},
     {"code": "zip-compression", "parts": [{**FILE, "method": 12}], "twin": {"parts": [STORED]}},
     {
         "code": "zip-unsafe-path",
@@ -212,6 +214,16 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "wheel-file-invalid", "members": wheel_file(*FIRST, TAG, "Build: 1", "Build: 1")},
     {"code": "wheel-file-invalid", "members": wheel_file(FIRST[0], "Root-Is-Purelib: maybe", TAG)},
     {"code": "wheel-file-invalid", "members": wheel_file("Wheel-Version: one", FIRST[1], TAG)},
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file("Generator: x\rRoot-Is-Purelib: false", *FIRST, TAG),
+        "twin": {"members": wheel_file("Generator: x\r", *(f"{line}\r" for line in (*FIRST, TAG)))},
+    },
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file(*FIRST, TAG, "Generator: x\x0cRoot-Is-Purelib: false"),
+        "twin": {"members": wheel_file(*FIRST, TAG, "Generator:\tx")},
+    },
     {"code": "wheel-file-invalid", "members": {WHEEL_FILE: b"\xff"}},
     {"code": "wheel-file-invalid", "members": {WHEEL_FILE: bytes(300_000)}},
     {"code": "wheel-version-unsupported", "members": wheel_file("Wheel-Version: 2.0", FIRST[1], TAG)},

@@ -40,8 +40,10 @@ RULES = (
     Rule(
         code="wheel-file-invalid",
         title="A WHEEL that can't be read",
-        rule="WHEEL is UTF-8, in the form of mail headers, with Wheel-Version, Root-Is-Purelib and Tag.",
-        why="Installers read it so, and fail or guess where it is otherwise.",
+        rule="WHEEL is UTF-8 without control characters, in the form of mail headers, with Wheel-Version, "
+        "Root-Is-Purelib and Tag.",
+        why="Installers read it so, and fail or guess where it is otherwise: a lone carriage return begins a new line "
+        "to some and none to others.",
         mend=_BUILD,
         source="PEP 427, File contents",
     ),

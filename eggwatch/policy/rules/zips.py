@@ -90,6 +90,16 @@ RULES = (
         warehouse=("Z4",),
     ),
     Rule(
+        code="zip-flags",
+        title="A member with unusual flags",
+        rule="Of a member's flags only bits 1 and 2 (how hard it was deflated), 3 (a data descriptor) and 11 (a UTF-8 "
+        "name) are set.",
+        why="zipfile can't open a member with bit 5 (patched data), others ignore it; most other bits are reserved, "
+        "and may mean anything to anybody.",
+        mend=_BUILD,
+        source=f"{_SPEC} 4.4.4",
+    ),
+    Rule(
         code="zip-unsafe-path",
         title="A member that would land elsewhere",
         rule="Names are relative, with '/' and without '..', drive letters and backslashes, and no part of them has "
