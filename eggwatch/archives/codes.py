@@ -79,6 +79,8 @@ CODES: dict[str, str] = {
     "not-a-gzip": "T1",
     "gzip-corrupt": "T2",
     "gzip-trailing-data": "own",
+    "gzip-members": "own",
+    "gzip-header": "own",
     "tar-malformed": "T2",
     "tar-unclosed": "T2",
     "tar-sparse": "T5",

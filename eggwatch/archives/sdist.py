@@ -9,6 +9,7 @@ from typing import BinaryIO
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, clipped, located
+from eggwatch.archives.gzip_header import check_header
 from eggwatch.archives.gzip_stream import MAGIC, GzipStream
 from eggwatch.archives.holes import starts_with_zeros
 from eggwatch.archives.limits import LARGEST_METADATA
@@ -47,6 +48,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     """
     if not _is_gzip(file, findings):
         return None
+    check_header(file, findings)
     if is_also_zip(file, size):
         refuse_polyglot("zip", "last bytes", findings)
     stream = GzipStream(file, size, findings)
@@ -83,13 +85,8 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
 
 def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings: Findings) -> None:
     message = located(error.message, walk.at, " of the tar")
-    if error.code != "tar-unclosed":
+    if error.code != "tar-unclosed" or stream.whole:
         findings.refuse(error.code, error.subject, message)
-    elif stream.whole:
-        findings.refuse(error.code, error.subject, message)
-        # Cut between two gzip members, a file looks whole to gzip and is not.
-        if stream.members > 1:
-            findings.ends_early("The tar ends before it is closed, between two gzip members.")
 
 
 def _is_metadata(name: str, size: int) -> bool:

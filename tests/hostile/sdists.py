@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
+from tests.archive_factory import zip_of
 from tests.archives.judging import ZEROS
 from tests.hostile.building import TOP
 
@@ -26,7 +28,34 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
         {"code": "tar-malformed", "records": [{**FILE, "kind": b"V"}], "twin": {"records": [FILE]}},
         {"code": "tar-malformed", "pax": {"path": ""}, "records": [FILE], "twin": {"pax": {"path": f"{TOP}/other"}}},
         {"code": "tar-unclosed", "closing": ZEROS, "twin": {"closing": ZEROS * 2}},
-        {"code": "zip-tar-polyglot", "zip_in_header": True},
+        {
+            "code": "zip-tar-polyglot",
+            "records": [{**FILE, "content": zip_of({})}],
+            "compression": 0,
+            "twin": {"compression": 9},
+        },
+        {
+            "code": "zip-tar-polyglot",
+            "header": (1 << 2, b"\x16\0" + zip_of({})),
+            "twin": {"header": (1 << 2, b"\x16\0" + zip_of({})[:3] + bytes(19))},
+        },
+        {"code": "gzip-members", "after": gzip.compress(b"", mtime=0)},
+        {"code": "gzip-members", "closing": b"", "after": gzip.compress(ZEROS * 2, mtime=0)},
+        {
+            "code": "gzip-header",
+            "header": (1 << 2, b"\x41\0" + bytes(65)),
+            "twin": {"header": (1 << 2, b"\x40\0" + bytes(64))},
+        },
+        {
+            "code": "gzip-header",
+            "header": (1 << 4, b"x" * 65 + b"\0"),
+            "twin": {"header": (1 << 4, b"x" * 64 + b"\0")},
+        },
+        {
+            "code": "gzip-header",
+            "header": (1 << 3, b"x" * 256 + b"\0"),
+            "twin": {"header": (1 << 2 | 1 << 3, b"\x02\0ab" + b"x" * 255 + b"\0")},
+        },
         {"code": "tar-sparse", "records": [{**FILE, "kind": b"S"}], "twin": {"records": [FILE]}},
         {"code": "tar-device", "records": [{"name": f"{TOP}/null", "kind": b"3"}], "twin": {"records": [FILE]}},
         {

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.archive_factory import record_line, wheel_members, zip_of
 from tests.archives.judging import Part
-from tests.hostile.building import INFO, polyglot_part
+from tests.hostile.building import INFO, polyglot_part, signed
 
 TEXT = b"some text, some text, some text"
 NAME = b"demo/data.bin"
@@ -158,6 +158,8 @@ WHEELS: tuple[dict[str, Any], ...] = (
     },
     {"code": "zip-trailing-data", "after": b"more"},
     {"code": "zip-tar-polyglot", "parts": [polyglot_part()], "twin": {"parts": [STORED]}},
+    {"code": "zip-tar-polyglot", "parts": [polyglot_part(signed)]},
+    {"code": "zip-tar-polyglot", "parts": [polyglot_part(prefix=b"demo")]},
     {
         "code": "compression-ratio",
         "parts": [{**FILE, "content": bytes(70 << 20)}],

@@ -37,6 +37,24 @@ RULES = (
         source="RFC 1952, 2.2",
     ),
     Rule(
+        code="gzip-members",
+        title="A gzip of several members",
+        rule="The gzip has one member.",
+        why="gzip allows more, one behind the other, and tools differ: pip and tarfile unpack what lies in all of "
+        "them, uv refuses the file, others stop after the first. No build tool writes them.",
+        mend="Unpack it with gunzip and compress it again, or build it again with 'python -m build --sdist'.",
+        source="RFC 1952, 2.2",
+    ),
+    Rule(
+        code="gzip-header",
+        title="A gzip header with something in it",
+        rule="Beside the name of the file that was compressed, which has at most 255 bytes, the gzip's header holds at "
+        "most 64 bytes of extra field and comment.",
+        why="Nobody reads these fields, and a whole zip fits into them.",
+        mend=_BUILD,
+        source="RFC 1952, 2.3",
+    ),
+    Rule(
         code="tar-malformed",
         title="A tar whose structure is broken",
         rule="Every header has its checksum and numbers that can be read, and pax and GNU headers are whole.",
