@@ -31,6 +31,7 @@ CODES: dict[str, str] = {
     "metadata-not-a-file": "own",
     "metadata-too-large": "own",
     "license-file-missing": "T6 W4",
+    "windows-name": "own",
     # zip
     "not-a-zip": "Z1",
     "zip-malformed": "Z9 Z15",
@@ -90,6 +91,7 @@ CODES: dict[str, str] = {
     "tar-duplicate-metadata": "own",
     "tar-duplicate-member": "own",
     "tar-case-collision": "own",
+    "tar-mode": "own",
     "sdist-top-folder": "T3",
     "sdist-no-pyproject": "own",
     # core metadata

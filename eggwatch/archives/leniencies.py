@@ -11,6 +11,8 @@ from eggwatch.model.verdicts import Level
 LENIENCIES: dict[str, str] = {
     "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
     "zip-comment": "no reader acts on it, and some archivers sign with one",
+    "windows-name": "archives for Linux may have such names, as test data of sdists has; nothing is overwritten",
+    "tar-mode": "pip and tarfile's data filter set permissions of their own",
     "sdist-no-pyproject": "setuptools alone needs none; every sdist before PEP 517 (2017) lacks it",
     "metadata-version-withdrawn": "wheel 0.24 to 0.30 wrote 2.0 for three years (six 1.11, requests 2.18)",
     "metadata-version-newer": "a minor version ahead of packaging only adds fields (core metadata, Metadata-Version)",

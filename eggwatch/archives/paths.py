@@ -16,6 +16,7 @@ DEEPEST_PATH = 128
 """Folders in a member's name."""
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
+_COLON = "on Windows a colon stands for a drive, or for a stream of another file"
 _DRIVE = re.compile(r"[A-Za-z]:")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that no zip member's name may hold (PyPI)."""
@@ -28,8 +29,8 @@ def zip_path_danger(name: str) -> str | None:
         return None
     if "\\" in name:
         return "it holds a backslash"
-    if _DRIVE.match(name):
-        return "it starts with a drive letter"
+    if ":" in name:
+        return _COLON
     parts = name.removesuffix("/").split("/")
     # `a//b` and `./a` are other spellings of `a/b` and `a`: with them two members could be one file.
     if "" in parts[1:] or "." in parts:
@@ -44,6 +45,8 @@ def tar_path_danger(name: str) -> str | None:
     """
     if "\0" in name:
         return "it holds a zero byte"
+    if ":" in name:
+        return _COLON
     # Nearly every name; taking it apart would be a third of the work on a member.
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None
@@ -91,7 +94,12 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
 
 
 def folded(name: str) -> str:
-    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents."""
+    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents.
+
+    To Windows a backslash is a slash, and what ends in dots or blanks ends before them.
+    """
+    if name.endswith((".", " ")) or "./" in name or " /" in name or "\\" in name:
+        name = "/".join(part.rstrip(". ") for part in re.split(r"[\\/]", name))
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
@@ -105,3 +113,18 @@ def folders_of(names: Iterable[str]) -> set[str]:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     return folders
+
+
+def spellings(folders: Iterable[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The first spelling of each folder by its folded form, and the pairs that differ in nothing else.
+
+    Of folders within each other only the outermost pair is given.
+    """
+    first: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
+    for folder in sorted(folders):
+        other = first.setdefault(folded(folder), folder)
+        parent = folder.rpartition("/")[0]
+        if other != folder and first.get(folded(parent), "") == parent:
+            pairs.append((folder, other))
+    return first, pairs

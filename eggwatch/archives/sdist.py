@@ -103,6 +103,7 @@ class SdistContents:
         self._loose = False
         self._metadata: dict[str, TarMember] = {}
         self._looks_like_source = False
+        self._odd_modes: list[str] = []
 
     def read(self, members: Iterable[TarMember]) -> None:
         """Take in all members, or as many as it needs to find 50 flaws."""
@@ -124,6 +125,8 @@ class SdistContents:
             self._refuse("tar-device", member, message)
         elif member.kind in LINKS:
             self._check_target(member)
+        elif _is_odd(member):
+            self._odd_modes.append(member.name)
 
     def _check_target(self, member: TarMember) -> None:
         danger = link_danger(member.name, member.target, from_root=member.kind == HARD_LINK)
@@ -149,6 +152,12 @@ class SdistContents:
     def check_places(self) -> None:
         """Note what is wrong with the members only when they are seen together."""
         check_places(self._places, self._findings)
+        if self._odd_modes:
+            message = (
+                f"{len(self._odd_modes)} members have permissions that nobody means, this one first: it is setuid or "
+                f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
+            )
+            self._findings.note("tar-mode", self._odd_modes[0], message)
 
     def top_folder(self, filename: Filename) -> str | None:
         """The folder to look for PKG-INFO in; PEP 625: one top-level folder called `{name}-{version}`."""
@@ -197,6 +206,13 @@ class SdistContents:
         if self._looks_like_source or _COMMIT.fullmatch(comment):
             return f"There is no {clipped(path)}: {_SNAPSHOT}"
         return f"There is no {clipped(path)}. Build an sdist with 'python -m build --sdist'."
+
+
+def _is_odd(member: TarMember) -> bool:
+    """True for a file that runs as its owner, and for what its owner can't read or enter."""
+    if member.kind == FOLDER:
+        return member.mode & 0o500 != 0o500
+    return bool(member.mode & 0o6000) or not member.mode & 0o400
 
 
 def _is_equal(top: str, filename: Filename) -> bool:

@@ -39,13 +39,14 @@ _KNOWN = REGULAR | DEVICES | LINKS | {FOLDER}
 class TarMember:
     """One member; `kind` is the type flag, `target` what a link points at, `content` only what was wanted.
 
-    `offset` is where in the inflated tar its first header begins, extended ones included.
+    `mode` are its permissions; `offset` is where in the inflated tar its first header begins, extended ones included.
     """
 
     name: str
     kind: bytes
     size: int
     target: str
+    mode: int = 0o644
     content: bytes | None = None
     offset: int = 0
 
@@ -170,12 +171,14 @@ class TarWalk:
             # Some readers skip these bytes, others look for a header in them.
             if size:
                 raise malformed(name, f"A folder, link or device with {size} bytes of contents.")
-            return TarMember(name=name, kind=header.kind, size=0, target=target, offset=offset)
+            return TarMember(name=name, kind=header.kind, size=0, target=target, mode=header.mode, offset=offset)
         # tarfile takes it for a file, other readers for a folder.
         if name.endswith("/"):
             raise malformed(name, "A file whose name ends in a slash.")
         content = self._data(name, size, keep=self._wanted(name, size))
-        return TarMember(name=name, kind=header.kind, size=size, target="", content=content, offset=offset)
+        return TarMember(
+            name=name, kind=header.kind, size=size, target="", mode=header.mode, content=content, offset=offset
+        )
 
     def _count_in(self, name: str, target: str) -> None:
         self._count += 1

@@ -110,6 +110,8 @@ FLAWED = {
     "half a deflate stream": ("zip-size", added(replace(PART, content=b"", packed=PART.raw[:1]))),
     "no deflate stream": ("zip-malformed", added(replace(PART, packed=b"\xff\xff\xff\xff"))),
     "a folder with contents": ("zip-malformed", added(Part(name=b"demo/data/", content=TEXT))),
+    "a name in code page 437": ("zip-name-characters", added(Part(name="demo/ä.txt".encode("cp437")))),
+    "a UTF-8 name without its mark": ("zip-name-characters", added(Part(name="demo/ä.txt".encode()))),
     "a name that is no UTF-8": ("zip-name-characters", added(Part(name=b"demo/\xff", flags=1 << 11))),
     "a member on another disk": ("zip-malformed", added(replace(PART, central={"disk": 1}))),
     "an end record of another disk": ("zip-malformed", ended(disk=1)),
@@ -169,7 +171,6 @@ SOUND = {
     "a stored member full of zeros": added(Part(name=NAME, content=bytes(4096), method=0)),
     "an empty folder": added(Part(name=b"demo/data/", method=0)),
     "a UTF-8 name": added(Part(name="demo/ä.txt".encode(), flags=1 << 11)),
-    "a name in code page 437": added(Part(name="demo/ä.txt".encode("cp437"))),
     "an extra field": added(extra(b"UT\x05\x00\x03abcd")),
     "a second name that is the same": added(extra(second_name(NAME))),
     "a zip64 extra field": added(

@@ -69,7 +69,12 @@ def _wheel(description: Description) -> bytes:
     members = _changed(members, description)
     modes = description.get("mode", {})
     parts = [
-        Part(name=name.encode(), content=content, attributes=modes.get(name, 0o100644) << 16)
+        Part(
+            name=name.encode(),
+            content=content,
+            flags=0 if name.isascii() else 1 << 11,
+            attributes=modes[name] << 16 if name in modes else None,
+        )
         for name, content in members.items()
     ]
     parts = [Part(**part) for part in description.get("parts", ())] + parts

@@ -80,6 +80,18 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "zip": {"end": {"here": 5, "count": 5}},
         "twin": {"zip": {"end": {"here": 4, "count": 4}}},
     },
+    {
+        "code": "zip-malformed",
+        "members": {"demo/folder": b"", "demo/other": b""},
+        "mode": {"demo/folder": 0o040755},
+        "twin": {"mode": {"demo/folder": 0}},
+    },
+    {
+        "code": "zip-malformed",
+        "members": {"demo/folder/": b""},
+        "mode": {"demo/folder/": 0o100644},
+        "twin": {"mode": {"demo/folder/": 0o755}},
+    },
     {"code": "zip-crc", "parts": [{**STORED, "packed": TEXT.upper()}], "twin": {"parts": [STORED]}},
     {"code": "zip-size", "parts": [{**FILE, "local": {"size": 5}, "central": {"size": 5}}], "twin": {"parts": [FILE]}},
     {"code": "zip-duplicate-member", "parts": [FILE, FILE], "twin": {"parts": [FILE]}},
@@ -101,6 +113,17 @@ WHEELS: tuple[dict[str, Any], ...] = (
             {"name": "demo/e\u0301".encode(), "flags": 1 << 11},
         ],
     },
+    {
+        "code": "zip-case-collision",
+        "parts": [{**FILE, "name": b"demo/Sub"}, {**FILE, "name": b"demo/sub/x"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/Sub"}, {**FILE, "name": b"demo/subs/x"}]},
+    },
+    {
+        "code": "zip-case-collision",
+        "parts": [{**FILE, "name": b"demo/Sub/a/b"}, {**FILE, "name": b"demo/sub/a/c"}, {"name": b"demo/sub/"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/sub/a/b"}, {**FILE, "name": b"demo/sub/a/c"}]},
+    },
+    {"code": "zip-case-collision", "parts": [{"name": b"demo/Sub/"}, {"name": b"demo/sub/"}]},
     {"code": "zip-local-mismatch", "parts": [{**FILE, "local": {"name": b"demo/atad.bin"}}], "twin": {"parts": [FILE]}},
     {"code": "zip-encrypted", "parts": [{**FILE, "flags": 1}], "twin": {"parts": [FILE]}},
     {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 5}], "twin": {"parts": [{**FILE, "flags": 6 | 1 << 11}]}},
@@ -119,6 +142,19 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"/etc/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"C:/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo\\..\\x"}]},
+    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo/__init__.py:stream"}]},
+    *(
+        {"code": "windows-name", "members": {f"demo/{name}": b""}, "twin": {"members": {f"demo/{sound}": b""}}}
+        for name, sound in (
+            ("con.py", "icon.py"),
+            ("NUL/x", "NULL/x"),
+            ("lpt1", "lpt"),
+            ("com\xb9.txt", "comma.txt"),
+            ("x.", ".x"),
+            ("x.. /y", "..x/y"),
+            ("x?", "x!"),
+        )
+    ),
     {
         "code": "zip-link",
         "parts": [FILE],
@@ -140,6 +176,11 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"parts": [{**FILE, "name": b"demo/7"}]},
     },
     {"code": "zip-name-characters", "parts": [{**FILE, "name": b"demo/\xff", "flags": 1 << 11}]},
+    {
+        "code": "zip-name-characters",
+        "parts": [{**FILE, "name": "demo/\u00e9".encode()}],
+        "twin": {"parts": [{**FILE, "name": "demo/\u00e9".encode(), "flags": 1 << 11}]},
+    },
     {"code": "zip-unicode-path", "parts": [{**FILE, "central_extra": SECOND}], "twin": {"parts": [FILE]}},
     {"code": "zip-unicode-path", "parts": [{**FILE, "extra": SECOND}], "twin": {"parts": [FILE]}},
     {

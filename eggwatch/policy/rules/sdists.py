@@ -92,9 +92,10 @@ RULES = (
     Rule(
         code="tar-unsafe-path",
         title="A member that would land elsewhere",
-        rule="Names are relative and without '..', at most 4096 characters long and 128 folders deep, and no part of "
-        "them has more than 255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to.",
+        rule="Names are relative and without '..' and colons, at most 4096 characters long and 128 folders deep, and "
+        "no part of them has more than 255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to; on Windows, a colon stands for a "
+        "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=_FEATURES,
     ),
@@ -126,10 +127,23 @@ RULES = (
     Rule(
         code="tar-case-collision",
         title="Two names that are one on Windows and macOS",
-        rule="No two members differ only in case, or in how accents are composed.",
+        rule="No two members, nor the folders that they lie in, differ only in case, in how accents are composed, in "
+        "dots and blanks at the end of a name, or in backslash and slash.",
         why="There they are one file, and the last overwrites the other: the build is another one than on Linux.",
         mend="Rename one of the two.",
         source=_FEATURES,
+    ),
+    Rule(
+        code="tar-mode",
+        title="Permissions that nobody means",
+        rule="No file is setuid or setgid, and whoever unpacks the sdist can read its files and enter its folders.",
+        why="pip sets permissions of its own, so nothing is won or lost there; but tar, run as root, makes a program "
+        "that runs as root, and others stop at a folder that they can't enter. PyPI does not look, so both profiles "
+        "only warn.",
+        mend=_BUILD,
+        source=f"{_FEATURES}; PEP 706",
+        default=Weight.WARN,
+        pypi=Weight.WARN,
     ),
     Rule(
         code="sdist-top-folder",

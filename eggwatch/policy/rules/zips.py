@@ -23,7 +23,8 @@ RULES = (
     Rule(
         code="zip-malformed",
         title="A zip whose structure is broken",
-        rule="Directory and members lie where the zip says, and every member inflates to its end.",
+        rule="Directory and members lie where the zip says, every member inflates to its end, and what is a folder by "
+        "its name is one by its mode.",
         why="What one tool repairs in silence another refuses, or reads otherwise.",
         mend=_AGAIN,
         source=f"{_SPEC} 4.3",
@@ -58,7 +59,8 @@ RULES = (
     Rule(
         code="zip-case-collision",
         title="Two members that differ in case only",
-        rule="No two names are equal once case and Unicode form are folded.",
+        rule="No two names, nor the folders that they lie in, are equal once case and Unicode form are folded, and "
+        "dots and blanks at the end of a name are left out.",
         why="On Windows and macOS one overwrites the other, so the same archive installs differently.",
         mend="Rename one of the files in the project.",
         source="eggwatch: one reading on every system",
@@ -102,9 +104,10 @@ RULES = (
     Rule(
         code="zip-unsafe-path",
         title="A member that would land elsewhere",
-        rule="Names are relative, with '/' and without '..', drive letters and backslashes, and no part of them has "
-        "more than 255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to.",
+        rule="Names are relative, with '/' and without '..', colons and backslashes, and no part of them has more than "
+        "255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to; on Windows, a colon stands for a "
+        "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
     ),
@@ -148,8 +151,9 @@ RULES = (
     Rule(
         code="zip-name-characters",
         title="A member's name with control characters, or no UTF-8",
-        rule="Names are UTF-8 without control characters.",
-        why="They are cut, decoded and shown differently by different tools.",
+        rule="Names are ASCII, or UTF-8 and marked as such (bit 11), without control characters.",
+        why="They are cut, decoded and shown differently by different tools: without the mark pip reads code page 437, "
+        "and uv refuses the wheel.",
         mend="Rename the file in the project.",
         source=f"{_SPEC} 4.4.4 (bit 11), appendix D; PyPI's rule",
         warehouse=("Z13",),
