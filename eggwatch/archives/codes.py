@@ -20,6 +20,7 @@ CODES: dict[str, str] = {
     "abi-tag-unknown": "own",
     "platform-tag-unknown": "F11",
     "platform-tag-linux": "F11",
+    "platform-tag-newer": "F11",
     "version-local": "M2",
     # any archive
     "incomplete": "T2 Z1",
@@ -106,6 +107,7 @@ CODES: dict[str, str] = {
     "metadata-version-invalid": "M11",
     "metadata-version-mismatch": "own",
     "metadata-requires-python": "M11",
+    "requires-python-wildcard": "M11",
     "metadata-field-unknown": "own",
     "metadata-field-too-new": "M11",
     "license-file-early": "M11",

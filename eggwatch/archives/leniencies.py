@@ -16,6 +16,7 @@ LENIENCIES: dict[str, str] = {
     "sdist-no-pyproject": "setuptools alone needs none; every sdist before PEP 517 (2017) lacks it",
     "metadata-version-withdrawn": "wheel 0.24 to 0.30 wrote 2.0 for three years (six 1.11, requests 2.18)",
     "metadata-version-newer": "a minor version ahead of packaging only adds fields (core metadata, Metadata-Version)",
+    "requires-python-wildcard": "setuptools took '>=3.6.*' until 2023; pip ignores it and installs, uv reads '>=3.6'",
     "metadata-field-unknown": "readers skip fields that they don't know, and build tools add some of their own",
     "metadata-field-too-new": "a field that came later is understood by whoever knows it, and skipped by others",
     "license-file-early": "setuptools and wheel wrote License-File into 2.1 before it was standard (six 1.17.0)",

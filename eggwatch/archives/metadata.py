@@ -11,6 +11,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.leniencies import level_of
+from eggwatch.archives.metadata_head import ambiguity, first_lines, head_of
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.verdicts import Flaw
@@ -31,7 +33,8 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
-_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
+# Operators with which a version ends in no star.
+_WILDCARD = re.compile(r"(>=|<=|<|>|~=)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
@@ -47,7 +50,8 @@ class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
 
 def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
     """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
-    trouble = _trouble(content)
+    head = head_of(content)
+    trouble = _trouble(head)
     if trouble is not None:
         findings.refuse("metadata-unreadable", subject, f"{trouble} {BUILD_AGAIN}")
         return None
@@ -63,6 +67,8 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         return None
     core = _core(distribution)
     if _is_known(core, subject, findings, known=known):
+        if doubt := ambiguity(head):
+            findings.refuse("metadata-ambiguous", subject, f"{doubt} {BUILD_AGAIN}")
         findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
     return _bounded(core)
 
@@ -87,10 +93,9 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
     return True
 
 
-def _trouble(content: bytes) -> str | None:
-    """Why these bytes must not reach pkginfo, or None: what would keep the email parser busy for minutes."""
-    head = _BLANK_LINE.split(content, maxsplit=1)[0]
-    fields = [line for line in head.splitlines() if not line.startswith((b" ", b"\t"))]
+def _trouble(head: bytes) -> str | None:
+    """Why metadata with these fields must not reach pkginfo, or None: what would keep the email parser busy."""
+    fields = first_lines(head)
     if len(fields) > MOST_HEADERS:
         return f"It has more than {MOST_HEADERS} header fields."
     # It would be taken for a mail with attachments, and searched for them, each line once for each nesting.
@@ -179,7 +184,17 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
     except InvalidSpecifier:
         pass
     said = f"{member_name(filename)} says {clipped(text)!r}, which is no specifier like '>=3.9' (PEP 440)."
-    yield _flaw("metadata-requires-python", "Requires-Python", f"{said} Mend requires-python in the project.")
+    code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
+    yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
+
+
+def _is_wildcard(text: str) -> bool:
+    """True for '>=3.6.*', which setuptools took for years, and which is sound without its star."""
+    try:
+        SpecifierSet(_WILDCARD.sub(r"\1\2", text) if len(text) <= LONGEST_REQUIRES_PYTHON else "?")
+    except InvalidSpecifier:
+        return False
+    return text.isprintable()
 
 
 Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
@@ -200,4 +215,4 @@ def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) ->
 
 
 def _flaw(code: str, subject: str, sentence: str) -> Flaw:
-    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}")
+    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=level_of(code))

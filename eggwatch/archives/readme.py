@@ -20,6 +20,9 @@ from eggwatch.model.verdicts import Flaw
 LONGEST_README = 1 << 20
 """Characters that are rendered; docutils takes 200 ms for 100,000."""
 
+_INDENT = 8
+_INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
+
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
 """No type means reStructuredText (PyPI)."""
 
@@ -27,7 +30,7 @@ _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdo
 def readme_flaws(content: bytes) -> Iterator[Flaw]:
     """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
     raw, _ = parse_email(content)
-    text = raw.get("description", "")
+    text = unfolded(raw.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
         return
     kind, parameters = _content_type(raw.get("description_content_type", ""))
@@ -42,6 +45,18 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         yield Flaw(
             code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
         )
+
+
+def unfolded(text: str) -> str:
+    """A description without what a field of several lines is indented by.
+
+    Before metadata 2.1 it was such a field: distutils put eight blanks before each line but the first, and the
+    specification asks for seven and a '|'.
+    """
+    first, *rest = text.split("\n")
+    if not all(line.startswith(_INDENTS) or not line.strip() for line in rest):
+        return text
+    return "\n".join([first, *(line[_INDENT:] for line in rest)])
 
 
 def _content_type(text: str) -> tuple[str, dict[str, str]]:

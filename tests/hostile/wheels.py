@@ -72,6 +72,20 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "tags": "py3-none-linux_x86_64",
         "twin": {"filename": "demo-1.0-py3-none-linux_armv7l.whl", "tags": "py3-none-linux_armv7l"},
     },
+    *(
+        {
+            "code": "platform-tag-newer",
+            "filename": f"demo-1.0-py3-none-{newer}.whl",
+            "tags": f"py3-none-{newer}",
+            "twin": {"filename": f"demo-1.0-py3-none-{taken}.whl", "tags": f"py3-none-{taken}"},
+        }
+        for newer, taken in (
+            ("macosx_27_0_arm64", "macosx_26_0_arm64"),
+            ("manylinux_2_36_loongarch64", "manylinux_2_36_riscv64"),
+            ("musllinux_1_2_ppc64", "musllinux_1_2_ppc64le"),
+            ("pyodide_2024_0_wasm32", "pyemscripten_2024_0_wasm32"),
+        )
+    ),
     # zip
     {"code": "not-a-zip", "before": b"#!/bin/sh\n"},
     {"code": "incomplete", "cut": 9},
@@ -353,7 +367,14 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "record-invalid", "lines": {"x": '"x'}},
     {"code": "record-invalid", "lines": {"x": "\udcff,,"}},
     {"code": "record-unlisted-member", "lines": {INIT: None}, "twin": {"lines": {INIT: HASH}}},
+    {"code": "record-invalid", "lines": {INIT: HASH.replace(f",{len(CODE)}", f"=,{len(CODE)}")}},
     {"code": "record-stray-entry", "lines": {"x": "demo/x.py,sha256=abc,3"}},
+    {
+        "code": "record-stray-entry",
+        "members": {"demo/folder/": b""},
+        "lines": {"demo/folder/": "demo/folder/,,"},
+        "twin": {"lines": {"demo/folder/": None}},
+    },
     {"code": "record-duplicate-entry", "lines": {INIT: f"{HASH}\n{HASH}"}},
     {"code": "record-hash-missing", "lines": {INIT: f"{INIT},,{len(CODE)}"}},
     {"code": "record-hash-missing", "lines": {INIT: HASH.rpartition(",")[0] + ","}},

@@ -103,7 +103,7 @@ RULES = (
     Rule(
         code="record-invalid",
         title="A RECORD that can't be read",
-        rule="RECORD is UTF-8 and CSV, with path, hash and size in each line.",
+        rule="RECORD is UTF-8 and CSV, with path, hash and size in each line; hashes are urlsafe base64 without '='.",
         why="Installers read it so, and fail or guess where it is otherwise.",
         mend=_PACK,
         source=_RECORD,
@@ -121,8 +121,9 @@ RULES = (
     Rule(
         code="record-stray-entry",
         title="A line of RECORD without a member",
-        rule="Every path in RECORD is a member of the wheel.",
-        why="The file was taken out afterwards; the installation is not what was built.",
+        rule="Every path in RECORD is a file of the wheel; folders are not listed.",
+        why="The file was taken out afterwards; the installation is not what was built. A folder that is listed is "
+        "what 'pip uninstall' would take away whole, with all that other projects put there.",
         mend=_PACK,
         source=_RECORD,
         warehouse=("W2",),
