@@ -6,7 +6,7 @@ from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.wheel_places import DATA, SUFFIX
-from eggwatch.archives.zip_directory import Directory
+from eggwatch.archives.zip_directory import Directory, ZipMember
 from eggwatch.model.names import Filename, project_name
 
 _LONGEST_FOLDER = 400
@@ -55,18 +55,27 @@ def check_data_folders(directory: Directory, info: str, filename: Filename, find
         top, _, rest = member.name.partition("/")
         if not top.lower().endswith(DATA):
             continue
-        scheme, slash, _ = rest.partition("/")
-        has_place = top == lawful and ((scheme in _SCHEMES and slash) or (member.is_folder and not rest))
+        scheme, slash, inner = rest.partition("/")
+        has_place = top == lawful and _has_place(member, scheme, inner if slash else None)
         if has_place or (top, scheme) in told:
             continue
         told.add((top, scheme))
         message = (
             f"Only {clipped(filename.name_part)}-{filename.version_part}{DATA}/ with "
-            f"{', '.join(sorted(_SCHEMES))} in it has a place to be installed to. {BUILD_AGAIN}"
+            f"{', '.join(sorted(_SCHEMES))} in it, and no folders in scripts, has a place to be installed to. "
+            f"{BUILD_AGAIN}"
         )
         findings.refuse("wheel-data-folder", member.name, message)
         if findings.full:
             return
+
+
+def _has_place(member: ZipMember, scheme: str, path: str | None) -> bool:
+    """True for the data folder itself, a folder of it that is a scheme, and what lies there."""
+    if path is None:
+        return member.is_folder and not scheme
+    # uv takes no folder among the scripts; pip and installer do.
+    return scheme in _SCHEMES and not (scheme == "scripts" and "/" in path)
 
 
 def is_named_as(folder: str, suffix: str, filename: Filename) -> bool:

@@ -101,7 +101,8 @@ UV = (
         "uv",
         "a zip64 field that is too long",
         member(extra=BOTH, local={"size": FULL}, central={"size": FULL}, central_extra=BOTH),
-        ADMITTED,
+        REFUSED,
+        ("zip64-mismatch",),
     ),
     Case(
         "uv",

@@ -19,7 +19,7 @@ WHEEL_FILE = f"{INFO}/WHEEL"
 DATA = "demo-1.0.data"
 INIT = "demo/__init__.py"
 CODE = wheel_members()[INIT]
-EXTRA = struct.pack("<2HQ", 1, 8, len(TEXT))
+EXTRA = struct.pack("<2H2Q", 1, 16, len(TEXT), len(TEXT))
 SECOND = struct.pack("<2HBL", 0x7075, 5 + 5, 1, 7) + b"other"
 LATER = {"crc": 0, "packed": 0, "size": 0}
 DESCRIPTOR = struct.pack("<4s3L", b"PK\x07\x08", Part(**STORED).facts({})["crc"], len(TEXT), len(TEXT))
@@ -199,9 +199,17 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "zip-unicode-path", "parts": [{**FILE, "extra": SECOND}], "twin": {"parts": [FILE]}},
     {
         "code": "zip-duplicate-extra",
-        "parts": [{**FILE, "extra": EXTRA * 2}],
-        "twin": {"parts": [{**FILE, "extra": EXTRA}]},
+        "parts": [{**STORED, "extra": EXTRA * 2}],
+        "twin": {"parts": [{**STORED, "extra": EXTRA}]},
     },
+    *(
+        {"code": "zip64-mismatch", "parts": [{**STORED, **extra}], "twin": {"parts": [STORED]}}
+        for extra in (
+            {"extra": struct.pack("<2HQ", 1, 8, len(TEXT))},
+            {"extra": EXTRA[:-1] + b"x"},
+            {"central_extra": EXTRA},
+        )
+    ),
     {"code": "zip64-mismatch", "zip": {"zip64": {"count": 9}}, "twin": {"zip": {"zip64": {}}}},
     {"code": "zip64-mismatch", "zip": {"zip64": {"position": 3}}, "twin": {"zip": {"zip64": {}}}},
     {"code": "zip-leading-data", "before": zip_of({})},
@@ -327,6 +335,11 @@ WHEELS: tuple[dict[str, Any], ...] = (
     },
     {"code": "wheel-data-folder", "members": {"demo-1.0.data/scripts": b""}},
     {
+        "code": "wheel-data-folder",
+        "members": {f"{DATA}/scripts/folder/x": b""},
+        "twin": {"members": {f"{DATA}/headers/folder/x": b"", f"{DATA}/scripts/x": b""}},
+    },
+    {
         "code": "wheel-collision",
         "members": {f"{DATA}/purelib/{INIT}": b""},
         "twin": {"members": {f"{DATA}/purelib/demo/other.py": b""}},
@@ -349,7 +362,7 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {
         "code": "wheel-collision",
         "members": {f"{DATA}/data/bin/x": b"", f"{DATA}/scripts/x": b""},
-        "twin": {"members": {f"{DATA}/data/bin/x": b"", f"{DATA}/scripts/bin/x": b""}},
+        "twin": {"members": {f"{DATA}/data/bin/x": b"", f"{DATA}/scripts/y": b""}},
     },
     {
         "code": "license-file-missing",

@@ -75,9 +75,10 @@ RULES = (
         code="wheel-data-folder",
         title="A .data folder of another name, or with unknown contents",
         rule="The only .data folder is {name}-{version}.data, named as the file and as the .dist-info folder, with "
-        "purelib, platlib, headers, scripts and data below.",
+        "purelib, platlib, headers, scripts and data below, and no folder in scripts.",
         why="pip spreads every .data folder, pypa/installer the one that is named as the file, uv the one that is "
-        "named as the .dist-info: of another one some take the contents for plain files, or fail.",
+        "named as the .dist-info: of another one some take the contents for plain files, or fail. uv fails on a "
+        "folder in scripts.",
         mend=_BUILD,
         source="PEP 427, The .data directory",
     ),

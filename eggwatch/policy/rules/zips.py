@@ -179,7 +179,8 @@ RULES = (
     Rule(
         code="zip64-mismatch",
         title="Zip64 records that contradict the others",
-        rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more.",
+        rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more; "
+        "a member's zip64 field holds the values that it is there for, or repeats both sizes.",
         why=f"{_TWO_READERS}.",
         mend=_BUILD,
         source=f"{_SPEC} 4.3.14, 4.3.15, 4.4.1.4",
