@@ -100,11 +100,8 @@ def installed(prefix: Path, scripts: Iterable[str]) -> Tree:
     tree: Tree = {}
     for path in prefix.rglob("*"):
         name = str(path.relative_to(prefix))
-        if (
-            name != ".lock"
-            and path.is_file()
-            and not (path.parent.name.endswith(".dist-info") and path.name in _OF_INSTALLERS)
-        ):
+        is_own = path.parent.name.endswith(".dist-info") and path.name in _OF_INSTALLERS
+        if path.is_file() and not is_own and name != ".lock":
             tree[name] = None if name in written else path.read_bytes()
     return tree
 

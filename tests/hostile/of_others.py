@@ -164,7 +164,7 @@ UV = (
         "a size that is too short, in zip64",
         member(extra=BOTH, local={"size": 9, "packed": 9}),
         REFUSED,
-        ("zip-local-mismatch",),
+        ("zip64-mismatch",),
     ),
     Case("uv", "end records that disagree", {"zip": {"zip64": {"count": 1, "size": 60}}}, REFUSED, ("zip64-mismatch",)),
     Case("uv", "a zip in a stored member", {"parts": [{"name": NAME, "content": INNER, "method": 0}]}, ADMITTED),

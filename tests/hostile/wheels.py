@@ -10,13 +10,13 @@ from typing import Any
 from tests.archive_factory import record_line, wheel_members, zip_of
 from tests.archives.judging import Part
 from tests.hostile.building import INFO, polyglot_part, signed
+from tests.hostile.wheel_places import PLACES
 
 TEXT = b"some text, some text, some text"
 NAME = b"demo/data.bin"
 FILE: dict[str, Any] = {"name": NAME, "content": TEXT}
 STORED: dict[str, Any] = {**FILE, "method": 0}
 WHEEL_FILE = f"{INFO}/WHEEL"
-DATA = "demo-1.0.data"
 INIT = "demo/__init__.py"
 CODE = wheel_members()[INIT]
 EXTRA = struct.pack("<2H2Q", 1, 16, len(TEXT), len(TEXT))
@@ -235,32 +235,6 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "members": {"other-2.0.dist-info/METADATA": b""},
         "twin": {"members": {"demo/other-2.0.dist-info/METADATA": b""}},
     },
-    {
-        "code": "dist-info-ambiguous",
-        "members": {f"{DATA}/purelib/{INFO}/top_level.txt": b""},
-        "twin": {"members": {f"{DATA}/data/{INFO}/top_level.txt": b""}},
-    },
-    {
-        "code": "dist-info-ambiguous",
-        "members": {f"{DATA}/platlib/Other-2.0.Dist-Info/METADATA": b""},
-        "twin": {"members": {f"{DATA}/platlib/demo/other-2.0.dist-info/METADATA": b""}},
-    },
-    {
-        "code": "dist-info-ambiguous",
-        "members": {f"{DATA}/data/Lib/site-packages/{INFO}/x.txt": b""},
-        "twin": {"members": {f"{DATA}/data/share/{INFO}/x.txt": b""}},
-    },
-    {
-        "code": "dist-info-ambiguous",
-        "members": {"other-2.0.egg-info/PKG-INFO": b"", "third-3.0.egg-info": b""},
-        "twin": {"members": {"demo/other-2.0.egg-info/PKG-INFO": b"", "third-3.0.egg-information": b""}},
-    },
-    {
-        "code": "dist-info-installer",
-        "members": {f"{INFO}/direct_url.json": b"{}"},
-        "twin": {"members": {f"{INFO}/licenses/direct_url.json": b"{}", "direct_url.json": b"{}"}},
-    },
-    {"code": "dist-info-installer", "members": {f"{INFO}/Installer": b"apt", f"{INFO}/REQUESTED": b""}},
     {"code": "metadata-missing", "members": {f"{INFO}/METADATA": None}},
     {"code": "metadata-not-a-file", "members": {f"{INFO}/METADATA": None, f"{INFO}/METADATA/": b""}},
     {"code": "metadata-too-large", "members": {f"{INFO}/METADATA": bytes(9 << 20)}},
@@ -319,52 +293,6 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"members": {"demo-1.0.data/scripts/x": b""}},
     },
     {
-        "code": "wheel-data-folder",
-        "members": {"demo-1.0.data/scripts/x": b"", "Demo-1.0.0.data/scripts/y": b""},
-        "twin": {"members": {"demo-1.0.data/": b"", "demo-1.0.data/scripts/": b"", "demo-1.0.data/scripts/x": b""}},
-    },
-    {
-        "code": "wheel-data-folder",
-        "members": {"other-1.0.data": b""},
-        "twin": {"members": {"demo/other-1.0.data": b"", "other-1.0.database": b""}},
-    },
-    {
-        "code": "wheel-data-folder",
-        "members": {"demo-1.0.DATA/scripts/x": b""},
-        "twin": {"members": {"demo-1.0.data/scripts/X": b""}},
-    },
-    {"code": "wheel-data-folder", "members": {"demo-1.0.data/scripts": b""}},
-    {
-        "code": "wheel-data-folder",
-        "members": {f"{DATA}/scripts/folder/x": b""},
-        "twin": {"members": {f"{DATA}/headers/folder/x": b"", f"{DATA}/scripts/x": b""}},
-    },
-    {
-        "code": "wheel-collision",
-        "members": {f"{DATA}/purelib/{INIT}": b""},
-        "twin": {"members": {f"{DATA}/purelib/demo/other.py": b""}},
-    },
-    {
-        "code": "wheel-collision",
-        "members": {f"{DATA}/platlib/q.py": b"1", f"{DATA}/purelib/Q.py": b"2"},
-        "twin": {"members": {f"{DATA}/platlib/q.py": b"1", f"{DATA}/scripts/q.py": b"2", f"{DATA}/data/q.py": b"3"}},
-    },
-    {
-        "code": "wheel-collision",
-        "members": {f"{DATA}/purelib/demo": b""},
-        "twin": {"members": {f"{DATA}/headers/demo": b""}},
-    },
-    {
-        "code": "wheel-collision",
-        "members": {f"{DATA}/data/lib/python3.11/site-packages/{INIT}": b""},
-        "twin": {"members": {f"{DATA}/data/lib/site-packages.d/{INIT}": b""}},
-    },
-    {
-        "code": "wheel-collision",
-        "members": {f"{DATA}/data/bin/x": b"", f"{DATA}/scripts/x": b""},
-        "twin": {"members": {f"{DATA}/data/bin/x": b"", f"{DATA}/scripts/y": b""}},
-    },
-    {
         "code": "license-file-missing",
         "fields": {"Metadata-Version": "2.4", "License-File": "LICENSE"},
         "twin": {"members": {f"{INFO}/licenses/LICENSE": b""}},
@@ -375,6 +303,7 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "members": {f"{INFO}/LICENSE": b""},
         "twin": {"members": {f"{INFO}/licenses/LICENSE": b""}},
     },
+    *PLACES,
     {"code": "record-missing", "members": {f"{INFO}/RECORD": None}},
     {"code": "record-invalid", "lines": {"x": "x,y"}, "twin": {"lines": {}}},
     {"code": "record-invalid", "lines": {"x": '"x'}},
