@@ -278,6 +278,24 @@ def test_the_largest_directory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert refusals(judge(WHEEL, wheel()[1])) == ["too-many-members"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "project{}-1.0.data/scripts/x",
+        "project{}-1.0.egg-info",
+        "demo-1.0.data/purelib/demo/{}.py",
+        "demo-1.0.data/data/bin/{}/x",
+    ],
+)
+def test_fifty_places_are_enough(name: str) -> None:
+    """Also of those that are only seen where the members are installed to."""
+    taken = [f"demo/{number}.py" for number in range(60)]
+    scripts = [f"demo-1.0.data/scripts/{number}" for number in range(60)]
+    flaws = judge(WHEEL, named(*taken, *scripts, *(name.format(number) for number in range(60)))).flaws
+    assert len(flaws) == 51
+    assert len({flaw.code for flaw in flaws}) == 2
+
+
 @pytest.mark.parametrize("bad", ["../{}", "demo/{}"])
 def test_fifty_flaws_are_enough(bad: str) -> None:
     """A hopeless archive is told in 50 flaws and one that says so."""
