@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 LONGEST_PATH = 4096
 """Bytes of a member's name (Linux's PATH_MAX)."""
@@ -124,7 +124,11 @@ def spellings(folders: Iterable[str]) -> tuple[dict[str, str], list[tuple[str, s
     pairs: list[tuple[str, str]] = []
     for folder in sorted(folders):
         other = first.setdefault(folded(folder), folder)
-        parent = folder.rpartition("/")[0]
-        if other != folder and first.get(folded(parent), "") == parent:
+        if other is not folder and _is_outermost(folder, first):
             pairs.append((folder, other))
     return first, pairs
+
+
+def _is_outermost(folder: str, first: Mapping[str, str]) -> bool:
+    parent = folder.rpartition("/")[0]
+    return first.get(folded(parent), "") == parent

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from zlib import adler32
 
 from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, clipped
@@ -15,8 +15,7 @@ _POSIX_MAGIC = b"ustar\0"
 _RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\0]+)=")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarHeader:
+class TarHeader(NamedTuple):
     """The fields of a header that say what the member is; `kind` is the type flag, `\\0` read as `0`."""
 
     name: str
@@ -43,7 +42,7 @@ def parse_header(block: bytes) -> TarHeader:
     if block[345] and kind not in b"LKS":
         name = f"{_prefix(block, name)}/{name}"
     target = _text(block[157:257]) if block[157] else ""
-    return TarHeader(name=name, kind=kind, mode=mode, size=_number(block[124:136], name), target=target)
+    return TarHeader(name, kind, mode, _number(block[124:136], name), target)
 
 
 def _byte_sum(block: bytes) -> int:

@@ -7,7 +7,7 @@ differently. tarfile spends 50 microseconds of Python on a member; this spends a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
 from eggwatch.archives.limits import MOST_MEMBERS
@@ -35,8 +35,7 @@ _GNU_SPARSE = b"S"
 _KNOWN = REGULAR | DEVICES | LINKS | {FOLDER}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarMember:
+class TarMember(NamedTuple):
     """One member; `kind` is the type flag, `target` what a link points at, `content` only what was wanted.
 
     `mode` are its permissions; `offset` is where in the inflated tar its first header begins, extended ones included.

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from eggwatch.archives.findings import Findings
 
-_STRANGE = re.compile(r'[<>"|?*]|[^./]\.*[. ]/')
+_CHARACTER = re.compile(r'[<>"|?*]')
+_END = re.compile(r"[^./]\.*[. ]/")
 _DEVICE = re.compile(r"/(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\xb9\xb2\xb3])[./]")
 
 
@@ -31,4 +32,6 @@ def note_strange(names: Sequence[str], findings: Findings) -> None:
 def is_strange(paths: str) -> bool:
     """True if a part of these paths is the name of a device, ends in a dot or a blank, or holds a strange character."""
     paths = f"/{paths}/".lower()
-    return bool(_STRANGE.search(paths) or _DEVICE.search(paths))
+    if _CHARACTER.search(paths) or _DEVICE.search(paths):
+        return True
+    return ("./" in paths or " /" in paths) and _END.search(paths) is not None
