@@ -6,9 +6,8 @@ kilobytes. So paths are compared with their neighbours in an order in which all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
-from itertools import pairwise, takewhile
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import pairwise
 
 from eggwatch.archives.paths import folded
 
@@ -41,41 +40,45 @@ def _below(in_order: Iterable[str], tops: Set[str]) -> Iterator[str]:
 def respelled(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Pairs of folders that differ in nothing but how they are spelled, among these and those that they lie in.
 
-    The first of a pair is one of `folders`, or the start of one: given are that whole path and the other of the pair.
-    Of pairs within each other only the outermost is given, and each spelling only once.
+    The first of a pair is one of `folders` that is it, or lies in it. Of pairs within each other only the outermost is
+    given, and each spelling only once.
     """
     told: set[str] = set()
     before: list[str] = []
-    levels: dict[int, _Level] = {}
+    levels: list[str | None] = []
     for key, folder in sorted((folded(folder).replace("/", "\0"), folder) for folder in folders if folder):
-        parts = key.split("\0")
+        parts, names = key.split("\0"), _names(folder)
         shared = _shared(before, parts)
-        before, levels = parts, {depth: level for depth, level in levels.items() if depth <= shared}
-        pair = _entered(levels, folder)
-        if pair is not None and pair[0] not in told:
-            told.add(pair[0])
-            yield folder, pair[1]
+        before = parts
+        del levels[shared:]
+        at = _difference(levels, names)
+        if at is not None and (spelling := _path(names[: at + 1])) not in told:
+            told.add(spelling)
+            yield folder, _path(levels[: at + 1])
+        levels += names[shared:]
 
 
-class _Level(NamedTuple):
-    """One of the folders on the way to the path that was looked at last: its name, and where in `path` it ends."""
+def _names(folder: str) -> list[str | None]:
+    """The names on the way to a folder; None where only a backslash, which folded is a slash, stands for one."""
+    if "\\" not in folder:
+        return [*folder.split("/")]
+    return [name for part in folder.split("/") for name in (*[None] * part.count("\\"), part)]
 
-    name: str
-    path: str
-    end: int
 
-
-def _entered(levels: dict[int, _Level], folder: str) -> tuple[str, str] | None:
-    """Add what is new on the way to `folder`; the first pair that differs, or None."""
-    depth = end = 0
-    for name in folder.split("/"):
-        depth += 1 + name.count("\\")  # once folded it is a slash
-        end += len(name)
-        level = levels.setdefault(depth, _Level(name, folder, end))
-        if level.name != name:
-            return folder[:end], level.path[: level.end]
-        end += 1
+def _difference(levels: list[str | None], names: list[str | None]) -> int | None:
+    """Where the names first differ from those of the same folders before, if they do; unknown ones become known."""
+    if levels == names[: len(levels)]:
+        return None
+    for at, (level, name) in enumerate(zip(levels, names, strict=False)):
+        if level is None:
+            levels[at] = name
+        elif name not in (level, None):
+            return at
     return None
+
+
+def _path(names: Iterable[str | None]) -> str:
+    return "/".join(name for name in names if name is not None)
 
 
 def count_folders(paths: Iterable[str]) -> int:
@@ -89,5 +92,13 @@ def count_folders(paths: Iterable[str]) -> int:
     return count
 
 
-def _shared(one: list[str], other: list[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts both begin with: found by halving, since slices are compared a hundred times faster than parts."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eggwatch.archives import limits, zip_directory
-from eggwatch.archives.nesting import below_any, count_folders, with_others_below
+from eggwatch.archives.nesting import below_any, count_folders, respelled, with_others_below
+from eggwatch.archives.paths import folded
 from tests.archive_factory import wheel
 from tests.archives.judging import SDIST, WHEEL, judge, message, pax, refusals, tar_block, tar_parts, targz
 
@@ -39,6 +40,38 @@ def test_a_path_below_a_top_has_the_top_among_its_folders(names: set[str], tops:
 def test_every_folder_is_counted_once(names: set[str]) -> None:
     """However many files lie in it."""
     assert count_folders(names) == len(folders_of(names))
+
+
+spelled = st.lists(st.text(alphabet="aAb\\. ", min_size=1, max_size=3), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.sets(spelled))
+def test_folders_are_respelled_where_any_two_of_all_fold_to_one(folders: set[str]) -> None:
+    """No matter which names stand between them; each spelling is given once, with one that is no other folder."""
+    everything = {folder for folder in folders | folders_of(folders) if folder}
+    pairs = list(respelled(folders))
+    assert bool(pairs) == (len({folded(folder) for folder in everything}) < len(everything))
+    assert all(folder in folders for folder, _ in pairs)
+    assert len(pairs) < max(1, len(everything))
+
+
+@pytest.mark.parametrize(
+    ("folders", "pairs"),
+    [
+        (["a/B/c", "A/b", "a/b"], [("a/b", "A")]),
+        (["a/B/c", "a/b"], [("a/B/c", "a/b")]),
+        (["a/1", "A/2", "a/3", "A/4"], [("A/2", "a")]),
+        (["a/1", "a-/1", "A-"], [("a-/1", "A-")]),
+        (["a\\b", "a/b"], [("a\\b", "a/b")]),
+        (["a\\b", "a/c"], []),
+        (["e\u0301/x", "\u00e9/y"], [("\u00e9/y", "e\u0301")]),
+    ],
+)
+def test_of_folders_within_each_other_the_outermost_pair_is_given(
+    folders: list[str], pairs: list[tuple[str, str]]
+) -> None:
+    """Each spelling once, with what lies there and the other spelling."""
+    assert list(respelled(folders)) == pairs
 
 
 def deep_sdist(count: int, mark: str = "") -> bytes:
