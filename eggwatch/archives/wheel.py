@@ -15,6 +15,7 @@ from eggwatch.archives.record import LARGEST_RECORD, Files, check_record
 from eggwatch.archives.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
 from eggwatch.archives.wheel_folders import check_data_folders, find_dist_info
 from eggwatch.archives.wheel_places import check_places
+from eggwatch.archives.wheel_scripts import check_scripts
 from eggwatch.archives.zip_directory import (
     END_SIGNATURE,
     LOCAL_SIGNATURE,
@@ -121,6 +122,7 @@ def _check_dist_info(
         check_wheel_file(kept[path], path, filename, findings)
     if (path := f"{info}/entry_points.txt") in kept:
         check_entry_points(kept[path], path, findings)
+        check_scripts(directory, kept[path], path, findings)
     if (path := f"{info}/RECORD") in kept:
         check_record(kept[path], path, _files(file, directory, contents), findings)
 

@@ -85,8 +85,9 @@ RULES = (
     Rule(
         code="wheel-collision",
         title="Two members that are installed as one file",
-        rule="No two members have one path once the data folder is spread over the others, whatever the case; and none "
-        "is installed as a file where others need a folder.",
+        rule="No two members have one path once the data folder is spread over the others, whatever the case; none is "
+        "installed as a file where others need a folder, nor as a program that entry points name, and these name none "
+        "twice.",
         why="The root, purelib and platlib are one folder nearly everywhere, and some installers overwrite while "
         "others fail: what was reviewed is not what is imported.",
         mend=_BUILD,
