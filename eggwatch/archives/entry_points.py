@@ -28,6 +28,7 @@ MOST_TOLD = 10
 
 _INVALID = "entry-points-invalid"
 _UNSAFE = "script-name-unsafe"
+_COLLISION = "wheel-collision"
 _SCRIPTS = ("console_scripts", "gui_scripts")
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _NAME = re.compile(r"[\w.-]+")
@@ -130,7 +131,7 @@ class _Reader:
         elif not _NAME.fullmatch(name):
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif folded(name) in self._files:
-            yield _INVALID, f"{where}, and so has another script: one overwrites the other, on some systems."
+            yield _COLLISION, f"{where}, and so has another script: one overwrites the other, on some systems."
         if not _is_reference(reference):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
         self._files.add(folded(name))

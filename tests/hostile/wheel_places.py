@@ -9,7 +9,24 @@ from tests.hostile.building import INFO
 DATA = "demo-1.0.data"
 INIT = "demo/__init__.py"
 
+SCRIPTS = f"{INFO}/entry_points.txt"
+
 PLACES: tuple[dict[str, Any], ...] = (
+    {
+        "code": "wheel-collision",
+        "members": {f"{DATA}/scripts/run": b"", SCRIPTS: b"[console_scripts]\nRun = demo:main\n"},
+        "twin": {"members": {f"{DATA}/scripts/run": b"", SCRIPTS: b"[console_scripts]\nrunner = demo:main\n"}},
+    },
+    {
+        "code": "wheel-collision",
+        "members": {f"{DATA}/data/bin/run": b"", SCRIPTS: b"[console_scripts]\nrun = demo:main\n"},
+        "twin": {"members": {f"{DATA}/data/bin/x/run": b"", SCRIPTS: b"[console_scripts]\nrun = demo:main\n"}},
+    },
+    {
+        "code": "wheel-collision",
+        "members": {SCRIPTS: b"[console_scripts]\nrun = demo:main\n[gui_scripts]\nrun = demo:main\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nrun = demo:main\n# run = x:y\n[other]\nrun = demo:main\n"}},
+    },
     {
         "code": "dist-info-ambiguous",
         "members": {f"{DATA}/purelib/{INFO}/top_level.txt": b""},

@@ -364,12 +364,12 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = a1.b:C.main [extra]\n"}},
     },
     {
-        "code": "entry-points-invalid",
+        "code": "wheel-collision",
         "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nX = demo:main\n"},
         "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nxw = demo:main\n"}},
     },
     {
-        "code": "entry-points-invalid",
+        "code": "wheel-collision",
         "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/x": b"#!python\n"},
         "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/y": b"#!python\n"}},
     },

@@ -85,8 +85,9 @@ RULES = (
     Rule(
         code="wheel-collision",
         title="Two members that are installed as one file",
-        rule="No two members have one path once the data folder is spread over the others, whatever the case; and none "
-        "is installed as a file where others need a folder.",
+        rule="No two members have one path once the data folder is spread over the others, whatever the case; none is "
+        "installed as a file where others need a folder, nor as a program that entry points name, and these name none "
+        "twice.",
         why="The root, purelib and platlib are one folder nearly everywhere, and some installers overwrite while "
         "others fail: what was reviewed is not what is imported.",
         mend=_BUILD,
@@ -173,10 +174,9 @@ RULES = (
         code="entry-points-invalid",
         title="An entry_points.txt that can't be read",
         rule="entry_points.txt is UTF-8 and INI with '=', in at most 10 000 lines that configparser and "
-        "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', all different, "
-        "also from those below scripts/ in the .data folder, and say module:function.",
-        why="Each becomes a program in bin/: where readers differ, nobody knows which ones, and of two with one name "
-        "the last overwrites the first.",
+        "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', and say "
+        "module:function.",
+        why="Each becomes a program in bin/: where readers differ, nobody knows which ones.",
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
