@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 
 LONGEST_PATH = 4096
 """Bytes of a member's name (Linux's PATH_MAX)."""
@@ -15,6 +16,8 @@ DEEPEST_PATH = 128
 """Folders in a member's name."""
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
+_COLON = "on Windows a colon stands for a drive, or for a stream of another file"
+_LOT = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that no zip member's name may hold (PyPI)."""
@@ -27,8 +30,8 @@ def zip_path_danger(name: str) -> str | None:
         return None
     if "\\" in name:
         return "it holds a backslash"
-    if _DRIVE.match(name):
-        return "it starts with a drive letter"
+    if ":" in name:
+        return _COLON
     parts = name.removesuffix("/").split("/")
     # `a//b` and `./a` are other spellings of `a/b` and `a`: with them two members could be one file.
     if "" in parts[1:] or "." in parts:
@@ -43,6 +46,8 @@ def tar_path_danger(name: str) -> str | None:
     """
     if "\0" in name:
         return "it holds a zero byte"
+    if ":" in name:
+        return _COLON
     # Nearly every name; taking it apart would be a third of the work on a member.
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None
@@ -89,6 +94,17 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
     return None
 
 
+def in_lots(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """A thousand names at a time, without those that are too long: joined, one foreign letter widens all the others."""
+    for at in range(0, len(names), _LOT):
+        yield [name for name in names[at : at + _LOT] if len(name) <= LONGEST_PATH]
+
+
 def folded(name: str) -> str:
-    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents."""
+    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents.
+
+    To Windows a backslash is a slash, and what ends in dots or blanks ends before them.
+    """
+    if name.endswith((".", " ")) or "./" in name or " /" in name or "\\" in name:
+        name = "/".join(part.rstrip(". ") for part in re.split(r"[\\/]", name))
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
