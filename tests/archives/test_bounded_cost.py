@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from eggwatch.archives import readme, record
+from eggwatch.archives import inspect, readme, record
 from eggwatch.archives.metadata_bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
 from eggwatch.archives.readme import readme_flaws
 from eggwatch.model.verdicts import Flaw
 from tests.archive_factory import sdist_members, targz_of, wheel_members, zip_of
-from tests.archives.judging import SDIST, WHEEL, judge, message, refusals, warnings
+from tests.archives.judging import SDIST, WHEEL, judge, message, raw_wheel, refusals, warnings, wheel_parts
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 
@@ -132,3 +134,17 @@ def test_where_there_is_no_clock_a_readme_is_rendered_all_the_same(monkeypatch: 
     """Its length is bounded there too."""
     monkeypatch.delattr("signal.setitimer")
     assert list(readme_flaws(f"{HEAD}\nsound *text*\n".encode())) == []
+
+
+@pytest.mark.parametrize("offset", [700, 1 << 45, (1 << 63) - 1, 1 << 63, (1 << 64) - 2])
+def test_an_offset_that_no_file_can_have_is_a_flaw(tmp_path: Path, offset: int) -> None:
+    """Zip64 has room for all 64 bits, and the kernel has not; neither for a member nor for an end record."""
+    parts = wheel_parts()
+    parts[0].central_extra = struct.pack("<2HQ", 1, 8, offset)
+    parts[0].central = {"offset": 0xFFFFFFFF}
+    members, record = tmp_path / "members", tmp_path / "record"
+    members.write_bytes(raw_wheel(parts))
+    record.write_bytes(raw_wheel(wheel_parts(), zip64={"position": offset}))
+    for path, code in ((members, "zip-local-mismatch"), (record, "zip64-mismatch")):
+        with path.open("rb", buffering=0) as file:
+            assert code in refusals(inspect(file, WHEEL))

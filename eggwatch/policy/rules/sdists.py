@@ -71,6 +71,7 @@ RULES = (
         why="A device, pipe or socket has no place in a package.",
         mend=_BUILD,
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-unsafe-path",
@@ -80,6 +81,7 @@ RULES = (
         why="Unpacking would write outside the folder that it was told to write to.",
         mend=_BUILD,
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-unsafe-link",
@@ -88,6 +90,7 @@ RULES = (
         why="Through it, unpacking writes, or building reads, outside of its folder.",
         mend="Put the file itself into the project.",
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-duplicate-metadata",

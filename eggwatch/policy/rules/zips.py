@@ -97,6 +97,7 @@ RULES = (
         why="Unpacking would write outside the folder that it was told to write to.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
+        fixed=True,
     ),
     Rule(
         code="zip-link",
@@ -105,6 +106,7 @@ RULES = (
         why="Installers write the link's target as a file's content, other tools follow it out of the folder.",
         mend="Put the file itself into the project; wheels can't hold links.",
         source="PEP 427; PEP 778 (not accepted)",
+        fixed=True,
     ),
     Rule(
         code="zip-device",
@@ -113,6 +115,7 @@ RULES = (
         why="A device, pipe or socket has no place in a package.",
         mend=_BUILD,
         source="PEP 427",
+        fixed=True,
     ),
     Rule(
         code="zip-data-descriptor",
@@ -143,6 +146,7 @@ RULES = (
         mend="Rename the file in the project.",
         source=f"{_SPEC} 4.4.4 (bit 11), appendix D; PyPI's rule",
         warehouse=("Z13",),
+        fixed=True,
     ),
     Rule(
         code="zip-unicode-path",
@@ -152,6 +156,7 @@ RULES = (
         mend=_BUILD,
         source=f"{_SPEC} 4.6.9; PyPI's rule",
         warehouse=("Z13",),
+        fixed=True,
     ),
     Rule(
         code="zip-duplicate-extra",
