@@ -15,7 +15,19 @@ from eggwatch.archives.metadata_bounds import LARGEST_FIELDS, MOST_HEADERS, MOST
 from eggwatch.archives.readme import readme_flaws
 from eggwatch.model.verdicts import Flaw
 from tests.archive_factory import sdist_members, targz_of, wheel_members, zip_of
-from tests.archives.judging import SDIST, WHEEL, judge, message, raw_wheel, refusals, warnings, wheel_parts
+from tests.archives.judging import (
+    SDIST,
+    WHEEL,
+    judge,
+    message,
+    pax,
+    raw_wheel,
+    refusals,
+    tar_parts,
+    targz,
+    warnings,
+    wheel_parts,
+)
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 
@@ -93,6 +105,25 @@ def test_of_a_record_with_countless_stray_lines_a_few_are_told(monkeypatch: pyte
     inspection = judge(WHEEL, zip_of(members))
     assert refusals(inspection) == ["record-stray-entry"]
     assert "990 more entries, and looking ended there" in inspection.flaws[-1].message
+
+
+def test_a_pax_header_has_a_bounded_number_of_records() -> None:
+    """tarfile copies those of a global header for each member that follows."""
+    for count, found in ((1000, []), (1001, ["tar-malformed"])):
+        records = pax({f"k{number}": "v" for number in range(count)}, kind=b"g")
+        assert refusals(judge(SDIST, targz(records, *tar_parts()))) == found
+
+
+@pytest.mark.parametrize("text", ["", "UNKNOWN"])
+def test_no_readme_is_none_to_render(text: str) -> None:
+    """distutils wrote UNKNOWN for it."""
+    assert list(readme_flaws(f"{HEAD}\n{text}\n".encode())) == []
+
+
+@pytest.mark.parametrize("said", ["(" * 190, "text/markdown; charset*=x'"])
+def test_a_content_type_that_no_parser_takes_is_that_of_none(said: str) -> None:
+    """The description is rendered as if nothing were said."""
+    assert list(readme_flaws(f"{HEAD}Description-Content-Type: {said}\n\nsound *text*\n".encode())) == []
 
 
 def test_a_readme_that_takes_too_long_does_not_render(monkeypatch: pytest.MonkeyPatch) -> None:
