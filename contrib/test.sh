@@ -26,16 +26,21 @@ programs='
     git:git:git  scp:openssh-client:openssh-clients  sshd:openssh-server:openssh-server  rsync:rsync:rsync
     apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
-    curl:curl:curl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
-    sshfs:sshfs:fuse-sshfs
+    curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
+    sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel
 '
+# What the booted machine sets eggwatch up with, of the distribution's own Python: MODULE:DEBIAN:FEDORA.
+modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
+package_of() { packages=${1#*:}; pick "${packages%:*}" "${packages#*:}"; }
+
 need_programs() {
     missing=
     for entry in $programs; do
-        program=${entry%%:*}
-        packages=${entry#*:}
-        package=$(pick "${packages%:*}" "${packages#*:}")
-        [ "$package" = - ] || command -v "$program" >/dev/null || missing="$missing $package"
+        package=$(package_of "$entry")
+        [ "$package" = - ] || command -v "${entry%%:*}" >/dev/null || missing="$missing $package"
+    done
+    for entry in $modules; do
+        /usr/bin/python3 -c "import ${entry%%:*}" 2>/dev/null || missing="$missing $(package_of "$entry")"
     done
     [ -n "$missing" ] || return 0
     # shellcheck disable=SC2086  # several words on purpose

@@ -16,15 +16,21 @@ grammar, news_settings, settings, toml_lines  how settings are written, what eac
 config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
+measuring   what is counted of the work, for status and metrics
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
+rounds, obeying   one round over everything; orders carried out by whoever holds the lock
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere
 messengers, courier   news to mail servers, webhooks and programs, in a process beside the daemon
 repair      what is found damaged is mended, or taken off the pages
 status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
+asking      an order and its answer, from whoever holds the lock or from this process
 reading, remote       what can be known of an index without its lock, here and from afar
-service/    the daemon: watcher, loop, signals, the trial server
+standing    how an index stands, with a daemon and without
+doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check
+installing/ installed for good: program, account, folders and units, by steps that can be printed first
+service/    the daemon: watcher, loop, signals, metrics, the trial server
 cli/        the command line
 
 Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the

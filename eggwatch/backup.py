@@ -11,22 +11,25 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from eggwatch.assembly import CATALOG, permissions_of
-from eggwatch.config import IndexConfig
+from eggwatch.config import IndexConfig, overlapped
 from eggwatch.errors import FolderError, LedgerError
 from eggwatch.model.events import timestamp
 from eggwatch.store import cursors, durable
 from eggwatch.store.catalog import Catalog, FileRecord
 from eggwatch.store.ledger import START, Ledger, Position, after, event_at
 from eggwatch.store.lock import Lock
+from eggwatch.store.pool import digest
 from eggwatch.store.spool import ARCHIVE_MODE, copy_hashing
 
 MARKER = "eggwatch-backup.json"
 CHUNK = 1 << 20
+GROUP, GROUP_BYTES = 256, 256 << 20
+"""New files that are synced and renamed together, before one of them has its name."""
 MOST_CUTS = 5
 """So often the ledger is cut anew when files vanish meanwhile, because somebody removes them."""
 
@@ -44,40 +47,62 @@ class Report:
     """Archives that are missing in PUBLIC or not what they were; an older copy of them in the backup is kept."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrival:
+    """A new file that has its bytes and not its name yet."""
+
+    new: Path
+    target: Path
+    size: int
+
+
 class Backup:
     """A backup of one index in a folder; needs the right to read PUBLIC and STATE, and no lock of theirs."""
 
-    def __init__(self, config: IndexConfig, folder: Path, *, progress: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: IndexConfig,
+        folder: Path,
+        *,
+        others: Sequence[IndexConfig] = (),
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`others` are the indexes of the same configuration, whose folders are no place for a backup either."""
         self._config, self._folder, self._progress = config, folder, progress
+        self._indexes = (config, *others)
         self._ledger = Ledger(config.state / "ledger.jsonl")
         self._permissions = permissions_of(config)
         self._kept = folder / "state" / "ledger.jsonl"
         self._files = folder / "public" / "files"
+        self._new = folder / "new"
+        self._arrived: list[_Arrival] = []
 
     def run(self) -> Report:
         """Bring the backup up to date. FolderError if the folder holds something else; LedgerError for damage."""
         self._check_folder()
+        durable.make_folders(self._folder, self._permissions)
+        self._write_marker(0)  # before anything else lies there: by it the next run knows the folder for its own
+        durable.sync([self._folder])
         for folder in (self._files, self._kept.parent):
             durable.make_folders(folder, self._permissions)
-        self._write_marker(0)
         lock = Lock(self._folder / "lock", self._permissions)
         lock.acquire()
         try:
             self._check_history()
+            self._clear_new()
             return self._make()
         finally:
             lock.release()
 
     def _check_folder(self) -> None:
-        place = Path(os.path.realpath(self._folder))
-        for own in (self._config.drop, self._config.public, self._config.state):
-            folder = Path(os.path.realpath(own))
-            if place.is_relative_to(folder) or folder.is_relative_to(place):
-                raise FolderError(
-                    f"{self._folder} and {own}, a folder of this index, may not lie in one another.",
-                    remedy="Choose a folder elsewhere, best on another disk.",
-                )
-        if place.is_dir() and any(place.iterdir()) and not (place / MARKER).exists():
+        own = overlapped(self._folder, [own for index in self._indexes for own in index.folders])
+        if own is not None:
+            raise FolderError(
+                f"{self._folder} and {own} may not lie in one another.",
+                remedy="Choose a folder elsewhere, best on another disk.",
+            )
+        names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
+        if names - {f".{MARKER}.new"} and MARKER not in names:
             raise FolderError(
                 f"{self._folder} is not empty and holds no backup.", remedy="Choose a new or empty folder."
             )
@@ -144,12 +169,13 @@ class Backup:
             self._copy(record, record.file.filename, record.file.sha256, record.file.size, report)
             if record.file.metadata_sha256 is not None:
                 self._copy(record, f"{record.file.filename}.metadata", record.file.metadata_sha256, None, report)
+        self._settle()
         durable.sync_everything([self._folder])
 
     def _copy(self, record: FileRecord, name: str, sha256: str, size: int | None, report: Report) -> None:
         """Copy one file that is not there yet, and compare its hash with the ledger's on the way."""
         target = self._files / record.project / name
-        if _is_there(target, size):
+        if _is_there(target, sha256, size):
             return
         source = self._config.public / "files" / record.project / name
         found, copied = self._copied(source, target, sha256)
@@ -162,13 +188,13 @@ class Backup:
             report.bytes += copied
 
     def _copied(self, source: Path, target: Path, sha256: str) -> tuple[str | None, int]:
-        new = self._files / ".new"
+        new = self._new / str(len(self._arrived))
         try:
             reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return None, 0
         try:
-            durable.make_folder(target.parent, self._permissions)
+            durable.make_folder(self._new, self._permissions)
             durable.changing("write", new)
             writing = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
@@ -179,10 +205,26 @@ class Backup:
         finally:
             os.close(reading)
         if found == sha256:
-            durable.rename(new, target)
+            self._arrived.append(_Arrival(new=new, target=target, size=size))
+            if len(self._arrived) >= GROUP or sum(one.size for one in self._arrived) >= GROUP_BYTES:
+                self._settle()
         else:
             durable.unlink(new)
         return found, size
+
+    def _settle(self) -> None:
+        """Give new files their names, when their bytes last: no power cut leaves a name with half of the bytes."""
+        durable.sync([one.new for one in self._arrived])
+        for one in self._arrived:
+            durable.make_folder(one.target.parent, self._permissions)
+            durable.rename(one.new, one.target)
+        self._arrived.clear()
+
+    def _clear_new(self) -> None:
+        """What an interrupted run has left without a name goes."""
+        durable.unlink(self._files / ".new")  # where the first release wrote them
+        for path in self._new.iterdir() if self._new.is_dir() else ():
+            durable.unlink(path)
 
     def _keep(self, catalog: Catalog, end: Position, report: Report) -> None:
         """The files last: now the ledger that names them, then what it says is removed goes."""
@@ -227,10 +269,9 @@ class Backup:
         durable.replace(path, json.dumps(data).encode() + b"\n", self._permissions)
 
 
-def _is_there(path: Path, size: int | None) -> bool:
-    """Archives never change: one of the same name and size is the same. `size` None: of any size."""
+def _is_there(path: Path, sha256: str, size: int | None) -> bool:
+    """Archives never change: one of the same name and size is the same. `size` None: it is small, so it is hashed."""
     try:
-        found = path.stat().st_size
+        return digest(path) == sha256 if size is None else path.stat().st_size == size
     except FileNotFoundError:
         return False
-    return size is None or found == size

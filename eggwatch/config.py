@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from eggwatch.toml_lines import lines_of
 
 SYSTEM_FILE = Path("/etc/eggwatch/eggwatch.toml")
 LOCAL_FILE = Path("eggwatch.toml")
+Owned = tuple[str, str]
+"""A folder by the name of its index and its key: drop, public or state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,15 @@ class IndexConfig:
     keep_rejected: Keeping = field(default_factory=Keeping)
     subscriptions: tuple[Subscription, ...] = ()
     """Who is told the news outside of this machine's files."""
+    metrics: Path | None = None
+    """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
     """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """DROP, PUBLIC and STATE."""
+        return self.drop, self.public, self.state
 
     @property
     def index_url(self) -> str:
@@ -97,8 +107,8 @@ def load(path: Path) -> Config:
         raise ConfigurationError(f"{path} is not TOML: {error}.", remedy="https://toml.io has the grammar.") from error
     reading = _Reading(base=path.resolve().parent, lines=lines_of(text))
     indexes = reading.indexes(data)
-    for problem in overlaps(indexes):
-        reading.problems.append(Problem(line=None, where="", what=problem))
+    for (name, key), problem in overlapping(reading.folders):
+        reading.wrong("", problem, "index", name, key)
     if reading.problems:
         raise WrongConfigurationError(path, sorted(reading.problems, key=lambda problem: problem.line or 1 << 30))
     return Config(indexes={index.name: index for index in indexes}, source=path)
@@ -111,6 +121,8 @@ class _Reading:
     base: Path
     lines: Mapping[tuple[str, ...], int]
     problems: list[Problem] = field(default_factory=list)
+    folders: list[tuple[Owned, Path]] = field(default_factory=list)
+    """The folders that are named, also of an index with which something else is wrong."""
 
     def wrong(self, where: str, what: str, *path: str) -> None:
         """Note what is wrong with the key that `path` leads to, or with what it stands in."""
@@ -121,7 +133,8 @@ class _Reading:
     def indexes(self, data: dict[str, Any]) -> list[IndexConfig]:
         """All indexes that can be made of it."""
         for key in sorted(data.keys() - {"index"}):
-            self.wrong(key, "unknown; settings stand below [index.NAME]", key)
+            meant = "; did you mean index?" if get_close_matches(key, ["index"]) else ""
+            self.wrong(key, f"unknown{meant or '; settings stand below [index.NAME]'}", key)
         tables = data.get("index", {})
         if not isinstance(tables, dict) or not tables:
             self.wrong("", "there is no [index.NAME]", "index")
@@ -150,6 +163,7 @@ class _Reading:
         for key in FOLDERS:
             if key not in table:
                 self.wrong(f"{where} {key}", "is missing", "index", name)
+        self.folders += [((name, key), self.base / values[key]) for key in FOLDERS if key in values]
         return _build(name, values, self.base) if values.keys() >= set(FOLDERS) else None
 
 
@@ -164,6 +178,8 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
     told = tuple(_placed(one, base) for key in NEWS for one in values.pop(key, ()))
     rest = {key.replace("-", "_"): value for key, value in values.items()}
+    if "metrics" in rest:
+        rest["metrics"] = base / rest["metrics"]
     policies: dict[str, Any] = {"patience": Patience(**patience), "terms": Terms(**terms), "subscriptions": told}
     return IndexConfig(name=name, **folders, **policies, **rest)
 
@@ -183,30 +199,62 @@ def _placed(subscription: Subscription, base: Path) -> Subscription:
 
 def overlaps(indexes: list[IndexConfig]) -> list[str]:
     """Folders that are shared or lie in one another, each said in a sentence."""
-    places = [
-        (f"[index.{index.name}] {key}", Path(os.path.realpath(getattr(index, key))))
-        for index in indexes
-        for key in ("drop", "public", "state")
-    ]
+    named = [((index.name, key), getattr(index, key)) for index in indexes for key in FOLDERS]
+    return [problem for _, problem in overlapping(named)]
+
+
+def overlapping(named: Iterable[tuple[Owned, Path]]) -> list[tuple[Owned, str]]:
+    """The same, of folders by index and key, each with the later one of the two."""
+    places = [(owned, Path(os.path.realpath(path))) for owned, path in named]
     return [
-        f"{one} ({path}) and {other} ({second}) may not share a folder or lie in one another"
+        (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) may not share a folder or lie in one another")
         for number, (one, path) in enumerate(places)
         for other, second in places[:number]
-        if path == second or path.is_relative_to(second) or second.is_relative_to(path)
+        if _lies_in(path, second) or _lies_in(second, path)
     ]
 
 
-def from_folders(drop: Path, public: Path, state: Path) -> Config:
-    """A configuration of three folders only, which are made when missing."""
-    index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=True)
+def _said(owned: Owned) -> str:
+    return f"[index.{owned[0]}] {owned[1]}"
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
+    place = _inode(outer)
+    return inner.is_relative_to(outer) or (
+        place is not None and any(_inode(folder) == place for folder in (inner, *inner.parents))
+    )
+
+
+def _inode(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder; None if it is not there, or not for this account to see."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[str] = ()) -> Config:
+    """A configuration of three folders only, made when missing; NoIndexError if one of the `needed` is not there."""
+    index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=not needed)
+    missing = [str(getattr(index, key)) for key in needed if not getattr(index, key).is_dir()]
+    if missing:
+        raise NoIndexError(
+            f"No index here: there is no {', no '.join(missing)}.",
+            remedy="Mend --drop, --public and --state, or begin an index there with 'eggwatch run'.",
+        )
     problems = overlaps([index])
     if problems:
         raise ConfigurationError("; ".join(problems), remedy="Choose three folders beside each other.")
     return Config(indexes={index.name: index})
 
 
-def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders: bool) -> Config:
-    """The configuration in CONTRACT's search order; NoIndexError where there is none and none is to be made."""
+def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Collection[str]) -> Config:
+    """The configuration in CONTRACT's search order; NoIndexError where there is none.
+
+    Without a file it is that of ./drop ./public ./state, where the `needed` ones of them are there.
+    """
     candidates = [explicit, Path(environment["EGGWATCH_CONFIG"]) if environment.get("EGGWATCH_CONFIG") else None]
     for path in candidates:
         if path is not None:
@@ -214,9 +262,20 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders
     for path in (LOCAL_FILE, SYSTEM_FILE):
         if path.exists():
             return load(path)
-    if makes_folders or (Path("state").is_dir() and Path("public").is_dir()):
-        return from_folders(Path("drop").absolute(), Path("public").absolute(), Path("state").absolute())
+    if all(Path(key).is_dir() for key in needed):
+        drop, public, state = (Path(key).absolute() for key in FOLDERS)
+        return from_folders(drop, public, state, needed=needed)
     raise NoIndexError(
         "No index here: no configuration was found, and no ./drop ./public ./state.",
         remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
     )
+
+
+def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
+    """The first of some folders that is, holds or lies in `place`; links are followed before they are compared."""
+    real = Path(os.path.realpath(place))
+    for folder in folders:
+        other = Path(os.path.realpath(folder))
+        if real.is_relative_to(other) or other.is_relative_to(real):
+            return folder
+    return None

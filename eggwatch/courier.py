@@ -86,8 +86,10 @@ class Route:
             if catalog is None:
                 return False
             after = entries_after(self._reader.ledger(), catalog, progress.cursor)
-            entries = list(itertools.islice(visible(after, catalog), AT_MOST))
-        return self._tell(entries, progress)  # the catalog is let go of first: servers may be slow
+            known = list(itertools.islice(after, AT_MOST))
+            entries = list(itertools.takewhile(lambda entry: is_visible(entry, catalog), known))
+        # The catalog is let go of first: servers may be slow.
+        return self._tell(entries, progress) and len(entries) == len(known)
 
     def _begun(self) -> Progress | None:
         """Where a new subscription begins: at what the daemon had done when it first read of it."""
@@ -206,13 +208,10 @@ class Route:
             return next((entry for entry in entries if entry.serial == serial), None)
 
 
-def visible(entries: Iterator[Entry], catalog: Reader) -> Iterator[Entry]:
-    """The entries up to the first that nobody can see yet."""
-    for entry in entries:
-        project = None if entry.event.kind == "rejected" else entry.event.project
-        if is_news(entry.event) and not catalog.is_visible(serial=entry.serial, project=project):
-            return
-        yield entry
+def is_visible(entry: Entry, catalog: Reader) -> bool:
+    """Whether everybody can see what has happened; what nobody is told of may be passed at once."""
+    project = None if entry.event.kind == "rejected" else entry.event.project
+    return not is_news(entry.event) or catalog.is_visible(serial=entry.serial, project=project)
 
 
 class Courier:
@@ -256,8 +255,8 @@ class Courier:
     def deliver_once(self) -> bool:
         """Deliver what can be delivered now; whether nothing has failed."""
         for route in self.routes:
-            before = -1
-            while (cursor := _cursor(self._deliveries, route)) != before and not _has_failed(self._deliveries, route):
+            before = None
+            while (cursor := _cursor(self._deliveries, route)) != before:
                 before = cursor
                 _guarded(route.name, route.step)
         return not any(_has_failed(self._deliveries, route) for route in self.routes)

@@ -57,3 +57,9 @@ class NotFoundError(EggwatchError):
     """The index holds nothing under that name."""
 
     exit_code = 1
+
+
+class InstallationError(EggwatchError):
+    """Something could not be installed on this machine."""
+
+    exit_code = 1

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from eggwatch.model.events import seconds_of
+from eggwatch.parts import Parts
+from eggwatch.store.catalog import key_of
+
+log = logging.getLogger("eggwatch")
 
 
 class Grace:
@@ -22,3 +28,19 @@ class Grace:
         if since < seconds_of(at):
             self._since[at] = since
         return since + self._seconds - now
+
+    def sweep(self, parts: Parts, *, limit: int) -> None:
+        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned."""
+        swept, catalog = [], parts.catalog
+        for project, filename, at in catalog.unswept(limit):
+            if self.left(at, now=parts.now()) > 0:
+                continue
+            record = catalog.file(key_of(filename))
+            if record is not None and not catalog.is_visible(serial=record.serial, project=project):
+                continue
+            if record is None or record.state == "removed" or record.file.filename != filename:
+                parts.pool.sweep(project=project, filename=filename)
+                log.info("publish  %s: its bytes are deleted", filename)
+            swept.append(filename)
+        if swept:
+            catalog.mark_swept(swept)

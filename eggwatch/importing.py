@@ -7,6 +7,7 @@ by its bytes. So an import that is given again goes on where it was.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,7 @@ class Stock:
                 self.recorded += self.times.learn(item.path)
 
     def items(self) -> Iterator[Item]:
-        """Everything, in an order that is always the same. FolderError if a folder can't be read."""
+        """Everything, in an order that is always the same. FolderError if the folder itself can't be read."""
         try:
             yield from walk(self.root, self._formats)
         except OSError as error:
@@ -129,11 +130,23 @@ class Import:
         return outcome
 
     def _pass_by(self, item: Item) -> Outcome | None:
-        if item.sort is Sort.CLOSED:
-            return Outcome(path=item.path, verdict="failed", remark="this folder can't be read")
+        if item.sort in (Sort.CLOSED, Sort.BROKEN) and not self._was_moved(item):
+            return Outcome(path=item.path, verdict="failed", remark=item.why)
         if item.sort is not Sort.FOREIGN:
             return None
         return Outcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))
+
+    def _was_moved(self, item: Item) -> bool:
+        """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""
+        target = Path(os.path.realpath(item.path))
+        if (
+            not item.path.is_symlink()
+            or target.exists()
+            or not target.is_relative_to(os.path.realpath(self._stock.root))
+        ):
+            return False
+        record = self._pipeline.parts.catalog.file(key_of(target.name))
+        return record is not None and record.state == "present"
 
     def _begin(self, item: Item) -> _Taken | Outcome:
         try:

@@ -17,18 +17,19 @@ from eggwatch.errors import FolderError
 from eggwatch.grace import Grace
 from eggwatch.judging import scarce_of, upload_of
 from eggwatch.loglines import crowded, found_in, names, said
+from eggwatch.measuring import Measures
 from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
 from eggwatch.model.releases import ProjectListing, newest, with_status
 from eggwatch.model.sightings import Claim, Sighting
-from eggwatch.model.verdicts import Known, Verdict
+from eggwatch.model.verdicts import Known, Leave, Verdict
 from eggwatch.pages.simple import project_pages
 from eggwatch.parts import InHand, Parts, Tally
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
 from eggwatch.policy.settling import Ready, Wait, remark_on, settle
 from eggwatch.retirement import Retirement
-from eggwatch.sights import Sights
+from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
 from eggwatch.store.spool import Changed
@@ -56,6 +57,7 @@ class Pipeline:
         self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
         self.grace = Grace(config.grace)
         self.tally = Tally()
+        self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
         self._fresh: set[str] = set()
         self._told_to_wait: set[str] = set()
@@ -165,7 +167,7 @@ class Pipeline:
         """The disk is told of once, and each upload that waits for it."""
         reason = f"{self.config.public} has less than min-free left: uploads wait, and go on by themselves"
         now = time.monotonic()
-        self.sights.wait(path, Wait(reason=reason, until=now + 1.0), now=now)
+        self.sights.wait(path, Wait(reason=reason, until=now + 1.0, finished=True), now=now)
         if self.sights.fault("disk", reason):
             log.error("claim    %s", reason)
             self._told_to_wait.clear()
@@ -189,8 +191,7 @@ class Pipeline:
 
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
-        touched = self.sights.is_touched(claim)
-        key = key_of(claim.filename)
+        touched, key = self.sights.is_touched(claim), key_of(claim.filename)
         scarce = scarce_of(self.parts, claim, key, self.config.terms)
         hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
@@ -201,8 +202,8 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, path = hand.claim, self.parts.spool.bytes_of(hand.claim)
-        readme, owner = self.config.terms.refuses_readmes(), claim.uploader or ""
+        claim, readme, owner = hand.claim, self.config.terms.refuses_readmes(), hand.claim.uploader or ""
+        path = self.parts.spool.bytes_of(claim)
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.parts.inspectors.submit(job)
 
@@ -243,7 +244,7 @@ class Pipeline:
             self.sights.remember(held)
         self.parts.spool.release(claim)
         del self._in_hand[claim.number]
-        self.tally.held += 1
+        self.measures.held()
 
     def judge(self) -> list[tuple[InHand, Verdict]]:
         """Verdicts in the order of the claims; within a batch a filename belongs to the first, others wait."""
@@ -261,7 +262,7 @@ class Pipeline:
     def _judge(self, hand: InHand) -> Verdict | None:
         terms = self.config.terms
         verdict = judge(upload_of(self.parts, hand, terms), terms)
-        if hand.inspection is None and not isinstance(verdict, Known):
+        if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
             hand.done = False  # it was published when it was claimed, and has been removed since
             self._send_to_inspection(hand)
             return None
@@ -281,10 +282,12 @@ class Pipeline:
         for event, since in batch.known:
             self.tally.known += 1
             self.news.known(event, since=since)
+        self.news.left(batch.left)
         self.parts.answers.sync()
+        self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:
             self.parts.spool.release(hand.claim)
-            del self._in_hand[hand.claim.number]
+            self._in_hand.pop(hand.claim.number)
 
     def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
         """Make events happen, and what follows from them at once."""
@@ -325,25 +328,10 @@ class Pipeline:
             changed = self.parts.target.publish(pages)
             log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
             self.parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+            self.measures.shown([listing.project for listing in listings], now=self.parts.now())
         if self.parts.front.step():
             log.info("publish  root and landing page")
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned."""
-        swept, catalog = [], self.parts.catalog
-        for project, filename, at in catalog.unswept(PAGES_A_ROUND):
-            if self.grace.left(at, now=self.parts.now()) > 0:
-                continue
-            record = catalog.file(key_of(filename))
-            if record is not None and not catalog.is_visible(serial=record.serial, project=project):
-                continue
-            if record is None or record.state == "removed" or record.file.filename != filename:
-                self.parts.pool.sweep(project=project, filename=filename)
-                log.info("publish  %s: its bytes are deleted", filename)
-            swept.append(filename)
-        if swept:
-            catalog.mark_swept(swept)
+        self.grace.sweep(self.parts, limit=PAGES_A_ROUND)
 
     def announce(self) -> None:
         """Tell what has happened, as soon as it can be seen."""
@@ -376,6 +364,11 @@ class Pipeline:
     def in_hand(self) -> list[str]:
         """The paths whose claims are under way."""
         return [hand.claim.path for hand in self._in_hand.values()]
+
+    def queue(self) -> list[Queued]:
+        """Every upload without a verdict: those in hand, then what waits in the drop folder, each with why."""
+        taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
+        return taken + self.sights.queue(now=time.monotonic(), wall=self.parts.now(), taken=set(self.in_hand()))
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.names import stored_name
 from eggwatch.pages.simple import JSON_NAME
+from eggwatch.policy.delivery import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.store.accounts import run_as_owner
 from eggwatch.store.catalog import Reader, key_of
+from eggwatch.store.deliveries import Deliveries
 from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, Ledger, Position, event_at
 from eggwatch.store.lock import Lock
@@ -66,6 +69,26 @@ class IndexReader:
     def _lock(self) -> Path:
         return self.config.state / "lock"
 
+    def news(self) -> dict[str, dict[str, Any]]:
+        """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why."""
+        deliveries = Deliveries(self.config.state)
+        progress, letters = deliveries.progress(), Counter(letter.subscription for letter in deliveries.letters())
+        with self.catalog() as catalog:
+            end = 0 if catalog is None else catalog.position().serial
+            begun = {} if catalog is None else catalog.cursors()
+        told = {}
+        for one in self.config.subscriptions:
+            here = progress.get(one.name, Progress(cursor=begun.get(one.name, end)))
+            told[one.name] = {
+                "cursor": here.cursor,
+                "behind": max(0, end - here.cursor),
+                "undelivered": letters[one.name],
+                "failures": here.failures,
+                "failing_since": None if here.since is None else timestamp(here.since),
+                "error": here.error,
+            }
+        return told
+
     def status(self) -> dict[str, Any] | None:
         """What the daemon last wrote of itself; None if nothing is there for this account."""
         for folder in (self.config.state, self.config.public):
@@ -75,6 +98,11 @@ class IndexReader:
             except (OSError, ValueError):
                 continue
         return None
+
+    def is_by_holder(self, status: Mapping[str, Any]) -> bool:
+        """Whether a status was written by the very process that holds the lock, and not by one before it."""
+        holder = Lock(self._lock).holder()
+        return holder is not None and holder[0] == status.get("pid")
 
     @contextmanager
     def catalog(self) -> Iterator[Reader | None]:
@@ -119,13 +147,30 @@ class IndexReader:
             shown[project] = 0 if page is None else int(page["meta"]["_last-serial"])
         return shown[project] >= serial
 
-    def latest(self, filename: str) -> Event | None:
-        """The last visible event of a filename; where STATE may not be read, the refusal that lies in the drop."""
+    def last_events(self, limit: int) -> list[tuple[int, Event]]:
+        """The last visible events, newest first, of the last `limit`; none where this account may not read STATE."""
+        with self.catalog() as reader:
+            places = [] if reader is None else reader.last_events(limit)
+            try:
+                events = [(place[0], event_at(self.ledger(), place[1:])) for place in places]
+            except (FolderError, OSError, ValueError, KeyError):
+                return []
+            return [(serial, event) for serial, event in events if event and self._is_visible(reader, serial, event)]
+
+    def _is_visible(self, reader: Reader | None, serial: int, event: Event) -> bool:
+        project = None if event.kind == "rejected" else event.project
+        return reader is not None and reader.is_visible(serial=serial, project=project)
+
+    def latest(self, filename: str, wanted: Callable[[Event], bool]) -> Event | None:
+        """The last visible event of a filename that `wanted` is true of.
+
+        Where STATE may not be read, the refusal that lies in the drop.
+        """
         with self.catalog() as reader:
             if reader is not None:
-                place = reader.latest_event(key_of(filename))
-                return self._visible(reader, [place] if place is not None else [], lambda _: True)
-        return self._reason(filename)
+                return self._visible(reader, reader.events_of(key_of(filename)), wanted)
+        reason = self._reason(filename)
+        return reason if reason is not None and wanted(reason) else None
 
     def latest_of(self, project: str, wanted: Callable[[Event], bool]) -> Event | None:
         """The last visible event of a project that `wanted` is true of, if this account may read STATE."""
@@ -134,14 +179,13 @@ class IndexReader:
             return None if reader is None else self._visible(reader, places, wanted)
 
     def _visible(
-        self, reader: Reader, places: list[tuple[int, int, int]], wanted: Callable[[Event], bool]
+        self, reader: Reader, places: Iterable[tuple[int, int, int]], wanted: Callable[[Event], bool]
     ) -> Event | None:
         ledger = self.ledger()
         for serial, offset, length in places:
             event = event_at(ledger, (offset, length))
             if event is not None and wanted(event):
-                project = None if event.kind == "rejected" else event.project
-                return event if reader.is_visible(serial=serial, project=project) else None
+                return event if self._is_visible(reader, serial, event) else None
         return None
 
     def _reason(self, filename: str) -> Event | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from eggwatch.audit import Audit, Finding, Sort, compare
 from eggwatch.config import IndexConfig
-from eggwatch.errors import EggwatchError, LedgerError
+from eggwatch.errors import LedgerError
 from eggwatch.model.events import Event, timestamp
 from eggwatch.pipeline import Pipeline
 from eggwatch.status import told_index
@@ -72,7 +72,10 @@ def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
     if record is None or record.state != "present" or finding.sort not in MENDABLE:
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
     if finding.sort is Sort.METADATA:
-        return _mend_metadata(pipeline, finding, record)
+        try:
+            return _mend_metadata(pipeline, finding, record)
+        except OSError as error:
+            return _left(finding, error)
     return _quarantine(pipeline, finding, record)
 
 
@@ -85,12 +88,21 @@ def _quarantine(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Men
         return Mended(finding=finding, what="has been put right meanwhile", done=True)
     if not path.is_file():
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
-    aside = parts.pool.keep_aside(
-        parts.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
-    )
+    try:
+        aside = parts.pool.keep_aside(
+            parts.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
+        )
+    except OSError as error:
+        return _left(finding, error)
     pipeline.commit([_event(record, problem, at=timestamp(parts.now()))])
     pipeline.publish(pipeline.render())  # and without any grace the public name goes
     return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
+
+
+def _left(finding: Finding, error: OSError) -> Mended:
+    """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
+    where = f" ({error.filename2 or error.filename})" if error.filename else ""
+    return Mended(finding=finding, what=f"can't be mended: {error.strerror}{where}", done=False)
 
 
 def _event(record: FileRecord, problem: str, *, at: str) -> Event:
@@ -119,7 +131,7 @@ def _mend_metadata(pipeline: Pipeline, finding: Finding, record: FileRecord) -> 
         pass
     inspection = results[0].inspection
     if inspection is None or inspection.metadata is None:
-        raise EggwatchError(f"{path} can't be inspected: {results[0].trouble}.")
+        return Mended(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
     parts.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
     parts.pool.sync()
     sound = compare(path.with_name(f"{path.name}.metadata"), file.metadata_sha256 or "") is None

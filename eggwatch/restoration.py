@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from eggwatch.assembly import (
     CATALOG,
@@ -21,13 +21,18 @@ from eggwatch.config import IndexConfig
 from eggwatch.errors import LedgerError, NewerStateError
 from eggwatch.model.events import REBUILDER, Event, timestamp
 from eggwatch.model.names import Filename, parse_filename
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
+from eggwatch.pages.recall import recall
 from eggwatch.pages.simple import JSON_NAME
 from eggwatch.status import told_index
 from eggwatch.store import cursors, durable
 from eggwatch.store.catalog import Catalog, key_of
-from eggwatch.store.ledger import START, ChainBroken, Ledger, after
+from eggwatch.store.durable import Permissions
+from eggwatch.store.ledger import START, ChainBroken, Ledger, Position, after
 from eggwatch.store.lock import Lock
-from eggwatch.store.pool import digest
+from eggwatch.store.pool import Pool, digest
+
+log = logging.getLogger("eggwatch")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,37 +66,82 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
 
 
 def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Report:
-    path, report = config.state / "ledger.jsonl", Report()
-    ledger, scratch = Ledger(path), path.with_name("ledger.jsonl.rebuilt")
+    path, report, permissions = config.state / "ledger.jsonl", Report(), permissions_of(config)
+    scratch = path.with_name(f"{path.name}.rebuilt")
+    _take_up(path, scratch)
+    ledger = Ledger(path)
     ledger.refuse_newer()
     durable.unlink(scratch)
-    kept = _copy_sound_part(ledger, scratch, report)
-    new = Ledger(scratch, permissions_of(config))
-    catalog = Catalog(":memory:")
-    end = START
-    for entry in new.read():
-        catalog.apply([entry])
-        end = after(entry)
+    is_damaged = _copy_sound_part(ledger, scratch, report, permissions)
+    new, catalog = Ledger(scratch, permissions), Catalog(":memory:")
+    end = _project(new, catalog)
     new.open(end)
-    pages = list(_published_pages(config.public, report))
-    shown = max((int(page.get("meta", {}).get("_last-serial", 0)) for page in pages), default=0)
-    new.skip_to(max(shown, shown_serial(config.public)))
+    listings = list(_published_listings(config.public, report))
+    shown = max([shown_serial(config.public), *(listing.last_serial for listing in listings)])
+    new.skip_to(shown)
     events: list[Event] = []
-    for page in pages:
-        events += list(_missing_events(page, catalog, config.public, report, progress)) or _confirmation(page, catalog)
+    for listing in listings:
+        events += list(_missing_events(listing, catalog, config.public, report, progress)) or _confirmation(
+            listing, catalog
+        )
     events.sort(key=lambda event: (event.first_upload_time or event.at, event.filename or ""))
-    report.new_events = len(new.append(events))
+    entries = new.append(events or ([_reminder(config.public, catalog)] if end.serial < shown else []))
     new.close()
-    if kept is not None and path.exists():
-        durable.rename(path, path.with_name(f"ledger.jsonl.damaged-{time.time_ns()}"))
-    durable.rename(scratch, path)
-    durable.sync([path, path.parent])
+    report.new_events = len(entries)
+    catalog.apply(entries)
+    report.lost += _unnamed(config.public, catalog)
+    _put_in_place(scratch, path, keeps_old=is_damaged)
     return report
 
 
-def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report) -> str | None:
-    """Copy the ledger as far as it is sound; answers with what is wrong after that."""
-    end, before, damage = START, START, None
+def _take_up(path: Path, scratch: Path) -> None:
+    """Where there is no ledger, the one that goes furthest of those that an earlier rebuild has left takes its place.
+
+    A ledger that was set aside keeps its name too.
+    """
+    found = [other for other in (scratch, *sorted(path.parent.glob(f"{path.name}.damaged-*"))) if other.is_file()]
+    if Ledger(path).exists() or not found:
+        return
+    best = max(found, key=_reach)
+    log.warning("there is no %s: what an earlier rebuild has left as %s is taken up", path, best)
+    if best != scratch:
+        durable.unlink(scratch)
+        durable.link(best, scratch)
+    durable.sync([scratch, path.parent])
+    durable.rename(scratch, path)
+    durable.sync([path.parent])
+
+
+def _reach(path: Path) -> int:
+    """The last serial before which a ledger is sound."""
+    serial = 0
+    with suppress(LedgerError):
+        for entry in Ledger(path).read():
+            serial = entry.serial
+    return serial
+
+
+def _put_in_place(scratch: Path, path: Path, *, keeps_old: bool) -> None:
+    """At every moment there is a whole ledger at the path, or the damaged one that was there."""
+    if keeps_old:
+        durable.link(path, path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
+    durable.sync([scratch, path.parent])
+    durable.rename(scratch, path)
+    durable.sync([path, path.parent])
+
+
+def _project(ledger: Ledger, catalog: Catalog) -> Position:
+    """Apply a whole ledger; answers with its end."""
+    end = START
+    for entry in ledger.read():
+        catalog.apply([entry])
+        end = after(entry)
+    return end
+
+
+def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report, permissions: Permissions) -> bool:
+    """Copy the ledger as far as it is sound; answers whether something of it was left out."""
+    end, before, is_damaged = START, START, False
     try:
         for entry in ledger.read():
             before, end = end, after(entry)
@@ -99,97 +149,140 @@ def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report) -> str | Non
     except NewerStateError:
         raise
     except LedgerError as error:
-        damage = error.message
+        is_damaged = True
         if isinstance(error.__cause__, ChainBroken):  # either neighbour may be the altered one: neither is trusted
             end = before
             report.kept_events -= 1
-        report.lost.append(f"the rest of the old ledger: {damage}")
+        report.lost.append(f"the rest of the old ledger: {error.message}")
     data = b""
     if ledger.exists():
         with ledger.path.open("rb") as file:
             data = file.read(end.offset)
     else:
-        damage = None
         report.lost.append("the history of refusals, and who yanked or removed what: they stand in the ledger only")
-    durable.write(scratch, data)
-    return damage
+    durable.write(scratch, data, permissions=permissions)
+    return is_damaged
 
 
-def _published_pages(public: Path, report: Report) -> Iterator[dict[str, Any]]:
+def _published_listings(public: Path, report: Report) -> Iterator[ProjectListing]:
     simple = public / "simple"
-    folders = sorted(entry.path for entry in os.scandir(simple) if entry.is_dir()) if simple.is_dir() else []
-    for folder in folders:
-        page = Path(folder) / JSON_NAME
+    entries = list(os.scandir(simple)) if simple.is_dir() else []
+    for project in sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)):
+        page = simple / project / JSON_NAME
         try:
-            data = json.loads(page.read_bytes())
-            if data["name"] and isinstance(data["files"], list):
-                yield data
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            listing, problems = recall(page.read_bytes(), project)
+        except (OSError, ValueError, RecursionError) as error:
             report.lost.append(f"{page}: can't be read ({error}); its files are known only if the ledger has them")
+            continue
+        report.lost += [f"{page}: {problem}, so the page is not believed in this" for problem in problems]
+        yield listing
+
+
+def _unnamed(public: Path, catalog: Catalog) -> list[str]:
+    """Files that neither ledger nor page names. They are not published: one may have been removed, or never judged."""
+    pool, lost = Pool(public), []
+    for project, name in pool.names() if pool.folder.is_dir() else ():
+        record = catalog.file(key_of(name.removesuffix(".metadata")))
+        if record is None or record.project != project or record.file.filename != name.removesuffix(".metadata"):
+            path = pool.path_of(project, name)
+            lost.append(f"{path}: neither a page nor the ledger names it; to publish it, copy it to the drop folder")
+    return lost
 
 
 def _missing_events(
-    page: dict[str, Any], catalog: Catalog, public: Path, report: Report, progress: Callable[[str], None]
+    listing: ProjectListing, catalog: Catalog, public: Path, report: Report, progress: Callable[[str], None]
 ) -> Iterator[Event]:
-    for file in page["files"]:
-        progress(str(file.get("filename")))
-        yield from _events_of_file(page, file, catalog, public, report)
-    for removed in page.get("_removed", ()):
-        record = catalog.file(key_of(removed["filename"]))
+    for file in listing.files:
+        progress(file.filename)
+        yield from _events_of_file(listing, file, catalog, public, report)
+    for removed in listing.removed:
+        record = catalog.file(key_of(removed.filename))
         if record is None or record.state == "present":
-            yield _event(page, removed, "removed", at=removed["at"], sha256=removed["sha256"])
+            yield _removal(listing, removed)
 
 
-def _confirmation(page: dict[str, Any], catalog: Catalog) -> list[Event]:
+def _confirmation(listing: ProjectListing, catalog: Catalog) -> list[Event]:
     """An event that changes nothing, for a page with a later serial than the ledger's: serials never go back."""
-    listing = catalog.listing(page["name"])
-    if listing is not None and listing.last_serial >= int(page.get("meta", {}).get("_last-serial", 0)):
+    known = catalog.listing(listing.project)
+    if known is not None and known.last_serial >= listing.last_serial:
         return []
-    for file in page["files"][-1:]:
-        return [_event(page, file, "imported", at=file["upload-time"], sha256=file["hashes"]["sha256"])]
-    for removed in page.get("_removed", ())[-1:]:
-        return [_event(page, removed, "removed", at=removed["at"], sha256=removed["sha256"])]
-    return []
+    return [_confirming(listing)] if listing.files or listing.removed else []
+
+
+def _confirming(listing: ProjectListing) -> Event:
+    if listing.files:
+        return _event(listing, listing.files[-1], "imported", at=listing.files[-1].upload_time)
+    return _removal(listing, listing.removed[-1])
+
+
+def _reminder(public: Path, catalog: Catalog) -> Event:
+    """An event that changes nothing, where the root shows a serial and the page that it came from can't be read."""
+    for project in catalog.projects():
+        listing = catalog.listing(project)
+        if listing is not None and (listing.files or listing.removed):
+            return _confirming(listing)
+    raise LedgerError(
+        f"No page below {public / 'simple'} can be read, and no ledger: there is nothing to learn from.",
+        remedy=f"Put {public} or the ledger back from a backup; or move {public / 'simple'} away, to begin anew.",
+    )
 
 
 def _events_of_file(
-    page: dict[str, Any], file: dict[str, Any], catalog: Catalog, public: Path, report: Report
+    listing: ProjectListing, file: PublishedFile, catalog: Catalog, public: Path, report: Report
 ) -> Iterator[Event]:
-    record = catalog.file(key_of(file["filename"]))
-    path, sha256 = public / "files" / page["name"] / file["filename"], file["hashes"]["sha256"]
-    if record is not None and record.file.sha256 != sha256:
+    record = catalog.file(key_of(file.filename))
+    path = public / "files" / listing.project / file.filename
+    if record is not None and record.file.sha256 != file.sha256:
         report.lost.append(f"{path}: the page and the ledger name different bytes; the ledger's word stands")
         return
-    if record is None or record.state != "present":
-        if not path.is_file() or digest(path) != sha256:
+    present = record is not None and record.state == "present"
+    if not present:
+        if not _has_bytes(path, file.sha256):
             report.lost.append(f"{path}: its bytes are missing or altered, so it is not in the new ledger")
             return
-        yield _event(page, file, "imported", at=file["upload-time"], sha256=sha256)
-    before = record.file.yanked if record is not None and record.state == "present" else None
-    yanked = None if file.get("yanked") in (None, False) else "" if file["yanked"] is True else str(file["yanked"])
-    if yanked != before:
-        kind = "unyanked" if yanked is None else "yanked"
-        yield _event(page, file, kind, at=timestamp(time.time()), sha256=sha256, reason=yanked or None)
+        yield _event(listing, file, "imported", at=file.upload_time)
+    before = record.file.yanked if present and record is not None else None
+    if file.yanked != before:
+        kind = "unyanked" if file.yanked is None else "yanked"
+        yield replace(_event(listing, file, kind, at=timestamp(time.time())), reason=file.yanked or None)
 
 
-def _event(
-    page: dict[str, Any], file: dict[str, Any], kind: str, *, at: str, sha256: str, reason: str | None = None
-) -> Event:
-    filename = parse_filename(file["filename"])
-    metadata = file.get("core-metadata")
+def _has_bytes(path: Path, sha256: str) -> bool:
+    try:
+        return path.is_file() and digest(path) == sha256
+    except OSError:
+        return False
+
+
+def _event(listing: ProjectListing, file: PublishedFile, kind: str, *, at: str) -> Event:
     return Event(
         kind=kind,
         at=at,
-        project=page["name"],
-        version=str(filename.version) if isinstance(filename, Filename) else None,
-        filename=file["filename"],
-        sha256=sha256,
-        size=int(file.get("size", 0)),
-        uploader=file.get("_uploader"),
+        project=listing.project,
+        version=file.version,
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        uploader=file.uploader,
         actor=REBUILDER,
-        reason=reason,
-        name=page.get("_name"),
-        requires_python=file.get("requires-python"),
-        metadata_sha256=metadata.get("sha256") if isinstance(metadata, dict) else None,
-        first_upload_time=file.get("upload-time"),
+        name=listing.name,
+        requires_python=file.requires_python,
+        metadata_sha256=file.metadata_sha256,
+        first_upload_time=file.upload_time,
+    )
+
+
+def _removal(listing: ProjectListing, removed: RemovedFile) -> Event:
+    filename = parse_filename(removed.filename)
+    return Event(
+        kind="removed",
+        at=removed.at,
+        project=listing.project,
+        version=str(filename.version) if isinstance(filename, Filename) else None,
+        filename=removed.filename,
+        sha256=removed.sha256,
+        size=removed.size,
+        actor=REBUILDER,
+        name=listing.name,
+        first_upload_time=removed.upload_time,
     )

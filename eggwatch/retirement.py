@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ log = logging.getLogger("eggwatch")
 HIDDEN_SECONDS = 0.02
 """How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
 LEAVING = ("admitted", "known", "rejected")
+MOST_LEAVING = 64
+"""Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Retirement:
         self._parts, self._sights, self._patience, self._left = parts, sights, patience, left
         self._stays = stays
         self._leaving: list[_Leaving] = []
+        self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
         self._troubles: dict[str, str] = {}
 
     def takes(self, sighting: Sighting, *, now: float) -> bool:
@@ -77,7 +81,7 @@ class Retirement:
         if departure.rejected and not self._may_keep():
             self._end(departure, Outcome.STUCK)
             return
-        if self._has_its_name(departure):
+        if len(self._leaving) >= self._most or self._has_its_name(departure):
             self._sights.later(departure.path, now=time.monotonic())
             return
         hidden = retiring.hide(self._parts.drop, departure)
@@ -173,6 +177,12 @@ class Retirement:
             time.sleep(HIDDEN_SECONDS)
             self.step()
 
+    def let_go(self) -> None:
+        """Close what is open, as a crash would: the next scan meets the originals under their hidden names."""
+        for leaving in self._leaving:
+            leaving.hidden.close()
+        self._leaving.clear()
+
     def _holds(self, found: Found) -> bool:
         return any(found.identity.ino == leaving.hidden.after.ino for leaving in self._leaving)
 
@@ -185,7 +195,7 @@ class Retirement:
             return None
         match = LEFTOVER.fullmatch(found.name)
         event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1]))) if match else None
-        if event is None or event.filename is None or event.sha256 is None:
+        if match is None or event is None or event.filename is None or not (event.sha256 or "").startswith(match[2]):
             what = f"leftover {shown(found.path)}"
             self._fault(found.path, what, "left by an unknown event; look at it and move it away")
             return None
@@ -205,12 +215,19 @@ class Retirement:
             path=_folder_of(found.path) + filename,
             filename=filename,
             identity=found.identity,
-            serial=int(match[1]) if match else 0,
-            sha256=event.sha256,
+            serial=int(match[1]),
+            sha256=event.sha256 or "",
             rejected=event.kind == "rejected",
         )
         try:
-            outcome = retiring.resume(self._parts.drop, found.path, departure, self._parts.answers)
+            outcome = retiring.resume(
+                self._parts.drop,
+                found.path,
+                departure,
+                self._parts.answers,
+                size=event.size,
+                progress=self._parts.spool.progress,
+            )
         except OSError as error:
             self._trouble(departure.path, found.path, error)
             return None

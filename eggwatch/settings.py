@@ -17,6 +17,12 @@ from eggwatch.policy.settling import SUFFIXES
 SUPPORTED_FORMATS = ("wheel", "sdist")
 
 
+def _textfile(value: object) -> str:
+    if not text(value).endswith(".prom"):
+        raise ValueError("does not end in .prom, and node_exporter reads no other files")
+    return str(value)
+
+
 def _formats(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError('is no list; write ["wheel", "sdist"]')
@@ -157,6 +163,7 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "group": text,
     "identity": _identity,
     "keep-rejected": _keeping,
+    "metrics": _textfile,
     **TERMS,
     **NEWS,
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
+from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
 from eggwatch.policy.settling import Patience, Wait, is_foreign_package, remark_on
@@ -24,6 +26,36 @@ LONGEST_AGE = 30 * 86400.0
 """Seconds; a clock that was set right since can't make a file older than that."""
 
 
+FINAL = ("admitted", "known", "rejected", "stuck")
+"""Fates of files that have had their verdict."""
+
+
+class Stage(StrEnum):
+    """How far an upload without a verdict has come."""
+
+    IN_HAND = "in_hand"
+    """Its copy is under inspection, or about to be."""
+    WAITING = "waiting"
+    """It could be published, and is not in hand yet."""
+    UNFINISHED = "unfinished"
+    """Something has to happen to it first: it is still written to, its end is missing, or it can't be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """One upload without a verdict: since when (seconds since the epoch) it is as it is, and what it waits for."""
+
+    path: str
+    stage: Stage
+    since: float
+    reason: str
+
+
+def in_hand(claim: Claim) -> Queued:
+    """An upload whose copy has been made, in the queue."""
+    return Queued(path=claim.path, stage=Stage.IN_HAND, since=seconds_of(claim.at), reason="under inspection")
+
+
 @dataclass(slots=True, kw_only=True)
 class _Seen:
     found: Found
@@ -38,6 +70,7 @@ class Sights:
         self._originals = {original.path: original for original in originals}
         self._timers: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
+        self._finished: set[str] = set()
         self._others: dict[str, str] = {}
         self._answered: set[tuple[str, Identity]] = set()
         self._unreadable: dict[str, tuple[int, int]] = {}
@@ -62,7 +95,7 @@ class Sights:
             before = self._seen.get(found.path)
             if before is None or before.found.identity != found.identity:
                 self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
-                self._reasons.pop(found.path, None)
+                self._forget_reason(found.path)
         self._others |= {found.path: remark_on(found.name) or "" for found in survey.others}
         if not survey.complete:
             return []
@@ -105,8 +138,13 @@ class Sights:
         return new
 
     def _drop(self, path: str) -> None:
-        for memory in (self._seen, self._timers, self._reasons, self._unreadable):
+        for memory in (self._seen, self._timers, self._unreadable):
             memory.pop(path, None)
+        self._forget_reason(path)
+
+    def _forget_reason(self, path: str) -> None:
+        self._reasons.pop(path, None)
+        self._finished.discard(path)
 
     def candidates(self, survey: Survey) -> list[Sighting]:
         """Uploads of a survey that have no verdict yet, as they are now."""
@@ -137,13 +175,14 @@ class Sights:
     def is_touched(self, claim: Claim) -> bool:
         """Whether this is the file that was judged good at this path, with nothing changed but its mode or times."""
         original = self._originals.get(claim.path)
-        return (
-            original is not None
-            and original.fate in ("admitted", "known")
-            and original.sha256 == claim.sha256
-            and original.identity != claim.identity
-            and (original.identity.dev, original.identity.ino) == (claim.identity.dev, claim.identity.ino)
-        )
+        if original is None or original.sha256 != claim.sha256 or original.identity == claim.identity:
+            return False
+        before, after = original.identity, claim.identity
+        if (before.dev, before.ino) != (after.dev, after.ino):
+            return False
+        # What stays there for long is written over by people who mean it; then it is as old as it says.
+        was_left = original.fate == "stuck" and after.mtime_ns <= before.ctime_ns
+        return was_left or original.fate in ("admitted", "known")
 
     def deferred(self, path: str) -> Identity | None:
         """The identity under which a path was found unfinished."""
@@ -153,7 +192,7 @@ class Sights:
     def remember(self, original: Original) -> None:
         """Take in what became of a file; it is looked at again soon, to leave or to wait."""
         self._originals[original.path] = original
-        self._reasons.pop(original.path, None)
+        self._forget_reason(original.path)
         self._timers[original.path] = 0.0
 
     def left(self, path: str, identity: Identity) -> bool:
@@ -173,7 +212,10 @@ class Sights:
         """A file waits, and why; it is looked at again at the given moment, or in a second."""
         original = self._originals.get(path)
         more = f" ({original.reason})" if original is not None and original.fate == "deferred" else ""
+        self._forget_reason(path)
         self._reasons[path] = verdict.reason + more
+        if verdict.finished:
+            self._finished.add(path)
         self._timers[path] = now + LOOK_AGAIN if verdict.until is None else verdict.until
 
     def later(self, path: str, *, now: float) -> None:
@@ -223,11 +265,30 @@ class Sights:
         return [{"path": shown(path), "reason": shown(reason)} for path, reason in sorted(rows.items()) if reason]
 
     def unfinished(self) -> list[str]:
-        """Uploads that have no verdict: waiting, deferred or held."""
-        final = ("admitted", "known", "rejected", "stuck")
+        """Uploads that have no verdict, as people read their paths: waiting, deferred or held."""
         return sorted(
-            path for path in self._seen if path not in self._originals or self._originals[path].fate not in final
+            shown(path) for path in self._seen if path not in self._originals or self._originals[path].fate not in FINAL
         )
+
+    def queue(self, *, now: float, wall: float, taken: Container[str]) -> list[Queued]:
+        """The uploads without a verdict, but those that are `taken` in hand; `now` and `wall` as for `update`."""
+        waiting = [path for path in sorted(self._seen) if path not in taken and self._fate(path) not in FINAL]
+        return [
+            Queued(
+                path=path, stage=self._stage(path), since=wall - (now - self._seen[path].since), reason=self._why(path)
+            )
+            for path in waiting
+        ]
+
+    def _fate(self, path: str) -> str | None:
+        """What became of the very file that lies at a path; None if nobody has judged it."""
+        original = self._originals.get(path)
+        return original.fate if original is not None and original.identity == self._seen[path].found.identity else None
+
+    def _stage(self, path: str) -> Stage:
+        """Unfinished, as long as there is a reason that lies in the file; for what was only just seen there is none."""
+        blocked = path in self._reasons or self._fate(path) is not None
+        return Stage.UNFINISHED if blocked and path not in self._finished else Stage.WAITING
 
     def _why(self, path: str) -> str:
         if path in self._reasons:

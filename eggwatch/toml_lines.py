@@ -26,7 +26,8 @@ def lines_of(text: str) -> dict[Path, int]:
         first = number - len(begun) + 1
         if begun[0].lstrip().startswith("["):
             prefix = max(paths, key=len)
-            places.setdefault(prefix, first)
+            for length in range(1, len(prefix) + 1):
+                places.setdefault(prefix[:length], first)
         else:
             places.update({prefix + path: first for path in paths})
         begun = []

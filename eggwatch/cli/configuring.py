@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # mode = "0644"              # of published files and of the state; folders may be entered by whoever may read
 # group = "packages"
 # keep-rejected = "forever"  # how long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or both
+# metrics = "/var/lib/prometheus/node-exporter/eggwatch.prom"   # for node_exporter; needs eggwatch[metrics]
 
 # profile = "default"        # "pypi": refuse all that PyPI refuses too
 # rules = { zip-comment = "refuse", summary-too-long = "off" }   # 'eggwatch explain' lists the codes
@@ -47,6 +49,33 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # forbidden-names = ["requests"]     # take no projects so called
 # reserved-prefixes = ["acme-"]      # take such projects only where 'owners' names somebody
 # archived = ["acme-legacy"]         # these take no uploads, and their pages say so
+
+# Who is told of what is published and refused; 'eggwatch notify --test' sends a sample. Tables come last.
+
+# [index.main.mail]
+# to = ["packages@example.com"]      # the maintainers
+# domain = "example.com"             # uploaders: ACCOUNT@example.com
+# addresses = { bob = "robert@example.org" }
+# from = "eggwatch@example.com"
+# server = "localhost:25"
+# security = "none"                  # "starttls", "tls"; then perhaps user = "…" and password-file = "…"
+# digest = "1d"                      # one mail a day to the maintainers; uploaders hear at once
+# events = ["admitted", "rejected", "yanked", "unyanked", "removed", "quarantined"]
+# templates = "mails"                # a folder with one or more of: admitted.txt rejected.txt changed.txt digest.txt
+# timeout = "10s"
+# give-up-after = "3d"               # of an outage; then news are put aside, for 'eggwatch notify --retry'
+
+# [index.main.webhook.ci]            # any name; 'events', 'timeout' and 'give-up-after' as above
+# url = "https://ci.example.com/eggwatch"   # or url-file = "…", where the URL is a secret
+# form = "json"                      # "slack", "matrix"
+# secret-file = "/etc/eggwatch/ci.secret"   # signs each request
+# token-file = "/etc/eggwatch/ci.token"     # Authorization: Bearer …
+
+# [index.main.command.deploy]
+# run = ["/usr/local/bin/deploy", "--staging"]   # gets the event as JSON on standard input
+
+# [index.main.apprise.team]          # pip install eggwatch[apprise]
+# urls-file = "/etc/eggwatch/apprise.urls"
 """
 
 
@@ -124,6 +153,11 @@ def _lacking(index: IndexConfig) -> list[str]:
     for key, folder in (("public", index.public), ("state", index.state)):
         if not folder.is_dir() and not os.access(_nearest(folder), os.W_OK | os.X_OK):
             lacking.append(f"{where} {key}: {folder} is not there, and this account may not make it")
+    if index.identity == "folder" and index.drop.is_dir() and _is_shared(index.drop):
+        lacking.append(
+            f"{where} identity: others than its owner may write to {index.drop}, and so make the folder of an account "
+            "that has none yet; chmod 755 it, and make the folders yourself"
+        )
     names = {name for owners in index.terms.owners.values() for name in owners}
     groups = {name.removeprefix("@") for name in names if name.startswith("@")}
     groups |= set() if index.group is None else {index.group}
@@ -132,6 +166,10 @@ def _lacking(index: IndexConfig) -> list[str]:
     return lacking + [
         f"{where} owners: this machine has no account {name!r}" for name in accounts if not has_account(name)
     ]
+
+
+def _is_shared(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _nearest(folder: Path) -> Path:

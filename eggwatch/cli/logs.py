@@ -147,9 +147,9 @@ def _journal() -> logging.Handler | None:
     except ImportError:
         return None
 
-    def with_fields(message: str, **fields: Any) -> None:
+    def with_fields(text: str, /, **fields: Any) -> None:
         kept = {name: value for name, value in fields.items() if name.isupper() and name not in ("CODE_ARGS",)}
-        send(shown_lines(message), **kept)
+        send(shown_lines(text), **kept)
 
     class Handler(JournalHandler):  # type: ignore[misc]
         """Knows of syslog's notice, and adds the stage."""

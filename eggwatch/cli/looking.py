@@ -1,4 +1,4 @@
-"""eggwatch list, show, history, status: read only, without the lock."""
+"""eggwatch list, show, history: read only, without the lock."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from packaging.utils import is_normalized_name
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.reaching import Index, reader_of, url_option
-from eggwatch.config import IndexConfig
-from eggwatch.errors import FolderError, NotFoundError
+from eggwatch.errors import NotFoundError
 from eggwatch.grammar import duration
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
 from eggwatch.model.names import Filename, parse_filename, project_name, shown
 from eggwatch.policy.orders import Spec, parse_spec
-from eggwatch.policy.settling import remark_on
 from eggwatch.reading import IndexReader
 from eggwatch.remote import RemoteReader
-from eggwatch.store.catalog import Original
-from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, after
 
 
@@ -150,9 +146,7 @@ def history(
     for entry in _entries(IndexReader(config=selection.one()), follow=follow, until=limits[1]):
         event = entry.event
         if _is_wanted(event, limits, name, uploader):
-            print_json({"serial": entry.serial, **event.as_json()}) if as_json else say(
-                _event_line(entry.serial, event)
-            )
+            print_json({"serial": entry.serial, **event.as_json()}) if as_json else say(event_line(entry.serial, event))
 
 
 def _moment(text: str | None) -> str | None:
@@ -194,120 +188,13 @@ def _is_wanted(event: Event, limits: tuple[str | None, str | None], project: str
 
 
 def _say_event(serial: int | None, event: Event, *, as_json: bool) -> None:
-    print_json({"serial": serial, **event.as_json()}) if as_json else say(_event_line(serial, event))
+    print_json({"serial": serial, **event.as_json()}) if as_json else say(event_line(serial, event))
 
 
-def _event_line(serial: int | None, event: Event) -> str:
+def event_line(serial: int | None, event: Event) -> str:
+    """One event for a person."""
     who = event.actor or event.uploader or "?"
     line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
     if event.flaws and event.kind == "rejected":
         return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
     return f"{line}: {event.reason}" if event.reason else line
-
-
-@click.command()
-@index_options
-@url_option
-@json_option
-def status(selection: Selection, url: str | None, as_json: bool) -> None:
-    """Tell what each index is doing: whether a daemon runs, what waits and why, and what is to be mended.
-
-    \b
-    Examples:
-      eggwatch status
-      eggwatch status --url http://packages.example.com/
-    Exit status: 0 all is well, 1 something is to be mended.
-    """
-    if url is not None:
-        _say_remote(RemoteReader(url=url), as_json=as_json)
-        return
-    states = [_state(index) for index in selection.all()]
-    for state in states:
-        print_json(state) if as_json else _say_state(state)
-    sys.exit(1 if any(state["faults"] for state in states) else 0)
-
-
-def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
-    """What PUBLIC/status.json tells: how many faults there are, and not which."""
-    state = reader.status()
-    if state is None:
-        raise NotFoundError(
-            f"There is no {reader.base}status.json.",
-            remedy="Let the web server show it; 'eggwatch list --url' may work.",
-        )
-    if as_json:
-        print_json(state)
-    else:
-        say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last changed, at {state['at']}")
-        _say_counts(state)
-    if state["faults_count"]:
-        if not as_json:
-            say(f"  to be mended: {state['faults_count']} faults; 'eggwatch status' on the server names them")
-        sys.exit(1)
-
-
-def _say_counts(state: dict[str, Any]) -> None:
-    say(f"  {state['projects']} projects, {state['files']} files, last serial {state['serial']}")
-    if state.get("pages_stale"):
-        say(f"  the pages of {state['pages_stale']} projects are still to be rendered anew")
-
-
-def _state(config: IndexConfig) -> dict[str, Any]:
-    reader = IndexReader(config=config)
-    running = reader.is_running() if reader.sees_lock() else None
-    state = {"index": config.name, "faults": {}, "waiting": [], **(reader.status() or {}), "running": running}
-    if not running or "pid" not in state:
-        state |= {"faults": dict(state["faults"]) if running else {}, "waiting": [], **_counted(reader)}
-        try:
-            state["waiting"] = _lying_there(config, reader)
-        except (OSError, FolderError) as error:
-            if isinstance(error.__cause__ or error, PermissionError):
-                state["unseen"] = f"{config.drop} can't be looked into by this account"
-            else:
-                state["faults"]["drop"] = str(error)
-    return state
-
-
-def _counted(reader: IndexReader) -> dict[str, int]:
-    """What the catalog counts: commands that ran since the last daemon have changed it."""
-    with reader.catalog() as catalog:
-        if catalog is None:
-            return {}
-        projects, files = catalog.counts()
-        serial = catalog.position().serial
-        return {"projects": projects, "files": files, "serial": serial, "pages_stale": catalog.stale_count()}
-
-
-def _lying_there(config: IndexConfig, reader: IndexReader) -> list[dict[str, str]]:
-    """What lies in the drop folder, and what the catalog remembers of it."""
-    survey = Drop(config.drop, config.formats).scan()
-    with reader.catalog() as catalog:
-        told = {} if catalog is None else {original.path: original for original in catalog.originals()}
-    rows = {found.path: _remembered(found, told.get(found.path)) for found in survey.uploads}
-    rows |= {found.path: remark_on(found.name) or "" for found in survey.others}
-    rows |= survey.unreadable
-    return [{"path": shown(path), "reason": reason} for path, reason in sorted(rows.items()) if reason]
-
-
-def _remembered(found: Found, original: Original | None) -> str:
-    lines = (original.reason or "").strip().splitlines() if original is not None else []
-    if original is None or original.identity != found.identity or not lines:
-        return "waits for the daemon"
-    return f"{original.fate}: {shown(lines[-1])}"
-
-
-def _say_state(state: dict[str, Any]) -> None:
-    pid = f", pid {state['pid']}" if state.get("pid") else ""
-    unknown = "whether a daemon is running this account can't tell" if state["running"] is None else None
-    say(f"{state['index']}: {unknown or ('a daemon is at work' + pid if state['running'] else 'no daemon is running')}")
-    if "projects" in state:
-        _say_counts(state)
-    for row in state["waiting"]:
-        say(f"  in the drop: {row['path']}: {row['reason']}")
-    if "unseen" in state:
-        say(f"  what waits in the drop: {state['unseen']}")
-    for folder, kept in state.get("leavings", {}).items():
-        if kept["files"]:
-            say(f"  kept in {folder}/: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
-    for what, why in state["faults"].items():
-        say(f"  to be mended: {what}: {why}")

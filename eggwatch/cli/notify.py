@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import click
@@ -19,11 +20,14 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.courier import LOOK_SECONDS, Courier, try_each
-from eggwatch.errors import LockHeldError
+from eggwatch.errors import EggwatchError, LockHeldError
+from eggwatch.messengers import messenger_of
 from eggwatch.service.systemd import Supervisor
 from eggwatch.store import durable
 from eggwatch.store.deliveries import FOLDER, Deliveries
 from eggwatch.store.lock import Lock
+
+log = logging.getLogger("eggwatch")
 
 STOP_SECONDS = 5.0
 
@@ -65,10 +69,11 @@ def notify(
         sys.exit(_status([_test(index, as_json=as_json) for index in indexes]))
     if retry:
         sys.exit(_status([_retry(index) for index in indexes]))
+    if not once:
+        _carry(selection, until_eof=until_eof)
+        return
     with _couriers(indexes) as couriers:
-        if once:
-            sys.exit(_status([courier.deliver_once() for courier in couriers]))
-        _carry(couriers, until_eof=until_eof)
+        sys.exit(_status([courier.deliver_once() for courier in couriers]))
 
 
 def _status(results: list[bool]) -> int:
@@ -116,22 +121,68 @@ def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
         yield couriers
 
 
-def _carry(couriers: list[Courier], *, until_eof: bool) -> None:
-    supervisor, stop = Supervisor(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    for courier in couriers:
-        courier.start()
-    supervisor.ready()
+def deliver_once(indexes: Iterable[IndexConfig]) -> None:
+    """Tell what a single round has done; what can't be told now is told later, and is no fault of the round."""
+    for index in indexes:
+        try:
+            with _couriers([index]) as couriers:
+                for courier in couriers:
+                    courier.deliver_once()
+        except LockHeldError:
+            continue  # somebody else tells it
+        except EggwatchError as error:
+            log.error("announce [%s] %s", index.name, error)
+
+
+class _Wishes:
+    """What signals ask for: to stop, or to read the configuration again."""
+
+    def __init__(self) -> None:
+        self.stop, self.reload = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: self.reload.set())
+
+
+def _carry(selection: Selection, *, until_eof: bool) -> None:
+    """Carry until told to stop, and begin anew with another configuration when told to."""
+    supervisor, wishes = Supervisor(), _Wishes()
     is_over = _eof if until_eof else _never
-    while not (stop.wait(LOOK_SECONDS) or is_over()):
-        for courier in couriers:
-            courier.look_around()
-        if all(courier.is_alive() for courier in couriers):
-            supervisor.progress()
+    indexes = selection.all()
+    while not (wishes.stop.is_set() or is_over()):
+        with _couriers(indexes) as couriers:
+            for courier in couriers:
+                courier.start()
+            supervisor.ready()
+            while not (wishes.stop.wait(LOOK_SECONDS) or wishes.reload.is_set() or is_over()):
+                _look_after(couriers, supervisor)
+            for courier in couriers:
+                courier.stop(STOP_SECONDS)
+        if wishes.reload.is_set():
+            wishes.reload.clear()
+            indexes = _read_again(selection, indexes, supervisor)
     supervisor.stopping()
+
+
+def _look_after(couriers: list[Courier], supervisor: Supervisor) -> None:
     for courier in couriers:
-        courier.stop(STOP_SECONDS)
+        courier.look_around()
+    if all(courier.is_alive() for courier in couriers):
+        supervisor.progress()
+
+
+def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Supervisor) -> list[IndexConfig]:
+    """The indexes of the configuration as it is now; those of before, if it is wrong now."""
+    supervisor.reloading()
+    try:
+        indexes = selection.all()
+        for index in indexes:
+            for subscription in index.subscriptions:
+                messenger_of(subscription)
+    except EggwatchError as error:
+        log.error("reload: the old configuration stays: %s", error)
+        return before
+    return indexes
 
 
 def _never() -> bool:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+from contextlib import ExitStack
+from pathlib import Path
+
 import click
 
 from eggwatch import privileges
+from eggwatch.asking import ask
 from eggwatch.cli.logs import log_as, log_format_option
+from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
-from eggwatch.errors import LockHeldError
 from eggwatch.service.daemon import Daemon
+from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.rounds import run_until_rest, summary
 from eggwatch.service.trial_server import TrialServer, parse_listen
-from eggwatch.status import told_index
-from eggwatch.store.orders import OrderBox
 
 
 @click.command()
 @index_options
 @click.option("--serve", metavar="[HOST:]PORT", help="Also serve the index over HTTP (port 0: any free one).")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Answer Prometheus at /metrics (port 0: any free one).")
 @click.option("--once", is_flag=True, help="One round over the drop folder, then exit.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object an index.")
 @click.option("--timeout", default="5m", show_default=True, help="With --once and a daemon: how long to wait for it.")
@@ -31,6 +35,7 @@ from eggwatch.store.orders import OrderBox
 def run(
     selection: Selection,
     serve: str | None,
+    metrics: str | None,
     once: bool,
     as_json: bool,
     timeout: str,
@@ -41,6 +46,7 @@ def run(
     """Watch the drop folder in the foreground, until SIGTERM or Ctrl-C.
 
     Without a configuration it makes and uses ./drop ./public ./state. SIGHUP reads the configuration again.
+    --serve and --metrics listen on the loopback address unless a host is given.
 
     \b
     Examples:
@@ -50,13 +56,15 @@ def run(
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     privileges.lower()  # before a thread is started
-    config = selection.load(makes_folders=True)
+    config = selection.load(needed=())
     if once:
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
+        if not without_news:
+            deliver_once(config.indexes.values())
         raise SystemExit(0 if all(good) else 1)
     newsroom = None if without_news else Newsroom(_arguments(config, selection, log_format))
-    _serve_and_watch(config, selection, serve, newsroom)
+    _serve_and_watch(config, selection, serve, metrics, newsroom)
 
 
 def _arguments(config: Config, selection: Selection, log_format: str) -> list[str]:
@@ -65,30 +73,51 @@ def _arguments(config: Config, selection: Selection, log_format: str) -> list[st
     return ["--config", str(config.source), *only, "notify", "--until-eof", "--log-format", log_format]
 
 
-def _serve_and_watch(config: Config, selection: Selection, serve: str | None, newsroom: Newsroom | None) -> None:
-    server = _server(config, serve) if serve is not None else None
-    daemon = Daemon(
-        config,
-        lambda: selection.load(makes_folders=True),
-        when_ready=lambda: _say_ready(config, server),
-        newsroom=newsroom,
-    )
-    try:
-        daemon.run()
-    finally:
+def _serve_and_watch(
+    config: Config, selection: Selection, serve: str | None, metrics: str | None, newsroom: Newsroom | None
+) -> None:
+    told = Metrics(config)
+    with ExitStack() as stack:
+        server = _server(config, serve) if serve is not None else None
         if server is not None:
-            server.stop()
+            stack.callback(server.stop)
+        if metrics is not None:
+            stack.callback(_endpoint(told, metrics).stop)
+
+        def when_ready() -> None:
+            _say_ready(config, server)
+
+        def when_reloaded(new: Config) -> None:
+            if server is not None:
+                server.show(_trees(new))
+
+        reload = functools.partial(selection.load, needed=())
+        Daemon(
+            config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, newsroom=newsroom
+        ).run()
+
+
+def _endpoint(told: Metrics, metrics: str) -> Endpoint:
+    host, port = parse_listen(metrics, "--metrics")
+    endpoint = Endpoint(told, host=host, port=port)
+    say_error(f"metrics at {endpoint.url}")
+    return endpoint
 
 
 def _server(config: Config, serve: str) -> TrialServer:
     host, port = parse_listen(serve)
-    indexes = list(config.indexes.values())
-    trees = {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+    trees = _trees(config)
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
     server = TrialServer(trees, host=host, port=port)
     server.start()
     return server
+
+
+def _trees(config: Config) -> dict[str, Path]:
+    """What is served where: one index at the root, several below their names."""
+    indexes = list(config.indexes.values())
+    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
 
 
 def _say_ready(config: Config, server: TrialServer | None) -> None:
@@ -102,23 +131,12 @@ def _say_ready(config: Config, server: TrialServer | None) -> None:
 
 
 def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:
-    answer = _one_round(index, seconds)
+    answer = ask(index, {"verb": "round"}, seconds=seconds)
     if as_json:
         print_json({"index": index.name, **answer})
     else:
         _say_answer(answer)
     return not (answer["refused"] or answer["unfinished"] or answer["faults"])
-
-
-def _one_round(index: IndexConfig, seconds: float) -> dict[str, object]:
-    try:
-        with told_index(index) as opened:
-            run_until_rest(opened.pipeline)
-            return summary(opened.pipeline)
-    except LockHeldError:
-        box = OrderBox(index.state)
-        answer: dict[str, object] = box.wait(box.send({"verb": "round"}), seconds=seconds)
-        return answer
 
 
 def _say_answer(answer: dict[str, object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from eggwatch.assembly import Index
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_error
-from eggwatch.config import IndexConfig
+from eggwatch.config import IndexConfig, overlapped
 from eggwatch.errors import FolderError
 from eggwatch.importing import Import, Outcome, Stock
 from eggwatch.model.names import shown
@@ -59,7 +58,7 @@ def import_(
     way = _one_way(ways)
     log_to_stderr(verbose=False, quiet=True)
     config = selection.one()
-    _refuse_own_folders(config, directory)
+    _refuse_own_folders(config, selection.every(), directory, way)
     with told_index(config) as index:
         stock = _survey(config, directory)
         work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
@@ -87,16 +86,21 @@ def _one_way(ways: dict[str, bool]) -> Way:
     return asked[0] if asked else Way.COPY
 
 
-def _refuse_own_folders(config: IndexConfig, directory: Path) -> None:
-    """A folder of the index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already."""
-    stock = Path(os.path.realpath(directory))
-    for own in (config.drop, config.public, config.state):
-        folder = Path(os.path.realpath(own))
-        if stock.is_relative_to(folder) or folder.is_relative_to(stock):
-            raise FolderError(
-                f"{directory} and {own}, a folder of this index, may not lie in one another.",
-                remedy="Name the folder of another index. What lies in the drop folder, 'eggwatch run' takes.",
-            )
+def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], directory: Path, way: Way) -> None:
+    """A folder of an index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already.
+
+    But from another index's PUBLIC one may copy.
+    """
+    folders = list(config.folders)
+    for other in others:
+        if other.name != config.name:
+            folders += [other.drop, other.state] if way is Way.COPY else other.folders
+    own = overlapped(directory, folders)
+    if own is not None:
+        raise FolderError(
+            f"{directory} and {own}, a folder of an index, may not lie in one another.",
+            remedy="Copy from the PUBLIC of another index. What lies in a drop folder, 'eggwatch run' takes.",
+        )
 
 
 def _survey(config: IndexConfig, directory: Path) -> Stock:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from eggwatch.assembly import permissions_of
 from eggwatch.audit import Audit, Finding, fresh_catalog, fresh_pages
 from eggwatch.backup import Backup
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config import IndexConfig
-from eggwatch.errors import FolderError, LedgerError
+from eggwatch.errors import ConfigurationError, FolderError, LedgerError
+from eggwatch.model.events import timestamp
 from eggwatch.reading import IndexReader
 from eggwatch.restoration import rebuild as rebuild_index
+from eggwatch.store.verified import Verified
+from eggwatch.store.verified import keep as keep_verified
 
 
 @click.command()
 @index_options
 @json_option
 def verify(selection: Selection, as_json: bool) -> None:
-    """Hash every archive, compare every page with a fresh render, check the ledger's chain. Changes nothing.
+    """Hash every archive, compare every page with a fresh render, check the ledger's chain.
 
-    `check` judges local files before they are published; `verify` looks at what is published.
+    `check` judges local files before they are published; `verify` looks at what is published; `doctor` at the
+    machine around it: accounts, folders, disks, units. It changes nothing of the index, and leaves its time and the
+    number of findings in STATE for `status`, if this account may write there.
 
     \b
     Example:  eggwatch verify
@@ -41,6 +49,7 @@ def _verify(config: IndexConfig, *, as_json: bool) -> bool:
     audit = Audit(config, progress=ticker)
     findings = audit.run()
     ticker.done()
+    _note(config, audit)
     if as_json:
         rows = [finding.as_json() for finding in findings]
         print_json(
@@ -49,6 +58,14 @@ def _verify(config: IndexConfig, *, as_json: bool) -> bool:
     else:
         _say_findings(config, audit, findings)
     return not findings
+
+
+def _note(config: IndexConfig, audit: Audit) -> None:
+    """For `status` and metrics; the index is as it was."""
+    count = len(audit.findings)
+    verified = Verified(at=timestamp(time.time()), findings=count, files=audit.files, pages=audit.pages)
+    with suppress(ConfigurationError):  # a group that is not there is not this command's business
+        keep_verified(config.state, verified, permissions_of(config))
 
 
 def _say_findings(config: IndexConfig, audit: Audit, findings: list[Finding]) -> None:
@@ -94,13 +111,13 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     """Make ledger and catalog again from the published tree and whatever ledger there is.
 
     For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
-    brought back.
+    brought back. May be interrupted, and given again.
 
     \b
     Example:  eggwatch rebuild
     """
     log_to_stderr(verbose=False, quiet=as_json)
-    config, ticker = selection.one(), Ticker("read")
+    config, ticker = selection.one(needed=("public",)), Ticker("read")
     report = rebuild_index(config, progress=ticker)
     ticker.done()
     if as_json:
@@ -137,7 +154,7 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
     Exit status: 0 all is kept, 1 archives are missing or not what they were ('eggwatch verify').
     """
     config, ticker = selection.one(), Ticker("kept")
-    report = Backup(config, directory.absolute(), progress=ticker).run()
+    report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
     ticker.done()
     if as_json:
         print_json({"index": config.name, **asdict(report)})

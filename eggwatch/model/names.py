@@ -97,7 +97,7 @@ def project_name(text: str) -> Project:
 def shown(name: str) -> str:
     r"""A name for people: bytes that are no UTF-8 and control characters become `\xNN`."""
     raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(_shown_character(character) for character in raw)
+    return raw if raw.isprintable() else "".join(_shown_character(character) for character in raw)
 
 
 def _shown_character(character: str) -> str:

@@ -64,7 +64,7 @@ class Claim:
 
     `number` orders claims; `sha256` and `size` are those of the copy, `identity` that of the original when
     it was read; `uploader` is the account's name at the time, else `uid:1043`; both are None where nobody can tell.
-    `imported` is None for an upload.
+    `doubt` says why the uploader is not proved to have written it, None if it is. `imported` is None for an upload.
     """
 
     number: int
@@ -76,4 +76,5 @@ class Claim:
     uid: int | None
     uploader: str | None
     at: str
+    doubt: str | None = None
     imported: Imported | None = None

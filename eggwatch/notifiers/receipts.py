@@ -18,9 +18,10 @@ class Receipts:
     name = "receipts"
 
     def __init__(self, answers: Answers, *, index_url: str, oldest: str, retold: int = 0) -> None:
-        """`oldest`: events before this moment (RFC 3339) are not told any more; receipts are kept for 7 days only.
+        """Up to the serial `retold` an event may have been told before, and something later about the same name too.
 
-        Up to the serial `retold` an event may have been told before, and something later about the same name too.
+        Of these, events before the moment `oldest` (RFC 3339) are not told any more; receipts are kept for 7 days only.
+        (What happens from now on is told, whatever the clock says: somebody may have set it back.)
         """
         self._answers = answers
         self._index_url = index_url
@@ -30,15 +31,16 @@ class Receipts:
     def tell(self, entry: Entry) -> None:
         """Write the receipt of one event."""
         event = entry.event
-        if event.filename is None or event.at < self._oldest:
-            return
-        if entry.serial <= self._retold and self._at_of_receipt(event.filename) > event.at:
+        if event.filename is None or (entry.serial <= self._retold and self._is_over(event.filename, event.at)):
             return
         if event.kind == "admitted":
             self._answers.retract_refusal(event.filename, before=entry.serial)
             self._answers.write_receipt(event.filename, published_text(event, index_url=self._index_url))
         elif event.kind == "rejected":
             self._answers.write_receipt(event.filename, refused_text(event))
+
+    def _is_over(self, filename: str, at: str) -> bool:
+        return at < self._oldest or self._at_of_receipt(filename) > at
 
     def _at_of_receipt(self, filename: str) -> str:
         """The moment that the receipt of a name speaks of; empty if there is none."""

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_version
 
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import Filename, Kind, Project, shown
-from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Level, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Level, Reject, Verdict
 from eggwatch.policy.ownership import Account, first_match, is_among, owners_of
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weigh
@@ -48,6 +48,8 @@ class Upload:
     """Another sdist of the same release."""
     project_size: int = 0
     """Bytes of the project's published files."""
+    removed_at: str | None = None
+    """When the same bytes were removed, if the original lay in the drop folder already; else None."""
     first_uploader: str | None = None
     """Who uploaded the project's first file; None if there is none, or nobody knows."""
 
@@ -175,17 +177,35 @@ def archived_project(_upload: Upload, project: Project, terms: Terms) -> Iterato
 
 def ownership(upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
     """Only a project's owners upload to it, where it has any."""
-    account = upload.account
-    if account is None:
+    account, owners = upload.account, owners_of(project, terms.owners)
+    if account is None or (owners is None and not terms.first_uploader_owns):
         return
-    owners = owners_of(project, terms.owners)
+    others = _rightful(account, owners, upload.first_uploader)
+    if others is not None:
+        yield _foreign(account, project, others)
+    elif account.doubt is not None:
+        yield _unproven(account, project)
+
+
+def _rightful(account: Account, owners: Iterable[str] | None, first_uploader: str | None) -> str | None:
+    """Whose uploads are taken instead of this account's; None if it is one of them."""
     if owners is not None:
-        if not is_among(account, owners):
-            yield _foreign(account, project, f"{_listed(sorted(owners))} (owners)")
-    elif terms.first_uploader_owns and account.name is None:
-        yield _foreign(account, project, "accounts that are known (first-uploader-owns)")
-    elif terms.first_uploader_owns and upload.first_uploader not in (None, account.name):
-        yield _foreign(account, project, f"{upload.first_uploader}, who uploaded its first file (first-uploader-owns)")
+        return None if is_among(account, owners) else f"{_listed(sorted(owners))} (owners)"
+    if account.name is None:
+        return "accounts that are known (first-uploader-owns)"
+    if first_uploader not in (None, account.name):
+        return f"{first_uploader}, who uploaded its first file (first-uploader-owns)"
+    return None
+
+
+def _unproven(account: Account, project: Project) -> Flaw:
+    return _flaw(
+        "not-owner",
+        project,
+        f"This file belongs to the account {account.name}, but {account.doubt}: so it is not proved who wrote it, and "
+        f"uploads to {project} are taken from its owners only. 'chmod g-w,o-w' the file that you copy from, set "
+        "'umask 022', and copy it anew.",
+    )
 
 
 def _foreign(account: Account, project: Project, who: str) -> Flaw:
@@ -233,6 +253,8 @@ def judge(upload: Upload, terms: Terms | None = None) -> Verdict:
     terms, holding = terms or Terms(), upload.holding
     if holding is not None and holding.present and holding.sha256 == upload.sha256:
         return Known(serial=holding.serial)
+    if upload.removed_at is not None:
+        return Leave(removed_at=upload.removed_at)
     unfinished = upload.inspection.incomplete if upload.inspection else None
     if unfinished is not None and not upload.overdue:
         return Defer(reason=unfinished)

@@ -12,10 +12,14 @@ _WILDCARDS = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who uploads: the account's name (else `uid:1043`; None where nobody can tell), and its groups."""
+    """Who uploads: the account's name (else `uid:1043`; None where nobody can tell), and its groups.
+
+    `doubt` says why somebody else may have written the file; None if nobody can have.
+    """
 
     name: str | None
     groups: frozenset[str] = frozenset()
+    doubt: str | None = None
 
 
 def normalized_pattern(text: str) -> str:

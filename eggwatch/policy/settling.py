@@ -104,10 +104,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Not yet, and why. `until` is a moment of the monotonic clock, None to wait for a change."""
+    """Not yet, and why. `until` is a moment of the monotonic clock, None to wait for a change.
+
+    `finished` when the upload is whole, and it is we who can't take it yet.
+    """
 
     reason: str
     until: float | None = None
+    finished: bool = False
 
 
 def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patience: Patience) -> Ready | Wait:

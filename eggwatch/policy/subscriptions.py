@@ -16,6 +16,11 @@ _LOCAL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """What an account has to be called to be the local part of an address; `uid:1043` and a domain's `EGG\\bob` are not."""
 
 
+def is_outside(name: str) -> bool:
+    """Whether a cursor is that of a subscription, and not of who tells news on this machine."""
+    return name.partition(".")[0] in KINDS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """One way to tell news; `name` is that of its cursor. Times in seconds; files by their paths."""

@@ -10,18 +10,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
+from eggwatch.obeying import finish_begun, is_round, obey
+from eggwatch.rounds import horizon, summary
+from eggwatch.service.metrics import Metrics
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.orders import carry_out
-from eggwatch.service.rounds import horizon, summary
+from eggwatch.service.samples import Sample, taken
 from eggwatch.service.systemd import Supervisor, line_lacking
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
-from eggwatch.store.orders import OrderBox
+from eggwatch.store.orders import Order, OrderBox
 
 log = logging.getLogger("eggwatch")
 
@@ -29,6 +33,8 @@ LONGEST_SLEEP = 5.0
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
+TELL_SECONDS = 10.0
+"""Seconds after which the status is told although uploads are under way."""
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
 
@@ -38,8 +44,8 @@ class Station:
 
     def __init__(self, config: IndexConfig, bell: Bell, progress: Callable[[], None]) -> None:
         self.config, self._bell, self._progress = config, bell, progress
-        self.orders = OrderBox(config.state, permissions_of(config))
-        self.watcher = Watcher(config.drop, self.orders.folder, bell)
+        self._permissions = permissions_of(config)
+        self.watcher = Watcher(config.drop, OrderBox(config.state).folder, bell)
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
@@ -48,6 +54,9 @@ class Station:
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
         self._status: StatusFile | None = None
         self._status_owed = True
+        self._tell_at = 0.0
+        self._measures = Measures()
+        self._told: dict[str, Any] | None = None
 
     def open(self) -> None:
         """Take the lock and begin. EggwatchError where the operator has to act."""
@@ -57,11 +66,13 @@ class Station:
         self.index = open_index(self.config, front=spawned_front)
         self._warn_of_closed_drop(self.index)
         self.index.pipeline.parts.spool.progress = self._progress
+        self.index.pipeline.measures = self._measures
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
-        self.orders.prepare()
-        self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
+        self._errands.clear()
+        self._status = StatusFile(self.config.state, self.config.public, self._permissions)
         self.index.pipeline.parts.inspectors.warm_up()
         self.watcher.check()
+        finish_begun(self.index.pipeline, self.index.orders)
         self.index.pipeline.recover()
         self._next_scan = 0.0
 
@@ -121,8 +132,8 @@ class Station:
             index.abandon()
 
     def _work(self, index: Index) -> None:
-        for number, order in self.orders.pending():
-            self._obey(index, number, order)
+        for order in index.orders.pending():
+            self._obey(index, order)
         now = time.monotonic()
         hints = self.watcher.take()
         if now >= self._next_scan or self.watcher.has_died():
@@ -138,8 +149,9 @@ class Station:
         self._next_scan = min(self._next_scan, now + self._scan_pause())
         self._answer_errands(index)
         self._settle_in(index)
-        if not index.pipeline.in_hand():  # an upload on its way is not held up for the sake of telling so
-            self._tell_status(index)
+        if not index.pipeline.in_hand() or now >= self._tell_at:
+            self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
+            self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:
         """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
@@ -152,17 +164,14 @@ class Station:
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
 
-    def _obey(self, index: Index, number: str, order: dict[str, object]) -> None:
-        if order.get("verb") == "round":
-            if all(number != errand for errand, _, _ in self._errands):
-                tally = index.pipeline.tally
-                until = time.monotonic() + horizon(index.pipeline)
-                self._errands.append((number, until, (tally.published, tally.known, tally.refused)))
-                self._next_scan = 0.0
-            return
-        answer = carry_out(index.pipeline, order)
-        index.pipeline.parts.front.finish()
-        self.orders.answer(number, answer)
+    def _obey(self, index: Index, order: Order) -> None:
+        pipeline = index.pipeline
+        if not is_round(order):
+            obey(pipeline, index.orders, order)
+        elif index.orders.begin(order, serial=pipeline.parts.ledger.end.serial):
+            until = time.monotonic() + horizon(pipeline)
+            self._errands.append((order.number, until, pipeline.tally.counts()))
+            self._next_scan = 0.0
 
     def _answer_errands(self, index: Index) -> None:
         """`run --once` asked for a round: answer when it is through."""
@@ -173,23 +182,29 @@ class Station:
             if not pipeline.is_working() and (due is None or due > until):
                 pipeline.parts.front.finish()
                 self._errands.remove(errand)
-                self.orders.answer(number, summary(pipeline, since=since))
+                index.orders.answer(number, summary(pipeline, since=since))
 
     def _tell_status(self, index: Index) -> None:
         assert self._status is not None
+        self._status_owed = not self._status.is_due()
+        if self._status_owed:
+            return
         pipeline = index.pipeline
-        private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready)
-        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+        self._status.write(private, public, at=timestamp(time.time()))
 
-    def tell_fault(self, what: str, why: str | None) -> None:
-        """What goes wrong outside of the index, for `status`; None if nothing does."""
-        if self.index is not None:
-            sights = self.index.pipeline.sights
-            if why is None:
-                sights.mend(what)
-            else:
-                sights.fault(what, why)
+    def sample(self) -> Sample:
+        """What metrics tell of it: what it has last told of itself, None while it is down."""
+        state = self._told if self.index is not None else None
+        return taken(self.config.name, state, self._measures, at=time.time())
+
+    def heed(self, what: str, fault: str | None) -> None:
+        """Note something beside the pipeline that is to be mended; None if nothing is."""
+        if self.index is not None and fault is not None:
+            self.index.pipeline.sights.fault(what, fault)
+        elif self.index is not None:
+            self.index.pipeline.sights.mend(what)
 
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""
@@ -235,16 +250,21 @@ class Daemon:
         reload: Callable[[], Config],
         *,
         when_ready: Callable[[], None],
+        when_reloaded: Callable[[Config], None],
+        metrics: Metrics | None = None,
         newsroom: Newsroom | None = None,
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
 
+        `when_reloaded(config)` is told of each configuration that replaced the one before.
         `newsroom` carries news outside; None where somebody else does.
         """
+        self._metrics = metrics or Metrics(config)
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
-        self._reload, self._when_ready, self._newsroom = reload, when_ready, newsroom
+        self._reload, self._when_ready, self._when_reloaded = reload, when_ready, when_reloaded
+        self._newsroom = newsroom
         self._stopping = self._reloading = self._was_ready = False
 
     def _stations_of(self, config: Config) -> list[Station]:
@@ -280,6 +300,7 @@ class Daemon:
             self._supervisor.progress()
             station.beat()
         self._check_news()
+        self._tell_metrics()
         self._supervisor.status(", ".join(station.in_short() for station in self._stations))
         if not self._was_ready and self._is_ready():
             self._was_ready = True
@@ -297,7 +318,12 @@ class Daemon:
         told = [station for station in self._stations if station.config.subscriptions]
         self._newsroom.check(wanted=any(station.index is not None for station in told))
         for station in told:
-            station.tell_fault("news", self._newsroom.fault)
+            station.heed("news", self._newsroom.fault)
+
+    def _tell_metrics(self) -> None:
+        self._metrics.tell(station.sample() for station in self._stations)
+        for station in self._stations:
+            station.heed("metrics", self._metrics.fault_of(station.config.name))
 
     def _is_ready(self) -> bool:
         """All indexes have had their first look, but those that can't be opened."""
@@ -336,12 +362,14 @@ class Daemon:
             config = self._reload()
             self._check_folders(config)
             stations = self._stations_of(config)
+            self._metrics.configure(config)
         except EggwatchError as error:
             log.error("reload: the old configuration stays: %s", error)
             return
         for station in self._stations:
             station.close()
         self._stations = stations
+        self._when_reloaded(config)
         if self._newsroom is not None:
             self._newsroom.reload()
         log.info("reload: the configuration was read again")
@@ -365,4 +393,5 @@ class Daemon:
                 station.close()
             except Exception:
                 log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+        self._metrics.end()
         self._bell.close()

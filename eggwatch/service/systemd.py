@@ -116,9 +116,8 @@ def line_lacking(folder: Path) -> str | None:
         return None
     place = str(folder).replace("%", "%%")
     line = f'ReadWritePaths="{place}"' if " " in place else f"ReadWritePaths={place}"
-    return (
-        f"{folder} is read-only for this service: add {line} to [Service] by 'systemctl edit {_unit()}', and restart it"
-    )
+    by_hand = f"add {line} to [Service] by 'systemctl edit {_unit()}', and restart it"
+    return f"{folder} is read-only for this service: run 'sudo eggwatch setup', or {by_hand}"
 
 
 def _is_read_only(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import re
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,13 +20,25 @@ ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploader:
-    """An account by its name of this moment, and its uid where it is one of this machine; None if nobody can tell."""
+    """An account by its name of this moment, and its uid where it is one of this machine; None if nobody can tell.
+
+    `doubt` says what somebody else may have done to the file, so that the account is no proof of who wrote it.
+    """
 
     name: str | None = None
     uid: int | None = None
+    doubt: str | None = None
 
 
-Identify = Callable[[Sighting], Uploader]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What the kernel says of an upload that is open: of the file itself, and who owns the first folder on its path."""
+
+    file: os.stat_result
+    folder_owner: int | None = None
+
+
+Identify = Callable[[Sighting, Traces], Uploader]
 
 
 def account_name(uid: int) -> str:
@@ -47,20 +60,39 @@ def run_as_owner(folder: Path) -> str:
     return f"Run it as the account that owns the index: sudo -u {name} eggwatch …"
 
 
-def by_owner(sighting: Sighting) -> Uploader:
+def by_owner(_: Sighting, traces: Traces) -> Uploader:
     """The account that owns the file (`identity = "owner"`)."""
-    return Uploader(name=account_name(sighting.uid), uid=sighting.uid)
+    uid = traces.file.st_uid
+    return Uploader(name=account_name(uid), uid=uid, doubt=_doubt(traces.file))
 
 
-def by_folder(sighting: Sighting) -> Uploader:
-    """The account that DROP/<account>/… is called after (`identity = "folder"`); nobody, for a file in DROP itself."""
+def _doubt(file: os.stat_result) -> str | None:
+    """The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask).
+
+    Who may write to a file may also give it another name (proc(5), protected_hardlinks), even in a sticky folder.
+    """
+    if file.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others may write to it (mode {stat.S_IMODE(file.st_mode):04o})"
+    if file.st_nlink > 1:
+        return "it has a second name (a hard link), which another account may have given it"
+    return None
+
+
+def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
+    """The account that DROP/<account>/… is called after (`identity = "folder"`).
+
+    Nobody, for a file in DROP itself, and where the folder belongs to an account that it is not called after.
+    """
     folder, slash, _ = sighting.path.partition("/")
     if not slash or ACCOUNT.fullmatch(folder) is None:
         return Uploader()
     try:
-        return Uploader(name=folder, uid=pwd.getpwnam(folder).pw_uid)
+        uid = pwd.getpwnam(folder).pw_uid
     except KeyError:
-        return Uploader(name=folder)
+        uid = None
+    if traces.folder_owner not in (uid, os.geteuid(), 0):
+        return Uploader()
+    return Uploader(name=folder, uid=uid)
 
 
 IDENTITIES: dict[str, Identify] = {"owner": by_owner, "folder": by_folder}

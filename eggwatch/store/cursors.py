@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eggwatch.policy.subscriptions import KINDS
+from eggwatch.policy.subscriptions import is_outside
 from eggwatch.store import durable
 from eggwatch.store.catalog import Catalog, Reader
 from eggwatch.store.deliveries import cursors_in
@@ -42,22 +42,29 @@ def _read_from(catalog: Path) -> dict[str, int]:
 
 
 def keep(state: Path, cursors: Mapping[str, int], permissions: Permissions) -> None:
-    """Leave them in a state folder; without any, what lies there stays."""
-    if cursors:
-        durable.replace(state / NAME, json.dumps(dict(cursors)).encode(), permissions)
+    """Leave them in a state folder. What lies there of a later time stays: nobody is told anything twice."""
+    before = _kept(state / NAME)
+    latest = before | {name: max(serial, before.get(name, 0)) for name, serial in cursors.items()}
+    if latest != before:
+        durable.replace(state / NAME, json.dumps(latest).encode(), permissions)
+
+
+def _kept(path: Path) -> dict[str, int]:
+    """What lies there; nothing where that can't be read."""
+    try:
+        return {str(name): int(serial) for name, serial in json.loads(path.read_bytes()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        log.warning("%s can't be read (%s): what was told already may be told again", path, error)
+        return {}
 
 
 def take_up(state: Path, catalog: Catalog, end: Position) -> None:
     """Let the notifiers of a new catalog go on where they were, as far as the ledger goes."""
-    path = state / NAME
-    if catalog.cursors() or not path.exists():
+    if catalog.cursors():
         return
-    try:
-        cursors = {str(name): int(serial) for name, serial in json.loads(path.read_bytes()).items()}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        log.warning("%s can't be read (%s): what was told already may be told again", path, error)
-        return
-    for name, serial in cursors.items():
+    for name, serial in _kept(state / NAME).items():
         catalog.move_cursor(name, min(serial, end.serial))
 
 
@@ -68,5 +75,5 @@ def begin(catalog: Catalog, names: Sequence[str], end: Position) -> None:
         if name not in known:
             catalog.move_cursor(name, end.serial)
     for name in sorted(known.keys() - set(names)):
-        if name.partition(".")[0] in KINDS:
+        if is_outside(name):
             catalog.forget_cursor(name)

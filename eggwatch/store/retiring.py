@@ -9,6 +9,8 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +21,8 @@ from eggwatch.store import durable, lease
 from eggwatch.store.answers import Answers, NotOurs
 from eggwatch.store.drop import Drop, identity_of, open_regular
 from eggwatch.store.durable import Place
+
+CHUNK = 1024 * 1024
 
 
 class Outcome(StrEnum):
@@ -107,14 +111,18 @@ def _hide(place: Place, fd: int, departure: Departure) -> Hidden | Outcome:
     # Since it was compared somebody may have renamed a new file over it, or written into it.
     if not _is(hidden, after) or _written(departure.identity, after):
         return Outcome.CHANGED if put_back(hidden, departure.path) else Outcome.DISPLACED
-    return Hidden(
-        departure=departure,
-        folder=os.dup(place.folder),
-        fd=os.dup(fd),
-        name=name,
-        after=after,
-        lease=answer,
-    )
+    folder, copy = _both(place.folder, fd)
+    return Hidden(departure=departure, folder=folder, fd=copy, name=name, after=after, lease=answer)
+
+
+def _both(folder: int, fd: int) -> tuple[int, int]:
+    """Duplicates of two descriptors, or none: the next scan meets what is hidden and not held."""
+    first = os.dup(folder)
+    try:
+        return first, os.dup(fd)
+    except OSError:
+        os.close(first)
+        raise
 
 
 def _is(place: Place, identity: Identity) -> bool:
@@ -138,14 +146,24 @@ def finish(hidden: Hidden, answers: Answers) -> Outcome:
             os.fsync(hidden.fd)
             _keep(hidden.place(), hidden.fd, hidden.departure, answers)
         if durable.unlink_at(hidden.place()) and _written(hidden.after, identity_of(os.fstat(hidden.fd))):
-            _copy_into(hidden.place(), hidden.fd)  # bytes that have no name any more get one again
-            return Outcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else Outcome.DISPLACED
+            return _name_again(hidden)
         return Outcome.GONE
     except NotOurs:
         put_back(hidden.place(), hidden.departure.path)
         return Outcome.STUCK
     finally:
         hidden.close()
+
+
+def _name_again(hidden: Hidden) -> Outcome:
+    """Bytes that have no name any more get one again: the hidden one, or, if somebody has taken that, their own."""
+    try:
+        _copy_into(hidden.place(), hidden.fd)
+    except FileExistsError:
+        path = hidden.departure.path
+        _copy_into(Place(hidden.folder, path.rpartition("/")[2], path), hidden.fd)
+        return Outcome.CHANGED
+    return Outcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else Outcome.DISPLACED
 
 
 def _unchanged(hidden: Hidden) -> bool:
@@ -167,22 +185,29 @@ def _keep(place: Place, fd: int, departure: Departure, answers: Answers) -> None
         if error.errno != errno.EXDEV:
             raise
         with answers.place_of_refused(departure.filename, departure.serial) as target:
+            durable.unlink_at(target)  # what a crash has left of an earlier copy
             _copy_into(target, fd)
+            durable.sync_descriptor(target.folder, target)
 
 
 def _copy_into(target: Place, fd: int) -> None:
+    """Copy to a name that nobody has, with owner and mode; FileExistsError if it is taken: never into a file of others.
+
+    The mode comes along, since it says who else may have written the bytes (`store.accounts`).
+    """
     durable.changing("write", target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with (
         open(os.open(target.name, flags, 0o644, dir_fd=target.folder), "wb") as copy,
         open(os.dup(fd), "rb") as original,
     ):
         original.seek(0)
-        shutil.copyfileobj(original, copy, 1024 * 1024)
+        shutil.copyfileobj(original, copy, CHUNK)
         copy.flush()
         with suppress(PermissionError):  # then the copy is the daemon's own
-            owner = os.fstat(fd)
-            os.fchown(copy.fileno(), owner.st_uid, owner.st_gid)
+            status = os.fstat(fd)
+            os.fchown(copy.fileno(), status.st_uid, status.st_gid)
+            os.fchmod(copy.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
         os.fsync(copy.fileno())
 
 
@@ -197,17 +222,19 @@ def put_back(place: Place, path: str) -> bool:
 
 
 @privileges.raised()
-def resume(drop: Drop, path: str, departure: Departure, answers: Answers) -> Outcome:
+def resume(
+    drop: Drop, path: str, departure: Departure, answers: Answers, *, size: int | None, progress: Callable[[], object]
+) -> Outcome:
     """Finish what a crash left under a hidden name: gone if it is what was judged, else back under its name.
 
     CHANGED when it was put back; DISPLACED when it must be claimed as an older upload of a name that is taken.
+    `size` is what was judged; anybody can make a file with such a name, so one of another size is not even read.
     """
     with drop.place(path) as place:
         fd = open_regular(place)
         try:
-            with open(os.dup(fd), "rb") as file:
-                same = hashlib.file_digest(file, "sha256").hexdigest() == departure.sha256
-            if not same or lease.probe(fd) is Lease.HELD:
+            written = os.fstat(fd).st_size != size or lease.probe(fd) is Lease.HELD
+            if written or _sha256(fd, progress) != departure.sha256 or lease.probe(fd) is Lease.HELD:
                 name = Place(place.folder, place.name, path)
                 return Outcome.CHANGED if put_back(name, departure.path) else Outcome.DISPLACED
             if departure.rejected:
@@ -218,3 +245,12 @@ def resume(drop: Drop, path: str, departure: Departure, answers: Answers) -> Out
             return Outcome.GONE
         finally:
             os.close(fd)
+
+
+def _sha256(fd: int, progress: Callable[[], object]) -> str:
+    digest, offset = hashlib.sha256(), 0
+    while data := os.pread(fd, CHUNK, offset):
+        digest.update(data)
+        offset += len(data)
+        progress()
+    return digest.hexdigest()

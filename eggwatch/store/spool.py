@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from eggwatch import privileges
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
 from eggwatch.store import durable, lease
-from eggwatch.store.accounts import Identify, by_owner
+from eggwatch.store.accounts import Identify, Traces, by_owner
 from eggwatch.store.drop import Drop, identity_of
 from eggwatch.store.durable import PRIVATE, Permissions
 
@@ -84,13 +85,14 @@ class Spool:
         """
         number, target = self.new_place()
         with drop.reading(sighting.path) as source:
-            if identity_of(os.fstat(source)) != sighting.identity:
+            status = os.fstat(source)
+            if identity_of(status) != sighting.identity:
                 raise Changed(sighting.path)
+            uploader = self._identify(sighting, Traces(file=status, folder_owner=_first_owner(drop, sighting)))
             digest, size = self._copy(source, target)
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
                 raise Changed(sighting.path)
-        uploader = self._identify(sighting)
         claim = Claim(
             number=number,
             path=sighting.path,
@@ -100,6 +102,7 @@ class Spool:
             size=size,
             uid=uploader.uid,
             uploader=uploader.name,
+            doubt=uploader.doubt,
             at=at,
         )
         self.record(claim)
@@ -131,6 +134,13 @@ class Spool:
     def publishable(self, fd: int) -> None:
         """Give a file the mode and group of a published archive."""
         self._permissions.apply(fd, ARCHIVE_MODE & self._permissions.file)
+
+    def make_publishable(self, claim: Claim) -> None:
+        """The same for a claim's bytes, where they are still those of a stock, with its mode: only when it is taken."""
+        with self.reading(claim) as fd:
+            if stat.S_IMODE(os.fstat(fd).st_mode) != ARCHIVE_MODE & self._permissions.file:
+                durable.changing("write", self.bytes_of(claim))
+                self.publishable(fd)
 
     def sync(self, claims: list[Claim]) -> None:
         """Make claims last, so that whatever is linked from them later is never without its intent."""
@@ -185,6 +195,14 @@ def copy_hashing(source: int, target: int, progress: Callable[[], object] = unob
         size += count
         progress()
     return digest.hexdigest(), size
+
+
+def _first_owner(drop: Drop, sighting: Sighting) -> int | None:
+    """Changed if the folder was moved away since the file in it was opened."""
+    try:
+        return drop.owner_of_first_folder(sighting.path)
+    except FileNotFoundError:
+        raise Changed(sighting.path) from None
 
 
 def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:

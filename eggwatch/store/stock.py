@@ -40,6 +40,8 @@ class Sort(StrEnum):
     OTHER = "other"
     CLOSED = "closed"
     """A folder that this account may not read."""
+    BROKEN = "broken"
+    """What is called like an archive and is no file, or a link that leads nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Item:
 
     path: Path
     sort: Sort
+    why: str = ""
+    """Why it can't be taken, of what is closed or broken."""
 
     @property
     def name(self) -> str:
@@ -72,25 +76,57 @@ def _walk(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
         entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
     for entry in entries:
         path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            if not entry.name.startswith("."):
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            yield from _look_at(path, mode, top, formats)
+            if stat.S_ISDIR(mode) and not entry.name.startswith("."):
                 yield from _walk_below(path, top, formats)
-        elif entry.is_file() and not (entry.is_symlink() and Path(os.path.realpath(path)).is_relative_to(top)):
-            yield Item(path=path, sort=_sort_of(path, formats))
+        except OSError as error:
+            yield Item(path=path, sort=Sort.BROKEN, why=f"can't be read: {error.strerror}")
 
 
 def _walk_below(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
     try:
         os.scandir(folder).close()
-    except OSError:
-        yield Item(path=folder, sort=Sort.CLOSED)
+    except OSError as error:
+        yield Item(path=folder, sort=Sort.CLOSED, why=f"this folder can't be read: {error.strerror}")
     else:
         yield from _walk(folder, top, formats)
 
 
+def _look_at(path: Path, mode: int, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    """One entry; of a folder only that it is called like an archive."""
+    if stat.S_ISREG(mode):
+        yield Item(path=path, sort=_sort_of(path, formats))
+    elif stat.S_ISLNK(mode):
+        yield from _follow(path, top, formats)
+    elif _is_upload(path, formats):
+        what = "a folder" if stat.S_ISDIR(mode) else "no file"
+        yield Item(path=path, sort=Sort.BROKEN, why=f"it is {what}, and called like an archive")
+    elif not stat.S_ISDIR(mode):
+        yield Item(path=path, sort=Sort.OTHER)
+
+
+def _follow(link: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    try:
+        mode = os.stat(link).st_mode
+    except OSError as error:
+        sort = Sort.BROKEN if _is_upload(link, formats) else Sort.OTHER
+        yield Item(path=link, sort=sort, why=f"it is a link that leads nowhere: {error.strerror}")
+        return
+    if stat.S_ISREG(mode) and not Path(os.path.realpath(link)).is_relative_to(top):
+        yield Item(path=link, sort=_sort_of(link, formats))
+    elif not stat.S_ISREG(mode) and _is_upload(link, formats):
+        yield Item(path=link, sort=Sort.BROKEN, why="it is a link to something that is no file")
+
+
+def _is_upload(path: Path, formats: tuple[str, ...]) -> bool:
+    return kind_of_name(path.name, formats) is NameKind.UPLOAD
+
+
 def _sort_of(path: Path, formats: tuple[str, ...]) -> Sort:
     name = path.name
-    if kind_of_name(name, formats) is NameKind.UPLOAD:
+    if _is_upload(path, formats):
         return Sort.ARCHIVE
     if name.lower().endswith((".json", "_json")) or name == "json" or path.parent.name == "json":
         return Sort.RECORD
@@ -151,6 +187,8 @@ def digest_of(source: Opened) -> str:
 def take(spool: Spool, source: Opened, *, share: bool) -> tuple[int, str, bool]:
     """Take an archive into the spool; answers with the claim's number, the sha256, and whether it was linked.
 
+    A linked one keeps its mode, for as long as nobody knows whether it is taken: see `Spool.make_publishable`.
+
     With `share` the spool gets a second name of the same file, where that can be; else its own bytes. Changed
     if the archive is being written to. Not durable before `Spool.sync`.
     """
@@ -163,9 +201,6 @@ def take(spool: Spool, source: Opened, *, share: bool) -> tuple[int, str, bool]:
     except BaseException:
         durable.unlink(target)
         raise
-    if linked:
-        durable.changing("write", target)
-        spool.publishable(source.fd)
     return number, sha256, linked
 
 

@@ -168,13 +168,35 @@ def test_a_folder_that_holds_something_else_is_2(filled: Site, tmp_path: Path) -
     assert (tmp_path / "kept/state/ledger.jsonl").read_bytes() == before
 
 
+def test_a_folder_of_another_index_is_2(filled: Site, tmp_path: Path) -> None:
+    """All indexes of the configuration count: neither in their folders nor around them."""
+    other = {name: tmp_path / "second" / name for name in ("drop", "public", "state")}
+    lines = "".join(f'{name} = "{folder}"\n' for name, folder in other.items())
+    filled.write_config(f"{filled.config.read_text()}[index.second]\n{lines}")
+    for folder in (*other.values(), tmp_path / "second", other["public"] / "files/kept"):
+        done = filled.call("backup", folder, "--index", "main")
+        assert (done.code, "may not lie in one another" in done.err) == (2, True)
+        assert not folder.exists()
+
+
+@pytest.mark.parametrize("harm", [b"", b"Metadata-Version: 2.1\n"])
+def test_metadata_that_a_power_cut_has_torn_is_mended(filled: Site, tmp_path: Path, harm: bytes) -> None:
+    """It is small, so it is hashed every time."""
+    filled.call("backup", tmp_path / "kept")
+    path = tmp_path / "kept/public/files/demo/demo-1.0-py3-none-any.whl.metadata"
+    path.chmod(0o644)
+    path.write_bytes(harm)
+    assert filled.call("backup", tmp_path / "kept").code == 0
+    assert path.read_bytes() == (filled.public / "files/demo/demo-1.0-py3-none-any.whl.metadata").read_bytes()
+
+
 def test_a_backup_that_was_interrupted_goes_on(filled: Site, tmp_path: Path) -> None:
     """A torn line in the backup's ledger and a half copied file: the next run makes it whole."""
     kept = tmp_path / "kept"
     filled.call("backup", kept)
     ledger = kept / "state/ledger.jsonl"
     ledger.write_bytes(ledger.read_bytes()[:-40])
-    (kept / "public/files/.new").write_bytes(b"half")
+    (kept / "new/0").write_bytes(b"half")
     (kept / "public/files/demo/demo-2.0.tar.gz").unlink()
     assert filled.call("backup", kept).code == 0
     assert ledger.read_bytes() == (filled.state / "ledger.jsonl").read_bytes()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 from click.testing import CliRunner
 
+from eggwatch import news_settings
 from eggwatch.cli import cli
 from eggwatch.cli.configuring import SAMPLE
-from eggwatch.config import load
+from eggwatch.config import IndexConfig, load
 from eggwatch.settings import SETTINGS
 from tests.archive_factory import sdist
 from tests.cli.conftest import BROKEN
@@ -35,16 +37,23 @@ def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
     """Uncommented, each setting of the sample is valid, and those that are no examples have the default's value."""
     site = Site(tmp_path, bare=True)
     site.call("init")
-    text = site.config.read_text()
-    plain, seen = load(site.config).indexes["main"], set()
+    text, _, tables = site.config.read_text().partition("# Who is told")
+    site.write_config(uncommented(f"{text}# {tables}"))
+    assert len(load(site.config).indexes["main"].subscriptions) == 5, "a digest is one of its own"
+    plain, seen = load_text(site, text), set()
     for line in text.splitlines():
         if line.startswith("# ") and " = " in line and not line.startswith(("# group", "# eggwatch")):
-            site.write_config(text.replace(line, line.removeprefix("# ")))
-            changed = load(site.config).indexes["main"]
+            changed = load_text(site, text.replace(line, line.removeprefix("# ")))
             if line.split()[1] in DEFAULTS:
                 assert changed == plain, line
                 seen.add(line.split()[1])
     assert seen == DEFAULTS
+
+
+def load_text(site: Site, text: str) -> IndexConfig:
+    """The index of a configuration."""
+    site.write_config(text)
+    return load(site.config).indexes["main"]
 
 
 def test_init_over_a_configuration_is_2(filled: Site) -> None:
@@ -78,8 +87,17 @@ def test_init_writes_the_folders_that_were_named(tmp_path: Path) -> None:
 
 def test_the_sample_names_every_setting() -> None:
     """What can be set can be found in the file that `init` writes."""
-    named = set(re.findall(r"^(?:# )?([a-z-]+) = ", SAMPLE, re.MULTILINE))
-    assert named == set(SETTINGS)
+    main = tomllib.loads(uncommented(SAMPLE))["index"]["main"]
+    assert set(main) == set(SETTINGS)
+    tables = (main["mail"], main["webhook"]["ci"], main["command"]["deploy"], main["apprise"]["team"])
+    known = (news_settings._MAIL, news_settings._WEBHOOK, news_settings._PROGRAM, news_settings._APPRISE)
+    others = {"user", "password-file", "url-file", "events", "timeout", "give-up-after"}  # said in words
+    assert [set(keys) - set(table) - others for table, keys in zip(tables, known, strict=True)] == [set()] * 4
+
+
+def uncommented(sample: str) -> str:
+    """The sample with every setting in use."""
+    return re.sub(r"^# (?=[a-z-]+ = |\[)", "", sample, flags=re.MULTILINE)
 
 
 def test_a_good_configuration_is_good(site: Site) -> None:
@@ -125,6 +143,19 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
         "[index.main] owners: this machine has no account 'no-such-person'",
     ]
     assert len(site.call("config", "check", "--json").row["lacking"]) == 4
+
+
+def test_who_could_make_the_folder_of_another_is_told(tmp_path: Path) -> None:
+    """identity = "folder" over a DROP that a group may write to: 1; closed to others, or by owner: 0."""
+    site = Site(tmp_path, identity='"folder"')
+    for mode, code in ((0o3770, 1), (0o1777, 1), (0o755, 0)):
+        site.drop.chmod(mode)
+        done = site.call("config", "check")
+        assert (done.code, "may write to" in done.out) == (code, bool(code))
+    site.drop.chmod(0o3770)
+    site.settings["identity"] = '"owner"'
+    site.write_config()
+    assert site.call("config", "check").code == 0
 
 
 def test_refused_files_are_kept_as_long_as_is_said(tmp_path: Path) -> None:

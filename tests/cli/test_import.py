@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from eggwatch.model.events import timestamp
+from eggwatch.store import stock as stock_module
 from eggwatch.store.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
@@ -280,6 +281,59 @@ def test_a_folder_that_can_not_be_read_is_told_and_passed_by(
     assert site.call("list").out
 
 
+def test_what_can_not_be_an_archive_is_told_one_by_one(site: Site, stock: Path) -> None:
+    """A loop, a link to nowhere, a FIFO and a folder, called like wheels: exit status 1, and the rest comes in."""
+    names = {key: f"{key}-1.0-py3-none-any.whl" for key in ("loop", "nowhere", "fifo", "folder", "linked")}
+    (stock / names["loop"]).symlink_to(names["loop"])
+    (stock / names["nowhere"]).symlink_to("absent")
+    os.mkfifo(stock / names["fifo"])
+    add(stock, sdist("inside"), names["folder"])
+    (stock / names["linked"]).symlink_to("demo")
+    (stock / "notes").symlink_to("notes")
+    done = site.call("import", stock)
+    assert done.code == 1 and "main: 3 imported, 0 known, 5 failed; 2 other files" in done.out
+    for key, why in {
+        "loop": "leads nowhere: Too many levels",
+        "nowhere": "leads nowhere: No such",
+        "fifo": "it is no file",
+        "folder": "it is a folder",
+        "linked": "a link to something that is no file",
+    }.items():
+        assert any(names[key] in line and why in line for line in done.out.splitlines()), key
+
+
+def test_an_entry_that_can_not_be_looked_at_stops_nothing(
+    site: Site, stock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken directory entry, or a share that went away: it is told, and the rest comes in."""
+    broken = add(stock, wheel("broken"))
+
+    def failing(path: Path, mode: int, *rest: Any) -> Any:
+        if path == broken:
+            raise OSError(5, "Input/output error", str(path))
+        return looked_at(path, mode, *rest)
+
+    looked_at = stock_module._look_at
+    monkeypatch.setattr(stock_module, "_look_at", failing)
+    done = site.call("import", stock)
+    assert (done.code, "2 imported" in done.out) == (1, True)
+    assert f"{broken}: failed: can't be read: Input/output error" in done.out
+
+
+@pytest.mark.parametrize("way", ["--link", "--move"])
+def test_what_is_not_taken_keeps_its_mode(site: Site, stock: Path, way: str) -> None:
+    """A refused and a known archive are not made read-only; one that is taken by its link is."""
+    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
+    site.call("import", stock)
+    fresh = add(stock, wheel("fresh"))
+    site.call("import", stock, way)
+    assert bad.stat().st_mode & 0o777 == 0o644
+    if way == "--link":
+        assert (fresh.stat().st_mode & 0o777, names_of(fresh)) == (0o444, 2)
+        assert (stock / "deep/er/other-2.0.tar.gz").stat().st_mode & 0o777 == 0o644
+    assert (site.public / "files/fresh" / fresh.name).stat().st_mode & 0o777 == 0o444
+
+
 def test_two_ways_at_once_are_2_and_nothing_is_moved(site: Site, stock: Path) -> None:
     """--link --move: nobody can tell which was meant, so nothing is done."""
     before = state_of(stock)
@@ -312,6 +366,20 @@ def test_a_folder_of_the_index_is_no_stock(site: Site, folder: str) -> None:
     site.call("run", "--once")
     done = site.call("import", site.base / folder, "--move")
     assert (done.code, "may not lie in one another" in done.err) == (2, True)
+
+
+def test_a_folder_of_another_index_of_the_configuration_is_only_copied_from(filled: Site, tmp_path: Path) -> None:
+    """Its drop and its state are no stock at all; from its PUBLIC one may copy, but neither link nor move."""
+    other = {name: tmp_path / "second" / name for name in ("drop", "public", "state")}
+    for folder in other.values():
+        folder.mkdir(parents=True)
+    lines = "".join(f'{name} = "{folder}"\n' for name, folder in other.items())
+    filled.write_config(f"{filled.config.read_text()}[index.second]\n{lines}")
+    second = ("import", "--index", "second")
+    for folder, way in (("drop", "--copy"), ("state", "--copy"), ("public", "--move"), ("public/files", "--link")):
+        assert filled.call(*second, getattr(filled, folder, filled.base / folder), way).code == 2, (folder, way)
+    assert filled.call(*second, filled.public).code == 0
+    assert filled.call(*second, filled.base).code == 2
 
 
 def test_in_a_pipe_there_is_no_progress(site: Site, stock: Path) -> None:

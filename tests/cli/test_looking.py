@@ -246,11 +246,12 @@ def test_status_names_files_that_can_not_be_read(filled: Site) -> None:
 
 
 def test_readers_take_no_lock_and_write_nothing(filled: Site) -> None:
-    """Reading commands work while somebody else is the writer, and leave every file as it was."""
+    """Reading commands work while somebody else is the writer, and leave every file of the index as it was."""
     before = _stamps(filled.base)
     for command in (["list"], ["show", "demo"], ["history"], ["status"], ["verify"], ["wait", "demo"]):
         assert filled.call(*command).code == 0
     after = _stamps(filled.base)
+    after.pop(str(filled.state / "verified.json"))  # when `verify` looked: nothing of the index
     assert {path: stamp for path, stamp in after.items() if "catalog" not in path} == {
         path: stamp for path, stamp in before.items() if "catalog" not in path
     }
@@ -258,6 +259,30 @@ def test_readers_take_no_lock_and_write_nothing(filled: Site) -> None:
 
 def _stamps(base: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in base.rglob("*") if path.is_file()}
+
+
+def test_a_reader_who_has_had_enough_is_no_error(filled: Site) -> None:
+    """`history | head -1`: exit status 0, and nothing on standard error, also where a pipe's buffer is full."""
+    for command in (("history",), ("history", "--follow"), ("history", "--json")):
+        process = filled.start(*command)
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        if "--follow" in command:
+            filled.put(sdist("demo", "7.0"))
+            assert filled.call("run", "--once").code == 0
+        assert (process.wait(30), process.stderr.read()) == (0, "")
+        process.stderr.close()
+
+
+def test_a_name_that_is_no_utf8_is_shown_in_json(site: Site) -> None:
+    r"""As \xNN, never as half a surrogate pair."""
+    name, data = sdist("demo", "1.0")
+    folder = site.drop / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    done = site.call("run", "--once", "--json")
+    assert done.row["unfinished"] == [f"d\\xff/{name}"], done
+    assert "\\ud" not in done.out + (site.state / "status.json").read_text()
 
 
 def test_events_are_shown_only_when_their_page_is_visible(filled: Site) -> None:

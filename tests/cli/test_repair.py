@@ -119,6 +119,21 @@ def test_metadata_is_taken_out_of_the_wheel_again(filled: Site, content: bytes |
     assert path.read_bytes() == before and filled.call("verify").code == 0
 
 
+def test_what_can_not_be_mended_keeps_nothing_else_from_it(filled: Site) -> None:
+    """A folder lies in place of a wheel's metadata: it is left to you, and pages and rotten archives are mended."""
+    path = filled.public / "files/demo/demo-1.0-py3-none-any.whl.metadata"
+    path.unlink()
+    path.mkdir()
+    (filled.public / "simple/other/index.html").write_bytes(b"defaced")
+    rot(filled)
+    done = filled.call("repair")
+    assert done.code == 1 and f"{path}: can't be read: Is a directory\n  can't be mended: Is a directory" in done.out
+    assert b"defaced" not in (filled.public / "simple/other/index.html").read_bytes()
+    assert filled.filenames("demo") == ["demo-1.0-py3-none-any.whl", "demo-2.0.tar.gz"] and aside(filled) == [ROTTEN]
+    path.rmdir()
+    assert filled.call("repair").code == 0 and filled.call("verify").code == 0
+
+
 def test_what_is_missing_is_never_taken_for_removed(filled: Site) -> None:
     """Exit status 1, no event, no page changes, and the remedy is a backup."""
     (filled.public / "files/demo/demo-1.0.tar.gz").unlink()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import filecmp
 import gzip
+import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from typing import Any
 
 import pytest
 
+from eggwatch.store.catalog import Catalog
+from eggwatch.store.lock import Lock
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of, unpacked
@@ -141,6 +146,43 @@ def test_rebuild_mends_pages(filled: Site, harm: Callable[[Site], str]) -> None:
     assert filled.events()[: len(events)] == events
 
 
+def lose_page(filled: Site) -> None:
+    """A page that is missing, and known to be stale."""
+    (filled.public / "simple/demo/index.html").unlink()
+    with closing(Catalog(filled.state / "catalog.sqlite3")) as catalog:
+        catalog.mark_stale(["demo"], {})
+
+
+def lose_root(filled: Site) -> None:
+    """A root page that is missing, and known to be stale."""
+    (filled.public / "simple/index.html").unlink()
+    with closing(Catalog(filled.state / "catalog.sqlite3")) as catalog:
+        catalog.set_meta({"root_serial": None})
+
+
+@pytest.mark.parametrize("lose", [lose_page, lose_root])
+def test_stale_pages_are_left_out_beside_a_daemon_only(filled: Site, lose: Callable[[Site], None]) -> None:
+    """Nobody is about to render them: they are damage, and `repair` mends it."""
+    lose(filled)
+    done = filled.call("verify")
+    assert (done.code, "is missing" in done.out) == (1, True), done
+    lock = Lock(filled.state / "lock")
+    lock.acquire()
+    try:
+        assert filled.call("verify").code == 0
+    finally:
+        lock.release()
+    assert filled.call("repair").code == 0
+    assert filled.call("verify").code == 0
+
+
+def test_a_link_below_files_is_one_finding(filled: Site) -> None:
+    """It is not followed."""
+    (filled.public / "files/link").symlink_to(filled.base)
+    findings = filled.call("verify", "--json").row["findings"]
+    assert [finding["where"] for finding in findings] == [str(filled.public / "files/link")]
+
+
 def test_verify_beside_a_daemon_finds_nothing(filled: Site) -> None:
     """Uploads that are under way while `verify` looks are no damage."""
     with filled.daemon():
@@ -214,6 +256,95 @@ def test_what_rebuild_replaces_is_kept(filled: Site) -> None:
     assert filled.call("rebuild").code == 0
     assert damaged in [other.read_bytes() for other in filled.state.glob("ledger.jsonl.*")]
     assert filled.call("verify").code == 0
+
+
+def without_a_ledger(site: Site) -> None:
+    """STATE is lost."""
+    shutil.rmtree(site.state)
+
+
+def edit_page(site: Site, project: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Alter a project's JSON page."""
+    path = site.public / "simple" / project / "index.v1_json"
+    page = json.loads(path.read_bytes())
+    change(page)
+    path.write_text(json.dumps(page))
+
+
+def test_rebuild_names_the_files_whose_page_is_gone(filled: Site) -> None:
+    """Nobody is shown what no page names; copied to the drop folder it is back."""
+    without_a_ledger(filled)
+    shutil.rmtree(filled.public / "simple/other")
+    path = filled.public / "files/other/other-1.0.tar.gz"
+    done = filled.call("rebuild")
+    assert (done.code, f"not brought back: {path}: neither a page nor the ledger names it" in done.out) == (0, True)
+    assert filled.filenames("other") == []
+    shutil.copy(path, filled.drop)
+    assert filled.call("run", "--once").code == 0
+    assert filled.filenames("other") == ["other-1.0.tar.gz"] and filled.call("verify").code == 0
+
+
+def test_rebuild_brings_back_nothing_that_was_removed(filled: Site) -> None:
+    """Its bytes may lie there till their grace is over: they are not taken for a file whose page is gone."""
+    assert filled.call("remove", "other").code == 0
+    assert (filled.public / "files/other/other-1.0.tar.gz").exists()
+    without_a_ledger(filled)
+    assert filled.call("rebuild", "--json").row["lost"] == [
+        "the history of refusals, and who yanked or removed what: they stand in the ledger only"
+    ]
+    assert filled.filenames("other") == []
+
+
+def test_rebuild_over_a_page_without_a_key_names_the_file(filled: Site) -> None:
+    """No traceback: this file is lost, and every other one comes back."""
+    edit_page(filled, "demo", lambda page: page["files"][0].pop("hashes"))
+    first = filled.page("demo")["files"][0]["filename"]
+    without_a_ledger(filled)
+    row = filled.call("rebuild", "--json").row
+    assert row["files"] == 3 and any(f"{first}: it has no sha256" in lost for lost in row["lost"])
+    names = ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", "demo-2.0.tar.gz"]
+    assert sorted([*filled.filenames("demo"), first]) == names
+
+
+def test_rebuild_over_the_pages_of_nobody_says_what_to_do(filled: Site) -> None:
+    """No page can be read and there is no ledger: 2, nothing is changed, and the remedy helps."""
+    for project in ("demo", "other"):
+        edit_page(filled, project, dict.clear)
+    without_a_ledger(filled)
+    before = pages_of(filled.public)
+    done = filled.call("rebuild")
+    assert (done.code, "there is nothing to learn from" in done.err, pages_of(filled.public)) == (2, True, before)
+    (filled.public / "simple").rename(filled.base / "away")
+    assert filled.call("rebuild").code == 0
+    assert filled.call("run", "--once").code == 0
+
+
+def test_rebuild_where_the_newest_page_can_not_be_read_ends_well(filled: Site) -> None:
+    """The root shows a serial that only this page knew: the others and the ledger go on above it."""
+    filled.put(sdist("late"))
+    filled.call("run", "--once")
+    edit_page(filled, "late", dict.clear)
+    cut_ledger(filled)
+    assert filled.call("rebuild").code == 0
+    assert filled.events()[-1]["serial"] > 6
+    assert filled.call("run", "--once").code == 0
+
+
+def test_rebuild_writes_nothing_outside_whatever_a_page_says(filled: Site) -> None:
+    """A page that names another project, a time that is none, a filename with a path: none of it is believed."""
+
+    def attack(page: dict[str, Any]) -> None:
+        page["name"] = "../../../../escaped"
+        page["files"][0] |= {"filename": "../../../escaped-1.0.tar.gz", "upload-time": "<script>"}
+
+    before = {path for path in filled.base.parent.rglob("*") if not path.is_relative_to(filled.state)}
+    edit_page(filled, "demo", attack)
+    without_a_ledger(filled)
+    done = filled.call("rebuild")
+    assert done.code == 0 and "it names the project '../../../../escaped'" in done.out
+    after = {path for path in filled.base.parent.rglob("*") if not path.is_relative_to(filled.state)}
+    assert [path for path in after - before if not path.is_relative_to(filled.public / ".eggwatch")] == []
+    assert b"script" not in (filled.state / "ledger.jsonl").read_bytes()
 
 
 def test_files_that_vanish_between_two_looks_are_no_crash(filled: Site) -> None:

@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,43 +16,50 @@ import pytest
 import eggwatch
 
 CLONE = Path(eggwatch.__file__).parents[1]
-SECONDS = 120
-"""A boot and its story take a fraction of that."""
+SECONDS = 280
+"""The boots and their stories take a fraction of that."""
 
 SCRIPT = r"""
 set -eu
 mkdir "$UNIFIED/$NAME"
 echo $$ >"$UNIFIED/$NAME/cgroup.procs"
-mount -t tmpfs -o size=500m none "$BASE"
-mkdir "$BASE/upper" "$BASE/work" "$BASE/root"
+mount -t tmpfs -o size=700m none "$BASE"
+mkdir "$BASE/upper" "$BASE/work" "$BASE/root" "$BASE/public"
 mount -t overlay -o "lowerdir=/,upperdir=$BASE/upper,workdir=$BASE/work" none "$BASE/root"
+mount -t tmpfs -o size=32m none "$BASE/public"
 root=$BASE/root units=$BASE/root/etc/systemd/system
-rm -rf "$units"/*.wants "$root/var/log/journal" "$root/srv"
-mkdir -p "$root/opt/python" "$root/opt/code" "$root/opt/libraries" "$root/share" "$root/srv"
-printf '%s\n' '[Unit]' 'Requires=sysinit.target dbus.socket' 'After=sysinit.target' 'Wants=story.service' \
-    'AllowIsolate=yes' >"$units/story.target"
+rm -rf "$units"/*.wants "$root/var/log/journal" "$root/srv" "$root/etc/pip.conf"
+mkdir -p "$root/opt/code" "$root/share" "$root/srv/eggwatch"
+printf '%s\n' '[Unit]' 'Requires=sysinit.target dbus.socket' 'After=sysinit.target' \
+    'Wants=story.service multi-user.target' 'AllowIsolate=yes' >"$units/story.target"
 printf '%s\n' '[Unit]' 'After=dbus.socket systemd-journald.service' '[Service]' 'Type=oneshot' \
     'ExecStart=/bin/sh /share/story.sh' >"$units/story.service"
 echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 umount -l /sys/fs/cgroup
 mount -t cgroup2 none /sys/fs/cgroup
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec systemd-nspawn -q -D "$root" -M "$NAME" --register=no --keep-unit --private-network --link-journal=no \
-    --bind="$SHARE:/share" --bind-ro="$PYTHON:/opt/python" --bind-ro="$LIBRARIES:/opt/libraries" \
-    --bind-ro="$CODE:/opt/code" --boot systemd.unit=story.target systemd.show_status=no
+for boot in $BOOTS; do
+    mode="--boot systemd.unit=story.target systemd.show_status=no"
+    [ "$boot" != container ] || mode="--as-pid2 /bin/sh /share/story.sh"
+    printf '%s\n' "cd /opt/code" "$STORY $boot >/share/$boot.told 2>&1" 'systemctl --no-block exit 0' >"$SHARE/story.sh"
+    systemd-nspawn -q -D "$root" -M "$NAME" --register=no --keep-unit --private-network --link-journal=no \
+        --bind="$SHARE:/share" --bind="$BASE/public:/srv/eggwatch" --bind-ro="$CODE:/opt/code" \
+        $mode
+done
 """
 
 
-def boot(share: Path, base: Path, story: str) -> str:
-    """Boot, run `story` (a shell script) in it with `share` as /share, shut down; answers with what was printed.
+def boot(share: Path, base: Path, story: str, boots: tuple[str, ...]) -> str:
+    """Boot once for each of `boots`, with `story`, a command that is given its name; answers with what was printed.
 
-    /opt/python, /opt/libraries and /opt/code are this Python, the libraries of the tests, and the clone.
+    The boot `container` is none: systemd is there, but does not run.
+
+    `share` is /share inside, and the clone, read-only, /opt/code. /srv/eggwatch is a small disk of its own.
     """
     for program in ("systemd-nspawn", "unshare", "dbus-daemon"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     name = f"eggwatch-{os.getpid()}"
-    (share / "story.sh").write_text(f"{story}\nsystemctl --no-block exit 0\n")
     base.mkdir()
     environment = {
         **os.environ,
@@ -62,9 +67,9 @@ def boot(share: Path, base: Path, story: str) -> str:
         "UNIFIED": _unified(),
         "BASE": str(base),
         "SHARE": str(share),
-        "PYTHON": sys.base_prefix,
-        "LIBRARIES": sysconfig.get_path("purelib"),
         "CODE": str(CLONE),
+        "STORY": story,
+        "BOOTS": " ".join(boots),
     }
     with _tidied(name):
         done = subprocess.run(

@@ -1,30 +1,39 @@
-"""Told inside the booted machine, by test_systemd_boot.py: eggwatch installed by its units, and lived with.
+"""Told inside the booted machine, by test_systemd_boot.py: eggwatch set up, lived with, and taken away.
 
-Everything that is seen is written to /share/seen.json; the tests judge it outside.
+Everything that is seen is written to /share; the tests judge it outside.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
-import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-SHARE, DROP, PUBLIC = Path("/share"), Path("/srv/drop"), Path("/srv/eggwatch")
-PATIENT = 20.0
+from tests.contrib import setup_story
+from tests.contrib.inside import (
+    CONFIG,
+    DROP,
+    SHARE,
+    drop_in,
+    events,
+    gone,
+    journal,
+    pid,
+    published,
+    run,
+    seen,
+    show,
+    tell,
+    until,
+    upload,
+)
+from tests.contrib.news_story import news
 
-seen: dict[str, Any] = {}
-
-CONFIG = '[index.main]\ndrop = "/srv/drop"\npublic = "/srv/eggwatch"\nstate = "/var/lib/eggwatch"\nquiet = "5m"\n'
-CONFIG_WITH_CONTACT = CONFIG + 'contact = "the team"\n'
-IMPATIENT = "[Service]\nWatchdogSec=3s\nRestartSec=100ms\nTimeoutStartSec=20s\n"
 SERVING = """[Service]
 ExecStart=
 ExecStart=/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/%i.toml run --serve 8080
@@ -32,103 +41,6 @@ PrivateNetwork=no
 IPAddressAllow=any
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 """
-
-
-def run(*command: str) -> str:
-    """A command's standard output and error, with its exit status in front if that is not 0."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    said = done.stdout + done.stderr
-    return said if done.returncode == 0 else f"exit {done.returncode}: {said}"
-
-
-def show(*names: str, unit: str = "eggwatch.service") -> dict[str, str]:
-    """Properties of a unit."""
-    out = run("systemctl", "show", unit, *(f"--property={name}" for name in names))
-    return dict(line.partition("=")[::2] for line in out.splitlines())
-
-
-def until(condition: Callable[[], object]) -> float:
-    """The seconds until it is so; negative if it never is."""
-    begun = time.monotonic()
-    while not condition():
-        if time.monotonic() > begun + PATIENT:
-            return -1.0
-        time.sleep(0.02)
-    return round(time.monotonic() - begun, 2)
-
-
-def upload(account: str, filename: str, folder: str = "", umask: str = "077") -> str:
-    """An account copies a file to the drop folder; answers with what its tools said."""
-    target = DROP / folder
-    made = f"mkdir -p {target} && " if folder else ""
-    script = f"umask {umask}; {made}cp /share/uploads/{filename} {target}/"
-    return run("runuser", "-u", account, "--", "sh", "-c", script)
-
-
-def published(filename: str) -> bool:
-    """Whether a file is on its page, and its bytes are there."""
-    project = filename.split("-")[0]
-    try:
-        page = json.loads((PUBLIC / "simple" / project / "index.v1_json").read_bytes())
-    except FileNotFoundError:
-        return False
-    return filename in [file["filename"] for file in page["files"]] and (PUBLIC / "files" / project / filename).exists()
-
-
-def gone(filename: str, folder: str = "") -> bool:
-    """Whether the original has left the drop folder."""
-    return not (DROP / folder / filename).exists()
-
-
-def pid() -> int:
-    """The daemon's first process."""
-    return int(show("MainPID")["MainPID"])
-
-
-def provide_python() -> None:
-    """/opt/eggwatch, as `python3 -m venv` and pip would make it, out of what the tests run with."""
-    home = Path("/opt/eggwatch")
-    version = next(Path("/opt/python/lib").glob("python3.[0-9]*/os.py")).parent.name
-    packages = home / "lib" / version / "site-packages"
-    packages.mkdir(parents=True)
-    (packages / "all.pth").write_text("/opt/code\n/opt/libraries\n")
-    (home / "bin").mkdir()
-    (home / "bin" / "python3").symlink_to(f"/opt/python/bin/{version}")
-    (home / "pyvenv.cfg").write_text("home = /opt/python/bin\n")
-    program = home / "bin" / "eggwatch"
-    program.write_text("#!/opt/eggwatch/bin/python3\nfrom eggwatch.cli import main\nmain()\n")
-    program.chmod(0o755)
-    Path("/etc/ld.so.conf.d/python.conf").write_text("/opt/python/lib\n")  # where it has a libpython of its own
-    seen["ldconfig"] = run("ldconfig")
-
-
-def install() -> None:
-    """By hand, with the commands of docs/systemd.rst, and with work waiting before the first start."""
-    text = Path("/opt/code/docs/systemd.rst").read_text().partition("\nInstall\n")[2]
-    commands = re.search(r"::\n\n((?:    .*\n)+)", text)
-    assert commands is not None
-    files, mark, services = commands[1].partition("    systemctl daemon-reload\n")
-    for account in ("alice", "bob"):
-        seen[f"account {account}"] = run("useradd", "--no-create-home", account)
-    seen["install"] = run("sh", "-exc", f"cd /opt/code\n{files}")
-    seen["configuration"] = run("/opt/eggwatch/bin/eggwatch", "config", "check")
-    seen["drop mode"] = run("stat", "-c", "%a %U %G", str(DROP)).strip()
-    Path("/etc/eggwatch/eggwatch.toml").write_text(CONFIG)
-    drop_in("eggwatch.service", IMPATIENT)
-    seen["join"] = run("usermod", "--append", "--groups", "packages", "bob")
-    seen["upload before start"] = upload("bob", "waiting-1.0.tar.gz")
-    seen["start"] = run("sh", "-exc", mark + services)
-    seen["published at ready"] = published("waiting-1.0.tar.gz")
-    seen["started"] = show("ActiveState", "SubState", "NRestarts", "User")
-    assert seen["started"]["ActiveState"] == "active", seen["start"]
-    seen["timer"] = show("ActiveState", unit="eggwatch-verify.timer")
-
-
-def drop_in(unit: str, text: str) -> None:
-    """As `systemctl edit` does it."""
-    folder = Path(f"/etc/systemd/system/{unit}.d")
-    folder.mkdir(exist_ok=True)
-    (folder / "test.conf").write_text(text)
 
 
 def accept() -> None:
@@ -149,10 +61,10 @@ def accept() -> None:
     seen["published after close"] = until(lambda: published("slow-1.0.tar.gz"))
     seen["bad upload"] = upload("alice", "bad-1.0.tar.gz")
     seen["bad refused"] = until((DROP / "rejected" / "bad-1.0.tar.gz.reason.txt").exists)
-    seen["status"] = run("/opt/eggwatch/bin/eggwatch", "status")
-    seen["status text"] = ""
+    seen["status"] = run("eggwatch", "status")
     until(lambda: "refused" in show("StatusText")["StatusText"])
     seen["status text"] = show("StatusText")["StatusText"]
+    seen["doctor"] = run("eggwatch", "doctor", "--json")
     seen["capabilities"] = [capabilities(process) for process in processes()]
 
 
@@ -172,15 +84,15 @@ def capabilities(process: int) -> dict[str, str]:
 
 def reload() -> None:
     """With a right configuration, and with a wrong one."""
-    before = pid()
-    config = Path("/etc/eggwatch/eggwatch.toml")
-    config.write_text(CONFIG_WITH_CONTACT)
+    before, text = pid(), CONFIG.read_text()
+    with_contact = text + 'contact = "the team"\n'
+    CONFIG.write_text(with_contact)
     seen["reload"] = run("systemctl", "reload", "eggwatch.service")
     seen["reloaded"] = until(lambda: "the team" in (DROP / "README.txt").read_text())
-    config.write_text(CONFIG + "nonsense = 1\n")
+    CONFIG.write_text(text + "nonsense = 1\n")
     seen["wrong reload"] = run("systemctl", "reload", "eggwatch.service")
     seen["wrong reloaded"] = until(lambda: "the old configuration stays" in journal())
-    config.write_text(CONFIG_WITH_CONTACT)  # the landing page shows it: verify has to see the same
+    CONFIG.write_text(with_contact)  # the landing page shows it: verify has to see the same
     seen["same process"] = pid() == before
     seen["after reload"] = show("ActiveState", "NRestarts")
 
@@ -191,6 +103,7 @@ def verify() -> None:
     kept = Path("/var/backups/eggwatch")
     seen["kept"] = sorted(path.name for path in kept.rglob("*") if path.name.endswith((".tar.gz", ".jsonl")))
     seen["verify"] = run("systemctl", "start", "eggwatch-verify.service")
+    seen["verified note"] = json.loads(Path("/var/lib/eggwatch/verified.json").read_text())["findings"]
     seen["verified"] = show("Result", "ExecMainStatus", unit="eggwatch-verify.service")
 
 
@@ -221,76 +134,86 @@ def kill() -> None:
 
 
 def stop() -> None:
-    """In order."""
+    """In order; then a start with work waiting."""
     begun = time.monotonic()
     seen["stop"] = run("systemctl", "stop", "eggwatch.service")
     seen["stop seconds"] = round(time.monotonic() - begun, 2)
     seen["stopped"] = show("ActiveState", "Result", "ExecMainStatus")
-    events = [json.loads(line) for line in Path("/var/lib/eggwatch/ledger.jsonl").read_text().splitlines()]
-    seen["events"] = [f"{event['event']} {event['filename']} by {event['uploader']}" for event in events]
+    seen["events"] = events()
     seen["left"] = sorted(str(path.relative_to(DROP)) for path in DROP.rglob("*.tar.gz"))
     seen["verify when stopped"] = run("systemctl", "start", "eggwatch-verify.service")
+    seen["upload before start"] = upload("bob", "waiting-1.0.tar.gz")
+    seen["start"] = run("systemctl", "start", "eggwatch.service")
+    seen["published at ready"] = published("waiting-1.0.tar.gz")
+    run("systemctl", "stop", "eggwatch.service")
 
 
 def misconfigure() -> None:
-    """Starts that only a person can mend, and a drop folder that the unit has not been told of."""
-    config = Path("/etc/eggwatch/eggwatch.toml")
-    config.write_text(CONFIG + "nonsense = 1\n")
+    """Starts that only a person can mend, and a drop folder that the unit has not been told of, until it is set up."""
+    right = CONFIG.read_text()
+    CONFIG.write_text(right + "nonsense = 1\n")
     seen["wrong start"] = run("systemctl", "start", "eggwatch.service")
     time.sleep(0.5)
     seen["wrong started"] = show("ActiveState", "Result", "ExecMainStatus", "NRestarts")
-    config.write_text(CONFIG.replace("/srv/eggwatch", "/srv/pages"))
+    seen["wrong setup"] = run("eggwatch", "setup")
+    CONFIG.write_text(right.replace("/srv/eggwatch", "/srv/pages"))
     seen["start with closed public"] = run("systemctl", "start", "eggwatch.service")
     seen["closed public"] = journal()
     elsewhere = Path("/srv/elsewhere")
     elsewhere.mkdir()
     shutil.chown(elsewhere, "root", "packages")
     elsewhere.chmod(0o3770)
-    config.write_text(CONFIG.replace("/srv/drop", "/srv/elsewhere"))
+    CONFIG.write_text(right.replace("/srv/drop", "/srv/elsewhere"))
     seen["start with closed drop"] = run("systemctl", "start", "eggwatch.service")
     seen["upload to closed drop"] = upload("alice", "elsewhere-1.0.tar.gz", "/srv/elsewhere")
     seen["published from closed drop"] = until(lambda: published("elsewhere-1.0.tar.gz"))
-    seen["closed drop"] = run("/opt/eggwatch/bin/eggwatch", "status")
-    drop_in("eggwatch.service", IMPATIENT + "ReadWritePaths=/srv/elsewhere\n")
-    seen["restart with open drop"] = run("systemctl", "daemon-reload") + run("systemctl", "restart", "eggwatch.service")
-    seen["gone from open drop"] = until(lambda: gone("elsewhere-1.0.tar.gz", "/srv/elsewhere"))
-    seen["open drop"] = run("/opt/eggwatch/bin/eggwatch", "status")
-    run("systemctl", "stop", "eggwatch.service")
-    config.write_text(CONFIG)
+    seen["closed drop"] = run("eggwatch", "status")
+    seen["doctor of closed drop"] = run("eggwatch", "doctor", "--json")
+    seen["setup of open drop"] = run("eggwatch", "setup")
+    seen["upload to open drop"] = upload("bob", "open-1.0.tar.gz", "/srv/elsewhere")
+    seen["gone from open drop"] = until(lambda: gone("open-1.0.tar.gz", "/srv/elsewhere"))
+    seen["open drop"] = run("eggwatch", "status")
+    CONFIG.write_text(right)
 
 
 def instance() -> None:
-    """One of several."""
-    for folder, owner, mode in (("drop", "root:packages", 0o3770), ("eggwatch", "eggwatch:eggwatch", 0o755)):
-        path = Path(f"/srv/{folder}-team")
-        path.mkdir()
-        shutil.chown(path, *owner.split(":"))
-        path.chmod(mode)
+    """One of several: its configuration, then setup."""
     drop_in("eggwatch@team.service", SERVING)
-    run("systemctl", "daemon-reload")
-    text = CONFIG.replace("/srv/drop", "/srv/drop-team").replace('eggwatch"', 'eggwatch-team"')
-    Path("/etc/eggwatch/team.toml").write_text(text)
-    seen["start instance"] = run("systemctl", "start", "eggwatch@team.service")
+    folders = {"drop": "/srv/drop-team", "public": "/srv/pages-team", "state": "/var/lib/eggwatch-team"}
+    lines = [f'{name} = "{folder}"\n' for name, folder in folders.items()]
+    Path("/etc/eggwatch/team.toml").write_text("".join(["[index.team]\n", *lines]))
+    seen["setup of instance"] = run("eggwatch", "setup")
+    seen["start instance"] = run("systemctl", "enable", "--now", "eggwatch@team.service")
     seen["instance"] = show("ActiveState", "NRestarts", unit="eggwatch@team.service")
-    folders = [Path("/srv/eggwatch-team/simple"), Path("/var/lib/eggwatch-team/ledger.jsonl")]
-    seen["instance's folders"] = [path.exists() for path in folders]
+    paths = [Path("/srv/pages-team/simple"), Path("/var/lib/eggwatch-team/ledger.jsonl")]
+    seen["instance's folders"] = [path.exists() for path in paths]
     with urllib.request.urlopen("http://127.0.0.1:8080/simple/", timeout=5) as answer:
         seen["instance serves"] = answer.status
-    seen["stop instance"] = run("systemctl", "stop", "eggwatch@team.service")
 
 
-def journal() -> str:
-    """What the daemon and systemd have said of it."""
-    return run("journalctl", "--no-pager", "-o", "cat", "-u", "eggwatch.service")
+BOOTS = {
+    "first": [
+        *(
+            setup_story.install,
+            accept,
+            setup_story.fill,
+            reload,
+            news,
+            verify,
+            hang,
+            kill,
+            stop,
+            misconfigure,
+            instance,
+        ),
+        *(setup_story.upgrade, setup_story.shut_down),
+    ],
+    "second": [setup_story.wake, setup_story.uninstall],
+    "container": [setup_story.set_up_a_container],
+}
 
-
-try:
-    for chapter in (provide_python, install, accept, reload, verify, hang, kill, stop, misconfigure, instance):
-        began = time.monotonic()
-        chapter()
-        seen[f"{chapter.__name__} took"] = round(time.monotonic() - began, 1)
-    seen["end"] = "reached"
-finally:
-    (SHARE / "seen.json").write_text(json.dumps(seen, indent=1))
-    everything = run("journalctl", "--no-pager", "-o", "short-monotonic")
-    (SHARE / "journal.txt").write_text(everything)
+if __name__ == "__main__":
+    for earlier in map(SHARE.joinpath, ("first.json", "second.json")):
+        if earlier.exists():
+            seen.update(json.loads(earlier.read_text()))
+    tell(sys.argv[1], BOOTS[sys.argv[1]])

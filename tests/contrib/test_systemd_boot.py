@@ -1,11 +1,13 @@
-"""One boot of real systemd as PID 1: eggwatch installed by its units, used, hung, killed, stopped.
+"""Two boots of real systemd as PID 1: eggwatch set up, used, hung, killed, upgraded, and taken away.
 
-The story is told inside (systemd_story.py), in half a minute; here stands what has to be true of it.
+The story is told inside (systemd_story.py, setup_story.py), within a minute; here stands what has to be true of it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +15,58 @@ import pytest
 
 from tests.archive_factory import sdist
 from tests.contrib.booting import boot
+from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
 
 pytestmark = [pytest.mark.root, pytest.mark.parts]
 
+BOOTS = ("first", "second", "container")
 KILLED = [f"killed{number}" for number in range(6)]
-STORY = "/opt/python/bin/python3 /opt/code/tests/contrib/systemd_story.py >/share/told 2>&1"
+PROJECTS = [
+    "waiting",
+    "private",
+    "folder",
+    "slow",
+    "full",
+    "hanging",
+    "elsewhere",
+    "open",
+    "back",
+    "overnight",
+    *KILLED,
+]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the story has seen, by its own names; seconds are negative where it waited in vain."""
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the machine finds in /share: uploads, and a folder of wheels for each version."""
     share = tmp_path_factory.mktemp("share")
     share.chmod(0o755)
     (share / "uploads").mkdir()
-    for project in ["waiting", "private", "folder", "slow", "hanging", "elsewhere", *KILLED]:
+    for project in PROJECTS:
         filename, data = sdist(project)
         (share / "uploads" / filename).write_bytes(data)
-    (share / "uploads" / "bad-1.0.tar.gz").write_bytes(b"no archive" * 50)
-    said = boot(share, tmp_path_factory.mktemp("machine") / "base", STORY)
-    told = {name: _text(share / name) for name in ("told", "journal.txt")}
-    print(said, *told.values(), sep="\n")
-    answer: dict[str, Any] = json.loads(_text(share / "seen.json") or "{}")
-    assert answer.get("end") == "reached", said + told["told"]
+    for name in ("bad", "worse"):
+        (share / "uploads" / f"{name}-1.0.tar.gz").write_bytes(b"no archive" * 50)
+    libraries = Path(sysconfig.get_path("purelib"))
+    for name in ("aiosmtpd", "attr", "attrs", "public"):  # the SMTP server that mails are sent to
+        shutil.copytree(libraries / name, share / "libraries" / name)
+    wheel = build_wheel(tmp_path_factory.mktemp("build"))
+    (share / "wheels").mkdir()
+    fill(share / "wheels", wheel)
+    beside(share / "wheels", reversioned(wheel, "0.98"))
+    beside(share / "wheels", reversioned(wheel, "0.99", broken=True))
+    return share
+
+
+@pytest.fixture(scope="module")
+def seen(share: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the story has seen, by its own names; seconds are negative where it waited in vain."""
+    story = "/usr/bin/python3 -m tests.contrib.systemd_story"
+    said = boot(share, tmp_path_factory.mktemp("machine") / "base", story, BOOTS)
+    told = [_text(share / f"{name}{suffix}") for name in BOOTS for suffix in (".told", ".txt", ".json")]
+    print(said, *told, sep="\n")
+    answer: dict[str, Any] = json.loads(_text(share / "container.json") or "{}")
+    assert [answer.get(f"end of {name}") for name in BOOTS] == ["reached"] * 3, said + _text(share / "first.told")
     return answer
 
 
@@ -42,19 +74,51 @@ def _text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
 
 
-def test_no_command_of_the_installation_complains(seen: dict[str, Any]) -> None:
-    """They are those of docs/systemd.rst."""
-    assert [seen[name] for name in ("ldconfig", "join", "reload", "stop")] == [""] * 4
-    assert not seen["install"].startswith("exit"), seen["install"]
-    assert not seen["start"].startswith("exit"), seen["start"]
-    assert not seen["configuration"].startswith("exit"), seen["configuration"]
+def test_a_dry_run_prints_the_very_steps_and_changes_nothing(seen: dict[str, Any]) -> None:
+    *steps, last = seen["setup"].splitlines()
+    assert steps == seen["dry run"].splitlines()
+    assert (seen["traces of dry run"], last) == ([], "Done: eggwatch 0.1.0 is set up.")
+
+
+def test_a_bare_machine_without_a_network_is_set_up_from_a_folder_of_wheels(seen: dict[str, Any]) -> None:
+    assert (seen["bootstrap"], seen["sshd"]) == ("", "")
+    assert seen["started"] == {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "User": "eggwatch"}
+    assert seen["configuration"] == "/etc/eggwatch/eggwatch.toml: good; 1 index: main\n"
     assert (seen["drop mode"], seen["timer"]) == ("3770 root packages", {"ActiveState": "active"})
+    assert "default:user:eggwatch:rwx" in seen["drop ACL"].splitlines()
+
+
+def test_run_twice_it_changes_nothing(seen: dict[str, Any]) -> None:
+    """Neither from the same wheels, nor by the installed command itself."""
+    assert seen["setup again"] == seen["setup of itself"] == "Nothing to do: eggwatch 0.1.0 is set up.\n"
+
+
+def test_the_program_is_roots_and_has_of_the_systems_packages_only_systemd(seen: dict[str, Any]) -> None:
+    assert seen["own by root"] == ""
+    assert seen["systemd-python"].endswith("/systemd/journal.py\n")
+    assert "No module named 'apt_pkg'" in seen["leaks"]
+
+
+def test_where_systemd_does_not_run_everything_is_put_in_place_and_nothing_started(seen: dict[str, Any]) -> None:
+    assert seen["setup in a container"].endswith(
+        "systemd does not run here: nothing was started. It starts eggwatch.service at the next boot.\n"
+        "Done: eggwatch 0.1.0 is set up.\n"
+    )
+    assert "start " not in seen["setup in a container"].replace("restart ", "start ").partition("systemd does not")[0]
+    assert seen["setup in a container again"].endswith("Nothing to do: eggwatch 0.1.0 is set up.\n")
+    assert seen["enabled in a container"] == "enabled\nenabled\n"
+    assert not seen["uninstall in a container"].startswith("exit")
+
+
+def test_what_contradicts_the_configuration_or_has_no_sense_is_refused(seen: dict[str, Any]) -> None:
+    assert seen["another drop"].startswith("exit 2: eggwatch: /etc/eggwatch/eggwatch.toml is there already and says")
+    assert seen["no version to go back to"] == "exit 1: eggwatch: There is no version to go back to.\n"
+    assert "nonsense: unknown" in seen["wrong setup"]
 
 
 def test_start_returns_when_what_was_waiting_is_published(seen: dict[str, Any]) -> None:
-    assert (seen["upload before start"], seen["published at ready"]) == ("", True)
-    assert seen["started"] == {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "User": "eggwatch"}
-    assert seen["status text"].startswith("main: 4 published, ")
+    assert (seen["upload before start"], seen["start"], seen["published at ready"]) == ("", "", True)
+    assert seen["status text"].startswith("main: 3 published, ")
 
 
 def test_what_others_keep_private_is_published_and_leaves(seen: dict[str, Any]) -> None:
@@ -83,20 +147,47 @@ def test_capabilities_are_in_effect_nowhere_and_inspectors_have_none(seen: dict[
     assert {sets["Uid"] for sets in seen["capabilities"]} - {"0"} == {daemon["Uid"]}
 
 
+def test_doctor_finds_nothing_in_what_was_installed_by_the_book(seen: dict[str, Any]) -> None:
+    row = json.loads(seen["doctor"])
+    assert (row["findings"], row["unchecked"]) == ([], [])
+
+
+def test_doctor_finds_the_folder_that_the_unit_does_not_know(seen: dict[str, Any]) -> None:
+    row = json.loads(seen["doctor of closed drop"].partition(": ")[2])
+    found = {one["check"]: one["remedy"] for one in row["findings"]}
+    assert found.keys() == {"unit", "drop-acl"}
+    assert "ReadWritePaths=/srv/elsewhere" in found["unit"]
+
+
 def test_a_reload_takes_a_right_configuration_and_survives_a_wrong_one(seen: dict[str, Any]) -> None:
     assert 0 <= seen["reloaded"] < 10
     assert (seen["wrong reload"], 0 <= seen["wrong reloaded"] < 10) == ("", True)
     assert (seen["same process"], seen["after reload"]) == (True, {"ActiveState": "active", "NRestarts": "0"})
 
 
+def test_news_go_out_by_a_unit_of_their_own_and_the_journal_explains_a_refusal(seen: dict[str, Any]) -> None:
+    """It has a network and no capability; the daemon has capabilities and no network."""
+    assert (seen["reload for news"], seen["upload for news"], seen["reload after news"]) == ("", "", "")
+    assert seen["test of news"] == "main: mail: sent\nmain: webhook.ci: sent\n"
+    assert 0 <= seen["told"] < 15
+    assert seen["subjects"] == ["[main] worse-1.0.tar.gz was refused"]
+    assert seen["hooks"] == ["admitted", "rejected"]
+    assert seen["news unit"] == {"ActiveState": "active", "NRestarts": "0", "User": "eggwatch"}
+    assert int(seen["news capabilities"], 16) == 0
+    expected = {"EGGWATCH_UPLOADER": "bob", "EGGWATCH_FLAWS": "not-a-gzip", "PRIORITY": "5"}
+    assert expected.items() <= seen["entry"].items()
+    assert "Subject: worse-1.0.tar.gz was refused" in seen["explained"]
+
+
 def test_the_timers_service_finds_it_sound_beside_the_daemon_and_without_it(seen: dict[str, Any]) -> None:
     assert (seen["verify"], seen["verify when stopped"]) == ("", "")
     assert seen["verified"] == {"Result": "success", "ExecMainStatus": "0"}
+    assert seen["verified note"] == 0
 
 
 def test_the_timers_service_keeps_ledger_and_archives_while_the_daemon_works(seen: dict[str, Any]) -> None:
     assert seen["backup"] == ""
-    archives = [f"{project}-1.0.tar.gz" for project in ("folder", "private", "slow", "waiting")]
+    archives = [f"{project}-1.0.tar.gz" for project in ("folder", "full", "private", "slow")]
     assert seen["kept"] == sorted(["ledger.jsonl", *archives])
 
 
@@ -117,7 +208,7 @@ def test_kill_9_loses_nothing(seen: dict[str, Any]) -> None:
 def test_a_stop_is_an_orderly_end(seen: dict[str, Any]) -> None:
     assert seen["stopped"] == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}
     assert seen["stop seconds"] < 12
-    assert seen["left"] == ["rejected/bad-1.0.tar.gz"]
+    assert seen["left"] == ["rejected/bad-1.0.tar.gz", "rejected/worse-1.0.tar.gz"]
 
 
 def test_a_wrong_configuration_is_not_tried_again(seen: dict[str, Any]) -> None:
@@ -126,19 +217,78 @@ def test_a_wrong_configuration_is_not_tried_again(seen: dict[str, Any]) -> None:
 
 
 def test_a_folder_that_the_unit_does_not_know_is_told_with_the_line_to_add(seen: dict[str, Any]) -> None:
-    """Without the line uploads are published and stay; with it they leave."""
-    line = "is read-only for this service: add ReadWritePaths=%s to [Service] by 'systemctl edit eggwatch.service'"
+    """Without the line uploads are published and stay; setup adds it, and the next ones leave."""
+    line = (
+        "is read-only for this service: run 'sudo eggwatch setup', "
+        "or add ReadWritePaths=%s to [Service] by 'systemctl edit eggwatch.service'"
+    )
     assert seen["start with closed public"].startswith("exit 1")
     assert f"[index.main] /srv/pages {line % '/srv/pages'}" in seen["closed public"]
     assert (seen["start with closed drop"], seen["upload to closed drop"]) == ("", "")
     assert 0 <= seen["published from closed drop"] < 10
     assert f"to be mended: unit: /srv/elsewhere {line % '/srv/elsewhere'}" in seen["closed drop"]
-    assert seen["restart with open drop"] == ""
-    assert 0 <= seen["gone from open drop"] < 10
+    assert "change /etc/systemd/system/eggwatch.service.d/folders.conf" in seen["setup of open drop"].splitlines()
+    assert (seen["upload to open drop"], 0 <= seen["gone from open drop"] < 10) == ("", True)
     assert "read-only" not in seen["open drop"]
 
 
 def test_one_of_several_runs_in_its_own_folders_and_serves_if_it_is_let(seen: dict[str, Any]) -> None:
-    assert (seen["start instance"], seen["stop instance"]) == ("", "")
+    assert "write /etc/systemd/system/eggwatch@team.service.d/folders.conf" in seen["setup of instance"].splitlines()
+    assert not seen["start instance"].startswith("exit"), seen["start instance"]
     assert seen["instance"] == {"ActiveState": "active", "NRestarts": "0"}
     assert (seen["instance's folders"], seen["instance serves"]) == ([True, True], 200)
+
+
+def test_uploads_wait_while_the_disk_is_full_and_go_on_by_themselves(seen: dict[str, Any]) -> None:
+    assert (seen["upload when full"], seen["published when full"]) == ("", False)
+    assert 0 <= seen["told when full"] < 10
+    assert "less than min-free left: uploads wait, and go on by themselves" in seen["status when full"]
+    assert seen["state when full"] == {"ActiveState": "active", "NRestarts": "0"}
+    assert (0 <= seen["published after full"] < 10, 0 <= seen["gone after full"] < 10) == (True, True)
+
+
+def test_an_upgrade_is_the_same_command_with_a_newer_source(seen: dict[str, Any]) -> None:
+    assert seen["upgrade"].endswith("Done: eggwatch 0.98 is set up.\n")
+    assert seen["upgraded instance"] == "0.98"
+    assert seen["upgraded"] == ["0.98", {"ActiveState": "active", "NRestarts": "0"}]
+
+
+def test_an_upgrade_that_does_not_come_up_is_undone_and_its_last_words_are_told(seen: dict[str, Any]) -> None:
+    said = seen["broken upgrade"]
+    assert said.startswith("exit 1: install eggwatch 0.99 ")
+    assert "eggwatch.service does not come up. Its last words:\n" in said
+    assert "  broken on purpose\n" in said
+    assert said.endswith("eggwatch: That version does not work here; 0.98 is back, and runs.\n")
+    assert seen["after broken upgrade"] == ["0.98", {"ActiveState": "active"}]
+
+
+def test_a_rollback_goes_back_to_the_version_that_worked_before(seen: dict[str, Any]) -> None:
+    """Not to the one that failed in between."""
+    assert seen["rolled back"] == ["0.1.0", {"ActiveState": "active"}]
+    assert (seen["upload after rollback"], 0 <= seen["published after rollback"] < 10) == ("", True)
+
+
+def test_a_boot_starts_it_and_what_came_meanwhile_is_published(seen: dict[str, Any]) -> None:
+    assert (seen["last stop"], seen["upload before boot"]) == ("", "")
+    assert seen["booted"] == {"ActiveState": "active", "NRestarts": "0", "UnitFileState": "enabled"}
+    assert (seen["published at boot"] >= 0, seen["gone at boot"] >= 0) == (True, True)
+
+
+def test_an_uninstall_leaves_data_configuration_and_account_and_says_what_would_delete_them(
+    seen: dict[str, Any],
+) -> None:
+    steps = seen["dry uninstall"].splitlines()
+    said = seen["uninstall"].splitlines()
+    assert said[: len(steps)] == steps
+    assert "  rm -r /var/lib/eggwatch" in said[len(steps) :]
+    assert "  userdel eggwatch" in said[len(steps) :]
+    assert seen["instance after uninstall"] == {"ActiveState": "inactive"}
+    assert seen["uninstall again"] == "Nothing to do.\n"
+    assert seen["state after uninstall"] == {"ActiveState": "inactive", "LoadState": "not-found"}
+    assert (seen["left of data"], seen["left of account"]) == ([True, True, True], "eggwatch")
+
+
+def test_an_uninstall_leaves_lines_of_ones_own(seen: dict[str, Any]) -> None:
+    """What 'systemctl edit' has made; nothing else of the program is there."""
+    folders = [f"/etc/systemd/system/{unit}.service.d" for unit in ("eggwatch", "eggwatch@team")]
+    assert seen["left of program"] == folders

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.config import IndexConfig
+from eggwatch.installing.drop_ins import Service
 from tests.contrib.booting import CLONE
 
 UNITS = CLONE / "contrib" / "systemd"
@@ -46,6 +48,8 @@ def test_systemd_knows_every_line_of_the_units(units: Path) -> None:
         ("eggwatch@.service", 1.5),
         ("eggwatch-verify.service", 1.0),
         ("eggwatch-backup.service", 1.0),
+        ("eggwatch-news.service", 1.5),
+        ("eggwatch-news@.service", 1.5),
     ],
 )
 def test_little_is_exposed(unit: str, exposure: float, units: Path) -> None:
@@ -53,21 +57,50 @@ def test_little_is_exposed(unit: str, exposure: float, units: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_one_of_several_is_like_the_only_one() -> None:
+@pytest.mark.parametrize("name", ["eggwatch", "eggwatch-news"])
+def test_one_of_several_is_like_the_only_one(name: str) -> None:
     """But for its name: what is changed in one unit is changed in the other."""
-    one, several = ((UNITS / f"{name}.service").read_text().split("\n\n", 1)[1] for name in ("eggwatch", "eggwatch@"))
+    one, several = ((UNITS / f"{unit}.service").read_text().split("\n\n", 1)[1] for unit in (name, f"{name}@"))
     several = (
         several.replace("-%i", "").replace("/%i.toml", "/eggwatch.toml").replace("the drop folder %i", "a drop folder")
     )
-    assert several == one
+    assert several.replace("eggwatch@%i.service", "eggwatch.service").replace("news of %i", "news") == one
 
 
-def test_every_relaxed_line_has_its_reason() -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("eggwatch", "CAP_LEASE CAP_DAC_READ_SEARCH CAP_FOWNER PrivateUsers AF_UNIX capset setrlimit"),
+        ("eggwatch-news", "PrivateUsers AF_UNIX AF_INET AF_INET6 PrivateNetwork IPAddressDeny"),
+        ("eggwatch-verify", "PrivateUsers AF_UNIX"),
+        ("eggwatch-backup", "PrivateUsers AF_UNIX"),
+    ],
+)
+def test_every_relaxed_line_has_its_reason(name: str, words: str) -> None:
     """What systemd-analyze marks as open to the program is named in a comment of the unit."""
-    text = (UNITS / "eggwatch.service").read_text()
+    text = (UNITS / f"{name}.service").read_text()
     comments = "\n".join(line for line in text.splitlines() if line.startswith("#"))
-    for word in ("CAP_LEASE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "PrivateUsers", "AF_UNIX", "capset", "setrlimit"):
-        assert word in comments
+    assert [word for word in words.split() if word not in comments] == []
+
+
+def test_only_the_daemon_has_capabilities_and_only_the_news_a_network() -> None:
+    texts = {path.stem.rstrip("@"): path.read_text() for path in UNITS.glob("*.service")}
+    without = {name for name, text in texts.items() if "\nCapabilityBoundingSet=\n" in text}
+    closed = {name for name, text in texts.items() if "\nPrivateNetwork=yes\n" in text}
+    assert (set(texts) - without, set(texts) - closed) == ({"eggwatch"}, {"eggwatch-news"})
+
+
+def test_what_setup_adds_for_folders_and_account_systemd_takes_and_finds_shut_in(units: Path) -> None:
+    """A folder in a home, another account: nothing that opens more than the unit itself."""
+    folders = {"drop": Path("/home/our share/drop"), "public": Path("/data/100%"), "state": Path("/data/state")}
+    index = IndexConfig(name="main", **folders)
+    service = Service(file=Path("/etc/eggwatch/eggwatch.toml"), indexes=(index,), account="daemon", group="daemon")
+    for unit, text in service.drop_ins().items():
+        (units / f"{unit}.d").mkdir()
+        (units / f"{unit}.d" / "folders.conf").write_text(text)
+        done = analyze("verify", units / unit)
+        assert (done.returncode, done.stderr) == (0, ""), unit
+        assert analyze("security", "--offline=true", "--no-pager", "--threshold=15", units / unit).returncode == 0, unit
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,10 @@ from eggwatch.archives import inspect
 from eggwatch.assembly import Index, open_index, templates
 from eggwatch.audit import Audit, fresh_catalog, fresh_pages
 from eggwatch.config import IndexConfig
+from eggwatch.obeying import carry_out
 from eggwatch.pages.simple import environment
 from eggwatch.policy.settling import Patience
-from eggwatch.service.orders import carry_out
-from eggwatch.service.rounds import run_until_rest
+from eggwatch.rounds import run_until_rest
 from eggwatch.store.ledger import Ledger
 from eggwatch.targets import same_page
 from eggwatch.worker import Job, Result

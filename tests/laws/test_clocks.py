@@ -85,6 +85,14 @@ def test_a_duplicate_is_told_of_after_the_clock_was_set_back(tmp_path: Path) -> 
         assert work.lying() == []
 
 
+def test_an_upload_has_its_receipt_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    """Also a year before this process began: that it is old by the clock does not mean that its uploader knows."""
+    with IndexAtWork(tmp_path) as work:
+        work.now -= YEAR
+        work.upload(*sdist("demo"))
+        assert (work.config.drop / "receipts/demo-1.0.tar.gz.txt").read_text().startswith("demo-1.0.tar.gz: PUBLISHED")
+
+
 class Clock:
     """Uptime, which nobody sets, and the time of day."""
 

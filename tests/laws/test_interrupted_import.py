@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,10 @@ from eggwatch import importing
 from eggwatch.assembly import open_index
 from eggwatch.audit import Audit
 from eggwatch.importing import Import, Stock
-from eggwatch.store import durable
 from eggwatch.store.stock import Way
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, InlineInspectors, quick_folder
+from tests.laws.killing import killed
 
 pytestmark = pytest.mark.crash
 
@@ -57,35 +56,6 @@ def do_import(site: IndexAtWork, stock: Path, way: Way) -> list[tuple[str, str]]
     return [(outcome.path.name, outcome.verdict) for outcome in outcomes]
 
 
-class Killer:
-    """Ends the process before the nth change of the disk, as SIGKILL would."""
-
-    def __init__(self, moment: int) -> None:
-        self._left = moment
-
-    def __call__(self, operation: str, subject: str) -> None:
-        """One more change."""
-        self._left -= 1
-        if self._left < 0:
-            os._exit(9)
-
-
-def killed(site: IndexAtWork, stock: Path, way: Way, moment: int) -> bool:
-    """Import in a child that is killed at a moment; False when it came to its end before."""
-    child = os.fork()
-    if child == 0:
-        try:
-            durable._pool.cache_clear()  # its threads did not come along
-            with durable.observed(Killer(moment)):
-                do_import(site, stock, way)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, 9)
-    return code == 9
-
-
 def published(site: IndexAtWork) -> dict[str, dict[str, object]]:
     """Every file on a page, as the page shows it."""
     found = {}
@@ -106,7 +76,7 @@ def test_an_import_goes_on_after_a_kill_at_any_step(base: Path, monkeypatch: pyt
         place = base / str(moment)
         site, stock = lay_out(place), place / "stock"
         originals = {path.name: path.read_bytes() for path in stock.iterdir()}
-        if not killed(site, stock, way, moment):
+        if not killed(lambda site=site, stock=stock: do_import(site, stock, way), moment):
             break
         lying = [path for folder in (stock, site.config.public) for path in folder.rglob("*") if path.is_file()]
         assert originals.items() <= {path.name: path.read_bytes() for path in lying}.items() or way is Way.MOVE
@@ -127,7 +97,7 @@ def test_what_was_under_way_is_finished_by_the_next_start(base: Path) -> None:
     """A claim of a stock that a kill left in the spool is taken up by the daemon's recovery, with its own time."""
     site = lay_out(base)
     for moment in range(20, 200):
-        assert killed(site, base / "stock", Way.COPY, moment)
+        assert killed(lambda: do_import(site, base / "stock", Way.COPY), moment)
         if list((site.config.public / ".eggwatch").glob("*.json")):
             break
     with site:

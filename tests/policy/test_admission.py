@@ -164,6 +164,17 @@ def test_an_upload_of_nobody_is_refused_where_somebody_owns_and_is_told_where_to
         assert flaw.code == "not-owner" and "the folder of your account" in flaw.message
 
 
+def test_what_others_may_have_written_is_refused_where_somebody_owns() -> None:
+    """Though it belongs to an owner; with what to do. A stranger's is a stranger's, and elsewhere nobody asks."""
+    doubted = Account(name="alice", doubt="others may write to it (mode 0664)")
+    assert judge(upload(account=doubted)) == Admit()
+    assert judge(upload(account=doubted), Terms(owners={"other": frozenset({"bob"})})) == Admit()
+    for terms in ({"first_uploader_owns": True}, {"owners": {"demo": frozenset({"alice"})}}):
+        flaw = refusal(upload(account=doubted), **terms)
+        assert flaw.code == "not-owner" and "(mode 0664)" in flaw.message and "chmod g-w" in flaw.message
+    assert "bob (owners)" in refusal(upload(account=doubted), owners={"demo": frozenset({"bob"})}).message
+
+
 def test_the_first_uploader_owns_where_the_configuration_says_so() -> None:
     """A new project is anybody's, an old one that of who began it."""
     terms = Terms(first_uploader_owns=True)

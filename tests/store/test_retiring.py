@@ -183,6 +183,37 @@ def test_bytes_written_at_the_last_moment_come_back(
     assert lying(drop) == sorted([NAME, leaving.name] if overtaken else [NAME])
 
 
+def test_bytes_are_never_written_into_a_file_of_somebody_else(
+    drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the hidden name in the very moment: his file stays as it is, and the bytes get their own name."""
+    leaving = replaced(hidden(drop), lease=lease.Lease.UNPROVEN)
+    folder = drop.root / "team"
+    write_before_the_end(leaving, folder, monkeypatch, overtaken=False)
+    late = durable.unlink_at
+
+    def taken(place: durable.Place) -> bool:
+        gone = late(place)
+        (folder / leaving.name).write_bytes(b"somebody else's")
+        return gone
+
+    monkeypatch.setattr(durable, "unlink_at", taken)
+    assert finish(leaving, answers) is Outcome.CHANGED
+    assert (folder / leaving.name).read_bytes() == b"somebody else's"
+    assert original(drop).read_bytes() == DATA[:3]
+
+
+def test_a_copy_keeps_the_mode_that_says_who_else_may_have_written_it(
+    drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was writable for a group is so afterwards, else it would pass for its owner's alone."""
+    original(drop).chmod(0o664)
+    leaving = replaced(hidden(drop), lease=lease.Lease.UNPROVEN)
+    write_before_the_end(leaving, drop.root / "team", monkeypatch, overtaken=False)
+    assert finish(leaving, answers) is Outcome.CHANGED
+    assert original(drop).stat().st_mode & 0o777 == 0o664
+
+
 def test_it_is_never_put_back_over_a_newer_file(drop: Drop, answers: Answers) -> None:
     """A newer upload took the name: both stay, and the older one is said to be displaced."""
     leaving = hidden(drop)
@@ -211,13 +242,20 @@ def test_a_refused_original_stays_where_rejected_is_not_ours(drop: Drop, answers
 def test_a_refused_original_on_another_file_system_is_copied(
     drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mount inside the drop folder: link(2) fails with EXDEV, the bytes are copied, also under a long name."""
+    """A mount inside the drop folder: rename(2) fails with EXDEV, the bytes are copied, also under a long name."""
 
-    def crossing(source: object, target: object) -> None:
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    rename_at = durable.rename_at
 
-    monkeypatch.setattr(durable, "link_at", crossing)
-    assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+    def crossing(source: durable.Place, target: durable.Place) -> None:
+        if "/rejected/" in target.label and ".reason." not in target.label:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename_at(source, target)
+
+    monkeypatch.setattr(durable, "rename_at", crossing)
+    leaving = hidden(drop, rejected=True)
+    answers.prepare()
+    (drop.root / "rejected" / NAME).write_bytes(b"half a copy, which a crash has left")
+    assert finish(leaving, answers) is Outcome.GONE
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
     long = "d" * 240 + ".tar.gz"
     (drop.root / "team" / long).write_bytes(DATA)
@@ -235,12 +273,18 @@ def test_a_refused_original_on_another_file_system_is_copied(
     assert (drop.root / "rejected" / stored_name(long)).read_bytes() == DATA
 
 
+def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> Outcome:
+    """What becomes of a hidden original after a crash."""
+    path = f"team/{leaving.name}"
+    return resume(drop, path, leaving.departure, answers, size=len(DATA), progress=progress)
+
+
 @pytest.mark.parametrize("rejected", [False, True])
 def test_what_a_crash_left_hidden_is_finished(drop: Drop, answers: Answers, rejected: bool) -> None:
     """The same bytes as were judged: gone, or kept if they were refused."""
     leaving = hidden(drop, rejected=rejected)
     leaving.close()
-    assert resume(drop, f"team/{leaving.name}", leaving.departure, answers) is Outcome.GONE
+    assert resumed(drop, leaving, answers) is Outcome.GONE
     assert lying(drop) == []
     assert (drop.root / "rejected" / NAME).exists() is rejected
 
@@ -251,10 +295,29 @@ def test_what_changed_under_a_hidden_name_is_put_back(drop: Drop, answers: Answe
     leaving.close()
     (drop.root / "team" / leaving.name).write_bytes(b"something else")
     original(drop).write_bytes(b"newer")
-    assert resume(drop, f"team/{leaving.name}", leaving.departure, answers) is Outcome.DISPLACED
+    assert resumed(drop, leaving, answers) is Outcome.DISPLACED
     original(drop).unlink()
-    assert resume(drop, f"team/{leaving.name}", leaving.departure, answers) is Outcome.CHANGED
+    assert resumed(drop, leaving, answers) is Outcome.CHANGED
     assert original(drop).read_bytes() == b"something else" and lying(drop) == [NAME]
+
+
+def test_a_file_of_another_size_is_not_read(drop: Drop, answers: Answers) -> None:
+    """Anybody can make a terabyte with a hidden name: it is put back without looking into it."""
+    leaving = hidden(drop)
+    leaving.close()
+    os.truncate(drop.root / "team" / leaving.name, 1 << 40)
+    steps: list[None] = []
+    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is Outcome.CHANGED
+    assert (lying(drop), steps) == ([NAME], [])
+
+
+def test_hashing_a_hidden_original_is_progress(drop: Drop, answers: Answers) -> None:
+    """With every MiB, so that a supervisor sees that the daemon gets on."""
+    leaving = hidden(drop)
+    leaving.close()
+    steps: list[None] = []
+    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is Outcome.GONE
+    assert steps == [None]
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY])

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from eggwatch.errors import FolderError
 from eggwatch.model.names import Project
 from eggwatch.model.sightings import Claim, Identity, Sighting
 from eggwatch.store import durable
-from eggwatch.store.accounts import Uploader, account_name, by_folder, by_owner
+from eggwatch.store.accounts import Traces, Uploader, account_name, by_folder, by_owner
 from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.pool import Pool, StrangerInPoolError
@@ -80,8 +81,47 @@ def test_by_folder_an_upload_is_the_account_s_whose_name_its_first_folder_has(
     """And nobody's where there is no folder, or one that is called like no account."""
     identity = Identity(dev=1, ino=1, size=1, mtime_ns=1, ctime_ns=1)
     sighting = Sighting(path=path, filename="demo-1.0.tar.gz", identity=identity, uid=1_234_567, since=0.0)
-    assert by_folder(sighting) == Uploader(name=name, uid=uid)
-    assert by_owner(sighting) == Uploader(name="uid:1234567", uid=1_234_567)
+    traces = Traces(file=status_of(mode=0o644, uid=1_234_567), folder_owner=os.geteuid() if "/" in path else None)
+    assert by_folder(sighting, traces) == Uploader(name=name, uid=uid)
+    assert by_owner(sighting, traces) == Uploader(name="uid:1234567", uid=1_234_567)
+
+
+def status_of(*, mode: int, uid: int = 1, names: int = 1) -> os.stat_result:
+    """What stat(2) would say of a file."""
+    return os.stat_result((0o100000 | mode, 2, 3, names, uid, uid, 4, 5, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("folder_owner", "name"),
+    [(0, "daemon"), (pwd.getpwnam("daemon").pw_uid, "daemon"), (os.geteuid(), "daemon"), (1_234_567, None)],
+)
+def test_a_folder_of_another_account_is_not_whom_it_is_called_after(folder_owner: int, name: str | None) -> None:
+    """Whoever may write to DROP may make a folder with any name: it is nobody's."""
+    identity = Identity(dev=1, ino=1, size=1, mtime_ns=1, ctime_ns=1)
+    sighting = Sighting(path="daemon/x", filename="x", identity=identity, uid=1_234_567, since=0.0)
+    assert by_folder(sighting, Traces(file=status_of(mode=0o644), folder_owner=folder_owner)).name == name
+
+
+def test_an_owner_proves_nothing_where_others_may_have_written(drop: Drop, spool: Spool) -> None:
+    """Writable for group or others, or with a second name; as it was when the bytes were read."""
+    upload = drop.root / NAME
+    upload.chmod(0o644)
+    assert claimed(spool, drop).doubt is None
+    for mode in (0o664, 0o646, 0o660):
+        upload.chmod(mode)
+        assert f"(mode {mode:04o})" in str(claimed(spool, drop).doubt)
+    upload.chmod(0o644)
+    os.link(upload, drop.root / "notes.txt")
+    assert "hard link" in str(claimed(spool, drop).doubt)
+
+
+def test_the_first_folder_of_a_path_tells_whose_it_is(drop: Drop) -> None:
+    """Its owner, without following links; None for a file in DROP itself."""
+    (drop.root / "team" / "deep").mkdir(parents=True)
+    assert drop.owner_of_first_folder("team/deep/x") == os.geteuid()
+    assert drop.owner_of_first_folder(NAME) is None
+    with pytest.raises(FileNotFoundError):
+        drop.owner_of_first_folder("absent/x")
 
 
 def test_a_claim_is_a_private_copy_with_its_hash(spool: Spool, drop: Drop) -> None:

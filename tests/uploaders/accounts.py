@@ -39,6 +39,13 @@ def _lines(kind: str) -> str:
     return f"{groups}packages:x:{PACKAGES}:alice,bob,eggwatch\n"
 
 
+def _of_this_machine(kind: str) -> str:
+    """What it has, but for names that are given to accounts of ours."""
+    ours = {line.partition(":")[0] for line in _lines(kind).splitlines()}
+    lines = Path(f"/etc/{kind}").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if line.partition(":")[0] not in ours)
+
+
 def closed_folders() -> list[str]:
     """Folders on the way to this Python and to eggwatch that other accounts may not enter, outer ones first."""
     targets = [sys.prefix, sys.base_prefix, str(Path(eggwatch.__file__).parent), os.path.realpath(sys.executable)]
@@ -88,7 +95,7 @@ def machine() -> Iterator[Machine]:
     private = base / "private"
     private.mkdir(mode=0o700)
     for kind in ("passwd", "group", "shadow"):
-        (private / kind).write_text(Path(f"/etc/{kind}").read_text() + _lines(kind))
+        (private / kind).write_text(_of_this_machine(kind) + _lines(kind))
         (private / kind).chmod(0o600 if kind == "shadow" else 0o644)
     holder = subprocess.Popen(
         ["unshare", "-m", "--propagation", "private", "bash", "-ec", _script(private)],

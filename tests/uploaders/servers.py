@@ -100,8 +100,11 @@ class Sshd:
 
 
 @contextlib.contextmanager
-def running_sshd(folder: Path, *, prefix: Sequence[str] = ()) -> Iterator[Sshd]:
-    """sshd with a key that every account may log in with; `prefix` are the words before its command."""
+def running_sshd(folder: Path, *, prefix: Sequence[str] = (), include: Path | None = None) -> Iterator[Sshd]:
+    """sshd with a key that every account may log in with; `prefix` are the words before its command.
+
+    `include` is read first, as distributions do with /etc/ssh/sshd_config.d.
+    """
     need("/usr/sbin/sshd", "ssh-keygen", "ssh")
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     for name in ("host", "client"):
@@ -110,7 +113,8 @@ def running_sshd(folder: Path, *, prefix: Sequence[str] = ()) -> Iterator[Sshd]:
 
     def command(port: int) -> list[str]:
         (folder / "sshd_config").write_text(
-            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nStrictModes no\nUsePAM no\n"
+            (f"Include {include}\n" if include else "")
+            + f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nStrictModes no\nUsePAM no\n"
             f"AuthorizedKeysFile {folder}/authorized_keys\nPermitRootLogin yes\nPasswordAuthentication no\n"
             f"MaxStartups 200\nMaxSessions 200\nPrintMotd no\nSubsystem sftp {SFTP_SERVER}\n"
         )
@@ -146,6 +150,16 @@ def running_smbd(
     folder: Path, drop: Path | str, *, prefix: Sequence[str] = (), accounts: Sequence[str] = ("root",), more: str = ""
 ) -> Iterator[Smbd]:
     """smbd that shares one folder with some accounts; `prefix` are the words before its commands, `more` its lines."""
+    share = f"[drop]\npath = {drop}\nread only = no\n{more}"
+    with running_smbd_with(folder, share, prefix=prefix, accounts=accounts) as smbd:
+        yield smbd
+
+
+@contextlib.contextmanager
+def running_smbd_with(
+    folder: Path, shares: str, *, prefix: Sequence[str] = (), accounts: Sequence[str] = ("root",)
+) -> Iterator[Smbd]:
+    """smbd with these sections of a configuration for shares; one is called `drop`."""
     need("smbd", "smbclient", "smbpasswd")
     config = folder / "smb.conf"
 
@@ -160,7 +174,7 @@ def running_smbd(
             f"log file = {folder}/smb.log\nsmb ports = {port}\nbind interfaces only = yes\ninterfaces = 127.0.0.1\n"
             "disable netbios = yes\nload printers = no\nprinting = bsd\nprintcap name = /dev/null\n"
             "disable spoolss = yes\nserver min protocol = SMB2\nclient min protocol = SMB2\n"
-            f"[drop]\npath = {drop}\nread only = no\n{more}"
+            f"{shares}"
         )
         for account in accounts:
             subprocess.run(

@@ -53,3 +53,14 @@ def test_no_descriptor_is_left_for_a_while(tmp_path: Path, more: int) -> None:
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (hard, hard))
         assert_all_published(daemon)
         assert daemon.status()["faults"] == {}
+
+
+def test_an_error_of_a_round_leaves_no_descriptor_of_an_original_open(tmp_path: Path) -> None:
+    """What was hidden when the index was let go is closed, and met by the next scan under its hidden name."""
+    with running(tmp_path, prefix=["prlimit", "--nofile=48:64"], linger='"100ms"') as daemon:
+        drop_all(daemon)
+        until("an error", lambda: "Too many open files" in daemon.log)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (64, 64))
+        assert_all_published(daemon)
+        links = [os.readlink(f"/proc/{daemon.pid}/fd/{number}") for number in os.listdir(f"/proc/{daemon.pid}/fd")]
+        assert not [link for link in links if ".eggwatch-" in link]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.uploaders.accounts import BOB, EGGWATCH, UPLOADERS, Machine
+from tests.uploaders.accounts import BOB, CAPABILITIES, EGGWATCH, UPLOADERS, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
 from tests.uploaders.running import Daemon, running, until
 from tests.uploaders.servers import Smbd, running_smbd
@@ -85,3 +85,20 @@ def test_a_file_in_the_drop_folder_itself_is_nobody_s(
     assert "the folder of your account" in event["flaws"][0]["message"]
     until("the receipt", lambda: "uploaded by an unknown account" in daemon.receipt(name))
     daemon.wait_empty()
+
+
+def test_the_folder_that_bob_made_for_alice_is_nobody_s(machine: Machine) -> None:
+    """A DROP that a group may write to: what lies in DROP/alice of Bob's is not hers, also not where she owns it."""
+    base = machine.base / f"index-{time.monotonic_ns()}"
+    make_folders(base, owner=EGGWATCH, drop_owner=0)
+    name, data = wheel_of("guarded")
+    (machine.base / name).write_bytes(data)
+    (machine.base / name).chmod(0o644)
+    settings = {"linger": '"300ms"', "identity": '"folder"', "owners": '{ "guarded" = ["alice"] }'}
+    with running(base, prefix=machine.as_account(EGGWATCH, *CAPABILITIES), **settings) as daemon:
+        machine.run(
+            BOB, "sh", "-c", f"umask 002; mkdir {daemon.drop}/alice && cp {machine.base / name} {daemon.drop}/alice"
+        )
+        (event,) = until("the refusal", lambda: daemon.events_of(name, "rejected"))
+        assert ([flaw["code"] for flaw in event["flaws"]], event["uploader"]) == (["not-owner"], None)
+        daemon.wait_empty()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,17 +67,19 @@ def test_the_documentation_has_the_table_that_is_measured_here() -> None:
 def start(machine: Machine) -> Iterator[Start]:
     """`start(way)`: a daemon that runs that way."""
     with ExitStack() as stack:
+        yield lambda way: stack.enter_context(running_as(machine, way))
 
-        def start(way: str) -> Daemon:
-            uid, capabilities, drop_owner, _ = WAYS[way]
-            base = machine.base / re.sub(r"\W+", "-", f"{way} {time.monotonic_ns()}")
-            make_folders(base, owner=uid, drop_owner=drop_owner)
-            prefix = machine.as_account(uid, *capabilities) if uid else machine.enter
-            quiet = f'"{int(QUIET * 1000)}ms"' if not capabilities and uid else '"60s"'
-            settings = {"linger": '"300ms"', "quiet": quiet}
-            return stack.enter_context(running(base, prefix=prefix, **settings))
 
-        yield start
+@contextmanager
+def running_as(machine: Machine, way: str) -> Iterator[Daemon]:
+    """A daemon that runs in one of the ways, over folders of its own."""
+    uid, capabilities, drop_owner, _ = WAYS[way]
+    base = machine.base / re.sub(r"\W+", "-", f"{way} {time.monotonic_ns()}")
+    make_folders(base, owner=uid, drop_owner=drop_owner)
+    prefix = machine.as_account(uid, *capabilities) if uid else machine.enter
+    quiet = f'"{int(QUIET * 1000)}ms"' if not capabilities and uid else '"60s"'
+    with running(base, prefix=prefix, linger='"300ms"', quiet=quiet) as daemon:
+        yield daemon
 
 
 def put(machine: Machine, daemon: Daemon, place: str, number: int = 0) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +73,14 @@ def set_limit(daemon: Daemon, name: str, value: int) -> None:
     subprocess.run(["nsenter", f"--user=/proc/{daemon.pid}/ns/user", "sh", "-c", script], check=True)
 
 
+def findings(daemon: Daemon) -> list[str]:
+    """What `doctor` finds of the drop folder, by its checks; where a test keeps its folders is not its business."""
+    command = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), "doctor", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found = [one["check"] for one in json.loads(done.stdout)["findings"]]
+    return [check for check in found if check != "web"]
+
+
 @pytest.mark.parametrize(
     ("name", "folder"), [("instances", "."), ("watches", "."), ("watches", "team")], ids=["instance", "watch", "some"]
 )
@@ -81,11 +91,14 @@ def test_a_limit_of_inotify_is_reached(tmp_path: Path, name: str, folder: str) -
     with running(tmp_path, prefix=limit(name, room), scan=NEVER, linger='"100ms"') as daemon:
         fault = until("the fault", lambda: daemon.status().get("faults", {}).get("events"))
         assert re.search(r"limit reached|can't be watched", fault)
+        assert daemon.status()["watcher"] == {"mode": "polling", "reason": fault}
+        assert name == "watches" or findings(daemon) == ["inotify"]
         upload = wheel_of("blind")
         drop(daemon, *upload, folder=folder)
         assert daemon.wait_published(upload[0], time.time()) < 5
         set_limit(daemon, name, 1000)
         until("no fault", lambda: "events" not in daemon.status()["faults"])
+        assert daemon.status()["watcher"]["mode"] == "events"
         time.sleep(3.0)  # the last of the frequent scans
         upload = wheel_of("seen")
         drop(daemon, *upload, folder=folder)
@@ -140,6 +153,7 @@ def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
         assert daemon.wait_published(name, time.time()) < 12
         daemon.assert_published_once(name, data)
         assert "prove nothing" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
+        assert findings(daemon) == ["drop-file-system"]
         daemon.wait_empty()
 
 

@@ -102,9 +102,10 @@ RULES = (
         code="not-owner",
         title="Somebody else's project",
         rule="The account that owns the dropped file is among the project's 'owners', or, with "
-        "'first-uploader-owns', has uploaded the project's first file.",
+        "'first-uploader-owns', has uploaded the project's first file. Nobody else may be able to write to it: it is "
+        "not writable for group or others, and has no second name.",
         why="Who uploads a release decides what runs on every machine that installs it.",
-        mend=f"Let one of the owners upload it. {_ASK}",
+        mend=f"Let one of the owners upload it, with 'umask 022'. {_ASK}",
         source="configuration: owners, first-uploader-owns; PyPI answers 403",
     ),
 )

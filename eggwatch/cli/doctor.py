@@ -1,0 +1,67 @@
+"""eggwatch doctor"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.doctor import CHECKS, Told, examine
+from eggwatch.doctor.findings import Finding, Unchecked
+from eggwatch.doctor.surroundings import surroundings_of
+
+
+@click.command()
+@index_options
+@json_option
+def doctor(selection: Selection, as_json: bool) -> None:
+    """Look at what is around each index, and say how to mend what is wrong there. Changes nothing.
+
+    Accounts and rights, the drop folder's mode and ACLs, disks, inotify, the clock, capabilities, the unit, mail. As
+    root it sees all of it; what another account may not look at is told as not checked. `check` judges local files
+    before they are published; `verify` looks at what is published, and `status` at what is being done.
+
+    \b
+    Examples:
+      sudo eggwatch doctor
+      eggwatch doctor --json
+    Exit status: 0 nothing was found, 1 something is to be mended, 2 the configuration is wrong.
+    """
+    config = selection.load()
+    found = False
+    for index in config.indexes.values():
+        told = examine(surroundings_of(index, config.source))
+        found = found or any(isinstance(one.outcome, Finding) for one in told)
+        _print_json(index.name, told) if as_json else _say(index.name, told)
+    sys.exit(1 if found else 0)
+
+
+def _print_json(name: str, told: list[Told]) -> None:
+    findings = [
+        {"check": one.check, "where": one.outcome.where, "problem": one.outcome.problem, "remedy": one.outcome.remedy}
+        for one in told
+        if isinstance(one.outcome, Finding)
+    ]
+    unchecked = [
+        {"check": one.check, "where": one.outcome.where, "reason": one.outcome.reason}
+        for one in told
+        if isinstance(one.outcome, Unchecked)
+    ]
+    row = {"index": name, "sound": not findings, "checks": list(CHECKS), "findings": findings}
+    print_json({**row, "unchecked": unchecked})
+
+
+def _say(name: str, told: list[Told]) -> None:
+    findings = [one for one in told if isinstance(one.outcome, Finding)]
+    for one in findings:
+        assert isinstance(one.outcome, Finding)
+        say(f"{one.check}: {one.outcome.where}: {one.outcome.problem}\n  {one.outcome.remedy}")
+    for one in told:
+        if isinstance(one.outcome, Unchecked):
+            say(f"not checked: {one.check}: {one.outcome.where}: {one.outcome.reason}")
+    count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"
+    left = len({one.check for one in told if isinstance(one.outcome, Unchecked)})
+    more = f", {left} not checked or not wholly" if left else ""
+    say(f"{name}: {count} ({len(CHECKS)} checks{more})")

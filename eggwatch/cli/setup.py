@@ -1,0 +1,122 @@
+"""eggwatch setup: installed for good, brought up to date, taken back, taken away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.configuring import sample
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import say
+from eggwatch.errors import ConfigurationError, InstallationError
+from eggwatch.installing.finding import Finder, running_checkout
+from eggwatch.installing.installation import Installation, Wish, take
+from eggwatch.installing.interpreter import find_interpreter
+from eggwatch.installing.machine import Machine, Step, alone
+from eggwatch.installing.places import Places
+from eggwatch.installing.removal import Removal, what_stays
+from eggwatch.installing.source import Source
+from eggwatch.installing.versions import Versions
+
+
+@click.command()
+@index_options
+@click.option(
+    "--user", metavar="NAME", help="The account that the daemon runs as; made if missing.  [default: eggwatch]"
+)
+@click.option("--from", "source", metavar="SOURCE", help="Checkout, wheel, folder of wheels, or requirement for pip.")
+@click.option("--rollback", is_flag=True, help="Back to the version that was used before.")
+@click.option("--uninstall", is_flag=True, help="Take program and units away; data and configuration stay.")
+@click.option("--dry-run", is_flag=True, help="Only print the steps.")
+def setup(
+    selection: Selection, user: str | None, source: str | None, rollback: bool, uninstall: bool, dry_run: bool
+) -> None:
+    """Install eggwatch on this machine as a service of systemd, or bring it up to date. As root.
+
+    The program goes to /opt/eggwatch, its configuration to /etc/eggwatch, uploads to /srv/drop (--drop), what is
+    published to /srv/eggwatch (--public), the ledger to /var/lib/eggwatch (--state). Each step is printed before it is
+    done; what is done already is left alone. Without --from it installs what is running, such as this checkout.
+
+    Run it again after a change of folders in /etc/eggwatch/eggwatch.toml, and, from a newer source, to upgrade: if the
+    new version does not come up, the old one is put back.
+
+    \b
+    Examples:
+      sudo eggwatch setup --dry-run
+      sudo eggwatch setup --drop /data/incoming --from ./wheels
+      sudo eggwatch setup --rollback
+    Exit status: 0 done, or nothing to do; 1 something went wrong; 2 usage or configuration; 3 another setup runs.
+    """
+    _refuse_what_makes_no_sense(selection, source=source, rollback=rollback, uninstall=uninstall)
+    if os.geteuid() != 0 and not dry_run:
+        raise ConfigurationError("This installs for the whole machine.", remedy="Run it as root: sudo eggwatch setup …")
+    os.umask(0o022)  # the service's account has to read the program, whatever root's own umask
+    if uninstall:
+        _remove(dry_run=dry_run)
+        return
+    wish = Wish(drop=selection.drop, public=selection.public, state=selection.state, account=user)
+    with tempfile.TemporaryDirectory(prefix="eggwatch-setup-") as scratch:
+        _install(wish, source, Path(scratch), rollback=rollback, dry_run=dry_run)
+
+
+def _refuse_what_makes_no_sense(selection: Selection, *, source: str | None, rollback: bool, uninstall: bool) -> None:
+    if selection.config is not None or selection.index is not None:
+        raise click.UsageError("setup looks after /etc/eggwatch: --config and --index mean nothing to it.")
+    if (source is not None) + rollback + uninstall > 1:
+        raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
+
+
+def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dry_run: bool) -> None:
+    places, machine = Places(), Machine()
+    interpreter = find_interpreter(machine)
+    installation = Installation(
+        places=places, machine=machine, interpreter=interpreter, sample=lambda **folders: sample(Selection(**folders))
+    )
+    finder = Finder(places, machine, interpreter, scratch)
+    source = _previous(installation) if rollback else finder.unnamed() if named is None else finder.named(named)
+    steps = installation.plan(source, wish)
+    if dry_run:
+        _say_all(steps)
+        return
+    with alone():
+        installation.take(steps, say)
+    for note in installation.notes():
+        say(note)
+    say(f"{'Done' if steps else 'Nothing to do'}: eggwatch {source.version} is set up.")
+
+
+def _previous(installation: Installation) -> Source:
+    previous = installation.versions.previous()
+    if previous is None:
+        raise InstallationError("There is no version to go back to.")
+    return previous
+
+
+def _remove(*, dry_run: bool) -> None:
+    places, machine = Places(), Machine()
+    steps = Removal(places, machine, _shipped(places, machine)).plan()
+    stays = what_stays(places)
+    if dry_run:
+        _say_all(steps)
+        return
+    with alone():
+        take(steps, say)
+    say("Data, configuration and account are still there. These commands would delete them for good:")
+    for command in stays:
+        say(f"  {command}")
+
+
+def _shipped(places: Places, machine: Machine) -> dict[str, bytes]:
+    """What the installed version has brought, else the running one."""
+    there = Versions(places, machine).current() or running_checkout()
+    return {} if there is None else there.shipped()
+
+
+def _say_all(steps: list[Step]) -> None:
+    for step in steps:
+        say(step.what)
+    if not steps:
+        say("Nothing to do.")

@@ -1,0 +1,131 @@
+"""eggwatch status: read only, without the lock."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from eggwatch.cli.looking import event_line
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.reaching import url_option
+from eggwatch.errors import NotFoundError
+from eggwatch.model.events import Event
+from eggwatch.remote import RemoteReader
+from eggwatch.sights import Stage
+from eggwatch.standing import standing
+
+STAGES = {Stage.IN_HAND: "in hand", Stage.WAITING: "waiting", Stage.UNFINISHED: "unfinished"}
+
+
+@click.command()
+@index_options
+@url_option
+@json_option
+def status(selection: Selection, url: str | None, as_json: bool) -> None:
+    """Tell what each index is doing: whether a daemon runs, what waits and why, and what is to be mended.
+
+    Without a daemon it tells what lies in the folders, and nothing that the last daemon said of itself.
+
+    \b
+    Examples:
+      eggwatch status
+      eggwatch status --url http://packages.example.com/
+    Exit status: 0 all is well, 1 something is to be mended.
+    """
+    if url is not None:
+        _say_remote(RemoteReader(url=url), as_json=as_json)
+        return
+    states = [standing(index) for index in selection.all()]
+    for state in states:
+        print_json(state) if as_json else _say_state(state)
+    sys.exit(1 if any(state["faults"] for state in states) else 0)
+
+
+def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
+    """What PUBLIC/status.json tells: how many faults there are, and not which."""
+    state = reader.status()
+    if state is None:
+        raise NotFoundError(
+            f"There is no {reader.base}status.json.",
+            remedy="Let the web server show it; 'eggwatch list --url' may work.",
+        )
+    if as_json:
+        print_json(state)
+    else:
+        say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last told, at {state['at']}")
+        _say_counts(state)
+        _say_surroundings(state)
+    if state["faults_count"]:
+        if not as_json:
+            say(f"  to be mended: {state['faults_count']} faults; 'eggwatch status' on the server names them")
+        sys.exit(1)
+
+
+def _say_counts(state: dict[str, Any]) -> None:
+    say(f"  {state['projects']} projects, {state['files']} files, last serial {state['serial']}")
+    if state.get("pages_stale"):
+        say(f"  the pages of {state['pages_stale']} projects are still to be rendered anew")
+
+
+def _say_state(state: dict[str, Any]) -> None:
+    say(f"{state['index']}: {_who_works(state)}")
+    if "projects" in state:
+        _say_counts(state)
+    if watcher := state.get("watcher"):
+        told_by = {"events": "the kernel tells of uploads", "polling": f"polling only: {watcher['reason']}"}
+        say(f"  watching: {told_by[watcher['mode']]}")
+    _say_queue(state)
+    _say_surroundings(state)
+    for name, behind in state.get("behind", {}).items():
+        say(f"  told by {name}: {f'{behind} events behind' if behind else 'everything'}")
+    for folder, kept in state.get("leavings", {}).items():
+        if kept["files"]:
+            say(f"  kept in {folder}/: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
+    for row in state["last_events"]:
+        say(f"  event {event_line(row['serial'], Event.from_json(row)).strip()}")
+    for what, why in state["faults"].items():
+        say(f"  to be mended: {what}: {why}")
+
+
+def _who_works(state: dict[str, Any]) -> str:
+    """Whether a daemon is at work; of when its word is, where that matters."""
+    if state["running"] is None:
+        more = f"; it last told at {state['at']}" if state.get("at") else ""
+        return f"whether a daemon is running this account can't tell{more}"
+    if not state["running"]:
+        return "no daemon is running"
+    if state.get("pid") is None:
+        return "another command is at work"
+    return f"a daemon is at work, pid {state['pid']}; it last told at {state['at']}"
+
+
+def _say_queue(state: dict[str, Any]) -> None:
+    queue = state.get("queue", [])
+    counts = ", ".join(f"{sum(row['stage'] == stage for row in queue)} {word}" for stage, word in STAGES.items())
+    if queue:
+        say(f"  queue: {counts}{_age(state)}")
+    since = {row["path"]: f" (since {row['since']})" for row in queue}
+    for row in state["waiting"]:
+        say(f"  in the drop: {row['path']}: {row['reason']}{since.get(row['path'], '')}")
+    if "unseen" in state:
+        say(f"  what waits in the drop: {state['unseen']}")
+
+
+def _age(state: dict[str, Any]) -> str:
+    seconds = state.get("oldest_waiting_seconds")
+    return "" if seconds is None else f"; the oldest that could be published has waited {seconds:.0f} s"
+
+
+def _say_surroundings(state: dict[str, Any]) -> None:
+    """Lag, disks and the last `verify`: what a state of an older eggwatch does not have is left out."""
+    if state.get("last_publish_seconds") is not None:
+        say(f"  last publication: {state['last_publish_seconds']:.2f} s from the claim to the page")
+    for folder, free in state.get("disk_free", {}).items():
+        if free is not None:
+            short = ", less than min-free" if free < state["min_free"] else ""
+            say(f"  free for {folder}: {free / (1 << 20):.0f} MiB{short}")
+    if verified := state.get("last_verify"):
+        say(f"  last verified at {verified['at']}: {verified['findings']} findings")

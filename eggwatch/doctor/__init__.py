@@ -1,0 +1,84 @@
+"""Is the installation sound? One small function a check, one table of them. Nothing is ever changed.
+
+`check` judges local files, `verify` what is published; this looks at what is around an index: accounts, folders,
+disks, kernel, units, servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from eggwatch.doctor import folders, machine, naming, service
+from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.surroundings import Surroundings
+from eggwatch.errors import FolderError
+
+Check = Callable[[Surroundings], Iterator[Outcome]]
+
+CHECKS: dict[str, Check] = {
+    "names": naming.names,
+    "libraries": service.libraries,
+    "drop-there": folders.drop_is_there,
+    "way": folders.way,
+    "drop-mode": folders.drop_mode,
+    "drop-acl": folders.drop_acl,
+    "drop-access": folders.drop_access,
+    "drop-file-system": machine.drop_file_system,
+    "owners": folders.owners,
+    "writers": folders.writers,
+    "web": folders.web,
+    "writable": machine.writable,
+    "linking": machine.linking,
+    "space": machine.space,
+    "inotify": machine.inotify,
+    "clock": machine.clock,
+    "capabilities": service.capabilities,
+    "unit": service.unit,
+    "daemon": service.life,
+    "metrics": service.textfile,
+    "mail": naming.mail,
+    "webhooks": naming.webhooks,
+}
+"""Every check by its name, in the order in which they are told."""
+
+OF_DROP = frozenset(("drop-mode", "drop-acl", "drop-access", "drop-file-system", "inotify", "capabilities"))
+"""Checks that have nothing to look at without the drop folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One outcome, with the check that came to it."""
+
+    check: str
+    outcome: Outcome
+
+
+def examine(around: Surroundings) -> list[Told]:
+    """All checks of one index, in their order; what one of them may not look at is told as unchecked."""
+    told: list[Told] = []
+    for name, check in CHECKS.items():
+        if not (name in OF_DROP and _is_found(told, "drop-there")):
+            told += [Told(check=name, outcome=one) for one in _outcomes(check, around) if not _is_told(told, one)]
+    return told
+
+
+def _is_told(told: list[Told], outcome: Outcome) -> bool:
+    """Whether one remedy for two findings was told already."""
+    return isinstance(outcome, Finding) and any(
+        isinstance(one.outcome, Finding) and one.outcome.remedy == outcome.remedy for one in told
+    )
+
+
+def _is_found(told: list[Told], check: str) -> bool:
+    return any(one.check == check and isinstance(one.outcome, Finding) for one in told)
+
+
+def _outcomes(check: Check, around: Surroundings) -> Iterator[Outcome]:
+    try:
+        yield from check(around)
+    except FolderError as error:
+        yield Unchecked(where=str(around.config.drop), reason=error.message)
+    except OSError as error:
+        where = str(error.filename) if error.filename is not None else str(around.config.state)
+        yield Unchecked(where=where, reason=error.strerror or str(error))

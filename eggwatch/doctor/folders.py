@@ -1,0 +1,235 @@
+"""Checks of DROP, PUBLIC and STATE: are they there, whose are they, and who may do what in them?"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.rights import (
+    ENTER,
+    READ,
+    WRITE,
+    Account,
+    access_acl,
+    acl_of,
+    by_acl,
+    closed_on_the_way,
+    is_granted,
+    is_shared,
+    may,
+    names_somebody,
+)
+from eggwatch.doctor.surroundings import Surroundings, groups_of
+from eggwatch.store.accounts import account_name
+
+ALL = READ | WRITE | ENTER
+OURS = (".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json")
+"""What the daemon makes in PUBLIC and STATE, as far as one look goes."""
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))
+
+
+def nobody_known(around: Surroundings) -> Unchecked:
+    """The answer of checks that need the daemon's account."""
+    return Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
+
+
+def drop_is_there(around: Surroundings) -> Iterator[Outcome]:
+    """DROP is never made by the daemon: it may be a disk that is not mounted."""
+    drop = around.config.drop
+    try:
+        is_folder = stat.S_ISDIR(os.stat(drop).st_mode)
+    except FileNotFoundError:
+        yield Finding(
+            where=str(drop),
+            problem="the drop folder is not there; is its disk mounted?",
+            remedy=f"install -d -g packages -m 3770 {quoted(drop)}",
+        )
+        return
+    if not is_folder:
+        yield Finding(where=str(drop), problem="is no folder", remedy=f"mv {quoted(drop)} {quoted(drop)}.old")
+
+
+def way(around: Surroundings) -> Iterator[Outcome]:
+    """The daemon's account can get to its folders."""
+    account = around.account
+    if account is None:
+        yield nobody_known(around)
+        return
+    ways = {closed: folder for folder in around.folders.values() if (closed := closed_on_the_way(account, folder))}
+    for closed, folder in ways.items():
+        problem = f"{account.name} ({account.whence}) can't pass through it to {folder}"
+        yield Finding(where=str(closed), problem=problem, remedy=f"chmod o+x {quoted(closed)}")
+
+
+def drop_mode(around: Surroundings) -> Iterator[Outcome]:
+    """A drop folder of several people is sticky and set-gid, unless a server writes as one account for all."""
+    drop = around.config.drop
+    status = os.stat(drop)
+    if around.config.identity == "folder" or not is_shared(status):
+        return
+    wrongs = []
+    if not status.st_mode & stat.S_ISVTX:
+        wrongs.append(("+t", "is not sticky: people can replace and remove what others have just uploaded"))
+    if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISGID:
+        wrongs.append(("g+s", "is not set-gid: folders that people make in it do not belong to its group"))
+    if wrongs:
+        modes = ",".join(mode for mode, _ in wrongs)
+        problem = "; ".join(problem for _, problem in wrongs)
+        yield Finding(where=str(drop), problem=problem, remedy=f"chmod {modes} {quoted(drop)}")
+
+
+def drop_acl(around: Surroundings) -> Iterator[Outcome]:
+    """By the default ACL the daemon can empty the folders that people make, whatever their umask."""
+    drop, account = around.config.drop, around.account
+    status = os.stat(drop)
+    if account is None:
+        yield nobody_known(around)
+        return
+    by_power = account.uid == 0 or "CAP_DAC_OVERRIDE" in (account.capabilities or ())
+    if by_power or around.config.identity == "folder" or not is_shared(status):
+        return
+    try:
+        acl = acl_of(drop, "default")
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        yield Unchecked(where=str(drop), reason="its file system keeps no ACLs")
+        return
+    if not acl or not by_acl(account, acl, ALL, gid=status.st_gid):
+        yield Finding(
+            where=str(drop),
+            problem=f"has no default ACL for {account.name}, who can't empty the folders that people make in it",
+            remedy=f"setfacl -m d:u:{account.name}:rwx {quoted(drop)}",
+        )
+
+
+def drop_access(around: Surroundings) -> Iterator[Outcome]:
+    """The daemon's account takes uploads from DROP and leaves answers there."""
+    drop, account = around.config.drop, around.account
+    if account is None:
+        yield nobody_known(around)
+        return
+    status, acl = os.stat(drop), access_acl(drop)
+    if not is_granted(account, status, acl, ALL):
+        yield _no_access(account, drop, status)
+
+
+def _no_access(account: Account, drop: Path, status: os.stat_result) -> Finding:
+    group = _group_name(status.st_gid)
+    by_group = status.st_mode >> 3 & ALL == ALL
+    if by_group and status.st_gid not in account.gids:
+        if status.st_gid in groups_of(account.uid):
+            problem = f"{account.name} has become a member of {group} since the daemon was started"
+            return Finding(where=str(drop), problem=problem, remedy="systemctl restart eggwatch, or start it anew")
+        problem = f"{account.name} ({account.whence}) is not in its group {group}: uploads can't leave it"
+        remedy = f"usermod --append --groups {group} {account.name}, and restart the daemon"
+        return Finding(where=str(drop), problem=problem, remedy=remedy)
+    problem = f"{account.name} ({account.whence}) may not read, write and enter it"
+    return Finding(where=str(drop), problem=problem, remedy=f"setfacl -m u:{account.name}:rwx {quoted(drop)}")
+
+
+def _group_name(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def owners(around: Surroundings) -> Iterator[Outcome]:
+    """PUBLIC, STATE and what lies in them belong to the daemon's account."""
+    account = around.account
+    if account is None:
+        yield nobody_known(around)
+        return
+    for folder in (around.config.public, around.config.state):
+        yield from _owner_of(folder, account)
+
+
+def _owner_of(folder: Path, account: Account) -> Iterator[Outcome]:
+    if not folder.exists():
+        above = next(parent for parent in folder.parents if parent.exists())
+        if not may(account, above, WRITE | ENTER):
+            problem = f"is not there, and {account.name} may not make it in {above}"
+            yield Finding(where=str(folder), problem=problem, remedy=f"install -d -o {account.name} {quoted(folder)}")
+        return
+    foreign = {name: uid for name in OURS if (uid := _owner(folder / name)) not in (None, account.uid)}
+    if foreign:
+        name, uid = next(iter(foreign.items()))
+        where = folder if name == "." else folder / name
+        problem = f"belongs to {account_name(uid or 0)}, and the daemon runs as {account.name} ({account.whence})"
+        remedy = f"chown -R {account.name}: {quoted(folder)}"
+        yield Finding(where=str(where), problem=problem, remedy=remedy)
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return os.stat(path, follow_symlinks=False).st_uid
+    except FileNotFoundError:
+        return None
+
+
+def writers(around: Surroundings) -> Iterator[Outcome]:
+    """Nobody but the daemon writes to PUBLIC, STATE and the configuration."""
+    if around.source is not None and (open_to := _open_to(around.source, 0)):
+        yield _too_open(around.source, open_to, f"chmod go-w {quoted(around.source)}")
+    allowed = around.config.mode & 0o022
+    for folder in (around.config.public, around.config.state):
+        for name in OURS:
+            if open_to := _open_to(folder / name, allowed):
+                where = folder if name == "." else folder / name
+                yield _too_open(where, open_to, f"chmod -R go-w {quoted(folder)}")
+                break
+
+
+def _open_to(path: Path, allowed: int) -> str | None:
+    try:
+        mode = os.stat(path, follow_symlinks=False).st_mode & 0o022 & ~allowed
+    except FileNotFoundError:
+        return None
+    return ("everybody" if mode & 0o002 else "its group") if mode else None
+
+
+def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
+    return Finding(where=str(where), problem=f"{open_to} may write to it, past all rules", remedy=remedy)
+
+
+def web(around: Surroundings) -> Iterator[Outcome]:
+    """A web server, which has an account of its own, can reach and read the published pages."""
+    public, gid = around.config.public, _configured_group(around)
+    reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))
+    if "--serve" in around.command.split():  # the daemon shows them itself
+        return
+    for folder in [*reversed(public.parents), public, public / "simple", public / "files"]:
+        wanted = ENTER if folder in public.parents else READ | ENTER
+        if folder.exists() and not may(reader, folder, wanted) and not names_somebody(access_acl(folder), ENTER):
+            yield _unseen(around, folder, "x" if wanted == ENTER else "rx")
+            return
+
+
+def _unseen(around: Surroundings, folder: Path, wanted: str) -> Finding:
+    group, verb = around.config.group, "pass through" if wanted == "x" else "read"
+    return Finding(
+        where=str(folder),
+        problem=f"{f'the group {group}' if group else 'others'} can't {verb} it: a web server can't show the pages",
+        remedy=f"setfacl -m g:{group}:{wanted} {quoted(folder)}" if group else f"chmod o+{wanted} {quoted(folder)}",
+    )
+
+
+def _configured_group(around: Surroundings) -> int | None:
+    import grp
+
+    try:
+        return None if around.config.group is None else grp.getgrnam(around.config.group).gr_gid
+    except KeyError:
+        return None

@@ -1,0 +1,149 @@
+"""Checks of disks, kernel and clock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.folders import quoted
+from eggwatch.doctor.surroundings import Surroundings
+from eggwatch.model.events import seconds_of
+from eggwatch.store.drop import Drop
+from eggwatch.store.lease import LOCAL_FILE_SYSTEMS, file_system_magic
+
+FEW_INODES = 1000
+WITHOUT_LINKS = {0x4D44: "vfat", 0x2011BAB0: "exfat"}
+"""statfs(2) magic numbers of file systems that know no second name of a file."""
+CLOCK_SLACK = 60.0
+PATIENCE = 10.0
+MIB = 1 << 20
+
+
+def space(around: Surroundings) -> Iterator[Outcome]:
+    """Each disk has `min-free` left, and inodes."""
+    told: set[int] = set()
+    for name, folder in around.folders.items():
+        if not folder.exists() or os.stat(folder).st_dev in told:
+            continue
+        found = os.statvfs(folder)
+        told.add(os.stat(folder).st_dev)
+        free = found.f_bavail * found.f_frsize
+        if free < around.config.min_free:
+            problem = (
+                f"{free / MIB:.0f} MiB are free for {name}, and min-free is {around.config.min_free / MIB:.0f} MiB"
+            )
+            yield Finding(
+                where=str(folder), problem=problem, remedy=f"make room, or enlarge it: df -h {quoted(folder)}"
+            )
+        if found.f_files and found.f_favail < FEW_INODES:
+            problem = f"{found.f_favail} inodes are free for {name}: no new files can be made soon"
+            yield Finding(where=str(folder), problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
+
+
+def writable(around: Surroundings) -> Iterator[Outcome]:
+    """None of the three folders is mounted read-only."""
+    for name, folder in around.folders.items():
+        if folder.exists() and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            problem = f"{name} is mounted read-only (dmesg tells whether its disk fails)"
+            remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
+            yield Finding(where=str(folder), problem=problem, remedy=remedy)
+
+
+def linking(around: Surroundings) -> Iterator[Outcome]:
+    """PUBLIC is one file system, and one that knows links: archives are linked from the spool into files/."""
+    public = around.config.public
+    if not public.exists():
+        return
+    device = os.stat(public).st_dev
+    for name in (".eggwatch", "files", "simple"):
+        part = public / name
+        if part.exists() and os.stat(part).st_dev != device:
+            remedy = f"mount one file system at {quoted(public)}, and none below it: umount {quoted(part)}"
+            yield Finding(where=str(part), problem="is another file system than the rest of PUBLIC", remedy=remedy)
+    if kind := WITHOUT_LINKS.get(_magic(public)):
+        remedy = f"put PUBLIC on ext4, xfs or btrfs: mkfs.ext4 for what is mounted at {quoted(public)}"
+        yield Finding(where=str(public), problem=f"{kind} knows no links, and nothing can be published", remedy=remedy)
+
+
+def _magic(folder: Path) -> int:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return file_system_magic(fd)
+    finally:
+        os.close(fd)
+
+
+def drop_file_system(around: Surroundings) -> Iterator[Outcome]:
+    """All who write to DROP do so through this machine's kernel."""
+    drop = around.config.drop
+    magic = _magic(drop)
+    if magic and magic not in LOCAL_FILE_SYSTEMS:
+        yield Finding(
+            where=str(drop),
+            problem=f"its file system (type {magic:#x}) may be written to by other machines: no events, no leases, so "
+            "that uploads are found by scanning and taken when they have been quiet",
+            remedy="run eggwatch where the disk is, or have people upload through this machine (scp, samba)",
+        )
+
+
+def inotify(around: Surroundings) -> Iterator[Outcome]:
+    """The kernel may watch as many folders as there are in DROP."""
+    survey = Drop(around.config.drop, around.config.formats).scan()
+    folders = len(survey.folders)
+    for path in survey.closed:
+        yield Unchecked(where=str(around.config.drop / path), reason="this account may not look into it")
+    yield from _limits(around, folders)
+
+
+def _limits(around: Surroundings, folders: int) -> Iterator[Finding]:
+    """By the kernel's numbers, else by the word of the daemon: others of its account may have used them up."""
+    limits = around.proc / "sys/fs/inotify"
+    watches = int((limits / "max_user_watches").read_text())
+    instances = int((limits / "max_user_instances").read_text())
+    watcher = around.status.get("watcher") if around.status.get("pid") == around.daemon else None
+    if watches < folders + 2:  # and the folder of orders, and one to come
+        yield _too_low("max_user_watches", f"{watches}, and DROP has {folders} folders", max(524288, 4 * folders))
+    elif instances < 2:
+        yield _too_low("max_user_instances", f"{instances}, and others of the account need one too", 128)
+    elif watcher and watcher["mode"] == "polling" and "inotify" in watcher["reason"]:
+        used_up, limit = ("instances", instances) if "instance" in watcher["reason"] else ("watches", watches)
+        yield _too_low(f"max_user_{used_up}", f"{limit}, and the daemon says: {watcher['reason']}", 8 * limit)
+
+
+def _too_low(name: str, problem: str, wanted: int) -> Finding:
+    line = f"fs.inotify.{name}={wanted}"
+    return Finding(
+        where=f"fs.inotify.{name}",
+        problem=f"is {problem}: uploads are found by scanning",
+        remedy=f"echo {line} >/etc/sysctl.d/60-eggwatch.conf && sysctl --system, and restart the daemon",
+    )
+
+
+def clock(around: Surroundings) -> Iterator[Outcome]:
+    """The clock is set right: upload times come from it, and old answers are deleted by it."""
+    last = around.last_event_at
+    if last is not None and seconds_of(last) > around.now + CLOCK_SLACK:
+        ahead = seconds_of(last) - around.now
+        problem = f"is {ahead:.0f} s before the ledger's last event ({last}): one of the two is wrong"
+        yield Finding(where="the clock", problem=problem, remedy="timedatectl set-ntp true, or set it by: date --set")
+    if not around.systemd.is_dir():
+        yield Unchecked(where="the clock", reason="without systemd nobody tells whether it is synchronised")
+    elif _is_synchronised() is False:
+        problem = "is not synchronised with any other"
+        yield Finding(where="the clock", problem=problem, remedy="timedatectl set-ntp true")
+
+
+def _is_synchronised() -> bool | None:
+    """As timedatectl(1) has it; None if it can't be asked, or in a container, where the clock is the host's."""
+    command = ["systemd-detect-virt", "--container", "--quiet"]
+    try:
+        if subprocess.run(command, timeout=PATIENCE, check=False).returncode == 0:
+            return None
+        show = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
+        done = subprocess.run(show, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() == "yes"

@@ -1,0 +1,119 @@
+"""Who may do what to a file, by owner, groups, mode and POSIX ACL (acl(5)), as the kernel would decide it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+READ, WRITE, ENTER = 4, 2, 1
+_OWNER, _USER, _GROUP, _NAMED_GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An account as a process has it: `capabilities` are names, None if nobody can tell; `whence` says who told."""
+
+    name: str
+    uid: int
+    gids: frozenset[int]
+    capabilities: frozenset[str] | None = None
+    whence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of an ACL: `tag` and `perm` as the kernel stores them, `id` of a named user or group."""
+
+    tag: int
+    perm: int
+    id: int
+
+
+Acl = tuple[Entry, ...]
+
+
+def decoded(data: bytes) -> Acl:
+    """An ACL from its extended attribute. ValueError if it is none."""
+    if len(data) < 4 or len(data) % 8 != 4 or struct.unpack_from("<I", data)[0] != _VERSION:
+        raise ValueError("no POSIX ACL")
+    return tuple(Entry(tag=tag, perm=perm, id=id_) for tag, perm, id_ in struct.iter_unpack("<HHI", data[4:]))
+
+
+def acl_of(path: Path, kind: str = "access") -> Acl:
+    """The `access` or `default` ACL of a path, empty if it has none. OSError (EOPNOTSUPP) if there can be none."""
+    try:
+        return decoded(os.getxattr(path, f"system.posix_acl_{kind}"))
+    except OSError as error:
+        if error.errno == errno.ENODATA:
+            return ()
+        raise
+
+
+def access_acl(path: Path) -> Acl:
+    """The access ACL of a path, empty also where a file system knows none."""
+    try:
+        return acl_of(path)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return ()
+        raise
+
+
+def is_granted(account: Account, status: os.stat_result, acl: Acl, wanted: int) -> bool:
+    """Whether an account has all the wanted rights without any capability; root always."""
+    if account.uid == 0:
+        return True
+    if account.uid == status.st_uid:
+        return _holds(status.st_mode >> 6, wanted)
+    if acl and status.st_mode & stat.S_IRWXG:  # with an empty mask the kernel does not look at it
+        return by_acl(account, acl, wanted, gid=status.st_gid)
+    return _holds(status.st_mode >> 3 if status.st_gid in account.gids else status.st_mode, wanted)
+
+
+def by_acl(account: Account, acl: Acl, wanted: int, *, gid: int) -> bool:
+    """What an ACL says of an account that does not own the file; `gid` is that of its owning group."""
+    mask = next((entry.perm for entry in acl if entry.tag == _MASK), 7)
+    named = [entry.perm for entry in acl if entry.tag == _USER and entry.id == account.uid]
+    if named:
+        return _holds(named[0] & mask, wanted)
+    groups = list(_group_rights(account, acl, gid))
+    if groups:
+        return any(_holds(perm & mask, wanted) for perm in groups)
+    return any(_holds(entry.perm, wanted) for entry in acl if entry.tag == _OTHER)
+
+
+def _group_rights(account: Account, acl: Acl, gid: int) -> Iterator[int]:
+    for entry in acl:
+        if (entry.tag == _GROUP and gid in account.gids) or (entry.tag == _NAMED_GROUP and entry.id in account.gids):
+            yield entry.perm
+
+
+def names_somebody(acl: Acl, wanted: int) -> bool:
+    """Whether an ACL gives these rights to some named account or group."""
+    mask = next((entry.perm for entry in acl if entry.tag == _MASK), 7)
+    return any(_holds(entry.perm & mask, wanted) for entry in acl if entry.tag in (_USER, _NAMED_GROUP))
+
+
+def _holds(bits: int, wanted: int) -> bool:
+    return bits & wanted == wanted
+
+
+def may(account: Account, path: Path, wanted: int) -> bool:
+    """Whether an account has the wanted rights on a path itself, leaving aside the way to it. OSError as by stat(2)."""
+    return is_granted(account, os.stat(path), access_acl(path), wanted)
+
+
+def closed_on_the_way(account: Account, path: Path) -> Path | None:
+    """The first folder above a path that an account may not enter; None if it can get there."""
+    return next((folder for folder in reversed(path.parents) if not may(account, folder, ENTER)), None)
+
+
+def is_shared(status: os.stat_result) -> bool:
+    """Whether a folder is for more than its owner to write to."""
+    return bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

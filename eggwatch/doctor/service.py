@@ -1,0 +1,123 @@
+"""Checks of the daemon and its unit: capabilities, what it may write, whether it is alive and of this version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from eggwatch import __version__
+from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.folders import nobody_known, quoted
+from eggwatch.doctor.rights import ENTER, WRITE, is_shared, may
+from eggwatch.doctor.surroundings import Surroundings
+from eggwatch.model.events import seconds_of
+
+NEEDED = {
+    "CAP_LEASE": "an upload is taken only when it has been quiet for a while",
+    "CAP_DAC_READ_SEARCH": "what people upload with umask 077 can't be read",
+    "CAP_FOWNER": "the files of others can't leave a sticky folder",
+}
+"""What each capability is for, by what goes without it."""
+SILENCE = 180.0
+"""Seconds after which a daemon that is alive would have told of itself, three times over."""
+WRITABLE = ("", "no")
+"""Values of ProtectSystem= that leave /srv and /var alone."""
+
+
+def capabilities(around: Surroundings) -> Iterator[Outcome]:
+    """A daemon that is not root has what it needs for the files of others."""
+    account = around.account
+    if account is None:
+        yield nobody_known(around)
+        return
+    status = os.stat(around.config.drop)
+    alone = not is_shared(status) or around.config.identity == "folder"
+    if account.uid == 0 or alone:
+        return
+    if account.capabilities is None:
+        yield Unchecked(where=account.name, reason="no daemon runs, and no unit says what it would be given")
+        return
+    if lacking := [name for name in NEEDED if name not in account.capabilities]:
+        names = " ".join(lacking)
+        yield Finding(
+            where=account.whence,
+            problem=f"{account.name} lacks {names}: {'; '.join(NEEDED[name] for name in lacking)}",
+            remedy=f"systemctl edit eggwatch: [Service] AmbientCapabilities={names} (docs/accounts.rst; or setpriv)",
+        )
+
+
+def unit(around: Surroundings) -> Iterator[Outcome]:
+    """The unit has not failed, and lets the daemon write where the configuration wants it to."""
+    if around.unit is None:
+        why = "systemd does not run here" if not around.systemd.is_dir() else "no unit runs this configuration"
+        yield Unchecked(where="systemd", reason=why)
+        return
+    name, properties = around.unit.name, around.unit.properties
+    if properties.get("ActiveState") == "failed":
+        yield Finding(where=name, problem="has failed", remedy=f"journalctl -u {name} -e; systemctl restart {name}")
+    folders = dict(around.folders)
+    if around.config.metrics is not None:
+        folders["metrics"] = around.config.metrics.parent
+    for setting, folder in folders.items():
+        if not may_write(properties, folder):
+            problem = f"may not write to {folder} ({setting})"
+            remedy = f"systemctl edit {name}: [Service] ReadWritePaths={folder}, and restart it"
+            yield Finding(where=name, problem=problem, remedy=remedy)
+
+
+def may_write(properties: Mapping[str, str], folder: Path) -> bool:
+    """Whether a unit with these properties sees a folder mounted writable (systemd.exec(5))."""
+    if properties.get("ProtectSystem", "") != "strict":
+        return True
+    named = [path.lstrip("-+") for path in properties.get("ReadWritePaths", "").split()]
+    named += [f"/var/lib/{name.partition(':')[0]}" for name in properties.get("StateDirectory", "").split()]
+    named += [
+        binding.lstrip("-").split(":")[1] for binding in properties.get("BindPaths", "").split() if ":" in binding
+    ]
+    return any(folder.is_relative_to(path) for path in named)
+
+
+def life(around: Surroundings) -> Iterator[Outcome]:
+    """A daemon that is at work tells of itself, and is of the version that is installed."""
+    status = around.status
+    if not around.sees_lock:
+        yield Unchecked(where=str(around.config.state), reason="this account can't tell whether a daemon is at work")
+    if around.daemon is None or status.get("pid") != around.daemon:
+        return
+    age = around.now - seconds_of(status["at"])
+    if age > SILENCE:
+        problem = f"process {around.daemon} holds the lock and has told nothing of itself for {age:.0f} s"
+        yield Finding(where=str(around.config.state), problem=problem, remedy="systemctl restart eggwatch")
+    if status.get("eggwatch") != __version__:
+        problem = f"process {around.daemon} is eggwatch {status.get('eggwatch')}, and {__version__} is installed"
+        yield Finding(where=str(around.config.state), problem=problem, remedy="systemctl restart eggwatch")
+
+
+def libraries(around: Surroundings) -> Iterator[Outcome]:
+    """What the configuration asks for is installed."""
+    wanted = {
+        "readme": ("readme_renderer", around.config.terms.refuses_readmes()),
+        "metrics": ("prometheus_client", around.config.metrics is not None),
+    }
+    for extra, (module, is_wanted) in wanted.items():
+        if is_wanted and find_spec(module) is None:
+            problem = f"the configuration needs {module}, which is not installed"
+            yield Finding(where="Python", problem=problem, remedy=f"pip install 'eggwatch[{extra}]'")
+
+
+def textfile(around: Surroundings) -> Iterator[Outcome]:
+    """The folder for node_exporter is there, and the daemon may write to it."""
+    metrics, account = around.config.metrics, around.account
+    if metrics is None:
+        return
+    folder = metrics.parent
+    if account is None:
+        yield nobody_known(around)
+    elif not folder.is_dir():
+        problem = "the folder for metrics is not there"
+        yield Finding(where=str(folder), problem=problem, remedy=f"install -d -o {account.name} {quoted(folder)}")
+    elif not may(account, folder, WRITE | ENTER):
+        problem = f"{account.name} may not write metrics to it"
+        yield Finding(where=str(folder), problem=problem, remedy=f"setfacl -m u:{account.name}:rwx {quoted(folder)}")

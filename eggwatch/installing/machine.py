@@ -1,0 +1,102 @@
+"""The machine: what its programs answer, and what they are told to do."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggwatch.errors import InstallationError, LockHeldError
+
+LAST_LINES = 15
+LOCK = Path("/run/eggwatch-setup.lock")
+UNCHANGED: Mapping[str, str | None] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do: `what`, in the words of whoever does it, and `do`, which does it."""
+
+    what: str
+    do: Callable[[], object]
+
+
+class Machine:
+    """This machine, through its programs."""
+
+    def has(self, program: str) -> bool:
+        """Whether there is such a program."""
+        return shutil.which(program, path=_PATH) is not None
+
+    @property
+    def is_booted_by_systemd(self) -> bool:
+        """As sd_booted(3) finds out."""
+        return Path("/run/systemd/system").is_dir()
+
+    def says(self, *command: str | Path) -> str:
+        """What a program prints; nothing where it fails or is not there."""
+        try:
+            done = _done(command, "", {})
+        except FileNotFoundError:
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def grants(self, *command: str | Path) -> bool:
+        """Whether a program ends well."""
+        try:
+            return _done(command, "", {}).returncode == 0
+        except FileNotFoundError:
+            return False
+
+    def run(
+        self,
+        *command: str | Path,
+        given: str = "",
+        remedy: str = "",
+        environment: Mapping[str, str | None] = UNCHANGED,
+    ) -> str:
+        """Let a program work; InstallationError has its last words if it fails. A variable of None is taken away."""
+        try:
+            done = _done(command, given, environment)
+        except FileNotFoundError:
+            raise InstallationError(f"There is no {command[0]} here.", remedy=remedy) from None
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:]
+            line = " ".join(map(str, command))
+            raise InstallationError("\n  ".join([f"{line} ended with {done.returncode}:", *said]), remedy=remedy)
+        return done.stdout
+
+
+@contextmanager
+def alone(path: Path = LOCK) -> Iterator[None]:
+    """Hold a lock, so that two do not set up the same machine at once; LockHeldError while another does."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockHeldError("Another 'eggwatch setup' is at work.", remedy="Wait until it has ended.") from None
+        yield
+
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _done(
+    command: tuple[str | Path, ...], given: str, more: Mapping[str, str | None]
+) -> subprocess.CompletedProcess[str]:
+    merged = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": _PATH, **more}
+    return subprocess.run(
+        [str(word) for word in command],
+        input=given,
+        env={name: value for name, value in merged.items() if value is not None},
+        cwd="/",  # Python must not find modules in whatever folder the administrator stands in
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )

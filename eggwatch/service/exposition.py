@@ -1,0 +1,157 @@
+"""What is known of each index, as Prometheus metrics. Imported only where they are wanted: the library is an extra."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from eggwatch import __version__
+from eggwatch.measuring import BOUNDS
+from eggwatch.model.events import seconds_of
+from eggwatch.service.samples import Sample
+from eggwatch.sights import Stage
+
+Source = Callable[[], Iterable[Sample]]
+
+
+def _seconds(at: str | None) -> float | None:
+    return None if at is None else seconds_of(at)
+
+
+def _verified(state: dict[str, Any], key: str) -> Any:
+    return (state["last_verify"] or {}).get(key)
+
+
+SIMPLE: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
+    ("serial", "Serial of the last event in the ledger.", lambda state: state["serial"]),
+    ("projects", "Projects in the index.", lambda state: state["projects"]),
+    ("files", "Published files.", lambda state: state["files"]),
+    ("pages_stale", "Projects whose pages are still to be rendered anew.", lambda state: state["pages_stale"]),
+    ("faults", "What is to be mended; eggwatch status names it.", lambda state: state["faults_count"]),
+    ("watching", "1 if the kernel tells of uploads, 0 if only scans find them.", lambda state: _is_watching(state)),
+    (
+        "queue_oldest_age_seconds",
+        "Age of the oldest upload that could be published and is not; 0 without one.",
+        lambda state: state["oldest_waiting_seconds"] or 0.0,
+    ),
+    ("min_free_bytes", "Below so much free space no uploads are taken.", lambda state: state["min_free"]),
+    (
+        "last_event_timestamp_seconds",
+        "When the last event happened.",
+        lambda state: _seconds(state["last_event_at"]),
+    ),
+    (
+        "verify_last_timestamp_seconds",
+        "When eggwatch verify last came to its end.",
+        lambda state: _seconds(_verified(state, "at")),
+    ),
+    ("verify_findings", "Findings of the last eggwatch verify.", lambda state: _verified(state, "findings")),
+)
+"""Gauges of one value an index, without their prefix; None where there is nothing to tell."""
+
+
+def _is_watching(state: dict[str, Any]) -> float:
+    return float(state["watcher"]["mode"] == "events")
+
+
+def families(samples: Iterable[Sample]) -> Iterator[Metric]:
+    """All metrics of some indexes. What an index that is down can't tell is left out."""
+    samples = list(samples)
+    yield from _lives(samples)
+    told = [(sample, sample.state) for sample in samples if sample.state is not None]
+    for name, text, value_of in SIMPLE:
+        values = [(sample.index, value_of(state)) for sample, state in told]
+        yield _gauge(name, text, [], [((index,), value) for index, value in values if value is not None])
+    yield from _several(told)
+    yield from _counters([sample for sample, _ in told])
+
+
+def _gauge(
+    name: str, text: str, labels: list[str], values: Iterable[tuple[tuple[str, ...], float]]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"eggwatch_{name}", text, labels=["index", *labels])
+    for places, value in values:
+        family.add_metric(places, value)
+    return family
+
+
+def _lives(samples: list[Sample]) -> Iterator[Metric]:
+    ups = [((one.index,), float(one.state is not None)) for one in samples]
+    readies = [((one.index,), float(one.state is not None and one.state["ready"])) for one in samples]
+    builds = [((one.index, __version__, platform.python_version()), 1.0) for one in samples]
+    yield _gauge("up", "1 while a daemon is at work on the index.", [], ups)
+    yield _gauge("ready", "1 when all that was there at start has been looked at.", [], readies)
+    yield _gauge("build_info", "The version at work.", ["version", "python"], builds)
+    beats = [((one.index,), one.at) for one in samples]
+    yield _gauge("last_beat_timestamp_seconds", "When the daemon last came by: one that hangs stays behind.", [], beats)
+
+
+def _several(told: list[tuple[Sample, dict[str, Any]]]) -> Iterator[Metric]:
+    """Gauges with several values an index."""
+    stages = [
+        ((sample.index, str(stage)), float(sum(row["stage"] == stage for row in state["queue"])))
+        for sample, state in told
+        for stage in Stage
+    ]
+    yield _gauge("queue_length", "Uploads without a verdict.", ["stage"], stages)
+    free = [((one.index, name), free) for one, state in told for name, free in state["disk_free"].items()]
+    known = [(places, float(value)) for places, value in free if value is not None]
+    yield _gauge("disk_free_bytes", "What may still be written to the file system of a folder.", ["folder"], known)
+    behind = [((one.index, name), float(count)) for one, state in told for name, count in state["behind"].items()]
+    yield _gauge("notifier_behind_events", "Events that a notifier has not told yet.", ["notifier"], behind)
+
+
+def _counters(samples: list[Sample]) -> Iterator[Metric]:
+    verdicts = CounterMetricFamily("eggwatch_verdicts", "Verdicts on uploads.", labels=["index", "verdict"])
+    flaws = CounterMetricFamily("eggwatch_flaws", "Flaws found in uploads.", labels=["index", "code", "level"])
+    latency = HistogramMetricFamily(
+        "eggwatch_publish_latency_seconds", "From the claim of a finished upload to its page.", labels=["index"]
+    )
+    for sample in samples:
+        for verdict, count in sample.verdicts.items():
+            verdicts.add_metric([sample.index, verdict], count)
+        for (code, level), count in sorted(sample.flaws.items()):
+            flaws.add_metric([sample.index, code, level], count)
+        ends = [*map(floatToGoString, BOUNDS), "+Inf"]
+        buckets = list(zip(ends, map(float, accumulate(sample.latencies)), strict=True))
+        latency.add_metric([sample.index], buckets, sample.latency_total)
+    yield from (verdicts, flaws, latency)
+
+
+class _Samples(Collector):
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of this moment."""
+        return families(self._source())
+
+
+def _registry(source: Source) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(_Samples(source))
+    return registry
+
+
+def text_of(samples: Iterable[Sample]) -> bytes:
+    """The metrics in the text format."""
+    return generate_latest(_registry(lambda: samples))
+
+
+def serve(host: str, port: int, source: Source) -> tuple[int, Callable[[], None]]:
+    """Answer GET /metrics in a thread of its own; gives the port, and what ends it. OSError if it can't be had."""
+    server, thread = start_http_server(port, host, _registry(source))
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join(5.0)
+
+    return server.server_port, stop

@@ -1,0 +1,42 @@
+"""What metrics are made of: one index at one moment, frozen, so that other threads may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eggwatch.measuring import Measures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """An index `at` a moment (seconds since the epoch); `state` is that of `status`, None while it is down."""
+
+    index: str
+    at: float
+    state: dict[str, Any] | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    flaws: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    latencies: tuple[int, ...] = ()
+    latency_total: float = 0.0
+
+    def stamp(self) -> tuple[object, ...]:
+        """What is different when something has happened."""
+        known = self.state or {}
+        counts = (known.get("serial"), known.get("queue_length"), sum(self.verdicts.values()))
+        return (self.state is None, known.get("ready"), *counts)
+
+
+def taken(index: str, state: dict[str, Any] | None, measures: Measures, *, at: float) -> Sample:
+    """A sample of an index, by its state and by what was counted."""
+    latencies = measures.latencies
+    return Sample(
+        index=index,
+        at=at,
+        state=state,
+        verdicts=dict(measures.verdicts),
+        flaws=dict(measures.flaws),
+        latencies=tuple(latencies.counts),
+        latency_total=latencies.total,
+    )

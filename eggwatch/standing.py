@@ -1,0 +1,131 @@
+"""How an index stands: as its daemon tells it, and where none is alive, as what lies there tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from eggwatch.config import IndexConfig
+from eggwatch.errors import FolderError
+from eggwatch.model.events import Event
+from eggwatch.model.names import shown
+from eggwatch.policy.settling import remark_on
+from eggwatch.policy.subscriptions import is_outside
+from eggwatch.reading import IndexReader
+from eggwatch.sights import FINAL, Queued, Stage
+from eggwatch.status import around, lag, queued_json, told
+from eggwatch.store.catalog import Original
+from eggwatch.store.drop import Drop, Found, Survey
+
+HANDFUL = 5
+"""Last events that `status` shows."""
+
+LIVE = ("pid", "account", "privileges", "watcher")
+"""What only a living daemon has."""
+
+
+def standing(config: IndexConfig) -> dict[str, Any]:
+    """Everything that this account can know of an index now; what only a living daemon could tell is None without one.
+
+    `running` is None where this account can't tell whether a daemon is.
+    """
+    reader = IndexReader(config=config)
+    running = reader.is_running() if reader.sees_lock() else None
+    said = reader.status() or {}
+    state = {"index": config.name, "faults": {}, "waiting": [], **said, "running": running}
+    if running is None:
+        state |= _looked_into(config, reader)
+    elif not (running and reader.is_by_holder(said)):
+        state |= _without_daemon(config, reader, said)
+    state |= {"last_events": [_event_json(serial, event) for serial, event in reader.last_events(HANDFUL)]}
+    return _with_news(state, reader)
+
+
+def _with_news(state: dict[str, Any], reader: IndexReader) -> dict[str, Any]:
+    """The state with what the courier keeps: it may be at work without a daemon, and be in trouble beside one."""
+    news = reader.news()
+    faults = {f"news.{name}": fault for name, one in news.items() if (fault := _fault_of(one)) is not None}
+    return {**state, "news": news, "faults": {**state["faults"], **faults}}
+
+
+def _fault_of(news: dict[str, Any]) -> str | None:
+    if news["error"] is not None:
+        return f"failing since {news['failing_since']}, {news['behind']} events behind: {news['error']}"
+    if news["undelivered"]:
+        return f"{news['undelivered']} undelivered: see STATE/news/undelivered.jsonl, then 'eggwatch notify --retry'"
+    return None
+
+
+def _event_json(serial: int, event: Event) -> dict[str, Any]:
+    return {"serial": serial, **event.as_json()}
+
+
+def _without_daemon(config: IndexConfig, reader: IndexReader, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is so while nobody is at work: nothing that the last daemon said of itself is repeated."""
+    state = {**dict.fromkeys(LIVE), "ready": False, "in_hand": [], **around(config)}
+    counts = _counted(reader)
+    if counts:
+        state |= counts | {"pages_current": bool(said.get("pages_current")) and not counts["pages_stale"]}
+    state |= _looked_into(config, reader)
+    return {**state, "faults_count": len(state["faults"])}
+
+
+def _counted(reader: IndexReader) -> dict[str, Any]:
+    """What the catalog counts: commands that ran since the last daemon have changed it."""
+    with reader.catalog() as catalog:
+        if catalog is None:
+            return {}
+        projects, files = catalog.counts()
+        serial = catalog.position().serial
+        counts = {"projects": projects, "files": files, "serial": serial, "pages_stale": catalog.stale_count()}
+        return counts | told(serial, {name: end for name, end in catalog.cursors().items() if not is_outside(name)})
+
+
+def _looked_into(config: IndexConfig, reader: IndexReader) -> dict[str, Any]:
+    """What lies in the drop folder, as far as this account may look."""
+    try:
+        survey = Drop(config.drop, config.formats).scan()
+    except (OSError, FolderError) as error:
+        nothing: dict[str, Any] = {"faults": {}, "waiting": [], "queue": [], "unfinished": []}
+        nothing |= {"queue_length": None, "oldest_waiting_seconds": None}
+        if isinstance(error.__cause__ or error, PermissionError):
+            return nothing | {"unseen": f"{config.drop} can't be looked into by this account"}
+        return nothing | {"faults": {"drop": str(error)}}
+    with reader.catalog() as catalog:
+        originals = {} if catalog is None else {original.path: original for original in catalog.originals()}
+    queue = [queued for found in survey.uploads if (queued := _queued(found, originals.get(found.path))) is not None]
+    return {
+        "faults": {},
+        "waiting": _lying_there(survey, originals),
+        "queue": [queued_json(one) for one in queue],
+        "unfinished": [shown(one.path) for one in queue],
+        **lag(queue, now=time.time()),
+    }
+
+
+def _lying_there(survey: Survey, originals: Mapping[str, Original]) -> list[dict[str, str]]:
+    rows = {found.path: _remembered(found, originals.get(found.path)) for found in survey.uploads}
+    rows |= {found.path: remark_on(found.name) or "" for found in survey.others}
+    rows |= survey.unreadable
+    return [{"path": shown(path), "reason": reason} for path, reason in sorted(rows.items()) if reason]
+
+
+def _remembered(found: Found, original: Original | None) -> str:
+    lines = (original.reason or "").strip().splitlines() if original is not None else []
+    if original is None or original.identity != found.identity or not lines:
+        return "waits for the daemon"
+    return f"{original.fate}: {shown(lines[-1])}"
+
+
+def _queued(found: Found, original: Original | None) -> Queued | None:
+    """An upload that has no verdict; nobody watches it, so that it is as old as its last change."""
+    fate = original.fate if original is not None and original.identity == found.identity else None
+    if fate in FINAL:
+        return None
+    return Queued(
+        path=found.path,
+        stage=Stage.WAITING if fate is None else Stage.UNFINISHED,
+        since=found.identity.ctime_ns / 1e9,
+        reason=_remembered(found, original),
+    )

@@ -1,0 +1,144 @@
+"""Whole trees of other indexes, laid out by hand as these programs lay them out: one import brings everything in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch import importing
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Site
+
+WHEEL, SDIST, OTHER = wheel("demo", "1.0"), sdist("demo", "1.0"), sdist("other", "2.0")
+ARCHIVES = (WHEEL, SDIST, OTHER)
+TIME, EARLIER = "2015-03-04T05:06:07.000000Z", 1425445567
+HTML = "<!DOCTYPE html><html><body><a href='x'>x</a></body></html>"
+
+
+def add(path: Path, content: bytes | str | dict[str, Any]) -> Path:
+    """One file of a tree, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = json.dumps(content) if isinstance(content, dict) else content
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    path.chmod(0o644)
+    return path
+
+
+def project_of(name: str) -> str:
+    """The project of one of the archives."""
+    return name.split("-")[0]
+
+
+def digest(data: bytes) -> str:
+    """The sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def of_bandersnatch(root: Path) -> None:
+    """Archives below packages/ by their hash, PyPI's older JSON, a link to it, PEP 691 pages, and its own files."""
+    for name, data in ARCHIVES:
+        sha256 = digest(data)
+        add(root / "web/packages" / sha256[:2] / sha256[2:4] / sha256[4:] / name, data)
+    for project in ("demo", "other"):
+        files = [
+            {"filename": name, "digests": {"sha256": digest(data)}, "upload_time_iso_8601": TIME, "yanked": False}
+            for name, data in ARCHIVES
+            if project_of(name) == project
+        ]
+        add(root / "web/json" / project, {"info": {"name": project}, "releases": {"1.0": files}, "urls": files})
+        link = root / "web/pypi" / project / "json"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(f"../../json/{project}")
+        add(root / "web/simple" / project / "index.html", HTML)
+        add(root / "web/simple" / project / "index.v1_html", HTML)
+        listed = [{"filename": row["filename"], "hashes": row["digests"], "upload-time": TIME} for row in files]
+        add(root / "web/simple" / project / "index.v1_json", {"meta": {}, "name": project, "files": listed})
+    add(root / "web/simple/index.html", HTML)
+    add(root / "web/last-modified", "20150304T05:06:07")
+    add(root / "status", "12345")
+    add(root / "generation", "5")
+    add(root / ".lock", "")
+
+
+def of_pypiserver(root: Path) -> None:
+    """A folder of archives, also in folders, with signatures beside them, and its password file."""
+    add(root / WHEEL[0], WHEEL[1])
+    add(root / SDIST[0], SDIST[1])
+    add(root / f"{SDIST[0]}.asc", "-----BEGIN PGP SIGNATURE-----")
+    add(root / "team" / OTHER[0], OTHER[1])
+    add(root / ".htpasswd", "alice:x")
+
+
+def of_dir2pi(root: Path) -> None:
+    """Archives at the top, and below simple/ links to them, or copies where links can't be had."""
+    for name, data in ARCHIVES:
+        add(root / name, data)
+        below = root / "simple" / project_of(name) / name
+        below.parent.mkdir(parents=True, exist_ok=True)
+        if name == OTHER[0]:
+            shutil.copy(root / name, below)
+        else:
+            below.symlink_to(f"../../{name}")
+    add(root / "simple/index.html", HTML)
+    (root / "simple/Demo").symlink_to("demo")
+
+
+def of_dumb_pypi(root: Path) -> None:
+    """Generated pages with JSON for each project and version, packages.json, and the archives in a pool beside."""
+    lines = []
+    for name, data in ARCHIVES:
+        add(root / "pool" / name, data)
+        project = project_of(name)
+        row = {"filename": name, "url": f"../../pool/{name}", "upload_time": "2015-03-04 05:06:07"}
+        add(root / "out/simple" / project / "index.html", HTML)
+        add(root / "out/pypi" / project / "json", {"info": {}, "releases": {"1.0": [row]}, "urls": [row]})
+        add(root / "out/pypi" / project / "1.0" / "json", {"info": {}, "urls": [row]})
+        lines.append(json.dumps({"filename": name, "hash": f"sha256={digest(data)}", "upload_timestamp": EARLIER}))
+    add(root / "out/packages.json", "\n".join(lines) + "\n")
+    add(root / "out/changelog/page1.html", HTML)
+    add(root / "out/index.html", HTML)
+
+
+TREES: dict[Callable[[Path], None], bool] = {
+    of_bandersnatch: True,
+    of_pypiserver: False,
+    of_dir2pi: False,
+    of_dumb_pypi: True,
+}
+"""And whether the tree records when its files were uploaded."""
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.__name__)
+def test_a_whole_tree_comes_in_at_once(site: Site, tmp_path: Path, tree: Callable[[Path], None]) -> None:
+    """Every archive once, exit status 0, with its time where that is recorded; a second run finds all known."""
+    tree(tmp_path / "tree")
+    row = site.call("import", tmp_path / "tree", "--json").rows[-1]
+    assert (row["imported"], row["refused"], row["failed"], row["not_taken"]) == (3, 0, 0, 0)
+    files = {file["filename"]: file for project in ("demo", "other") for file in site.page(project)["files"]}
+    assert {name: file["hashes"]["sha256"] for name, file in files.items()} == {
+        name: digest(data) for name, data in ARCHIVES
+    }
+    assert all((file["upload-time"] == TIME) is TREES[tree] for file in files.values())
+    done = site.call("import", tmp_path / "tree", "--json")
+    assert (done.code, done.rows[-1]["imported"], done.rows[-1]["failed"]) == (0, 0, 0)
+    assert site.call("verify").code == 0
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.__name__)
+def test_a_whole_tree_can_be_moved_in(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tree: Callable[[Path], None]
+) -> None:
+    """No archive stays behind, also when links to it are met after it is gone; and again, everything is there."""
+    monkeypatch.setattr(importing, "GROUP", 1)
+    tree(tmp_path / "tree")
+    assert site.call("import", tmp_path / "tree", "--move").code == 0
+    left = [path for path in (tmp_path / "tree").rglob("*") if path.name in dict(ARCHIVES) and not path.is_symlink()]
+    assert left == []
+    assert site.call("import", tmp_path / "tree").code == 0
+    assert site.call("verify").code == 0

@@ -1,0 +1,183 @@
+"""Checks of what no test can break on a real machine: units, daemons that fell silent, servers, clocks."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch import __version__
+from eggwatch.config import IndexConfig
+from eggwatch.doctor import CHECKS, examine
+from eggwatch.doctor.findings import Finding, Unchecked
+from eggwatch.doctor.naming import reached
+from eggwatch.doctor.service import may_write
+from eggwatch.doctor.surroundings import Surroundings, Unit, of_process, of_unit, surroundings_of
+from eggwatch.model.events import timestamp
+from eggwatch.policy.rules import Profile
+from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
+from eggwatch.policy.terms import Terms
+
+STRICT = {
+    "LoadState": "loaded",
+    "ActiveState": "active",
+    "ProtectSystem": "strict",
+    "ReadWritePaths": "/srv/drop /srv/eggwatch",
+    "StateDirectory": "eggwatch",
+    "AmbientCapabilities": "cap_lease cap_dac_read_search cap_fowner",
+}
+"""As `systemctl show` has the properties of contrib/systemd/eggwatch.service."""
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> IndexConfig:
+    """Three folders."""
+    for name in ("drop", "public", "state"):
+        (tmp_path / name).mkdir()
+    return IndexConfig(name="main", drop=tmp_path / "drop", public=tmp_path / "public", state=tmp_path / "state")
+
+
+@pytest.fixture
+def around(config: IndexConfig) -> Surroundings:
+    """What is around them: the account of this process, which owns them."""
+    account = of_process(os.getpid())
+    assert account is not None
+    return Surroundings(config=config, account=account, now=NOW)
+
+
+def found(around: Surroundings, check: str) -> list[str]:
+    """What a check finds, as its problems."""
+    return [outcome.problem for outcome in CHECKS[check](around) if isinstance(outcome, Finding)]
+
+
+@pytest.mark.parametrize("folder", ["/srv/drop", "/srv/drop/below", "/srv/eggwatch", "/var/lib/eggwatch"])
+def test_a_unit_may_write_where_its_paths_say(folder: str) -> None:
+    """ReadWritePaths and StateDirectory, and what lies below them."""
+    assert may_write(STRICT, Path(folder))
+
+
+@pytest.mark.parametrize("folder", ["/srv", "/srv/drop2", "/var/lib/prometheus"])
+def test_a_strict_unit_may_write_nowhere_else(folder: str) -> None:
+    """ProtectSystem=strict leaves the rest read-only; without it /srv and /var are open."""
+    assert not may_write(STRICT, Path(folder))
+    assert may_write({**STRICT, "ProtectSystem": "full"}, Path(folder))
+    assert may_write({**STRICT, "BindPaths": f"/elsewhere:{folder}:rbind"}, Path(folder))
+
+
+def test_a_unit_that_may_not_write_is_found_with_the_line_that_it_lacks(around: Surroundings) -> None:
+    """One finding for each folder that it may not write to."""
+    outside = replace(around, unit=Unit(name="eggwatch.service", properties=STRICT))
+    lines = [one.remedy for one in CHECKS["unit"](outside) if isinstance(one, Finding)]
+    assert len(lines) == 3
+    assert f"ReadWritePaths={around.config.drop}" in lines[0]
+    paths = " ".join(map(str, around.folders.values()))
+    inside = replace(outside, unit=Unit(name="eggwatch.service", properties={**STRICT, "ReadWritePaths": paths}))
+    assert found(inside, "unit") == []
+    with_metrics = replace(inside, config=replace(around.config, metrics=Path("/var/lib/prometheus/eggwatch.prom")))
+    assert found(with_metrics, "unit") == ["may not write to /var/lib/prometheus (metrics)"]
+
+
+def test_a_failed_unit_is_found(around: Surroundings) -> None:
+    """systemd has given it up."""
+    properties = {**STRICT, "ActiveState": "failed", "ProtectSystem": "no"}
+    assert found(replace(around, unit=Unit(name="eggwatch.service", properties=properties)), "unit") == ["has failed"]
+
+
+def test_the_account_of_a_unit_has_its_capabilities() -> None:
+    """Root has them all; a system user what is ambient; one that this machine does not have is nobody."""
+    root = of_unit(Unit(name="eggwatch.service", properties={}))
+    assert root is not None and (root.uid, "CAP_LEASE" in (root.capabilities or ())) == (0, True)
+    nobody = of_unit(Unit(name="eggwatch.service", properties={**STRICT, "User": "nobody"}))
+    assert nobody is not None
+    assert nobody.capabilities == {"CAP_LEASE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER"}
+    assert of_unit(Unit(name="eggwatch.service", properties={"User": "nobody-of-that-name"})) is None
+
+
+def test_a_daemon_that_fell_silent_is_found(around: Surroundings) -> None:
+    """It holds the lock and has not told of itself for minutes."""
+    status: dict[str, Any] = {"pid": 7, "at": timestamp(NOW - 100), "eggwatch": __version__}
+    assert found(replace(around, daemon=7, status=status), "daemon") == []
+    (problem,) = found(replace(around, daemon=7, status={**status, "at": timestamp(NOW - 400)}), "daemon")
+    assert "400 s" in problem
+
+
+def test_a_daemon_of_an_older_version_is_found(around: Surroundings) -> None:
+    """After an upgrade it has to be started anew."""
+    status = {"pid": 7, "at": timestamp(NOW), "eggwatch": "0.0.1"}
+    (problem,) = found(replace(around, daemon=7, status=status), "daemon")
+    assert "0.0.1" in problem and __version__ in problem
+
+
+def test_a_clock_behind_the_ledger_is_found(around: Surroundings) -> None:
+    """More than a minute is no rounding."""
+    assert found(replace(around, last_event_at=timestamp(NOW + 30)), "clock") == []
+    (problem,) = found(replace(around, last_event_at=timestamp(NOW + 3600)), "clock")
+    assert "3600 s before" in problem
+
+
+def test_a_missing_library_is_found(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where the configuration asks for it."""
+    monkeypatch.setattr("eggwatch.doctor.service.find_spec", lambda _: None)
+    assert found(around, "libraries") == []
+    config = replace(around.config, terms=Terms(profile=Profile.PYPI), metrics=around.config.state / "x.prom")
+    problems = found(replace(around, config=config), "libraries")
+    assert [problem.split()[3] for problem in problems] == ["readme_renderer,", "prometheus_client,"]
+
+
+def test_a_server_that_answers_is_sound_and_told_nothing() -> None:
+    """A connection is made, and nothing is sent."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert list(reached("mail", *server.getsockname())) == []
+        channel, _ = server.accept()
+        with channel:
+            assert channel.recv(10) == b""
+
+
+def test_a_server_that_does_not_answer_is_found() -> None:
+    """A closed port, and a host that nobody knows."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (closed,) = reached("mail", "127.0.0.1", port)
+    assert (closed.where, "refused" in closed.problem) == (f"mail: 127.0.0.1:{port}", True)
+    (unknown,) = reached("mail", "nowhere.invalid", 25)
+    assert unknown.remedy.endswith("getent hosts nowhere.invalid")
+
+
+def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Surroundings) -> None:
+    """Once for each server, also where a digest goes by the same."""
+    assert (found(around, "mail"), found(around, "webhooks")) == ([], [])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    mail, digest = (kind(server=MailServer(host="127.0.0.1", port=port)) for kind in (Mail, Digest))
+    hook = Webhook(name="webhook.ci", url=f"http://127.0.0.1:{port}/hook")
+    config = replace(around.config, subscriptions=(mail, digest, hook, Webhook(name="webhook.chat", url_file="x")))
+    assert len(found(replace(around, config=config), "mail")) == 1
+    assert len(found(replace(around, config=config), "webhooks")) == 1
+
+
+def test_without_a_known_account_its_checks_are_not_made(config: IndexConfig) -> None:
+    """Nobody can tell whose the index is: that is said, and nothing is called sound."""
+    told = examine(Surroundings(config=config, account=None))
+    unchecked = {one.check for one in told if isinstance(one.outcome, Unchecked)}
+    assert unchecked >= {"way", "drop-acl", "drop-access", "owners", "capabilities"}
+
+
+def test_one_index_is_looked_around_without_a_trace(config: IndexConfig) -> None:
+    """Of an index that has never run: the owner of STATE stands for the daemon, and nothing is made."""
+    around = surroundings_of(config, None)
+    assert around.account is not None and around.account.uid == os.geteuid()
+    assert (around.daemon, around.last_event_at) == (None, None)
+    assert list(config.state.iterdir()) == []
+
+
+def test_the_documentation_lists_every_check() -> None:
+    """docs/watching.rst names them all, in their order."""
+    text = (Path(__file__).parents[2] / "docs" / "watching.rst").read_text().partition("\ndoctor\n")[2]
+    assert re.findall(r"^``([a-z-]+)``  ", text, re.MULTILINE) == list(CHECKS)
+    assert f"({len(CHECKS)} checks)" in text
