@@ -67,6 +67,15 @@ unit_tests() {
     "$place/bin/python" -m pytest -p no:cacheprovider -n "$jobs" --dist loadfile --timeout 300 -m "$unit" "$@"
 }
 
+# The corpus and twenty seconds of mutations. There is no atheris for every Python: then nothing leads them.
+fuzz() {
+    if python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3' 2>/dev/null; then
+        python -m tests.hostile.fuzz_by_coverage 20
+    else
+        python -m tests.hostile.fuzz --seconds 20
+    fi
+}
+
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
@@ -94,6 +103,7 @@ else
         step "Unit tests: Python ${other%%:*}" unit_tests ".venv-${other%%:*}" --ignore tests/uploaders \
             --ignore tests/laws/test_wrong_state.py --ignore tests/laws/test_errors_at_each_stage.py
     done
+    step "Fuzz: the judge of archives" fuzz
     is_root || say "You are not root: tests that need it are skipped"
     step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --timeout 300 -rs \
         --cov --cov-report=term:skip-covered
