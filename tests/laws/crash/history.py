@@ -256,7 +256,11 @@ class Player:
         assert answer is not None and "error" not in answer, answer
 
     def command(self, verb: str, spec: str, reason: str) -> None:
-        """The same while no daemon runs: the command takes the lock, and does the work itself."""
+        """The same while no daemon runs: the command takes the lock, and does the work itself.
+
+        Not for removals: it is by the ctime of an original, which this history's clock knows nothing of, that one
+        which a power cut has brought back to the drop folder is known to be older than its removal.
+        """
         if self.journal.has(f"{self.number} answered"):
             return
         self.close()
@@ -332,7 +336,7 @@ def returned(player: Player) -> None:
 
 def removed_again(player: Player) -> None:
     """And is removed again, right after it came."""
-    player.command("remove", archives()["alpha-sdist"][0], "for good")
+    player.order("remove", archives()["alpha-sdist"][0], "for good")
 
 
 def grace_is_over(player: Player) -> None:
