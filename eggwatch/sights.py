@@ -42,6 +42,7 @@ class Sights:
         self._answered: set[tuple[str, Identity]] = set()
         self._unreadable: dict[str, tuple[int, int]] = {}
         self._closed: set[str] = set()
+        self._retried: set[str] = set()
         self._looked = False
         self._first = True
         self._patience = patience
@@ -107,6 +108,7 @@ class Sights:
     def _drop(self, path: str) -> None:
         for memory in (self._seen, self._timers, self._reasons, self._unreadable):
             memory.pop(path, None)
+        self._retried.discard(path)
 
     def candidates(self, survey: Survey) -> list[Sighting]:
         """Uploads of a survey that have no verdict yet, as they are now."""
@@ -115,7 +117,30 @@ class Sights:
     def is_settled(self, found: Found) -> bool:
         """Whether this very file was judged already, and only waits to leave or to change."""
         original = self._originals.get(found.path)
-        return original is not None and original.identity == found.identity and original.fate in ("held", "stuck")
+        if original is None or original.identity != found.identity:
+            return False
+        return original.fate == "held" or (original.fate == "stuck" and found.path not in self._retried)
+
+    def stuck(self) -> dict[str, list[str]]:
+        """The paths of originals that we may not remove, by their folders (with its slash), sorted."""
+        folders: dict[str, list[str]] = {}
+        for path in sorted(path for path, original in self._originals.items() if original.fate == "stuck"):
+            folders.setdefault(path[: path.rfind("/") + 1], []).append(path)
+        return folders
+
+    def try_again(self, path: str, *, at: float) -> None:
+        """Try once more to let an original go that we may not remove, at a moment of the monotonic clock."""
+        self._retried.add(path)
+        self._timers[path] = at
+
+    def is_tried_again(self, path: str) -> bool:
+        """Whether it will be."""
+        return path in self._retried
+
+    def stays(self, path: str) -> None:
+        """It was tried again in vain."""
+        self._retried.discard(path)
+        self._reasons.pop(path, None)
 
     def sighting(self, path: str) -> Sighting:
         """The sighting of a path that was seen."""
@@ -153,6 +178,7 @@ class Sights:
     def remember(self, original: Original) -> None:
         """Take in what became of a file; it is looked at again soon, to leave or to wait."""
         self._originals[original.path] = original
+        self._retried.discard(original.path)
         self._reasons.pop(original.path, None)
         self._timers[original.path] = 0.0
 

@@ -34,6 +34,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("front",),
     ("loglines", "parts", "sights"),
     ("retirement", "judging", "admitting", "announcing", "grace"),
+    ("room",),
     ("pipeline",),
     ("assembly",),
     ("status",),

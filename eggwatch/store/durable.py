@@ -171,8 +171,13 @@ def truncate(path: Path, size: int) -> None:
 def replace(path: Path, data: bytes, permissions: Permissions = OURS) -> None:
     """Replace a small file of ours atomically; readers see the old or the new, a power cut may bring back the old."""
     temporary = path.with_name(f".{path.name}.new")
-    write(temporary, data, permissions=permissions)
-    rename(temporary, path)
+    try:
+        write(temporary, data, permissions=permissions)
+        rename(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):  # the disk is full or fails: nothing half written stays
+            unlink(temporary)
+        raise
 
 
 def sync(paths: Iterable[Path]) -> None:
@@ -296,6 +301,10 @@ def write_at(place: Place, data: bytes, unsynced: Unsynced, permissions: Permiss
         write_all(fd, data)
         permissions.apply(fd, permissions.file)
         unsynced.add(fd)
+    except OSError:
+        with contextlib.suppress(OSError):  # the disk is full or fails: nothing half written stays
+            unlink_at(temporary)
+        raise
     finally:
         os.close(fd)
     rename_at(temporary, place)

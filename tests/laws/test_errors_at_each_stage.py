@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from eggwatch import announcing, assembly
+from eggwatch import announcing, assembly, retirement
 from eggwatch.assembly import Index
 from eggwatch.config import IndexConfig
 from eggwatch.service import daemon
@@ -48,6 +48,9 @@ def open_inline(config: IndexConfig, **_: Any) -> Index:
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No processes and no long pauses."""
     monkeypatch.setattr(announcing, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(announcing, "PAUSES", (0.0,))
+    monkeypatch.setattr(announcing, "HOME_SECONDS", 0.0)
+    monkeypatch.setattr(retirement, "TROUBLE_SECONDS", 0.0)
     monkeypatch.setattr(daemon, "open_index", open_inline)
     monkeypatch.setattr(daemon, "PAUSES", (0.0,))
     with templates_compiled_once():
