@@ -23,11 +23,12 @@ from eggwatch.store.durable import Permissions
 log = logging.getLogger("eggwatch")
 
 SHORTEST_PAUSE = 1.0
+FULL_PAUSE = 10.0
+"""Seconds after which a file is written again that could not be written."""
 
 
-def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[str, Any]:
-    """The whole state, for accounts of this machine. `watching` says why there are no events, None if there are."""
-    public = public_state(pipeline, ready=ready)
+def faults_of(pipeline: Pipeline, *, watching: str | None) -> dict[str, str]:
+    """Everything that is to be mended. `watching` says why there are no events, None if there are."""
     sights, parts = pipeline.sights, pipeline.parts
     faults = dict(sights.faults)
     if parts.answers.fault and "drop" not in faults:
@@ -40,6 +41,13 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[s
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
     if watching:
         faults["events"] = watching
+    return faults | pipeline.news.faults()
+
+
+def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[str, Any]:
+    """The whole state, for accounts of this machine. `watching` says why there are no events, None if there are."""
+    public = public_state(pipeline, ready=ready, watching=watching)
+    sights, parts = pipeline.sights, pipeline.parts
     return {
         **public,
         "pid": os.getpid(),
@@ -49,7 +57,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[s
         "waiting": sights.waiting(),
         "unfinished": sights.unfinished(),
         "in_hand": pipeline.in_hand(),
-        "faults": faults,
+        "faults": faults_of(pipeline, watching=watching),
         "leavings": {
             name: {"files": tally.kept, "bytes": tally.size} for name, tally in pipeline.news.leavings.items()
         },
@@ -57,7 +65,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[s
     }
 
 
-def public_state(pipeline: Pipeline, *, ready: bool) -> dict[str, Any]:
+def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None) -> dict[str, Any]:
     """What monitors may know: no names of accounts, no waiting files."""
     catalog = pipeline.parts.catalog
     projects, files = catalog.counts()
@@ -70,7 +78,7 @@ def public_state(pipeline: Pipeline, *, ready: bool) -> dict[str, Any]:
         "files": files,
         "pages_current": pipeline.pages_current(),
         "pages_stale": catalog.stale_count(),
-        "faults_count": len(pipeline.sights.faults),
+        "faults_count": len(faults_of(pipeline, watching=watching)),
     }
 
 
@@ -82,23 +90,64 @@ class StatusFile:
         self._permissions = permissions
         self._written: list[bytes] = [b"", b""]
         self._not_before = 0.0
+        self._faults: dict[Path, str] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """Why what the files tell is old, if it is."""
+        return "; ".join(f"{path} can't be written: {why}" for path, why in self._faults.items()) or None
 
     def write(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> bool:
         """Write what changed, if a second has passed; False if something is still to be written."""
         if time.monotonic() < self._not_before:
             return False
         self.write_now(private, public, at=at)
-        return True
+        return not self._faults
 
     def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
-        """Write what changed."""
+        """Write what changed; each file for itself, since one of the disks may be full, or gone."""
         for number, data in enumerate((private, public)):
             content = json.dumps(data, sort_keys=True).encode()
             if content != self._written[number]:
                 text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
-                durable.replace(self._paths[number], text, self._permissions)
-                self._written[number] = content
-                self._not_before = time.monotonic() + SHORTEST_PAUSE
+                pause = SHORTEST_PAUSE if self._replace(number, text) else FULL_PAUSE
+                self._written[number] = content if pause == SHORTEST_PAUSE else b""
+                self._not_before = time.monotonic() + pause
+
+    def _replace(self, number: int, text: bytes) -> bool:
+        path = self._paths[number]
+        try:
+            durable.replace(path, text, self._permissions)
+        except OSError as error:
+            if self._faults.get(path) != error.strerror:
+                log.warning("status   %s can't be written: %s", path, error)
+            self._faults[path] = str(error.strerror)
+            return False
+        self._faults.pop(path, None)
+        return True
+
+    def tell_down(self, why: str, *, at: str) -> None:
+        """Write that this process has let go of the index after an error; the rest stays as it was told."""
+        private, public = self.told(0), self.told(1)
+        down = {"schema": 1, "eggwatch": __version__, "ready": False, "faults_count": 1}
+        mine = {"pid": os.getpid(), "faults": {"index": why}, "waiting": [], "in_hand": []}
+        self.write_now({**private, **down, **mine}, {**public, **down}, at=at)
+
+    def told(self, number: int = 0) -> dict[str, Any]:
+        """What the first or the second file tells; nothing if it is missing or can't be read."""
+        try:
+            data = json.loads(self._paths[number].read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {key: value for key, value in data.items() if key != "at"} if isinstance(data, dict) else {}
+
+
+def writer_lives(told: dict[str, Any]) -> bool:
+    """Whether the daemon that wrote STATE/status.json is still there, and no other process has its number."""
+    try:
+        return b"eggwatch" in Path(f"/proc/{int(told['pid'])}/cmdline").read_bytes()
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 @contextmanager
@@ -106,13 +155,14 @@ def told_index(config: IndexConfig) -> Iterator[Index]:
     """An index for one command (`opened_index`), after which the two files tell what is so."""
     with opened_index(config) as index:
         yield index
-        try:
-            tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))
-        except OSError as error:  # the command has done its work; these files can wait
-            log.warning("status.json can't be written: %s", error)
+        tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))
 
 
 def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     """Write how an index is left by who has worked on it."""
+    before = file.told()
     private = {**state_of(pipeline, ready=False, watching=None), "pid": None}
+    private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
+    if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
+        private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
     file.write_now(private, public_state(pipeline, ready=False), at=timestamp(time.time()))

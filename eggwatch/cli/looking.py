@@ -22,9 +22,12 @@ from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.policy.settling import remark_on
 from eggwatch.reading import IndexReader
 from eggwatch.remote import RemoteReader
+from eggwatch.status import writer_lives
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, after
+
+LET_GO = "the daemon has let go of it after an error, and will try again: see its log"
 
 
 @click.command("list")
@@ -239,7 +242,8 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
         print_json(state)
     else:
         say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last changed, at {state['at']}")
-        _say_counts(state)
+        if "projects" in state:
+            _say_counts(state)
     if state["faults_count"]:
         if not as_json:
             say(f"  to be mended: {state['faults_count']} faults; 'eggwatch status' on the server names them")
@@ -255,7 +259,10 @@ def _say_counts(state: dict[str, Any]) -> None:
 def _state(config: IndexConfig) -> dict[str, Any]:
     reader = IndexReader(config=config)
     running = reader.is_running() if reader.sees_lock() else None
-    state = {"index": config.name, "faults": {}, "waiting": [], **(reader.status() or {}), "running": running}
+    told = reader.status() or {}
+    state = {"index": config.name, "faults": {}, "waiting": [], **told, "running": running}
+    if running is False and writer_lives(told):
+        return {**state, "running": True, "faults": state["faults"] or {"index": LET_GO}, **_counted(reader)}
     if not running or "pid" not in state:
         state |= {"faults": dict(state["faults"]) if running else {}, "waiting": [], **_counted(reader)}
         try:

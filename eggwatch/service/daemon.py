@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import selectors
 import signal
@@ -29,6 +30,8 @@ LONGEST_SLEEP = 5.0
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What a disk says that is full or fails: an index goes on when it is in order again, also at start."""
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
 
@@ -46,7 +49,7 @@ class Station:
         self._next_scan = self._open_at = 0.0
         self._was_there: tuple[Path, ...] = ()
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
-        self._status: StatusFile | None = None
+        self._status = StatusFile(config.state, config.public, permissions_of(config))
         self._status_owed = True
 
     def open(self) -> None:
@@ -59,7 +62,6 @@ class Station:
         self.index.pipeline.parts.spool.progress = self._progress
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
         self.orders.prepare()
-        self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
         self.index.pipeline.parts.inspectors.warm_up()
         self.watcher.check()
         self.index.pipeline.recover()
@@ -119,6 +121,7 @@ class Station:
         if self.index is not None:
             index, self.index = self.index, None
             index.abandon()
+        self._status.tell_down(f"down after an error, tried again in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
         for number, order in self.orders.pending():
@@ -176,10 +179,10 @@ class Station:
                 self.orders.answer(number, summary(pipeline, since=since))
 
     def _tell_status(self, index: Index) -> None:
-        assert self._status is not None
         pipeline = index.pipeline
+        self.tell_fault("status", self._status.fault)
         private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
-        public = public_state(pipeline, ready=self.ready)
+        public = public_state(pipeline, ready=self.ready, watching=self.watcher.fault)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
 
     def tell_fault(self, what: str, why: str | None) -> None:
@@ -221,9 +224,13 @@ class Station:
             pipeline.inspect(0.1)
             pipeline.admit(pipeline.judge())
         pipeline.finish()
-        assert self._status is not None
         tell_last(pipeline, self._status)
         index.close()
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether an error may be over without anybody's changing the configuration: a disk that is full or fails."""
+    return isinstance(error, OSError) or (isinstance(error.__cause__, OSError) and error.__cause__.errno in OF_DISKS)
 
 
 class Daemon:
@@ -267,8 +274,8 @@ class Daemon:
             station.open()
         except sqlite3.DatabaseError as error:
             station.doubt_catalog(error)
-        except (LedgerError, FolderError) as error:
-            if len(self._stations) == 1:
+        except (OSError, LedgerError, FolderError) as error:
+            if len(self._stations) == 1 and not _may_pass(error):
                 raise
             station.fail(str(error))  # the other indexes do not suffer from it
 
