@@ -18,7 +18,9 @@ from eggwatch.grammar import duration
 from eggwatch.policy.orders import parse_spec
 from eggwatch.service.orders import carry_out
 from eggwatch.status import told_index
+from eggwatch.store.ballast import Ballast
 from eggwatch.store.orders import OrderBox
+from eggwatch.store.spool import spool_of
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
@@ -68,15 +70,18 @@ def actor() -> str:
 
 def send(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[str, Any]:
     """Let the daemon carry an order out, or do it here if none runs."""
+    ballast = Ballast(config.state, spool_of(config.public))
+    ballast.throw_off()
     try:
         with told_index(config) as index:
             index.pipeline.recover()
             answer = carry_out(index.pipeline, order)
             index.pipeline.finish()
-            return answer
     except LockHeldError:
         box = OrderBox(config.state)
         return box.wait(box.send(order), seconds=seconds)
+    ballast.take_in()
+    return answer
 
 
 def report(verb: str, spec: str, answer: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:

@@ -22,7 +22,9 @@ from eggwatch.service.rounds import horizon, summary
 from eggwatch.service.systemd import Supervisor, line_lacking
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
+from eggwatch.store.ballast import Ballast
 from eggwatch.store.orders import OrderBox
+from eggwatch.store.spool import spool_of
 
 log = logging.getLogger("eggwatch")
 
@@ -43,6 +45,7 @@ class Station:
         self.config, self._bell, self._progress = config, bell, progress
         self.orders = OrderBox(config.state, permissions_of(config))
         self.watcher = Watcher(config.drop, self.orders.folder, bell)
+        self._ballast = Ballast(config.state, spool_of(config.public))
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
@@ -65,6 +68,7 @@ class Station:
         self.index.pipeline.parts.inspectors.warm_up()
         self.watcher.check()
         self.index.pipeline.recover()
+        self._ballast.take_in()
         self._next_scan = 0.0
 
     def _warn_of_closed_drop(self, index: Index) -> None:
@@ -124,8 +128,7 @@ class Station:
         self._status.tell_down(f"down after an error, tried again in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
-        for number, order in self.orders.pending():
-            self._obey(index, number, order)
+        self._obey_all(index)
         now = time.monotonic()
         hints = self.watcher.take()
         if now >= self._next_scan or self.watcher.has_died():
@@ -134,6 +137,7 @@ class Station:
             hints = None
         if hints is None:
             index.pipeline.news.tidy(self.config.keep_rejected, now=time.time())
+            self._ballast.take_in()
         index.pipeline.round(hints)
         if hints is None:
             self.watcher.compare(index.pipeline.sights.folders)
@@ -154,6 +158,16 @@ class Station:
         if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
+
+    def _obey_all(self, index: Index) -> None:
+        """Carry out the orders that have come; a full disk gets room for it, and loses what was not needed."""
+        orders = self.orders.pending()
+        if not orders:
+            return
+        self._ballast.throw_off()
+        for number, order in orders:
+            self._obey(index, number, order)
+        self._ballast.take_in()
 
     def _obey(self, index: Index, number: str, order: dict[str, object]) -> None:
         if order.get("verb") == "round":
