@@ -17,12 +17,14 @@ from eggwatch.notifiers import Notifier
 from eggwatch.parts import Parts
 from eggwatch.policy.keeping import Keeping
 from eggwatch.store.answers import Tally
+from eggwatch.store.aside import tidy_aside
 from eggwatch.store.catalog import Reader
 from eggwatch.store.ledger import START, Ledger, Position
 
 log = logging.getLogger("eggwatch")
 
-RECEIPTS = Keeping(age=7 * 86400.0)
+RECEIPTS = Keeping(age=7 * 86400.0, size=64 << 20)
+FOREVER = Keeping()
 TIDY_SECONDS = 3600.0
 PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a notifier that failed is asked again; the last one repeats."""
@@ -53,6 +55,11 @@ def _after(ledger: Ledger, place: tuple[int, int], serial: int) -> Position:
         file.seek(place[0])
         line = file.read(place[1])
     return Position(offset=sum(place), serial=serial, sha256=hashlib.sha256(line[:-1]).hexdigest(), length=place[1])
+
+
+def _limits(keeping: Keeping, *, sure: bool) -> Keeping:
+    """What holds of a limit while the time of day is doubted: nothing is deleted for its age."""
+    return keeping if sure else Keeping(size=keeping.size)
 
 
 @contextmanager
@@ -157,19 +164,24 @@ class News:
             with _receipt_of(path):
                 self._parts.receipts.tell_staying(filename, path)
 
-    def tidy(self, refused: Keeping, *, now: float) -> None:
-        """Once an hour, delete receipts whose week is over, and refused files that are not kept any longer.
+    def tidy(self, refused: Keeping, aside: Keeping = FOREVER, *, now: float) -> None:
+        """Once an hour, delete receipts whose week is over, and what is not kept any longer.
 
-        `now` in seconds since the epoch.
+        `refused` is for rejected/, `aside` for what was damaged; `now` in seconds since the epoch.
         """
         if uptime() < self._tidy_at:
             return
         self._tidy_at = uptime() + TIDY_SECONDS
         answers, sure = self._parts.answers, self._is_sure_of(now)
+        quarantine, state = self._parts.spool.quarantine, self._parts.ledger.path.parent
+        receipts, refused, aside = (_limits(keeping, sure=sure) for keeping in (RECEIPTS, refused, aside))
         try:
+            answers.sweep_unfinished()
             self.leavings = {
-                "receipts": answers.tidy_receipts(RECEIPTS if sure else Keeping(), now=now),
-                "rejected": answers.tidy_refusals(refused if sure else Keeping(size=refused.size), now=now),
+                "receipts": answers.tidy_receipts(receipts, now=now),
+                "rejected": answers.tidy_refusals(refused, now=now),
+                "quarantine": tidy_aside(quarantine, "*", aside, now=now),
+                "damaged": tidy_aside(state, "*.damaged-*", aside, now=now),
             }
         except (OSError, FolderError) as error:
             log.error("announce old answers can't be deleted: %s", error)

@@ -157,6 +157,7 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "group": text,
     "identity": _identity,
     "keep-rejected": _keeping,
+    "keep-aside": _keeping,
     **TERMS,
     **NEWS,
 }

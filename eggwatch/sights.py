@@ -20,6 +20,9 @@ UNREADABLE_PAUSE = 5.0
 CROWD = 500
 """Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
 
+LEFT = 60.0
+"""Seconds after which an original under its hidden name is a leftover."""
+
 LONGEST_AGE = 30 * 86400.0
 """Seconds; a clock that was set right since can't make a file older than that."""
 
@@ -47,6 +50,8 @@ class Sights:
         self._first = True
         self._patience = patience
         self.faults: dict[str, str] = {}
+        self.leftovers: list[Found] = []
+        """Originals that lie there under their hidden names for longer than it takes to leave."""
         self.unwatched = False
         """Whether folders lie there of which the kernel tells us no events."""
         self.folders: set[int] = set()
@@ -67,6 +72,7 @@ class Sights:
         self._others |= {found.path: remark_on(found.name) or "" for found in survey.others}
         if not survey.complete:
             return []
+        self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
         self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
         self._answered &= {(found.path, found.identity) for found in survey.others}

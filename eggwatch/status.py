@@ -58,11 +58,18 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None) -> dict[s
         "unfinished": sights.unfinished(),
         "in_hand": pipeline.in_hand(),
         "faults": faults_of(pipeline, watching=watching),
-        "leavings": {
-            name: {"files": tally.kept, "bytes": tally.size} for name, tally in pipeline.news.leavings.items()
-        },
+        "leavings": leavings_of(pipeline),
         "cursors": {notifier.name: parts.catalog.cursor(notifier.name) for notifier in parts.notifiers},
     }
+
+
+def leavings_of(pipeline: Pipeline) -> dict[str, dict[str, int]]:
+    """What lies there of our own making but the index; nothing by whoever has not looked."""
+    tallies, left = pipeline.news.leavings, pipeline.sights.leftovers
+    rows = {name: {"files": tally.kept, "bytes": tally.size} for name, tally in tallies.items()}
+    if not rows:
+        return {}
+    return {**rows, "leftovers": {"files": len(left), "bytes": sum(found.identity.size for found in left)}}
 
 
 def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None) -> dict[str, Any]:

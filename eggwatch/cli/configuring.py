@@ -35,6 +35,7 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # mode = "0644"              # of published files and of the state; folders may be entered by whoever may read
 # group = "packages"
 # keep-rejected = "forever"  # how long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or both
+# keep-aside = "90d"         # how long damaged archives stay in quarantine, and damaged catalogs in state
 
 # profile = "default"        # "pypi": refuse all that PyPI refuses too
 # rules = { zip-comment = "refuse", summary-too-long = "off" }   # 'eggwatch explain' lists the codes

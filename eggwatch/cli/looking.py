@@ -27,6 +27,12 @@ from eggwatch.store.catalog import Original
 from eggwatch.store.drop import Drop, Found
 from eggwatch.store.ledger import START, after
 
+KEPT_IN = {
+    "quarantine": "quarantine (public/.eggwatch/quarantine/)",
+    "damaged": "state, as damaged catalogs (*.damaged-*)",
+    "leftovers": "the drop folder, under hidden names (.eggwatch-*)",
+}
+"""Where leavings lie whose folder is not just called so."""
 LET_GO = "the daemon has let go of it after an error, and will try again: see its log"
 
 
@@ -330,6 +336,7 @@ def _say_state(state: dict[str, Any]) -> None:
         say(f"  what waits in the drop: {state['unseen']}")
     for folder, kept in state.get("leavings", {}).items():
         if kept["files"]:
-            say(f"  kept in {folder}/: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
+            place = KEPT_IN.get(folder, f"{folder}/")
+            say(f"  kept in {place}: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
     for what, why in state["faults"].items():
         say(f"  to be mended: {what}: {why}")

@@ -136,7 +136,7 @@ class Station:
                 prepare_drop(self.config, index.pipeline.parts.answers)
             hints = None
         if hints is None:
-            index.pipeline.news.tidy(self.config.keep_rejected, now=time.time())
+            index.pipeline.news.tidy(self.config.keep_rejected, self.config.keep_aside, now=time.time())
             self._ballast.take_in()
         index.pipeline.round(hints)
         if hints is None:

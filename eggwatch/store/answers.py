@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -190,6 +191,14 @@ class Answers:
             self._unsynced.sync()
         self._written.clear()
 
+    def sweep_unfinished(self) -> None:
+        """Take away what a process has left half written that was killed: nobody else writes under such names."""
+        with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
+            _sweep(root)
+        for name in ANSWER_FOLDERS:
+            with self.folder(name) as place:
+                _sweep(place)
+
     def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
         with self.folder("receipts") as place:
@@ -288,6 +297,14 @@ class Answers:
             with contextlib.suppress(PermissionError):
                 self._write(place, text.encode())
             self._unsynced.sync()
+
+
+def _sweep(place: Place) -> None:
+    for name in os.listdir(place.folder):
+        if name.startswith(durable.UNFINISHED_NAME):
+            status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                durable.unlink_at(inside(place, name))
 
 
 _REASONS = (".reason.txt", ".reason.json")
