@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -269,6 +270,21 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         daemon.wait_published(waiting[0], time.time())
         daemon.wait_empty()
         assert command(daemon, "verify").returncode == 0
+
+
+def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> None:
+    """It is no reason to end: nobody has to change the configuration."""
+    with loop(base / "disk") as disk:
+        fill_by_dd(disk)
+        timer = threading.Timer(4.0, lambda: [filler.unlink() for filler in disk.glob("filler.*")])
+        timer.start()
+        with running(base, **FOLDERS, min_free='"256KiB"') as daemon:
+            timer.join()
+            assert "tried again in" in daemon.log, daemon.log
+            name, data = wheel_of("first")
+            drop(daemon, name, data)
+            daemon.wait_published(name, time.time())
+            daemon.assert_published_once(name, data)
 
 
 @pytest.mark.parametrize("trouble", ["public gone", "state full"])

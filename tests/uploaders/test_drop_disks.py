@@ -78,6 +78,8 @@ def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
         assert "No space left" in fault and "answers" in fault
         told = command(daemon, "status")
         assert told.returncode == 1 and "No space left" in told.stdout
+        faults = daemon.status()["faults"]
+        assert json.loads((daemon.public / "status.json").read_bytes())["faults_count"] == len(faults) == 1
         assert command(daemon, "wait", BROKEN[0], "--timeout", "0").returncode == 1
         if restarted:
             daemon.stop()
