@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,11 @@ def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None
 class StatusFile:
     """Writes the two files when something changed, at most once a second."""
 
-    def __init__(self, state: Path, public: Path, permissions: Permissions) -> None:
+    def __init__(
+        self, state: Path, public: Path, permissions: Permissions, *, make_room: Callable[[], object] | None = None
+    ) -> None:
+        """`make_room` is called when a disk is full, and may give a few blocks free."""
+        self._make_room = make_room
         self._paths = (state / "status.json", public / "status.json")
         self._permissions = permissions
         self._written: list[bytes] = [b"", b""]
@@ -124,7 +129,7 @@ class StatusFile:
     def _replace(self, number: int, text: bytes) -> bool:
         path = self._paths[number]
         try:
-            durable.replace(path, text, self._permissions)
+            self._replace_once(path, text)
         except OSError as error:
             if self._faults.get(path) != error.strerror:
                 log.warning("status   %s can't be written: %s", path, error)
@@ -132,6 +137,15 @@ class StatusFile:
             return False
         self._faults.pop(path, None)
         return True
+
+    def _replace_once(self, path: Path, text: bytes) -> None:
+        try:
+            durable.replace(path, text, self._permissions)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
+                raise
+            self._make_room()
+            durable.replace(path, text, self._permissions)
 
     def tell_down(self, why: str, *, at: str) -> None:
         """Write that this process has let go of the index after an error; the rest stays as it was told."""

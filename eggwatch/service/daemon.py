@@ -46,13 +46,15 @@ class Station:
         self.orders = OrderBox(config.state, permissions_of(config))
         self.watcher = Watcher(config.drop, self.orders.folder, bell)
         self._ballast = Ballast(config.state, spool_of(config.public))
+        self._status = StatusFile(
+            config.state, config.public, permissions_of(config), make_room=self._ballast.give_piece
+        )
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
         self._next_scan = self._open_at = 0.0
         self._was_there: tuple[Path, ...] = ()
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
-        self._status = StatusFile(config.state, config.public, permissions_of(config))
         self._status_owed = True
 
     def open(self) -> None:
@@ -198,6 +200,7 @@ class Station:
         private = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready, watching=self.watcher.fault)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+        self._status_owed |= "status" in private["faults"] and self._status.fault is None
 
     def tell_fault(self, what: str, why: str | None) -> None:
         """What goes wrong outside of the index, for `status`; None if nothing does."""

@@ -15,6 +15,8 @@ from eggwatch.store.durable import PRIVATE
 NAME = "ballast"
 LARGEST = 16 * 1024 * 1024
 PART = 16
+PIECE = 16 * 1024
+"""Bytes of it that are given to a status file; a quarter of it is never given to anything but orders."""
 SLACK = 64 * 1024
 """Bytes that are left free for everything else when a nearly full disk is taken back from."""
 
@@ -33,6 +35,15 @@ class Ballast:
                 if _size(path) and _free(path.parent) < _wanted(path.parent):
                     durable.truncate(path, 0)
                     durable.sync([path])  # ext4 hands blocks out again only when their freeing is in the journal
+
+    def give_piece(self) -> None:
+        """Give a few blocks free, so that a full disk can be told of."""
+        for path in self._files():
+            with contextlib.suppress(OSError):
+                size = _size(path)
+                if _free(path.parent) < PIECE and size - PIECE >= _wanted(path.parent) // 4:
+                    durable.truncate(path, size - PIECE)
+                    durable.sync([path])
 
     def take_in(self) -> None:
         """Keep back what is wanted, or as much of it as there is."""

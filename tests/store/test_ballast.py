@@ -63,6 +63,20 @@ def test_it_is_thrown_off_only_when_the_disk_is_nearly_full(
     assert (tmp_path / "state/ballast").stat().st_size == 90 * KIB - ballast.SLACK
 
 
+def test_a_quarter_of_it_is_for_orders_alone(kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status file gets pieces of the rest, as long as the disk is full."""
+    disk = DiskOf(monkeypatch, free=900 * KIB, size=1600 * KIB)
+    kept.take_in()
+    kept.give_piece()
+    assert (tmp_path / "state/ballast").stat().st_size == 100 * KIB
+    disk.free = 0
+    sizes = []
+    for _ in range(5):
+        kept.give_piece()
+        sizes.append((tmp_path / "state/ballast").stat().st_size // KIB)
+    assert sizes == [84, 68, 52, 36, 36]
+
+
 def test_it_is_at_most_16_mib(kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the disk is."""
     DiskOf(monkeypatch, free=1 << 40, size=1 << 41)

@@ -113,7 +113,8 @@ def loop(path: Path, size: str = "8M") -> Iterator[Path]:
 def fill_by_dd(folder: Path) -> None:
     """Somebody else takes all that is left."""
     for size in ("64k", "4k", "1k"):
-        dd = ["dd", "if=/dev/zero", f"of={folder}/filler.{size}", f"bs={size}", "status=none", "conv=fsync"]
+        dd = ["dd", "if=/dev/zero", f"of={folder}/filler.{size}", f"bs={size}", "status=none"]
+        dd += ["oflag=append", "conv=notrunc,fsync"]
         subprocess.run(dd, check=False, stderr=subprocess.DEVNULL)
 
 
@@ -246,7 +247,7 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
             daemon.wait_published(wheel_of(project)[0], time.time())
         daemon.wait_empty()
         fill_by_dd(disk)
-        for verb in ("yank", "unyank", "yank"):
+        for verb in ("yank", "unyank"):
             done = command(daemon, verb, "first==1.0")
             assert done.returncode == 0, done.stdout + done.stderr + daemon.log
             assert daemon.files("first")[0]["yanked"] is (verb == "yank")
@@ -258,6 +259,8 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         waiting = wheel_of("waiting")
         drop(daemon, *waiting)
         until("it waits", lambda: "min-free" in daemon.log)
+        fault = until("the fault", lambda: daemon.status()["faults"].get("disk"))
+        assert "min-free" in fault and "min-free" in command(daemon, "status").stdout
         time.sleep(2.0)
         assert "tried again in" not in daemon.log, daemon.log
         daemon.stop()
@@ -269,6 +272,29 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
             filler.unlink()
         daemon.wait_published(waiting[0], time.time())
         daemon.wait_empty()
+        assert command(daemon, "verify").returncode == 0
+
+
+def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
+    """In the end an order can't be obeyed, which is said; the daemon lives, and all goes on when there is room."""
+    with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"') as daemon:
+        drop(daemon, *wheel_of("first"))
+        daemon.wait_published(wheel_of("first")[0], time.time())
+        fill_by_dd(disk)
+        obeyed = 0
+        while command(daemon, "unyank" if obeyed % 2 else "yank", "first==1.0", "--timeout", "10s").returncode == 0:
+            obeyed += 1
+            with (disk / "filler.more").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 1024)
+        assert obeyed >= 3
+        assert "tried again in" in until("it is told", lambda: command(daemon, "status").stdout)
+        time.sleep(5.0)
+        for filler in disk.glob("filler.*"):
+            filler.unlink()
+        until("it is up again", lambda: command(daemon, "status").returncode == 0)
+        drop(daemon, *wheel_of("later"))
+        daemon.wait_published(wheel_of("later")[0], time.time())
         assert command(daemon, "verify").returncode == 0
 
 
