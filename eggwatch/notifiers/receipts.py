@@ -67,11 +67,15 @@ class Receipts:
 
     def tell_waiting(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
-        lines = [
-            f"{shown(filename)}: WAITING, it is not in the index yet",
-            f"{reason}.",
-            f"It stays at {shown(path)}, and there is nothing for you to do.",
-        ]
+        self._tell_waiting(filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
+
+    def tell_too_large(self, path: str, filename: str, reason: str) -> None:
+        """Write the receipt of an upload that waits because of its own size."""
+        what = "Delete it if that is no package of yours; if it is, ask the administrator for room, and it goes on."
+        self._tell_waiting(filename, reason, f"It stays at {shown(path)}. {what}")
+
+    def _tell_waiting(self, filename: str, reason: str, what_to_do: str) -> None:
+        lines = [f"{shown(filename)}: WAITING, it is not in the index yet", f"{reason}.", what_to_do]
         self._answers.write_receipt(filename, "\n".join(lines) + "\n")
 
 
