@@ -27,7 +27,7 @@ programs='
     apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
     curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
-    sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel
+    sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
 '
 # What the booted machine sets eggwatch up with, of the distribution's own Python: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
@@ -67,6 +67,15 @@ unit_tests() {
     "$place/bin/python" -m pytest -p no:cacheprovider -n "$jobs" --dist loadfile --timeout 300 -m "$unit" "$@"
 }
 
+# The corpus and twenty seconds of mutations. There is no atheris for every Python: then nothing leads them.
+fuzz() {
+    if python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3' 2>/dev/null; then
+        python -m tests.hostile.fuzz_by_coverage 20
+    else
+        python -m tests.hostile.fuzz --seconds 20
+    fi
+}
+
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
@@ -94,6 +103,7 @@ else
         step "Unit tests: Python ${other%%:*}" unit_tests ".venv-${other%%:*}" --ignore tests/uploaders \
             --ignore tests/laws/test_wrong_state.py --ignore tests/laws/test_errors_at_each_stage.py
     done
+    step "Fuzz: the judge of archives" fuzz
     is_root || say "You are not root: tests that need it are skipped"
     step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --timeout 300 -rs \
         --cov --cov-report=term:skip-covered

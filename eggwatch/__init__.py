@@ -16,7 +16,7 @@ grammar, news_settings, settings, toml_lines  how settings are written, what eac
 config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
-measuring   what is counted of the work, for status and metrics
+measuring, room   what is counted of the work, for status and metrics; who waits for the disk
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
 rounds, obeying   one round over everything; orders carried out by whoever holds the lock
 assembly    Config → a ready Pipeline
@@ -30,7 +30,7 @@ reading, remote       what can be known of an index without its lock, here and f
 standing    how an index stands, with a daemon and without
 doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check
 installing/ installed for good: program, account, folders and units, by steps that can be printed first
-service/    the daemon: watcher, loop, signals, metrics, the trial server
+service/    the daemon: watcher, loop, station, signals, metrics, the trial server
 cli/        the command line
 
 Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the

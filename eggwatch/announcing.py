@@ -7,7 +7,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 from eggwatch.errors import FolderError
@@ -17,15 +18,19 @@ from eggwatch.notifiers import Notifier
 from eggwatch.parts import Parts
 from eggwatch.policy.keeping import Keeping
 from eggwatch.store.answers import Tally
+from eggwatch.store.aside import tidy_aside
 from eggwatch.store.catalog import Reader
 from eggwatch.store.ledger import START, Ledger, Position
 
 log = logging.getLogger("eggwatch")
 
-RECEIPTS = Keeping(age=7 * 86400.0)
+RECEIPTS = Keeping(age=7 * 86400.0, size=64 << 20)
+FOREVER = Keeping()
 TIDY_SECONDS = 3600.0
-AGAIN = 2.0
-"""Seconds after which a notifier that failed is asked again, should nothing else happen."""
+PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before a notifier that failed is asked again; the last one repeats."""
+HOME_SECONDS = 5.0
+"""Seconds after which answers that had to be left outside of the drop folder are tried to be brought home."""
 JUMP = 3600.0
 """Seconds by which the clock is set ahead before it is doubted."""
 UNSURE_SECONDS = 86400.0
@@ -53,6 +58,29 @@ def _after(ledger: Ledger, place: tuple[int, int], serial: int) -> Position:
     return Position(offset=sum(place), serial=serial, sha256=hashlib.sha256(line[:-1]).hexdigest(), length=place[1])
 
 
+def _limits(keeping: Keeping, *, sure: bool) -> Keeping:
+    """What holds of a limit while the time of day is doubted: nothing is deleted for its age."""
+    return keeping if sure else Keeping(size=keeping.size)
+
+
+@contextmanager
+def _receipt_of(path: str) -> Iterator[None]:
+    """A receipt that can't be written is no obstacle."""
+    try:
+        yield
+    except (OSError, FolderError) as error:
+        log.error("announce %s: no receipt: %s", shown(path), error)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trouble:
+    """A notifier failed: why, how often in a row, and the moment of the monotonic clock at which it is asked again."""
+
+    why: str
+    times: int
+    until: float
+
+
 class News:
     """Entries that some notifier has not told yet."""
 
@@ -67,7 +95,8 @@ class News:
         self._released = {entry.serial: 0.0 for entry in self._untold if entry.serial not in staying}
         self._latest = time.monotonic() + LONGEST_WAIT
         self._refused: dict[str | None, int] = {}
-        self._again: float | None = None
+        self._troubles: dict[str, _Trouble] = {}
+        self._home_at = 0.0
         self._tidy_at = self._sure_at = 0.0
         self._started: float | None = None
         self.leavings: dict[str, Tally] = {}
@@ -106,25 +135,24 @@ class News:
         """An upload was there already: no event, but its uploader is told."""
         if self._release_name(event.filename):
             self.tell()
-        try:
+        with _receipt_of(event.filename or ""):
             self._parts.receipts.tell_known(event, since=since)
-        except (OSError, FolderError) as error:
-            log.error("announce %s: no receipt: %s", shown(event.filename or ""), error)
 
     def not_taken(self, path: str, reason: str) -> None:
         """Something in the drop can't be taken as it is: it stays there, and its uploader is told why."""
         log.warning("sight    %s: not taken: %s", shown(path), reason)
-        try:
+        with _receipt_of(path):
             self._parts.receipts.tell_not_taken(path, path.rpartition("/")[2], reason)
-        except (OSError, FolderError) as error:
-            log.error("announce %s: no receipt: %s", shown(path), error)
 
     def waits(self, path: str, reason: str) -> None:
         """An upload has to wait for something that is not its uploader's business, who is told nevertheless."""
-        try:
+        with _receipt_of(path):
             self._parts.receipts.tell_waiting(path, path.rpartition("/")[2], reason)
-        except (OSError, FolderError) as error:
-            log.error("announce %s: no receipt: %s", shown(path), error)
+
+    def too_large(self, path: str, reason: str) -> None:
+        """An upload has to wait because of its own size: its uploader is told what to do."""
+        with _receipt_of(path):
+            self._parts.receipts.tell_too_large(path, path.rpartition("/")[2], reason)
 
     def stays(self, serial: int, filename: str, path: str) -> None:
         """An original that was judged may not be removed: its receipt will say so, once it is there."""
@@ -142,24 +170,27 @@ class News:
         due = [one for one in self._staying if one[0] not in untold]
         self._staying = [one for one in self._staying if one[0] in untold]
         for _, path, tell in due:
-            try:
+            with _receipt_of(path):
                 tell()
-            except (OSError, FolderError) as error:
-                log.error("announce %s: no receipt: %s", shown(path), error)
 
-    def tidy(self, refused: Keeping, *, now: float) -> None:
-        """Once an hour, and after refusals, delete receipts whose week is over, and refused files that are not kept.
+    def tidy(self, refused: Keeping, aside: Keeping = FOREVER, *, now: float) -> None:
+        """Once an hour, and after refusals, delete receipts whose week is over, and what is not kept any longer.
 
-        `now` in seconds since the epoch.
+        `refused` is for rejected/, `aside` for what was damaged; `now` in seconds since the epoch.
         """
         if uptime() < self._tidy_at:
             return
         self._tidy_at = uptime() + TIDY_SECONDS
         answers, sure = self._parts.answers, self._is_sure_of(now)
+        quarantine, catalog = self._parts.spool.quarantine, self._parts.catalog.path
+        receipts, refused, aside = (_limits(keeping, sure=sure) for keeping in (RECEIPTS, refused, aside))
         try:
+            answers.sweep_unfinished()
             self.leavings = {
-                "receipts": answers.tidy_receipts(RECEIPTS if sure else Keeping(), now=now),
-                "rejected": answers.tidy_refusals(refused if sure else Keeping(size=refused.size), now=now),
+                "receipts": answers.tidy_receipts(receipts, now=now),
+                "rejected": answers.tidy_refusals(refused, now=now),
+                "quarantine": tidy_aside(quarantine, "*", aside, now=now),
+                "damaged": tidy_aside(catalog.parent, f"{catalog.name}.damaged-*", aside, now=now),
             }
             with suppress(FolderError):  # every look at the drop folder says that it is not there
                 self._parts.drop.sweep_copies(now=now if sure else 0.0)
@@ -178,6 +209,17 @@ class News:
             log.warning("announce the clock was set ahead by %.0f s: old answers stay for a day", started - before)
         return uptime() >= self._sure_at
 
+    def come_home(self) -> bool:
+        """Every few seconds, bring answers that lie below STATE into the drop folder; whether some came there."""
+        if not self._parts.answers.is_away() or time.monotonic() < self._home_at:
+            return False
+        self._home_at = time.monotonic() + HOME_SECONDS
+        return self._parts.answers.come_home()
+
+    def faults(self) -> dict[str, str]:
+        """The notifiers that can't tell, and why."""
+        return {name: f"{trouble.why}: tried again, nothing is lost" for name, trouble in self._troubles.items()}
+
     def tell(self) -> None:
         """Tell what can be seen; a notifier that fails is asked again, and holds up nobody else."""
         if self._untold:
@@ -187,9 +229,10 @@ class News:
         self._tell_staying()
 
     def _tell_all(self) -> None:
-        self._again = None
+        now = time.monotonic()
         for notifier in self._parts.notifiers:
-            self._tell_one(notifier)
+            if notifier.name not in self._troubles or now >= self._troubles[notifier.name].until:
+                self._tell_one(notifier)
         lowest = min(self._cursors.values(), default=0)
         while self._untold and self._untold[0].serial <= lowest:
             told = self._untold.popleft()
@@ -205,26 +248,43 @@ class News:
             self._parts.catalog.move_cursor(name, end)
 
     def _tell_one(self, notifier: Notifier) -> None:
-        cursor, told = self._cursors[notifier.name], self._told[notifier.name]
+        told: list[int] = []
+        try:
+            try:
+                for entry in self._due_for(notifier.name):
+                    notifier.tell(entry)
+                    kind = entry.event.kind
+                    log.debug("announce %s: %s, by %s", shown(entry.event.filename or ""), kind, notifier.name)
+                    told.append(entry.serial)
+            finally:
+                self._make_last(notifier.name, told)
+            self._troubles.pop(notifier.name, None)
+        except (OSError, FolderError) as error:
+            self._pause(notifier.name, error)
+        self._advance(notifier.name)
+
+    def _make_last(self, name: str, told: list[int]) -> None:
+        if told:
+            self._parts.answers.sync()
+            self._told[name].update(told)
+
+    def _due_for(self, name: str) -> Iterator[Entry]:
+        cursor, told = self._cursors[name], self._told[name]
         waiting: set[str | None] = set()
         for entry in self._untold:
             if entry.serial <= cursor or entry.serial in told:
                 continue
-            name = entry.event.filename
-            if name in waiting or not self._may_tell(entry):
-                waiting.add(name)  # what happened to one name is told in its order
-                continue
-            try:
-                notifier.tell(entry)
-            except (OSError, FolderError) as error:
-                log.error("announce %s: %s failed, will try again: %s", entry.serial, notifier.name, error)
-                self._again = time.monotonic() + AGAIN
-                break
-            log.debug("announce %s: %s, by %s", shown(entry.event.filename or ""), entry.event.kind, notifier.name)
-            told.add(entry.serial)
-        if told:
-            self._parts.answers.sync()
-        self._advance(notifier.name)
+            filename = entry.event.filename
+            if filename in waiting or not self._may_tell(entry):
+                waiting.add(filename)  # what happened to one name is told in its order
+            else:
+                yield entry
+
+    def _pause(self, name: str, error: OSError | FolderError) -> None:
+        times = self._troubles[name].times + 1 if name in self._troubles else 1
+        seconds = PAUSES[min(times, len(PAUSES)) - 1]
+        log.error("announce %s failed, asked again in %g s: %s", name, seconds, error)
+        self._troubles[name] = _Trouble(why=str(error), times=times, until=time.monotonic() + seconds)
 
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind == "rejected":
@@ -245,15 +305,18 @@ class News:
             self._parts.catalog.move_cursor(name, cursor)
 
     def next_due(self) -> float | None:
-        """When a refusal is told even if its original stays, or a notifier that failed is asked again."""
+        """When a refusal is told even if its original stays, a notifier asked again, or answers brought home."""
         waiting = [
             self._released.get(entry.serial, self._latest) for entry in self._untold if entry.event.kind == "rejected"
         ]
-        if self._again is not None:
-            waiting.append(self._again)
+        waiting += [trouble.until for trouble in self._troubles.values()]
+        if self._parts.answers.is_away():
+            waiting.append(self._home_at)
         return min(waiting, default=None)
 
     def give_up_waiting(self) -> None:
-        """A stop is at hand: tell refusals whose originals have not left."""
+        """A stop is at hand: tell refusals whose originals have not left, and ask who failed once more."""
+        for trouble in self._troubles.values():
+            trouble.until = 0.0
         for entry in self._untold:
             self._released[entry.serial] = 0.0

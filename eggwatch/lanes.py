@@ -36,6 +36,9 @@ MORE = 8
 AGAIN_CPU = 4.0
 """The longest try that is not the last; the last one is ended by the clock."""
 
+LAST_TRY = 8
+"""The number of a try that is the last one for any archive."""
+
 _WEIGHTLESS = _MIB // 16
 """What the smallest archives are taken to weigh: to upload so much costs nothing."""
 
@@ -71,7 +74,7 @@ class Turn:
     @property
     def lane(self) -> Lane:
         """Where it waits."""
-        if self.died is not None or (self.tries and self._cpu > AGAIN_CPU):
+        if self.died is not None or self.tries >= LAST_TRY or (self.tries and self._cpu > AGAIN_CPU):
             return Lane.SLOW
         if self.tries:
             return Lane.AGAIN

@@ -27,8 +27,9 @@ from eggwatch.pages.simple import project_pages
 from eggwatch.parts import InHand, Parts, Tally
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
-from eggwatch.policy.settling import Ready, Wait, remark_on, settle
+from eggwatch.policy.settling import Ready, remark_on, settle
 from eggwatch.retirement import Retirement
+from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
@@ -54,13 +55,13 @@ class Pipeline:
         self.parts, self.config = parts, config
         self.sights = Sights(parts.catalog.originals(), patience=config.patience)
         self.news = News(parts)
+        self.room = Room(config, parts.spool, self.sights, self.news)
         self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
         self.grace = Grace(config.grace)
         self.tally = Tally()
         self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
         self._fresh: set[str] = set()
-        self._told_to_wait: set[str] = set()
 
     def recover(self) -> None:
         """Take up again what lies in the spool, before anything new is looked at."""
@@ -157,23 +158,7 @@ class Pipeline:
         if len(self._in_hand) >= MOST_IN_HAND:
             self.sights.later(sighting.path, now=time.monotonic())
             return False
-        if self.parts.spool.free_bytes() - sighting.identity.size >= self.config.min_free:
-            self.sights.mend("disk")
-            return True
-        self._wait_for_room(sighting.path)
-        return False
-
-    def _wait_for_room(self, path: str) -> None:
-        """The disk is told of once, and each upload that waits for it."""
-        reason = f"{self.config.public} has less than min-free left: uploads wait, and go on by themselves"
-        now = time.monotonic()
-        self.sights.wait(path, Wait(reason=reason, until=now + 1.0, finished=True), now=now)
-        if self.sights.fault("disk", reason):
-            log.error("claim    %s", reason)
-            self._told_to_wait.clear()
-        if path not in self._told_to_wait:
-            self._told_to_wait.add(path)
-            self.news.waits(path, reason)
+        return self.room.let_in(sighting)
 
     def _claim(self, sighting: Sighting) -> Claim | None:
         spool = self.parts.spool
@@ -335,6 +320,8 @@ class Pipeline:
 
     def announce(self) -> None:
         """Tell what has happened, as soon as it can be seen."""
+        if self.news.come_home():
+            self.retirement.try_stuck()
         self.news.tell()
 
     def obey(self, order: Order) -> list[Entry]:

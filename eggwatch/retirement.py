@@ -14,9 +14,8 @@ from eggwatch.parts import Parts
 from eggwatch.policy.settling import Patience, Ready, may_retire
 from eggwatch.sights import Sights
 from eggwatch.store import retiring
-from eggwatch.store.answers import NotOurs
 from eggwatch.store.catalog import Original
-from eggwatch.store.drop import LEFTOVER, Found, Survey
+from eggwatch.store.drop import EXHAUSTED, LEFTOVER, Found, Survey
 from eggwatch.store.ledger import event_at
 from eggwatch.store.retiring import Departure, Hidden, Outcome
 
@@ -24,6 +23,10 @@ log = logging.getLogger("eggwatch")
 
 HIDDEN_SECONDS = 0.02
 """How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
+TROUBLE_SECONDS = 5.0
+"""Seconds after which an original is tried again that a full or failing disk has kept."""
+STUCK_SECONDS = 10.0
+"""Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
 LEAVING = ("admitted", "known", "rejected")
 MOST_LEAVING = 64
 """Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
@@ -56,11 +59,13 @@ class Retirement:
         self._leaving: list[_Leaving] = []
         self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
         self._troubles: dict[str, str] = {}
+        self._tried: dict[str, str] = {}
+        """The original that is tried next in each folder where some are stuck."""
 
     def takes(self, sighting: Sighting, *, now: float) -> bool:
         """Whether this file was judged already; if its time has come it is hidden now, to leave in a moment."""
         original = self._sights.original(sighting)
-        if original is None or original.fate not in LEAVING:
+        if original is None or original.fate not in (*LEAVING, "stuck"):
             return False
         verdict = may_retire(sighting, now=now, patience=self._patience)
         if isinstance(verdict, Ready):
@@ -76,19 +81,32 @@ class Retirement:
             identity=sighting.identity,
             serial=original.serial or 0,
             sha256=original.sha256 or "",
-            rejected=original.fate == "rejected",
+            rejected=self._was_refused(original),
         )
-        if departure.rejected and not self._may_keep():
+        if departure.rejected and not self._parts.answers.keeps_refused():
             self._end(departure, Outcome.STUCK)
             return
         if len(self._leaving) >= self._most or self._has_its_name(departure):
             self._sights.later(departure.path, now=time.monotonic())
             return
-        hidden = retiring.hide(self._parts.drop, departure)
+        try:
+            hidden = retiring.hide(self._parts.drop, departure)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            self._trouble(departure.path, departure.path, error)
+            self._sights.later(departure.path, now=time.monotonic() + TROUBLE_SECONDS)
+            return
         if isinstance(hidden, Outcome):
             self._end(departure, hidden)
         else:
             self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic()))
+
+    def _was_refused(self, original: Original) -> bool:
+        if original.fate != "stuck" or original.serial is None:
+            return original.fate == "rejected"
+        event = event_at(self._parts.ledger, self._parts.catalog.event_at(original.serial))
+        return event is not None and event.kind == "rejected"
 
     def _has_its_name(self, departure: Departure) -> bool:
         """Whether the same bytes came again while a first copy is on its way out: both would have one hidden name."""
@@ -97,13 +115,6 @@ class Retirement:
             leaving.hidden.name == name and _folder_of(leaving.hidden.departure.path) == folder
             for leaving in self._leaving
         )
-
-    def _may_keep(self) -> bool:
-        try:
-            with self._parts.answers.in_drop("rejected"):
-                return True
-        except NotOurs:
-            return False
 
     def step(self) -> None:
         """Let go those that have been hidden long enough."""
@@ -120,7 +131,7 @@ class Retirement:
                     self._sights.later(_hidden_path(leaving.hidden), now=time.monotonic())
 
     def _trouble(self, path: str, hidden: str, error: OSError) -> None:
-        """One original that can't be taken away stops nothing else; the next scan meets it under its hidden name."""
+        """One original that can't be taken away stops nothing else; it is met again under the name that it has now."""
         if self._fault(hidden, f"leaving {shown(path)}", f"can't be taken away: {error.strerror}"):
             log.error("retire   %s: can't be taken away: %s", shown(path), error)
 
@@ -132,7 +143,8 @@ class Retirement:
         """After a scan: trouble with a hidden original that no longer lies there is over, whoever took it away."""
         if not survey.complete:
             return
-        for hidden in self._troubles.keys() - {found.path for found in survey.leftovers}:
+        self._plan_stuck()
+        for hidden in self._troubles.keys() - {found.path for found in [*survey.leftovers, *survey.uploads]}:
             self._sights.mend(self._troubles.pop(hidden))
 
     def _end(self, departure: Departure, outcome: Outcome) -> None:
@@ -141,9 +153,12 @@ class Retirement:
         if outcome is Outcome.BUSY:
             self._sights.later(path, now=time.monotonic() + 1.0)
             return
+        self._sights.mend(self._troubles.pop(path, ""))
         if outcome is Outcome.STUCK:
             self._stuck(departure)
         else:
+            if _folder_of(path) in self._tried:
+                self.try_stuck(_folder_of(path))
             if self._sights.left(path, departure.identity):
                 self._parts.catalog.forget([path])
             if outcome is not Outcome.GONE:
@@ -152,6 +167,14 @@ class Retirement:
             self._left(departure.serial)
 
     def _stuck(self, departure: Departure) -> None:
+        path = departure.path
+        if path in self._sights.stuck().get(_folder_of(path), ()):
+            self._sights.stays(path)  # it was told
+        else:
+            self._stuck_now(departure)
+        self._plan_stuck()
+
+    def _stuck_now(self, departure: Departure) -> None:
         verdict = "refused" if departure.rejected else "published"
         reason = f"{verdict}, but the daemon may not remove the original: delete it yourself"
         log.warning("retire   %s: %s", shown(departure.path), reason)
@@ -166,6 +189,23 @@ class Retirement:
         self._parts.catalog.remember([original])
         self._sights.remember(original)
         self._stays(departure.serial, departure.filename, departure.path)
+
+    def _plan_stuck(self) -> None:
+        """In each folder one of those that are stuck is tried after a while, and then the next one."""
+        folders, at = self._sights.stuck(), time.monotonic() + STUCK_SECONDS
+        for folder, paths in folders.items():
+            last = self._tried.get(folder, "")
+            if last not in paths or not self._sights.is_tried_again(last):
+                self._tried[folder] = next((path for path in paths if path > last), paths[0])
+                self._sights.try_again(self._tried[folder], at=at)
+        self._tried = {folder: path for folder, path in self._tried.items() if folder in folders}
+
+    def try_stuck(self, *folders: str) -> None:
+        """Try all that are stuck in these folders at once, or in all folders."""
+        stuck = self._sights.stuck()
+        for folder in folders or stuck:
+            for path in stuck.get(folder, ()):
+                self._sights.try_again(path, at=0.0)
 
     def next_due(self) -> float | None:
         """When the next hidden original may go."""

@@ -27,7 +27,7 @@ def run_until_rest(pipeline: Pipeline) -> None:
             time.sleep(max(0.0, min(due - time.monotonic(), 0.25)))
         pipeline.round(set(), wait=0.05)
     pipeline.finish()
-    pipeline.news.tidy(pipeline.config.keep_rejected, now=time.time())
+    pipeline.news.tidy(pipeline.config.keep_rejected, pipeline.config.keep_aside, now=time.time())
 
 
 def summary(pipeline: Pipeline, *, since: tuple[int, int, int] = (0, 0, 0)) -> dict[str, Any]:

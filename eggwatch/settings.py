@@ -163,6 +163,7 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "group": text,
     "identity": _identity,
     "keep-rejected": _keeping,
+    "keep-aside": _keeping,
     "metrics": _textfile,
     **TERMS,
     **NEWS,

@@ -22,6 +22,9 @@ UNREADABLE_PAUSE = 5.0
 CROWD = 500
 """Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
 
+LEFT = 60.0
+"""Seconds after which an original under its hidden name is a leftover."""
+
 LONGEST_AGE = 30 * 86400.0
 """Seconds; a clock that was set right since can't make a file older than that."""
 
@@ -75,10 +78,13 @@ class Sights:
         self._answered: set[tuple[str, Identity]] = set()
         self._unreadable: dict[str, tuple[int, int]] = {}
         self._closed: set[str] = set()
+        self._retried: set[str] = set()
         self._looked = False
         self._first = True
         self._patience = patience
         self.faults: dict[str, str] = {}
+        self.leftovers: list[Found] = []
+        """Originals that lie there under their hidden names for longer than it takes to leave."""
         self.unwatched = False
         """Whether folders lie there of which the kernel tells us no events."""
         self.folders: set[int] = set()
@@ -99,6 +105,7 @@ class Sights:
         self._others |= {found.path: remark_on(found.name) or "" for found in survey.others}
         if not survey.complete:
             return []
+        self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
         self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
         self._answered &= {(found.path, found.identity) for found in survey.others}
@@ -140,6 +147,7 @@ class Sights:
     def _drop(self, path: str) -> None:
         for memory in (self._seen, self._timers, self._unreadable):
             memory.pop(path, None)
+        self._retried.discard(path)
         self._forget_reason(path)
 
     def _forget_reason(self, path: str) -> None:
@@ -153,7 +161,30 @@ class Sights:
     def is_settled(self, found: Found) -> bool:
         """Whether this very file was judged already, and only waits to leave or to change."""
         original = self._originals.get(found.path)
-        return original is not None and original.identity == found.identity and original.fate in ("held", "stuck")
+        if original is None or original.identity != found.identity:
+            return False
+        return original.fate == "held" or (original.fate == "stuck" and found.path not in self._retried)
+
+    def stuck(self) -> dict[str, list[str]]:
+        """The paths of originals that we may not remove, by their folders (with its slash), sorted."""
+        folders: dict[str, list[str]] = {}
+        for path in sorted(path for path, original in self._originals.items() if original.fate == "stuck"):
+            folders.setdefault(path[: path.rfind("/") + 1], []).append(path)
+        return folders
+
+    def try_again(self, path: str, *, at: float) -> None:
+        """Try once more to let an original go that we may not remove, at a moment of the monotonic clock."""
+        self._retried.add(path)
+        self._timers[path] = at
+
+    def is_tried_again(self, path: str) -> bool:
+        """Whether it will be."""
+        return path in self._retried
+
+    def stays(self, path: str) -> None:
+        """It was tried again in vain."""
+        self._retried.discard(path)
+        self._reasons.pop(path, None)
 
     def sighting(self, path: str) -> Sighting:
         """The sighting of a path that was seen."""
@@ -192,6 +223,7 @@ class Sights:
     def remember(self, original: Original) -> None:
         """Take in what became of a file; it is looked at again soon, to leave or to wait."""
         self._originals[original.path] = original
+        self._retried.discard(original.path)
         self._forget_reason(original.path)
         self._timers[original.path] = 0.0
 

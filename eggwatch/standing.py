@@ -14,12 +14,14 @@ from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.reading import IndexReader
 from eggwatch.sights import FINAL, Queued, Stage
-from eggwatch.status import around, lag, queued_json, told
+from eggwatch.status import UNKNOWN_LAG, around, lag, queued_json, told, writer_lives
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import Drop, Found, Survey
 
 HANDFUL = 5
 """Last events that `status` shows."""
+
+LET_GO = "the daemon has let go of it after an error, and will try again: see its log"
 
 LIVE = ("pid", "account", "privileges", "watcher")
 """What only a living daemon has."""
@@ -36,7 +38,11 @@ def standing(config: IndexConfig) -> dict[str, Any]:
     state = {"index": config.name, "faults": {}, "waiting": [], **said, "running": running}
     if running is None:
         state |= _looked_into(config, reader)
-    elif not (running and reader.is_by_holder(said)):
+    elif running and reader.is_by_holder(said):
+        pass  # it knows best
+    elif writer_lives(said):
+        state |= _let_go(config, reader, said)
+    else:
         state |= _without_daemon(config, reader, said)
     state |= {"last_events": [_event_json(serial, event) for serial, event in reader.last_events(HANDFUL)]}
     return _with_news(state, reader)
@@ -59,6 +65,13 @@ def _fault_of(news: dict[str, Any]) -> str | None:
 
 def _event_json(serial: int, event: Event) -> dict[str, Any]:
     return {"serial": serial, **event.as_json()}
+
+
+def _let_go(config: IndexConfig, reader: IndexReader, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is so while a daemon lives and is not at work on this index: it will open it again by itself."""
+    state = {"ready": False, "in_hand": [], **around(config), **_counted(reader), **_looked_into(config, reader)}
+    faults = {**(said.get("faults") or {"index": LET_GO}), **state["faults"]}
+    return {**state, "running": True, "faults": faults, "faults_count": len(faults)}
 
 
 def _without_daemon(config: IndexConfig, reader: IndexReader, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +101,7 @@ def _looked_into(config: IndexConfig, reader: IndexReader) -> dict[str, Any]:
         survey = Drop(config.drop, config.formats).scan()
     except (OSError, FolderError) as error:
         nothing: dict[str, Any] = {"faults": {}, "waiting": [], "queue": [], "unfinished": []}
-        nothing |= {"queue_length": None, "oldest_waiting_seconds": None}
+        nothing |= UNKNOWN_LAG
         if isinstance(error.__cause__ or error, PermissionError):
             return nothing | {"unseen": f"{config.drop} can't be looked into by this account"}
         return nothing | {"faults": {"drop": str(error)}}

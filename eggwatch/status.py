@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,12 @@ log = logging.getLogger("eggwatch")
 SHORTEST_PAUSE = 1.0
 BUSY_PAUSE, IDLE_PAUSE = 5.0, 60.0
 """Seconds after which the files are written anew although nothing has happened: what is in them has grown old."""
+FULL_PAUSE = 10.0
+"""Seconds after which a file is written again that could not be written."""
 AGING = frozenset(("oldest_waiting_seconds", "disk_free"))
 """What changes without anything having happened."""
+UNKNOWN_LAG = {"queue_length": None, "oldest_waiting_seconds": None}
+"""Of a queue that nobody has looked at."""
 
 
 def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
     """
     queue = pipeline.queue()
-    public = _public_state(pipeline, queue, ready=ready)
+    public = _public_state(pipeline, queue, ready=ready, watching=watching)
     sights, parts = pipeline.sights, pipeline.parts
     return {
         **public,
@@ -53,16 +58,14 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         "in_hand": [shown(path) for path in pipeline.in_hand()],
         "queue": [queued_json(one) for one in queue],
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
-        "faults": _faults(pipeline, watching),
-        "leavings": {
-            name: {"files": tally.kept, "bytes": tally.size} for name, tally in pipeline.news.leavings.items()
-        },
+        "faults": faults_of(pipeline, watching=watching),
+        "leavings": leavings_of(pipeline),
         **told(parts.ledger.end.serial, {one.name: parts.catalog.cursor(one.name) for one in parts.notifiers}),
     }
 
 
-def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
-    """What the operator should mend, or at least know of, by what it is about."""
+def faults_of(pipeline: Pipeline, *, watching: str | None) -> dict[str, str]:
+    """What the operator should mend, or at least know of, by what it is about. `watching` as for `state_of`."""
     sights, parts = pipeline.sights, pipeline.parts
     faults = dict(sights.faults)
     if parts.answers.fault and "drop" not in faults:
@@ -75,7 +78,16 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
     if watching:
         faults["events"] = watching
-    return faults
+    return faults | pipeline.news.faults()
+
+
+def leavings_of(pipeline: Pipeline) -> dict[str, dict[str, int]]:
+    """What lies there of our own making but the index; nothing by whoever has not looked."""
+    tallies, left = pipeline.news.leavings, pipeline.sights.leftovers
+    rows = {name: {"files": tally.kept, "bytes": tally.size} for name, tally in tallies.items()}
+    if not rows:
+        return {}
+    return {**rows, "leftovers": {"files": len(left), "bytes": sum(found.identity.size for found in left)}}
 
 
 def queued_json(queued: Queued) -> dict[str, Any]:
@@ -94,12 +106,12 @@ def told(serial: int, cursors: Mapping[str, int]) -> dict[str, Any]:
     return {"cursors": dict(cursors), "behind": behind}
 
 
-def public_state(pipeline: Pipeline, *, ready: bool) -> dict[str, Any]:
+def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None) -> dict[str, Any]:
     """What monitors may know: no names of accounts, no waiting files."""
-    return _public_state(pipeline, pipeline.queue(), ready=ready)
+    return _public_state(pipeline, pipeline.queue(), ready=ready, watching=watching)
 
 
-def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool) -> dict[str, Any]:
+def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, watching: str | None) -> dict[str, Any]:
     catalog = pipeline.parts.catalog
     projects, files = catalog.counts()
     return {
@@ -111,7 +123,7 @@ def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool) -> di
         "files": files,
         "pages_current": pipeline.pages_current(),
         "pages_stale": catalog.stale_count(),
-        "faults_count": len(pipeline.sights.faults),
+        "faults_count": len(faults_of(pipeline, watching=watching)),
         **lag(queue, now=pipeline.parts.now()),
         "last_publish_seconds": pipeline.measures.latencies.last,
         "last_event_at": _last_event_at(pipeline.parts.ledger),
@@ -159,14 +171,24 @@ def _last_event_at(ledger: Ledger) -> str | None:
 class StatusFile:
     """Writes the two files when something has happened, at most once a second; else before they are too old."""
 
-    def __init__(self, state: Path, public: Path, permissions: Permissions) -> None:
+    def __init__(
+        self, state: Path, public: Path, permissions: Permissions, *, make_room: Callable[[], object] | None = None
+    ) -> None:
+        """`make_room` is called when a disk is full, and may give a few blocks free."""
+        self._make_room = make_room
         self._paths = (state / "status.json", public / "status.json")
         self._permissions = permissions
         self._written: list[bytes] = [b"", b""]
         self._not_before = self._at = 0.0
+        self._faults: dict[Path, str] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """Why what the files tell is old, if it is."""
+        return "; ".join(f"{path} can't be written: {why}" for path, why in self._faults.items()) or None
 
     def is_due(self) -> bool:
-        """Whether the second is over in which nothing more is written."""
+        """Whether the pause is over in which nothing more is written."""
         return time.monotonic() >= self._not_before
 
     def write(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> bool:
@@ -177,18 +199,63 @@ class StatusFile:
         if time.monotonic() >= self._at + pause:
             self._written = [b"", b""]
         self.write_now(private, public, at=at)
-        return True
+        return not self._faults
 
     def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
-        """Write what changed."""
+        """Write what changed; each file for itself, since one of the disks may be full, or gone."""
         for number, data in enumerate((private, public)):
             content = json.dumps({key: data[key] for key in data.keys() - AGING}, sort_keys=True).encode()
             if content != self._written[number]:
                 text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
-                durable.replace(self._paths[number], text, self._permissions)
-                self._written[number] = content
-                self._at = time.monotonic()
-                self._not_before = self._at + SHORTEST_PAUSE
+                written, now = self._replace(number, text), time.monotonic()
+                self._written[number] = content if written else b""
+                self._at = now
+                self._not_before = now + (SHORTEST_PAUSE if written else FULL_PAUSE)
+
+    def _replace(self, number: int, text: bytes) -> bool:
+        path = self._paths[number]
+        try:
+            self._replace_once(path, text)
+        except OSError as error:
+            if self._faults.get(path) != error.strerror:
+                log.warning("status   %s can't be written: %s", path, error)
+            self._faults[path] = str(error.strerror)
+            return False
+        self._faults.pop(path, None)
+        return True
+
+    def _replace_once(self, path: Path, text: bytes) -> None:
+        try:
+            durable.replace(path, text, self._permissions)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
+                raise
+            self._make_room()
+            durable.replace(path, text, self._permissions)
+
+    def tell_down(self, why: str, *, at: str) -> None:
+        """Write that this process has let go of the index after an error; the rest stays as it was told."""
+        private, public = self.told(0), self.told(1)
+        down = {"schema": 1, "eggwatch": __version__, "ready": False, "faults_count": 1, **UNKNOWN_LAG}
+        mine: dict[str, Any] = {"pid": os.getpid(), "faults": {"index": why}, "waiting": [], "in_hand": []}
+        mine |= {"queue": [], "unfinished": []}
+        self.write_now({**private, **down, **mine}, {**public, **down}, at=at)
+
+    def told(self, number: int = 0) -> dict[str, Any]:
+        """What the first or the second file tells; nothing if it is missing or can't be read."""
+        try:
+            data = json.loads(self._paths[number].read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {key: value for key, value in data.items() if key != "at"} if isinstance(data, dict) else {}
+
+
+def writer_lives(told: Mapping[str, Any]) -> bool:
+    """Whether the daemon that wrote STATE/status.json is still there, and no other process has its number."""
+    try:
+        return b"eggwatch" in Path(f"/proc/{int(told['pid'])}/cmdline").read_bytes()
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 @contextmanager
@@ -200,13 +267,14 @@ def told_index(config: IndexConfig) -> Iterator[Index]:
     with opened_index(config) as index:
         drain(index.pipeline, index.orders)
         yield index
-        try:
-            tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))
-        except OSError as error:  # the command has done its work; these files can wait
-            log.warning("status.json can't be written: %s", error)
+        tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))
 
 
 def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     """Write how an index is left by who has worked on it."""
     private = {**state_of(pipeline, ready=False, watching=None, watched=False), "pid": None}
+    before = file.told()
+    private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
+    if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
+        private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
     file.write_now(private, public_state(pipeline, ready=False), at=timestamp(time.time()))

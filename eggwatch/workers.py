@@ -22,11 +22,14 @@ MOST_STILLBORN = 3
 class Inspectors:
     """The lanes and their workers. Not for use by several threads."""
 
-    def __init__(self, *, fast: int | None = None, readme: bool = False) -> None:
-        """So many workers in each lane that is not for single giants; `readme` where they are to render READMEs too."""
-        cores, self._readme = fast or os.cpu_count() or 1, readme
-        alone = (Lane.BIG, Lane.SLOW)
-        self._queues = {lane: Queue(lane, 1 if lane in alone else cores) for lane in Lane}
+    def __init__(self, *, fast: int | None = None, slow: int = 1, first_try: int = 0, readme: bool = False) -> None:
+        """So many workers in the lanes for many and in that for last tries; `readme` where READMEs are rendered too.
+
+        Where nobody has to be spared waiting, `first_try` is `LAST_TRY`.
+        """
+        sizes = {Lane.BIG: 1, Lane.SLOW: slow}
+        self._queues = {lane: Queue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
+        self._first_try, self._readme = first_try, readme
         self._turns: dict[int, Turn] = {}
         self._blame: Counter[str] = Counter()
         """By uploader: first tries that were not enough, since the last moment when nothing was left to do."""
@@ -43,7 +46,7 @@ class Inspectors:
         """Queue a job; `poll` gives its result."""
         if not self._turns:
             self._blame.clear()
-        turn = self._turns[job.number] = Turn(job=job)
+        turn = self._turns[job.number] = Turn(job=job, tries=self._first_try)
         self._wait(turn)
         self._start_waiting()
 
@@ -73,7 +76,7 @@ class Inspectors:
         return [worker for queue in self._queues.values() for worker in queue.workers]
 
     def _worker(self, queue: Queue) -> Worker:
-        return Worker(niceness=NICE[queue.lane], readme=self._readme)
+        return Worker(niceness=0 if self._first_try else NICE[queue.lane], readme=self._readme)
 
     def poll(self, timeout: float) -> list[Result]:
         """Results that have arrived; waits for the first one up to `timeout` seconds."""

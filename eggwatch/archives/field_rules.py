@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from eggwatch.archives.findings import clipped
+from eggwatch.archives.findings import quoted
 
 LONGEST_SUMMARY = 512
 LONGEST_LABEL = 32
@@ -50,7 +50,7 @@ def emails(fields: dict[str, Any]) -> Iterator[Told]:
             yield (
                 "email-invalid",
                 title,
-                f"{clipped(wrong)!r} in {clipped(text)!r} is no address like jane@example.org.",
+                f"{quoted(wrong)} in {quoted(text)} is no address like jane@example.org.",
             )
 
 
@@ -73,16 +73,16 @@ def classifiers(fields: dict[str, Any]) -> Iterator[Told]:
     known, deprecated = _trove()
     for text in dict.fromkeys(fields.get("classifiers", [])):
         if text.startswith("Private ::"):
-            yield "classifier-private", "Classifier", f"{clipped(text)!r} keeps it off PyPI."
+            yield "classifier-private", "Classifier", f"{quoted(text)} keeps it off PyPI."
         elif text in deprecated:
             instead = ", ".join(deprecated[text]) or "nothing"
             yield (
                 "classifier-deprecated",
                 "Classifier",
-                f"{clipped(text)!r} is deprecated; instead of it stands {instead}.",
+                f"{quoted(text)} is deprecated; instead of it stands {instead}.",
             )
         elif text not in known and text != "UNKNOWN":
-            yield "classifier-unknown", "Classifier", f"{clipped(text)!r} is not on PyPI's list."
+            yield "classifier-unknown", "Classifier", f"{quoted(text)} is not on PyPI's list."
 
 
 @cache
@@ -97,13 +97,13 @@ def urls(fields: dict[str, Any]) -> Iterator[Told]:
     for name, title in (("home_page", "Home-Page"), ("download_url", "Download-URL")):
         text = fields.get(name, "")
         if text not in ("", "UNKNOWN") and not is_url(text):
-            yield "url-invalid", title, f"{clipped(text)!r} is no URL like https://example.org/."
+            yield "url-invalid", title, f"{quoted(text)} is no URL like https://example.org/."
     for label, url in fields.get("project_urls", {}).items():
         if not label or not url or len(label) > LONGEST_LABEL:
-            found = f"{clipped(label)!r} with the URL {clipped(url)!r}"
+            found = f"{quoted(label)} with the URL {quoted(url)}"
             yield "url-label-invalid", "Project-URL", f"{found}: a label of 1 to {LONGEST_LABEL} characters, a URL."
         elif not is_url(url):
-            yield "url-invalid", "Project-URL", f"{clipped(url)!r} is no URL like https://example.org/."
+            yield "url-invalid", "Project-URL", f"{quoted(url)} is no URL like https://example.org/."
 
 
 def is_url(text: str) -> bool:
@@ -121,9 +121,9 @@ def requirements(fields: dict[str, Any]) -> Iterator[Told]:
     for text in fields.get("requires_dist", []):
         requirement = _requirement(text)
         if requirement is None:
-            yield "requirement-invalid", "Requires-Dist", f"{clipped(text)!r} is no requirement (PEP 508)."
+            yield "requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."
         elif requirement.url:
-            yield "requirement-direct", "Requires-Dist", f"{clipped(text)!r} is fetched from a URL, past every index."
+            yield "requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."
 
 
 def _requirement(text: str) -> Requirement | None:
@@ -139,7 +139,7 @@ def provided(fields: dict[str, Any]) -> Iterator[Told]:
         for text in fields.get(name, []):
             requirement = _requirement(_BARE_VERSION.sub(r"\1==\2", text))
             if requirement is None or requirement.url:
-                yield "provides-dist-invalid", title, f"{clipped(text)!r} is no name with a version."
+                yield "provides-dist-invalid", title, f"{quoted(text)} is no name with a version."
 
 
 def licenses(fields: dict[str, Any]) -> Iterator[Told]:

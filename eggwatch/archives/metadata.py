@@ -10,7 +10,7 @@ import pkginfo
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata_bounds import excess
 from eggwatch.archives.metadata_head import ambiguity, head_of
@@ -136,7 +136,7 @@ def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     if core.name is None:
         yield _missing("name", where)
     elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
-        yield _flaw("metadata-name-invalid", "Name", f"{where} says {clipped(core.name)!r}, which is no project name.")
+        yield _flaw("metadata-name-invalid", "Name", f"{where} says {quoted(core.name)}, which is no project name.")
     elif project_name(core.name) != filename.project:
         yield _mismatch("name", filename.name_part, where, core.name)
 
@@ -152,7 +152,7 @@ def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     except InvalidVersion:
         version = None
     if version is None:
-        said = f"{where} says {clipped(core.version)!r}, which is no version (PEP 440)."
+        said = f"{where} says {quoted(core.version)}, which is no version (PEP 440)."
         yield _flaw("metadata-version-invalid", "Version", said)
     elif version != filename.version:
         yield _mismatch("version", filename.version_part, where, core.version)
@@ -169,7 +169,7 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
             return
     except InvalidSpecifier:
         pass
-    said = f"{member_name(filename)} says {clipped(text)!r}, which is no specifier like '>=3.9' (PEP 440)."
+    said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
     code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
     yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 
 LARGEST_RECORD = 32 << 20
 """Bytes of a RECORD; that of a wheel with 13,000 files has 1.3 MiB."""
@@ -132,7 +132,7 @@ class _Check:
         if not equals:
             self.tell("record-hash-missing", entry.path, "RECORD has no hash of it; sha256 is expected.")
         elif algorithm not in _STRONG:
-            found = f"RECORD has a hash by {clipped(algorithm)!r}; sha256 or better is expected."
+            found = f"RECORD has a hash by {quoted(algorithm)}; sha256 or better is expected."
             self.tell("record-hash-weak", entry.path, found)
         elif entry.path in self.files.sha256:
             self.compare(entry.path, algorithm, said)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from packaging.tags import Tag, parse_tag
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.model.names import MOST_TAGS, Filename
 
 LARGEST_WHEEL_FILE = 256 << 10
@@ -51,7 +51,7 @@ def _fields(content: bytes, path: str, findings: Findings) -> dict[str, list[str
     for number, line in enumerate(_head(text), 1):
         match = _LINE.fullmatch(line)
         if match is None:
-            _invalid(path, f"Line {number} is {clipped(line)!r}, and should be 'Key: value'.", findings)
+            _invalid(path, f"Line {number} is {quoted(line)}, and should be 'Key: value'.", findings)
             return None
         fields.setdefault(match[1].lower(), []).append(match[2].strip())
     return fields
@@ -78,7 +78,7 @@ def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) 
         return
     match = _VERSION.fullmatch(text)
     if match is None:
-        _invalid(path, f"Wheel-Version is {clipped(text)!r}, and should be like 1.0.", findings)
+        _invalid(path, f"Wheel-Version is {quoted(text)}, and should be like 1.0.", findings)
     elif int(match[1]) != 1:
         message = f"Wheel-Version is {text}; installers take major version 1 only. {BUILD_AGAIN}"
         findings.refuse("wheel-version-unsupported", "Wheel-Version", message)
@@ -87,7 +87,7 @@ def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) 
 def _check_purelib(fields: dict[str, list[str]], path: str, findings: Findings) -> None:
     text = _only(fields, "Root-Is-Purelib", path, findings)
     if text is not None and text.lower() not in ("true", "false"):
-        _invalid(path, f"Root-Is-Purelib is {clipped(text)!r}, and should be true or false.", findings)
+        _invalid(path, f"Root-Is-Purelib is {quoted(text)}, and should be true or false.", findings)
 
 
 def _check_tags(fields: dict[str, list[str]], path: str, filename: Filename, findings: Findings) -> None:
@@ -95,7 +95,7 @@ def _check_tags(fields: dict[str, list[str]], path: str, filename: Filename, fin
     for text in fields.get("tag", []):
         tags = expanded(text)
         if tags is None:
-            _invalid(path, f"Tag is {clipped(text)!r}, and should be like py3-none-any.", findings)
+            _invalid(path, f"Tag is {quoted(text)}, and should be like py3-none-any.", findings)
             return
         found |= tags
     if found == filename.tags:
@@ -129,7 +129,7 @@ def _check_build(fields: dict[str, list[str]], path: str, filename: Filename, fi
     match = _BUILD.fullmatch(values[0]) if values else None
     found = (int(match[1]), match[2]) if match else tuple(values)
     if found != filename.build:
-        said = f"{clipped(values[0])!r}" if values else "nothing"
+        said = f"{quoted(values[0])}" if values else "nothing"
         expected = f"{''.join(map(str, filename.build))!r}" if filename.build else "nothing"
         message = f"WHEEL says {said} and the filename {expected}. Use 'wheel tags --build'. {BUILD_AGAIN}"
         findings.refuse("wheel-build-mismatch", "Build", message)

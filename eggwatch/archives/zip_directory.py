@@ -155,8 +155,8 @@ def _zip64(file: BinaryIO, end: _End) -> _End | None:
         return None
     where = (max(0, at - _END64.size), end.finish)
     _, disk, position, disks = _LOCATOR.unpack(locator)
-    record = _read(file, position, _END64.size)
-    # At its only lawful place: an extensible data sector has no use in a wheel, and would hide bytes.
+    # Its only lawful place: an extensible data sector has no use in a wheel, and would hide bytes.
+    record = _read(file, at - _END64.size, _END64.size)
     if (disk, disks, position) != (0, 1, at - _END64.size) or not record.startswith(b"PK\x06\x06"):
         raise _confused("zip64 locator", "The zip64 locator does not point at a zip64 end record.", where)
     _, length, _, _, disk, first_disk, here, count, size, start = _END64.unpack(record)

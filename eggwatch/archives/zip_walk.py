@@ -11,6 +11,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span
@@ -88,12 +89,12 @@ def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted
 def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, Span]]:
     """The members by their place in the file, each with the bytes up to the next one."""
     members = sorted(directory.members, key=lambda member: member.offset)
-    starts = [member.offset for member in members] + [directory.start]
+    # A zip64 offset may be any of 64 bits; no file can be read there.
+    starts = [min(member.offset, directory.start) for member in members] + [directory.start]
     if starts[0] > 0:
         message = f"{starts[0]} bytes stand before the zip's first member. {BUILD_AGAIN}"
         findings.refuse("zip-leading-data", f"{starts[0]} bytes", message, (0, starts[0]))
-    for member, end in zip(members, starts[1:], strict=True):
-        yield member, (member.offset, end)
+    yield from zip(members, pairwise(starts), strict=True)
 
 
 def _read_member(file: BinaryIO, member: ZipMember, where: Span, starts: dict[str, int], *, keep: bool) -> _Inflated:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from importlib.util import find_spec
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -20,19 +21,26 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config import Config
 from eggwatch.errors import ConfigurationError, EggwatchError, NoIndexError
+from eggwatch.lanes import LAST_TRY
 from eggwatch.model.archives import Inspection
-from eggwatch.model.names import shown
-from eggwatch.model.verdicts import Flaw, Level
+from eggwatch.model.names import parse_filename, shown
+from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict
+from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.rules import RULES, Profile
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
 from eggwatch.policy.terms import Terms
-from eggwatch.policy.weighing import weigh
+from eggwatch.worker import Job, Result
+from eggwatch.workers import Inspectors
 
 FORMATS = ("wheel", "sdist")
 FEW = 8
-"""So many files, or fewer, are judged in this process: starting others would take longer."""
+"""So many files, or fewer, are judged in this process where there are no inspectors: to start others takes longer."""
 MOST_PROCESSES = 61
 """As many as Windows can wait for."""
+LIMITED = sys.platform == "linux"
+"""Whether this system has what inspectors need: limits, and descriptors handed from one process to another."""
+AT_ONCE = 64
+"""So many files wait for an inspector at a time."""
 
 
 @click.command()
@@ -47,9 +55,10 @@ MOST_PROCESSES = 61
 def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_json: bool) -> None:
     """Judge local files as the daemon would, without publishing them.
 
-    It looks at each archive alone: whether its name is taken already is known to the index only. The rules
-    are those of the configuration, if there is one; no index is needed. `eggwatch explain CODE` says more about
-    a flaw. `verify` looks at what is published, and `doctor` at the machine around an index.
+    It looks at each archive alone: whether its name is taken already, and who may upload to its project, is known
+    to the index only. The rules are those of the configuration, names and sizes among them, if there is one; no index
+    is needed. `eggwatch explain CODE` says more about a flaw. `verify` looks at what is published, and `doctor` at the
+    machine around an index.
 
     \b
     Examples:
@@ -60,9 +69,8 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
     paths = [Path(file) for file in files]
     _refuse_unreadable(paths)
     ticker, good = Ticker("checked", total=len(files)), True
-    for file, found in zip(files, judged(paths), strict=True):
-        flaws = weigh(found, terms.profile, terms.rules)
-        good &= _say(file, flaws, as_json=as_json)
+    for file, path, found in zip(files, paths, inspected(paths), strict=True):
+        good &= _say(file, verdict_on(path, found, terms), as_json=as_json)
         ticker(file)
     ticker.done()
     sys.exit(0 if good else 1)
@@ -79,13 +87,31 @@ def terms_of(selection: Selection) -> Terms:
 
 def _only_terms(config: Config) -> Terms:
     """Several indexes may well have the same rules; where they have not, one has to be chosen."""
-    terms = [index.terms for index in config.indexes.values()]
-    if any((one.profile, one.rules) != (terms[0].profile, terms[0].rules) for one in terms):
+    terms = [_looked_at(index.terms) for index in config.indexes.values()]
+    if any(one != terms[0] for one in terms):
         raise ConfigurationError(
             f"There are {len(terms)} indexes with different rules.",
             remedy=f"Choose with --index: {', '.join(config.indexes)}; or with --profile.",
         )
     return terms[0]
+
+
+def _looked_at(terms: Terms) -> Terms:
+    """The terms without what only an index can judge by."""
+    return replace(terms, first_uploader_owns=False, owners=terms.owners if terms.reserved_prefixes else {})
+
+
+def verdict_on(file: Path, inspection: Inspection, terms: Terms) -> Verdict:
+    """The daemon's verdict in an index that holds nothing, on a file of nobody's that has had its time to arrive."""
+    upload = Upload(
+        filename=parse_filename(file.name),
+        sha256="",
+        inspection=inspection,
+        holding=None,
+        overdue=True,
+        size=file.stat().st_size,
+    )
+    return judge(upload, terms)
 
 
 def _refuse_unreadable(files: Iterable[Path]) -> None:
@@ -104,18 +130,53 @@ def _unreadable(file: Path) -> str | None:
     return None
 
 
-def judged(files: Sequence[Path]) -> Iterator[tuple[Flaw, ...]]:
-    """The flaws of each file, in the order of the files, as they were found; many files on all cores."""
-    if len(files) <= FEW:
-        yield from map(flaws_of, files)
-        return
+def inspected(files: Sequence[Path]) -> Iterator[Inspection]:
+    """What is found in each file, in the order of the files; many files on all cores.
+
+    Where there are limits on memory and time for a process (Linux), it is the daemon's inspectors who look.
+    """
+    if LIMITED:
+        return _by_inspectors(files)
+    return map(inspection_of, files) if len(files) <= FEW else _by_helpers(files)
+
+
+def _by_inspectors(files: Sequence[Path]) -> Iterator[Inspection]:
+    readme = bool(extra_checks())
+    found: dict[int, Inspection] = {}
+    waiting = enumerate(files)
+    with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY, readme=readme) as inspectors:
+        for number in range(len(files)):
+            while number not in found:
+                _hand_over(waiting, inspectors, found, readme=readme)
+                found |= {result.number: _found(files[result.number], result) for result in inspectors.poll(1.0)}
+            yield found.pop(number)
+
+
+def _hand_over(
+    waiting: Iterator[tuple[int, Path]], inspectors: Inspectors, found: dict[int, Inspection], *, readme: bool
+) -> None:
+    """Give the inspectors enough to do; what is no upload they need not look at."""
+    while inspectors.busy() < AT_ONCE and (another := next(waiting, None)) is not None:
+        number, file = another
+        if (flaw := _no_upload(file)) is not None:
+            found[number] = Inspection(flaws=(flaw,))
+            continue
+        path = file.resolve()
+        inspectors.submit(Job(number=number, path=path, filename=file.name, size=path.stat().st_size, readme=readme))
+
+
+def _found(file: Path, result: Result) -> Inspection:
+    return result.inspection or _failed(file, result.trouble or "")
+
+
+def _by_helpers(files: Sequence[Path]) -> Iterator[Inspection]:
     cores = min(os.cpu_count() or 1, MOST_PROCESSES)
     pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn"), initializer=_leave_interrupts)
     try:
         # Ctrl-C is for this process, which ends the others: on POSIX they inherit that from the moment of their start.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            found = pool.map(flaws_of, files, chunksize=max(1, min(16, len(files) // (4 * cores))))
+            found = pool.map(inspection_of, files, chunksize=max(1, min(16, len(files) // (4 * cores))))
         finally:
             signal.signal(signal.SIGINT, before)
         yield from found
@@ -144,8 +205,9 @@ def _end_at_once(pool: ProcessPoolExecutor) -> None:
         process.join(5)
 
 
-def _say(file: str, flaws: tuple[Flaw, ...], *, as_json: bool) -> bool:
-    good = all(flaw.level is not Level.REFUSE for flaw in flaws)
+def _say(file: str, found: Verdict, *, as_json: bool) -> bool:
+    good = isinstance(found, Admit)
+    flaws = found.flaws if isinstance(found, Reject) else found.warnings if isinstance(found, Admit) else ()
     verdict = "admit" if good else "reject"
     if as_json:
         print_json({"file": file, "verdict": verdict, "flaws": [flaw.as_json() for flaw in flaws]})
@@ -159,12 +221,18 @@ def _say(file: str, flaws: tuple[Flaw, ...], *, as_json: bool) -> bool:
     return good
 
 
-def flaws_of(file: Path) -> tuple[Flaw, ...]:
-    """Every flaw of one local file, as it was found."""
-    if kind_of_name(file.name, FORMATS) is not NameKind.UPLOAD:
-        message = remark_on(file.name) or "A temporary name: uploads under it are never looked at. Rename it."
-        return (Flaw(code="filename-format", subject=shown(file.name), message=message),)
-    return _inspect(file).flaws
+def inspection_of(file: Path) -> Inspection:
+    """What is found in one local file, in this process."""
+    flaw = _no_upload(file)
+    return _inspect(file) if flaw is None else Inspection(flaws=(flaw,))
+
+
+def _no_upload(file: Path) -> Flaw | None:
+    """Why the drop folder would leave a file of this name alone; None if it would not."""
+    if kind_of_name(file.name, FORMATS) is NameKind.UPLOAD:
+        return None
+    message = remark_on(file.name) or "A temporary name: uploads under it are never looked at. Rename it."
+    return Flaw(code="filename-format", subject=shown(file.name), message=message)
 
 
 def _inspect(file: Path) -> Inspection:
@@ -172,8 +240,12 @@ def _inspect(file: Path) -> Inspection:
         with file.open("rb") as archive:
             return inspect(archive, file.name, extra_checks=extra_checks())
     except Exception:
-        message = f"eggwatch itself failed on this file; please report it.\n{traceback.format_exc(limit=-5)}"
-        return Inspection(flaws=(Flaw(code="eggwatch-error", subject=shown(file.name), message=message),))
+        return _failed(file, traceback.format_exc(limit=-5))
+
+
+def _failed(file: Path, trouble: str) -> Inspection:
+    message = f"eggwatch itself failed on this file; please report it.\n{trouble}"
+    return Inspection(flaws=(Flaw(code="eggwatch-error", subject=shown(file.name), message=message),))
 
 
 def extra_checks() -> tuple[ExtraCheck, ...]:

@@ -48,7 +48,7 @@ def _rule(code: str) -> Rule:
         return RULES[code]
     near = nearest(code)
     raise NotFoundError(
-        f"There is no rule {shown(code)!r}.",
+        f"There is no rule '{shown(code)}'.",
         remedy=f"Did you mean {near}?" if near else "'eggwatch explain' lists all.",
     )
 
@@ -91,8 +91,9 @@ Every upload is judged by these rules, all of them at once. Each has a code, whi
 ``eggwatch explain CODE`` prints what stands here.
 
 The profile ``default`` refuses what is broken, dangerous or ambiguous, and warns of what PyPI refuses for its form.
-The profile ``pypi`` refuses all. A rule's weight can be set by its code, but for those that always refuse because
-they protect the index itself::
+The profile ``pypi`` refuses all. A rule's weight can be set by its code, but for those that always refuse: they keep
+the index sound (which file is which, nothing half judged), the machines that unpack (no member, link or script leads
+out of its folder, and there are no devices), or terminals (no control characters in names)::
 
     [index.main]
     profile = "default"

@@ -17,6 +17,12 @@ from eggwatch.remote import RemoteReader
 from eggwatch.sights import Stage
 from eggwatch.standing import standing
 
+KEPT_IN = {
+    "quarantine": "quarantine (public/.eggwatch/quarantine/)",
+    "damaged": "state, as damaged catalogs (*.damaged-*)",
+    "leftovers": "the drop folder, under hidden names (.eggwatch-*)",
+}
+"""Where leavings lie whose folder is not just called so."""
 STAGES = {Stage.IN_HAND: "in hand", Stage.WAITING: "waiting", Stage.UNFINISHED: "unfinished"}
 
 
@@ -56,7 +62,8 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
         print_json(state)
     else:
         say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last told, at {state['at']}")
-        _say_counts(state)
+        if "projects" in state:  # a daemon that could not open its index has not counted them
+            _say_counts(state)
         _say_surroundings(state)
     if state["faults_count"]:
         if not as_json:
@@ -83,7 +90,8 @@ def _say_state(state: dict[str, Any]) -> None:
         say(f"  told by {name}: {f'{behind} events behind' if behind else 'everything'}")
     for folder, kept in state.get("leavings", {}).items():
         if kept["files"]:
-            say(f"  kept in {folder}/: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
+            place = KEPT_IN.get(folder, f"{folder}/")
+            say(f"  kept in {place}: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
     for row in state["last_events"]:
         say(f"  event {event_line(row['serial'], Event.from_json(row)).strip()}")
     for what, why in state["faults"].items():

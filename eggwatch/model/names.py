@@ -214,7 +214,7 @@ def _parse_sdist(text: str) -> Filename | Flaw:
 
 def _strange_part(text: str, name_part: str) -> ValueError | None:
     if not _NAME.fullmatch(name_part):
-        return ValueError(f"{shown(name_part)!r} is no project name")
+        return ValueError(f"'{shown(name_part)}' is no project name")
     if not _CHARACTERS.fullmatch(text):
         return ValueError("it may consist of letters, digits, '.', '_', '-', '+' and '!' only")
     return None

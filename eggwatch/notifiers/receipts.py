@@ -8,6 +8,7 @@ import shlex
 from eggwatch.model.events import Entry, Event
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
+from eggwatch.policy.rules import OF_THE_INDEX
 from eggwatch.store.answers import Answers
 
 
@@ -66,11 +67,15 @@ class Receipts:
 
     def tell_waiting(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
-        lines = [
-            f"{shown(filename)}: WAITING, it is not in the index yet",
-            f"{reason}.",
-            f"It stays at {shown(path)}, and there is nothing for you to do.",
-        ]
+        self._tell_waiting(filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
+
+    def tell_too_large(self, path: str, filename: str, reason: str) -> None:
+        """Write the receipt of an upload that waits because of its own size."""
+        what = "Delete it if that is no package of yours; if it is, ask the administrator for room, and it goes on."
+        self._tell_waiting(filename, reason, f"It stays at {shown(path)}. {what}")
+
+    def _tell_waiting(self, filename: str, reason: str, what_to_do: str) -> None:
+        lines = [f"{shown(filename)}: WAITING, it is not in the index yet", f"{reason}.", what_to_do]
         self._answers.write_receipt(filename, "\n".join(lines) + "\n")
 
 
@@ -136,11 +141,25 @@ def reason_text(event: Event) -> str:
     ]
     body = [line for flaw in event.flaws for line in _flaw_lines(flaw)]
     codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in event.flaws))
-    tail = [
-        f"To read more about it: eggwatch explain {codes}",
-        f"To see this again on your own machine: eggwatch check {shlex.quote(shown(event.filename or 'FILE'))}",
-    ]
+    tail = [f"To read more about it: eggwatch explain {codes}", *_again(event)]
     return "\n".join([*head, *body, *tail]) + "\n"
+
+
+def _again(event: Event) -> list[str]:
+    """How to see the same elsewhere; nothing where only this index could know."""
+    refusing = {flaw.code for flaw in event.flaws if flaw.level is Level.REFUSE}
+    if refusing and refusing <= OF_THE_INDEX:
+        return []
+    return [f"To see this again on your own machine: eggwatch check {shell_word(event.filename or 'FILE')}"]
+
+
+def shell_word(name: str) -> str:
+    r"""A filename as it can be pasted into a shell: control characters and bytes that are no UTF-8 as `$'\x0a'`."""
+    if name.isprintable():
+        return shlex.quote(name)
+    raw = name.encode("utf-8", "surrogateescape")
+    letters = (chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in raw)
+    return f"$'{''.join(letters)}'"
 
 
 def _flaw_lines(flaw: Flaw) -> list[str]:

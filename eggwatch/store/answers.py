@@ -1,30 +1,34 @@
 """Answers for the uploader: rejected/, receipts/ and README.txt in the drop folder, made and owned by us.
 
-Where the drop is not ours to write, or somebody has put something else under these names, answers lie in
-STATE/answers/ and refused files stay where they are.
+Where the drop is not ours to write, is full or fails, or somebody has put something else under these names, answers
+lie in STATE/answers/ and refused files stay where they are; when it is in order again, they are brought home.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eggwatch.errors import FolderError
 from eggwatch.model.names import stored_name
 from eggwatch.policy.keeping import Keeping, Leaving, outlived
 from eggwatch.store import durable
-from eggwatch.store.drop import ANSWER_FOLDERS, Drop
+from eggwatch.store.answer_folders import AnswerFolders, NotOurs, inside
+from eggwatch.store.drop import ANSWER_FOLDERS, EXHAUSTED, Drop
 from eggwatch.store.durable import Permissions, Place
 
+log = logging.getLogger("eggwatch")
+
 README_MARK = "This is eggwatch's drop folder."
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+Writing = Callable[[Place], object]
+"""Writes an answer into a folder; may be done again, in another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,106 +40,164 @@ class Tally:
     deleted: int = 0
 
 
-class NotOurs(Exception):  # noqa: N818 - an answer, not an error: the fallback takes over
-    """A folder of ours can't be had in the drop; the text says why."""
-
-
 class Answers:
     """The places where answers are left."""
 
     def __init__(self, drop: Drop, state: Path, permissions: Permissions = durable.OURS) -> None:
         self._drop = drop
         self._fallback = state / "answers"
-        self._permissions = permissions
+        self._folders = AnswerFolders(drop, self._fallback, permissions)
         self._unsynced = durable.Unsynced()
-        self.fault: str | None = None
+        self._written: list[tuple[str, Writing]] = []
+        """What was written since the last `sync`: should that fail, it is written elsewhere."""
+        self._faults: dict[str, str] = {}
+        self._retractions: list[Writing] = []
+        """What the folder in the drop will need when it is ours again."""
+
+    @property
+    def fault(self) -> str | None:
         """Why answers lie in STATE/answers/, if they do."""
+        return "; ".join(dict.fromkeys(self._faults.values())) or None
 
     @contextmanager
-    def folder(self, *names: str) -> Iterator[Place]:
-        """Open DROP/<names> (made if missing), or the same below STATE/answers/; `name` of the place is empty."""
+    def folder(self, name: str) -> Iterator[Place]:
+        """Open the folder in which answers lie now, DROP/<name> (made if missing) or STATE/answers/<name>."""
         with ExitStack() as stack:
             try:
-                place = stack.enter_context(self.in_drop(*names))
-                self.fault = None
+                if name in self._faults:
+                    raise NotOurs(self._faults[name])
+                place = stack.enter_context(self._folders.in_drop(name))
             except NotOurs as reason:
-                self.fault = str(reason)
-                place = stack.enter_context(self._in_state(*names))
+                self._lie_elsewhere(name, reason)
+                place = stack.enter_context(self._folders.away(name))
             yield place
 
-    @contextmanager
-    def _in_state(self, *names: str) -> Iterator[Place]:
-        path = self._fallback.joinpath(*names)
-        durable.make_folders(path, self._permissions)
-        fd = os.open(path, _FLAGS)
-        try:
-            yield Place(fd, "", str(path))
-        finally:
-            os.close(fd)
+    def _lie_elsewhere(self, name: str, reason: NotOurs | OSError) -> None:
+        if isinstance(reason, OSError):
+            message = f"{self._drop.root / name} can't be written to: {reason.strerror}"
+        else:
+            message = str(reason)
+        if self._faults.get(name) != message:
+            log.warning("announce %s: answers lie in %s", message, self._fallback / name)
+        self._faults[name] = message
 
-    @contextmanager
-    def in_drop(self, *names: str) -> Iterator[Place]:
-        """Open DROP/<names> by descriptor, without following links. NotOurs says why that can't be."""
-        with ExitStack() as stack:
-            try:
-                fd, label = os.dup(stack.enter_context(self._drop.opened())), str(self._drop.root)
-            except FolderError as error:
-                raise NotOurs(error.message) from error
-            try:
-                for name in names:
-                    label = f"{label}/{name}"
-                    below = self._enter(Place(fd, name, label))
-                    os.close(fd)
-                    fd = below
-                yield Place(fd, "", label)
-            finally:
-                os.close(fd)
-
-    def _enter(self, place: Place) -> int:
+    def _leave(self, folder: str, write: Writing) -> None:
+        """Write an answer into a folder of the drop, or where that fails below STATE."""
+        self._written.append((folder, write))
         try:
-            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
-        except FileNotFoundError:
-            return self._make(place)
+            if folder in self._faults and not self.bring_home(folder):
+                raise NotOurs(self._faults[folder])
+            with self._folders.in_drop(folder) as place:
+                write(place)
+        except NotOurs as reason:
+            self._write_elsewhere(reason, folder)
         except OSError as error:
-            raise NotOurs(f"{place} is not a folder of ours: {error.strerror}") from error
-        status = os.fstat(fd)
-        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            os.close(fd)
-            raise NotOurs(f"{place} belongs to somebody else, or others may write to it")
-        return fd
+            self._write_elsewhere(error, *ANSWER_FOLDERS)
 
-    def _make(self, place: Place) -> int:
+    def _write_elsewhere(self, error: NotOurs | OSError, *folders: str) -> None:
+        """Write all that may not have come to last in these folders below STATE; there is no other place after that."""
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise error
+        written, self._written = self._written, []
+        for folder, write in written:
+            if folder in folders:
+                self._lie_elsewhere(folder, error)
+                with self._folders.away(folder) as place:
+                    write(place)
+            else:
+                self._written.append((folder, write))
+
+    def bring_home(self, name: str) -> bool:
+        """Bring the answers below STATE into DROP/<name>, if that is in order again; answers whether it is."""
         try:
-            durable.make_folder_at(place)
-            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
-        except OSError as error:
-            raise NotOurs(f"{place} can't be made: {error.strerror}") from error
-        os.fchmod(fd, 0o755)
-        return fd
+            with self._folders.in_drop(name) as home:
+                self._bring_home(name, home)
+        except (NotOurs, OSError) as error:
+            self._lie_elsewhere(name, error)
+            return False
+        if self._faults.pop(name, None):
+            log.info("announce %s: answers lie there again", self._drop.root / name)
+        return True
+
+    def _bring_home(self, name: str, home: Place) -> None:
+        if self._folders.has_away(name):
+            with self._folders.away(name) as away:
+                if name == "rejected" and _exists(inside(away, "earlier")):
+                    with self._folders.existing(away, "earlier") as older, self._in_earlier(home) as earlier:
+                        self._bring(older, earlier)
+                self._bring(away, home)
+        if name == "rejected":
+            for retraction in self._retractions:
+                retraction(home)
+            self._retractions.clear()
+        self._unsynced.sync()
+
+    def _bring(self, away: Place, home: Place) -> None:
+        names = [name for name in sorted(os.listdir(away.folder)) if name != "earlier"]
+        for name in names:
+            text = _read_text(inside(away, name)) or ""
+            if name.endswith(_REASONS[1]):
+                reason = _read_reason(inside(away, name)) or {}
+                self._make_way(home, name.removesuffix(_REASONS[1]), reason.get("sha256"))
+            self._write(inside(home, name), text.encode("utf-8", "backslashreplace"))
+        self._unsynced.sync()
+        for name in names:
+            durable.unlink_at(inside(away, name))
 
     def prepare(self) -> None:
-        """Make the folders, so that people see where answers will lie."""
+        """Make the folders, so that people see where answers will lie; bring home what lies elsewhere."""
         for name in ANSWER_FOLDERS:
-            with self.folder(name):
-                pass
+            if not self.bring_home(name):
+                with self._folders.away(name):
+                    pass
+
+    def is_away(self) -> bool:
+        """Whether answers lie in STATE/answers/."""
+        return bool(self._faults)
+
+    def come_home(self) -> bool:
+        """Bring home whatever lies in STATE/answers/, as far as the drop is in order; whether something came."""
+        return [name for name in list(self._faults) if self.bring_home(name)] != []
+
+    def keeps_refused(self) -> bool:
+        """Whether refused files go to rejected/, and do not have to stay where they are."""
+        if "rejected" in self._faults:
+            return False
+        try:
+            with self._folders.in_drop("rejected"):
+                return True
+        except NotOurs:
+            return False
 
     def receipt(self, filename: str) -> str | None:
         """The last receipt of a name, if there is one."""
         with self.folder("receipts") as place:
-            return _read_text(_in(place, stored_name(filename) + ".txt"))
+            return _read_text(inside(place, stored_name(filename) + ".txt"))
 
     def write_receipt(self, filename: str, text: str) -> None:
         """Leave the last verdict on a name in receipts/."""
-        with self.folder("receipts") as place:
-            receipt = _in(place, stored_name(filename) + ".txt")
-            self._write(receipt, text.encode("utf-8", "backslashreplace"))
+        name, data = stored_name(filename) + ".txt", text.encode("utf-8", "backslashreplace")
+        self._leave("receipts", lambda place: self._write(inside(place, name), data))
 
     def _write(self, place: Place, data: bytes) -> None:
         durable.write_at(place, data, self._unsynced)
 
     def sync(self) -> None:
         """Make all answers that were written since the last call last."""
-        self._unsynced.sync()
+        try:
+            self._unsynced.sync()
+        except OSError as error:
+            self._write_elsewhere(error, *ANSWER_FOLDERS)
+            self._unsynced.sync()
+        self._written.clear()
+
+    def sweep_unfinished(self) -> None:
+        """Take away what a process has left half written that was killed: nobody else writes under such names."""
+        with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
+            _sweep(root)
+        for name in ANSWER_FOLDERS:
+            with self.folder(name) as place:
+                _sweep(place)
 
     def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
@@ -146,53 +208,59 @@ class Answers:
         """Delete refused files that have had their time, each with its reason; say what is left."""
         with self.folder("rejected") as place:
             leavings = _refusals(place)
-            with contextlib.suppress(NotOurs, FileNotFoundError), self._existing(place, "earlier") as earlier:
+            with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
                 leavings += [_below("earlier", leaving) for leaving in _refusals(earlier)]
             return _tidied(place, leavings, keeping, now)
-
-    @contextmanager
-    def _existing(self, place: Place, name: str) -> Iterator[Place]:
-        os.stat(name, dir_fd=place.folder, follow_symlinks=False)
-        fd = self._enter(_in(place, name))
-        try:
-            yield Place(fd, "", f"{place.label}/{name}")
-        finally:
-            os.close(fd)
 
     def explain_refusal(self, filename: str, data: dict[str, Any], text: str) -> None:
         """Write the reason files of a refusal; they last after `sync`. An older refusal moves to earlier/."""
         name = stored_name(filename)
-        with self.folder("rejected") as place:
-            older = _read_reason(_in(place, f"{name}.reason.json"))
-            if older is not None and older.get("sha256") != data["sha256"]:
-                self._move_earlier(place, name, older)
-            self._write(_in(place, f"{name}.reason.json"), json.dumps(data, indent=1).encode("ascii") + b"\n")
-            self._write(_in(place, f"{name}.reason.txt"), text.encode("utf-8", "backslashreplace"))
+
+        def explain(place: Place) -> None:
+            self._make_way(place, name, data["sha256"])
+            self._write(inside(place, f"{name}.reason.json"), json.dumps(data, indent=1).encode("ascii") + b"\n")
+            self._write(inside(place, f"{name}.reason.txt"), text.encode("utf-8", "backslashreplace"))
+
+        self._leave("rejected", explain)
+
+    def _make_way(self, place: Place, name: str, sha256: object) -> None:
+        """A refusal of other bytes under that name moves to earlier/."""
+        older = _read_reason(inside(place, f"{name}.reason.json"))
+        if older is not None and older.get("sha256") != sha256:
+            self._move_earlier(place, name, older)
 
     def retract_refusal(self, filename: str, *, before: int) -> None:
         """The name was published: move a refusal before that serial to earlier/, so that no stale reason lies there."""
         name = stored_name(filename)
-        with self.folder("rejected") as place:
-            older = _read_reason(_in(place, f"{name}.reason.json"))
+
+        def retract(place: Place) -> None:
+            older = _read_reason(inside(place, f"{name}.reason.json"))
             if older is not None and int(older.get("serial") or 0) < before:
                 self._move_earlier(place, name, older)
 
+        self._leave("rejected", retract)
+        if "rejected" in self._faults:
+            self._retractions.append(retract)
+
     def _move_earlier(self, place: Place, name: str, older: dict[str, Any]) -> None:
-        earlier = _in(place, "earlier")
-        try:
-            fd = self._enter(earlier)
-        except NotOurs as reason:  # somebody has put something else there: then it stays beside the newer one
-            self.fault = str(reason)
-            fd, earlier = os.dup(place.folder), place
-        try:
+        with self._in_earlier(place) as earlier:
             prefix = f"{older.get('serial', 0)}-"
             # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
             for suffix in ("", ".reason.txt", ".reason.json"):
                 with contextlib.suppress(FileNotFoundError):
-                    target = Place(fd, _longest(prefix, name + suffix), f"{earlier}/{prefix}{name}{suffix}")
-                    durable.rename_at(_in(place, name + suffix), target)
-            self._unsynced.add(fd)
+                    durable.rename_at(inside(place, name + suffix), inside(earlier, _longest(prefix, name + suffix)))
+            self._unsynced.add(earlier.folder)
             self._unsynced.add(place.folder)
+
+    @contextmanager
+    def _in_earlier(self, place: Place) -> Iterator[Place]:
+        try:
+            fd, label = self._folders.enter(inside(place, "earlier")), f"{place.label}/earlier"
+        except NotOurs as reason:  # somebody has put something else there: then it stays beside the newer one
+            log.warning("announce %s: earlier refusals stay in %s", reason, place.label)
+            fd, label = os.dup(place.folder), place.label
+        try:
+            yield Place(fd, "", label)
         finally:
             os.close(fd)
 
@@ -202,14 +270,16 @@ class Answers:
 
         NotOurs if refused files stay where they are.
         """
+        if "rejected" in self._faults:
+            raise NotOurs(self._faults["rejected"])
         name, prefix = stored_name(filename), f"{serial}-"
         reason = _longest(prefix, f"{name}.reason.json")
-        with self.in_drop("rejected") as place:
-            if _exists(_in(place, f"earlier/{reason}")):
-                with self.in_drop("rejected", "earlier") as earlier:
-                    yield _in(earlier, _longest(prefix, name))
+        with self._folders.in_drop("rejected") as place:
+            if _exists(inside(place, f"earlier/{reason}")):
+                with self._folders.in_drop("rejected", "earlier") as earlier:
+                    yield inside(earlier, _longest(prefix, name))
             else:
-                yield _in(place, _longest(prefix, name) if _exists(_in(place, reason)) else name)
+                yield inside(place, _longest(prefix, name) if _exists(inside(place, reason)) else name)
 
     def keep_refused(self, source: Place, filename: str, serial: int) -> None:
         """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are."""
@@ -226,7 +296,15 @@ class Answers:
                 return
             with contextlib.suppress(PermissionError):
                 self._write(place, text.encode())
-            self.sync()
+            self._unsynced.sync()
+
+
+def _sweep(place: Place) -> None:
+    for name in os.listdir(place.folder):
+        if name.startswith(durable.UNFINISHED_NAME):
+            status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                durable.unlink_at(inside(place, name))
 
 
 _REASONS = (".reason.txt", ".reason.json")
@@ -268,16 +346,12 @@ def _tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float)
     gone = outlived(leavings, keeping, now=now)
     for leaving in gone:
         for name in leaving.names:
-            durable.unlink_at(_in(place, name))
+            durable.unlink_at(inside(place, name))
     return Tally(
         kept=len(leavings) - len(gone),
         size=sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone),
         deleted=len(gone),
     )
-
-
-def _in(place: Place, name: str) -> Place:
-    return Place(place.folder, name, f"{place.label}/{name}")
 
 
 def _exists(place: Place) -> bool:

@@ -7,7 +7,9 @@ drop folder were read already. All of that can be found again, so losing it cost
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +21,7 @@ from eggwatch.model.events import Entry
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing
 from eggwatch.store import durable
-from eggwatch.store.catalog_reader import SCHEMA_VERSION, FileRecord, Original, Reader, Refusal, key_of
+from eggwatch.store.catalog_reader import SCHEMA_VERSION, FileRecord, Original, Reader, Refusal, is_disk_full, key_of
 from eggwatch.store.durable import Permissions, changing
 
 __all__ = ["SCHEMA_VERSION", "Catalog", "FileRecord", "Original", "Reader", "Refusal", "key_of"]
@@ -85,8 +87,11 @@ class Catalog(Reader):
     """The catalog for its one writer."""
 
     def __init__(self, path: str | Path) -> None:
+        """OSError (ENOSPC) where the disk is full, and nothing may be begun."""
         self.path = Path(path)
         changing("sqlite-open", path)
+        if is_disk_full(self.path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         connection = sqlite3.connect(path, isolation_level=None, timeout=10, cached_statements=256)
         super().__init__(connection)
         # The default page cache (2 MiB) would miss at 20 000 archives and not at 1 000; reads go through mmap.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -87,6 +88,23 @@ def key_of(filename: str) -> str:
     return parsed.normalized if isinstance(parsed, Filename) else stored_name(filename)
 
 
+ROOM = 128 * 1024
+"""Bytes that must be free where a catalog is opened."""
+
+
+def is_disk_full(path: Path) -> bool:
+    """Whether a catalog can't be opened for want of room.
+
+    SQLite maps its shared memory (32 KiB, made by whoever comes first) into the process, and on a file system
+    without a free block the first write to it is the end of the process (SIGBUS; met on ext4).
+    """
+    try:
+        status = os.statvfs(path.parent)
+    except OSError:
+        return False  # whoever opens it will say what is wrong
+    return status.f_bavail * status.f_frsize < ROOM
+
+
 class Reader:
     """Answers by key; needs neither the lock nor the right to write."""
 
@@ -97,6 +115,8 @@ class Reader:
     @classmethod
     def open(cls, path: Path) -> Reader:
         """Open for reading only, beside a writer or without one. sqlite3.Error if it can't be read."""
+        if not os.path.exists(f"{path}-shm") and is_disk_full(path):
+            raise sqlite3.OperationalError("the disk is full")
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         reader = cls(connection)
         if reader.meta("schema") != SCHEMA_VERSION:

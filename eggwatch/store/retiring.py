@@ -18,7 +18,8 @@ from enum import StrEnum
 from eggwatch import privileges
 from eggwatch.model.sightings import Identity, Lease
 from eggwatch.store import durable, lease
-from eggwatch.store.answers import Answers, NotOurs
+from eggwatch.store.answer_folders import NotOurs
+from eggwatch.store.answers import Answers
 from eggwatch.store.drop import Drop, identity_of, open_regular
 from eggwatch.store.durable import Place
 
@@ -37,6 +38,10 @@ class Outcome(StrEnum):
     """Somebody has it open for writing."""
     STUCK = "stuck"
     """We may not remove it."""
+
+
+NOT_OURS_TO_REMOVE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ELOOP, errno.ENOTDIR)
+"""What renaming an original ends with where it has to stay."""
 
 
 def hidden_name(serial: int, sha256: str) -> str:
@@ -91,7 +96,7 @@ def hide(drop: Drop, departure: Departure) -> Hidden | Outcome:
     except FileNotFoundError:
         return Outcome.CHANGED
     except OSError as error:
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ELOOP, errno.ENOTDIR):
+        if error.errno in NOT_OURS_TO_REMOVE:
             return Outcome.STUCK
         raise
 

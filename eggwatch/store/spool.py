@@ -15,13 +15,18 @@ from typing import Any
 from eggwatch import privileges
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
-from eggwatch.store import durable, lease
+from eggwatch.store import ballast, durable, lease
 from eggwatch.store.accounts import Identify, Traces, by_owner
 from eggwatch.store.drop import Drop, identity_of
 from eggwatch.store.durable import PRIVATE, Permissions
 
 CHUNK = 1024 * 1024
 ARCHIVE_MODE = 0o444
+
+
+def spool_of(public: Path) -> Path:
+    """Where the spool of an index lies."""
+    return public / ".eggwatch"
 
 
 class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
@@ -34,7 +39,7 @@ class Spool:
     def __init__(self, public: Path, permissions: Permissions = durable.OURS, *, identify: Identify = by_owner) -> None:
         """`identify` tells whose an upload is."""
         self._identify = identify
-        self.folder = public / ".eggwatch"
+        self.folder = spool_of(public)
         self.scratch = self.folder / "pages"
         self.quarantine = self.folder / "quarantine"
         self._permissions = permissions
@@ -50,7 +55,9 @@ class Spool:
             durable.unlink(path)
         claims = list(self.intents())
         whole = {path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))}
-        for path in sorted({*self.folder.iterdir()} - {self.scratch, self.quarantine} - whole):
+        for path in sorted(
+            {*self.folder.iterdir()} - {self.scratch, self.quarantine, self.folder / ballast.NAME} - whole
+        ):
             durable.unlink(path)
         self._next = 1 + max((claim.number for claim in claims), default=0)
 

@@ -44,8 +44,9 @@ class FolderTarget:
         if not changed:
             self._sync_published(pages)
             return ()
-        folders = self._make_folders(changed)
+        # First of all into `scratch`: where that is gone, so is the disk, and no folders are made in its place.
         written = self._write(changed)
+        folders = self._make_folders(changed)
         durable.sync(written.values())
         for path, temporary in written.items():
             durable.rename(temporary, self.root / path)

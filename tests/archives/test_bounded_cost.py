@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from eggwatch.archives import readme, record
+from eggwatch.archives import inspect, readme, record
 from eggwatch.archives.metadata_bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
 from eggwatch.archives.readme import readme_flaws
 from eggwatch.model.verdicts import Flaw
 from tests.archive_factory import sdist_members, targz_of, wheel_members, zip_of
-from tests.archives.judging import SDIST, WHEEL, judge, message, refusals, warnings
+from tests.archives.judging import (
+    SDIST,
+    WHEEL,
+    judge,
+    message,
+    pax,
+    raw_wheel,
+    refusals,
+    tar_parts,
+    targz,
+    warnings,
+    wheel_parts,
+)
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 
@@ -93,6 +107,25 @@ def test_of_a_record_with_countless_stray_lines_a_few_are_told(monkeypatch: pyte
     assert "990 more entries, and looking ended there" in inspection.flaws[-1].message
 
 
+def test_a_pax_header_has_a_bounded_number_of_records() -> None:
+    """tarfile copies those of a global header for each member that follows."""
+    for count, found in ((1000, []), (1001, ["tar-malformed"])):
+        records = pax({f"k{number}": "v" for number in range(count)}, kind=b"g")
+        assert refusals(judge(SDIST, targz(records, *tar_parts()))) == found
+
+
+@pytest.mark.parametrize("text", ["", "UNKNOWN"])
+def test_no_readme_is_none_to_render(text: str) -> None:
+    """distutils wrote UNKNOWN for it."""
+    assert list(readme_flaws(f"{HEAD}\n{text}\n".encode())) == []
+
+
+@pytest.mark.parametrize("said", ["(" * 190, "text/markdown; charset*=x'"])
+def test_a_content_type_that_no_parser_takes_is_that_of_none(said: str) -> None:
+    """The description is rendered as if nothing were said."""
+    assert list(readme_flaws(f"{HEAD}Description-Content-Type: {said}\n\nsound *text*\n".encode())) == []
+
+
 def test_a_readme_that_takes_too_long_does_not_render(monkeypatch: pytest.MonkeyPatch) -> None:
     """docutils needs seconds for a table of a hundred columns and rows."""
     monkeypatch.setattr(readme, "MOST_SECONDS", 0.1)
@@ -132,3 +165,17 @@ def test_where_there_is_no_clock_a_readme_is_rendered_all_the_same(monkeypatch: 
     """Its length is bounded there too."""
     monkeypatch.delattr("signal.setitimer")
     assert list(readme_flaws(f"{HEAD}\nsound *text*\n".encode())) == []
+
+
+@pytest.mark.parametrize("offset", [700, 1 << 45, (1 << 63) - 1, 1 << 63, (1 << 64) - 2])
+def test_an_offset_that_no_file_can_have_is_a_flaw(tmp_path: Path, offset: int) -> None:
+    """Zip64 has room for all 64 bits, and the kernel has not; neither for a member nor for an end record."""
+    parts = wheel_parts()
+    parts[0].central_extra = struct.pack("<2HQ", 1, 8, offset)
+    parts[0].central = {"offset": 0xFFFFFFFF}
+    members, record = tmp_path / "members", tmp_path / "record"
+    members.write_bytes(raw_wheel(parts))
+    record.write_bytes(raw_wheel(wheel_parts(), zip64={"position": offset}))
+    for path, code in ((members, "zip-local-mismatch"), (record, "zip64-mismatch")):
+        with path.open("rb", buffering=0) as file:
+            assert code in refusals(inspect(file, WHEEL))

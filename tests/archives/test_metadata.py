@@ -11,8 +11,8 @@ from eggwatch.archives.findings import Findings
 from eggwatch.archives.metadata import read_metadata
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, parse_filename
-from tests.archive_factory import core_metadata, sdist, wheel
-from tests.archives.judging import judge, message, refusals
+from tests.archive_factory import core_metadata, sdist, targz_of, wheel
+from tests.archives.judging import SDIST, judge, message, refusals
 
 
 def read(content: bytes, filename: str = "demo-1.0.tar.gz") -> tuple[CoreMetadata | None, list[str]]:
@@ -149,3 +149,11 @@ def test_pkginfo_warns_nobody() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read(headers(Metadata_Version="2.99"))[1] == ["metadata-version-newer"]
+
+
+def test_foreign_text_is_escaped_once() -> None:
+    """A control character is shown as such, and not its escape escaped."""
+    inspection = judge(
+        SDIST, targz_of({"demo-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: de\x1b'mo\nVersion: 1.0\n\n"})
+    )
+    assert "says 'de\\x1b'mo', which" in message(inspection, "metadata-name-invalid")

@@ -128,5 +128,95 @@ def test_a_bug_of_ours_is_a_reject_that_says_so(place: Site, monkeypatch: pytest
         raise ZeroDivisionError
 
     monkeypatch.setattr(checking, "inspect", fail)
-    (flaw,) = checking.flaws_of(place.build(sdist()))
+    (flaw,) = checking.inspection_of(place.build(sdist())).flaws
     assert flaw.code == "eggwatch-error" and "ZeroDivisionError" in flaw.message
+
+
+def codes(site: Site, *arguments: str | Path) -> list[str]:
+    """The codes of all flaws of one file, and its verdict before them."""
+    row = site.call("check", "--json", *arguments).row
+    return [row["verdict"], *(flaw["code"] for flaw in row["flaws"])]
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        ({"forbidden-names": '["demo"]'}, "name-forbidden"),
+        ({"allowed-names": '["acme-*"]'}, "name-not-allowed"),
+        ({"reserved-prefixes": '["de"]'}, "name-reserved"),
+        ({"archived": '["demo"]'}, "project-archived"),
+        ({"max-file-size": '"10B"'}, "file-too-large"),
+    ],
+)
+def test_rules_of_an_index_that_need_only_its_configuration_are_applied(
+    tmp_path: Path, setting: dict[str, str], code: str
+) -> None:
+    """Names and sizes are judged as the daemon would; --profile leaves them out."""
+    site = Site(tmp_path, bare=True, **setting)
+    site.write_config()
+    file = site.build(sdist())
+    assert codes(site, file) == ["reject", code]
+    assert codes(site, "--profile", "default", file) == ["admit"]
+
+
+def test_owners_are_left_to_the_index(tmp_path: Path) -> None:
+    """Whose file it would be is known only when it lies in the drop folder."""
+    site = Site(tmp_path, bare=True, owners='{ demo = ["alice"] }')
+    site.write_config()
+    assert codes(site, site.build(sdist())) == ["admit"]
+
+
+def test_without_metadata_nothing_is_admitted_whatever_is_off(tmp_path: Path) -> None:
+    """As in the daemon: there would be nothing to publish it by."""
+    site = Site(tmp_path, bare=True, rules='{ zip-malformed = "off" }')
+    site.write_config()
+    name, data = wheel()
+    at = data.rindex(b"PK\x05\x06")
+    file = site.build((name, data[: at + 8] + b"\x09\0\x09\0" + data[at + 12 :]))
+    assert codes(site, file) == ["reject", "zip-malformed"]
+
+
+def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is looked at within the daemon's limits: an inspector dies of it, and the other files get their verdicts."""
+    monkeypatch.setattr("eggwatch.worker._BOOTSTRAP", GREEDY)
+    files = [place.build(sdist(version=f"{number}.0")) for number in range(3)]
+    greedy = place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))
+    found = list(checking.inspected([*files, greedy, files[0]]))
+    assert [[flaw.code for flaw in one.flaws] for one in found] == [[], [], [], ["inspection-limit"], []]
+
+
+GREEDY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from eggwatch import archives, inspector
+inspect = archives.inspect
+def greedily(file, filename, **more):
+    hoard = bytearray(4 << 30) if filename.startswith("greedy") else b""
+    return inspect(file, filename, **more)
+archives.inspect = greedily
+inspector.serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.argv[4]))
+"""
+"""An inspector that asks for more memory than it may have, for some files."""
+
+
+def test_a_trouble_of_an_inspector_is_a_reject_that_says_so(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of ours, told with its traceback."""
+    monkeypatch.setattr("eggwatch.worker._BOOTSTRAP", GREEDY.replace("bytearray(4 << 30)", "1 / 0"))
+    (found,) = checking.inspected([place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))])
+    (flaw,) = found.flaws
+    assert flaw.code == "eggwatch-error" and "ZeroDivisionError" in flaw.message
+
+
+def test_a_link_to_an_archive_is_followed(place: Site) -> None:
+    """The name that counts is the link's."""
+    link = place.base / "demo-1.0.tar.gz"
+    link.symlink_to(place.build(sdist()))
+    assert codes(place, link) == ["admit"]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_where_there_is_no_linux_files_are_judged_too(place: Site, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """A few in this process, many by helpers, without a limit on memory."""
+    monkeypatch.setattr(checking, "LIMITED", False)
+    files = [place.build(sdist(version=f"{number}.0")) for number in range(count)]
+    assert [one.flaws for one in checking.inspected(files)] == [()] * count

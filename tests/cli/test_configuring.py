@@ -184,3 +184,34 @@ def test_status_tells_what_is_kept(tmp_path: Path) -> None:
         assert row["leavings"]["rejected"]["bytes"] > len(BROKEN[1])
         assert row["leavings"]["receipts"]["files"] == 1
         assert "kept in rejected/: 1 file, " in site.call("status").out
+
+
+def test_what_was_set_aside_is_shown_and_goes_after_its_time(tmp_path: Path) -> None:
+    """`keep-aside` is for quarantine and damaged catalogs; a leftover under a hidden name is shown and stays."""
+    site = Site(tmp_path)
+    assert site.call("run", "--once").code == 0
+    quarantine = site.public / ".eggwatch/quarantine"
+    quarantine.mkdir(mode=0o700)
+    (quarantine / "0123456789abcdef-demo-1.0.tar.gz").write_bytes(b"rotten")
+    damaged = site.state / "catalog.sqlite3.damaged-1"
+    damaged.write_bytes(b"no database")
+    ledger = site.state / "ledger.jsonl.damaged-1"
+    ledger.write_bytes(b"of an earlier rebuild, which may take it up again")
+    unfinished = site.drop / "receipts/.eggwatch-new-0123456789abcdef"
+    unfinished.write_bytes(b"half")
+    assert site.call("run", "--once").code == 0
+    kept = site.call("status", "--json").row["leavings"]
+    assert (kept["quarantine"], kept["damaged"]) == ({"files": 1, "bytes": 6}, {"files": 1, "bytes": 11})
+    assert not unfinished.exists()
+    said = site.call("status").out
+    assert "kept in quarantine (public/.eggwatch/quarantine/): 1 file, 6 bytes" in said
+    assert "kept in state, as damaged catalogs (*.damaged-*): 1 file, 11 bytes" in said
+    (tmp_path / "stock").mkdir()
+    assert site.call("import", str(tmp_path / "stock")).code == 0
+    assert site.call("status", "--json").row["leavings"] == kept, "a command that has not looked says nothing new"
+    site.settings["keep-aside"] = '"0s"'
+    site.write_config()
+    assert site.call("run", "--once").code == 0
+    assert not damaged.exists() and list(quarantine.iterdir()) == []
+    assert ledger.exists()
+    assert site.call("status", "--json").row["leavings"]["damaged"]["files"] == 0

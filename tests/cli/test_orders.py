@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 
@@ -180,16 +181,17 @@ def test_a_daemon_that_does_not_answer_is_4(filled: Site) -> None:
 
 
 def waiting(site: Site) -> list[str]:
-    """What lies in the box of orders."""
-    return sorted(path.name for path in (site.state / "orders").iterdir())
+    """What lies in the box of orders, but for what is not quite given yet."""
+    return sorted(path.name for path in (site.state / "orders").iterdir() if not path.name.startswith("."))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_order_ends_with_the_command_that_gave_it(filled: Site, number: signal.Signals) -> None:
     """Interrupted or killed while it waits: nothing is carried out later, whoever comes."""
     with filled.daemon() as daemon:
         daemon.process.send_signal(signal.SIGSTOP)
-        order = filled.start("remove", "other")
+        # A shell that put the tests into the background has SIGINT ignored.
+        order = filled.start("remove", "other", preexec_fn=partial(signal.signal, number, signal.SIG_DFL))
         until("it is given", lambda: waiting(filled))
         order.send_signal(number)
         assert order.wait(20) != 0

@@ -26,7 +26,7 @@ echo $$ >"$UNIFIED/$NAME/cgroup.procs"
 mount -t tmpfs -o size=700m none "$BASE"
 mkdir "$BASE/upper" "$BASE/work" "$BASE/root" "$BASE/public"
 mount -t overlay -o "lowerdir=/,upperdir=$BASE/upper,workdir=$BASE/work" none "$BASE/root"
-mount -t tmpfs -o size=32m none "$BASE/public"
+mount -t tmpfs -o "size=$PUBLIC_SIZE" none "$BASE/public"
 root=$BASE/root units=$BASE/root/etc/systemd/system
 rm -rf "$units"/*.wants "$root/var/log/journal" "$root/srv" "$root/etc/pip.conf"
 mkdir -p "$root/opt/code" "$root/share" "$root/srv/eggwatch"
@@ -49,12 +49,12 @@ done
 """
 
 
-def boot(share: Path, base: Path, story: str, boots: tuple[str, ...]) -> str:
+def boot(share: Path, base: Path, story: str, boots: tuple[str, ...], *, public_size: str = "32m") -> str:
     """Boot once for each of `boots`, with `story`, a command that is given its name; answers with what was printed.
 
     The boot `container` is none: systemd is there, but does not run.
 
-    `share` is /share inside, and the clone, read-only, /opt/code. /srv/eggwatch is a small disk of its own.
+    `share` is /share inside, and the clone, read-only, /opt/code. /srv/eggwatch is a disk of its own.
     """
     for program in ("systemd-nspawn", "unshare", "dbus-daemon"):
         if shutil.which(program) is None:
@@ -70,6 +70,7 @@ def boot(share: Path, base: Path, story: str, boots: tuple[str, ...]) -> str:
         "CODE": str(CLONE),
         "STORY": story,
         "BOOTS": " ".join(boots),
+        "PUBLIC_SIZE": public_size,
     }
     with _tidied(name):
         done = subprocess.run(

@@ -27,7 +27,9 @@ def main() -> None:
     for number, name in enumerate(NAMES):
         for place, data in enumerate(seeds()[name]):
             (folder / f"{name}-{place}").write_bytes(bytes([number]) + data)
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=20000", str(folder)], judge_one)
+    # What breaks a rule is put into the corpus by `run`; libFuzzer's own copy goes where its seeds lie.
+    options = [f"-max_total_time={seconds}", "-max_len=20000", "-verbosity=0", f"-artifact_prefix={folder}/"]
+    atheris.Setup([sys.argv[0], *options, str(folder)], judge_one)
     atheris.Fuzz()
 
 

@@ -14,11 +14,10 @@ from unittest import mock
 
 import pytest
 
-from eggwatch import announcing, assembly
+from eggwatch import announcing, assembly, retirement
 from eggwatch.assembly import Index
 from eggwatch.config import IndexConfig
-from eggwatch.service import daemon
-from eggwatch.service.daemon import Station
+from eggwatch.service.station import Station
 from eggwatch.service.watcher import Bell
 from eggwatch.store import durable
 from tests.archive_factory import wheel
@@ -48,8 +47,11 @@ def open_inline(config: IndexConfig, **_: Any) -> Index:
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No processes and no long pauses."""
     monkeypatch.setattr(announcing, "LONGEST_WAIT", 0.2)
-    monkeypatch.setattr(daemon, "open_index", open_inline)
-    monkeypatch.setattr(daemon, "PAUSES", (0.0,))
+    monkeypatch.setattr(announcing, "PAUSES", (0.0,))
+    monkeypatch.setattr(announcing, "HOME_SECONDS", 0.0)
+    monkeypatch.setattr(retirement, "TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr("eggwatch.service.station.open_index", open_inline)
+    monkeypatch.setattr("eggwatch.service.station.PAUSES", (0.0,))
     with templates_compiled_once():
         yield
 
@@ -110,7 +112,7 @@ def points() -> list[str]:
     """The changes of the disk on the way."""
     with quick_folder() as base, templates_compiled_once():
         failing = Failing()
-        with mock.patch.object(daemon, "open_index", open_inline):
+        with mock.patch("eggwatch.service.station.open_index", open_inline):
             play(base, failing)
     return failing.points
 

@@ -39,5 +39,12 @@ def test_a_receipt_that_could_not_be_written_is_soon_tried_again(
         due = pipeline.next_due()
         assert due is not None and due - time.monotonic() <= 2.0
         pipeline.announce()
+        assert not receipt.exists(), "not before its time"
+        assert "Too many open files" in pipeline.news.faults()["receipts"]
+        again = pipeline.news.next_due()
+        assert again is not None
+        time.sleep(max(0.0, again - time.monotonic()))
+        pipeline.announce()
         assert receipt.exists()
+        assert pipeline.news.faults() == {}
         assert pipeline.news.next_due() is None

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from eggwatch.assembly import open_index
 from eggwatch.errors import FolderError, LedgerError, NewerStateError
 from eggwatch.restoration import rebuild
+from eggwatch.store.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, run_as_nobody, until
 from tests.laws.at_work import (
@@ -463,9 +464,16 @@ def test_another_account_reads_after_a_daemon_was_killed(open_site: Site) -> Non
         open_site.put(TWO)
         until("the page", lambda: TWO[0] in open_site.filenames("demo"))
         until("an empty drop", lambda: not list(open_site.drop.glob("*.tar.gz")))
+        until("current front pages", lambda: shows_all(open_site))
         daemon.process.kill()
         daemon.process.wait()
         assert_readable(open_site, running=False)
+
+
+def shows_all(site: Site) -> bool:
+    """Whether root and landing page show what the project pages do: else a killed daemon leaves damage behind."""
+    with closing(Reader.open(site.state / "catalog.sqlite3")) as reader:
+        return reader.meta("root_serial") == reader.number("root_wanted")
 
 
 @pytest.mark.root

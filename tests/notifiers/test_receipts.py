@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,14 @@ import pytest
 
 from eggwatch.model.events import Entry, Event
 from eggwatch.model.verdicts import Flaw, Level
-from eggwatch.notifiers.receipts import Receipts, known_text, published_text, reason_text, refused_text
+from eggwatch.notifiers.receipts import (
+    Receipts,
+    known_text,
+    published_text,
+    reason_text,
+    refused_text,
+    shell_word,
+)
 from eggwatch.store.answers import Answers
 from eggwatch.store.drop import Drop
 
@@ -120,3 +128,33 @@ def test_a_package_in_a_format_that_is_not_taken_gets_its_sentence(receipts: Rec
     receipts.tell_not_taken("x/demo.exe", "demo.exe", "Windows installers can't be installed by pip.")
     text = (drop / "receipts/demo.exe.txt").read_text()
     assert "NOT TAKEN" in text and "Windows installers" in text and "x/demo.exe" in text
+
+
+def flaw(code: str, level: Level = Level.REFUSE) -> Flaw:
+    return Flaw(code=code, subject="x", message="y", level=level)
+
+
+@pytest.mark.parametrize(
+    ("flaws", "told"),
+    [
+        ((flaw("zip-crc"),), True),
+        ((flaw("file-exists"), flaw("zip-crc")), True),
+        ((flaw("file-exists"),), False),
+        ((flaw("name-reserved"), flaw("not-owner"), flaw("zip-comment", Level.WARN)), False),
+        ((), True),
+    ],
+)
+def test_how_to_see_it_again_is_said_where_the_archive_alone_shows_it(flaws: tuple[Flaw, ...], told: bool) -> None:
+    """On another machine nobody knows what this index holds, and to whom it listens."""
+    assert ("on your own machine" in reason_text(event("rejected", flaws=flaws))) is told
+
+
+@pytest.mark.parametrize(
+    "name", ["demo-1.0.tar.gz", "it's (1).whl", "a\nb\x1b[31m'\\x.whl", "d\xe9mo\udcff.tar.gz", "$(id).whl"]
+)
+def test_a_filename_can_be_pasted_into_a_shell(name: str) -> None:
+    """Also one with control characters, quotation marks and bytes that are no UTF-8."""
+    word = shell_word(name)
+    assert word.isprintable()
+    done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
+    assert done.stdout == name.encode("utf-8", "surrogateescape")

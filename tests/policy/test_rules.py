@@ -126,3 +126,16 @@ def test_a_rule_is_an_object_for_scripts() -> None:
         "pypi": "refuse",
         "fixed": True,
     }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("zip-unsafe-path", "zip-link", "zip-device", "zip-name-characters", "zip-unicode-path"),
+        *("tar-unsafe-path", "tar-unsafe-link", "tar-device", "script-name-unsafe"),
+        *("filename-control-characters", "filename-slash", "metadata-unreadable", "inspection-limit"),
+    ],
+)
+def test_what_protects_machines_and_terminals_can_not_be_switched_off(code: str) -> None:
+    """Whoever installs has not been asked by whoever wrote the configuration."""
+    assert RULES[code].fixed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -13,7 +14,8 @@ import pytest
 from eggwatch.model.names import stored_name
 from eggwatch.policy.keeping import Keeping
 from eggwatch.store import durable
-from eggwatch.store.answers import README_MARK, Answers, NotOurs, Tally
+from eggwatch.store.answer_folders import NotOurs
+from eggwatch.store.answers import README_MARK, Answers, Tally
 from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Place
 
@@ -206,8 +208,86 @@ def test_a_missing_drop_is_answered_in_state(answers: Answers, tmp_path: Path) -
     assert names(tmp_path / "state/answers/receipts") == [f"{NAME}.txt"]
     assert answers.fault is not None and "drop" in answers.fault
     (tmp_path / "drop").mkdir()
-    answers.write_receipt(NAME, "hello\n")
+    answers.write_receipt(NAME, "hello again\n")
+    assert answers.fault is not None and "drop" in answers.fault, "the refusal still lies there"
+    assert answers.come_home()
     assert answers.fault is None
+    assert names(tmp_path / "drop/rejected") == [f"{NAME}.reason.json", f"{NAME}.reason.txt"]
+    assert (tmp_path / "drop/receipts" / f"{NAME}.txt").read_text() == "hello again\n"
+    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+
+
+FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.ENOTCONN)
+
+
+class Failing:
+    """Every change of one kind below a folder fails, as long as it is told to."""
+
+    def __init__(self, folder: Path, operation: str, code: int) -> None:
+        self.folder, self.operation, self.code = str(folder), operation, code
+
+    def __call__(self, operation: str, subject: str) -> None:
+        if operation == self.operation and (subject.startswith(self.folder) or operation == "sync") and self.code:
+            code, self.code = self.code, 0 if operation == "sync" else self.code
+            raise OSError(code, os.strerror(code))
+
+
+@pytest.mark.parametrize("code", FAILURES, ids=lambda code: errno.errorcode[code])
+@pytest.mark.parametrize("operation", ["write", "rename", "sync"])
+def test_a_drop_that_fails_is_answered_in_state_until_it_is_in_order(
+    answers: Answers, tmp_path: Path, operation: str, code: int
+) -> None:
+    """Nothing is raised and nothing is lost; what lies below STATE is brought home, older refusals to earlier/."""
+    answers.explain_refusal(NAME, reason(1, "a"), "one\n")
+    answers.sync()
+    failing = Failing(tmp_path / "drop", operation, code)
+    with durable.observed(failing):
+        for serial, sha256 in ((2, "b"), (3, "c")):
+            answers.explain_refusal(NAME, reason(serial, sha256), f"{serial}\n")
+        answers.write_receipt(NAME, "refused\n")
+        answers.sync()
+        assert answers.fault is not None and os.strerror(code) in answers.fault
+        assert not answers.keeps_refused()
+        assert answers.receipt(NAME) == "refused\n"
+        away = tmp_path / "state/answers"
+        assert json.loads((away / "rejected" / f"{NAME}.reason.json").read_bytes())["serial"] == 3
+        assert answers.come_home() == (operation == "sync")
+        failing.code = 0
+        answers.come_home()
+    assert answers.fault is None and answers.keeps_refused()
+    assert not [path for path in away.rglob("*") if path.is_file()]
+    assert not list((tmp_path / "drop").rglob(".*"))
+    rejected = tmp_path / "drop/rejected"
+    assert (rejected / f"{NAME}.reason.txt").read_text() == "3\n"
+    earlier = {path.name for path in (rejected / "earlier").iterdir()}
+    assert {f"{serial}-{NAME}.reason.txt" for serial in (1, 2)} <= earlier
+    assert (tmp_path / "drop/receipts" / f"{NAME}.txt").read_text() == "refused\n"
+
+
+def test_a_name_that_is_published_while_the_drop_fails_has_no_stale_reason_later(
+    answers: Answers, tmp_path: Path
+) -> None:
+    """The refusal in the drop moves to earlier/ as soon as it can."""
+    answers.explain_refusal(NAME, reason(1), "no\n")
+    failing = Failing(tmp_path / "drop", "rename", errno.EROFS)
+    with durable.observed(failing):
+        answers.retract_refusal(NAME, before=2)
+    assert f"{NAME}.reason.txt" in names(tmp_path / "drop/rejected")
+    assert answers.come_home()
+    assert names(tmp_path / "drop/rejected") == ["earlier"]
+
+
+def test_a_new_process_finds_the_answers_and_brings_them_home(answers: Answers, tmp_path: Path) -> None:
+    """What a process before it has left below STATE is not forgotten."""
+    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
+        answers.write_receipt(NAME, "refused\n")
+    again = Answers(Drop(tmp_path / "drop", ("sdist",)), tmp_path / "state")
+    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
+        again.prepare()
+        assert again.fault is not None and again.receipt(NAME) == "refused\n"
+    again.prepare()
+    assert again.fault is None and again.receipt(NAME) == "refused\n"
+    assert (tmp_path / "drop/receipts" / f"{NAME}.txt").exists()
 
 
 @pytest.mark.root

@@ -118,6 +118,20 @@ def test_whoever_may_only_look_can_not_keep_a_writer_out(lock: Lock, how: int) -
     assert owner.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.root
+def test_what_root_makes_belongs_to_the_account_of_the_index(tmp_path: Path) -> None:
+    """Its daemon must be able to take the lock, and to read the order."""
+    os.chown(tmp_path, 65534, -1)
+    lock, box = Lock(tmp_path / "lock"), OrderBox(tmp_path)
+    lock.acquire()
+    (tmp_path / "orders").mkdir()
+    os.chown(tmp_path / "orders", 65534, -1)
+    with box.giving({"verb": "round"}):
+        made = [*tmp_path.iterdir(), *box.folder.iterdir()]
+        assert len(made) == 4 and {path.stat().st_uid for path in made} == {65534}
+    lock.release()
+
+
 def test_a_dead_process_is_not_named_as_the_holder(lock: Lock) -> None:
     """Between taking the lock and writing one's name there is a moment."""
     lock.acquire()

@@ -147,3 +147,12 @@ def test_nothing_unfinished_is_ever_seen_in_the_published_folder(folder: FolderT
     with durable.observed(lambda *_: seen.update(path.name for path in folder.root.rglob("*"))):
         folder.publish({"demo/a": b"1", "demo/b": b"2"})
     assert seen <= {"demo", "a", "b"}
+
+
+def test_no_folder_is_made_where_the_tree_has_gone(folder: FolderTarget) -> None:
+    """An empty mount point, or nothing: it stays so, and the error says that something is not there."""
+    folder.root.rmdir()
+    (folder.root.parent / "scratch").rmdir()
+    with pytest.raises(FileNotFoundError):
+        folder.publish({"simple/demo/index.html": b"x"})
+    assert not folder.root.exists()

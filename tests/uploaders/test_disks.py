@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -94,6 +96,28 @@ def ext4(path: Path) -> Iterator[Ext4]:
         subprocess.run(["umount", "-l", path], check=True)
 
 
+@contextlib.contextmanager
+def loop(path: Path, size: str = "8M") -> Iterator[Path]:
+    """A small ext4 with no bytes kept for root, mounted for the length of a block."""
+    image = path.with_suffix(".loop")
+    subprocess.run(["truncate", "-s", size, image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    path.mkdir()
+    subprocess.run(["mount", "-o", "loop", image, path], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+def fill_by_dd(folder: Path) -> None:
+    """Somebody else takes all that is left."""
+    for size in ("64k", "4k", "1k"):
+        dd = ["dd", "if=/dev/zero", f"of={folder}/filler.{size}", f"bs={size}", "status=none"]
+        dd += ["oflag=append", "conv=notrunc,fsync"]
+        subprocess.run(dd, check=False, stderr=subprocess.DEVNULL)
+
+
 FOLDERS = {"public": '"disk/public"', "state": '"disk/state"'}
 
 
@@ -167,6 +191,28 @@ def test_uploads_wait_while_less_than_min_free_is_left_and_orders_are_obeyed(
     assert daemon.log.count("min-free") <= 3, "said once, not at every look"
 
 
+def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path, disk: Disk) -> None:
+    """A sparse TiB is no full disk: others go on, it is listed, and its uploader is told what to do, once."""
+    daemon = daemon_on(start, base, disk, min_free='"1MiB"')
+    large = "large-1.0.tar.gz"
+    with (daemon.drop / f".{large}").open("wb") as file:
+        file.truncate(1 << 40)
+    (daemon.drop / f".{large}").rename(daemon.drop / large)
+    assert "1.0 TiB" in until("the reason", lambda: daemon.reason_for(large))
+    for number in range(3):
+        name, data = wheel_of(f"small-{number}")
+        drop(daemon, name, data)
+        daemon.wait_published(name, time.time())
+    receipt = until("the receipt", lambda: daemon.receipt(large))
+    assert receipt.startswith(f"{large}: WAITING") and "Delete it" in receipt, receipt
+    assert "nothing for you to do" not in receipt
+    assert daemon.status()["faults"] == {}
+    assert large in command(daemon, "status").stdout
+    assert daemon.log.count("1.0 TiB") == 1, daemon.log
+    (daemon.drop / large).unlink()
+    until("gone", lambda: not daemon.reason_for(large))
+
+
 @pytest.mark.parametrize("more", [-300_000, 0, 8192, 20_480, 49_152, 102_400])
 def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk: Disk, more: int) -> None:
     """Whichever step meets it: it is told, the uploads stay in the drop, and all goes on when there is room."""
@@ -177,7 +223,12 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
     uploads = [wheel_of(f"late-{number}") for number in range(3)]
     for upload in uploads:
         drop(daemon, *upload)
-    until("the trouble is told", lambda: "tried again in" in daemon.log or "less than min-free" in daemon.log)
+    told = ("tried again in", "less than min-free", "can't be written")
+    through = [f"{name}: admitted" for name, _ in uploads]
+    until(
+        "the trouble is told, unless there was room for all",
+        lambda: any(words in daemon.log for words in told) or all(words in daemon.log for words in through),
+    )
     time.sleep(1.0)
     assert len(daemon.log.splitlines()) < 200, "growing pauses"
     disk.empty()
@@ -186,6 +237,109 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
         daemon.assert_published_once(name, data)
     daemon.wait_empty()
     assert command(daemon, "verify").returncode == 0
+
+
+def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
+    """By the daemon and without it, again and again: room was kept back for them. The index stays up meanwhile."""
+    with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"', grace='"0s"') as daemon:
+        for project in ("first", "second", "third"):
+            drop(daemon, *wheel_of(project))
+            daemon.wait_published(wheel_of(project)[0], time.time())
+        daemon.wait_empty()
+        fill_by_dd(disk)
+        for verb in ("yank", "unyank"):
+            done = command(daemon, verb, "first==1.0")
+            assert done.returncode == 0, done.stdout + done.stderr + daemon.log
+            assert daemon.files("first")[0]["yanked"] is (verb == "yank")
+            fill_by_dd(disk)
+        done = command(daemon, "remove", "second==1.0")
+        assert done.returncode == 0, done.stdout + done.stderr + daemon.log
+        assert daemon.files("second") == []
+        fill_by_dd(disk)
+        waiting = wheel_of("waiting")
+        drop(daemon, *waiting)
+        until("it waits", lambda: "min-free" in daemon.log)
+        fault = until("the fault", lambda: daemon.status()["faults"].get("disk"))
+        assert "min-free" in fault and "min-free" in command(daemon, "status").stdout
+        time.sleep(2.0)
+        assert "tried again in" not in daemon.log, daemon.log
+        daemon.stop()
+        done = command(daemon, "yank", "third==1.0")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert daemon.files("third")[0]["yanked"] is True
+        daemon.start()
+        for filler in disk.glob("filler.*"):
+            filler.unlink()
+        daemon.wait_published(waiting[0], time.time())
+        daemon.wait_empty()
+        assert command(daemon, "verify").returncode == 0
+
+
+def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
+    """In the end an order can't be obeyed, which is said; the daemon lives, and all goes on when there is room."""
+    with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"') as daemon:
+        drop(daemon, *wheel_of("first"))
+        daemon.wait_published(wheel_of("first")[0], time.time())
+        fill_by_dd(disk)
+        obeyed = 0
+        while command(daemon, "unyank" if obeyed % 2 else "yank", "first==1.0", "--timeout", "10s").returncode == 0:
+            obeyed += 1
+            with (disk / "filler.more").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 1024)
+        assert obeyed >= 3
+        assert "tried again in" in until("it is told", lambda: command(daemon, "status").stdout)
+        time.sleep(5.0)
+        for filler in disk.glob("filler.*"):
+            filler.unlink()
+        until("it is up again", lambda: command(daemon, "status").returncode == 0)
+        drop(daemon, *wheel_of("later"))
+        daemon.wait_published(wheel_of("later")[0], time.time())
+        assert command(daemon, "verify").returncode == 0
+
+
+def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> None:
+    """It is no reason to end: nobody has to change the configuration."""
+    with loop(base / "disk") as disk:
+        fill_by_dd(disk)
+        timer = threading.Timer(4.0, lambda: [filler.unlink() for filler in disk.glob("filler.*")])
+        timer.start()
+        with running(base, **FOLDERS, min_free='"256KiB"') as daemon:
+            timer.join()
+            assert "tried again in" in daemon.log, daemon.log
+            name, data = wheel_of("first")
+            drop(daemon, name, data)
+            daemon.wait_published(name, time.time())
+            daemon.assert_published_once(name, data)
+
+
+@pytest.mark.parametrize("trouble", ["public gone", "state full"])
+def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None:
+    """The daemon lives, the index does not: `status` says so here and from afar, until it is up again."""
+    with loop(base / "disk", "16M") as disk, running(base, state='"disk/state"', min_free='"1MiB"') as daemon:
+        drop(daemon, *wheel_of("first"))
+        daemon.wait_published(wheel_of("first")[0], time.time())
+        until("it is told", lambda: json.loads((daemon.public / "status.json").read_bytes())["projects"] == 1)
+        if trouble == "public gone":
+            daemon.public.rename(base / "public.gone")
+        else:
+            fill_by_dd(disk)
+        drop(daemon, *wheel_of("late"))
+        until("it is down", lambda: "tried again in" in daemon.log)
+        told = until("told", lambda: (done := command(daemon, "status")).returncode and done.stdout)
+        assert f"a daemon is at work, pid {daemon.pid}" in told
+        assert "to be mended" in told
+        public = (base / "public.gone" if trouble == "public gone" else daemon.public) / "status.json"
+        if trouble == "state full":
+            state = json.loads(public.read_bytes())
+            assert (state["ready"], state["faults_count"]) == (False, 1)
+            assert state["projects"] == 1
+            for filler in disk.glob("filler.*"):
+                filler.unlink()
+        else:
+            (base / "public.gone").rename(daemon.public)
+        daemon.wait_published(wheel_of("late")[0], time.time())
+        until("all is well", lambda: command(daemon, "status").returncode == 0)
 
 
 @pytest.mark.parametrize("how", ["read-only", "dead"])

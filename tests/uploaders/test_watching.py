@@ -177,9 +177,13 @@ def test_a_read_only_drop_folder(tmp_path: Path) -> None:
             until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
             until("the reason", lambda: list((daemon.state / "answers").rglob(f"{broken[0]}.reason.txt")))
             subprocess.run(["mount", "-o", "remount,rw,bind", here], check=True)
-            later = wheel_of("later")
-            drop(daemon, *later)
-            daemon.wait_published(later[0], time.time())
-            daemon.wait_empty(name, broken[0])
-            assert len(daemon.events()) == 3
+            daemon.wait_empty()
+            rejected = daemon.drop / "rejected"
+            until("the reason", lambda: (rejected / f"{broken[0]}.reason.txt").exists())
+            assert (rejected / broken[0]).read_bytes() == broken[1]
+            until("the receipts", lambda: daemon.receipt(name) and daemon.receipt(broken[0]))
+            assert not [path for path in (daemon.state / "answers").rglob("*") if path.is_file()]
+            until("no fault", lambda: daemon.status()["faults"] == {})
+            assert len(daemon.events()) == 2
+            assert daemon.log.count("may not remove") == 2, "told once, not at each try"
             assert daemon.log.count("Read-only file system") <= 3, daemon.log

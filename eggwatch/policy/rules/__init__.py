@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from eggwatch.policy.rules import filenames, metadata, releases, sdists, wheels, wholeness, zips
 from eggwatch.policy.rules.rule import Profile, Rule, Weight
 
-__all__ = ["CHAPTERS", "RULES", "Profile", "Rule", "Weight", "nearest"]
+__all__ = ["CHAPTERS", "OF_THE_INDEX", "RULES", "Profile", "Rule", "Weight", "nearest"]
 
 CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Filenames": filenames.RULES,
@@ -21,6 +21,9 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
 """The rules as the documentation shows them, in the order in which an archive is looked at."""
 
 RULES: dict[str, Rule] = {rule.code: rule for rules in CHAPTERS.values() for rule in rules}
+
+OF_THE_INDEX = frozenset(rule.code for rule in releases.RULES)
+"""Codes of what an archive alone does not show: what is published already, who uploads, what is configured."""
 
 
 def nearest(code: str) -> str | None:

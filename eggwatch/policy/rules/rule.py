@@ -39,7 +39,7 @@ class Rule:
     default: Weight = Weight.REFUSE
     pypi: Weight = Weight.REFUSE
     fixed: bool = False
-    """True for what protects the index itself: the configuration can't weaken it."""
+    """True for what protects the index itself, the machines that unpack, and terminals: no configuration weakens it."""
 
     def weight(self, profile: Profile) -> Weight:
         """The weight in a profile, where the configuration says nothing else."""

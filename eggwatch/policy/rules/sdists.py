@@ -89,6 +89,7 @@ RULES = (
         why="A device, pipe or socket has no place in a package.",
         mend=_BUILD,
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-unsafe-path",
@@ -99,6 +100,7 @@ RULES = (
         "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-unsafe-link",
@@ -107,6 +109,7 @@ RULES = (
         why="Through it, unpacking writes, or building reads, outside of its folder.",
         mend="Put the file itself into the project.",
         source=_FEATURES,
+        fixed=True,
     ),
     Rule(
         code="tar-duplicate-metadata",

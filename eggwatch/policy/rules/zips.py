@@ -110,6 +110,7 @@ RULES = (
         "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
+        fixed=True,
     ),
     Rule(
         code="zip-link",
@@ -118,6 +119,7 @@ RULES = (
         why="Installers write the link's target as a file's content, other tools follow it out of the folder.",
         mend="Put the file itself into the project; wheels can't hold links.",
         source="PEP 427; PEP 778 (not accepted)",
+        fixed=True,
     ),
     Rule(
         code="zip-device",
@@ -126,6 +128,7 @@ RULES = (
         why="A device, pipe or socket has no place in a package.",
         mend=_BUILD,
         source="PEP 427",
+        fixed=True,
     ),
     Rule(
         code="zip-data-descriptor",
@@ -157,6 +160,7 @@ RULES = (
         mend="Rename the file in the project.",
         source=f"{_SPEC} 4.4.4 (bit 11), appendix D; PyPI's rule",
         warehouse=("Z13",),
+        fixed=True,
     ),
     Rule(
         code="zip-unicode-path",
@@ -166,6 +170,7 @@ RULES = (
         mend=_BUILD,
         source=f"{_SPEC} 4.6.9; PyPI's rule",
         warehouse=("Z13",),
+        fixed=True,
     ),
     Rule(
         code="zip-duplicate-extra",

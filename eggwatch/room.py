@@ -1,0 +1,83 @@
+"""Room on the disk: what has none waits in the drop folder, is listed by `status`, and its uploader is told once."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from eggwatch.announcing import News
+from eggwatch.config import IndexConfig
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.policy.settling import Wait
+from eggwatch.sights import Sights
+from eggwatch.store.spool import Spool
+
+log = logging.getLogger("eggwatch")
+
+LOOK_AGAIN = 1.0
+"""Seconds after which an upload is looked at again that waits for the disk."""
+LARGE_LOOK_AGAIN = 10.0
+"""The same for one that is larger than what the disk has left, which is hardly ever over soon."""
+
+
+class Room:
+    """What PUBLIC's disk has left beside `min-free`, and who waits for it."""
+
+    def __init__(self, config: IndexConfig, spool: Spool, sights: Sights, news: News) -> None:
+        self._config, self._spool, self._sights, self._news = config, spool, sights, news
+        self._told: set[tuple[str, Identity]] = set()
+
+    def let_in(self, sighting: Sighting) -> bool:
+        """Whether an upload may be copied; if not, it waits and its uploader is told."""
+        left = self._spool.free_bytes() - self._config.min_free
+        if left < 0 or (left == 0 and sighting.identity.size):
+            self._wait_for_disk(sighting)
+            return False
+        self._sights.mend("disk")
+        if sighting.identity.size > left:
+            self._wait_as_too_large(sighting, left)
+            return False
+        return True
+
+    def _wait_for_disk(self, sighting: Sighting) -> None:
+        """The disk is told of once, and each upload that waits for it."""
+        reason = f"{self._config.public} has less than min-free left: uploads wait, and go on by themselves"
+        if self._sights.fault("disk", reason):
+            log.error("claim    %s", reason)
+            self._told.clear()
+        self._wait(sighting, reason, LOOK_AGAIN)
+        if self._is_news(sighting):
+            self._news.waits(sighting.path, reason)
+
+    def _wait_as_too_large(self, sighting: Sighting, left: int) -> None:
+        """Nothing is wrong with the disk: smaller uploads go on."""
+        size = sighting.identity.size
+        reason = f"its {readable(size)} are more than the {readable(left)} that the disk of the index has left"
+        self._wait(sighting, f"larger than what is free: {reason}", LARGE_LOOK_AGAIN)
+        if self._is_news(sighting):
+            log.warning("claim    %s: waits, since %s", shown(sighting.path), reason)
+            self._news.too_large(sighting.path, reason)
+
+    def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
+        now = time.monotonic()
+        self._sights.wait(sighting.path, Wait(reason=reason, until=now + seconds, finished=True), now=now)
+
+    def _is_news(self, sighting: Sighting) -> bool:
+        key = (sighting.path, sighting.identity)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        return True
+
+
+def readable(size: int) -> str:
+    """A size as a person says it: 512 bytes, 1.5 GiB."""
+    if size < 1024:
+        return f"{size} bytes"
+    number, unit = size / 1024, "KiB"
+    for larger in ("MiB", "GiB", "TiB", "PiB", "EiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{number:.1f} {unit}"

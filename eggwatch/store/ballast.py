@@ -1,0 +1,89 @@
+"""Ballast: bytes that are kept back on the disks of an index, and thrown off so that orders are obeyed on a full one.
+
+STATE/ballast, and PUBLIC/.eggwatch/ballast where that is another file system: a sixteenth of it, at most 16 MiB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from eggwatch.store import durable
+from eggwatch.store.durable import PRIVATE
+
+NAME = "ballast"
+LARGEST = 16 * 1024 * 1024
+PART = 16
+PIECE = 16 * 1024
+"""Bytes of it that are given to a status file; a quarter of it is never given to anything but orders."""
+SLACK = 64 * 1024
+"""Bytes that are left free for everything else when a nearly full disk is taken back from."""
+
+
+class Ballast:
+    """What is kept back for orders: a line of the ledger, some rows of the catalog, and the pages that change."""
+
+    def __init__(self, state: Path, spool: Path) -> None:
+        """`spool` is the private folder in PUBLIC."""
+        self._paths = (state / NAME, spool / NAME)
+
+    def throw_off(self) -> None:
+        """Give the bytes free where less is free than they are; what fails is left to the order to meet."""
+        for path in self._files():
+            with contextlib.suppress(OSError):
+                if _size(path) and _free(path.parent) < _wanted(path.parent):
+                    durable.truncate(path, 0)
+                    durable.sync([path])  # ext4 hands blocks out again only when their freeing is in the journal
+
+    def give_piece(self) -> None:
+        """Give a few blocks free, so that a full disk can be told of."""
+        for path in self._files():
+            with contextlib.suppress(OSError):
+                size = _size(path)
+                if _free(path.parent) < PIECE and size - PIECE >= _wanted(path.parent) // 4:
+                    durable.truncate(path, size - PIECE)
+                    durable.sync([path])
+
+    def take_in(self) -> None:
+        """Keep back what is wanted, or as much of it as there is."""
+        for path in self._files():
+            with contextlib.suppress(OSError):
+                size = _size(path)
+                missing = min(_wanted(path.parent) - size, _free(path.parent) - SLACK)
+                if missing > 0:
+                    _grow(path, size, missing)
+
+    def _files(self) -> list[Path]:
+        """One on each file system."""
+        files: dict[int, Path] = {}
+        for path in self._paths:
+            with contextlib.suppress(OSError):
+                files.setdefault(os.stat(path.parent).st_dev, path)
+        return list(files.values())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _free(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def _wanted(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return min(LARGEST, status.f_blocks * status.f_frsize // PART)
+
+
+def _grow(path: Path, size: int, more: int) -> None:
+    durable.changing("write", path)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE.file)
+    try:
+        os.posix_fallocate(fd, size, more)
+    finally:
+        os.close(fd)

@@ -1,0 +1,58 @@
+"""docs/administration.rst, every command of it, in a machine with real systemd, sshd and Apache."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.archive_factory import sdist, wheel
+from tests.contrib.booting import CLONE, boot
+from tests.contrib.handbook_story import commands
+from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
+
+pytestmark = [pytest.mark.root, pytest.mark.parts]
+
+ROWS = commands((CLONE / "docs" / "administration.rst").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What became of each command."""
+    share = tmp_path_factory.mktemp("share")
+    share.chmod(0o755)
+    for name in ("uploads", "stock", "wheels"):
+        (share / name).mkdir()
+    tools = wheel("acme-tool"), wheel("acme-tool", "1.1")
+    for filename, data in (wheel("demo"), *tools, ("junk-1.0-py3-none-any.whl", b"no archive" * 50)):
+        (share / "uploads" / filename).write_bytes(data)
+    filename, data = sdist("old-stock")
+    (share / "stock" / filename).write_bytes(data)
+    os.utime(share / "stock" / filename, (1_500_000_000, 1_500_000_000))
+    built = build_wheel(tmp_path_factory.mktemp("build"))
+    fill(share / "wheels", built)
+    beside(share / "wheels", reversioned(built, "0.98"))
+    story = "/usr/bin/python3 -m tests.contrib.handbook_story"
+    said = boot(share, tmp_path_factory.mktemp("machine") / "base", story, ("handbook",), public_size="200m")
+    path = share / "handbook.json"
+    told: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    print(said, _text(share / "handbook.told"), _text(share / "handbook.txt"), sep="\n")
+    assert len(told) == len(ROWS), said
+    return told
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{prompt} {command}"[:60] for prompt, command, _ in ROWS])
+def test_a_command_of_the_handbook_does_what_is_shown(told: list[dict[str, Any]], number: int) -> None:
+    row = told[number]
+    assert row["status"] == 0, row["said"]
+    for line in row["shown"]:
+        pattern = ".*".join(re.escape(part) for part in line.split("…"))
+        assert re.search(pattern, row["said"], re.DOTALL), row["said"]

@@ -1,0 +1,120 @@
+"""The drop folder's own disk is full, or turns read-only: answers lie elsewhere, all goes on, and they come home."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.uploaders.payloads import wheel_of
+from tests.uploaders.running import Daemon, running, until
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+BROKEN = ("broken-1.0.tar.gz", b"no archive" * 50)
+MIB = 1 << 20
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A MiB in memory, mounted at the drop folder."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MIB}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Somebody else's file takes what is left, to the last byte."""
+    with (folder / ".filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+
+def bring(daemon: Daemon, name: str) -> None:
+    """An upload that lies there under a temporary name becomes whole."""
+    (daemon.drop / f".{name}").rename(daemon.drop / name)
+
+
+def command(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command on the same index."""
+    line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+
+def assert_home(daemon: Daemon) -> None:
+    """The refused file lies in rejected/ with its reasons, its receipt in receipts/, and nothing below STATE."""
+    daemon.wait_empty(*([".filler"] if (daemon.drop / ".filler").exists() else []))
+    rejected = daemon.drop / "rejected"
+    until("the reasons", lambda: (rejected / f"{BROKEN[0]}.reason.txt").exists())
+    assert (rejected / BROKEN[0]).read_bytes() == BROKEN[1]
+    assert json.loads((rejected / f"{BROKEN[0]}.reason.json").read_bytes())["serial"]
+    until("its receipt", lambda: "REFUSED" in daemon.receipt(BROKEN[0]))
+    assert not [path for path in (daemon.state / "answers").rglob("*") if path.is_file()]
+    until("no fault", lambda: daemon.status()["faults"] == {})
+    assert command(daemon, "status").returncode == 0
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
+    """One refused upload there stops neither a good one nor an order, nor the start of a daemon."""
+    with small_disk(tmp_path / "drop"), running(tmp_path, linger='"100ms"') as daemon:
+        good = wheel_of("good")
+        for name, data in (BROKEN, good):
+            (daemon.drop / f".{name}").write_bytes(data)
+        fill(daemon.drop)
+        bring(daemon, BROKEN[0])
+        until("refused", lambda: daemon.events_of(BROKEN[0], "rejected"))
+        fault = until("the fault", lambda: daemon.status()["faults"].get("answers"))
+        assert "No space left" in fault and "answers" in fault
+        told = command(daemon, "status")
+        assert told.returncode == 1 and "No space left" in told.stdout
+        faults = daemon.status()["faults"]
+        assert json.loads((daemon.public / "status.json").read_bytes())["faults_count"] == len(faults) == 1
+        assert command(daemon, "wait", BROKEN[0], "--timeout", "0").returncode == 1
+        if restarted:
+            daemon.stop()
+            daemon.start()
+        until("the file stays", lambda: (daemon.drop / BROKEN[0]).exists() or daemon.receipt(BROKEN[0]))
+        bring(daemon, good[0])
+        daemon.wait_published(good[0], time.time())
+        assert command(daemon, "yank", "good==1.0").returncode == 0
+        assert "tried again" not in daemon.log, "the index was never down"
+        (daemon.drop / ".filler").unlink()
+        assert_home(daemon)
+
+
+def test_a_drop_folder_that_turns_read_only(tmp_path: Path) -> None:
+    """Receipts lie below STATE, `status` says why, refused files stay; all comes home by itself."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "drop").mkdir()
+    subprocess.run(["mount", "--bind", other, tmp_path / "drop"], check=True)
+    try:
+        with running(tmp_path, linger='"100ms"') as daemon:
+            subprocess.run(["mount", "-o", "remount,ro,bind", daemon.drop], check=True)
+            name, data = wheel_of("good")
+            for upload in ((name, data), BROKEN):
+                (other / f".{upload[0]}").write_bytes(upload[1])
+                os.rename(other / f".{upload[0]}", other / upload[0])
+            daemon.wait_published(name, time.time())
+            receipt = daemon.state / "answers/receipts" / f"{name}.txt"
+            until("the receipt", receipt.exists)
+            until("the other", lambda: (daemon.state / "answers/receipts" / f"{BROKEN[0]}.txt").exists())
+            assert "Read-only" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
+            time.sleep(1.0)
+            assert len(daemon.log.splitlines()) < 60, "not again and again"
+            subprocess.run(["mount", "-o", "remount,rw,bind", daemon.drop], check=True)
+            assert_home(daemon)
+            daemon.assert_published_once(name, data)
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "drop"], check=True)
