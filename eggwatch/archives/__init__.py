@@ -5,6 +5,7 @@ with bounded memory and compared with its CRC, and the one lawful metadata membe
 Nothing is unpacked to disk, and no uploaded code is run or imported.
 
     inspect → wheel → zip_directory, zip_walk      → metadata (pkginfo)
+                      wheel_places: as installed   ↗
             → sdist → gzip_stream, tar_walk        ↗
             → holes: did what is wrong here ever arrive?
 

@@ -8,11 +8,10 @@ because configparser takes minutes over a few kilobytes that are no INI file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, quoted
-from eggwatch.archives.paths import folded
 
 LARGEST_ENTRY_POINTS = 1 << 20
 """Bytes of an entry_points.txt."""
@@ -40,13 +39,13 @@ Told = tuple[str, str]
 """Code, and what was found."""
 
 
-def check_entry_points(content: bytes, path: str, scripts: Iterable[str], findings: Findings) -> None:
-    """Note what is wrong with an entry_points.txt; `scripts` are files that go into the same folder as its scripts."""
-    for code, sentence in islice(_troubles(content, scripts), MOST_TOLD):
+def check_entry_points(content: bytes, path: str, findings: Findings) -> None:
+    """Note what is wrong with an entry_points.txt; of scripts with one name `wheel_scripts` tells."""
+    for code, sentence in islice(_troubles(content), MOST_TOLD):
         findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
 
 
-def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
+def _troubles(content: bytes) -> Iterator[Told]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -62,7 +61,7 @@ def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
     if len(lines) > MOST_LINES:
         yield _INVALID, f"It has {len(lines)} lines; {MOST_LINES} are allowed."
         return
-    reader = _Reader(scripts)
+    reader = _Reader()
     for number, line in enumerate(lines, 1):
         for code, sentence in reader.troubles(line):
             yield code, f"Line {number}: {sentence}"
@@ -71,11 +70,10 @@ def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
 class _Reader:
     """Takes the lines one after the other, and says what is wrong with each."""
 
-    def __init__(self, scripts: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self._group: str | None = None
         self._groups: set[str] = set()
         self._names: set[str] = set()
-        self._files = {folded(script) for script in scripts}
         self._indent: int | None = None
         """That of the entry before, which a line with a larger one continues, for configparser."""
 
@@ -129,11 +127,8 @@ class _Reader:
             yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
         elif not _NAME.fullmatch(name):
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
-        elif folded(name) in self._files:
-            yield _INVALID, f"{where}, and so has another script: one overwrites the other, on some systems."
         if not _is_reference(reference):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
-        self._files.add(folded(name))
 
 
 def _indent_of(line: str) -> int:

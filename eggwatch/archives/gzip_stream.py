@@ -1,4 +1,4 @@
-"""A gzip file inflated once, from its first byte to its last trailer, in chunks of bounded size."""
+"""A gzip file inflated once, from its first byte to its trailer, in chunks of bounded size."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ with suppress(ImportError):
     _inflater = import_module("isal.isal_zlib")
 
 MAGIC = b"\x1f\x8b"
-"""The first two bytes of every member (RFC 1952, 2.3.1)."""
-
-MOST_GZIP_MEMBERS = 65_536
-"""Members of one gzip file; a file of a million empty ones would cost time without growing."""
+"""The first two bytes of a gzip, and of each member behind the first (RFC 1952, 2.3.1)."""
 
 _RAW = 128 << 10
 _CHUNK = 1 << 20
@@ -29,15 +26,14 @@ _BEFORE = 64 << 10
 
 
 class GzipStream:
-    """Iterating gives the inflated bytes; afterwards `whole` says whether every trailer was there and true.
+    """Iterating gives the inflated bytes; afterwards `whole` says whether the trailer was there and true.
 
-    CRC-32 and size of each member are compared by the inflater (RFC 1952, 2.3.1). A stream that is cut,
-    damaged, or grows too much ends early, with the reason among the findings.
+    CRC-32 and size are compared by the inflater (RFC 1952, 2.3.1). A stream that is cut, damaged, or grows too much
+    ends early, with the reason among the findings; and so does one with a second member behind it.
     """
 
     def __init__(self, file: BinaryIO, size: int, findings: Findings) -> None:
         self.whole = False
-        self.members = 0
         self._file = file
         self._size = size
         self._findings = findings
@@ -47,53 +43,38 @@ class GzipStream:
         file.seek(0)
 
     def __iter__(self) -> Iterator[bytes]:
-        while self._another_member():
-            ended = yield from self._member()
-            if not ended:
-                return
-        self.whole = self.members <= MOST_GZIP_MEMBERS
-
-    def _fill(self) -> bool:
-        """Have at least two raw bytes in hand, if the file has them; False at its end."""
-        while len(self._raw) < len(MAGIC):
-            chunk = self._file.read(_RAW)
-            self._read += len(chunk)
-            self._raw += chunk
-            if not chunk:
-                break
-        return bool(self._raw)
+        ended = yield from self._member()
+        if not ended:
+            return
+        self.whole = self._position == self._size
+        if not self.whole:
+            self._note_rest()
 
     @property
     def _position(self) -> int:
         return self._read - len(self._raw)
 
-    def _another_member(self) -> bool:
-        if not self._fill():
-            return False
-        if not MAGIC.startswith(self._raw[:2]):
-            self._note_trailing()
-            return False
-        self.members += 1
-        if self.members > MOST_GZIP_MEMBERS:
-            message = f"The file has more than {MOST_GZIP_MEMBERS} gzip members. {BUILD_AGAIN}"
-            self._findings.refuse("too-many-members", "gzip", message, at=self._position)
-            return False
-        return True
-
-    def _note_trailing(self) -> None:
-        count = self._size - self._position
+    def _note_rest(self) -> None:
+        """Say what follows the first member's trailer: another member, or something else."""
+        position = self._position
+        count = self._size - position
+        self._file.seek(position)
+        if self._file.read(len(MAGIC)) == MAGIC:
+            # pip reads on and unpacks what is in there, uv stops here.
+            message = f"Another gzip member follows the first one. {BUILD_AGAIN}"
+            self._findings.refuse("gzip-members", f"{count} bytes", message, at=position)
+            return
         message = f"{count} bytes follow the end of the gzip stream. {BUILD_AGAIN}"
-        self._findings.refuse("gzip-trailing-data", f"{count} bytes", message, (self._position, self._size))
+        self._findings.refuse("gzip-trailing-data", f"{count} bytes", message, (position, self._size))
 
     def _member(self) -> Generator[bytes, None, bool]:
-        """Inflate one member; returns True if its trailer was there and true."""
-        start = self._position
+        """Inflate the first member; returns True if its trailer was there and true."""
         stream = _inflater.decompressobj(wbits=_GZIP)
         while not stream.eof:
             try:
                 chunk = self._step(stream)
             except _inflater.error as error:
-                self._note_damage(str(error), start)
+                self._note_damage(str(error))
                 return False
             if chunk is None or not self._may_grow(len(chunk)):
                 return False
@@ -122,12 +103,12 @@ class GzipStream:
         self._inflated += count
         return check_ratio(self._inflated, self._size, self._findings)
 
-    def _note_damage(self, reason: str, start: int) -> None:
+    def _note_damage(self, reason: str) -> None:
         # The inflater does not say where in the bytes that it was given last.
         message = f"The gzip stream is damaged ({reason}) there, or up to byte {self._read}. {UPLOAD_AGAIN}"
         self._findings.refuse("gzip-corrupt", "gzip", message, self._near(), at=self._position)
         # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
-        self._findings.suspect((start, self._size))
+        self._findings.suspect((0, self._size))
 
     def _near(self) -> Span:
         return max(0, self._read - len(self._raw) - _BEFORE), self._size

@@ -11,9 +11,12 @@ from eggwatch.model.verdicts import Level
 LENIENCIES: dict[str, str] = {
     "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
     "zip-comment": "no reader acts on it, and some archivers sign with one",
+    "windows-name": "archives for Linux may have such names, as test data of sdists has; nothing is overwritten",
+    "tar-mode": "pip and tarfile's data filter set permissions of their own",
     "sdist-no-pyproject": "setuptools alone needs none; every sdist before PEP 517 (2017) lacks it",
     "metadata-version-withdrawn": "wheel 0.24 to 0.30 wrote 2.0 for three years (six 1.11, requests 2.18)",
     "metadata-version-newer": "a minor version ahead of packaging only adds fields (core metadata, Metadata-Version)",
+    "requires-python-wildcard": "setuptools took '>=3.6.*' until 2023; pip ignores it and installs, uv reads '>=3.6'",
     "metadata-field-unknown": "readers skip fields that they don't know, and build tools add some of their own",
     "metadata-field-too-new": "a field that came later is understood by whoever knows it, and skipped by others",
     "license-file-early": "setuptools and wheel wrote License-File into 2.1 before it was standard (six 1.17.0)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
-from eggwatch.archives.nesting import count_folders
+from eggwatch.archives.nesting import measure_folders
 
 FREE_GROWTH = 64 << 20
 """Bytes that any archive may inflate to, whatever the ratio (PyPI's rule)."""
@@ -44,16 +44,14 @@ def check_ratio(inflated: int, size: int, findings: Findings) -> bool:
     return False
 
 
-def name_bytes(name: str) -> int:
-    """Bytes of memory that a name takes at most: one foreign letter widens all the others too."""
-    return len(name) if name.isascii() else 4 * len(name)
-
-
 def refuse_many_folders(paths: Iterable[str], findings: Findings) -> bool:
     """True if these members lie in so many folders that nobody looks on; the flaw is noted."""
-    count = count_folders(paths)
-    if count <= MOST_MEMBERS:
+    count, size = measure_folders(paths)
+    if count <= MOST_MEMBERS and size <= MOST_NAME_BYTES:
         return False
-    message = f"The members lie in {count} folders; {MOST_MEMBERS} are looked at. Split the project."
+    message = (
+        f"The members lie in {count} folders, whose paths take up to {size} bytes of memory; {MOST_MEMBERS} folders "
+        f"in {MOST_NAME_BYTES} bytes are looked at. Split the project."
+    )
     findings.refuse("too-many-members", f"{count} folders", message)
     return True

@@ -11,7 +11,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
+from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata_bounds import excess
+from eggwatch.archives.metadata_head import ambiguity, head_of
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.verdicts import Flaw
@@ -29,6 +31,8 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
+# Operators with which a version ends in no star.
+_WILDCARD = re.compile(r"(>=|<=|<|>|~=)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
@@ -60,6 +64,8 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         return None
     core = _core(distribution)
     if _is_known(core, subject, findings, known=known):
+        if doubt := ambiguity(head_of(content)):
+            findings.refuse("metadata-ambiguous", subject, f"{doubt} {BUILD_AGAIN}")
         findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
     return _bounded(core)
 
@@ -164,7 +170,17 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
     except InvalidSpecifier:
         pass
     said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
-    yield _flaw("metadata-requires-python", "Requires-Python", f"{said} Mend requires-python in the project.")
+    code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
+    yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
+
+
+def _is_wildcard(text: str) -> bool:
+    """True for '>=3.6.*', which setuptools took for years, and which is sound without its star."""
+    try:
+        SpecifierSet(_WILDCARD.sub(r"\1\2", text) if len(text) <= LONGEST_REQUIRES_PYTHON else "?")
+    except InvalidSpecifier:
+        return False
+    return text.isprintable()
 
 
 Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
@@ -185,4 +201,4 @@ def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) ->
 
 
 def _flaw(code: str, subject: str, sentence: str) -> Flaw:
-    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}")
+    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=level_of(code))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from eggwatch.archives.metadata_head import head_of
 
 MOST_LINES = 100_000
 """Lines, the description among them; each costs a microsecond in every parser."""
@@ -16,7 +16,6 @@ MOST_NAMES = 100
 LARGEST_FIELDS = 512 << 10
 """Bytes of header fields that are taken apart; a thousand requirements have a tenth of it."""
 
-_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _FREE_TEXT = frozenset((b"description", b"license"))
 """Fields that are not taken apart, and may hold a whole README or licence."""
 
@@ -26,8 +25,8 @@ def excess(content: bytes) -> str | None:
     if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
         return f"It has more than {MOST_LINES} lines."
     count, size, names, name = 0, 0, set(), b""
-    for line in _BLANK_LINE.split(content, maxsplit=1)[0].splitlines():
-        if not line.startswith((b" ", b"\t")):
+    for line in head_of(content).splitlines():
+        if line and not line.startswith((b" ", b"\t")):
             name = line.partition(b":")[0].strip().lower()
             count += 1
             names.add(name)

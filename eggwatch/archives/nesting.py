@@ -7,18 +7,17 @@ kilobytes. So paths are compared with their neighbours in an order in which all 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
-from itertools import pairwise, takewhile
+from itertools import takewhile
+
+
+def name_bytes(name: str) -> int:
+    """Bytes of memory that a name takes at most: one foreign letter widens all the others too."""
+    return len(name) if name.isascii() else 4 * len(name)
 
 
 def _in_order(paths: Iterable[str]) -> list[str]:
     # Were '/' not the lowest of all characters, `a-b` would stand between `a` and `a/b`.
     return sorted(set(paths), key=lambda path: path.replace("/", "\0"))
-
-
-def with_others_below(paths: Iterable[str]) -> set[str]:
-    """Those of the paths that are the folder of another one too."""
-    neighbours = pairwise(_in_order(paths))
-    return {path for path, after in neighbours if after.startswith(path) and after.startswith("/", len(path))}
 
 
 def below_any(paths: Iterable[str], tops: Set[str]) -> set[str]:
@@ -35,15 +34,18 @@ def _below(in_order: Iterable[str], tops: Set[str]) -> Iterator[str]:
             top = f"{path}/"
 
 
-def count_folders(paths: Iterable[str]) -> int:
-    """How many folders there have to be for all of these files: what unpacking makes beside them."""
-    count = 0
+def measure_folders(paths: Iterable[str]) -> tuple[int, int]:
+    """How many folders these files lie in, which unpacking makes beside them, and the memory for their paths."""
+    count = size = 0
     before: list[str] = []
     for folder in _in_order([path.rpartition("/")[0] for path in paths]):
         parts = folder.split("/") if folder else []
-        count += len(parts) - _shared(before, parts)
+        shared = _shared(before, parts)
+        count += len(parts) - shared
+        # At most so many: the new folders on the way are no longer than the lowest of them.
+        size += (len(parts) - shared) * name_bytes(folder)
         before = parts
-    return count
+    return count, size
 
 
 def _shared(one: list[str], other: list[str]) -> int:

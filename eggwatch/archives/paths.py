@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
+
+from eggwatch.archives.limits import MOST_NAME_BYTES
+from eggwatch.archives.nesting import name_bytes
 
 LONGEST_PATH = 4096
 """Bytes of a member's name (Linux's PATH_MAX)."""
@@ -15,6 +19,7 @@ DEEPEST_PATH = 128
 """Folders in a member's name."""
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
+_COLON = "on Windows a colon stands for a drive, or for a stream of another file"
 _DRIVE = re.compile(r"[A-Za-z]:")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that no zip member's name may hold (PyPI)."""
@@ -27,8 +32,8 @@ def zip_path_danger(name: str) -> str | None:
         return None
     if "\\" in name:
         return "it holds a backslash"
-    if _DRIVE.match(name):
-        return "it starts with a drive letter"
+    if ":" in name:
+        return _COLON
     parts = name.removesuffix("/").split("/")
     # `a//b` and `./a` are other spellings of `a/b` and `a`: with them two members could be one file.
     if "" in parts[1:] or "." in parts:
@@ -43,6 +48,8 @@ def tar_path_danger(name: str) -> str | None:
     """
     if "\0" in name:
         return "it holds a zero byte"
+    if ":" in name:
+        return _COLON
     # Nearly every name; taking it apart would be a third of the work on a member.
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None
@@ -90,5 +97,46 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
 
 
 def folded(name: str) -> str:
-    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents."""
+    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents.
+
+    To Windows a backslash is a slash, and what ends in dots or blanks ends before them.
+    """
+    if name.endswith((".", " ")) or "./" in name or " /" in name or "\\" in name:
+        name = "/".join(part.rstrip(". ") for part in re.split(r"[\\/]", name))
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+def folders_of(names: Iterable[str]) -> set[str]:
+    """All folders that these names lie in, in bounded memory.
+
+    What has more of them is refused (`limits.refuse_many_folders`); then some are left out here.
+    """
+    folders: set[str] = set()
+    taken = 0
+    for lowest in {name.rpartition("/")[0] for name in names}:
+        folder = lowest
+        # Deeper than that is refused, and each step costs the length of the name.
+        while folder and folder not in folders and len(folder) < LONGEST_PATH and taken < MOST_NAME_BYTES:
+            folders.add(folder)
+            taken += name_bytes(folder)
+            folder = folder.rpartition("/")[0]
+    return folders
+
+
+def spellings(folders: Iterable[str]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The first spelling of each folder by its folded form, and the pairs that differ in nothing else.
+
+    Of folders within each other only the outermost pair is given.
+    """
+    first: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
+    for folder in sorted(folders):
+        other = first.setdefault(folded(folder), folder)
+        if other is not folder and _is_outermost(folder, first):
+            pairs.append((folder, other))
+    return first, pairs
+
+
+def _is_outermost(folder: str, first: Mapping[str, str]) -> bool:
+    parent = folder.rpartition("/")[0]
+    return first.get(folded(parent), "") == parent

@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-import struct
+import tarfile
 from typing import BinaryIO
 
-from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings
-from eggwatch.archives.tar_header import BLOCK, parse_header
+from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.tar_header import BLOCK
 
 _END_SIGNATURE = b"PK\x05\x06"
-_END = struct.Struct("<4s4H2LH")
-_TAIL = 0xFFFF + _END.size
+_END_SIZE = 22
+_TAIL = (1 << 16) + _END_SIZE
 
 
 def is_also_tar(file: BinaryIO) -> bool:
-    """True if the first block is a tar header with a true checksum."""
+    """True if tarfile takes the first block for a header: with either checksum, and whatever its format.
+
+    tarfile itself is asked, since it is the reader that would be misled.
+    """
     file.seek(0)
-    block = file.read(BLOCK)
-    if len(block) < BLOCK or not block[148:156].strip(b" \0"):
-        return False
     try:
-        parse_header(block)
-    except BrokenError:
+        tarfile.TarInfo.frombuf(file.read(BLOCK), "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
         return False
     return True
 
 
 def is_also_zip(file: BinaryIO, size: int) -> bool:
-    """True if an end record, with its directory before it, ends exactly where the file ends.
+    """True if zipfile.is_zipfile says so: a whole end record lies in the last 64 KiB.
 
-    A zip inside of an sdist may lie near its end, in a block that deflate left alone; that is no polyglot.
+    pip asks that first, whatever the suffix, and then unpacks the file as a zip, be it only one that lies inside of
+    the sdist in a block that deflate left alone. The rule is that of Pythons before 3.14, which look no further.
     """
     start = max(0, size - _TAIL)
     file.seek(start)
     tail = file.read(size - start)
-    at = tail.rfind(_END_SIGNATURE)
-    while at >= 0:
-        record = tail[at : at + _END.size]
-        if len(record) == _END.size and _ends_file(file, start + at, record, size):
-            return True
-        at = tail.rfind(_END_SIGNATURE, 0, at)
-    return False
-
-
-def _ends_file(file: BinaryIO, position: int, record: bytes, size: int) -> bool:
-    _, _, _, _, count, length, _, comment = _END.unpack(record)
-    if position + _END.size + comment != size or length > position:
-        return False
-    file.seek(position - length)
-    return not count or file.read(4) == b"PK\x01\x02"
+    return 0 <= tail.rfind(_END_SIGNATURE) <= len(tail) - _END_SIZE
 
 
 def refuse_polyglot(other: str, subject: str, findings: Findings) -> None:

@@ -26,6 +26,10 @@ LONGEST_README = 512 << 10
 MOST_SECONDS = 5.0
 """CPU time that rendering may take, where there is a clock for it: docutils takes 10 s for one table of 180 KiB."""
 
+_INDENT = 8
+_INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
+
+_AGAIN = 0.05
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
 """No type means reStructuredText (PyPI)."""
 
@@ -33,7 +37,7 @@ _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdo
 def readme_flaws(content: bytes) -> Iterator[Flaw]:
     """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
     raw, _ = parse_email(content)
-    text = raw.get("description", "")
+    text = unfolded(raw.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
         return
     kind, parameters = _content_type(raw.get("description_content_type", ""))
@@ -48,6 +52,18 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         yield Flaw(
             code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
         )
+
+
+def unfolded(text: str) -> str:
+    """A description without what a field of several lines is indented by.
+
+    Before metadata 2.1 it was such a field: distutils put eight blanks before each line but the first, and the
+    specification asks for seven and a '|'.
+    """
+    first, *rest = text.split("\n")
+    if not all(line.startswith(_INDENTS) or not line.strip() for line in rest):
+        return text
+    return "\n".join([first, *(line[_INDENT:] for line in rest)])
 
 
 def _content_type(text: str) -> tuple[str, dict[str, str]]:
@@ -93,13 +109,18 @@ def _at_most(seconds: float) -> Iterator[None]:
         yield
         return
 
+    inside = True
+
     def give_up(*_: object) -> None:
-        raise _TooSlowError
+        if inside:
+            raise _TooSlowError
 
     before = signal.signal(signal.SIGVTALRM, give_up)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    # Again and again: what is raised in a finalizer, or below a bare `except`, is lost.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
     try:
         yield
     finally:
+        inside = False  # a signal that has come by now is only acted on later
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)

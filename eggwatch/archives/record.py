@@ -140,7 +140,9 @@ class _Check:
     def compare(self, path: str, algorithm: str, said: str) -> None:
         """Compare a hash with that of the member's bytes, which are sound."""
         digest = self.files.sha256[path] if algorithm == "sha256" else self.files.rehash(path, algorithm)
-        if said.rstrip("=") != _urlsafe(digest):
+        if said.endswith("="):
+            self.tell("record-invalid", path, f"RECORD says {clipped(said)}, and should say it without '='.")
+        elif said != _urlsafe(digest):
             message = f"RECORD says {algorithm}={clipped(said)}, the member has {_urlsafe(digest)}."
             self.tell("record-hash-mismatch", path, message)
 

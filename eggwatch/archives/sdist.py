@@ -9,6 +9,7 @@ from typing import BinaryIO
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, clipped, located
+from eggwatch.archives.gzip_header import check_header
 from eggwatch.archives.gzip_stream import MAGIC, GzipStream
 from eggwatch.archives.holes import starts_with_zeros
 from eggwatch.archives.limits import LARGEST_METADATA
@@ -47,6 +48,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     """
     if not _is_gzip(file, findings):
         return None
+    check_header(file, findings)
     if is_also_zip(file, size):
         refuse_polyglot("zip", "last bytes", findings)
     stream = GzipStream(file, size, findings)
@@ -83,13 +85,8 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
 
 def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings: Findings) -> None:
     message = located(error.message, walk.at, " of the tar")
-    if error.code != "tar-unclosed":
+    if error.code != "tar-unclosed" or stream.whole:
         findings.refuse(error.code, error.subject, message)
-    elif stream.whole:
-        findings.refuse(error.code, error.subject, message)
-        # Cut between two gzip members, a file looks whole to gzip and is not.
-        if stream.members > 1:
-            findings.ends_early("The tar ends before it is closed, between two gzip members.")
 
 
 def _is_metadata(name: str, size: int) -> bool:
@@ -106,6 +103,7 @@ class SdistContents:
         self._loose = False
         self._metadata: dict[str, TarMember] = {}
         self._looks_like_source = False
+        self._odd_modes: list[str] = []
 
     def read(self, members: Iterable[TarMember]) -> None:
         """Take in all members, or as many as it needs to find 50 flaws."""
@@ -127,6 +125,8 @@ class SdistContents:
             self._refuse("tar-device", member, message)
         elif member.kind in LINKS:
             self._check_target(member)
+        elif _is_odd(member):
+            self._odd_modes.append(member.name)
 
     def _check_target(self, member: TarMember) -> None:
         danger = link_danger(member.name, member.target, from_root=member.kind == HARD_LINK)
@@ -152,6 +152,12 @@ class SdistContents:
     def check_places(self) -> None:
         """Note what is wrong with the members only when they are seen together."""
         check_places(self._places, self._findings)
+        if self._odd_modes:
+            message = (
+                f"{len(self._odd_modes)} members have permissions that nobody means, this one first: it is setuid or "
+                f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
+            )
+            self._findings.note("tar-mode", self._odd_modes[0], message)
 
     def top_folder(self, filename: Filename) -> str | None:
         """The folder to look for PKG-INFO in; PEP 625: one top-level folder called `{name}-{version}`."""
@@ -200,6 +206,13 @@ class SdistContents:
         if self._looks_like_source or _COMMIT.fullmatch(comment):
             return f"There is no {clipped(path)}: {_SNAPSHOT}"
         return f"There is no {clipped(path)}. Build an sdist with 'python -m build --sdist'."
+
+
+def _is_odd(member: TarMember) -> bool:
+    """True for a file that runs as its owner, and for what its owner can't read or enter."""
+    if member.kind == FOLDER:
+        return member.mode & 0o500 != 0o500
+    return bool(member.mode & 0o6000) or not member.mode & 0o400
 
 
 def _is_equal(top: str, filename: Filename) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from zlib import adler32
 
 from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, clipped
@@ -17,12 +18,12 @@ _POSIX_MAGIC = b"ustar\0"
 _RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\0]+)=")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarHeader:
+class TarHeader(NamedTuple):
     """The fields of a header that say what the member is; `kind` is the type flag, `\\0` read as `0`."""
 
     name: str
     kind: bytes
+    mode: int
     size: int
     target: str
 
@@ -33,6 +34,10 @@ def parse_header(block: bytes) -> TarHeader:
     # "The simple sum of all bytes, treating the checksum field as spaces" (POSIX, ustar).
     if _byte_sum(block) - sum(block[148:156]) + 8 * 0x20 != _number(block[148:156], name):
         raise malformed(name, "The checksum of its header is wrong.")
+    mode = _mode(block[100:124])
+    # tarfile stops at a header with a number that it can't read, as if the tar ended there.
+    if mode is None or not _are_numbers(block[136:148], 12) or not _are_numbers(block[329:345], 8):
+        raise malformed(name, "Its header has no number where one belongs: for mode, owner, time or device.")
     kind = block[156:157]
     if kind == b"\0":
         # Before POSIX a folder was a file whose name ends in a slash.
@@ -40,7 +45,7 @@ def parse_header(block: bytes) -> TarHeader:
     if block[345] and kind not in b"LKS":
         name = f"{_prefix(block, name)}/{name}"
     target = _text(block[157:257]) if block[157] else ""
-    return TarHeader(name=name, kind=kind, size=_number(block[124:136], name), target=target)
+    return TarHeader(name, kind, mode, _number(block[124:136], name), target)
 
 
 def _byte_sum(block: bytes) -> int:
@@ -61,6 +66,22 @@ def _prefix(block: bytes, name: str) -> str:
 
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
+# The same few values stand in all headers of an archive.
+@lru_cache(maxsize=256)
+def _mode(fields: bytes) -> int | None:
+    """The mode out of mode, uid and gid, eight bytes each; None if one of them is no number."""
+    if not _are_numbers(fields, 8):
+        return None
+    return _number(fields[:8].partition(b"\0")[0] if fields[0] < 0x80 else fields[:8], "")
+
+
+@lru_cache(maxsize=1024)
+def _are_numbers(fields: bytes, width: int) -> bool:
+    """True if each field of so many bytes is octal, up to its first zero byte, or in GNU's base-256 form."""
+    values = (fields[at : at + width] for at in range(0, len(fields), width))
+    return all(value[0] in (0x80, 0xFF) or not value.partition(b"\0")[0].strip().strip(b"01234567") for value in values)
 
 
 def _number(field: bytes, name: str) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
+from eggwatch.archives.findings import BUILD_AGAIN, MOST_FLAWS, Findings, clipped, located
 from eggwatch.archives.limits import refuse_many_folders
-from eggwatch.archives.nesting import below_any, with_others_below
-from eggwatch.archives.paths import folded, link_danger, plain
+from eggwatch.archives.nesting import below_any
+from eggwatch.archives.paths import folded, folders_of, link_danger, plain, spellings
 from eggwatch.archives.tar_walk import FOLDER, HARD_LINK, LINKS, REGULAR
+from eggwatch.archives.windows_names import note_strange
 
 METADATA = "PKG-INFO"
 
@@ -41,6 +42,7 @@ def check_places(places: Sequence[Place], findings: Findings) -> None:
     if links:
         _check_links(places, links, findings)
     _check_names(places, links, findings)
+    note_strange([place.path for place in places], findings)
 
 
 def _check_links(places: Iterable[Place], links: Set[str], findings: Findings) -> None:
@@ -81,20 +83,31 @@ def _check_names(places: Sequence[Place], links: Set[str], findings: Findings) -
 
     Folders may come again, as old distutils wrote them; of links `_check_links` tells.
     """
-    crowded = with_others_below(place.path for place in places)
+    explicit = {place.path for place in places if place.is_folder}
+    folders, pairs = spellings(folders_of(place.path for place in places) | explicit)
+    for folder, other in pairs[:MOST_FLAWS]:
+        first = next(place for place in places if f"{place.path}/".startswith(f"{folder}/"))
+        _refuse_collision(first, other, findings)
     seen: dict[str, Place] = {}
     for place in places:
-        path, name = place.path, folded(place.path)
+        name = folded(place.path)
         first = seen.setdefault(name, place)
-        if name in links or (place.is_folder and first.path == path and first.is_folder):
+        if name in links or (place.is_folder and first.is_folder):
             continue
         if first is not place:
             _refuse_second(place, first, findings)
-        elif path in crowded and not place.is_folder:
-            message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
-            refuse_member("tar-duplicate-member", path, message, place.offset, findings)
+        elif name in folders and not place.is_folder:
+            _refuse_file(place, folders[name], findings)
         if findings.full:
             return
+
+
+def _refuse_file(place: Place, folder: str, findings: Findings) -> None:
+    if folder == place.path:
+        message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
+        refuse_member("tar-duplicate-member", place.path, message, place.offset, findings)
+    else:
+        _refuse_collision(place, folder, findings)
 
 
 def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
@@ -104,9 +117,12 @@ def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
         message = f"The tar holds it twice, the other at byte {first.offset}; which one counts is anyone's guess."
         refuse_member(code, path, f"{message} {BUILD_AGAIN}", offset, findings)
     else:
-        other = f"{clipped(first.path)} at byte {first.offset}"
-        message = f"On Windows and macOS it is one file with {other}, and one overwrites the other. Rename one."
-        refuse_member("tar-case-collision", path, message, offset, findings)
+        _refuse_collision(place, f"{first.path} at byte {first.offset}", findings)
+
+
+def _refuse_collision(place: Place, other: str, findings: Findings) -> None:
+    message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
+    refuse_member("tar-case-collision", place.path, message, place.offset, findings)
 
 
 def _is_metadata(path: str) -> bool:

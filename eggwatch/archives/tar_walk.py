@@ -7,10 +7,11 @@ differently. tarfile spends 50 microseconds of Python on a member; this spends a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
-from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
+from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES
+from eggwatch.archives.nesting import name_bytes
 from eggwatch.archives.tar_header import BLOCK, TarHeader, malformed, parse_header, pax_records
 
 LARGEST_EXTENSION = 1 << 20
@@ -32,17 +33,17 @@ _GNU_SPARSE = b"S"
 _KNOWN = REGULAR | DEVICES | LINKS | {FOLDER}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TarMember:
+class TarMember(NamedTuple):
     """One member; `kind` is the type flag, `target` what a link points at, `content` only what was wanted.
 
-    `offset` is where in the inflated tar its first header begins, extended ones included.
+    `mode` are its permissions; `offset` is where in the inflated tar its first header begins, extended ones included.
     """
 
     name: str
     kind: bytes
     size: int
     target: str
+    mode: int = 0o644
     content: bytes | None = None
     offset: int = 0
 
@@ -169,12 +170,14 @@ class TarWalk:
             # Some readers skip these bytes, others look for a header in them.
             if size:
                 raise malformed(name, f"A folder, link or device with {size} bytes of contents.")
-            return TarMember(name=name, kind=header.kind, size=0, target=target, offset=offset)
+            return TarMember(name=name, kind=header.kind, size=0, target=target, mode=header.mode, offset=offset)
         # tarfile takes it for a file, other readers for a folder.
         if name.endswith("/"):
             raise malformed(name, "A file whose name ends in a slash.")
         content = self._data(name, size, keep=self._wanted(name, size))
-        return TarMember(name=name, kind=header.kind, size=size, target="", content=content, offset=offset)
+        return TarMember(
+            name=name, kind=header.kind, size=size, target="", mode=header.mode, content=content, offset=offset
+        )
 
     def _count_in(self, name: str, target: str) -> None:
         self._count += 1

@@ -13,7 +13,9 @@ from eggwatch.archives.opened import Opened
 from eggwatch.archives.polyglots import is_also_tar, refuse_polyglot
 from eggwatch.archives.record import LARGEST_RECORD, Files, check_record
 from eggwatch.archives.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
-from eggwatch.archives.wheel_folders import check_data_folders, data_scripts, find_dist_info
+from eggwatch.archives.wheel_folders import check_data_folders, find_dist_info
+from eggwatch.archives.wheel_places import check_places
+from eggwatch.archives.wheel_scripts import check_scripts
 from eggwatch.archives.zip_directory import (
     END_SIGNATURE,
     LOCAL_SIGNATURE,
@@ -50,7 +52,8 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
     contents = read_members(file, size, directory, lambda member: lawful.get(member.name) is member, findings)
     if filename is None or info is None or findings.full:
         return None
-    check_data_folders(directory, filename, findings)
+    check_data_folders(directory, info, filename, findings)
+    check_places(directory, info, findings)
     _check_dist_info(file, directory, info, filename, contents, findings)
     return _opened(directory, info, contents)
 
@@ -118,7 +121,8 @@ def _check_dist_info(
     if (path := f"{info}/WHEEL") in kept:
         check_wheel_file(kept[path], path, filename, findings)
     if (path := f"{info}/entry_points.txt") in kept:
-        check_entry_points(kept[path], path, data_scripts(directory), findings)
+        check_entry_points(kept[path], path, findings)
+        check_scripts(directory, kept[path], path, findings)
     if (path := f"{info}/RECORD") in kept:
         check_record(kept[path], path, _files(file, directory, contents), findings)
 

@@ -17,6 +17,9 @@ LARGEST_WHEEL_FILE = 256 << 10
 """Bytes of a WHEEL file."""
 
 _LONGEST_TAG = 1000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""What some readers end a line at, or a text; a tab and a line feed are no danger."""
+
 _LINE = re.compile(r"([!-9;-~]+):[ \t]*(.*)")
 _VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})", re.ASCII)
 _BUILD = re.compile(r"([0-9]{1,20})(.*)", re.ASCII)
@@ -40,6 +43,10 @@ def _fields(content: bytes, path: str, findings: Findings) -> dict[str, list[str
     except UnicodeDecodeError as error:
         _invalid(path, f"Byte {error.start} is not UTF-8.", findings)
         return None
+    text = text.replace("\r\n", "\n")
+    if strange := _CONTROL.search(text):
+        _invalid(path, f"It holds the control character {clipped(strange[0])}.", findings)
+        return None
     fields: dict[str, list[str]] = {}
     for number, line in enumerate(_head(text), 1):
         match = _LINE.fullmatch(line)
@@ -51,7 +58,7 @@ def _fields(content: bytes, path: str, findings: Findings) -> dict[str, list[str
 
 
 def _head(text: str) -> Iterator[str]:
-    for line in text.replace("\r\n", "\n").split("\n"):
+    for line in text.split("\n"):
         if not line:
             return
         yield line

@@ -5,11 +5,10 @@ from __future__ import annotations
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
-from eggwatch.archives.zip_directory import Directory
+from eggwatch.archives.wheel_places import DATA, SUFFIX
+from eggwatch.archives.zip_directory import Directory, ZipMember
 from eggwatch.model.names import Filename, project_name
 
-SUFFIX = ".dist-info"
-_DATA = ".data"
 _LONGEST_FOLDER = 400
 _SCHEMES = frozenset(("purelib", "platlib", "headers", "scripts", "data"))
 """What a data folder may hold (binary distribution format, "The .data directory")."""
@@ -42,31 +41,41 @@ def _renamed(info: str, expected: str, findings: Findings) -> str:
     return info
 
 
-def check_data_folders(directory: Directory, filename: Filename, findings: Findings) -> None:
-    """Installers move what lies in `{name}-{version}.data/SCHEME`; anything else there has no place to go."""
+def check_data_folders(directory: Directory, info: str, filename: Filename, findings: Findings) -> None:
+    """Installers move what lies in `{name}-{version}.data/SCHEME`; anything else there has no place to go.
+
+    pip takes every folder `*.data` for one, installer that of the filename, uv that of the dist-info: they have to be
+    the same.
+    """
+    lawful = f"{filename.name_part}-{filename.version_part}{DATA}"
+    if info.removesuffix(SUFFIX) != lawful.removesuffix(DATA):
+        lawful = ""
     told: set[tuple[str, str]] = set()
     for member in directory.members:
-        top, slash, rest = member.name.partition("/")
-        if not top.endswith(_DATA) or "-" not in top or not slash or not rest:
+        top, _, rest = member.name.partition("/")
+        if not top.lower().endswith(DATA):
             continue
-        scheme = rest.partition("/")
-        lawful = is_named_as(top, _DATA, filename) and scheme[0] in _SCHEMES and scheme[1]
-        if lawful or (top, scheme[0]) in told:
+        scheme, slash, inner = rest.partition("/")
+        has_place = top == lawful and _has_place(member, scheme, inner if slash else None)
+        if has_place or (top, scheme) in told:
             continue
-        told.add((top, scheme[0]))
+        told.add((top, scheme))
         message = (
-            f"Only {clipped(filename.name_part)}-{filename.version_part}{_DATA}/ with "
-            f"{', '.join(sorted(_SCHEMES))} in it has a place to be installed to. {BUILD_AGAIN}"
+            f"Only {clipped(filename.name_part)}-{filename.version_part}{DATA}/ with "
+            f"{', '.join(sorted(_SCHEMES))} in it, and no folders in scripts, has a place to be installed to. "
+            f"{BUILD_AGAIN}"
         )
         findings.refuse("wheel-data-folder", member.name, message)
         if findings.full:
             return
 
 
-def data_scripts(directory: Directory) -> list[str]:
-    """The files that installers put into the folder of scripts as they are: `*.data/scripts/NAME`."""
-    places = (member.name.split("/", 2) for member in directory.members if not member.is_folder)
-    return [place[2] for place in places if len(place) == 3 and place[0].endswith(".data") and place[1] == "scripts"]
+def _has_place(member: ZipMember, scheme: str, path: str | None) -> bool:
+    """True for the data folder itself, a folder of it that is a scheme, and what lies there."""
+    if path is None:
+        return member.is_folder and not scheme
+    # uv takes no folder among the scripts; pip and installer do.
+    return scheme in _SCHEMES and not (scheme == "scripts" and "/" in path)
 
 
 def is_named_as(folder: str, suffix: str, filename: Filename) -> bool:

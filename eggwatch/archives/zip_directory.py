@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span, clipped
-from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
+from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES
+from eggwatch.archives.nesting import name_bytes
 
 LARGEST_DIRECTORY = 32 << 20
 """Bytes of a central directory; that of a wheel with 13,000 members has 1.5 MiB."""
@@ -280,10 +281,15 @@ def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where:
         return values
     wide = extras[_ZIP64_EXTRA]
     count = sum(value == FULL_32 for value in values)
-    if len(wide) < 8 * count:
-        raise _confused(name, "Its zip64 extra field is too short.", where)
+    if len(wide) != 8 * count and not (count == 0 and _is_repeated(wide, values)):
+        raise _confused(name, f"Its zip64 extra field has {len(wide)} bytes, and should have {8 * count}.", where)
     longer = iter(struct.unpack_from(f"<{count}Q", wide))
     return tuple(next(longer) if value == FULL_32 else value for value in values)
+
+
+def _is_repeated(wide: bytes, values: tuple[int, ...]) -> bool:
+    """True if a local header's sizes stand there once more, though they are not full: Bazel's zipper does so."""
+    return len(values) == 2 and wide == struct.pack("<2Q", *values)
 
 
 def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, where: Span) -> None:

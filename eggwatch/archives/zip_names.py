@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+import stat
+
+from eggwatch.archives.findings import BUILD_AGAIN, MOST_FLAWS, Findings, clipped
 from eggwatch.archives.limits import refuse_many_folders
-from eggwatch.archives.nesting import with_others_below
-from eggwatch.archives.paths import CONTROL, folded, zip_path_danger
-from eggwatch.archives.zip_directory import Directory, ZipMember
+from eggwatch.archives.paths import CONTROL, folded, folders_of, spellings, zip_path_danger
+from eggwatch.archives.windows_names import note_strange
+from eggwatch.archives.zip_directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR
 
 
@@ -15,20 +17,29 @@ def check_names(directory: Directory, findings: Findings) -> None:
     members = directory.members
     if refuse_many_folders((member.name for member in members), findings):
         return
-    crowded = with_others_below(member.name.removesuffix("/") for member in members)
-    # A folder that is a member too is compared as one.
-    crowded -= {member.name.removesuffix("/") for member in members if member.is_folder}
+    folders, pairs = spellings(folders_of(member.name for member in members))
+    for folder, other in pairs[:MOST_FLAWS]:
+        first = next(member for member in members if member.name.startswith(f"{folder}/"))
+        _refuse_collision(first, other, findings)
     seen: dict[str, ZipMember] = {}
     for member in members:
         name = member.name.removesuffix("/")
-        first = seen.setdefault(folded(name), member)
+        place = folded(name)
+        first = seen.setdefault(place, member)
         if first is not member:
             _refuse_second(member, name, first, findings)
-        elif name in crowded and not member.is_folder:
-            message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
-            findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
+        elif place in folders and not member.is_folder:
+            _refuse_file(member, folders[place], findings)
         if findings.full:
             return
+
+
+def _refuse_file(member: ZipMember, folder: str, findings: Findings) -> None:
+    if folder == member.name:
+        message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
+        findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
+    else:
+        _refuse_collision(member, folder, findings)
 
 
 def _refuse_second(member: ZipMember, name: str, first: ZipMember, findings: Findings) -> None:
@@ -38,12 +49,13 @@ def _refuse_second(member: ZipMember, name: str, first: ZipMember, findings: Fin
             f"anyone's guess. {BUILD_AGAIN}"
         )
         findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
-    else:
-        message = (
-            f"On Windows and macOS it is one file with {clipped(first.name)} at byte {first.offset}, and one "
-            "overwrites the other. Rename one."
-        )
-        findings.refuse("zip-case-collision", member.name, message, at=member.offset)
+    elif not (member.is_folder and first.is_folder):
+        _refuse_collision(member, f"{first.name} at byte {first.offset}", findings)
+
+
+def _refuse_collision(member: ZipMember, other: str, findings: Findings) -> None:
+    message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
+    findings.refuse("zip-case-collision", member.name, message, at=member.offset)
 
 
 def check_entries(directory: Directory, findings: Findings) -> None:
@@ -52,6 +64,7 @@ def check_entries(directory: Directory, findings: Findings) -> None:
         _check_entry(member, findings)
         if findings.full:
             return
+    note_strange([member.name for member in directory.members], findings)
     _note_comments(directory, findings)
     _note_descriptors(directory, findings)
 
@@ -60,15 +73,27 @@ def _check_entry(member: ZipMember, findings: Findings) -> None:
     if CONTROL.search(member.name):
         message = f"The member's name holds control characters. {BUILD_AGAIN}"
         findings.refuse("zip-name-characters", member.name, message, at=member.offset)
+    if not member.flags & UTF8_NAME and not member.raw_name.isascii():
+        message = f"The member's name is not marked as UTF-8 (bit 11): pip reads it as code page 437. {BUILD_AGAIN}"
+        findings.refuse("zip-name-characters", member.name, message, at=member.offset)
     danger = zip_path_danger(member.name)
     if danger:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
         findings.refuse("zip-unsafe-path", member.name, message, at=member.offset)
-    if member.name.endswith("/") and member.size:
+    if member.name.endswith("/"):
+        _check_folder(member, findings)
+    elif member.mode & _NOT_A_FILE:
+        _check_type(member, findings)
+
+
+def _check_folder(member: ZipMember, findings: Findings) -> None:
+    """Some readers go by the slash at the name's end, others by the mode: both have to say folder."""
+    if member.size:
         message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
         findings.refuse("zip-malformed", member.name, message, at=member.offset)
-    if member.mode & _NOT_A_FILE:
-        _check_type(member, findings)
+    if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
+        message = f"Its name is a folder's, and its mode {member.mode:o} another member's. {BUILD_AGAIN}"
+        findings.refuse("zip-malformed", member.name, message, at=member.offset)
 
 
 _NOT_A_FILE = 0o070000
@@ -82,6 +107,9 @@ def _check_type(member: ZipMember, findings: Findings) -> None:
     elif member.is_device:
         message = f"A device or pipe, which has no place in a wheel. {BUILD_AGAIN}"
         findings.refuse("zip-device", member.name, message, at=member.offset)
+    else:
+        message = f"Its mode {member.mode:o} is a folder's, and its name a file's. {BUILD_AGAIN}"
+        findings.refuse("zip-malformed", member.name, message, at=member.offset)
 
 
 def _note_comments(directory: Directory, findings: Findings) -> None:

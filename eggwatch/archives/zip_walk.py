@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span
 from eggwatch.archives.limits import check_ratio
-from eggwatch.archives.zip_directory import Directory, ZipMember
+from eggwatch.archives.zip_directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
 from eggwatch.archives.zip_names import check_entries, check_names
 
@@ -27,6 +27,9 @@ _CHUNK = 256 << 10
 _LONGEST_HEADER = 30 + 2 * 0xFFFF
 
 _ENCRYPTED = 1 | 1 << 6 | 1 << 13
+_DEFLATE_LEVEL = 1 << 1 | 1 << 2
+_FLAGS = _DEFLATE_LEVEL | DESCRIPTOR | UTF8_NAME
+"""All that a wheel needs of APPNOTE 4.4.4; the rest is reserved, or says that the data is no plain data."""
 
 Wanted = Callable[[ZipMember], bool]
 """Says of which members the contents are kept."""
@@ -129,6 +132,9 @@ def _check_method(member: ZipMember) -> None:
         raise BrokenError(
             "zip-encrypted", member.name, "The member is encrypted. Store it in the clear.", at=member.offset
         )
+    if strange := member.flags & ~_FLAGS:
+        found = f"It has flags {strange:#06x}, which no installer knows (patched data, or reserved)."
+        raise BrokenError("zip-flags", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
     if member.method not in (STORED, DEFLATED):
         found = f"It is compressed by method {member.method}; installers read stored (0) and deflated (8)."
         raise BrokenError("zip-compression", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)

@@ -27,6 +27,10 @@ _PLATFORMS = (
     r"pyemscripten_[0-9]+_[0-9]+_wasm32|pyodide_[0-9]+_[0-9]+_wasm32",
 )
 _PLATFORM = re.compile("|".join(_PLATFORMS))
+_NOT_ON_PYPI = re.compile(
+    r"(?:many|musl)linux_.*_loongarch64|musllinux_.*_ppc64|macosx_(?!10_|1[1-5]_|26_).*|pyodide_.*"
+)
+"""Platforms that installers know and PyPI does not take yet (its list of August 2026)."""
 _OWN_MACHINE = re.compile(r"linux_[a-z0-9_]+")
 
 
@@ -42,6 +46,9 @@ def tag_flaws(text: str, tags: Iterable[Tag]) -> Iterator[Flaw]:
     for part in sorted({tag.platform for tag in known}):
         if not _PLATFORM.fullmatch(part):
             yield _platform_flaw(text, part)
+        elif _NOT_ON_PYPI.fullmatch(part):
+            found = f"The platform tag {part} is one that installers know and PyPI does not take yet."
+            yield _flaw("platform-tag-newer", text, f"{found} Build for an older system to publish it there.")
 
 
 def _platform_flaw(text: str, part: str) -> Flaw:

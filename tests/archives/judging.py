@@ -54,9 +54,16 @@ class Part:
     comment: bytes = b""
     descriptor: bytes = b""
     after: bytes = b""
-    attributes: int = 0o100644 << 16
+    attributes: int | None = None
     local: Mapping[str, int | bytes] = field(default_factory=dict)
     central: Mapping[str, int | bytes] = field(default_factory=dict)
+
+    @property
+    def external(self) -> int:
+        """The attributes, else those of a file or folder, as the name says."""
+        if self.attributes is not None:
+            return self.attributes
+        return (0o40755 if self.name.endswith(b"/") else 0o100644) << 16
 
     @property
     def raw(self) -> bytes:
@@ -179,7 +186,7 @@ def _central(part: Part, offset: int) -> bytes:
         len(part.comment),
         facts["disk"],
         0,
-        part.attributes,
+        part.external,
         facts.get("offset", offset),
     )
     return header + name + part.central_extra + part.comment
@@ -212,14 +219,18 @@ def tar_block(
     size: bytes | None = None,
     magic: bytes = b"ustar\x0000",
     prefix: bytes = b"",
+    mode: int | None = None,
+    owner: bytes = b"0000000\x00",
+    mtime: bytes = b"00000000000\x00",
 ) -> bytes:
     """One member: a ustar header with a true checksum, and the padded contents."""
     raw = name if isinstance(name, bytes) else name.encode()
     block = bytearray(512)
     block[: len(raw)] = raw
-    block[100:124] = b"0000644\x000000000\x000000000\x00"
+    permissions = mode if mode is not None else 0o755 if kind == b"5" or raw.endswith(b"/") else 0o644
+    block[100:124] = b"%07o\x00%b0000000\x00" % (permissions, owner)
     block[124:136] = b"%011o\x00" % len(content) if size is None else size
-    block[136:148] = b"00000000000\x00"
+    block[136:148] = mtime
     block[156:157] = kind
     block[157 : 157 + len(target)] = target.encode()
     block[257:265] = magic

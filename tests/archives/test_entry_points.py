@@ -30,10 +30,10 @@ any value = at all
 """
 
 
-def told(text: str | bytes, *scripts: str) -> list[str]:
+def told(text: str | bytes) -> list[str]:
     """Code and message of each flaw."""
     findings = Findings()
-    check_entry_points(text if isinstance(text, bytes) else text.encode(), "entry_points.txt", scripts, findings)
+    check_entry_points(text if isinstance(text, bytes) else text.encode(), "entry_points.txt", findings)
     return [f"{flaw.code}: {flaw.message}" for flaw in findings.flaws]
 
 
@@ -102,13 +102,6 @@ def test_what_readers_differ_in_is_a_flaw(text: str | bytes, found: str) -> None
 def test_a_script_has_to_name_an_object(reference: str) -> None:
     """It is written into a program, so its parts have to be identifiers."""
     assert "should be module:function" in told(f"[console_scripts]\nx = {reference}\n")[0]
-
-
-def test_two_scripts_of_one_name_are_a_flaw_also_where_case_is_not_told_apart() -> None:
-    """Among console and GUI scripts, and those that lie in the data folder ready to be copied."""
-    assert "another script" in told("[console_scripts]\nx = a:b\n[gui_scripts]\nX = a:b\n")[0]
-    assert "another script" in told("[console_scripts]\nx = a:b\n", "X")[0]
-    assert told("[console_scripts]\nx = a:b\n[other]\nx = a:b\n", "y") == []
 
 
 @pytest.mark.parametrize("line", ["a\n", "[x\n", "=\n", " x\n", "x" + " " * 98])

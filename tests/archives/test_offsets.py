@@ -132,6 +132,7 @@ ABOUT_THE_WHOLE = {
     "zip-tar-polyglot",
     "zip-comment",
     "zip-data-descriptor",
+    "tar-mode",
 }
 """Told of no byte: the first ones, or all of them."""
 

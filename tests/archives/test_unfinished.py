@@ -135,14 +135,6 @@ def test_a_tar_that_was_not_closed_is_not_unfinished() -> None:
     assert refusals(inspection) == ["tar-unclosed"]
 
 
-def test_a_cut_between_two_gzip_members_is_unfinished() -> None:
-    """Each member is whole for gzip; from the second on it is clear that more was to come."""
-    pieces = [gzip.compress(record) for record in [*tar_parts(), bytes(1024)]]
-    assert judge(SDIST, b"".join(pieces)).flaws == ()
-    for count in range(2, len(pieces)):
-        assert is_unfinished(judge(SDIST, b"".join(pieces[:count])))
-
-
 def test_other_flaws_are_told_beside_the_missing_end() -> None:
     """When the deadline passes, the uploader gets all answers at once."""
     inspection = judge("demo-1.0 (1).tar.gz", sdist()[1][:-9])

@@ -110,6 +110,8 @@ FLAWED = {
     "half a deflate stream": ("zip-size", added(replace(PART, content=b"", packed=PART.raw[:1]))),
     "no deflate stream": ("zip-malformed", added(replace(PART, packed=b"\xff\xff\xff\xff"))),
     "a folder with contents": ("zip-malformed", added(Part(name=b"demo/data/", content=TEXT))),
+    "a name in code page 437": ("zip-name-characters", added(Part(name="demo/ä.txt".encode("cp437")))),
+    "a UTF-8 name without its mark": ("zip-name-characters", added(Part(name="demo/ä.txt".encode()))),
     "a name that is no UTF-8": ("zip-name-characters", added(Part(name=b"demo/\xff", flags=1 << 11))),
     "a member on another disk": ("zip-malformed", added(replace(PART, central={"disk": 1}))),
     "an end record of another disk": ("zip-malformed", ended(disk=1)),
@@ -169,7 +171,6 @@ SOUND = {
     "a stored member full of zeros": added(Part(name=NAME, content=bytes(4096), method=0)),
     "an empty folder": added(Part(name=b"demo/data/", method=0)),
     "a UTF-8 name": added(Part(name="demo/ä.txt".encode(), flags=1 << 11)),
-    "a name in code page 437": added(Part(name="demo/ä.txt".encode("cp437"))),
     "an extra field": added(extra(b"UT\x05\x00\x03abcd")),
     "a second name that is the same": added(extra(second_name(NAME))),
     "a zip64 extra field": added(
@@ -275,6 +276,24 @@ def test_the_largest_directory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     """A directory is read into memory, so its size has a limit of its own."""
     monkeypatch.setattr(zip_directory, "LARGEST_DIRECTORY", 10)
     assert refusals(judge(WHEEL, wheel()[1])) == ["too-many-members"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "project{}-1.0.data/scripts/x",
+        "project{}-1.0.egg-info",
+        "demo-1.0.data/purelib/demo/{}.py",
+        "demo-1.0.data/data/bin/{}/x",
+    ],
+)
+def test_fifty_places_are_enough(name: str) -> None:
+    """Also of those that are only seen where the members are installed to."""
+    taken = [f"demo/{number}.py" for number in range(60)]
+    scripts = [f"demo-1.0.data/scripts/{number}" for number in range(60)]
+    flaws = judge(WHEEL, named(*taken, *scripts, *(name.format(number) for number in range(60)))).flaws
+    assert len(flaws) == 51
+    assert len({flaw.code for flaw in flaws}) == 2
 
 
 @pytest.mark.parametrize("bad", ["../{}", "demo/{}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.archive_factory import core_metadata, sdist_members, wheel_members
@@ -19,7 +19,7 @@ Description = Mapping[str, Any]
 list, or None to drop the field); `body` the description; `members` contents by path, None to drop one; `parts` more
 zip members, `records` more tar members, each a dict of what `Part` or `tar_block` take; `pax` an extended header before
 them; `mode` a zip member's mode by path; `lines` of RECORD by path, None to drop one; `zip` what `raw_zip` takes;
-`closing` what ends the tar; `zip_in_header` for a gzip with a zip in its header;
+`closing` what ends the tar; `compression` the gzip's level; `header` its flags and optional fields;
 `before`, `after` bytes around the file; `cut` bytes that are missing at its end; `swap`
 pairs of bytes to replace in the file.
 """
@@ -69,7 +69,12 @@ def _wheel(description: Description) -> bytes:
     members = _changed(members, description)
     modes = description.get("mode", {})
     parts = [
-        Part(name=name.encode(), content=content, attributes=modes.get(name, 0o100644) << 16)
+        Part(
+            name=name.encode(),
+            content=content,
+            flags=0 if name.isascii() else 1 << 11,
+            attributes=modes[name] << 16 if name in modes else None,
+        )
         for name, content in members.items()
     ]
     parts = [Part(**part) for part in description.get("parts", ())] + parts
@@ -97,31 +102,37 @@ def _sdist(description: Description) -> bytes:
         blocks.append(pax(description["pax"]))
     blocks += [tar_block(**record) for record in description.get("records", ())]
     raw = b"".join(blocks) + description.get("closing", ZEROS * 2)
-    data = gzip.compress(bytes(raw), 6, mtime=0)
-    return _with_zip_in_header(data) if "zip_in_header" in description else data
+    data = gzip.compress(bytes(raw), description.get("compression", 6), mtime=0)
+    flag, optional = description.get("header", (0, b""))
+    return data[:3] + bytes([flag]) + data[4:10] + optional + data[10:]
 
 
-def _with_zip_in_header(data: bytes) -> bytes:
-    """The gzip with a zip in its extra field, whose comment is all that follows."""
-    rest = data[10:]
-    inner = raw_zip([Part(name=b"other")])
-    inner = inner[:-2] + len(rest).to_bytes(2, "little")
-    return data[:3] + b"\x04" + data[4:10] + len(inner).to_bytes(2, "little") + inner + rest
+CHECKSUM = 0o12000
 
 
-def polyglot_part() -> dict[str, Any]:
+def unsigned(block: bytes) -> int:
+    """The checksum of a tar header (POSIX, ustar)."""
+    return sum(block) - sum(block[148:156]) + 8 * 0x20
+
+
+def signed(block: bytes) -> int:
+    """The checksum as some old tools took it, of signed bytes; tarfile believes both."""
+    return unsigned(block) - 256 * sum(byte > 0x7F for byte in block[:148] + block[156:])
+
+
+def polyglot_part(checksum: Callable[[bytes], int] = unsigned, prefix: bytes = b"") -> dict[str, Any]:
     """A first member, stored, that makes the first 512 bytes of the zip a tar header with a true checksum."""
     # 30 bytes of local header and one of name; the CRC in there depends on the salt, the checksum on both.
+    content = bytearray(512 - 31)
+    content[124 - 31 : 136 - 31] = b"00000000000\x00"
+    content[148 - 31 : 156 - 31] = b"%06o\x00 " % CHECKSUM
+    content[156 - 31] = ord("0")
+    content[345 - 31 : 345 - 31 + len(prefix)] = prefix
+    filler = CHECKSUM - checksum(raw_zip([Part(name=b"a", content=bytes(content), method=0)])[:512]) - 200
+    content[210 : 210 + filler // 127 + 1] = b"\x7f" * (filler // 127) + bytes([filler % 127])
     for salt in range(1 << 16):
-        content = bytearray(512 - 31)
-        content[124 - 31 : 136 - 31] = b"00000000000\x00"
-        content[148 - 31 : 156 - 31] = b"005500\x00 "
-        content[156 - 31] = ord("0")
         content[200:202] = salt.to_bytes(2, "big")
-        # Brings the sum near to 0o5500.
-        content[210:214] = b"\xff\xff\xff\x80"
         part: dict[str, Any] = {"name": b"a", "content": bytes(content), "method": 0}
-        local = raw_zip([Part(**part)])[:512]
-        if sum(local) - sum(local[148:156]) + 8 * 0x20 == 0o5500:
+        if checksum(raw_zip([Part(**part)])[:512]) == CHECKSUM:
             return part
     raise AssertionError("no salt fits")

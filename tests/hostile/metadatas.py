@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.archive_factory import core_metadata
+
 V4 = {"Metadata-Version": "2.4"}
 
 
@@ -28,6 +30,7 @@ METADATA: tuple[dict[str, Any], ...] = (
     fields("metadata-version-invalid", Version="one"),
     fields("metadata-version-mismatch", "1.0.0", Version="1.1"),
     fields("metadata-requires-python", ">=3.9", Requires_Python="snake"),
+    fields("requires-python-wildcard", ">=3.6,!=3.8.*", Requires_Python=">=3.6.*, !=3.8.*"),
     fields("metadata-field-unknown", Colour="blue"),
     fields("metadata-field-too-new", None, Metadata_Version="1.2", Description_Content_Type="text/plain"),
     {
@@ -42,6 +45,14 @@ METADATA: tuple[dict[str, Any], ...] = (
     fields("metadata-field-repeated", "MIT", License=["MIT", "BSD"]),
     fields("metadata-ambiguous", ["demo"], Name=["demo", "other"]),
     fields("metadata-ambiguous", ">=3", Requires_Python=[">=3", ">=4"]),
+    fields("metadata-ambiguous", "x\r\n    y", Platform="x\rRequires-Dist: other"),
+    fields("metadata-ambiguous", "x\r    y", Platform="x\r\rRequires-Dist: other"),
+    fields("metadata-ambiguous", "x\n Requires-Dist : other", Platform="x\nRequires-Dist : other"),
+    fields("metadata-ambiguous", "x\n    this is no field", Platform="x\nthis is no field\nRequires-Dist: other"),
+    *(
+        {"code": "metadata-ambiguous", "members": {"demo-1.0.dist-info/METADATA": line + core_metadata()}}
+        for line in (b"From nobody\n", b"  indented: x\n")
+    ),
     fields("metadata-field-invalid", "test", Provides_Extra="not an extra"),
     fields("metadata-field-invalid", "demo", {"Metadata-Version": "2.5"}, Import_Name="de-mo"),
     fields("metadata-field-invalid", "x" * 9000, Keywords="ok", Platform="x" * 11_000),

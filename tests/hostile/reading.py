@@ -8,10 +8,14 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from email.parser import HeaderParser
+from email.policy import compat32
+from importlib.metadata import EntryPoints
 from pathlib import Path, PurePosixPath
 
 from installer.sources import WheelFile
+from installer.utils import parse_entrypoints
 
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.gzip_stream import GzipStream
@@ -48,6 +52,40 @@ def wheel_reads_the_same(filename: str, data: bytes) -> None:
         assert source.dist_info_filenames
         files = {name: content for name, content in ours.items() if not name.endswith("/")}
         assert {record[0]: stream.read() for record, stream, _ in source.get_contents()} == files
+        info = source.dist_info_dir
+    texts = {name.removeprefix(f"{info}/"): content for name, content in files.items() if name.startswith(f"{info}/")}
+    fields_read_the_same(texts["WHEEL"])
+    fields_read_the_same(texts["METADATA"])
+    scripts_read_the_same(texts.get("entry_points.txt", b""))
+
+
+def fields_read_the_same(content: bytes) -> None:
+    """email, and a reader that knows of nothing but line feeds and folded lines, see the same fields."""
+    # So that no byte is lost or quoted, whatever the encoding.
+    text = content.decode("latin-1").replace("\r\n", "\n")
+    plain_fields: list[list[str]] = []
+    for line in text.partition("\n\n")[0].split("\n"):
+        if line.startswith((" ", "\t")):
+            plain_fields[-1][1] += f"\n{line}"
+        elif line:
+            name, _, value = line.partition(":")
+            plain_fields.append([name, value])
+    mail = HeaderParser(policy=compat32).parsestr(text)
+    assert _fields(mail.items()) == _fields(plain_fields)
+
+
+def _fields(pairs: Iterable[Sequence[str]]) -> list[tuple[str, list[str]]]:
+    # Where a lone carriage return goes on with a field, each reader keeps it in its own way.
+    return [(name, str(value).split()) for name, value in pairs]
+
+
+def scripts_read_the_same(content: bytes) -> None:
+    """installer writes the scripts that importlib.metadata, and so pip, sees."""
+    text = content.decode()
+    theirs = {(section, name) for name, _, _, section in parse_entrypoints(text)}
+    points = EntryPoints(EntryPoints._from_text(text))  # type: ignore[attr-defined]
+    groups = {"console_scripts": "console", "gui_scripts": "gui"}
+    assert theirs == {(groups[point.group], point.name) for point in points if point.group in groups}
 
 
 def our_tar_members(data: bytes) -> list[TarMember]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
+from tests.archive_factory import zip_of
 from tests.archives.judging import ZEROS
 from tests.hostile.building import TOP
 
@@ -35,8 +37,37 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
         {"code": "tar-malformed", "records": [{**FILE, "kind": b"V"}], "twin": {"records": [FILE]}},
         {"code": "tar-malformed", "pax": {"path": ""}, "records": [FILE], "twin": {"pax": {"path": f"{TOP}/other"}}},
         *({"code": "tar-malformed", "records": [one, one, FILE], "twin": {"records": [one, FILE]}} for one in EXTENDED),
+        {"code": "tar-malformed", "records": [{**FILE, "mtime": b"yesterday\0\0\0"}], "twin": {"records": [FILE]}},
+        {"code": "tar-malformed", "records": [{**FILE, "owner": b"somebody"}], "twin": {"records": [FILE]}},
         {"code": "tar-unclosed", "closing": ZEROS, "twin": {"closing": ZEROS * 2}},
-        {"code": "zip-tar-polyglot", "zip_in_header": True},
+        {
+            "code": "zip-tar-polyglot",
+            "records": [{**FILE, "content": zip_of({})}],
+            "compression": 0,
+            "twin": {"compression": 9},
+        },
+        {
+            "code": "zip-tar-polyglot",
+            "header": (1 << 2, b"\x16\0" + zip_of({})),
+            "twin": {"header": (1 << 2, b"\x16\0" + zip_of({})[:3] + bytes(19))},
+        },
+        {"code": "gzip-members", "after": gzip.compress(b"", mtime=0)},
+        {"code": "gzip-members", "closing": b"", "after": gzip.compress(ZEROS * 2, mtime=0)},
+        {
+            "code": "gzip-header",
+            "header": (1 << 2, b"\x41\0" + bytes(65)),
+            "twin": {"header": (1 << 2, b"\x40\0" + bytes(64))},
+        },
+        {
+            "code": "gzip-header",
+            "header": (1 << 4, b"x" * 65 + b"\0"),
+            "twin": {"header": (1 << 4, b"x" * 64 + b"\0")},
+        },
+        {
+            "code": "gzip-header",
+            "header": (1 << 3, b"x" * 256 + b"\0"),
+            "twin": {"header": (1 << 2 | 1 << 3, b"\x02\0ab" + b"x" * 255 + b"\0")},
+        },
         {"code": "tar-sparse", "records": [{**FILE, "kind": b"S"}], "twin": {"records": [FILE]}},
         {"code": "tar-device", "records": [{"name": f"{TOP}/null", "kind": b"3"}], "twin": {"records": [FILE]}},
         {
@@ -56,6 +87,29 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
             "pax": {"path": f"{TOP}/{chr(0x1F95A) * 64}"},
             "twin": {"pax": {"path": f"{TOP}/{chr(0x1F95A) * 63}"}},
         },
+        *(
+            {
+                "code": "tar-unsafe-path",
+                "records": [{**FILE, "name": f"{TOP}/{name}"}],
+                "twin": {"records": [{**FILE, "name": f"{TOP}/{sound}"}]},
+            }
+            for name, sound in (("setup.py::$DATA", "setup.py$DATA"), ("C:\\x", "C\\x"))
+        ),
+        {"code": "windows-name", "records": [{**FILE, "name": f"{TOP}/aux.c"}], "twin": {"records": [FILE]}},
+        *(
+            {
+                "code": "tar-mode",
+                "records": [{**member, "mode": mode}],
+                "twin": {"records": [{**member, "mode": sound}]},
+            }
+            for member, mode, sound in (
+                (FILE, 0o4755, 0o777),
+                (FILE, 0o2755, 0o400),
+                (FILE, 0o040, 0o444),
+                (FOLDER, 0, 0o2755),
+                (FOLDER, 0o644, 0o1777),
+            )
+        ),
         {"code": "tar-unsafe-link", "records": [link("/etc/passwd")], "twin": {"records": [link("setup.py")]}},
         {"code": "tar-unsafe-link", "records": [link("../x")], "twin": {"records": [link("demo")]}},
         {
@@ -100,6 +154,21 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
             "code": "tar-case-collision",
             "records": [FILE, {**FILE, "name": f"{TOP}/File"}],
             "twin": {"records": [FILE, {**FILE, "name": f"{TOP}/Files"}]},
+        },
+        {
+            "code": "tar-case-collision",
+            "records": [FILE, {**FILE, "name": f"{TOP}/File/x"}],
+            "twin": {"records": [FILE, {**FILE, "name": f"{TOP}/files/x"}]},
+        },
+        {
+            "code": "tar-case-collision",
+            "records": [{**FILE, "name": f"{TOP}/a\\b"}, {**FILE, "name": f"{TOP}/a/b"}],
+            "twin": {"records": [{**FILE, "name": f"{TOP}/a\\b"}, {**FILE, "name": f"{TOP}/a/c"}]},
+        },
+        {
+            "code": "tar-case-collision",
+            "records": [{**FILE, "name": f"{TOP}/a/b"}, {**FILE, "name": f"{TOP}/A/c"}],
+            "twin": {"records": [{**FILE, "name": f"{TOP}/a/b"}, {**FILE, "name": f"{TOP}/a/c"}]},
         },
         {"code": "tar-case-collision", "records": [{**FILE, "name": f"{TOP}/{e}"} for e in ("\u00e9", "e\u0301")]},
         {

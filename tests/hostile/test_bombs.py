@@ -26,7 +26,7 @@ CODES = {
     "sdist_under_the_cap": "metadata-name-mismatch",
     "sdist_over_the_cap": "compression-ratio",
     "sdist_of_many_members": "sdist-top-folder",
-    "sdist_of_many_streams": "metadata-name-mismatch",
+    "sdist_of_many_streams": "gzip-members",
     "sdist_of_giant_sizes": "tar-unclosed",
     "wheel_of_garbage_scripts": "entry-points-invalid",
     "wheel_of_stray_lines": "record-stray-entry",

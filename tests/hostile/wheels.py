@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.archive_factory import record_line, wheel_members, zip_of
 from tests.archives.judging import Part
-from tests.hostile.building import INFO, polyglot_part
+from tests.hostile.building import INFO, polyglot_part, signed
+from tests.hostile.wheel_places import PLACES
 
 TEXT = b"some text, some text, some text"
 NAME = b"demo/data.bin"
@@ -18,7 +19,7 @@ STORED: dict[str, Any] = {**FILE, "method": 0}
 WHEEL_FILE = f"{INFO}/WHEEL"
 INIT = "demo/__init__.py"
 CODE = wheel_members()[INIT]
-EXTRA = struct.pack("<2HQ", 1, 8, len(TEXT))
+EXTRA = struct.pack("<2H2Q", 1, 16, len(TEXT), len(TEXT))
 SECOND = struct.pack("<2HBL", 0x7075, 5 + 5, 1, 7) + b"other"
 LATER = {"crc": 0, "packed": 0, "size": 0}
 DESCRIPTOR = struct.pack("<4s3L", b"PK\x07\x08", Part(**STORED).facts({})["crc"], len(TEXT), len(TEXT))
@@ -71,6 +72,20 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "tags": "py3-none-linux_x86_64",
         "twin": {"filename": "demo-1.0-py3-none-linux_armv7l.whl", "tags": "py3-none-linux_armv7l"},
     },
+    *(
+        {
+            "code": "platform-tag-newer",
+            "filename": f"demo-1.0-py3-none-{newer}.whl",
+            "tags": f"py3-none-{newer}",
+            "twin": {"filename": f"demo-1.0-py3-none-{taken}.whl", "tags": f"py3-none-{taken}"},
+        }
+        for newer, taken in (
+            ("macosx_27_0_arm64", "macosx_26_0_arm64"),
+            ("manylinux_2_36_loongarch64", "manylinux_2_36_riscv64"),
+            ("musllinux_1_2_ppc64", "musllinux_1_2_ppc64le"),
+            ("pyodide_2024_0_wasm32", "pyemscripten_2024_0_wasm32"),
+        )
+    ),
     # zip
     {"code": "not-a-zip", "before": b"#!/bin/sh\n"},
     {"code": "incomplete", "cut": 9},
@@ -78,6 +93,18 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "code": "zip-malformed",
         "zip": {"end": {"here": 5, "count": 5}},
         "twin": {"zip": {"end": {"here": 4, "count": 4}}},
+    },
+    {
+        "code": "zip-malformed",
+        "members": {"demo/folder": b"", "demo/other": b""},
+        "mode": {"demo/folder": 0o040755},
+        "twin": {"mode": {"demo/folder": 0}},
+    },
+    {
+        "code": "zip-malformed",
+        "members": {"demo/folder/": b""},
+        "mode": {"demo/folder/": 0o100644},
+        "twin": {"mode": {"demo/folder/": 0o755}},
     },
     {"code": "zip-crc", "parts": [{**STORED, "packed": TEXT.upper()}], "twin": {"parts": [STORED]}},
     {"code": "zip-size", "parts": [{**FILE, "local": {"size": 5}, "central": {"size": 5}}], "twin": {"parts": [FILE]}},
@@ -100,8 +127,21 @@ WHEELS: tuple[dict[str, Any], ...] = (
             {"name": "demo/e\u0301".encode(), "flags": 1 << 11},
         ],
     },
+    {
+        "code": "zip-case-collision",
+        "parts": [{**FILE, "name": b"demo/Sub"}, {**FILE, "name": b"demo/sub/x"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/Sub"}, {**FILE, "name": b"demo/subs/x"}]},
+    },
+    {
+        "code": "zip-case-collision",
+        "parts": [{**FILE, "name": b"demo/Sub/a/b"}, {**FILE, "name": b"demo/sub/a/c"}, {"name": b"demo/sub/"}],
+        "twin": {"parts": [{**FILE, "name": b"demo/sub/a/b"}, {**FILE, "name": b"demo/sub/a/c"}]},
+    },
+    {"code": "zip-case-collision", "parts": [{"name": b"demo/Sub/"}, {"name": b"demo/sub/"}]},
     {"code": "zip-local-mismatch", "parts": [{**FILE, "local": {"name": b"demo/atad.bin"}}], "twin": {"parts": [FILE]}},
     {"code": "zip-encrypted", "parts": [{**FILE, "flags": 1}], "twin": {"parts": [FILE]}},
+    {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 5}], "twin": {"parts": [{**FILE, "flags": 6 | 1 << 11}]}},
+    {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 12}], "twin": {"parts": [FILE]}},
     {"code": "zip-compression", "parts": [{**FILE, "method": 12}], "twin": {"parts": [STORED]}},
     {
         "code": "zip-unsafe-path",
@@ -116,6 +156,19 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"/etc/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"C:/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo\\..\\x"}]},
+    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo/__init__.py:stream"}]},
+    *(
+        {"code": "windows-name", "members": {f"demo/{name}": b""}, "twin": {"members": {f"demo/{sound}": b""}}}
+        for name, sound in (
+            ("con.py", "icon.py"),
+            ("NUL/x", "NULL/x"),
+            ("lpt1", "lpt"),
+            ("com\xb9.txt", "comma.txt"),
+            ("x.", ".x"),
+            ("x.. /y", "..x/y"),
+            ("x?", "x!"),
+        )
+    ),
     {
         "code": "zip-link",
         "parts": [FILE],
@@ -137,13 +190,26 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"parts": [{**FILE, "name": b"demo/7"}]},
     },
     {"code": "zip-name-characters", "parts": [{**FILE, "name": b"demo/\xff", "flags": 1 << 11}]},
+    {
+        "code": "zip-name-characters",
+        "parts": [{**FILE, "name": "demo/\u00e9".encode()}],
+        "twin": {"parts": [{**FILE, "name": "demo/\u00e9".encode(), "flags": 1 << 11}]},
+    },
     {"code": "zip-unicode-path", "parts": [{**FILE, "central_extra": SECOND}], "twin": {"parts": [FILE]}},
     {"code": "zip-unicode-path", "parts": [{**FILE, "extra": SECOND}], "twin": {"parts": [FILE]}},
     {
         "code": "zip-duplicate-extra",
-        "parts": [{**FILE, "extra": EXTRA * 2}],
-        "twin": {"parts": [{**FILE, "extra": EXTRA}]},
+        "parts": [{**STORED, "extra": EXTRA * 2}],
+        "twin": {"parts": [{**STORED, "extra": EXTRA}]},
     },
+    *(
+        {"code": "zip64-mismatch", "parts": [{**STORED, **extra}], "twin": {"parts": [STORED]}}
+        for extra in (
+            {"extra": struct.pack("<2HQ", 1, 8, len(TEXT))},
+            {"extra": EXTRA[:-1] + b"x"},
+            {"central_extra": EXTRA},
+        )
+    ),
     {"code": "zip64-mismatch", "zip": {"zip64": {"count": 9}}, "twin": {"zip": {"zip64": {}}}},
     {"code": "zip64-mismatch", "zip": {"zip64": {"position": 3}}, "twin": {"zip": {"zip64": {}}}},
     {"code": "zip-leading-data", "before": zip_of({})},
@@ -155,6 +221,8 @@ WHEELS: tuple[dict[str, Any], ...] = (
     },
     {"code": "zip-trailing-data", "after": b"more"},
     {"code": "zip-tar-polyglot", "parts": [polyglot_part()], "twin": {"parts": [STORED]}},
+    {"code": "zip-tar-polyglot", "parts": [polyglot_part(signed)]},
+    {"code": "zip-tar-polyglot", "parts": [polyglot_part(prefix=b"demo")]},
     {
         "code": "compression-ratio",
         "parts": [{**FILE, "content": bytes(70 << 20)}],
@@ -185,6 +253,16 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "wheel-file-invalid", "members": wheel_file(*FIRST, TAG, "Build: 1", "Build: 1")},
     {"code": "wheel-file-invalid", "members": wheel_file(FIRST[0], "Root-Is-Purelib: maybe", TAG)},
     {"code": "wheel-file-invalid", "members": wheel_file("Wheel-Version: one", FIRST[1], TAG)},
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file("Generator: x\rRoot-Is-Purelib: false", *FIRST, TAG),
+        "twin": {"members": wheel_file("Generator: x\r", *(f"{line}\r" for line in (*FIRST, TAG)))},
+    },
+    {
+        "code": "wheel-file-invalid",
+        "members": wheel_file(*FIRST, TAG, "Generator: x\x0cRoot-Is-Purelib: false"),
+        "twin": {"members": wheel_file(*FIRST, TAG, "Generator:\tx")},
+    },
     {"code": "wheel-file-invalid", "members": {WHEEL_FILE: b"\xff"}},
     {"code": "wheel-file-invalid", "members": {WHEEL_FILE: bytes(300_000)}},
     {"code": "wheel-version-unsupported", "members": wheel_file("Wheel-Version: 2.0", FIRST[1], TAG)},
@@ -225,12 +303,20 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "members": {f"{INFO}/LICENSE": b""},
         "twin": {"members": {f"{INFO}/licenses/LICENSE": b""}},
     },
+    *PLACES,
     {"code": "record-missing", "members": {f"{INFO}/RECORD": None}},
     {"code": "record-invalid", "lines": {"x": "x,y"}, "twin": {"lines": {}}},
     {"code": "record-invalid", "lines": {"x": '"x'}},
     {"code": "record-invalid", "lines": {"x": "\udcff,,"}},
     {"code": "record-unlisted-member", "lines": {INIT: None}, "twin": {"lines": {INIT: HASH}}},
+    {"code": "record-invalid", "lines": {INIT: HASH.replace(f",{len(CODE)}", f"=,{len(CODE)}")}},
     {"code": "record-stray-entry", "lines": {"x": "demo/x.py,sha256=abc,3"}},
+    {
+        "code": "record-stray-entry",
+        "members": {"demo/folder/": b""},
+        "lines": {"demo/folder/": "demo/folder/,,"},
+        "twin": {"lines": {"demo/folder/": None}},
+    },
     {"code": "record-duplicate-entry", "lines": {INIT: f"{HASH}\n{HASH}"}},
     {"code": "record-hash-missing", "lines": {INIT: f"{INIT},,{len(CODE)}"}},
     {"code": "record-hash-missing", "lines": {INIT: HASH.rpartition(",")[0] + ","}},
@@ -276,16 +362,6 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "code": "entry-points-invalid",
         "members": {SCRIPTS: b"[console_scripts]\nx = 1a:main\n"},
         "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = a1.b:C.main [extra]\n"}},
-    },
-    {
-        "code": "entry-points-invalid",
-        "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nX = demo:main\n"},
-        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nxw = demo:main\n"}},
-    },
-    {
-        "code": "entry-points-invalid",
-        "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/x": b"#!python\n"},
-        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/y": b"#!python\n"}},
     },
     {"code": "entry-points-invalid", "members": {SCRIPTS: b"x = demo:main\n"}},
     {"code": "entry-points-invalid", "members": {SCRIPTS: b"\xff"}},

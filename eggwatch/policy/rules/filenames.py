@@ -138,6 +138,17 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
+        code="platform-tag-newer",
+        title="A platform that PyPI does not take yet",
+        rule="The platform tag is on PyPI's list, and not only one that installers know: loongarch64, musllinux on "
+        "ppc64, the macOS of next year, pyodide.",
+        why="It is a matter of PyPI's list: installers on such a system choose the wheel.",
+        mend="Nothing, in a private index. For PyPI: build for an older system.",
+        source="PyPI's rule",
+        warehouse=("F11",),
+        default=Weight.WARN,
+    ),
+    Rule(
         code="version-local",
         title="A local version",
         rule="A version for everybody has no local part (1.0+acme.1).",

@@ -120,6 +120,17 @@ RULES = (
         warehouse=("M11",),
     ),
     Rule(
+        code="requires-python-wildcard",
+        title="A Requires-Python like '>=3.6.*'",
+        rule="Only '==' and '!=' have a version that ends in '.*'.",
+        why="setuptools took it for years, and old wheels say so: pip ignores the whole field with a warning, and "
+        "installs; uv reads it without the star. So it is form, in the default profile.",
+        mend="Write requires-python = '>=3.6' in pyproject.toml.",
+        source="PEP 440, Inclusive ordered comparison; PyPUG: version specifiers",
+        warehouse=("M11",),
+        default=Weight.WARN,
+    ),
+    Rule(
         code="metadata-field-unknown",
         title="A field that nobody knows",
         rule="Fields are those of the core metadata specifications.",
@@ -174,7 +185,8 @@ RULES = (
     Rule(
         code="metadata-ambiguous",
         title="Metadata that readers take apart differently",
-        rule="Headers and description are parted by one empty line, and no line can be read as both.",
+        rule="Before the empty line that parts fields and description, each line is a field or goes on with one; no "
+        "carriage return stands alone; and no field by which installers decide stands twice.",
         why="pip, packaging and a mail parser would see different names, versions or dependencies.",
         mend=_BUILD,
         source=_SPEC,
@@ -294,7 +306,8 @@ RULES = (
         code="requirement-invalid",
         title="A Requires-Dist that can't be read",
         rule="Each Requires-Dist is a requirement of PEP 508.",
-        why="Installers can't resolve it: pip discards the file and takes an older version in silence.",
+        why="Installers can't resolve it: pip discards the file and takes an older version in silence. That holds for "
+        "old spellings too, like 'pytz (>dev)', which pip has refused since 24.1.",
         mend="Mend dependencies in pyproject.toml.",
         source=f"{_SPEC}, Requires-Dist; PEP 508",
         warehouse=("M11",),
@@ -324,9 +337,10 @@ RULES = (
     Rule(
         code="license-conflict",
         title="License beside License-Expression",
-        rule="Only one of License, or licence classifiers, and License-Expression is there.",
-        why="It is form, though lawyers may ask which one holds.",
-        mend='Keep license = "MIT" (an expression) in pyproject.toml, and take out the licence classifiers.',
+        rule="License and License-Expression are not both there.",
+        why="It is form, though lawyers may ask which one holds. Licence classifiers beside License-Expression are "
+        "not told: PEP 639 only deprecates them, PyPI takes them, and one in twenty wheels has both.",
+        mend='Keep license = "MIT" (an expression) in pyproject.toml.',
         source="PEP 639",
         warehouse=("M10",),
         default=Weight.WARN,

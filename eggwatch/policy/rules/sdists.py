@@ -37,6 +37,24 @@ RULES = (
         source="RFC 1952, 2.2",
     ),
     Rule(
+        code="gzip-members",
+        title="A gzip of several members",
+        rule="The gzip has one member.",
+        why="gzip allows more, one behind the other, and tools differ: pip and tarfile unpack what lies in all of "
+        "them, uv refuses the file, others stop after the first. No build tool writes them.",
+        mend="Unpack it with gunzip and compress it again, or build it again with 'python -m build --sdist'.",
+        source="RFC 1952, 2.2",
+    ),
+    Rule(
+        code="gzip-header",
+        title="A gzip header with something in it",
+        rule="Beside the name of the file that was compressed, which has at most 255 bytes, the gzip's header holds at "
+        "most 64 bytes of extra field and comment.",
+        why="Nobody reads these fields, and a whole zip fits into them.",
+        mend=_BUILD,
+        source="RFC 1952, 2.3",
+    ),
+    Rule(
         code="tar-malformed",
         title="A tar whose structure is broken",
         rule="Every header has its checksum and numbers that can be read; pax and GNU headers are whole, and of each "
@@ -76,9 +94,10 @@ RULES = (
     Rule(
         code="tar-unsafe-path",
         title="A member that would land elsewhere",
-        rule="Names are relative and without '..', at most 4096 characters long and 128 folders deep, and no part of "
-        "them has more than 255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to.",
+        rule="Names are relative and without '..' and colons, at most 4096 characters long and 128 folders deep, and "
+        "no part of them has more than 255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to; on Windows, a colon stands for a "
+        "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=_FEATURES,
         fixed=True,
@@ -112,10 +131,23 @@ RULES = (
     Rule(
         code="tar-case-collision",
         title="Two names that are one on Windows and macOS",
-        rule="No two members differ only in case, or in how accents are composed.",
+        rule="No two members, nor the folders that they lie in, differ only in case, in how accents are composed, in "
+        "dots and blanks at the end of a name, or in backslash and slash.",
         why="There they are one file, and the last overwrites the other: the build is another one than on Linux.",
         mend="Rename one of the two.",
         source=_FEATURES,
+    ),
+    Rule(
+        code="tar-mode",
+        title="Permissions that nobody means",
+        rule="No file is setuid or setgid, and whoever unpacks the sdist can read its files and enter its folders.",
+        why="pip sets permissions of its own, so nothing is won or lost there; but tar, run as root, makes a program "
+        "that runs as root, and others stop at a folder that they can't enter. PyPI does not look, so both profiles "
+        "only warn.",
+        mend=_BUILD,
+        source=f"{_FEATURES}; PEP 706",
+        default=Weight.WARN,
+        pypi=Weight.WARN,
     ),
     Rule(
         code="sdist-top-folder",

@@ -12,10 +12,21 @@ RULES = (
     Rule(
         code="dist-info-ambiguous",
         title="More than one dist-info folder",
-        rule="A wheel has one .dist-info folder, called {name}-{version}.dist-info as in its filename.",
-        why="It is a matter of luck which one an installer believes.",
+        rule="A wheel has one .dist-info folder, called {name}-{version}.dist-info as in its filename. There is no "
+        "other one, and no .egg-info, beside it nor where the data folder is installed to.",
+        why="It is a matter of luck which one an installer believes, and what lies in the data folder is written over "
+        "the metadata that was judged, or is taken for another project's.",
         mend=_BUILD,
         source="PEP 427, File contents",
+    ),
+    Rule(
+        code="dist-info-installer",
+        title="A file that only installers write",
+        rule="The .dist-info folder holds no INSTALLER, REQUESTED or direct_url.json.",
+        why="They say by whom, why and where from a project was installed. pip keeps a direct_url.json that the wheel "
+        "brought along, and tells that the project came from there; pypa/installer fails on a file that is there.",
+        mend="Do not pack wheels out of an installed project; build it again.",
+        source="PyPUG: recording installed projects, The INSTALLER file, The direct_url.json file; PEP 610",
     ),
     Rule(
         code="wheel-file-missing",
@@ -29,8 +40,10 @@ RULES = (
     Rule(
         code="wheel-file-invalid",
         title="A WHEEL that can't be read",
-        rule="WHEEL is UTF-8, in the form of mail headers, with Wheel-Version, Root-Is-Purelib and Tag.",
-        why="Installers read it so, and fail or guess where it is otherwise.",
+        rule="WHEEL is UTF-8 without control characters, in the form of mail headers, with Wheel-Version, "
+        "Root-Is-Purelib and Tag.",
+        why="Installers read it so, and fail or guess where it is otherwise: a lone carriage return begins a new line "
+        "to some and none to others.",
         mend=_BUILD,
         source="PEP 427, File contents",
     ),
@@ -61,10 +74,24 @@ RULES = (
     Rule(
         code="wheel-data-folder",
         title="A .data folder of another name, or with unknown contents",
-        rule="The only .data folder is {name}-{version}.data, with purelib, platlib, headers, scripts and data below.",
-        why="Installers take other folders for plain files, or fail.",
+        rule="The only .data folder is {name}-{version}.data, named as the file and as the .dist-info folder, with "
+        "purelib, platlib, headers, scripts and data below, and no folder in scripts.",
+        why="pip spreads every .data folder, pypa/installer the one that is named as the file, uv the one that is "
+        "named as the .dist-info: of another one some take the contents for plain files, or fail. uv fails on a "
+        "folder in scripts.",
         mend=_BUILD,
         source="PEP 427, The .data directory",
+    ),
+    Rule(
+        code="wheel-collision",
+        title="Two members that are installed as one file",
+        rule="No two members have one path once the data folder is spread over the others, whatever the case; none is "
+        "installed as a file where others need a folder, nor as a program that entry points name, and these name none "
+        "twice.",
+        why="The root, purelib and platlib are one folder nearly everywhere, and some installers overwrite while "
+        "others fail: what was reviewed is not what is imported.",
+        mend=_BUILD,
+        source="PEP 427, Installing a wheel, Spread",
     ),
     Rule(
         code="record-missing",
@@ -78,7 +105,7 @@ RULES = (
     Rule(
         code="record-invalid",
         title="A RECORD that can't be read",
-        rule="RECORD is UTF-8 and CSV, with path, hash and size in each line.",
+        rule="RECORD is UTF-8 and CSV, with path, hash and size in each line; hashes are urlsafe base64 without '='.",
         why="Installers read it so, and fail or guess where it is otherwise.",
         mend=_PACK,
         source=_RECORD,
@@ -96,8 +123,9 @@ RULES = (
     Rule(
         code="record-stray-entry",
         title="A line of RECORD without a member",
-        rule="Every path in RECORD is a member of the wheel.",
-        why="The file was taken out afterwards; the installation is not what was built.",
+        rule="Every path in RECORD is a file of the wheel; folders are not listed.",
+        why="The file was taken out afterwards; the installation is not what was built. A folder that is listed is "
+        "what 'pip uninstall' would take away whole, with all that other projects put there.",
         mend=_PACK,
         source=_RECORD,
         warehouse=("W2",),
@@ -146,10 +174,9 @@ RULES = (
         code="entry-points-invalid",
         title="An entry_points.txt that can't be read",
         rule="entry_points.txt is UTF-8 and INI with '=', in at most 10 000 lines that configparser and "
-        "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', all different, "
-        "also from those below scripts/ in the .data folder, and say module:function.",
-        why="Each becomes a program in bin/: where readers differ, nobody knows which ones, and of two with one name "
-        "the last overwrites the first.",
+        "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', and say "
+        "module:function.",
+        why="Each becomes a program in bin/: where readers differ, nobody knows which ones.",
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'."
 
@@ -111,5 +111,17 @@ RULES = (
         mend="Mend license-files in pyproject.toml, or give the file to the build backend.",
         source="PEP 639, Add License-File field",
         warehouse=("T6", "W4"),
+    ),
+    Rule(
+        code="windows-name",
+        title="A name that Windows can't hold",
+        rule="No part of a name is that of a device (con, nul.txt, COM1), ends in a dot or a blank, or holds one of "
+        '<>"|?*.',
+        why="There the file is not written, or is written under another name. What would overwrite another member is "
+        "refused by other rules; archives for Linux may have such names, so both profiles only warn.",
+        mend="Rename the file, if the project is meant for Windows.",
+        source="Microsoft: Naming Files, Paths, and Namespaces",
+        default=Weight.WARN,
+        pypi=Weight.WARN,
     ),
 )

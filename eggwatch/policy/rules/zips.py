@@ -23,7 +23,8 @@ RULES = (
     Rule(
         code="zip-malformed",
         title="A zip whose structure is broken",
-        rule="Directory and members lie where the zip says, and every member inflates to its end.",
+        rule="Directory and members lie where the zip says, every member inflates to its end, and what is a folder by "
+        "its name is one by its mode.",
         why="What one tool repairs in silence another refuses, or reads otherwise.",
         mend=_AGAIN,
         source=f"{_SPEC} 4.3",
@@ -58,7 +59,8 @@ RULES = (
     Rule(
         code="zip-case-collision",
         title="Two members that differ in case only",
-        rule="No two names are equal once case and Unicode form are folded.",
+        rule="No two names, nor the folders that they lie in, are equal once case and Unicode form are folded, and "
+        "dots and blanks at the end of a name are left out.",
         why="On Windows and macOS one overwrites the other, so the same archive installs differently.",
         mend="Rename one of the files in the project.",
         source="eggwatch: one reading on every system",
@@ -90,11 +92,22 @@ RULES = (
         warehouse=("Z4",),
     ),
     Rule(
+        code="zip-flags",
+        title="A member with unusual flags",
+        rule="Of a member's flags only bits 1 and 2 (how hard it was deflated), 3 (a data descriptor) and 11 (a UTF-8 "
+        "name) are set.",
+        why="zipfile can't open a member with bit 5 (patched data), others ignore it; most other bits are reserved, "
+        "and may mean anything to anybody.",
+        mend=_BUILD,
+        source=f"{_SPEC} 4.4.4",
+    ),
+    Rule(
         code="zip-unsafe-path",
         title="A member that would land elsewhere",
-        rule="Names are relative, with '/' and without '..', drive letters and backslashes, and no part of them has "
-        "more than 255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to.",
+        rule="Names are relative, with '/' and without '..', colons and backslashes, and no part of them has more than "
+        "255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to; on Windows, a colon stands for a "
+        "drive, or writes into a stream of another member.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
         fixed=True,
@@ -141,8 +154,9 @@ RULES = (
     Rule(
         code="zip-name-characters",
         title="A member's name with control characters, or no UTF-8",
-        rule="Names are UTF-8 without control characters.",
-        why="They are cut, decoded and shown differently by different tools.",
+        rule="Names are ASCII, or UTF-8 and marked as such (bit 11), without control characters.",
+        why="They are cut, decoded and shown differently by different tools: without the mark pip reads code page 437, "
+        "and uv refuses the wheel.",
         mend="Rename the file in the project.",
         source=f"{_SPEC} 4.4.4 (bit 11), appendix D; PyPI's rule",
         warehouse=("Z13",),
@@ -170,7 +184,8 @@ RULES = (
     Rule(
         code="zip64-mismatch",
         title="Zip64 records that contradict the others",
-        rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more.",
+        rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more; "
+        "a member's zip64 field holds the values that it is there for, or repeats both sizes.",
         why=f"{_TWO_READERS}.",
         mend=_BUILD,
         source=f"{_SPEC} 4.3.14, 4.3.15, 4.4.1.4",

@@ -1,0 +1,37 @@
+"""Names of members that Windows can't hold, or holds otherwise than Linux: told, since few files are meant for it.
+
+Source: Microsoft, "Naming Files, Paths, and Namespaces". What is dangerous there (a colon, two names that become one)
+is refused in `paths` and where names are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from eggwatch.archives.findings import Findings
+
+_CHARACTER = re.compile(r'[<>"|?*]')
+_END = re.compile(r"[^./]\.*[. ]/")
+_DEVICE = re.compile(r"/(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\xb9\xb2\xb3])[./]")
+
+
+def note_strange(names: Sequence[str], findings: Findings) -> None:
+    """Note devices (con.py), some characters, and dots and blanks at an end, all in one."""
+    # Nearly always there are none; to look at each name would take ten times as long.
+    if not is_strange("/".join(names)):
+        return
+    strange = [name for name in names if is_strange(name)]
+    message = (
+        f"{len(strange)} members have names that Windows can't hold, or holds otherwise, this one first. "
+        "Rename them if the project is meant for Windows."
+    )
+    findings.note("windows-name", strange[0], message)
+
+
+def is_strange(paths: str) -> bool:
+    """True if a part of these paths is the name of a device, ends in a dot or a blank, or holds a strange character."""
+    paths = f"/{paths}/".lower()
+    if _CHARACTER.search(paths) or _DEVICE.search(paths):
+        return True
+    return ("./" in paths or " /" in paths) and _END.search(paths) is not None
