@@ -94,7 +94,7 @@ def _for_a_moment(seconds: float) -> Iterator[None]:
             raise _TakesLongerError
 
     signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.02)  # again, should a finalizer swallow the first
     try:
         yield
     finally:

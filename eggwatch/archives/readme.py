@@ -29,6 +29,7 @@ MOST_SECONDS = 5.0
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
+_AGAIN = 0.05
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
 """No type means reStructuredText (PyPI)."""
 
@@ -108,13 +109,18 @@ def _at_most(seconds: float) -> Iterator[None]:
         yield
         return
 
+    inside = True
+
     def give_up(*_: object) -> None:
-        raise _TooSlowError
+        if inside:
+            raise _TooSlowError
 
     before = signal.signal(signal.SIGVTALRM, give_up)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    # Again and again: what is raised in a finalizer, or below a bare `except`, is lost.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
     try:
         yield
     finally:
+        inside = False  # a signal that has come by now is only acted on later
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
