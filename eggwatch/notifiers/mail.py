@@ -22,6 +22,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline
 from eggwatch.model.verdicts import Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
+from eggwatch.notifiers.receipts import again
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer
 
 TEMPLATES = ("admitted.txt", "rejected.txt", "changed.txt", "digest.txt")
@@ -131,6 +132,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
         "index": notice.index,
         "index_url": notice.index_url,
         "headline": headline(event),
+        "again": again(event),
         "refusing": [flaw for flaw in event.flaws if flaw.level is Level.REFUSE],
         "warnings": [flaw for flaw in event.flaws if flaw.level is Level.WARN],
     }

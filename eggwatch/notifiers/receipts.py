@@ -141,16 +141,18 @@ def reason_text(event: Event) -> str:
     ]
     body = [line for flaw in event.flaws for line in _flaw_lines(flaw)]
     codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in event.flaws))
-    tail = [f"To read more about it: eggwatch explain {codes}", *_again(event)]
+    command = again(event)
+    tail = [f"To read more about it: eggwatch explain {codes}"]
+    tail += [] if command is None else [f"To see this again on your own machine: {command}"]
     return "\n".join([*head, *body, *tail]) + "\n"
 
 
-def _again(event: Event) -> list[str]:
-    """How to see the same elsewhere; nothing where only this index could know."""
+def again(event: Event) -> str | None:
+    """The command that finds the same elsewhere; None where only this index could know."""
     refusing = {flaw.code for flaw in event.flaws if flaw.level is Level.REFUSE}
     if refusing and refusing <= OF_THE_INDEX:
-        return []
-    return [f"To see this again on your own machine: eggwatch check {shell_word(event.filename or 'FILE')}"]
+        return None
+    return f"eggwatch check {shell_word(event.filename or 'FILE')}"
 
 
 def shell_word(name: str) -> str:
