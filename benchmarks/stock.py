@@ -94,6 +94,12 @@ def measure_start(what: str, files: int, base: Path) -> None:
     process.communicate()
 
 
+def begin(index: Path) -> None:
+    """The folders that make an index: only `run` makes them by itself."""
+    for name in ("public", "state"):
+        (index / name).mkdir(parents=True, exist_ok=True)
+
+
 def copy(source: Path, target: Path) -> None:
     """What the administrator does to restore a backup: cp -a."""
     for name in ("public", "state"):
@@ -103,8 +109,8 @@ def copy(source: Path, target: Path) -> None:
 def drill(base: Path, files: int, in_project: int) -> None:
     """Import, backup twice, restore elsewhere, verify."""
     old, new, stock, kept = base / "old", base / "new", base / "stock", base / "backup"
-    for folder in (old, new):
-        folder.mkdir()
+    new.mkdir()
+    begin(old)
     begun = time.monotonic()
     generate(stock, range(files), in_project)
     tell("generate", files, time.monotonic() - begun, "")
@@ -124,7 +130,7 @@ def drill(base: Path, files: int, in_project: int) -> None:
 def only_start(base: Path, files: int, in_project: int) -> None:
     """An index of so many files, and the daemon over it; one that is there from a drill is filled up."""
     index = base / "old"
-    index.mkdir(exist_ok=True)
+    begin(index)
     there = sum(1 for _ in (index / "public/files").rglob("*.whl"))
     more = range(there, files)
     generate(base / "more", more, in_project)

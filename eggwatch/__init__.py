@@ -9,7 +9,7 @@ archives/   foreign archives, opened without trust
 pages/      what the world will see: values to bytes
 privileges, sandbox   capabilities, effective only where they are needed; what shuts inspectors in
 store/      the file system and the database: durable operations, drop, spool, pool, ledger, catalog
-inspector, workers    inspection in processes of their own
+inspector, worker, lanes, workers   inspection in processes of their own: one, its turns, all of them
 targets/    where pages are published
 notifiers/  who tells the news
 grammar, news_settings, settings, toml_lines  how settings are written, what each may be, and in which line it stands
@@ -18,12 +18,14 @@ front       root and landing pages, coalesced, rendered in a process of their ow
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
 measuring   what is counted of the work, for status and metrics
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
+rounds, obeying   one round over everything; orders carried out by whoever holds the lock
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere
 messengers, courier   news to mail servers, webhooks and programs, in a process beside the daemon
 repair      what is found damaged is mended, or taken off the pages
 status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
+asking      an order and its answer, from whoever holds the lock or from this process
 reading, remote       what can be known of an index without its lock, here and from afar
 standing    how an index stands, with a daemon and without
 doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check

@@ -10,7 +10,7 @@ from typing import Any
 from eggwatch.model.events import IMPORTER, Event, timestamp
 from eggwatch.model.names import Filename, Kind, parse_filename, shown
 from eggwatch.model.sightings import Claim
-from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Reject, Verdict
 from eggwatch.notifiers.receipts import reason_text
 from eggwatch.parts import InHand, Parts
 from eggwatch.store.catalog import FileRecord, Original
@@ -28,6 +28,8 @@ class Batch:
     originals: list[Original] = field(default_factory=list)
     known: list[tuple[Event, str]] = field(default_factory=list)
     """Uploads that were there already, with since when."""
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """(path, why) of uploads that stay where they are."""
 
     def serial(self) -> int:
         """The serial that the next event of this batch will get."""
@@ -52,6 +54,9 @@ def prepare(parts: Parts, hand: InHand, verdict: Verdict, batch: Batch) -> None:
     elif isinstance(verdict, Defer):
         _take_back(parts, hand.claim)
         batch.originals.append(original(hand.claim, "deferred", reason=verdict.reason))
+    elif isinstance(verdict, Leave):
+        _take_back(parts, hand.claim)
+        _leave(hand, verdict, batch)
     else:
         _take_back(parts, hand.claim)
         _refuse(parts, hand, verdict, batch)
@@ -113,14 +118,26 @@ def _recognise(parts: Parts, hand: InHand, verdict: Known, batch: Batch) -> None
     if record is not None:
         _heal(parts, hand, record)
     batch.originals.append(original(hand.claim, "known", serial=verdict.serial))
-    # Published after this copy was read: it is the very one, found in the spool after a crash, or came twice at once.
-    if record is not None and not hand.touched and _was_there(record, hand):
+    if record is not None and not hand.touched and _is_another(record, hand):
         batch.known.append((_event(parts, hand, "admitted", ()), record.file.upload_time))
 
 
-def _was_there(record: FileRecord, hand: InHand) -> bool:
-    """Whether a file was published before a copy of it was read; by serials, since clocks may be set back."""
+def _is_another(record: FileRecord, hand: InHand) -> bool:
+    """Whether this is another upload than the published one: read after that was published, or spelled otherwise.
+
+    Else it is the very one, found in the spool after a crash, or came twice at once. By serials, since clocks may
+    be set back.
+    """
+    if record.file.filename != hand.claim.filename:
+        return True
     return record.changed_at < hand.claim.at if hand.after is None else record.serial <= hand.after
+
+
+def _leave(hand: InHand, verdict: Leave, batch: Batch) -> None:
+    """Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose."""
+    reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
+    batch.originals.append(original(hand.claim, "stuck", reason=reason))
+    batch.left.append((hand.claim.path, reason))
 
 
 def _refuse(parts: Parts, hand: InHand, verdict: Reject, batch: Batch) -> None:

@@ -6,7 +6,9 @@ import hashlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 
 from eggwatch.errors import FolderError
 from eggwatch.model.events import Entry, Event, is_news
@@ -70,7 +72,7 @@ class News:
         self._started: float | None = None
         self.leavings: dict[str, Tally] = {}
         """What lay of our answers in the drop folder when it was last tidied, by folder."""
-        self._staying: list[tuple[int, str, str]] = []
+        self._staying: list[tuple[int, str, Callable[[], None]]] = []
         for entry in self._untold:
             self._release_older(entry)
 
@@ -96,8 +98,9 @@ class News:
         return serial is not None
 
     def release(self, serial: int) -> None:
-        """The original of a refusal has found its last place: it may be told."""
+        """The original of a refusal has found its last place: it may be told, and is counted at the next scan."""
         self._released[serial] = 0.0
+        self._tidy_at = 0.0
 
     def known(self, event: Event, *, since: str) -> None:
         """An upload was there already: no event, but its uploader is told."""
@@ -125,20 +128,27 @@ class News:
 
     def stays(self, serial: int, filename: str, path: str) -> None:
         """An original that was judged may not be removed: its receipt will say so, once it is there."""
-        self._staying.append((serial, filename, path))
+        self._staying.append((serial, path, partial(self._parts.receipts.tell_staying, filename, path)))
+
+    def left(self, uploads: Iterable[tuple[str, str]]) -> None:
+        """Each (path, why) is no new upload, and stays where it is: its receipt says so after what is untold yet."""
+        for path, why in uploads:
+            log.warning("judge    %s: not taken: %s", shown(path), why)
+            tell = partial(self._parts.receipts.tell_not_taken, path, path.rpartition("/")[2], why)
+            self._staying.append((self._parts.ledger.end.serial, path, tell))
 
     def _tell_staying(self) -> None:
         untold = {entry.serial for entry in self._untold}
         due = [one for one in self._staying if one[0] not in untold]
         self._staying = [one for one in self._staying if one[0] in untold]
-        for _, filename, path in due:
+        for _, path, tell in due:
             try:
-                self._parts.receipts.tell_staying(filename, path)
+                tell()
             except (OSError, FolderError) as error:
                 log.error("announce %s: no receipt: %s", shown(path), error)
 
     def tidy(self, refused: Keeping, *, now: float) -> None:
-        """Once an hour, delete receipts whose week is over, and refused files that are not kept any longer.
+        """Once an hour, and after refusals, delete receipts whose week is over, and refused files that are not kept.
 
         `now` in seconds since the epoch.
         """
@@ -151,6 +161,8 @@ class News:
                 "receipts": answers.tidy_receipts(RECEIPTS if sure else Keeping(), now=now),
                 "rejected": answers.tidy_refusals(refused if sure else Keeping(size=refused.size), now=now),
             }
+            with suppress(FolderError):  # every look at the drop folder says that it is not there
+                self._parts.drop.sweep_copies(now=now if sure else 0.0)
         except (OSError, FolderError) as error:
             log.error("announce old answers can't be deleted: %s", error)
             return

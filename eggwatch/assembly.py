@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,7 @@ from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.ledger import START, Ledger, Position, after
 from eggwatch.store.lock import Lock
+from eggwatch.store.orders import OrderBox
 from eggwatch.store.pool import Pool
 from eggwatch.store.spool import Spool
 from eggwatch.targets.folder import FolderTarget
@@ -53,30 +54,29 @@ FrontMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], Fr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """One index that is open for work: its lock and its pipeline."""
+    """One index that is open for work: its lock, its pipeline, and the box in which orders lie."""
 
     config: IndexConfig
     lock: Lock
     pipeline: Pipeline
+    orders: OrderBox
 
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
         parts = self.pipeline.parts
-        parts.front.close()
-        parts.inspectors.close()
-        parts.catalog.finish()
-        parts.ledger.close()
-        self.lock.release()
+        with closing(self.lock):
+            parts.front.close()
+            parts.inspectors.close()
+            parts.catalog.finish()
+            parts.ledger.close()
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
         self.pipeline.retirement.let_go()
         parts = self.pipeline.parts
-        parts.front.close()
-        parts.inspectors.close()
-        parts.catalog.close()
-        parts.ledger.close()
-        self.lock.release()
+        with closing(self.lock):
+            for close in (parts.front.close, parts.inspectors.close, parts.catalog.close, parts.ledger.close):
+                close()
 
 
 def templates() -> dict[str, str]:
@@ -123,6 +123,8 @@ def open_index(config: IndexConfig, *, front: FrontMaker = inline_front, now: Ca
     lock.acquire()
     try:
         _refuse_root_on_foreign_ground(config)
+        orders = OrderBox(config.state, permissions)
+        orders.prepare()
         try:
             pipeline = _assemble(config, permissions, front, now)
         except sqlite3.DatabaseError as error:
@@ -130,7 +132,7 @@ def open_index(config: IndexConfig, *, front: FrontMaker = inline_front, now: Ca
                 raise
             _set_damaged_aside(config.state / CATALOG, str(error))
             pipeline = _assemble(config, permissions, front, now)
-        return Index(config=config, lock=lock, pipeline=pipeline)
+        return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
     except BaseException:
         lock.release()
         raise
@@ -181,8 +183,7 @@ def _check_renderer(config: IndexConfig) -> None:
 
 def make_folders(config: IndexConfig, permissions: Permissions) -> None:
     """Make STATE and PUBLIC if they are missing; DROP only without a configuration."""
-    wanted = [config.state, config.public, *([config.drop] if config.makes_folders else [])]
-    for folder in wanted:
+    for folder in (config.state, config.public, *([config.drop] if config.makes_folders else [])):
         try:
             durable.make_folders(folder, permissions)
         except OSError as error:
@@ -243,8 +244,7 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
             raise older_ledger(ledger, f"the published root page shows serial {shown}, the ledger ends at {end.serial}")
         _refuse_vanished(config, catalog)
         cursors.take_up(config.state, catalog, end)
-        told = [JournalNotifier.name, *(subscription.name for subscription in config.subscriptions)]
-        cursors.begin(catalog, told, end)
+        cursors.begin(catalog, [JournalNotifier.name, *(one.name for one in config.subscriptions)], end)
         ledger.open(end)
     except BaseException:
         catalog.close()
@@ -372,7 +372,9 @@ def prepare_drop(config: IndexConfig, answers: Answers) -> None:
     try:
         answers.prepare()
         answers.write_readme(readme_text(config))
-    except (OSError, FolderError) as error:
+    except FolderError:  # it is not there, which every look at it says
+        return
+    except OSError as error:
         log.warning("sight    %s: %s", config.drop, error)
 
 

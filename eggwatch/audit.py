@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -15,6 +16,7 @@ from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.simple import environment, project_pages
 from eggwatch.store.catalog import Catalog, FileRecord, Reader
 from eggwatch.store.ledger import START, Ledger, after
+from eggwatch.store.lock import Lock
 from eggwatch.store.pool import digest
 from eggwatch.targets import same_page
 
@@ -96,6 +98,7 @@ class Audit:
         self.files = self.pages = 0
         self._progress = progress
         self._ledger = Ledger(config.state / "ledger.jsonl")
+        self._lock = Lock(config.state / "lock")
         self._live = _reader(config.state / "catalog.sqlite3")
 
     def run(self) -> list[Finding]:
@@ -164,7 +167,8 @@ class Audit:
             return
         for folder in sorted(files.iterdir()):
             known = _expected(catalog, folder.name)
-            names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else [""]
+            is_folder = folder.is_dir() and not folder.is_symlink()
+            names = sorted(path.name for path in folder.iterdir()) if is_folder else [""]
             for name in names:
                 if name not in known and not self._is_new(folder.name, name):
                     where = folder / name if name else folder
@@ -180,19 +184,31 @@ class Audit:
     def _in_spool(self, path: Path) -> bool:
         """A file with a second name is still on its way: its first one is in the spool."""
         try:
-            return path.stat().st_nlink > 1
+            status = path.lstat()
         except FileNotFoundError:
             return True
+        return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
-    def _has_changed(self, project: str | None, serial: int) -> bool:
-        """Whether a live daemon has gone on since the ledger was read, or is about to render."""
+    def _has_gone_on(self, project: str | None, serial: int) -> bool:
+        """Whether the page shows more by now than the ledger held when it was read."""
         if self._live is None:
             return False
         if project is None:
-            shown = self._live.meta("root_serial")
-            return shown is None or int(str(shown)) != serial or self._live.number("root_wanted") > int(str(shown))
+            return self._root_serial(self._live) > serial
         listing = self._live.listing(project)
-        return listing is None or listing.last_serial > serial or project in self._live.stale()
+        return listing is not None and listing.last_serial > serial
+
+    def _is_owed(self, project: str | None, serial: int) -> bool:
+        """Whether a page is known to be stale: a live daemon is about to render it."""
+        if self._live is None:
+            return False
+        if project is None:
+            return self._root_serial(self._live) < max(serial, self._live.number("root_wanted"))
+        return self._live.listing(project) is None or project in self._live.stale()
+
+    def _root_serial(self, live: Reader) -> int:
+        shown = live.meta("root_serial")
+        return -1 if shown is None else int(str(shown))
 
     def _check_pages(self, project: str | None, pages: dict[str, bytes], catalog: Catalog) -> None:
         self._progress(project or "root")
@@ -200,12 +216,15 @@ class Audit:
         serial = listing.last_serial if listing is not None else catalog.root().last_serial
         for path, data in pages.items():
             self.pages += 1
+            beside_daemon = self._lock.is_held()  # asked before: it may finish and end while we look
             published = self.config.public / path
             try:
                 current: bytes | None = published.read_bytes()
             except OSError:
                 current = None
-            if not same_page(path, current, data) and not self._has_changed(project, serial):
+            if same_page(path, current, data) or self._has_gone_on(project, serial):
+                continue
+            if not (beside_daemon and self._is_owed(project, serial)):
                 problem = "is missing" if current is None else "differs from a fresh render"
                 self._find(Sort.PAGE, published, problem, key=project)
 

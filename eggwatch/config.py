@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -210,7 +210,7 @@ def overlapping(named: Iterable[tuple[Owned, Path]]) -> list[tuple[Owned, str]]:
         (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) may not share a folder or lie in one another")
         for number, (one, path) in enumerate(places)
         for other, second in places[:number]
-        if path == second or path.is_relative_to(second) or second.is_relative_to(path)
+        if _lies_in(path, second) or _lies_in(second, path)
     ]
 
 
@@ -218,17 +218,43 @@ def _said(owned: Owned) -> str:
     return f"[index.{owned[0]}] {owned[1]}"
 
 
-def from_folders(drop: Path, public: Path, state: Path) -> Config:
-    """A configuration of three folders only, which are made when missing."""
-    index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=True)
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
+    place = _inode(outer)
+    return inner.is_relative_to(outer) or (
+        place is not None and any(_inode(folder) == place for folder in (inner, *inner.parents))
+    )
+
+
+def _inode(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder; None if it is not there, or not for this account to see."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[str] = ()) -> Config:
+    """A configuration of three folders only, made when missing; NoIndexError if one of the `needed` is not there."""
+    index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=not needed)
+    missing = [str(getattr(index, key)) for key in needed if not getattr(index, key).is_dir()]
+    if missing:
+        raise NoIndexError(
+            f"No index here: there is no {', no '.join(missing)}.",
+            remedy="Mend --drop, --public and --state, or begin an index there with 'eggwatch run'.",
+        )
     problems = overlaps([index])
     if problems:
         raise ConfigurationError("; ".join(problems), remedy="Choose three folders beside each other.")
     return Config(indexes={index.name: index})
 
 
-def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders: bool) -> Config:
-    """The configuration in CONTRACT's search order; NoIndexError where there is none and none is to be made."""
+def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Collection[str]) -> Config:
+    """The configuration in CONTRACT's search order; NoIndexError where there is none.
+
+    Without a file it is that of ./drop ./public ./state, where the `needed` ones of them are there.
+    """
     candidates = [explicit, Path(environment["EGGWATCH_CONFIG"]) if environment.get("EGGWATCH_CONFIG") else None]
     for path in candidates:
         if path is not None:
@@ -236,8 +262,9 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], makes_folders
     for path in (LOCAL_FILE, SYSTEM_FILE):
         if path.exists():
             return load(path)
-    if makes_folders or (Path("state").is_dir() and Path("public").is_dir()):
-        return from_folders(Path("drop").absolute(), Path("public").absolute(), Path("state").absolute())
+    if all(Path(key).is_dir() for key in needed):
+        drop, public, state = (Path(key).absolute() for key in FOLDERS)
+        return from_folders(drop, public, state, needed=needed)
     raise NoIndexError(
         "No index here: no configuration was found, and no ./drop ./public ./state.",
         remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
@@ -249,6 +276,6 @@ def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
     real = Path(os.path.realpath(place))
     for folder in folders:
         other = Path(os.path.realpath(folder))
-        if real.is_relative_to(other) or other.is_relative_to(real):
+        if _lies_in(real, other) or _lies_in(other, real):
             return folder
     return None

@@ -223,7 +223,10 @@ def serve(descriptor: int) -> None:
             reader = Reader.open(Path(setup["catalog"]))
             front = render_front(reader, env, options, known_projects=int(line))
             reader.close()
-            channel.sendall(_encode(front))
+            try:
+                channel.sendall(_encode(front))
+            except ConnectionError:  # nobody is there any more to publish it
+                return
 
 
 class Front:

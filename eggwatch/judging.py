@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_version
 
+from eggwatch.model.events import seconds_of
 from eggwatch.model.names import Filename, Kind, parse_filename
 from eggwatch.model.sightings import Claim
 from eggwatch.parts import InHand, Parts
@@ -14,6 +15,7 @@ from eggwatch.policy.ownership import Account
 from eggwatch.policy.terms import Terms
 from eggwatch.store.accounts import groups_of
 from eggwatch.store.catalog import FileRecord
+from eggwatch.store.ledger import event_at
 
 
 def upload_of(parts: Parts, hand: InHand, terms: Terms) -> Upload:
@@ -29,8 +31,29 @@ def upload_of(parts: Parts, hand: InHand, terms: Terms) -> Upload:
         size=claim.size,
         account=_account(claim, terms),
         twin=catalog.twin(claim.sha256, key=hand.key),
+        removed_at=None if record is None else _removed_since(parts, hand, record),
     )
     return upload if not isinstance(filename, Filename) else _among_releases(parts, upload, filename, terms)
+
+
+def _removed_since(parts: Parts, hand: InHand, record: FileRecord) -> str | None:
+    """When these bytes were removed, if their original lay in the drop folder already: it is no new upload.
+
+    Told by what the kernel says of the original, since the catalog, which remembers it, may have been lost.
+    """
+    claim, identity = hand.claim, hand.claim.identity
+    if record.state != "removed" or record.file.sha256 != claim.sha256 or claim.imported is not None:
+        return None
+    event = event_at(parts.ledger, parts.catalog.event_at(record.serial))
+    if event is None or event.kind != "removed":  # quarantined: the right bytes are welcome, however old
+        return None
+    removed = int(seconds_of(event.at) * 1e9)
+    # No client can set a ctime, but clocks are set: back, and an upload looks older than it is; ahead, and it looks
+    # newer. The first costs a person a second copy, once the time of the removal is over, and loses nothing, as the
+    # original stays. The second can't be told from an upload. A file that was only touched since keeps its inode,
+    # and its mtime is what the client says: it is new only if that is.
+    lay_there = identity.ctime_ns < removed or (hand.touched and identity.mtime_ns < removed)
+    return event.at if lay_there else None
 
 
 def _among_releases(parts: Parts, upload: Upload, filename: Filename, terms: Terms) -> Upload:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import shown
 from eggwatch.model.releases import ProjectListing
-from eggwatch.model.verdicts import Admit, Defer, Known, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Known, Leave, Verdict
 
 
 def found_in(inspection: Inspection | None) -> str:
@@ -25,6 +25,8 @@ def said(verdict: Verdict) -> str:
         return f"known, the same bytes since serial {verdict.serial}"
     if isinstance(verdict, Defer):
         return f"defer, {shown(verdict.reason)}"
+    if isinstance(verdict, Leave):
+        return f"leave, the same bytes were removed at {verdict.removed_at}"
     return f"reject, {'; '.join(flaw.code for flaw in verdict.flaws)}"
 
 

@@ -68,3 +68,7 @@ class Tally:
     known: int = 0
     refused: int = 0
     refusals: list[tuple[str, str]] = field(default_factory=list)
+
+    def counts(self) -> tuple[int, int, int]:
+        """(published, known, refused) so far."""
+        return self.published, self.known, self.refused

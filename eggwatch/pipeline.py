@@ -22,7 +22,7 @@ from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
 from eggwatch.model.releases import ProjectListing, newest, with_status
 from eggwatch.model.sightings import Claim, Sighting
-from eggwatch.model.verdicts import Known, Verdict
+from eggwatch.model.verdicts import Known, Leave, Verdict
 from eggwatch.pages.simple import project_pages
 from eggwatch.parts import InHand, Parts, Tally
 from eggwatch.policy.admission import judge
@@ -33,7 +33,7 @@ from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
 from eggwatch.store.spool import Changed
-from eggwatch.workers import Job, Result
+from eggwatch.worker import Job, Result
 
 log = logging.getLogger("eggwatch")
 
@@ -191,8 +191,7 @@ class Pipeline:
 
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
-        touched = self.sights.is_touched(claim)
-        key = key_of(claim.filename)
+        touched, key = self.sights.is_touched(claim), key_of(claim.filename)
         scarce = scarce_of(self.parts, claim, key, self.config.terms)
         hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
@@ -203,9 +202,9 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, path = hand.claim, self.parts.spool.bytes_of(hand.claim)
-        readme = self.config.terms.refuses_readmes()
-        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme)
+        claim, readme, owner = hand.claim, self.config.terms.refuses_readmes(), hand.claim.uploader or ""
+        path = self.parts.spool.bytes_of(claim)
+        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.parts.inspectors.submit(job)
 
     def inspect(self, wait: float) -> None:
@@ -263,7 +262,7 @@ class Pipeline:
     def _judge(self, hand: InHand) -> Verdict | None:
         terms = self.config.terms
         verdict = judge(upload_of(self.parts, hand, terms), terms)
-        if hand.inspection is None and not isinstance(verdict, Known):
+        if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
             hand.done = False  # it was published when it was claimed, and has been removed since
             self._send_to_inspection(hand)
             return None
@@ -283,11 +282,12 @@ class Pipeline:
         for event, since in batch.known:
             self.tally.known += 1
             self.news.known(event, since=since)
+        self.news.left(batch.left)
         self.parts.answers.sync()
         self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:
             self.parts.spool.release(hand.claim)
-            del self._in_hand[hand.claim.number]
+            self._in_hand.pop(hand.claim.number)
 
     def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
         """Make events happen, and what follows from them at once."""

@@ -61,6 +61,8 @@ def lower() -> None:
     if not sys.platform.startswith("linux") or os.geteuid() == 0:
         return
     _, permitted, _ = sets()
+    if not permitted:
+        return  # nothing to give up, and nothing that could be passed on; a unit may forbid capset(2)
     _Held.bits = permitted & sum(1 << bit for bit in CAPABILITIES.values())
     _set(0, _Held.bits, 0)  # an empty inheritable set empties the ambient one: nothing passes execve(2)
 

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,13 +161,16 @@ class IndexReader:
         project = None if event.kind == "rejected" else event.project
         return reader is not None and reader.is_visible(serial=serial, project=project)
 
-    def latest(self, filename: str) -> Event | None:
-        """The last visible event of a filename; where STATE may not be read, the refusal that lies in the drop."""
+    def latest(self, filename: str, wanted: Callable[[Event], bool]) -> Event | None:
+        """The last visible event of a filename that `wanted` is true of.
+
+        Where STATE may not be read, the refusal that lies in the drop.
+        """
         with self.catalog() as reader:
             if reader is not None:
-                place = reader.latest_event(key_of(filename))
-                return self._visible(reader, [place] if place is not None else [], lambda _: True)
-        return self._reason(filename)
+                return self._visible(reader, reader.events_of(key_of(filename)), wanted)
+        reason = self._reason(filename)
+        return reason if reason is not None and wanted(reason) else None
 
     def latest_of(self, project: str, wanted: Callable[[Event], bool]) -> Event | None:
         """The last visible event of a project that `wanted` is true of, if this account may read STATE."""
@@ -176,7 +179,7 @@ class IndexReader:
             return None if reader is None else self._visible(reader, places, wanted)
 
     def _visible(
-        self, reader: Reader, places: list[tuple[int, int, int]], wanted: Callable[[Event], bool]
+        self, reader: Reader, places: Iterable[tuple[int, int, int]], wanted: Callable[[Event], bool]
     ) -> Event | None:
         ledger = self.ledger()
         for serial, offset, length in places:

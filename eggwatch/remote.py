@@ -77,7 +77,7 @@ class RemoteReader:
         """Nothing: the drop folder can't be seen."""
         return []
 
-    def latest(self, _: str) -> Event | None:
+    def latest(self, _: str, __: Callable[[Event], bool]) -> Event | None:
         """Nothing: refusals are told in the drop folder only."""
         return None
 

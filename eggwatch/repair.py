@@ -18,7 +18,7 @@ from eggwatch.pipeline import Pipeline
 from eggwatch.status import told_index
 from eggwatch.store.catalog import FileRecord
 from eggwatch.store.pool import digest
-from eggwatch.workers import Job
+from eggwatch.worker import Job
 
 ACTOR = "eggwatch repair"
 MENDABLE = {Sort.PAGE: "render again", Sort.METADATA: "take out of the archive again", Sort.ROTTEN: "quarantine"}

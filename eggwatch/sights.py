@@ -175,13 +175,14 @@ class Sights:
     def is_touched(self, claim: Claim) -> bool:
         """Whether this is the file that was judged good at this path, with nothing changed but its mode or times."""
         original = self._originals.get(claim.path)
-        return (
-            original is not None
-            and original.fate in ("admitted", "known")
-            and original.sha256 == claim.sha256
-            and original.identity != claim.identity
-            and (original.identity.dev, original.identity.ino) == (claim.identity.dev, claim.identity.ino)
-        )
+        if original is None or original.sha256 != claim.sha256 or original.identity == claim.identity:
+            return False
+        before, after = original.identity, claim.identity
+        if (before.dev, before.ino) != (after.dev, after.ino):
+            return False
+        # What stays there for long is written over by people who mean it; then it is as old as it says.
+        was_left = original.fate == "stuck" and after.mtime_ns <= before.ctime_ns
+        return was_left or original.fate in ("admitted", "known")
 
     def deferred(self, path: str) -> Identity | None:
         """The identity under which a path was found unfinished."""
@@ -264,9 +265,9 @@ class Sights:
         return [{"path": shown(path), "reason": shown(reason)} for path, reason in sorted(rows.items()) if reason]
 
     def unfinished(self) -> list[str]:
-        """Uploads that have no verdict: waiting, deferred or held."""
+        """Uploads that have no verdict, as people read their paths: waiting, deferred or held."""
         return sorted(
-            path for path in self._seen if path not in self._originals or self._originals[path].fate not in FINAL
+            shown(path) for path in self._seen if path not in self._originals or self._originals[path].fate not in FINAL
         )
 
     def queue(self, *, now: float, wall: float, taken: Container[str]) -> list[Queued]:

@@ -16,6 +16,7 @@ from eggwatch.assembly import Index, opened_index, permissions_of
 from eggwatch.config import IndexConfig
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
+from eggwatch.obeying import drain
 from eggwatch.pipeline import Pipeline
 from eggwatch.sights import Queued, Stage
 from eggwatch.store import durable
@@ -49,7 +50,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         "index": pipeline.config.name,
         "waiting": sights.waiting(),
         "unfinished": sights.unfinished(),
-        "in_hand": pipeline.in_hand(),
+        "in_hand": [shown(path) for path in pipeline.in_hand()],
         "queue": [queued_json(one) for one in queue],
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
         "faults": _faults(pipeline, watching),
@@ -192,8 +193,12 @@ class StatusFile:
 
 @contextmanager
 def told_index(config: IndexConfig) -> Iterator[Index]:
-    """An index for one command (`opened_index`), after which the two files tell what is so."""
+    """An index for one command (`opened_index`): what was asked of others is done first (STATE/orders/).
+
+    Afterwards the two files tell what is so.
+    """
     with opened_index(config) as index:
+        drain(index.pipeline, index.orders)
         yield index
         try:
             tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))

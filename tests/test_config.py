@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -366,7 +367,7 @@ def test_the_search_order(search: Path) -> None:
     environment = {"EGGWATCH_CONFIG": str(files["environment.toml"])}
 
     def found(explicit: Path | None, variables: dict[str, str]) -> str | None:
-        source = find(explicit, environment=variables, makes_folders=True).source
+        source = find(explicit, environment=variables, needed=()).source
         return None if source is None else source.name
 
     assert found(files["option.toml"], environment) == "option.toml"
@@ -379,26 +380,27 @@ def test_the_search_order(search: Path) -> None:
 
 
 def test_without_a_configuration_only_run_makes_one(search: Path) -> None:
-    """`run` uses ./drop ./public ./state; the others only if they are there."""
+    """`run` uses ./drop ./public ./state; the others only if they are there, and never make one."""
+    needed = ("public", "state")
     with pytest.raises(NoIndexError, match="eggwatch init"):
-        find(None, environment={}, makes_folders=False)
-    index = find(None, environment={}, makes_folders=True).indexes["default"]
+        find(None, environment={}, needed=needed)
+    index = find(None, environment={}, needed=()).indexes["default"]
     assert (index.drop, index.makes_folders) == (search / "here" / "drop", True)
     (search / "here" / "public").mkdir()
     with pytest.raises(NoIndexError):
-        find(None, environment={}, makes_folders=False)
+        find(None, environment={}, needed=needed)
     (search / "here" / "state").mkdir()
-    assert find(None, environment={}, makes_folders=False).indexes["default"] == index
+    assert find(None, environment={}, needed=needed).indexes["default"] == replace(index, makes_folders=False)
 
 
-@pytest.mark.parametrize("makes_folders", [False, True])
-def test_a_named_configuration_that_is_missing_is_an_error(search: Path, makes_folders: bool) -> None:
+@pytest.mark.parametrize("needed", [(), ("public", "state")])
+def test_a_named_configuration_that_is_missing_is_an_error(search: Path, needed: tuple[str, ...]) -> None:
     """Neither --config nor $EGGWATCH_CONFIG falls back to something else."""
     (search / "here" / "eggwatch.toml").write_text(f"[index.main]\n{FOLDERS}")
     with pytest.raises(ConfigurationError, match=r"absent\.toml"):
-        find(Path("absent.toml"), environment={}, makes_folders=makes_folders)
+        find(Path("absent.toml"), environment={}, needed=needed)
     with pytest.raises(ConfigurationError, match=r"absent\.toml"):
-        find(None, environment={"EGGWATCH_CONFIG": "absent.toml"}, makes_folders=makes_folders)
+        find(None, environment={"EGGWATCH_CONFIG": "absent.toml"}, needed=needed)
 
 
 def test_three_folders_make_a_configuration(tmp_path: Path) -> None:
@@ -407,3 +409,11 @@ def test_three_folders_make_a_configuration(tmp_path: Path) -> None:
     assert index.makes_folders
     with pytest.raises(ConfigurationError, match="lie in one another"):
         from_folders(tmp_path / "p" / "d", tmp_path / "p", tmp_path / "s")
+
+
+def test_folders_that_are_needed_and_not_there_are_named(tmp_path: Path) -> None:
+    """A mistyped path is no index, and nothing is made of it."""
+    (tmp_path / "p").mkdir()
+    with pytest.raises(NoIndexError, match=r"No index here: there is no .*/s\."):
+        from_folders(tmp_path / "d", tmp_path / "p", tmp_path / "s", needed=("public", "state"))
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from eggwatch import sandbox, workers
-from eggwatch.workers import Inspectors, Job, Result
+from eggwatch import sandbox, worker
+from eggwatch.worker import Job, Result
+from eggwatch.workers import Inspectors
 from tests.hostile.building import build, twin
 from tests.hostile.metadatas import METADATA
 from tests.hostile.sdists import SDISTS
@@ -112,7 +113,7 @@ inspector.serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.arg
 
 def take_over(monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
     """Let inspectors run the code above instead of inspecting."""
-    monkeypatch.setattr(workers, "_BOOTSTRAP", TAKEN_OVER.format(more=more))
+    monkeypatch.setattr(worker, "_BOOTSTRAP", TAKEN_OVER.format(more=more))
 
 
 def results(inspectors: Inspectors, *jobs: Job) -> dict[int, Result]:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch import workers
+from eggwatch import lanes, worker
 from eggwatch.errors import EggwatchError
 from eggwatch.inspector import GIVEN_UP
-from eggwatch.workers import Inspectors, Job, Lane, Result, Worker, read_answer
+from eggwatch.lanes import AGAIN_CPU, BIG, SMALL, Lane, Queue, Turn
+from eggwatch.worker import Job, Result, Worker, read_answer
+from eggwatch.workers import Inspectors
 from tests import archive_factory
 
 
@@ -51,10 +53,10 @@ def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) 
     """Whoever is given job 1 gets these signals before it can answer."""
     give = Worker.give
 
-    def give_and_signal(self: Worker, job: Job, *, seconds: float) -> bool:
+    def give_and_signal(self: Worker, job: Job, *, seconds: float, quick: float | None) -> bool:
         if job.number == 1:
             os.kill(self.pid, signal.SIGSTOP)
-        given = give(self, job, seconds=seconds)
+        given = give(self, job, seconds=seconds, quick=quick)
         if job.number == 1:
             for number in numbers:
                 os.kill(self.pid, number)
@@ -105,8 +107,7 @@ def test_a_job_that_is_killed_twice_by_somebody_else_is_held_and_not_refused(
 def test_a_job_that_takes_too_long_is_begun_again_in_the_slow_lane_and_then_refused(
     inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "FAST_SECONDS", 0.2)
-    monkeypatch.setattr(workers, "slow_seconds", lambda _: 0.4)
+    monkeypatch.setattr(lanes, "slow_seconds", lambda _: 0.4)
     signal_first_job(monkeypatch)
     inspectors.submit(job(1, archive))
     inspectors.submit(job(2, archive))
@@ -115,21 +116,88 @@ def test_a_job_that_takes_too_long_is_begun_again_in_the_slow_lane_and_then_refu
     assert [flaw.code for flaw in found[1].inspection.flaws] == ["inspection-limit"]  # type: ignore[union-attr]
 
 
-def test_big_archives_go_to_the_slow_lane_at_once(inspectors: Inspectors, archive: Path) -> None:
-    inspectors.submit(Job(number=1, path=archive, filename=archive.name, size=workers.BIG))
-    assert inspectors._queues[Lane.SLOW].jobs and not inspectors._queues[Lane.FAST].jobs
-    assert results(inspectors, 1)[1].inspection is not None
+def lanes_of(inspectors: Inspectors) -> list[Lane]:
+    return [lane for lane, queue in inspectors._queues.items() if queue.workers]
 
 
-def test_a_job_that_needs_more_than_a_moment_is_begun_again_in_the_middle_lane(
-    inspectors: Inspectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_first_tries_of_small_middling_and_big_archives_have_workers_of_their_own(
+    inspectors: Inspectors, archive: Path
 ) -> None:
-    monkeypatch.setattr(workers, "FAST_CPU", 0.005)
-    name, data = archive_factory.wheel(files={f"demo/{number}.py": b"" for number in range(3000)})
+    for number, size in enumerate((SMALL - 1, SMALL, BIG - 1, BIG)):
+        inspectors.submit(Job(number=number, path=archive, filename=archive.name, size=size))
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.MIDDLE, Lane.BIG]
+    assert len(results(inspectors, 4)) == 4
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.MIDDLE, Lane.BIG]
+
+
+@pytest.fixture
+def laborious(tmp_path: Path) -> Path:
+    """A wheel of thousands of files."""
+    name, data = archive_factory.wheel("large", files={f"demo/{number}.py": b"" for number in range(3000)})
     (tmp_path / name).write_bytes(data)
-    inspectors.submit(job(1, tmp_path / name))
+    return tmp_path / name
+
+
+def test_a_job_that_needs_more_than_a_moment_is_begun_again_elsewhere(
+    inspectors: Inspectors, laborious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "FIRST_CPU", 0.005)
+    monkeypatch.setattr(lanes, "CPU_A_MIB", 0.0)
+    monkeypatch.setattr(lanes, "MORE", 1000)
+    inspectors.submit(job(1, laborious))
     assert results(inspectors, 1)[1].inspection.flaws == ()  # type: ignore[union-attr]
-    assert [worker._lane for worker in workers_of(inspectors)] == [Lane.FAST, Lane.MIDDLE]
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.SLOW]
+    assert inspectors.busy() == 0
+
+
+def turn(size: int = 1000, *, tries: int = 0, owner: str = "", readme: bool = False) -> Turn:
+    """A turn that was given up so often."""
+    found = Turn(job=Job(number=0, path=Path(), filename="", size=size, owner=owner, readme=readme))
+    for _ in range(tries):
+        found.give_up()
+    return found
+
+
+def test_each_try_has_more_time_until_the_last_which_only_the_clock_ends() -> None:
+    tried = [turn(tries=tries) for tries in range(5)]
+    assert [one.lane for one in tried] == [Lane.FAST, Lane.AGAIN, Lane.AGAIN, Lane.SLOW, Lane.SLOW]
+    assert [one.quick is None for one in tried] == [False, False, False, True, True]
+    assert all(one.quick < 2 * AGAIN_CPU for one in tried[:3] if one.quick)
+    assert tried[4].seconds == lanes.slow_seconds(1000)
+
+
+def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None:
+    assert turn(8 << 20).quick == pytest.approx(0.25)
+    assert (turn(readme=True).quick or 0) > (turn().quick or 0)
+    assert (turn(1 << 30).quick or 0) > 30
+
+
+def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:
+    """Which of them go first, by their place among the arguments."""
+    queue, waiting = Queue(Lane.AGAIN, 1, turns=list(turns)), list(turns)
+    return [waiting.index(queue.next(blame or {})) for _ in turns]
+
+
+def test_who_has_cost_the_least_for_its_size_goes_first() -> None:
+    assert order(turn(8 << 20, tries=1), turn(4000, tries=2), turn(4000, tries=1)) == [0, 2, 1]
+
+
+def test_of_those_never_tried_the_smallest_goes_first_and_of_the_same_size_the_one_that_came_first() -> None:
+    assert order(turn(30), turn(10), turn(20), turn(10)) == [1, 3, 2, 0]
+
+
+def test_an_uploader_of_bombs_waits_for_the_others() -> None:
+    assert order(turn(10, owner="mallory"), turn(20, owner="jane"), blame={"mallory": 3}) == [1, 0]
+
+
+def test_a_first_try_that_is_not_enough_is_remembered_until_nothing_is_left_to_do(
+    inspectors: Inspectors, archive: Path, laborious: Path
+) -> None:
+    inspectors.submit(Job(number=1, path=laborious, filename=laborious.name, size=1, owner="mallory"))
+    results(inspectors, 1)
+    assert inspectors._blame == {"mallory": 1}
+    inspectors.submit(job(2, archive))
+    assert not inspectors._blame
 
 
 def test_a_small_archive_goes_before_large_ones_that_came_before_it(inspectors: Inspectors, archive: Path) -> None:
@@ -145,7 +213,7 @@ def test_a_worker_that_gives_up_where_it_may_not_holds_the_file() -> None:
 def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
     inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_BOOTSTRAP", "raise SystemExit(3)")
+    monkeypatch.setattr(worker, "_BOOTSTRAP", "raise SystemExit(3)")
     inspectors.submit(job(1, archive))
     with pytest.raises(EggwatchError, match="exit status 3"):
         for _ in range(20):
@@ -172,7 +240,7 @@ def test_texts_of_an_answer_are_bounded() -> None:
     data = {"flaws": [flaw] * 500, "incomplete": None, "metadata": None, "core": None}
     inspection = read_answer(1, json.dumps(data).encode()).inspection
     assert inspection is not None
-    assert len(inspection.flaws) == workers.MOST_FLAWS and len(inspection.flaws[0].code) == 100
+    assert len(inspection.flaws) == worker.MOST_FLAWS and len(inspection.flaws[0].code) == 100
 
 
 def test_a_copy_that_can_not_be_opened_is_no_fault_of_a_worker(inspectors: Inspectors, tmp_path: Path) -> None:
@@ -181,3 +249,4 @@ def test_a_copy_that_can_not_be_opened_is_no_fault_of_a_worker(inspectors: Inspe
     inspectors.submit(Job(number=1, path=path, filename=path.name, size=1))
     with pytest.raises(FileNotFoundError):
         results(inspectors, 1)
+    assert inspectors.busy() == 0

@@ -72,6 +72,7 @@ CODES: dict[str, str] = {
     "record-hash-mismatch": "own",
     "record-size-mismatch": "own",
     "entry-points-invalid": "W3",
+    "script-name-unsafe": "W3",
     # gzip, tar, sdist
     "not-a-gzip": "T1",
     "gzip-corrupt": "T2",

@@ -1,55 +1,146 @@
 """entry_points.txt: an INI file whose scripts have names that are safe to write into a bin folder.
 
-Source: PyPUG, entry points specification; PyPI checks the same of names.
+Source: PyPUG, entry points specification; PyPI checks the same of names. Installers read it by configparser, or as
+importlib.metadata does, line by line: what the two could understand differently is a flaw, and neither is called here,
+because configparser takes minutes over a few kilobytes that are no INI file.
 """
 
 from __future__ import annotations
 
-import configparser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, quoted
+from eggwatch.archives.paths import folded
 
 LARGEST_ENTRY_POINTS = 1 << 20
 """Bytes of an entry_points.txt."""
 
+MOST_LINES = 10_000
+"""Lines of an entry_points.txt; each script becomes a file."""
+
+LONGEST_LINE = 1000
+"""Characters of a line."""
+
+MOST_TOLD = 10
+"""Flaws of one entry_points.txt that are told."""
+
+_INVALID = "entry-points-invalid"
+_UNSAFE = "script-name-unsafe"
 _SCRIPTS = ("console_scripts", "gui_scripts")
+_SECTION = re.compile(r"\[([^\[\]]+)\]")
 _NAME = re.compile(r"[\w.-]+")
-_BLANKS = re.compile(r"[^\S\n]{100}")
-_REFERENCE = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(\[[^\]]*\]\s*)?")
+_OUTSIDE = re.compile(r"[/\\:]|\A\.*\Z")
+_REFERENCE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\])?")
+# str.splitlines ends a line at each of them, configparser only at a newline.
+_OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+Told = tuple[str, str]
+"""Code, and what was found."""
 
 
-def check_entry_points(content: bytes, path: str, findings: Findings) -> None:
-    """Note all that is wrong with an entry_points.txt."""
-    for sentence in _troubles(content):
-        findings.refuse("entry-points-invalid", path, f"{sentence} {BUILD_AGAIN}")
-        if findings.full:
-            return
+def check_entry_points(content: bytes, path: str, scripts: Iterable[str], findings: Findings) -> None:
+    """Note what is wrong with an entry_points.txt; `scripts` are files that go into the same folder as its scripts."""
+    for code, sentence in islice(_troubles(content, scripts), MOST_TOLD):
+        findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
 
 
-def _troubles(content: bytes) -> Iterator[str]:
-    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
-    text = content.decode("utf-8", "replace")
-    if _BLANKS.search(text):
-        yield "It has a line with a hundred blanks in a row, which configparser takes minutes over."
-        return
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
     try:
-        parser.read_string(content.decode("utf-8"))
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        yield f"Byte {error.start} is not UTF-8."
-    except (configparser.Error, AttributeError) as error:
-        yield f"It is no INI file: {clipped(str(error))}."
-    else:
-        for group in _SCRIPTS:
-            if parser.has_section(group):
-                yield from _script_troubles(group, parser.items(group))
+        yield _INVALID, f"Byte {error.start} is not UTF-8."
+        return
+    if match := _OTHER_BREAK.search(text):
+        yield (
+            _INVALID,
+            f"Character {match.start()} is {match[0]!a}, which only some readers take for the end of a line.",
+        )
+        return
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        yield _INVALID, f"It has {len(lines)} lines; {MOST_LINES} are allowed."
+        return
+    reader = _Reader(scripts)
+    for number, line in enumerate(lines, 1):
+        for code, sentence in reader.troubles(line):
+            yield code, f"Line {number}: {sentence}"
 
 
-def _script_troubles(group: str, items: list[tuple[str, str]]) -> Iterator[str]:
-    for name, reference in items:
-        if not _NAME.fullmatch(name) or not name.strip("."):
-            yield f"{group} has the name {clipped(name)!r}; letters, digits, '_', '.' and '-' are allowed."
-        if not _REFERENCE.fullmatch(reference.strip()):
-            yield f"{group} says {clipped(name)} = {clipped(reference)!r}, and should say module:function."
+class _Reader:
+    """Takes the lines one after the other, and says what is wrong with each."""
+
+    def __init__(self, scripts: Iterable[str]) -> None:
+        self._group: str | None = None
+        self._groups: set[str] = set()
+        self._names: set[str] = set()
+        self._files = {folded(script) for script in scripts}
+        self._indent: int | None = None
+        """That of the entry before, which a line with a larger one continues, for configparser."""
+
+    def troubles(self, line: str) -> Iterator[Told]:
+        """What is wrong with the next line."""
+        text = line.strip()
+        if len(line) > LONGEST_LINE:
+            yield _INVALID, f"It has more than {LONGEST_LINE} characters."
+        elif not text or text.startswith("#"):
+            return
+        elif text.startswith(";"):
+            yield _INVALID, f"{quoted(text)} is a comment for some readers; those of all begin with '#'."
+        elif self._continues(line):
+            yield _INVALID, f"{quoted(text)} is the rest of the line before for some readers, and not for others."
+        elif text.startswith("["):
+            yield from self._section(text)
+        else:
+            self._indent = _indent_of(line)
+            yield from self._entry(text)
+
+    def _continues(self, line: str) -> bool:
+        return self._indent is not None and _indent_of(line) > self._indent
+
+    def _section(self, text: str) -> Iterator[Told]:
+        match = _SECTION.fullmatch(text)
+        self._group = match[1].strip() if match else text.strip("[]")
+        self._indent, self._names = None, set()
+        if match is None:
+            yield _INVALID, f"{quoted(text)} should be like [console_scripts]; readers differ in what they make of it."
+        elif self._group == "DEFAULT":
+            yield _INVALID, "[DEFAULT] stands for every other section too, for some readers."
+        elif self._group in self._groups:
+            yield _INVALID, f"{quoted(text)} is there twice."
+        self._groups.add(self._group)
+
+    def _entry(self, text: str) -> Iterator[Told]:
+        name, equals, reference = (part.strip() for part in text.partition("="))
+        if self._group is None:
+            yield _INVALID, f"{quoted(text)} stands before the first section."
+        elif not equals or not name:
+            yield _INVALID, f"{quoted(text)} should be 'name = module:function'."
+        elif name in self._names:
+            yield _INVALID, f"{quoted(name)} is there twice in one section."
+        elif self._group in _SCRIPTS:
+            yield from self._script(name, reference)
+        self._names.add(name)
+
+    def _script(self, name: str, reference: str) -> Iterator[Told]:
+        where = f"{self._group} has the name {quoted(name)}"
+        if _OUTSIDE.search(name):
+            yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
+        elif not _NAME.fullmatch(name):
+            yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
+        elif folded(name) in self._files:
+            yield _INVALID, f"{where}, and so has another script: one overwrites the other, on some systems."
+        if not _is_reference(reference):
+            yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
+        self._files.add(folded(name))
+
+
+def _indent_of(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _is_reference(text: str) -> bool:
+    """True for `module.path:object.path`, extras behind it or not; installers write it into a Python program."""
+    match = _REFERENCE.fullmatch(text)
+    return match is not None and all(part.isidentifier() for path in match.groups() for part in path.split("."))

@@ -47,6 +47,11 @@ def clipped(text: str, longest: int = LONGEST_TEXT) -> str:
     return printable if len(printable) <= longest else printable[:longest] + "…"
 
 
+def quoted(text: str) -> str:
+    """Foreign text in quotation marks, as `clipped` shows it: escaped once, not once more by `repr`."""
+    return f"'{clipped(text)}'"
+
+
 def located(message: str, at: int | None, inside: str = "") -> str:
     """The message with the offset that it is about in front, as far as it is known: 'Byte 1234: …'.
 

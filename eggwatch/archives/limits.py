@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.nesting import count_folders
 
 FREE_GROWTH = 64 << 20
 """Bytes that any archive may inflate to, whatever the ratio (PyPI's rule)."""
@@ -14,7 +17,10 @@ LARGEST_TOTAL = 16 << 30
 """Bytes that no archive may inflate beyond."""
 
 MOST_MEMBERS = 200_000
-"""Members of one archive."""
+"""Members of one archive, and folders that they lie in: each becomes a file or folder where it is unpacked."""
+
+MOST_NAME_BYTES = 32 << 20
+"""Bytes of memory for all names and link targets of one archive."""
 
 LARGEST_METADATA = 8 << 20
 """Bytes of METADATA or PKG-INFO."""
@@ -36,3 +42,18 @@ def check_ratio(inflated: int, size: int, findings: Findings) -> bool:
         f"({HIGHEST_RATIO} times its size beyond {FREE_GROWTH}). {BUILD_AGAIN}",
     )
     return False
+
+
+def name_bytes(name: str) -> int:
+    """Bytes of memory that a name takes at most: one foreign letter widens all the others too."""
+    return len(name) if name.isascii() else 4 * len(name)
+
+
+def refuse_many_folders(paths: Iterable[str], findings: Findings) -> bool:
+    """True if these members lie in so many folders that nobody looks on; the flaw is noted."""
+    count = count_folders(paths)
+    if count <= MOST_MEMBERS:
+        return False
+    message = f"The members lie in {count} folders; {MOST_MEMBERS} are looked at. Split the project."
+    findings.refuse("too-many-members", f"{count} folders", message)
+    return True

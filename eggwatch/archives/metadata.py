@@ -11,6 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.metadata_bounds import excess
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.verdicts import Flaw
@@ -21,9 +22,6 @@ LONGEST_FIELD = 200
 LONGEST_REQUIRES_PYTHON = 500
 LONGEST_SUMMARY = 512
 
-MOST_HEADERS = 10_000
-"""Header fields of one metadata file; pkginfo looks through all of them for each field that it knows."""
-
 NEWEST = (2, 6)
 """The newest metadata version that is checked in full."""
 
@@ -31,7 +29,6 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
-_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
@@ -47,7 +44,7 @@ class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
 
 def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
     """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
-    trouble = _trouble(content)
+    trouble = excess(content)
     if trouble is not None:
         findings.refuse("metadata-unreadable", subject, f"{trouble} {BUILD_AGAIN}")
         return None
@@ -85,18 +82,6 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
         message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
         findings.note("metadata-version-newer", "Metadata-Version", message)
     return True
-
-
-def _trouble(content: bytes) -> str | None:
-    """Why these bytes must not reach pkginfo, or None: what would keep the email parser busy for minutes."""
-    head = _BLANK_LINE.split(content, maxsplit=1)[0]
-    fields = [line for line in head.splitlines() if not line.startswith((b" ", b"\t"))]
-    if len(fields) > MOST_HEADERS:
-        return f"It has more than {MOST_HEADERS} header fields."
-    # It would be taken for a mail with attachments, and searched for them, each line once for each nesting.
-    if any(field.lower().startswith(b"content-type:") for field in fields):
-        return "It has a Content-Type, which is no field of core metadata."
-    return None
 
 
 def _core(distribution: _Distribution) -> CoreMetadata:

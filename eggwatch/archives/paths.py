@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 LONGEST_PATH = 4096
 """Bytes of a member's name (Linux's PATH_MAX)."""
@@ -93,15 +92,3 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
 def folded(name: str) -> str:
     """A path as Windows and macOS compare it: without regard to case; macOS also composes accents."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
-
-
-def folders_of(names: Iterable[str]) -> set[str]:
-    """All folders that these names lie in."""
-    folders: set[str] = set()
-    for lowest in {name.rpartition("/")[0] for name in names}:
-        folder = lowest
-        # Deeper than that is refused, and each step costs the length of the name.
-        while folder and folder not in folders and len(folder) < LONGEST_PATH:
-            folders.add(folder)
-            folder = folder.rpartition("/")[0]
-    return folders

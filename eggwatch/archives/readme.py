@@ -6,7 +6,10 @@ Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 from __future__ import annotations
 
 import io
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from importlib import import_module
 from typing import Any
@@ -17,8 +20,11 @@ from eggwatch.archives.findings import clipped
 from eggwatch.archives.leniencies import level_of
 from eggwatch.model.verdicts import Flaw
 
-LONGEST_README = 1 << 20
-"""Characters that are rendered; docutils takes 200 ms for 100,000."""
+LONGEST_README = 512 << 10
+"""Characters that are rendered; docutils takes 200 ms for 100,000, of honest text."""
+
+MOST_SECONDS = 5.0
+"""CPU time that rendering may take, where there is a clock for it: docutils takes 10 s for one table of 180 KiB."""
 
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
 """No type means reStructuredText (PyPI)."""
@@ -52,18 +58,48 @@ def _content_type(text: str) -> tuple[str, dict[str, str]]:
         message["content-type"] = text
         header: Any = message["content-type"]
         return message.get_content_type(), dict(header.params)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return "", {}
 
 
 def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:
     renderer = import_module(f"readme_renderer.{_RENDERERS.get(kind, 'txt')}")
     try:
-        if kind in ("text/x-rst", ""):
-            html: str | None = renderer.render(text, stream=warnings)
-        else:
-            html = renderer.render(text, **parameters)
-    except Exception as error:  # whatever docutils, comrak or nh3 make of hostile text
+        with _at_most(MOST_SECONDS):
+            if kind in ("text/x-rst", ""):
+                html: str | None = renderer.render(text, stream=warnings)
+            else:
+                html = renderer.render(text, **parameters)
+    except _TooSlowError:
+        warnings.write(f"it takes more than {MOST_SECONDS:g} seconds")
+        return None
+    except BaseException as error:  # whatever docutils, comrak or nh3 make of hostile text
+        # What goes wrong inside of Rust is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         warnings.write(f"{type(error).__name__}: {error}")
         return None
     return html
+
+
+class _TooSlowError(BaseException):
+    """The time for rendering is over. No `except Exception` on the way may catch it."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise `_TooSlowError` in the block once it has used so much CPU time; only where POSIX has the clock for it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(*_: object) -> None:
+        raise _TooSlowError
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -20,6 +20,9 @@ LARGEST_RECORD = 32 << 20
 MOST_OF_ONE_CODE = 10
 """Entries that are told one by one; the rest are counted."""
 
+MOST_COUNTED = 10_000
+"""Flaws of a kind after which nobody looks on: a RECORD of 32 MiB can have three million lines too many."""
+
 _STRONG = ("sha256", "sha384", "sha512")
 """Hashes that count; md5, sha1 and sha224 are not permitted (binary distribution format)."""
 
@@ -48,6 +51,8 @@ def check_record(content: bytes, path: str, files: Files, findings: Findings) ->
     try:
         for entry in _entries(content):
             check.entry(entry)
+            if check.hopeless:
+                break
     except (ValueError, csv.Error) as error:
         message = f"It is no table of path, hash and size: {clipped(str(error))}. {BUILD_AGAIN}"
         findings.refuse("record-invalid", path, message)
@@ -76,6 +81,8 @@ class _Check:
     findings: Findings
     seen: set[str] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=dict)
+    hopeless: bool = False
+    """So many lines are wrong that the rest would tell nothing new."""
     unhashed: tuple[str, ...] = ()
     """Files that can't hold their own hash, or are made after RECORD."""
 
@@ -139,17 +146,19 @@ class _Check:
 
     def finish(self) -> None:
         """Every file but the signatures has to be listed."""
-        for path in self.files.sizes:
+        for path in () if self.hopeless else self.files.sizes:
             if path not in self.seen and path not in self.unhashed[1:]:
                 self.tell("record-unlisted-member", path, "The wheel holds it, and RECORD does not list it.")
         for code, count in self.counts.items():
             if count > MOST_OF_ONE_CODE:
                 more = count - MOST_OF_ONE_CODE
-                self.findings.refuse(code, self.path, f"The same holds for {more} more entries. {BUILD_AGAIN}")
+                found = f"The same holds for {more} more entries{', and looking ended there' * self.hopeless}."
+                self.findings.refuse(code, self.path, f"{found} {BUILD_AGAIN}")
 
     def tell(self, code: str, path: str, sentence: str) -> None:
         """Note a flaw, or count it when there are many of its kind."""
         self.counts[code] = self.counts.get(code, 0) + 1
+        self.hopeless = self.counts[code] >= MOST_COUNTED
         if self.counts[code] <= MOST_OF_ONE_CODE:
             self.findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
 

@@ -10,6 +10,9 @@ from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, clipped
 
 BLOCK = 512
 
+MOST_RECORDS = 1000
+"""Records of one pax header; tarfile copies those of a global one for each member."""
+
 _POSIX_MAGIC = b"ustar\0"
 _RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\0]+)=")
 
@@ -83,6 +86,8 @@ def pax_records(raw: bytes) -> dict[str, str]:
         key = match[2].decode("utf-8", "surrogateescape")
         if key in records:
             raise malformed("pax header", f"It says {clipped(key)} twice.")
+        if len(records) == MOST_RECORDS:
+            raise malformed("pax header", f"It has more than {MOST_RECORDS} records.")
         records[key] = raw[match.end() : end - 1].decode("utf-8", "surrogateescape")
         at = end
     return records

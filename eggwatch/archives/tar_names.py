@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
-from eggwatch.archives.paths import LONGEST_PATH, folded, folders_of, link_danger, plain
+from eggwatch.archives.limits import refuse_many_folders
+from eggwatch.archives.nesting import below_any, with_others_below
+from eggwatch.archives.paths import folded, link_danger, plain
 from eggwatch.archives.tar_walk import FOLDER, HARD_LINK, LINKS, REGULAR
 
 METADATA = "PKG-INFO"
@@ -33,6 +35,8 @@ def refuse_member(code: str, subject: str, message: str, offset: int, findings: 
 
 def check_places(places: Sequence[Place], findings: Findings) -> None:
     """Look at all members together."""
+    if refuse_many_folders((place.path for place in places), findings):
+        return
     links = {folded(place.path) for place in places if place.kind in LINKS}
     if links:
         _check_links(places, links, findings)
@@ -47,9 +51,10 @@ def _check_links(places: Iterable[Place], links: Set[str], findings: Findings) -
     """
     seen: set[str] = set()
     files: set[str] = set()
+    behind = below_any((folded(place.path) for place in places), links)
     for place in places:
         path, name = place.path, folded(place.path)
-        if (name in links and name in seen) or _passes_through(name, links):
+        if (name in links and name in seen) or name in behind:
             message = f"It would be unpacked through another member, which is a link. {BUILD_AGAIN}"
             refuse_member("tar-unsafe-link", path, message, place.offset, findings)
         elif _dangles(place, files):
@@ -71,22 +76,12 @@ def _dangles(place: Place, files: Set[str]) -> bool:
     )
 
 
-def _passes_through(path: str, links: Set[str]) -> bool:
-    at = path.find("/")
-    # Longer paths are refused for that, and each step costs the length so far.
-    while 0 < at < LONGEST_PATH:
-        if path[:at] in links:
-            return True
-        at = path.find("/", at + 1)
-    return False
-
-
 def _check_names(places: Sequence[Place], links: Set[str], findings: Findings) -> None:
     """No two members may be one file: by path, as file and folder, or where case is not told apart.
 
     Folders may come again, as old distutils wrote them; of links `_check_links` tells.
     """
-    folders = folders_of(place.path for place in places)
+    crowded = with_others_below(place.path for place in places)
     seen: dict[str, Place] = {}
     for place in places:
         path, name = place.path, folded(place.path)
@@ -95,7 +90,7 @@ def _check_names(places: Sequence[Place], links: Set[str], findings: Findings) -
             continue
         if first is not place:
             _refuse_second(place, first, findings)
-        elif path in folders and not place.is_folder:
+        elif path in crowded and not place.is_folder:
             message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
             refuse_member("tar-duplicate-member", path, message, place.offset, findings)
         if findings.full:

@@ -10,11 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
-from eggwatch.archives.limits import MOST_MEMBERS
+from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.tar_header import BLOCK, TarHeader, malformed, parse_header, pax_records
-
-MOST_NAME_BYTES = 32 << 20
-"""Characters of all names and link targets in one archive."""
 
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a GNU long name."""
@@ -128,6 +125,7 @@ class TarWalk:
         self._wanted = wanted
         self._pending: dict[str, str] = {}
         self._extended_at: int | None = None
+        self._kinds: set[bytes] = set()
         self._count = 0
         self._name_bytes = 0
 
@@ -158,6 +156,7 @@ class TarWalk:
 
     def _member(self, header: TarHeader) -> TarMember:
         extended, self._pending = self._pending, {}
+        self._kinds.clear()
         offset = self.at if self._extended_at is None else self._extended_at
         self._extended_at = None
         if any(key.startswith("GNU.sparse.") for key in extended):
@@ -179,7 +178,7 @@ class TarWalk:
 
     def _count_in(self, name: str, target: str) -> None:
         self._count += 1
-        self._name_bytes += len(name) + len(target)
+        self._name_bytes += name_bytes(name + target)
         if self._count > MOST_MEMBERS or self._name_bytes > MOST_NAME_BYTES:
             raise BrokenError(
                 "too-many-members",
@@ -202,6 +201,10 @@ class TarWalk:
             raise sparse(header.name)
         if header.kind not in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_TARGET):
             raise malformed(header.name, f"A member of the unknown type {header.kind!r}.")
+        # tarfile calls itself for each: some hundred of them, and pip ends with a RecursionError.
+        if header.kind in self._kinds:
+            raise malformed(header.name, f"A second extended header of the type {header.kind!r} before one member.")
+        self._kinds.add(header.kind)
         if header.size > LARGEST_EXTENSION:
             raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")
         if header.kind != _PAX_GLOBAL and self._extended_at is None:

@@ -13,7 +13,7 @@ from eggwatch.archives.opened import Opened
 from eggwatch.archives.polyglots import is_also_tar, refuse_polyglot
 from eggwatch.archives.record import LARGEST_RECORD, Files, check_record
 from eggwatch.archives.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
-from eggwatch.archives.wheel_folders import check_data_folders, find_dist_info
+from eggwatch.archives.wheel_folders import check_data_folders, data_scripts, find_dist_info
 from eggwatch.archives.zip_directory import (
     END_SIGNATURE,
     LOCAL_SIGNATURE,
@@ -118,7 +118,7 @@ def _check_dist_info(
     if (path := f"{info}/WHEEL") in kept:
         check_wheel_file(kept[path], path, filename, findings)
     if (path := f"{info}/entry_points.txt") in kept:
-        check_entry_points(kept[path], path, findings)
+        check_entry_points(kept[path], path, data_scripts(directory), findings)
     if (path := f"{info}/RECORD") in kept:
         check_record(kept[path], path, _files(file, directory, contents), findings)
 

@@ -63,6 +63,12 @@ def check_data_folders(directory: Directory, filename: Filename, findings: Findi
             return
 
 
+def data_scripts(directory: Directory) -> list[str]:
+    """The files that installers put into the folder of scripts as they are: `*.data/scripts/NAME`."""
+    places = (member.name.split("/", 2) for member in directory.members if not member.is_folder)
+    return [place[2] for place in places if len(place) == 3 and place[0].endswith(".data") and place[1] == "scripts"]
+
+
 def is_named_as(folder: str, suffix: str, filename: Filename) -> bool:
     """True if the folder's name and version are the filename's, once normalised (older tools differ)."""
     name, _, version = folder.removesuffix(suffix).partition("-")

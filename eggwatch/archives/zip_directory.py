@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span, clipped
-from eggwatch.archives.limits import MOST_MEMBERS
+from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 
 LARGEST_DIRECTORY = 32 << 20
 """Bytes of a central directory; that of a wheel with 13,000 members has 1.5 MiB."""
@@ -193,7 +193,7 @@ def _check_place(file: BinaryIO, size: int, end: _End) -> None:
 def _entries(file: BinaryIO, end: _End) -> Iterator[ZipMember]:
     directory = _read(file, end.start, end.size)
     where = (end.start, end.finish)
-    at = 0
+    at = names = 0
     for number in range(end.count):
         if directory[at : at + 4] != b"PK\x01\x02" or at + _ENTRY.size > len(directory):
             message = f"Entry {number + 1} of {end.count} is missing or damaged."
@@ -203,6 +203,10 @@ def _entries(file: BinaryIO, end: _End) -> Iterator[ZipMember]:
         except BrokenError as error:
             error.at = end.start + at
             raise
+        names += name_bytes(member.name)
+        if names > MOST_NAME_BYTES:
+            message = f"The names of its members take more than {MOST_NAME_BYTES} bytes of memory. Shorten them."
+            raise BrokenError("too-many-members", f"{end.count} members", message, at=end.start)
         yield member
     if at != len(directory):
         message = f"{len(directory) - at} bytes follow its {end.count} entries."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
-from eggwatch.archives.paths import CONTROL, folded, folders_of, zip_path_danger
+from eggwatch.archives.limits import refuse_many_folders
+from eggwatch.archives.nesting import with_others_below
+from eggwatch.archives.paths import CONTROL, folded, zip_path_danger
 from eggwatch.archives.zip_directory import Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR
 
@@ -11,16 +13,18 @@ from eggwatch.archives.zip_local import DESCRIPTOR
 def check_names(directory: Directory, findings: Findings) -> None:
     """No two members may be one file: by name, as file and folder, or where case is not told apart."""
     members = directory.members
+    if refuse_many_folders((member.name for member in members), findings):
+        return
+    crowded = with_others_below(member.name.removesuffix("/") for member in members)
     # A folder that is a member too is compared as one.
-    folders = folders_of(member.name for member in members)
-    folders -= {member.name.removesuffix("/") for member in members if member.is_folder}
+    crowded -= {member.name.removesuffix("/") for member in members if member.is_folder}
     seen: dict[str, ZipMember] = {}
     for member in members:
         name = member.name.removesuffix("/")
         first = seen.setdefault(folded(name), member)
         if first is not member:
             _refuse_second(member, name, first, findings)
-        elif name in folders and not member.is_folder:
+        elif name in crowded and not member.is_folder:
             message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
             findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
         if findings.full:

@@ -50,6 +50,17 @@ class LazyGroup(click.Group):
         """All commands, in the order of the documentation."""
         return list(COMMANDS)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Once nobody reads what it says, it ends in silence: click itself would end with 1."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is still to be said, also at exit, goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        return result
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in COMMANDS:
@@ -93,10 +104,6 @@ def main() -> None:
         sys.exit(130)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has had enough; nothing more can be said, not even at exit.
-        sys.stderr.close()
-        sys.exit(0)
     except EggwatchError as error:
         say_error(f"eggwatch: {error}")
         sys.exit(error.exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import click
 from eggwatch.config import Config, IndexConfig, find, from_folders
 from eggwatch.errors import ConfigurationError
 
+INDEX = ("public", "state")
+"""The folders that make an index; its drop folder may be an unmounted disk."""
 _NAMES = ("config", "index", "drop", "public", "state")
 
 
@@ -31,15 +33,18 @@ class Selection:
         """All indexes of the configuration, also where --index names one."""
         return replace(self, index=None).all()
 
-    def load(self, *, makes_folders: bool = False) -> Config:
-        """The configuration; ConfigurationError or NoIndexError if there is none."""
+    def load(self, *, needed: Collection[str] = INDEX) -> Config:
+        """The configuration; ConfigurationError or NoIndexError if there is none.
+
+        Without a file `needed` says which of the folders must be there; if none, all are made.
+        """
         folders = (self.drop, self.public, self.state)
         if any(folder is not None for folder in folders):
             if self.config is not None or any(folder is None for folder in folders):
                 raise click.UsageError("--drop, --public and --state go together, and without --config.")
             drop, public, state = (Path(str(folder)).absolute() for folder in folders)
-            return self._only(from_folders(drop, public, state))
-        return self._only(find(self.config, environment=os.environ, makes_folders=makes_folders))
+            return self._only(from_folders(drop, public, state, needed=needed))
+        return self._only(find(self.config, environment=os.environ, needed=needed))
 
     def _only(self, config: Config) -> Config:
         if self.index is None:
@@ -50,9 +55,9 @@ class Selection:
             )
         return Config(indexes={self.index: config.indexes[self.index]}, source=config.source)
 
-    def one(self, *, makes_folders: bool = False) -> IndexConfig:
+    def one(self, *, needed: Collection[str] = INDEX) -> IndexConfig:
         """The only index; ConfigurationError with the names if there are several."""
-        config = self.load(makes_folders=makes_folders)
+        config = self.load(needed=needed)
         if len(config.indexes) != 1:
             raise ConfigurationError(
                 f"There are {len(config.indexes)} indexes.", remedy=f"Choose with --index: {', '.join(config.indexes)}."

@@ -9,16 +9,13 @@ from typing import Any
 
 import click
 
+from eggwatch.asking import ask
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config import IndexConfig
-from eggwatch.errors import LockHeldError
 from eggwatch.grammar import duration
 from eggwatch.policy.orders import parse_spec
-from eggwatch.service.orders import carry_out
-from eggwatch.status import told_index
-from eggwatch.store.orders import OrderBox
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
@@ -46,7 +43,7 @@ def _run(
         raise click.UsageError("The reason must be one line without control characters.")
     log_to_stderr(verbose=False, quiet=True)
     order = {"verb": verb, "spec": spec, "reason": reason, "actor": actor(), "dry_run": dry_run}
-    answer = send(config, order, seconds=duration_option(timeout))
+    answer = ask(config, order, seconds=duration_option(timeout))
     report(verb, spec, answer, dry_run=dry_run, as_json=as_json)
     sys.exit(0 if answer.get("matched") else 1)
 
@@ -64,19 +61,6 @@ def duration_option(text: str) -> float:
 def actor() -> str:
     """Who gives an order: the account behind sudo, if there is one."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
-
-
-def send(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-    """Let the daemon carry an order out, or do it here if none runs."""
-    try:
-        with told_index(config) as index:
-            index.pipeline.recover()
-            answer = carry_out(index.pipeline, order)
-            index.pipeline.finish()
-            return answer
-    except LockHeldError:
-        box = OrderBox(config.state)
-        return box.wait(box.send(order), seconds=seconds)
 
 
 def report(verb: str, spec: str, answer: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,9 +21,12 @@ from eggwatch.errors import FolderError, LockHeldError, TimeoutReachedError
 from eggwatch.model.names import shown
 from eggwatch.policy.settling import remark_on
 from eggwatch.reading import IndexReader, is_upload
-from eggwatch.service.rounds import run_until_rest
+from eggwatch.rounds import run_until_rest
 from eggwatch.status import told_index
 from eggwatch.store.durable import hash_of_name
+
+READABLE = 0o644
+"""The mode of a copy: whatever the umask, the daemon's account must be able to read it."""
 
 
 @click.command()
@@ -57,6 +61,7 @@ def copy_in(file: Path, config: IndexConfig) -> None:
     try:
         shutil.copyfile(file, temporary)
         with temporary.open("rb") as copy:
+            os.fchmod(copy.fileno(), READABLE)
             os.fsync(copy.fileno())
         temporary.rename(config.drop / file.name)
     except OSError as error:
@@ -68,23 +73,24 @@ def copy_in(file: Path, config: IndexConfig) -> None:
         ) from error
 
 
-def _work_if_nobody_does(config: IndexConfig) -> None:
-    """Without a daemon this command does the round itself, if it may."""
+def _work_if_nobody_does(config: IndexConfig) -> bool:
+    """Without a daemon this command does the round itself, if it may; False if somebody else is at work."""
     try:
         with told_index(config) as index:
             run_until_rest(index.pipeline)
     except LockHeldError:
-        return
+        return False
     except FolderError as error:
         if not IndexReader(config=config).is_running():
             say_error(f"No daemon is running, and this command can't do its work: {error}")
+    return True
 
 
 def _report(config: IndexConfig, file: Path, seconds: float, *, as_json: bool, copied: bool) -> bool:
     answer = _verdict(config, file, seconds) if copied else _not_taken(file)
     if as_json:
         event = None if answer.event is None else answer.event.as_json()
-        print_json({"file": str(file), "installable": answer.there, "text": answer.text, "event": event})
+        print_json({"file": shown(str(file)), "installable": answer.there, "text": answer.text, "event": event})
     else:
         say(answer.text)
     return answer.there
@@ -93,7 +99,8 @@ def _report(config: IndexConfig, file: Path, seconds: float, *, as_json: bool, c
 def _verdict(config: IndexConfig, file: Path, seconds: float) -> Answer:
     path = file if "/" in str(file) else Path(".") / file
     try:
-        return wait_for(IndexReader(config=config), understand(str(path)), seconds=seconds)
+        work = partial(_work_if_nobody_does, config)
+        return wait_for(IndexReader(config=config), understand(str(path)), seconds=seconds, work=work)
     except TimeoutReachedError as error:
         say_error(str(error))
         raise

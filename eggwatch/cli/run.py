@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import functools
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 
 from eggwatch import privileges
+from eggwatch.asking import ask
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
-from eggwatch.errors import LockHeldError
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.rounds import run_until_rest, summary
 from eggwatch.service.trial_server import TrialServer, parse_listen
-from eggwatch.status import told_index
-from eggwatch.store.orders import OrderBox
 
 
 @click.command()
@@ -58,7 +56,7 @@ def run(
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     privileges.lower()  # before a thread is started
-    config = selection.load(makes_folders=True)
+    config = selection.load(needed=())
     if once:
         seconds = duration_option(timeout)
         good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
@@ -89,8 +87,14 @@ def _serve_and_watch(
         def when_ready() -> None:
             _say_ready(config, server)
 
-        reload = functools.partial(selection.load, makes_folders=True)
-        Daemon(config, reload, when_ready=when_ready, metrics=told, newsroom=newsroom).run()
+        def when_reloaded(new: Config) -> None:
+            if server is not None:
+                server.show(_trees(new))
+
+        reload = functools.partial(selection.load, needed=())
+        Daemon(
+            config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, newsroom=newsroom
+        ).run()
 
 
 def _endpoint(told: Metrics, metrics: str) -> Endpoint:
@@ -102,13 +106,18 @@ def _endpoint(told: Metrics, metrics: str) -> Endpoint:
 
 def _server(config: Config, serve: str) -> TrialServer:
     host, port = parse_listen(serve)
-    indexes = list(config.indexes.values())
-    trees = {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+    trees = _trees(config)
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
     server = TrialServer(trees, host=host, port=port)
     server.start()
     return server
+
+
+def _trees(config: Config) -> dict[str, Path]:
+    """What is served where: one index at the root, several below their names."""
+    indexes = list(config.indexes.values())
+    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
 
 
 def _say_ready(config: Config, server: TrialServer | None) -> None:
@@ -122,23 +131,12 @@ def _say_ready(config: Config, server: TrialServer | None) -> None:
 
 
 def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:
-    answer = _one_round(index, seconds)
+    answer = ask(index, {"verb": "round"}, seconds=seconds)
     if as_json:
         print_json({"index": index.name, **answer})
     else:
         _say_answer(answer)
     return not (answer["refused"] or answer["unfinished"] or answer["faults"])
-
-
-def _one_round(index: IndexConfig, seconds: float) -> dict[str, object]:
-    try:
-        with told_index(index) as opened:
-            run_until_rest(opened.pipeline)
-            return summary(opened.pipeline)
-    except LockHeldError:
-        box = OrderBox(index.state)
-        answer: dict[str, object] = box.wait(box.send({"verb": "round"}), seconds=seconds)
-        return answer
 
 
 def _say_answer(answer: dict[str, object]) -> None:

@@ -117,7 +117,7 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     Example:  eggwatch rebuild
     """
     log_to_stderr(verbose=False, quiet=as_json)
-    config, ticker = selection.one(), Ticker("read")
+    config, ticker = selection.one(needed=("public",)), Ticker("read")
     report = rebuild_index(config, progress=ticker)
     ticker.done()
     if as_json:

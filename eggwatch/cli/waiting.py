@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +91,17 @@ def understand(what: str) -> Wanted:
     return Wanted(text=what, spec=spec, filename=what if spec.filename else None)
 
 
-def wait_for(reader: Index, wanted: Wanted, *, seconds: float) -> Answer:
-    """Look again and again; TimeoutReachedError when the time is up."""
+def _nothing_to_be_done() -> bool:
+    return True
+
+
+def wait_for(
+    reader: Index, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
+) -> Answer:
+    """Look again and again; TimeoutReachedError when the time is up.
+
+    `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
+    """
     deadline = time.monotonic() + seconds
     idle_looks = 0
     while True:
@@ -100,6 +110,8 @@ def wait_for(reader: Index, wanted: Wanted, *, seconds: float) -> Answer:
             return answer
         # The lock is looked at before the drop folder: a daemon that just took a file in must not be missed.
         if not reader.is_running() and _is_pending(reader, wanted):
+            if idle_looks == 0 and not work():
+                continue
             idle_looks += 1
             if idle_looks > 3 or time.monotonic() >= deadline:
                 return Answer(
@@ -124,6 +136,8 @@ def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:
 
 def look(reader: Index, wanted: Wanted) -> Answer | None:
     """One look: there, refused, or None for neither."""
+    if wanted.filename is not None and wanted.sha256 is None and (refused := _refusal(reader, wanted)) is not None:
+        return refused  # of one name the latest event decides, also over a file that is on the page
     published = _published(reader, wanted)
     if published and (wanted.sha256 is not None or not _is_pending(reader, wanted)):
         return Answer(there=True, text=f"{wanted.text}: installable ({', '.join(published)})")
@@ -166,8 +180,6 @@ def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
     event = _latest(reader, wanted)
     if event is None or event.kind != "rejected" or _is_pending(reader, wanted):
         return None
-    if wanted.sha256 is not None and event.sha256 != wanted.sha256:
-        return None
     lines = [f"{wanted.text}: refused at {event.at}"]
     lines += [f"  {flaw.code}: {flaw.message}" for flaw in event.flaws if flaw.level is Level.REFUSE]
     return Answer(there=False, text="\n".join(lines), event=event)
@@ -175,7 +187,7 @@ def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
 
 def _latest(reader: Index, wanted: Wanted) -> Event | None:
     if wanted.filename is not None:
-        return reader.latest(wanted.filename)
+        return reader.latest(wanted.filename, lambda event: wanted.sha256 in (None, event.sha256))
     spec = wanted.spec
     return None if spec is None else reader.latest_of(spec.project, lambda event: _is_of(spec, event))
 

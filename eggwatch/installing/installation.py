@@ -133,7 +133,9 @@ class Installation:
             indexes = tuple(config.load(path).indexes.values())
             refuse_another_wish(path, indexes, wish)
             return indexes
-        return tuple(config.from_folders(**wish.folders()).indexes.values())
+        folders = wish.folders()
+        begun = config.from_folders(folders["drop"], folders["public"], folders["state"])
+        return tuple(begun.indexes.values())
 
     def _configured(self, wish: Wish) -> Iterator[Step]:
         path = self._places.configuration

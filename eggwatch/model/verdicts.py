@@ -69,4 +69,11 @@ class Reject:
     flaws: tuple[Flaw, ...]
 
 
-Verdict = Admit | Known | Defer | Reject
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """It lay there already when the same bytes were removed, at `removed_at`: they don't return by themselves."""
+
+    removed_at: str
+
+
+Verdict = Admit | Known | Defer | Reject | Leave

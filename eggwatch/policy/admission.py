@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_version
 
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import Filename, Kind, Project, shown
-from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Level, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Level, Reject, Verdict
 from eggwatch.policy.ownership import Account, first_match, is_among, owners_of
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weigh
@@ -48,6 +48,8 @@ class Upload:
     """Another sdist of the same release."""
     project_size: int = 0
     """Bytes of the project's published files."""
+    removed_at: str | None = None
+    """When the same bytes were removed, if the original lay in the drop folder already; else None."""
     first_uploader: str | None = None
     """Who uploaded the project's first file; None if there is none, or nobody knows."""
 
@@ -251,6 +253,8 @@ def judge(upload: Upload, terms: Terms | None = None) -> Verdict:
     terms, holding = terms or Terms(), upload.holding
     if holding is not None and holding.present and holding.sha256 == upload.sha256:
         return Known(serial=holding.serial)
+    if upload.removed_at is not None:
+        return Leave(removed_at=upload.removed_at)
     unfinished = upload.inspection.incomplete if upload.inspection else None
     if unfinished is not None and not upload.overdue:
         return Defer(reason=unfinished)

@@ -52,7 +52,9 @@ class Remove:
 
 Order = Yank | Unyank | Remove
 VERBS: dict[str, type[Yank] | type[Unyank] | type[Remove]] = {"yank": Yank, "unyank": Unyank, "remove": Remove}
-_EVENTS = {Yank: "yanked", Unyank: "unyanked", Remove: "removed"}
+EVENTS = {"yank": "yanked", "unyank": "unyanked", "remove": "removed"}
+"""The kind of event that each order makes of a file."""
+_KINDS = {order: EVENTS[verb] for verb, order in VERBS.items()}
 
 
 def parse_spec(text: str) -> Spec | None:
@@ -86,7 +88,7 @@ def events_of(order: Order, files: Iterable[PublishedFile], *, at: str) -> tuple
     """One event for each file that the order changes; none where it is so already."""
     return tuple(
         Event(
-            kind=_EVENTS[type(order)],
+            kind=_KINDS[type(order)],
             at=at,
             project=order.spec.project,
             version=file.version,

@@ -17,15 +17,15 @@ from eggwatch.config import Config, IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
 from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
+from eggwatch.obeying import finish_begun, is_round, obey
+from eggwatch.rounds import horizon, summary
 from eggwatch.service.metrics import Metrics
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.orders import carry_out
-from eggwatch.service.rounds import horizon, summary
 from eggwatch.service.samples import Sample, taken
 from eggwatch.service.systemd import Supervisor, line_lacking
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
-from eggwatch.store.orders import OrderBox
+from eggwatch.store.orders import Order, OrderBox
 
 log = logging.getLogger("eggwatch")
 
@@ -44,8 +44,8 @@ class Station:
 
     def __init__(self, config: IndexConfig, bell: Bell, progress: Callable[[], None]) -> None:
         self.config, self._bell, self._progress = config, bell, progress
-        self.orders = OrderBox(config.state, permissions_of(config))
-        self.watcher = Watcher(config.drop, self.orders.folder, bell)
+        self._permissions = permissions_of(config)
+        self.watcher = Watcher(config.drop, OrderBox(config.state).folder, bell)
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
@@ -68,10 +68,11 @@ class Station:
         self.index.pipeline.parts.spool.progress = self._progress
         self.index.pipeline.measures = self._measures
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
-        self.orders.prepare()
-        self._status = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
+        self._errands.clear()
+        self._status = StatusFile(self.config.state, self.config.public, self._permissions)
         self.index.pipeline.parts.inspectors.warm_up()
         self.watcher.check()
+        finish_begun(self.index.pipeline, self.index.orders)
         self.index.pipeline.recover()
         self._next_scan = 0.0
 
@@ -131,8 +132,8 @@ class Station:
             index.abandon()
 
     def _work(self, index: Index) -> None:
-        for number, order in self.orders.pending():
-            self._obey(index, number, order)
+        for order in index.orders.pending():
+            self._obey(index, order)
         now = time.monotonic()
         hints = self.watcher.take()
         if now >= self._next_scan or self.watcher.has_died():
@@ -163,17 +164,14 @@ class Station:
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
 
-    def _obey(self, index: Index, number: str, order: dict[str, object]) -> None:
-        if order.get("verb") == "round":
-            if all(number != errand for errand, _, _ in self._errands):
-                tally = index.pipeline.tally
-                until = time.monotonic() + horizon(index.pipeline)
-                self._errands.append((number, until, (tally.published, tally.known, tally.refused)))
-                self._next_scan = 0.0
-            return
-        answer = carry_out(index.pipeline, order)
-        index.pipeline.parts.front.finish()
-        self.orders.answer(number, answer)
+    def _obey(self, index: Index, order: Order) -> None:
+        pipeline = index.pipeline
+        if not is_round(order):
+            obey(pipeline, index.orders, order)
+        elif index.orders.begin(order, serial=pipeline.parts.ledger.end.serial):
+            until = time.monotonic() + horizon(pipeline)
+            self._errands.append((order.number, until, pipeline.tally.counts()))
+            self._next_scan = 0.0
 
     def _answer_errands(self, index: Index) -> None:
         """`run --once` asked for a round: answer when it is through."""
@@ -184,7 +182,7 @@ class Station:
             if not pipeline.is_working() and (due is None or due > until):
                 pipeline.parts.front.finish()
                 self._errands.remove(errand)
-                self.orders.answer(number, summary(pipeline, since=since))
+                index.orders.answer(number, summary(pipeline, since=since))
 
     def _tell_status(self, index: Index) -> None:
         assert self._status is not None
@@ -252,18 +250,21 @@ class Daemon:
         reload: Callable[[], Config],
         *,
         when_ready: Callable[[], None],
+        when_reloaded: Callable[[Config], None],
         metrics: Metrics | None = None,
         newsroom: Newsroom | None = None,
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
 
+        `when_reloaded(config)` is told of each configuration that replaced the one before.
         `newsroom` carries news outside; None where somebody else does.
         """
         self._metrics = metrics or Metrics(config)
         self._bell = Bell()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
-        self._reload, self._when_ready, self._newsroom = reload, when_ready, newsroom
+        self._reload, self._when_ready, self._when_reloaded = reload, when_ready, when_reloaded
+        self._newsroom = newsroom
         self._stopping = self._reloading = self._was_ready = False
 
     def _stations_of(self, config: Config) -> list[Station]:
@@ -368,6 +369,7 @@ class Daemon:
         for station in self._stations:
             station.close()
         self._stations = stations
+        self._when_reloaded(config)
         if self._newsroom is not None:
             self._newsroom.reload()
         log.info("reload: the configuration was read again")

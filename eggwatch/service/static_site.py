@@ -114,6 +114,10 @@ class StaticSite:
     def __init__(self, trees: Mapping[str, Path]) -> None:
         self._trees = dict(trees)
 
+    def show(self, trees: Mapping[str, Path]) -> None:
+        """Serve these trees from the next request on, and no others."""
+        self._trees = dict(trees)
+
     def __repr__(self) -> str:
         return f"StaticSite({sorted(self._trees)})"
 
@@ -130,11 +134,11 @@ class StaticSite:
         return _answer_below(mount, below, query, request)
 
     def _mount(self, segments: Segments) -> tuple[_Mount | None, Segments]:
-        name = segments[0]
-        if name and name in self._trees:
-            return _Mount(prefix=(name,), root=self._trees[name]), segments[1:]
-        if "" in self._trees:
-            return _Mount(prefix=(), root=self._trees[""]), segments
+        name, trees = segments[0], self._trees
+        if name and name in trees:
+            return _Mount(prefix=(name,), root=trees[name]), segments[1:]
+        if "" in trees:
+            return _Mount(prefix=(), root=trees[""]), segments
         return None, segments
 
     def _outside(self, segments: Segments) -> Answer:

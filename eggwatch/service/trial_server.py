@@ -14,12 +14,14 @@ from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from io import FileIO
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
 
 from eggwatch.errors import ConfigurationError
 from eggwatch.service.connections import Connections, shut
+from eggwatch.service.negotiation import Span
 from eggwatch.service.static_site import Answer, Request, StaticSite, refusal
 
 LOOPBACK = "127.0.0.1"
@@ -29,6 +31,9 @@ MOST_CONNECTIONS = 64
 
 IDLE_SECONDS = 30.0
 """So long may a client say nothing, or take nothing of what is sent."""
+
+BLOCK = 128 * 1024
+"""Bytes sent at a time; who takes longer for them than `connections.SLOW_SECONDS` makes room in a crowd."""
 
 FINISHING_SECONDS = 1.0
 """So long may downloads go on after `stop`; then they are cut."""
@@ -85,6 +90,10 @@ class TrialServer:
     def start(self) -> None:
         """Answer requests from now on, in a daemon thread."""
         self._thread.start()
+
+    def show(self, trees: Mapping[str, Path]) -> None:
+        """Serve these trees from now on, and no others."""
+        self._site.show(trees)
 
     def stop(self) -> None:
         """Take no more requests, let downloads run for a second at most, close all; may be called again."""
@@ -252,12 +261,22 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def _send_body(self, answer: Answer) -> None:
         if answer.descriptor is None or answer.span is None or not answer.span.length:
-            self.wfile.write(answer.text)
+            for start in range(0, len(answer.text), BLOCK):
+                self.wfile.write(answer.text[start : start + BLOCK])
+                self._connections.note_progress(self.connection)
             return
         with open(answer.descriptor, "rb", buffering=0, closefd=False) as file:
-            sent = self.connection.sendfile(file, answer.span.start, answer.span.length)
+            left = self._send_file(file, answer.span)
         # Truncated by a foreign hand meanwhile: the client must not take the next answer for the rest.
-        self.close_connection |= sent != answer.span.length
+        self.close_connection |= left > 0
+
+    def _send_file(self, file: FileIO, span: Span) -> int:
+        """Send a part of a file, block by block; answers with how many bytes of it were not there."""
+        start, left = span.start, span.length
+        while left and (sent := self.connection.sendfile(file, start, min(left, BLOCK))):
+            start, left = start + sent, left - sent
+            self._connections.note_progress(self.connection)
+        return left
 
     def _log(self, status: HTTPStatus, length: int) -> None:
         headers = getattr(self, "headers", None)

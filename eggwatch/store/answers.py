@@ -140,7 +140,7 @@ class Answers:
     def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
         with self.folder("receipts") as place:
-            return _tidied(place, [_leaving(place, [name]) for name in os.listdir(place.folder)], keeping, now)
+            return _tidied(place, [_leaving(place, [name]) for name in _files_in(place)], keeping, now)
 
     def tidy_refusals(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete refused files that have had their time, each with its reason; say what is left."""
@@ -235,11 +235,17 @@ _REASONS = (".reason.txt", ".reason.json")
 def _refusals(place: Place) -> list[Leaving]:
     """Refused files and their reasons, each file with its own."""
     groups: dict[str, list[str]] = {}
-    for name in os.listdir(place.folder):
+    for name in _files_in(place):
         stem = next((name.removesuffix(suffix) for suffix in _REASONS if name.endswith(suffix)), name)
         groups.setdefault(stem, []).append(name)
     groups.pop("earlier", None)
     return [_leaving(place, names) for names in groups.values()]
+
+
+def _files_in(place: Place) -> list[str]:
+    """What lies there, but for folders: earlier/, and whatever somebody else has made."""
+    with os.scandir(place.folder) as entries:
+        return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
 
 
 def _leaving(place: Place, names: list[str]) -> Leaving:

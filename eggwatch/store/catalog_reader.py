@@ -236,12 +236,12 @@ class Reader:
         rows = self._db.execute("SELECT project, page_serial FROM projects WHERE page_serial IS NOT NULL")
         return {row["project"]: row["page_serial"] for row in rows}
 
-    def latest_event(self, key: str) -> tuple[int, int, int] | None:
-        """(serial, offset, length) of the last event of a filename."""
-        row = self._one(
-            "SELECT serial, offset, length FROM events WHERE filename = ? ORDER BY serial DESC LIMIT 1", key
+    def events_of(self, key: str) -> Iterator[tuple[int, int, int]]:
+        """(serial, offset, length) of each event of a filename, newest first."""
+        rows = self._db.execute(
+            "SELECT serial, offset, length FROM events WHERE filename = ? ORDER BY serial DESC", (key,)
         )
-        return None if row is None else (row["serial"], row["offset"], row["length"])
+        return ((row["serial"], row["offset"], row["length"]) for row in rows)
 
     def latest_events(self, project: str, limit: int = 200) -> list[tuple[int, int, int]]:
         """(serial, offset, length) of a project's last events, newest first."""

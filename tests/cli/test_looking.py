@@ -261,6 +261,30 @@ def _stamps(base: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in base.rglob("*") if path.is_file()}
 
 
+def test_a_reader_who_has_had_enough_is_no_error(filled: Site) -> None:
+    """`history | head -1`: exit status 0, and nothing on standard error, also where a pipe's buffer is full."""
+    for command in (("history",), ("history", "--follow"), ("history", "--json")):
+        process = filled.start(*command)
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        if "--follow" in command:
+            filled.put(sdist("demo", "7.0"))
+            assert filled.call("run", "--once").code == 0
+        assert (process.wait(30), process.stderr.read()) == (0, "")
+        process.stderr.close()
+
+
+def test_a_name_that_is_no_utf8_is_shown_in_json(site: Site) -> None:
+    r"""As \xNN, never as half a surrogate pair."""
+    name, data = sdist("demo", "1.0")
+    folder = site.drop / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    (folder / name).write_bytes(data[: len(data) // 2])
+    done = site.call("run", "--once", "--json")
+    assert done.row["unfinished"] == [f"d\\xff/{name}"], done
+    assert "\\ud" not in done.out + (site.state / "status.json").read_text()
+
+
 def test_events_are_shown_only_when_their_page_is_visible(filled: Site) -> None:
     """An event whose page is not published yet is not in `history`."""
     import sqlite3

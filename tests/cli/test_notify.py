@@ -46,8 +46,11 @@ def hook_table(url: str, more: str = "", name: str = "one") -> str:
 
 def state_of(site: Site) -> dict[str, Any]:
     """What the courier keeps of every subscription."""
-    data: dict[str, Any] = json.loads((site.state / "news" / "state.json").read_bytes())
-    return data["subscriptions"]
+    try:
+        subscriptions: dict[str, Any] = json.loads((site.state / "news" / "state.json").read_bytes())["subscriptions"]
+    except FileNotFoundError:
+        return {}
+    return subscriptions
 
 
 def letters_of(site: Site) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,11 +138,31 @@ def test_folders_and_a_configuration_exclude_each_other(filled: Site) -> None:
     assert done.code == 2
 
 
+@pytest.mark.parametrize("command", [["list"], ["history"], ["yank", "demo"], ["rebuild"], ["publish", "README"]])
+def test_mistyped_folders_are_no_index(nowhere: Site, command: list[str]) -> None:
+    """Only `run` makes folders; the others say that there is no index, and which folder they miss."""
+    (nowhere.base / "README").touch()
+    done = nowhere.call(*command, "--drop=d", "--public=p", "--state=s")
+    assert (done.code, "No index here" in done.err, f"no {nowhere.base}/p" in done.err) == (2, True, True), done
+    assert sorted(path.name for path in nowhere.base.iterdir()) == ["README"]
+
+
 def test_nested_folders_on_the_command_line_are_refused(nowhere: Site) -> None:
     """A drop folder inside the published tree is a configuration error, and nothing is made."""
     done = nowhere.call("run", "--once", "--drop=tree/drop", "--public=tree", "--state=state")
     assert (done.code, "lie in one another" in done.err) == (2, True)
     assert not (nowhere.base / "tree").exists()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("outer", ["public", "."])
+def test_folders_that_are_one_by_a_bind_mount_are_refused(filled: Site, outer: str) -> None:
+    """Their paths differ: the daemon would take its own published files for uploads."""
+    mounted = f"mount --bind {filled.base / outer} {filled.drop} && exec {sys.executable} -m eggwatch list"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted], cwd=filled.base, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "lie in one another" in done.stderr) == (2, True), done
 
 
 def test_the_environment_names_a_configuration(nowhere: Site, filled: Site) -> None:

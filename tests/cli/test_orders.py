@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import getpass
+import json
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import pytest
 
+from eggwatch.assembly import opened_index
+from eggwatch.config import load
+from eggwatch.obeying import carry_out
 from eggwatch.store.catalog import Catalog
+from eggwatch.store.orders import OrderBox
 from tests.archive_factory import sdist
 from tests.cli.program import Done, Site, until
 
@@ -160,15 +166,93 @@ def test_a_reason_is_one_printable_line(filled: Site, reason: str) -> None:
 
 
 def test_a_daemon_that_does_not_answer_is_4(filled: Site) -> None:
-    """The order stays and is carried out later; the command ends with 4 after its timeout."""
+    """The command ends with 4 after its timeout; its order is withdrawn, and not carried out later."""
     with filled.daemon() as daemon:
-        daemon.process.send_signal(19)  # SIGSTOP
+        daemon.process.send_signal(signal.SIGSTOP)
         try:
             done = filled.call("yank", "other", "--timeout", "200ms")
-            assert (done.code, "has not answered" in done.err) == (4, True)
+            assert (done.code, "has not answered" in done.err, "withdrawn" in done.err) == (4, True, True)
         finally:
-            daemon.process.send_signal(18)  # SIGCONT
-        until("it is carried out", lambda: yanked(filled, "other") == {"other-1.0.tar.gz": True})
+            daemon.process.send_signal(signal.SIGCONT)
+        assert filled.call("yank", "demo").code == 0
+        assert yanked(filled, "other") == {"other-1.0.tar.gz": False}
+    assert waiting(filled) == []
+
+
+def waiting(site: Site) -> list[str]:
+    """What lies in the box of orders."""
+    return sorted(path.name for path in (site.state / "orders").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_order_ends_with_the_command_that_gave_it(filled: Site, number: signal.Signals) -> None:
+    """Interrupted or killed while it waits: nothing is carried out later, whoever comes."""
+    with filled.daemon() as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+        order = filled.start("remove", "other")
+        until("it is given", lambda: waiting(filled))
+        order.send_signal(number)
+        assert order.wait(20) != 0
+        daemon.process.send_signal(signal.SIGCONT)
+        assert filled.call("yank", "demo").code == 0
+        assert filled.filenames("other") == ["other-1.0.tar.gz"]
+    assert waiting(filled) == []
+
+
+def test_orders_at_once_without_a_daemon_are_all_carried_out(filled: Site) -> None:
+    """Whoever gets the lock does what all wait for; each gets its answer, and nothing is left."""
+    orders = [filled.start("unyank" if number % 2 else "yank", "demo") for number in range(5)]
+    rounds = [filled.start("run", "--once"), filled.start("remove", "other")]
+    ended = [(*one.communicate(timeout=60), one.returncode) for one in [*orders, *rounds]]
+    assert [code for _, _, code in ended] == [0] * 7, ended
+    assert filled.filenames("other") == []
+    assert waiting(filled) == []
+    assert filled.call("verify").code == 0
+
+
+def test_a_command_outlives_the_daemon_that_it_waits_for(filled: Site) -> None:
+    """The daemon is killed while it is asked: the command does the work itself."""
+    with filled.daemon() as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+        orders = [filled.start("remove", "other"), filled.start("run", "--once")]
+        until("they are given", lambda: len(waiting(filled)) == 2)
+        daemon.process.kill()
+        ended = [(*one.communicate(timeout=60), one.returncode) for one in orders]
+        assert [code for _, _, code in ended] == [0, 0], ended
+        assert filled.filenames("other") == []
+        daemon.process.wait()
+
+
+def test_an_index_that_was_never_opened_takes_orders_at_once(site: Site) -> None:
+    """No daemon ever ran: no command stumbles over what another one is just making."""
+    ended = [(*one.communicate(timeout=60), one.returncode) for one in [site.start("run", "--once") for _ in range(4)]]
+    assert [code for _, _, code in ended] == [0] * 4, ended
+
+
+def test_what_a_killed_writer_had_done_is_answered_and_not_done_again(filled: Site) -> None:
+    """Killed between doing and answering: the next one tells what was done, also if the file may return meanwhile."""
+    config = load(filled.config).indexes["main"]
+    box = OrderBox(filled.state)
+    with box.giving({"verb": "remove", "spec": "other", "actor": "tester"}) as given:
+        with opened_index(config) as index:
+            (order,) = index.orders.pending()
+            index.orders.begin(order, serial=index.pipeline.parts.ledger.end.serial)
+            carry_out(index.pipeline, order.data)
+        filled.put(sdist("other", requires_python=">=3.8"))
+        before = filled.events()
+        assert filled.call("yank", "demo==2.0").code == 0
+        assert given.answer() == {"changed": ["other-1.0.tar.gz"], "matched": 1, "serials": [before[-1]["serial"]]}
+    assert [event["event"] for event in filled.events()[len(before) :]] == ["yanked"]
+    assert waiting(filled) == []
+
+
+def test_a_round_counts_only_its_own(filled: Site) -> None:
+    """`run --once` beside others: each is told what came while it was asked for."""
+    filled.put(sdist("demo", "3.0"))
+    rows = [
+        json.loads(one.communicate(timeout=60)[0]) for one in [filled.start("run", "--once", "--json") for _ in "ab"]
+    ]
+    assert sum(row["published"] for row in rows) == 1
 
 
 def test_the_person_behind_sudo_is_the_actor(filled: Site) -> None:

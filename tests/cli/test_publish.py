@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from eggwatch.cli.publish import copy_in
+from eggwatch.config import load
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site
@@ -17,6 +21,24 @@ def test_without_a_daemon_it_does_the_round_itself(site: Site) -> None:
     assert done.code == 0
     assert site.call("verify").code == 0
     assert not list(site.drop.glob("*.whl"))
+
+
+def test_several_at_once_do_the_round_for_each_other(site: Site) -> None:
+    """Three commands on an index that was never opened: each file is published, by whoever gets the lock."""
+    files = [site.build(sdist("demo", f"{number}.0")) for number in range(3)]
+    ended = [(*one.communicate(timeout=60), one.returncode) for one in [site.start("publish", file) for file in files]]
+    assert [code for _, _, code in ended] == [0] * 3, ended
+    assert not list(site.drop.glob("*.tar.gz"))
+
+
+def test_its_copy_can_be_read_by_the_daemon(site: Site) -> None:
+    """Whatever the umask of the uploader."""
+    mask = os.umask(0o077)
+    try:
+        copy_in(site.build(sdist()), load(site.config).indexes["main"])
+    finally:
+        os.umask(mask)
+    assert (site.drop / "demo-1.0.tar.gz").stat().st_mode & 0o777 == 0o644
 
 
 def test_with_a_daemon_it_waits_for_its_verdicts(site: Site) -> None:

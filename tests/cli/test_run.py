@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -236,19 +238,33 @@ def test_hang_up_with_a_wrong_configuration_keeps_the_old(site: Site, wrong: str
         until("uploads go on", lambda: site.filenames("demo"))
 
 
+def is_served(url: str) -> bool:
+    """Whether there is such a page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError:
+        return False
+
+
 def test_hang_up_adds_and_takes_away_indexes(site: Site) -> None:
     """SIGHUP with another index in the file: it is worked on too; without it, it is let go."""
     one = site.config.read_text()
     two = one.replace("[index.main]", "[index.second]").replace('= "', '= "second/').replace("second/0s", "0s")
     (site.base / "second" / "drop").mkdir(parents=True)
-    with site.daemon() as daemon:
+    with site.daemon("--serve", "0") as daemon:
+        url = daemon.wait_for(r"^ready at (\S+)/$")[1]
+        assert is_served(f"{url}/simple/")
         site.write_config(one + two)
         daemon.signal(signal.SIGHUP)
         second = Site(site.base / "second", bare=True)
         second.put(sdist())
         until("the second index", lambda: second.filenames("demo"))
+        assert is_served(f"{url}/second/simple/demo/") and is_served(f"{url}/main/simple/")
         site.write_config(one)
         daemon.signal(signal.SIGHUP)
+        until("it is not served any more", lambda: not is_served(f"{url}/second/simple/demo/"))
+        assert is_served(f"{url}/simple/")
         until("it is let go", lambda: site.call("--config", site.config, "run", "--once").code == 0)
         second_config = second.base / "eggwatch.toml"
         second_config.write_text('[index.main]\ndrop = "drop"\npublic = "public"\nstate = "state"\n')
@@ -294,6 +310,7 @@ def test_modes_are_what_the_contract_says_whatever_the_umask(tmp_path) -> None: 
         }
         wheel_path = "public/files/demo/demo-1.0-py3-none-any.whl"
         assert modes.pop("public/.eggwatch") == 0o700
+        assert modes.pop("state/lock.owner") == 0o600
         assert modes.pop(wheel_path) == 0o444
         assert modes[f"{wheel_path}.metadata"] == 0o644
         refused = modes.pop(f"drop/rejected/{BROKEN[0]}")
@@ -309,7 +326,7 @@ def test_mode_narrows_public_and_state(tmp_path) -> None:  # type: ignore[no-unt
     assert site.call("run", "--once").code == 0
     for root in (site.public, site.state):
         for path in (root, *root.rglob("*")):
-            if ".eggwatch" in path.parts:
+            if ".eggwatch" in path.parts or path.name == "lock.owner":
                 continue
             archive = path.suffix == ".whl"
             wanted = 0o750 if path.is_dir() else 0o440 if archive else 0o640

@@ -42,7 +42,10 @@ def test_a_daemon_tells_queue_watcher_disks_cursors_and_lag(filled: Site) -> Non
         assert begun - 2 < seconds_of(queued["since"]) < time.time()
         assert row["oldest_waiting_seconds"] is None
         assert row["watcher"] == {"mode": "events", "reason": None}
-        assert (row["cursors"], row["behind"]) == ({"receipts": row["serial"]}, {"receipts": 0})
+        assert (row["cursors"], row["behind"]) == (
+            dict.fromkeys(("receipts", "journal"), row["serial"]),
+            {"receipts": 0, "journal": 0},
+        )
         assert row["disk_free"].keys() == {"public", "state", "drop"}
         assert all(free > row["min_free"] for free in row["disk_free"].values())
         assert row["news"] == {}
@@ -126,7 +129,7 @@ def test_after_a_killed_daemon_no_live_fact_of_it_is_told(filled: Site) -> None:
     assert (row["running"], row["ready"], row["in_hand"]) == (False, False, [])
     assert [(one["path"], one["stage"]) for one in row["queue"]] == [("new-1.0.tar.gz", "waiting")]
     assert row["oldest_waiting_seconds"] is not None
-    assert row["behind"] == {"receipts": 0}
+    assert row["behind"] == {"receipts": 0, "journal": 0}
     text = filled.call("status").out
     assert "no daemon is running" in text and "cut-1.0" not in text and "watching" not in text
 

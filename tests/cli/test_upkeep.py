@@ -8,10 +8,13 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from eggwatch.store.catalog import Catalog
+from eggwatch.store.lock import Lock
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of, unpacked
@@ -141,6 +144,43 @@ def test_rebuild_mends_pages(filled: Site, harm: Callable[[Site], str]) -> None:
     assert filled.call("rebuild").code == 0
     assert filled.call("verify").code == 0
     assert filled.events()[: len(events)] == events
+
+
+def lose_page(filled: Site) -> None:
+    """A page that is missing, and known to be stale."""
+    (filled.public / "simple/demo/index.html").unlink()
+    with closing(Catalog(filled.state / "catalog.sqlite3")) as catalog:
+        catalog.mark_stale(["demo"], {})
+
+
+def lose_root(filled: Site) -> None:
+    """A root page that is missing, and known to be stale."""
+    (filled.public / "simple/index.html").unlink()
+    with closing(Catalog(filled.state / "catalog.sqlite3")) as catalog:
+        catalog.set_meta({"root_serial": None})
+
+
+@pytest.mark.parametrize("lose", [lose_page, lose_root])
+def test_stale_pages_are_left_out_beside_a_daemon_only(filled: Site, lose: Callable[[Site], None]) -> None:
+    """Nobody is about to render them: they are damage, and `repair` mends it."""
+    lose(filled)
+    done = filled.call("verify")
+    assert (done.code, "is missing" in done.out) == (1, True), done
+    lock = Lock(filled.state / "lock")
+    lock.acquire()
+    try:
+        assert filled.call("verify").code == 0
+    finally:
+        lock.release()
+    assert filled.call("repair").code == 0
+    assert filled.call("verify").code == 0
+
+
+def test_a_link_below_files_is_one_finding(filled: Site) -> None:
+    """It is not followed."""
+    (filled.public / "files/link").symlink_to(filled.base)
+    findings = filled.call("verify", "--json").row["findings"]
+    assert [finding["where"] for finding in findings] == [str(filled.public / "files/link")]
 
 
 def test_verify_beside_a_daemon_finds_nothing(filled: Site) -> None:

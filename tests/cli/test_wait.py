@@ -66,6 +66,25 @@ def test_a_refused_file_is_known_by_its_bytes(filled: Site) -> None:
     assert filled.call("wait", filled.build(sdist("demo", "1.0", files={}), "third"), "--timeout", "0").code == 4
 
 
+def test_of_one_name_the_latest_event_decides(filled: Site) -> None:
+    """A rebuilt file was refused after the first one was published: that is the answer on its name."""
+    filled.put(OTHER_BYTES)
+    assert filled.call("run", "--once").code == 1
+    done = filled.call("wait", "demo-1.0.tar.gz", "--timeout", "0")
+    assert (done.code, "file-exists" in done.out) == (1, True), done
+    filled.put(sdist("demo", "1.0"))
+    assert filled.call("wait", "demo==1.0", "--timeout", "0").code == 1  # pending
+
+
+def test_a_refused_file_is_still_known_after_another_refusal_of_its_name(filled: Site) -> None:
+    """A file is meant by its bytes, whatever else came under that name."""
+    for data in (OTHER_BYTES, sdist("demo", "1.0", files={"third.py": b"x = 3\n"})):
+        filled.put(data)
+        assert filled.call("run", "--once").code == 1
+    done = filled.call("wait", filled.build(OTHER_BYTES, "changed"), "--timeout", "0")
+    assert (done.code, "file-exists" in done.out) == (1, True), done
+
+
 def test_a_version_is_there_when_one_of_its_files_was_refused_later(filled: Site) -> None:
     """`project==version` is installable while one file of it is on the page, whatever else was refused."""
     filled.put(("demo-1.0-py2-none-any.whl", b"nothing"))

@@ -208,7 +208,7 @@ def test_kill_9_loses_nothing(seen: dict[str, Any]) -> None:
 def test_a_stop_is_an_orderly_end(seen: dict[str, Any]) -> None:
     assert seen["stopped"] == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}
     assert seen["stop seconds"] < 12
-    assert seen["left"] == ["rejected/bad-1.0.tar.gz"]
+    assert seen["left"] == ["rejected/bad-1.0.tar.gz", "rejected/worse-1.0.tar.gz"]
 
 
 def test_a_wrong_configuration_is_not_tried_again(seen: dict[str, Any]) -> None:

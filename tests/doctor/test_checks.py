@@ -7,7 +7,6 @@ import re
 import socket
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from eggwatch.doctor.service import may_write
 from eggwatch.doctor.surroundings import Surroundings, Unit, of_process, of_unit, surroundings_of
 from eggwatch.model.events import timestamp
 from eggwatch.policy.rules import Profile
+from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
 from eggwatch.policy.terms import Terms
 
 STRICT = {
@@ -150,13 +150,13 @@ def test_a_server_that_does_not_answer_is_found() -> None:
 
 
 def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Surroundings) -> None:
-    """Their settings are looked at by name, so that a configuration without them is sound."""
+    """Once for each server, also where a digest goes by the same."""
     assert (found(around, "mail"), found(around, "webhooks")) == ([], [])
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    mail = SimpleNamespace(host="127.0.0.1", port=port)
-    hook = SimpleNamespace(url=f"http://127.0.0.1:{port}/hook")
-    config: Any = SimpleNamespace(mail=mail, webhooks=[hook])
+    mail, digest = (kind(server=MailServer(host="127.0.0.1", port=port)) for kind in (Mail, Digest))
+    hook = Webhook(name="webhook.ci", url=f"http://127.0.0.1:{port}/hook")
+    config = replace(around.config, subscriptions=(mail, digest, hook, Webhook(name="webhook.chat", url_file="x")))
     assert len(found(replace(around, config=config), "mail")) == 1
     assert len(found(replace(around, config=config), "webhooks")) == 1
 

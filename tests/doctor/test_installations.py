@@ -20,7 +20,7 @@ import pytest
 from eggwatch.assembly import open_index
 from eggwatch.config import load
 from eggwatch.doctor import CHECKS
-from eggwatch.service.rounds import run_until_rest
+from eggwatch.rounds import run_until_rest
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from eggwatch.archives.limits import FREE_GROWTH
-from tests.archive_factory import core_metadata, wheel_members, zip_of
-from tests.archives.judging import ZEROS, Part, raw_zip, tar_block
+from tests.archive_factory import core_metadata, recorded, wheel_members, zip_of
+from tests.archives.judging import ZEROS, Part, pax, raw_zip, tar_block
 
 JUST_UNDER = FREE_GROWTH - (1 << 20)
 
@@ -118,12 +118,43 @@ def sdist_of_giant_sizes(name: str) -> bytes:
     return _gzip(tar_block(f"{name}-1.0/giant", size=size) + ZEROS * 2)
 
 
+def wheel_of_garbage_scripts(name: str) -> bytes:
+    """An entry_points.txt of half a million lines that are no entries."""
+    members = wheel_members(name)
+    members[f"{name}-1.0.dist-info/entry_points.txt"] = b"[console_scripts]\n" + b"a\n" * 500_000
+    return zip_of(recorded(members))
+
+
+def wheel_of_stray_lines(name: str) -> bytes:
+    """A RECORD of seven million lines for files that are not there, in some kilobytes."""
+    members = wheel_members(name)
+    members[f"{name}-1.0.dist-info/RECORD"] += b"x,,\n" * 7_000_000
+    return zip_of(members)
+
+
+def sdist_of_deep_folders(name: str) -> bytes:
+    """A thousand empty files, each below 125 folders of its own, with a letter that makes all others wide."""
+    deep = "/".join(["a" * 30] * 125)
+    paths = (f"{name}-1.0/{number:04d}\U0001f95a/{deep}/f" for number in range(2000))
+    records = (pax({"path": path}) + tar_block("y") for path in paths)
+    return _gzip(tar_block(f"{name}-1.0/PKG-INFO", core_metadata(name)) + b"".join(records) + ZEROS * 2)
+
+
+def sdist_of_requirements(name: str) -> bytes:
+    """As many requirements, with as many extras, as may be; the last can't be read."""
+    lines = "".join(f"Requires-Dist: p{number}[{','.join(['e'] * 300)}]\n" for number in range(800))
+    metadata = core_metadata(name, metadata_extra=f"{lines}Requires-Dist: =\n")
+    return _gzip(tar_block(f"{name}-1.0/PKG-INFO", metadata) + ZEROS * 2)
+
+
 WHEELS: tuple[Callable[[str], bytes], ...] = (
     wheel_under_the_cap,
     wheel_over_the_cap,
     wheel_that_lies,
     wheel_of_many_members,
     wheel_of_giant_sizes,
+    wheel_of_garbage_scripts,
+    wheel_of_stray_lines,
 )
 SDISTS: tuple[Callable[[str], bytes], ...] = (
     sdist_under_the_cap,
@@ -131,6 +162,8 @@ SDISTS: tuple[Callable[[str], bytes], ...] = (
     sdist_of_many_members,
     sdist_of_many_streams,
     sdist_of_giant_sizes,
+    sdist_of_deep_folders,
+    sdist_of_requirements,
 )
 
 

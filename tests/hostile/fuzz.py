@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eggwatch.archives import inspect
+from eggwatch.archives.entry_points import check_entry_points
 from eggwatch.archives.findings import Findings
-from eggwatch.archives.metadata_fields import check_fields
 from eggwatch.model.names import Filename, filename_flaws, parse_filename
-from tests.archive_factory import core_metadata
+from tests.archive_factory import core_metadata, sdist_members, targz_of
 from tests.archives.judging import SDIST, WHEEL
 from tests.hostile.building import build, twin
 from tests.hostile.metadatas import METADATA
@@ -29,6 +29,13 @@ from tests.hostile.reading import same_everywhere
 from tests.hostile.sdists import SDISTS
 from tests.hostile.wheels import WHEELS
 
+NAMES = ("Author-Email", "Requires-Dist", "License-Expression", "Description-Content-Type", "Project-URL", "Keywords")
+FIELDS = (
+    "Requires-Dist: other[x]>=1; python_version < '3'\nLicense-Expression: MIT\n",
+    "Author-Email: Jane (of Doe) <jane@example.org>, joe@example.org\nDescription-Content-Type: text/plain\n",
+    "Project-URL: Home, https://example.org/\nProvides-Dist: other (1.0)\nClassifier: Topic :: Internet\n",
+)
+"""Lines of metadata that have parsers of their own."""
 CORPUS = Path(__file__).parent / "corpus"
 LONGEST_SECONDS = 2.0
 LARGEST_SEED = 8000
@@ -45,6 +52,8 @@ TOKENS = (
     b"-",
 )
 """What parsers look for, and what they don't."""
+RUNS = tuple(bytes([character]) for character in b"([{<\"'.,;:=-+*#/\\ \t\n\r\0aA0")
+"""What makes parsers call themselves, or look back, when it stands there a thousand times."""
 
 
 def judge_wheel(data: bytes) -> None:
@@ -64,8 +73,15 @@ def judge_tar(data: bytes) -> None:
 
 def judge_metadata(data: bytes) -> None:
     """All fields of the core metadata."""
-    if b"content-type" not in data.lower().replace(b"description-content-type", b"") and data.count(b"\n") < 10_000:
-        check_fields(data, Findings())
+    _judge(SDIST, targz_of({**sdist_members(), "demo-1.0/PKG-INFO": data}))
+
+
+def judge_entry_points(data: bytes) -> None:
+    """The lines of an entry_points.txt."""
+    findings = Findings()
+    check_entry_points(data, "entry_points.txt", (), findings)
+    for flaw in findings.flaws:
+        assert flaw.message.isprintable()
 
 
 def judge_filename(data: bytes) -> None:
@@ -89,6 +105,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sdist": judge_sdist,
     "tar": judge_tar,
     "metadata": judge_metadata,
+    "entries": judge_entry_points,
     "filename": judge_filename,
 }
 
@@ -103,7 +120,11 @@ def seeds() -> dict[str, list[bytes]]:
             if len(data) <= LARGEST_SEED:
                 found[what.get("kind", "wheel")].append(data)
     found["tar"] = [gzip.decompress(data) for data in found["sdist"] if _inflates(data)]
-    found["metadata"] = [core_metadata(metadata_extra="Requires-Dist: other>=1\nLicense-Expression: MIT\n")]
+    found["metadata"] = [core_metadata(metadata_extra=lines) for lines in FIELDS]
+    found["metadata"] += [
+        core_metadata(metadata_extra=f"{name}: {run.decode() * 1500}\n") for name in NAMES for run in RUNS
+    ]
+    found["entries"] = [b"[console_scripts]\nx = demo:main [y]\n\n[other]\n  x = y\n"]
     for path in sorted(CORPUS.glob("*.bin")):
         found[path.name.partition("-")[0]].append(path.read_bytes())
     return {name: sorted(set(examples)) for name, examples in found.items()}
@@ -122,7 +143,8 @@ def mutated(source: random.Random, examples: Sequence[bytes]) -> bytes:
     for _ in range(source.randint(1, 4)):
         at, length = source.randint(0, len(data)), source.choice((0, 1, 1, 2, 4, 40, 512))
         noise, double = source.randbytes(max(1, length)), bytes(data[at : at + 2 * length])
-        piece = source.choice((source.choice(TOKENS), noise, double, b""))
+        run = source.choice(RUNS) * source.choice((100, 1000, 3000))
+        piece = source.choice((source.choice(TOKENS), noise, double, run, b""))
         data[at : at + length] = piece
     return bytes(data)
 

@@ -9,13 +9,13 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from installer.sources import WheelFile
 
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.gzip_stream import GzipStream
-from eggwatch.archives.paths import folders_of, plain
+from eggwatch.archives.paths import plain
 from eggwatch.archives.tar_walk import FOLDER, REGULAR, SYMBOLIC_LINK, ByteStream, TarMember, TarWalk
 from eggwatch.archives.zip_directory import read_directory
 from eggwatch.archives.zip_walk import read_members
@@ -93,7 +93,7 @@ def our_tree(data: bytes) -> Tree:
             tree[path] = os.path.normpath(member.target)
         else:
             tree[path] = None if member.kind == FOLDER else tree[plain(member.target)]
-    tree.update(dict.fromkeys(folders_of(tree)))
+    tree.update({str(folder): None for path in tree for folder in PurePosixPath(path).parents})
     return {path.partition("/")[2]: what for path, what in tree.items() if "/" in path}
 
 

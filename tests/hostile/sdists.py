@@ -9,6 +9,15 @@ from tests.hostile.building import TOP
 
 FILE: dict[str, Any] = {"name": f"{TOP}/file", "content": b"x"}
 FOLDER: dict[str, Any] = {"name": f"{TOP}/folder/", "kind": b"5"}
+EXTENDED: tuple[dict[str, Any], ...] = (
+    {"name": "pax", "kind": b"x", "content": b"17 comment=words\n"},
+    {"name": "pax", "kind": b"g", "content": b"17 comment=words\n"},
+    {"name": "long", "kind": b"L", "content": b"demo-1.0/long\0"},
+)
+"""Headers of each kind that says something about the next member."""
+TWICE: tuple[dict[str, Any], ...] = tuple(
+    {"code": "tar-malformed", "records": [one, one, FILE], "twin": {"records": [one, FILE]}} for one in EXTENDED
+)
 
 
 def link(target: str, **more: Any) -> dict[str, Any]:
@@ -25,6 +34,7 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
         {"code": "incomplete", "cut": 9},
         {"code": "tar-malformed", "records": [{**FILE, "kind": b"V"}], "twin": {"records": [FILE]}},
         {"code": "tar-malformed", "pax": {"path": ""}, "records": [FILE], "twin": {"pax": {"path": f"{TOP}/other"}}},
+        *({"code": "tar-malformed", "records": [one, one, FILE], "twin": {"records": [one, FILE]}} for one in EXTENDED),
         {"code": "tar-unclosed", "closing": ZEROS, "twin": {"closing": ZEROS * 2}},
         {"code": "zip-tar-polyglot", "zip_in_header": True},
         {"code": "tar-sparse", "records": [{**FILE, "kind": b"S"}], "twin": {"records": [FILE]}},

@@ -256,18 +256,39 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"lines": {INIT: HASH}},
     },
     {
-        "code": "entry-points-invalid",
+        "code": "script-name-unsafe",
         "members": {SCRIPTS: b"[console_scripts]\n../x = demo:main\n"},
         "twin": {"members": {SCRIPTS: b"[console_scripts]\nx.y-z = demo:main\n"}},
     },
-    {"code": "entry-points-invalid", "members": {SCRIPTS: b"[console_scripts]\n.. = demo:main\n"}},
+    {"code": "script-name-unsafe", "members": {SCRIPTS: b"[console_scripts]\n.. = demo:main\n"}},
+    {"code": "script-name-unsafe", "members": {SCRIPTS: b"[gui_scripts]\nc:x = demo:main\n"}},
     {
         "code": "entry-points-invalid",
         "members": {SCRIPTS: b"[gui_scripts]\nx = demo main\n"},
         "twin": {"members": {SCRIPTS: b"[other]\nx = demo main\n"}},
     },
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[console_scripts]]\nx = demo:main\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n"}},
+    },
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[console_scripts]\nx = 1a:main\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = a1.b:C.main [extra]\n"}},
+    },
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nX = demo:main\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n[gui_scripts]\nxw = demo:main\n"}},
+    },
+    {
+        "code": "entry-points-invalid",
+        "members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/x": b"#!python\n"},
+        "twin": {"members": {SCRIPTS: b"[console_scripts]\nx = demo:main\n", "demo-1.0.data/scripts/y": b"#!python\n"}},
+    },
     {"code": "entry-points-invalid", "members": {SCRIPTS: b"x = demo:main\n"}},
     {"code": "entry-points-invalid", "members": {SCRIPTS: b"\xff"}},
-    {"code": "entry-points-invalid", "members": {SCRIPTS: b"a" + b" " * 200}},
+    {"code": "entry-points-invalid", "members": {SCRIPTS: b"[other]\na = b" + b" " * 1000 + b"c"}},
 )
 """The first of each kind with the twin that is nearest to it."""

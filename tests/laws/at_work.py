@@ -22,13 +22,13 @@ from eggwatch.archives import inspect
 from eggwatch.assembly import Index, open_index, templates
 from eggwatch.audit import Audit, fresh_catalog, fresh_pages
 from eggwatch.config import IndexConfig
+from eggwatch.obeying import carry_out
 from eggwatch.pages.simple import environment
 from eggwatch.policy.settling import Patience
-from eggwatch.service.orders import carry_out
-from eggwatch.service.rounds import run_until_rest
+from eggwatch.rounds import run_until_rest
 from eggwatch.store.ledger import Ledger
 from eggwatch.targets import same_page
-from eggwatch.workers import Job, Result
+from eggwatch.worker import Job, Result
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
 START = 1_700_000_000.0

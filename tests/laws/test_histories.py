@@ -354,3 +354,16 @@ def test_bytes_of_a_removed_file_go_even_if_the_catalog_is_lost_meanwhile(tmp_pa
     with work:
         work.work()
         assert not (work.config.public / "files/zzz/zzz-1.0.tar.gz").exists()
+
+
+def test_each_spelling_gets_its_receipt(tmp_path: Path) -> None:
+    """The same bytes under two spellings at once: one is published, the other is told that it is known."""
+    name, data = wheel("hard", "1.0")
+    names = (name, name.replace("hard", "Hard"))
+    with IndexAtWork(tmp_path) as work:
+        for each in names:
+            work.put(each, data)
+        work.work()
+        receipts = {each: (work.config.drop / "receipts" / f"{each}.txt").read_text() for each in names}
+    assert len(work.events()) == 1 and work.lying() == []
+    assert sorted("PUBLISHED ALREADY" in receipt for receipt in receipts.values()) == [False, True], receipts

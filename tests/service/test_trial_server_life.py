@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from eggwatch.errors import ConfigurationError
-from eggwatch.service import trial_server
+from eggwatch.service import connections, trial_server
 from eggwatch.service.trial_server import TrialServer, parse_listen
 from tests.http_asking import ask, connect, raw
 from tests.installers import pip, pip_install, uv_install
@@ -190,6 +191,44 @@ def test_no_more_connections_are_answered_at_once_than_allowed(
             assert third.recv(12) == b"HTTP/1.1 200"
     finally:
         server.stop()
+
+
+def test_who_takes_an_answer_too_slowly_makes_room(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_server, "MOST_CONNECTIONS", 4)
+    monkeypatch.setattr(connections, "SLOW_SECONDS", 0.3)
+    (published.public / "large.bin").write_bytes(bytes(64 << 20))
+    server = TrialServer({"": published.public})
+    server.start()
+    ended = threading.Event()
+
+    def sip(connection: socket.socket) -> None:
+        with suppress(OSError):
+            while not ended.is_set() and connection.recv(1):
+                time.sleep(0.05)
+
+    try:
+        with ExitStack() as stack:
+            for _ in range(4):
+                slow = stack.enter_context(closing(opened(server, b"GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n")))
+                threading.Thread(target=sip, args=[slow]).start()
+            time.sleep(0.2)
+            began = time.monotonic()
+            for _ in range(2):
+                assert ask(server.url, "/simple/foo-bar/").status == 200
+            assert time.monotonic() - began < 5
+            ended.set()
+    finally:
+        ended.set()
+        server.stop()
+
+
+def test_other_trees_are_shown_from_the_next_request_on(server: TrialServer, published: Published) -> None:
+    assert ask(server.url, "/simple/foo-bar/").status == 200
+    server.show({"one": published.public, "two": published.public})
+    assert ask(server.url, "/simple/foo-bar/").status == 404
+    assert ask(server.url, "/one/simple/foo-bar/").status == 200
+    server.show({"": published.public})
+    assert ask(server.url, "/simple/foo-bar/").status == 200
 
 
 def test_in_a_crowd_an_answer_tells_that_its_connection_ends(

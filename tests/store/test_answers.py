@@ -282,6 +282,17 @@ def test_refused_files_go_with_their_reasons_the_oldest_first(answers: Answers, 
     assert names(rejected / "earlier") == []
 
 
+def test_folders_among_the_answers_are_left_alone(answers: Answers, tmp_path: Path) -> None:
+    """Somebody has made them: what lies beside them goes in its time all the same."""
+    refuse(answers, tmp_path, 1)
+    answers.write_receipt(NAME, "hello\n")
+    for kind in ("rejected", "receipts"):
+        (tmp_path / "drop" / kind / "folder").mkdir()
+    assert answers.tidy_refusals(Keeping(age=1), now=1e12).deleted == 1
+    assert answers.tidy_receipts(Keeping(age=1), now=1e12).deleted == 1
+    assert names(tmp_path / "drop/rejected") == names(tmp_path / "drop/receipts") == ["folder"]
+
+
 def test_what_somebody_put_in_the_place_of_earlier_is_left_alone(answers: Answers, tmp_path: Path) -> None:
     """A link is not followed."""
     refuse(answers, tmp_path, 1)

@@ -171,7 +171,7 @@ def test_the_place_in_the_ledger_is_kept(catalog: Catalog) -> None:
     position = catalog.position()
     assert (position.offset, position.serial, position.sha256, position.length) == (300, 2, "line 2", 100)
     assert catalog.event_at(1) == (100, 100)
-    assert catalog.latest_event(key_of(TWO)) == (2, 200, 100)
+    assert list(catalog.events_of(key_of(TWO))) == [(2, 200, 100)]
     assert catalog.latest_events("demo") == [(2, 200, 100), (1, 100, 100)]
 
 

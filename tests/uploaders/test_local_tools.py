@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.uploaders.payloads import sdist_of, wheel_of
-from tests.uploaders.running import Daemon, run_shell, run_tool
+from tests.uploaders.running import Daemon, Done, run_shell, run_tool
 from tests.uploaders.servers import need
 
 Record = Callable[[str, object], None]
 
 SOON = 20.0
 """Seconds from the tool's end to the page, on a busy machine; on a quiet one it takes some 20 ms."""
+TRIES = 10
+"""Among so many uploads a busy machine lets one through without a delay of its own."""
 
 SHELL = {
     "cp": 'cp "$SOURCE" "$TARGET"',
@@ -118,6 +120,24 @@ def test_a_file_that_a_tool_puts_there_is_published_once_and_whole(
     record_property("seconds until visible", seconds)
     assert seconds < SOON
     open_daemon.assert_published_once(path.name, data)
+
+
+def best_of(daemon: Daemon, folder: Path, project: str, upload: Callable[[Path], Done]) -> float:
+    """The shortest time from a tool's end to the page, in a few tries; later ones only if they are needed."""
+    times: list[float] = []
+    while len(times) < TRIES and min(times, default=1.0) >= 1.0:
+        name, data = wheel_of(f"{project}-{len(times)}")
+        (folder / name).write_bytes(data)
+        done = upload(folder / name)
+        times.append(daemon.wait_published(name, done.at))
+    return min(times)
+
+
+@pytest.mark.parametrize("tool", ["cp", "mv", "install", "rsync"])
+def test_a_file_is_there_within_a_second(open_daemon: Daemon, tmp_path: Path, tool: str) -> None:
+    """From the tool's end to the page, in the best of a few tries."""
+    need(*({"rsync"} & {tool}))
+    assert best_of(open_daemon, tmp_path, f"soon-{tool}", lambda path: run_tool(tool, path, open_daemon.drop)) < 1.0
 
 
 @pytest.mark.parametrize("label", PYTHON)

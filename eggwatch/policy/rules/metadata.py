@@ -12,7 +12,9 @@ RULES = (
     Rule(
         code="metadata-unreadable",
         title="Metadata that can't be read",
-        rule="The metadata is in the form of mail headers, which pkginfo and packaging can read.",
+        rule="The metadata is in the form of mail headers, which pkginfo and packaging can read: at most 100 000 "
+        "lines, 10 000 fields, 100 names of fields, and 512 KiB of fields beside Description and License; no "
+        "Content-Type.",
         why="Nobody knows then what the archive is; some inputs keep a mail parser busy for minutes.",
         mend=_BUILD,
         source=_SPEC,

@@ -39,7 +39,8 @@ RULES = (
     Rule(
         code="tar-malformed",
         title="A tar whose structure is broken",
-        rule="Every header has its checksum and numbers that can be read, and pax and GNU headers are whole.",
+        rule="Every header has its checksum and numbers that can be read; pax and GNU headers are whole, and of each "
+        "kind at most one stands before a member.",
         why="tarfile skips a broken header in silence, other tools stop: they unpack different files.",
         mend=_AGAIN,
         source="POSIX.1-2017, pax, ustar Interchange Format",

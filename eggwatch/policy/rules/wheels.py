@@ -145,11 +145,23 @@ RULES = (
     Rule(
         code="entry-points-invalid",
         title="An entry_points.txt that can't be read",
-        rule="entry_points.txt is UTF-8 and INI with '=', each value names an object, and names of scripts are of "
-        "letters, digits, '.', '_' and '-'.",
-        why="Names of scripts become names of files in bin/: '../x' would be written elsewhere.",
+        rule="entry_points.txt is UTF-8 and INI with '=', in at most 10 000 lines that configparser and "
+        "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', all different, "
+        "also from those below scripts/ in the .data folder, and say module:function.",
+        why="Each becomes a program in bin/: where readers differ, nobody knows which ones, and of two with one name "
+        "the last overwrites the first.",
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
+    ),
+    Rule(
+        code="script-name-unsafe",
+        title="A script that would land elsewhere",
+        rule="No name of a script in entry_points.txt is '.' or '..', or has '/', '\\' or ':' in it.",
+        why="Names of scripts become names of files in bin/: '../x' would be written elsewhere.",
+        mend="Mend [project.scripts] in pyproject.toml.",
+        source="PyPUG: entry points specification, Use for scripts",
+        warehouse=("W3",),
+        fixed=True,
     ),
 )

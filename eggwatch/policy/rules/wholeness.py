@@ -58,8 +58,9 @@ RULES = (
     Rule(
         code="too-many-members",
         title="Absurdly many members",
-        rule="An archive has at most 200 000 members.",
-        why="Each becomes a file wherever it is unpacked: inodes run out before bytes do.",
+        rule="An archive has at most 200 000 members, in at most as many folders, and their names fit in 32 MiB of "
+        "memory.",
+        why="Each becomes a file or folder wherever it is unpacked: inodes run out before bytes do.",
         mend="Pack the data into fewer files.",
         source="eggwatch: a bound on hostile input",
     ),

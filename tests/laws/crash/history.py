@@ -18,11 +18,10 @@ from typing import Any
 from eggwatch import retirement
 from eggwatch.assembly import Index, inline_front, open_index, permissions_of, spawned_front
 from eggwatch.model.events import Entry, timestamp
+from eggwatch.obeying import finish_begun, obey
 from eggwatch.pipeline import Pipeline
-from eggwatch.service.orders import carry_out
 from eggwatch.status import StatusFile, public_state, state_of
 from eggwatch.store import durable
-from eggwatch.store.orders import OrderBox
 from eggwatch.store.retiring import Departure, Hidden, Outcome
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import START, InlineInspectors
@@ -109,7 +108,6 @@ class Player:
     def __init__(self, place: Place, *, workers: bool = False) -> None:
         self.place, self.config = place, place.config
         self.journal = Journal(place.outside / "journal")
-        self.orders = OrderBox(self.config.state, permissions_of(self.config))
         self.number = 1
         self._index: Index | None = None
         self._rounds_hidden = 0
@@ -153,7 +151,7 @@ class Player:
         if not self._workers:
             parts = replace(parts, inspectors=InlineInspectors())  # type: ignore[arg-type]
         index = replace(opened, pipeline=Pipeline(parts, self.config))
-        self.orders.prepare()
+        finish_begun(index.pipeline, index.orders)
         index.pipeline.recover()
         return index
 
@@ -164,8 +162,8 @@ class Player:
             pipeline.round(wait=0.02)
             pipeline.round(set())
             self._count_hidden_rounds()
-            for number, order in self.orders.pending():
-                self._obey(number, order)
+            for order in self.index.orders.pending():
+                obey(pipeline, self.index.orders, order)
             due = pipeline.next_due()
             if not pipeline.is_working() and (due is None or due > time.monotonic() + SETTLE):
                 break
@@ -177,11 +175,6 @@ class Player:
         self._rounds_hidden -= 1
         if self._rounds_hidden <= 0:
             retirement.HIDDEN_SECONDS = 0.0
-
-    def _obey(self, number: str, order: dict[str, Any]) -> None:
-        answer = carry_out(self.index.pipeline, order)
-        self.index.pipeline.parts.front.finish()
-        self.orders.answer(number, answer)
 
     def _tell_status(self) -> None:
         pipeline = self.index.pipeline
@@ -237,25 +230,15 @@ class Player:
         retirement.retiring.hide = watched
 
     def order(self, verb: str, spec: str, reason: str) -> None:
-        """Give an order and come back for the answer. One that got lost on its way is given again."""
+        """Give an order and wait for the answer. Its giver dies with the index: then it is given again."""
         if self.journal.has(f"{self.number} answered"):
             return
-        assert self.index
-        given = [line.split()[2] for line in self.journal.lines() if line.startswith(f"{self.number} given ")]
-        on_its_way = [number for number in given if self._is_on_its_way(number)]
-        if not on_its_way:
-            order = {"verb": verb, "spec": spec, "reason": reason, "actor": "tester"}
-            on_its_way = [self.orders.send(order)]
-            self.journal.note(f"{self.number} given {on_its_way[0]}")
-        self.work()
-        answer = self.orders.wait(on_its_way[0], seconds=0.0)
+        order = {"verb": verb, "spec": spec, "reason": reason, "actor": "tester"}
+        with self.index.orders.giving(order) as given:
+            self.work()
+            answer = given.answer()
         self.journal.note(f"{self.number} answered")
-        assert "error" not in answer, answer
-
-    def _is_on_its_way(self, number: str) -> bool:
-        """Whether the order or its answer is there, and whole: no command outlives a power cut to wait for it."""
-        files = [self.orders.folder / f"{number}{suffix}" for suffix in (".json", ".answer.json")]
-        return any(file.exists() and file.stat().st_size > 0 for file in files)
+        assert answer is not None and "error" not in answer, answer
 
     def remember_pages(self) -> None:
         """What a reader holds who looked at the end of this step: (path below PUBLIC, sha256) of every link."""

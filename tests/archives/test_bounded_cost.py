@@ -1,0 +1,134 @@
+"""Small archives that would keep a parser busy for long: refused before that, with the reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from eggwatch.archives import readme, record
+from eggwatch.archives.metadata_bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
+from eggwatch.archives.readme import readme_flaws
+from eggwatch.model.verdicts import Flaw
+from tests.archive_factory import sdist_members, targz_of, wheel_members, zip_of
+from tests.archives.judging import SDIST, WHEEL, judge, message, refusals, warnings
+
+HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
+
+
+def sdist(head: str, body: str = "") -> bytes:
+    """An sdist whose PKG-INFO says this beside the necessary."""
+    return targz_of({**sdist_members(), "demo-1.0/PKG-INFO": f"{HEAD}{head}\n{body}".encode()})
+
+
+def lines(count: int, line: Callable[[int], str]) -> str:
+    """So many lines."""
+    return "".join(f"{line(number)}\n" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "found"),
+    [
+        (lines(MOST_NAMES, lambda n: f"X{n}: y"), "", "fields of 103 names"),
+        (lines(MOST_HEADERS, lambda _: "Classifier: x"), "", "more than 10000 header fields"),
+        ("Summary: x\n" + " y\n" * MOST_LINES, "", "more than 100000 lines"),
+        ("", "\n" * MOST_LINES, "more than 100000 lines"),
+        ("", "\r" * (MOST_LINES + 1), "more than 100000 lines"),
+        (lines(2000, lambda n: f"Requires-Dist: p{n}[{','.join(['e'] * 200)}]"), "", "Its fields but Description"),
+        ("Keywords: " + "," * LARGEST_FIELDS + "\n", "", "Its fields but Description"),
+    ],
+)
+def test_metadata_that_would_cost_seconds_is_unreadable(head: str, body: str, found: str) -> None:
+    """It reaches no parser; the flaw says what there is too much of."""
+    data = sdist(head, body)
+    start = time.process_time()
+    inspection = judge(SDIST, data)
+    assert time.process_time() - start < 1.0
+    assert refusals(inspection) == ["metadata-unreadable"]
+    assert found in message(inspection, "metadata-unreadable")
+
+
+def test_a_readme_and_a_licence_in_the_header_are_no_excess() -> None:
+    """Before metadata 2.1 the description stood there, indented."""
+    text = "\n        ".join(["word " * 20] * 10_000)
+    for field in ("Description", "License"):
+        assert excess(f"{HEAD}{field}: {text}\n\n".encode()) is None
+    assert excess(f"{HEAD}Summary: {text}\n\n".encode()) is not None
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        ("Author-Email: " + "(" * 1900, "email-invalid"),
+        ("Description-Content-Type: " + "(" * 9000, "metadata-field-invalid"),
+        ("License-Expression: " + "(" * 4000 + "MIT" + ")" * 4000, "metadata-field-too-new"),
+        ("Requires-Python: " + "(" * 400, "metadata-requires-python"),
+    ],
+)
+def test_nesting_deeper_than_python_goes_is_a_flaw(head: str, code: str) -> None:
+    """And no exception."""
+    inspection = judge(SDIST, sdist(f"{head}\n"))
+    assert code in refusals(inspection) + warnings(inspection)
+
+
+def test_a_parser_that_gives_up_makes_the_metadata_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of them: the file is refused, and not held as if that were a bug."""
+
+    def fail(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("eggwatch.archives.inspection.check_fields", fail)
+    assert refusals(judge(SDIST, sdist(""))) == ["metadata-unreadable"]
+
+
+def test_of_a_record_with_countless_stray_lines_a_few_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks on after the first thousands."""
+    monkeypatch.setattr(record, "MOST_COUNTED", 1000)
+    members = wheel_members()
+    members["demo-1.0.dist-info/RECORD"] += b"".join(b"%x,,\n" % number for number in range(5000))
+    inspection = judge(WHEEL, zip_of(members))
+    assert refusals(inspection) == ["record-stray-entry"]
+    assert "990 more entries, and looking ended there" in inspection.flaws[-1].message
+
+
+def test_a_readme_that_takes_too_long_does_not_render(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docutils needs seconds for a table of a hundred columns and rows."""
+    monkeypatch.setattr(readme, "MOST_SECONDS", 0.1)
+    row = " ".join("a" * 100)
+    edge = " ".join("=" * 100)
+    (flaw,) = readme_flaws(f"{HEAD}\n{edge}\n{lines(100, lambda _: row)}{edge}\n".encode())
+    assert "more than 0.1 seconds" in flaw.message
+
+
+def rendered_by(monkeypatch: pytest.MonkeyPatch, render: Callable[..., str]) -> Iterator[Flaw]:
+    """What is said of a description whose renderer behaves so."""
+    monkeypatch.setattr(readme, "import_module", lambda _: SimpleNamespace(render=render))
+    return readme_flaws(f"{HEAD}\ntext\n".encode())
+
+
+def test_a_renderer_that_panics_does_not_render(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong inside of Rust is no Exception."""
+
+    def panic(*_: object, **__: object) -> str:
+        raise type("PanicException", (BaseException,), {})("index out of bounds")
+
+    (flaw,) = rendered_by(monkeypatch, panic)
+    assert "PanicException: index out of bounds" in flaw.message
+
+
+def test_an_interrupt_in_the_middle_of_a_readme_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the renderer's."""
+
+    def interrupt(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(rendered_by(monkeypatch, interrupt))
+
+
+def test_where_there_is_no_clock_a_readme_is_rendered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its length is bounded there too."""
+    monkeypatch.delattr("signal.setitimer")
+    assert list(readme_flaws(f"{HEAD}\nsound *text*\n".encode())) == []

@@ -1,0 +1,105 @@
+"""What was removed comes back by a newer upload only, never by an original that still lies in the drop folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from eggwatch import retirement
+from eggwatch.store.retiring import Outcome
+from tests.archive_factory import sdist
+from tests.laws.at_work import IndexAtWork
+
+NAME, DATA = sdist("demo", "1.0")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWork]:
+    """An index that may not remove originals, with the clock of this machine, and one published file."""
+    monkeypatch.setattr(retirement.retiring, "hide", lambda *_: Outcome.STUCK)
+    work = IndexAtWork(tmp_path)
+    work.now = time.time()
+    with work:
+        work.upload(NAME, DATA)
+        assert list(work.files("demo")) == [NAME] and work.lying() == [NAME]
+        work.now = time.time()
+        yield work
+
+
+def remove(work: IndexAtWork) -> None:
+    """Remove the file, a moment after it was uploaded."""
+    work.now = time.time()
+    work.order("remove", NAME)
+    time.sleep(0.02)  # the file system's clock is coarser than ours
+    work.now = time.time()
+
+
+def lose_catalog(work: IndexAtWork) -> None:
+    """Stop, lose it, start."""
+    work.close()
+    for path in work.config.state.glob("catalog.sqlite3*"):
+        path.unlink()
+    work.open()
+
+
+def reasons(work: IndexAtWork) -> list[str]:
+    """What `status` says of the files that lie there."""
+    assert work.index is not None
+    return [row["reason"] for row in work.index.pipeline.sights.waiting()]
+
+
+def test_it_stays_away_when_the_catalog_is_lost(work: IndexAtWork) -> None:
+    """The original is read again and recognised; `status` and the receipt say what to do."""
+    remove(work)
+    lose_catalog(work)
+    work.work()
+    assert work.files("demo") == {} and work.lying() == [NAME]
+    assert "it was removed at 2" in reasons(work)[0] and "copy it again" in reasons(work)[0]
+    receipt = (work.config.drop / "receipts" / f"{NAME}.txt").read_text()
+    assert "NOT TAKEN" in receipt and "copy it again" in receipt
+    before = work.events()
+    work.work()
+    assert work.events() == before
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["catalog kept", "catalog lost"])
+def test_it_stays_away_when_it_was_touched_before(work: IndexAtWork, lost: bool) -> None:
+    """Times that a client has set are no new upload."""
+    os.utime(work.config.drop / NAME, (1e9, 1e9))
+    remove(work)
+    if lost:
+        lose_catalog(work)
+    work.work()
+    assert work.files("demo") == {}
+
+
+@pytest.mark.parametrize(
+    "touch", [lambda path: os.utime(path, (1e9, 1e9)), lambda path: path.chmod(0o640)], ids=["its times", "its mode"]
+)
+def test_it_stays_away_when_it_is_touched_later(work: IndexAtWork, touch: Callable[[Path], None]) -> None:
+    """As long as the catalog remembers the file. (Without, a ctime after the removal is that of an upload.)"""
+    remove(work)
+    touch(work.config.drop / NAME)
+    work.work()
+    assert work.files("demo") == {}
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["catalog kept", "catalog lost"])
+@pytest.mark.parametrize("in_place", [False, True], ids=["a new file", "written over"])
+def test_a_newer_upload_brings_it_back(work: IndexAtWork, in_place: bool, lost: bool) -> None:
+    """The same bytes copied once more after the removal: published, with their first upload time."""
+    first = work.files("demo")[NAME]["upload-time"]
+    remove(work)
+    work.work()
+    if in_place:
+        (work.config.drop / NAME).write_bytes(DATA)
+    else:
+        work.put(NAME, DATA)
+    if lost:
+        lose_catalog(work)
+    work.work()
+    assert work.files("demo")[NAME]["upload-time"] == first
