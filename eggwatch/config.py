@@ -277,6 +277,6 @@ def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
     real = Path(os.path.realpath(place))
     for folder in folders:
         other = Path(os.path.realpath(folder))
-        if real.is_relative_to(other) or other.is_relative_to(real):
+        if _lies_in(real, other) or _lies_in(other, real):
             return folder
     return None

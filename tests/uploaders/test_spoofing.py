@@ -45,10 +45,10 @@ def refusal(daemon: Daemon, name: str) -> str:
 
 
 def test_a_second_name_of_a_file_that_bob_may_write_to_is_not_alice_s(daemon: Daemon, machine: Machine) -> None:
-    """Alice leaves notes with umask 002; Bob links them under a wheel's name and writes his wheel into them."""
+    """Alice leaves notes with umask 002; Bob writes his wheel into them and links them under its name."""
     name, _, source = payload(machine, "linked")
     machine.run(ALICE, "sh", "-c", f"umask 002; echo notes > {daemon.drop}/notes.txt")
-    machine.run(BOB, "sh", "-c", f"cd {daemon.drop}; ln notes.txt {name} && cat {source} > {name}")
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop}; cat {source} > notes.txt && ln notes.txt {name}")
     assert "others may write to it" in refusal(daemon, name)
 
 
