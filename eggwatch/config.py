@@ -48,7 +48,7 @@ class IndexConfig:
     """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
     terms: Terms = field(default_factory=Terms)
     keep_rejected: Keeping = field(default_factory=Keeping)
-    keep_aside: Keeping = field(default_factory=lambda: Keeping(age=90 * 86400.0))
+    keep_aside: Keeping = field(default_factory=Keeping)
     subscriptions: tuple[Subscription, ...] = ()
     """Who is told the news outside of this machine's files."""
     metrics: Path | None = None

@@ -36,7 +36,7 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # mode = "0644"              # of published files and of the state; folders may be entered by whoever may read
 # group = "packages"
 # keep-rejected = "forever"  # how long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or both
-# keep-aside = "90d"         # how long damaged archives stay in quarantine, and damaged catalogs in state
+# keep-aside = "forever"     # how long damaged archives stay in quarantine, and damaged catalogs in state
 # metrics = "/var/lib/prometheus/node-exporter/eggwatch.prom"   # for node_exporter; needs eggwatch[metrics]
 
 # profile = "default"        # "pypi": refuse all that PyPI refuses too
