@@ -28,6 +28,7 @@ programs='
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
     curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
     sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
+    faketime:faketime:libfaketime
 '
 # What the booted machine sets eggwatch up with, of the distribution's own Python: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'

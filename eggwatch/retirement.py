@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eggwatch.model.events import Event
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Sighting
 from eggwatch.parts import Parts
@@ -233,51 +234,51 @@ class Retirement:
         """
         if self._holds(found):
             return None
-        match = LEFTOVER.fullmatch(found.name)
-        event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1]))) if match else None
-        if match is None or event is None or event.filename is None or not (event.sha256 or "").startswith(match[2]):
+        named = self._named(found)
+        if named is None:
             what = f"leftover {shown(found.path)}"
             self._fault(found.path, what, "left by an unknown event; look at it and move it away")
             return None
-        filename = (event.path or event.filename).rpartition("/")[2]
+        serial, event = named
+        filename = str(event.path or event.filename).rpartition("/")[2]
         # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
-        age = max(0.0, self._parts.now() - found.identity.ctime_ns / 1e9)
-        sighting = Sighting(
-            path=found.path,
-            filename=filename,
-            identity=found.identity,
-            uid=found.uid,
-            since=time.monotonic() - age,
-        )
+        since = time.monotonic() - max(0.0, self._parts.now() - found.identity.ctime_ns / 1e9)
+        sighting = Sighting(path=found.path, filename=filename, identity=found.identity, uid=found.uid, since=since)
         if self._sights.original(sighting) is not None:
             return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
         departure = Departure(
             path=_folder_of(found.path) + filename,
             filename=filename,
             identity=found.identity,
-            serial=int(match[1]),
+            serial=serial,
             sha256=event.sha256 or "",
             rejected=event.kind == "rejected",
         )
-        try:
-            outcome = retiring.resume(
-                self._parts.drop,
-                found.path,
-                departure,
-                self._parts.answers,
-                size=event.size,
-                progress=self._parts.spool.progress,
-            )
-        except OSError as error:
-            self._trouble(departure.path, found.path, error)
+        return sighting if self._finished(found.path, departure, size=event.size) is Outcome.DISPLACED else None
+
+    def _named(self, found: Found) -> tuple[int, Event] | None:
+        """The event that a hidden name tells of, with its serial; None if there is none that fits it."""
+        match = LEFTOVER.fullmatch(found.name)
+        if match is None:
             return None
-        self._sights.mend(self._troubles.pop(found.path, ""))
+        event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1])))
+        fits = event is not None and event.filename is not None and (event.sha256 or "").startswith(match[2])
+        return (int(match[1]), event) if event is not None and fits else None
+
+    def _finished(self, path: str, departure: Departure, *, size: int | None) -> Outcome | None:
+        """How the end of what lies at a hidden path came; None if it could not be brought about."""
+        parts = self._parts
+        progress = parts.spool.progress
+        try:
+            outcome = retiring.resume(parts.drop, path, departure, parts.answers, size=size, progress=progress)
+        except OSError as error:
+            self._trouble(departure.path, path, error)
+            return None
+        self._sights.mend(self._troubles.pop(path, ""))
         log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
-        if outcome is Outcome.DISPLACED:
-            return sighting
-        if departure.rejected:
+        if departure.rejected and outcome is not Outcome.DISPLACED:
             self._left(departure.serial)
-        return None
+        return outcome
 
 
 def _hidden_path(hidden: Hidden) -> str:
