@@ -177,11 +177,13 @@ class Daemon:
         signal.set_wakeup_fd(-1)
         self._supervisor.stopping()
         if self._newsroom is not None:
-            self._newsroom.stop()
+            self._newsroom.begin_to_stop()  # beside us: both may have something under way that takes seconds
         for station in self._stations:
             try:
                 station.close()
             except Exception:
                 log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+        if self._newsroom is not None:
+            self._newsroom.stop()
         self._metrics.end()
         self._bell.close()

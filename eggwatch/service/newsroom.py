@@ -65,13 +65,18 @@ class Newsroom:
         self.stop()
         self._not_before = 0.0
 
+    def begin_to_stop(self) -> None:
+        """Have it end after what it has under way, and do not wait for that."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+
     def stop(self) -> None:
         """End it, after what it has under way."""
+        self.begin_to_stop()
         process, self._process = self._process, None
         if process is None:
             return
-        with suppress(ProcessLookupError):
-            process.terminate()
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

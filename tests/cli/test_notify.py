@@ -9,6 +9,8 @@ import json
 import os
 import signal
 import stat
+import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -181,8 +183,6 @@ def test_a_refused_address_does_not_keep_the_others_from_their_mail(tmp_path: Pa
 
 def test_a_courier_killed_between_delivery_and_its_note_tells_again_with_the_same_key(tmp_path: Path) -> None:
     """SIGKILL while the server has the request and has not answered."""
-    import threading
-
     with http_server() as hooks:
         site = Site(tmp_path)
         configured(site, hook_table(hooks.url, 'timeout = "30s"\n'))
@@ -395,6 +395,24 @@ def test_the_daemon_starts_its_courier_anew_and_tells_when_it_can_t(tmp_path: Pa
         site.put(GOOD)
         until("published all the same", lambda: site.filenames("demo"))
         until("told", lambda: "carries mails" in site.call("status", "--json").row["faults"].get("news", ""))
+
+
+def test_a_stop_waits_for_no_slow_server(tmp_path: Path) -> None:
+    """SIGTERM ends daemon and courier within ten seconds; what was under way is told by the next."""
+    with http_server() as hooks:
+        hooks.held = threading.Event()
+        site = Site(tmp_path)
+        configured(site, hook_table(hooks.url, 'timeout = "30s"\n'))
+        with site.daemon() as daemon:
+            site.put(GOOD)
+            until("the request", lambda: hooks.requests)
+            begun = time.monotonic()
+            assert daemon.stop() == 0
+            assert time.monotonic() - begun < 10
+        hooks.held.set()
+        hooks.held = None
+        assert site.call("notify", "--once").code == 0
+        assert len(set(hooks.keys)) == 1
 
 
 def test_the_mode_of_what_the_courier_keeps_is_that_of_the_state(tmp_path: Path) -> None:
