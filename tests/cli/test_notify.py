@@ -329,6 +329,7 @@ def test_a_command_that_fails_is_said_with_its_last_words(tmp_path: Path, script
     assert said in done.out
 
 
+@pytest.mark.parts
 def test_apprise_tells_the_services_of_a_file(tmp_path: Path) -> None:
     with http_server() as hooks:
         site = Site(tmp_path)
