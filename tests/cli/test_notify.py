@@ -389,10 +389,12 @@ def test_status_tells_who_is_behind_and_what_is_undelivered(tmp_path: Path) -> N
 
 def test_the_daemon_starts_its_courier_anew_and_tells_when_it_can_t(tmp_path: Path) -> None:
     """A configuration that only a person can mend: the index goes on, and `status` says what is missing."""
-    site = Site(tmp_path)
-    configured(site, '\n[index.main.apprise.team]\nurls-file = "missing"\n')
+    site, folder = Site(tmp_path), tmp_path / "mails"
+    folder.mkdir()
+    (folder / "admitted.txt").write_text("Subject: {{ oops\n")
+    configured(site, mail_table(free_port(), 'templates = "mails"\n'))
     with site.daemon() as daemon:
-        daemon.wait_for("missing can't be read")
+        daemon.wait_for("The mail template .*admitted.txt")
         site.put(GOOD)
         until("published all the same", lambda: site.filenames("demo"))
         until("told", lambda: "carries mails" in site.call("status", "--json").row["faults"].get("news", ""))
