@@ -106,7 +106,8 @@ else
     done
     step "Fuzz: the judge of archives" fuzz
     is_root || say "You are not root: tests that need it are skipped"
-    step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --timeout 300 -rs \
+    # In the order of their names: the files with few tests, which boot machines, are no short ones.
+    step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs \
         --cov --cov-report=term:skip-covered
 fi
 [ -z "$failed" ] || die "failed:$failed"
