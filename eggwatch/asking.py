@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from typing import Any
 
 from eggwatch.assembly import make_folders, permissions_of
 from eggwatch.config import IndexConfig
 from eggwatch.errors import LockHeldError, TimeoutReachedError
-from eggwatch.obeying import wants_round
 from eggwatch.status import told_index
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.lock import Lock
 from eggwatch.store.orders import Given, OrderBox
-from eggwatch.store.spool import spool_of
 
 PAUSE = 0.02
 
@@ -25,15 +22,12 @@ def ask(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[s
     Whoever waits tries the lock again and again: the one who gets it carries out all that lies in the box.
     """
     permissions = permissions_of(config)
+    Ballast(config.state, config.public).throw_off()
     make_folders(config, permissions)
-    ballast, needs_room = Ballast(config.state, spool_of(config.public)), not wants_round(order)
-    if needs_room:
-        ballast.throw_off()
     deadline = time.monotonic() + seconds
     with OrderBox(config.state, permissions).giving(order) as given:
         while True:
-            if do_what_is_asked(config) and needs_room:
-                ballast.take_in()
+            do_what_is_asked(config)
             if (answer := given.answer()) is not None:
                 return answer
             if time.monotonic() >= deadline:
@@ -41,15 +35,16 @@ def ask(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[s
             time.sleep(PAUSE)
 
 
-def do_what_is_asked(config: IndexConfig) -> bool:
-    """Carry out what lies in the box; False if somebody else is at work on this index."""
+def do_what_is_asked(config: IndexConfig) -> None:
+    """Carry out what lies in the box, unless somebody else is at work on this index."""
     if Lock(config.state / "lock").is_held():
-        return False
-    with suppress(LockHeldError):
+        return
+    try:
         with told_index(config) as index:
             index.pipeline.finish()
-        return True
-    return False
+    except LockHeldError:
+        return
+    Ballast(config.state, config.public, permissions_of(config)).take_in()
 
 
 def _given_up(given: Given, seconds: float) -> dict[str, Any]:

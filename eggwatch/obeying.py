@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from eggwatch.announcing import entries_after
@@ -12,7 +10,6 @@ from eggwatch.pipeline import Pipeline
 from eggwatch.policy.orders import EVENTS, VERBS, Order, events_of, matching, parse_spec
 from eggwatch.rounds import run_until_rest, summary
 from eggwatch.store import orders
-from eggwatch.store.ballast import Ballast
 from eggwatch.store.orders import OrderBox
 
 
@@ -53,25 +50,9 @@ def _serials(entries: list[Entry]) -> list[int]:
     return [entry.serial for entry in entries]
 
 
-def wants_round(data: dict[str, Any]) -> bool:
-    """Whether an order is for a whole round (`run --once`)."""
-    return data.get("verb") == "round"
-
-
 def is_round(order: orders.Order) -> bool:
-    """Whether a whole round is wanted."""
-    return wants_round(order.data)
-
-
-@contextmanager
-def room_for(pending: Iterable[orders.Order], ballast: Ballast) -> Iterator[None]:
-    """Give a full disk room while orders are carried out. None for rounds: uploads wait until there is min-free."""
-    if all(is_round(order) for order in pending):
-        yield
-        return
-    ballast.throw_off()
-    yield
-    ballast.take_in()
+    """Whether a whole round is wanted (`run --once`)."""
+    return order.data.get("verb") == "round"
 
 
 def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:

@@ -184,7 +184,7 @@ class Sights:
     def stays(self, path: str) -> None:
         """It was tried again in vain."""
         self._retried.discard(path)
-        self._reasons.pop(path, None)
+        self._forget_reason(path)
 
     def sighting(self, path: str) -> Sighting:
         """The sighting of a path that was seen."""

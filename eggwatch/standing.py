@@ -70,7 +70,8 @@ def _event_json(serial: int, event: Event) -> dict[str, Any]:
 def _let_go(config: IndexConfig, reader: IndexReader, said: Mapping[str, Any]) -> dict[str, Any]:
     """What is so while a daemon lives and is not at work on this index: it will open it again by itself."""
     state = {"ready": False, "in_hand": [], **around(config), **_counted(reader), **_looked_into(config, reader)}
-    faults = {**(said.get("faults") or {"index": LET_GO}), **state["faults"]}
+    told_why = not said.get("ready") and said.get("faults")  # else it was last told while all was well
+    faults = {**(told_why or {"index": LET_GO}), **state["faults"]}
     return {**state, "running": True, "faults": faults, "faults_count": len(faults)}
 
 

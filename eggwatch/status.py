@@ -45,7 +45,8 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
     """
     queue = pipeline.queue()
-    public = _public_state(pipeline, queue, ready=ready, watching=watching)
+    faults = _faults(pipeline, watching)
+    public = _public_state(pipeline, queue, ready=ready, faults=len(faults))
     sights, parts = pipeline.sights, pipeline.parts
     return {
         **public,
@@ -58,14 +59,14 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         "in_hand": [shown(path) for path in pipeline.in_hand()],
         "queue": [queued_json(one) for one in queue],
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
-        "faults": faults_of(pipeline, watching=watching),
+        "faults": faults,
         "leavings": leavings_of(pipeline),
         **told(parts.ledger.end.serial, {one.name: parts.catalog.cursor(one.name) for one in parts.notifiers}),
     }
 
 
-def faults_of(pipeline: Pipeline, *, watching: str | None) -> dict[str, str]:
-    """What the operator should mend, or at least know of, by what it is about. `watching` as for `state_of`."""
+def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
+    """What the operator should mend, or at least know of, by what it is about."""
     sights, parts = pipeline.sights, pipeline.parts
     faults = dict(sights.faults)
     if parts.answers.fault and "drop" not in faults:
@@ -108,10 +109,11 @@ def told(serial: int, cursors: Mapping[str, int]) -> dict[str, Any]:
 
 def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None) -> dict[str, Any]:
     """What monitors may know: no names of accounts, no waiting files."""
-    return _public_state(pipeline, pipeline.queue(), ready=ready, watching=watching)
+    faults = len(_faults(pipeline, watching))
+    return _public_state(pipeline, pipeline.queue(), ready=ready, faults=faults)
 
 
-def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, watching: str | None) -> dict[str, Any]:
+def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, faults: int) -> dict[str, Any]:
     catalog = pipeline.parts.catalog
     projects, files = catalog.counts()
     return {
@@ -123,7 +125,7 @@ def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, watch
         "files": files,
         "pages_current": pipeline.pages_current(),
         "pages_stale": catalog.stale_count(),
-        "faults_count": len(faults_of(pipeline, watching=watching)),
+        "faults_count": faults,
         **lag(queue, now=pipeline.parts.now()),
         "last_publish_seconds": pipeline.measures.latencies.last,
         "last_event_at": _last_event_at(pipeline.parts.ledger),
@@ -198,8 +200,9 @@ class StatusFile:
         pause = IDLE_PAUSE if public["oldest_waiting_seconds"] is None else BUSY_PAUSE
         if time.monotonic() >= self._at + pause:
             self._written = [b"", b""]
+        before = self.fault
         self.write_now(private, public, at=at)
-        return not self._faults
+        return before is None and self.fault is None  # what has just gone well told that it did not
 
     def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
@@ -230,6 +233,7 @@ class StatusFile:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
                 raise
+            log.warning("status   %s: room is made for it: %s", path, error)
             self._make_room()
             durable.replace(path, text, self._permissions)
 
@@ -250,10 +254,10 @@ class StatusFile:
         return {key: value for key, value in data.items() if key != "at"} if isinstance(data, dict) else {}
 
 
-def writer_lives(told: Mapping[str, Any]) -> bool:
+def writer_lives(said: Mapping[str, Any]) -> bool:
     """Whether the daemon that wrote STATE/status.json is still there, and no other process has its number."""
     try:
-        return b"eggwatch" in Path(f"/proc/{int(told['pid'])}/cmdline").read_bytes()
+        return b"eggwatch" in Path(f"/proc/{int(said['pid'])}/cmdline").read_bytes()
     except (OSError, KeyError, TypeError, ValueError):
         return False
 
@@ -272,8 +276,8 @@ def told_index(config: IndexConfig) -> Iterator[Index]:
 
 def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     """Write how an index is left by who has worked on it."""
-    private = {**state_of(pipeline, ready=False, watching=None, watched=False), "pid": None}
     before = file.told()
+    private = {**state_of(pipeline, ready=False, watching=None, watched=False), "pid": None}
     private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
     if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
         private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}

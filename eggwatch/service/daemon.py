@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import selectors
 import signal
@@ -13,6 +12,7 @@ from types import FrameType
 
 from eggwatch.config import Config
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.service.disk_errors import may_pass
 from eggwatch.service.metrics import Metrics
 from eggwatch.service.newsroom import Newsroom
 from eggwatch.service.station import Station
@@ -22,13 +22,6 @@ from eggwatch.service.watcher import Bell
 log = logging.getLogger("eggwatch")
 
 LONGEST_SLEEP = 5.0
-OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""What a disk says that is full or fails: an index goes on when it is in order again, also at start."""
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether an error may be over without anybody's changing the configuration: a disk that is full or fails."""
-    return isinstance(error, OSError) or (isinstance(error.__cause__, OSError) and error.__cause__.errno in OF_DISKS)
 
 
 class Daemon:
@@ -78,7 +71,7 @@ class Daemon:
         except sqlite3.DatabaseError as error:
             station.doubt_catalog(error)
         except (OSError, LedgerError, FolderError) as error:
-            if len(self._stations) == 1 and not _may_pass(error):
+            if len(self._stations) == 1 and not may_pass(error):
                 raise
             station.fail(str(error))  # the other indexes do not suffer from it
 

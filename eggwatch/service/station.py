@@ -14,7 +14,7 @@ from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError
 from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
-from eggwatch.obeying import finish_begun, is_round, obey, room_for
+from eggwatch.obeying import finish_begun, is_round, obey
 from eggwatch.rounds import horizon, summary
 from eggwatch.service.samples import Sample, taken
 from eggwatch.service.systemd import line_lacking
@@ -22,7 +22,6 @@ from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.status import StatusFile, public_state, state_of, tell_last
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.orders import Order, OrderBox
-from eggwatch.store.spool import spool_of
 
 log = logging.getLogger("eggwatch")
 
@@ -41,10 +40,9 @@ class Station:
     def __init__(self, config: IndexConfig, bell: Bell, progress: Callable[[], None]) -> None:
         self.config, self._bell, self._progress = config, bell, progress
         self.watcher = Watcher(config.drop, OrderBox(config.state).folder, bell)
-        self._ballast = Ballast(config.state, spool_of(config.public))
-        self._status = StatusFile(
-            config.state, config.public, permissions_of(config), make_room=self._ballast.give_piece
-        )
+        permissions = permissions_of(config)
+        self._ballast = Ballast(config.state, config.public, permissions)
+        self._status = StatusFile(config.state, config.public, permissions, make_room=self._ballast.give_piece)
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
@@ -69,10 +67,10 @@ class Station:
         self._errands.clear()
         self.index.pipeline.parts.inspectors.warm_up()
         self.watcher.check()
-        with room_for(self.index.orders.pending(), self._ballast):
-            finish_begun(self.index.pipeline, self.index.orders)
+        if self.index.orders.pending():
+            self._ballast.throw_off()
+        finish_begun(self.index.pipeline, self.index.orders)
         self.index.pipeline.recover()
-        self._ballast.take_in()
         self._next_scan = 0.0
 
     def _warn_of_closed_drop(self, index: Index) -> None:
@@ -132,7 +130,8 @@ class Station:
         self._status.tell_down(f"down after an error, tried again in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
-        self._obey_all(index)
+        for order in self._ballast.given_for(index.orders.pending()):
+            self._obey(index, order)
         now = time.monotonic()
         hints = self.watcher.take()
         if now >= self._next_scan or self.watcher.has_died():
@@ -164,13 +163,6 @@ class Station:
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
 
-    def _obey_all(self, index: Index) -> None:
-        """Carry out what has come; a full disk gets room for orders, and loses what was not needed."""
-        pending = index.orders.pending()
-        with room_for(pending, self._ballast):
-            for order in pending:
-                self._obey(index, order)
-
     def _obey(self, index: Index, order: Order) -> None:
         pipeline = index.pipeline
         if not is_round(order):
@@ -192,15 +184,14 @@ class Station:
                 index.orders.answer(number, summary(pipeline, since=since))
 
     def _tell_status(self, index: Index) -> None:
-        self.heed("status", self._status.fault)
         self._status_owed = not self._status.is_due()
         if self._status_owed:
             return
         pipeline = index.pipeline
+        self.heed("status", self._status.fault)
         private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         public = public_state(pipeline, ready=self.ready, watching=self.watcher.fault)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
-        self._status_owed |= "status" in private["faults"] and self._status.fault is None
 
     def sample(self) -> Sample:
         """What metrics tell of it: what it has last told of itself, None while it is down."""

@@ -6,11 +6,18 @@ STATE/ballast, and PUBLIC/.eggwatch/ballast where that is another file system: a
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from eggwatch.store import durable
-from eggwatch.store.durable import PRIVATE
+from eggwatch.store.durable import OURS, Permissions
+
+log = logging.getLogger("eggwatch")
+
+T = TypeVar("T")
 
 NAME = "ballast"
 LARGEST = 16 * 1024 * 1024
@@ -24,9 +31,9 @@ SLACK = 64 * 1024
 class Ballast:
     """What is kept back for orders: a line of the ledger, some rows of the catalog, and the pages that change."""
 
-    def __init__(self, state: Path, spool: Path) -> None:
-        """`spool` is the private folder in PUBLIC."""
-        self._paths = (state / NAME, spool / NAME)
+    def __init__(self, state: Path, public: Path, permissions: Permissions = OURS) -> None:
+        self._paths = (state / NAME, public / ".eggwatch" / NAME)
+        self._permissions = permissions
 
     def throw_off(self) -> None:
         """Give the bytes free where less is free than they are; what fails is left to the order to meet."""
@@ -35,6 +42,13 @@ class Ballast:
                 if _size(path) and _free(path.parent) < _wanted(path.parent):
                     durable.truncate(path, 0)
                     durable.sync([path])  # ext4 hands blocks out again only when their freeing is in the journal
+
+    def given_for(self, orders: list[T]) -> Iterator[T]:
+        """The orders, one after the other: before the first it is thrown off, after the last taken in again."""
+        if orders:
+            self.throw_off()
+            yield from orders
+            self.take_in()
 
     def give_piece(self) -> None:
         """Give a few blocks free, so that a full disk can be told of."""
@@ -48,11 +62,13 @@ class Ballast:
     def take_in(self) -> None:
         """Keep back what is wanted, or as much of it as there is."""
         for path in self._files():
-            with contextlib.suppress(OSError):
+            try:
                 size = _size(path)
                 missing = min(_wanted(path.parent) - size, _free(path.parent) - SLACK)
                 if missing > 0:
-                    _grow(path, size, missing)
+                    _grow(path, size, missing, self._permissions)
+            except OSError as error:
+                log.warning("%s can't be kept back: %s", path, error)
 
     def _files(self) -> list[Path]:
         """One on each file system."""
@@ -80,10 +96,11 @@ def _wanted(folder: Path) -> int:
     return min(LARGEST, status.f_blocks * status.f_frsize // PART)
 
 
-def _grow(path: Path, size: int, more: int) -> None:
+def _grow(path: Path, size: int, more: int, permissions: Permissions) -> None:
     durable.changing("write", path)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE.file)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, durable.UNFINISHED_FILE)
     try:
+        permissions.apply(fd, permissions.file)
         os.posix_fallocate(fd, size, more)
     finally:
         os.close(fd)

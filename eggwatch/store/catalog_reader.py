@@ -92,6 +92,15 @@ ROOM = 128 * 1024
 """Bytes that must be free where a catalog is opened."""
 
 
+def _is_allocated(shared: Path) -> bool:
+    """Whether the shared memory has all its blocks, so that no more are needed for it."""
+    try:
+        status = shared.stat()
+    except OSError:
+        return False
+    return 0 < status.st_size <= status.st_blocks * 512
+
+
 def is_disk_full(path: Path) -> bool:
     """Whether a catalog can't be opened for want of room.
 
@@ -115,7 +124,7 @@ class Reader:
     @classmethod
     def open(cls, path: Path) -> Reader:
         """Open for reading only, beside a writer or without one. sqlite3.Error if it can't be read."""
-        if not os.path.exists(f"{path}-shm") and is_disk_full(path):
+        if is_disk_full(path) and not _is_allocated(path.with_name(f"{path.name}-shm")):
             raise sqlite3.OperationalError("the disk is full")
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         reader = cls(connection)

@@ -24,11 +24,6 @@ CHUNK = 1024 * 1024
 ARCHIVE_MODE = 0o444
 
 
-def spool_of(public: Path) -> Path:
-    """Where the spool of an index lies."""
-    return public / ".eggwatch"
-
-
 class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
     """The original changed, vanished or is being written while it was read."""
 
@@ -39,7 +34,7 @@ class Spool:
     def __init__(self, public: Path, permissions: Permissions = durable.OURS, *, identify: Identify = by_owner) -> None:
         """`identify` tells whose an upload is."""
         self._identify = identify
-        self.folder = spool_of(public)
+        self.folder = public / ".eggwatch"
         self.scratch = self.folder / "pages"
         self.quarantine = self.folder / "quarantine"
         self._permissions = permissions

@@ -16,9 +16,9 @@ KIB = 1024
 @pytest.fixture
 def kept(tmp_path: Path) -> Ballast:
     """Of an index whose two folders lie on one file system."""
-    for name in ("state", "spool"):
-        (tmp_path / name).mkdir()
-    return Ballast(tmp_path / "state", tmp_path / "spool")
+    for name in ("state", "public/.eggwatch"):
+        (tmp_path / name).mkdir(parents=True)
+    return Ballast(tmp_path / "state", tmp_path / "public")
 
 
 class DiskOf:
@@ -35,13 +35,13 @@ class DiskOf:
 
 
 def test_one_on_each_file_system(kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sixteenth of it, in STATE, and none in PUBLIC if that is the same; nobody else may read it."""
+    """A sixteenth of it, in STATE, and none in PUBLIC if that is the same."""
     DiskOf(monkeypatch, free=900 * KIB, size=1600 * KIB)
     kept.take_in()
     kept.take_in()
     status = (tmp_path / "state/ballast").stat()
-    assert (status.st_size, status.st_mode & 0o777) == (100 * KIB, 0o600)
-    assert os.listdir(tmp_path / "spool") == []
+    assert (status.st_size, status.st_mode & 0o777) == (100 * KIB, 0o644)
+    assert os.listdir(tmp_path / "public/.eggwatch") == []
 
 
 def test_it_is_thrown_off_only_when_the_disk_is_nearly_full(

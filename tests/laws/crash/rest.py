@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch.audit import Audit, fresh_catalog
+from eggwatch.store import ballast
 from eggwatch.store.ledger import Ledger
 from tests.laws.crash.history import archives
 from tests.laws.crash.places import Place
@@ -61,11 +62,11 @@ def receipts(drop: Path) -> dict[str, str]:
 
 
 def modes_of(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
-    """Every path below a folder with its mode."""
+    """Every path below a folder with its mode, but for the ballast, which may be lost and is made anew."""
     return {
         str(path.relative_to(folder)): stat.filemode(path.lstat().st_mode)
         for path in sorted(folder.rglob("*"))
-        if not any(part in leave_out for part in path.relative_to(folder).parts)
+        if not any(part in (*leave_out, ballast.NAME) for part in path.relative_to(folder).parts)
     }
 
 
@@ -80,6 +81,7 @@ def problems_at_rest(place: Place) -> Iterator[str]:
         if path.is_file() and path.relative_to(config.drop).parts[0] not in ANSWERS:
             yield f"{path.relative_to(config.drop)} is left in the drop folder"
     spool = [path.name for path in sorted((config.public / ".eggwatch").rglob("*")) if path.is_file()]
+    spool = [name for name in spool if name != ballast.NAME]
     if spool:
         yield f"left in the spool: {', '.join(spool)}"
 
