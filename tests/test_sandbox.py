@@ -139,7 +139,7 @@ def probed(folder: Path, *, readme: bool, without: tuple[str, ...] = ()) -> tupl
         told |= {"code": CODE_FOLDER, "without": without}
         (folder / "archive").write_text(json.dumps(told))
         with Inspectors(fast=1, readme=readme) as inspectors:
-            job = Job(number=1, path=folder / "archive", filename="demo-1.0.tar.gz", size=1, readme=readme)
+            job = Job(number=1, path=folder / "archive", filename="demo-1.0.tar.gz", size=1 << 20, readme=readme)
             trouble = results(inspectors, job)[1].trouble
             left_open = inspectors.left_open()
     assert trouble is not None

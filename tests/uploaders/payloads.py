@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -47,10 +46,14 @@ def _exactly(size: int, build: Callable[[int], bytes]) -> bytes:
     raise AssertionError(f"no archive of {size} bytes can be built")
 
 
+EMPTY_BLOCK = b"\0\0\0\xff\xff"
+"""A stored block of no bytes (RFC 1951, 3.2.4): five bytes that stand for nothing."""
+
+
 def _gzipped(content: bytes, extra: int) -> bytes:
-    """Gzip without compression, with an extra field (RFC 1952) that is `extra` bytes long in all."""
+    """Gzip without compression, `extra` bytes longer than needed: by empty blocks, and a filename for the rest."""
     plain = gzip.compress(content, 0, mtime=0)
-    if extra == 0:
-        return plain
-    field = b"\0" * (extra - 2)
-    return plain[:3] + bytes([plain[3] | 4]) + plain[4:10] + struct.pack("<H", len(field)) + field + plain[10:]
+    blocks, rest = divmod(extra, len(EMPTY_BLOCK))
+    name = b"x" * (rest - 1) + b"\0" if rest else b""
+    flags = bytes([plain[3] | (8 if rest else 0)])
+    return plain[:3] + flags + plain[4:10] + name + EMPTY_BLOCK * blocks + plain[10:]
