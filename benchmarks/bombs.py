@@ -1,11 +1,12 @@
 """How much later an honest upload can be installed while a hundred bombs are being judged.
 
-    python benchmarks/bombs.py [--bombs 100] [--work DIR]
+    python benchmarks/bombs.py [--bombs 100] [--kind NAME] [--work DIR]
 
 A real daemon watches a drop folder. Wheels are published one by one, small ones and some of 5, 20 and 50 MiB, first in
 peace, then while so many bombs are renamed into the folder, all at once: the honest ones stand before, among and behind
 them. The clock of each stops when its project's page names it; the delay is the difference from one of its size in
-peace. Then the rest of the bombs is waited for. Stops by itself within a few minutes.
+peace. Then the rest of the bombs is waited for. The bombs are of all kinds (tests/hostile/bombs.py), or of one. Stops
+by itself within a few minutes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,11 +32,13 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.publish_cost import started  # noqa: E402
 from tests import archive_factory  # noqa: E402
-from tests.hostile.bombs import bombs  # noqa: E402
+from tests.hostile.bombs import SDISTS, WHEELS, bombs  # noqa: E402
 
 IN_PEACE = 15
 SIZES = (5, 20, 50)
 """MiB of the larger honest wheels."""
+POLL = 0.004
+"""Seconds between two looks at a page: more looks, by a score of uploads, would take the daemon's CPU time."""
 AT_MOST = 1.0
 """Seconds by which a queue full of bombs may delay an honest upload."""
 
@@ -42,9 +46,10 @@ AT_MOST = 1.0
 def wait_for(page: Path, name: str, start: float, seconds: float = 120.0) -> float:
     """Seconds from `start` until the page names the archive."""
     while time.perf_counter() - start < seconds:
-        if page.exists() and name.encode() in page.read_bytes():
-            return time.perf_counter() - start
-        time.sleep(0.001)
+        with suppress(FileNotFoundError):
+            if name.encode() in page.read_bytes():
+                return time.perf_counter() - start
+        time.sleep(POLL)
     raise SystemExit(f"{name} was not published within {seconds:g} s")
 
 
@@ -70,9 +75,9 @@ def large(size: int, name: str) -> tuple[str, tuple[str, bytes]]:
     return name, archive_factory.wheel(name, "1.0", files={f"{name}/data": random.Random(size).randbytes(size << 20)})
 
 
-def under_fire(base: Path, count: int) -> tuple[dict[int, float], float]:
+def under_fire(base: Path, count: int, kind: str | None) -> tuple[dict[int, float], float]:
     """The worst latency of honest uploads by size among so many bombs, and the seconds until the last verdict."""
-    ammunition = [(base / name, data) for name, data in bombs(count)]
+    ammunition = [(base / name, data) for name, data in bombs(count, kind)]
     for path, data in ammunition:
         path.write_bytes(data)
     giants = [(size, large(size, f"large-{size}")) for size in SIZES]
@@ -114,6 +119,7 @@ def main() -> None:
     """Print both latencies, their difference, and what became of the bombs; 1 if the difference is too large."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bombs", type=int, default=100)
+    parser.add_argument("--kind", choices=[build.__name__ for build in (*WHEELS, *SDISTS)], metavar="NAME")
     parser.add_argument("--work", type=Path, help="a folder on the file system that matters; a fresh one is used")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -126,7 +132,7 @@ def main() -> None:
         usual = {0: statistics.median(peace)}
         usual |= {size: publish(base, *large(size, f"calm-large-{size}")) for size in SIZES}
         told("in peace", usual[0], {**usual, 0: max(peace)})
-        fire, seconds = under_fire(base, arguments.bombs)
+        fire, seconds = under_fire(base, arguments.bombs, arguments.kind)
         refused = Counter(
             path.name.partition("-")[0].rpartition("_")[0] for path in (base / "drop/rejected").glob("*.reason.json")
         )

@@ -17,6 +17,7 @@ config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
 measuring, room   what is counted of the work, for status and metrics; who waits for the disk
+claiming    copies of uploads, a portion at a time
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
 rounds, obeying   one round over everything; orders carried out by whoever holds the lock
 assembly    Config → a ready Pipeline

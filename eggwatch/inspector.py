@@ -7,22 +7,26 @@ import contextlib
 import json
 import os
 import socket
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
+from eggwatch.archives.forecast import expected_cpu
+
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space of one worker."""
 LARGEST_REQUEST = 64 * 1024
-GIVEN_UP = b'{"given up": true}\n'
-"""The answer to a request with `quick` that would have taken longer."""
+SHORTEST_TRY = 0.003
+"""CPU time that a first try has, however little the archive says of itself: six times what the smallest needs."""
 LOADED_LATE = ("encodings.cp437", "encodings.idna", "linecache", "trove_classifiers")
 """What is imported, or imports itself, in the middle of an inspection."""
 READMES = ("eggwatch.archives.readme", "readme_renderer.markdown", "readme_renderer.rst", "readme_renderer.txt")
 NOBODY = 65534
 """The kernel's overflow uid: where root inspects, the inspector becomes this account."""
+_SHORTEST_NAP = 0.001
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 1, 38, 4
 
 
@@ -36,9 +40,11 @@ def serve(descriptor: int, *, niceness: int, readme: bool) -> None:
     The first line tells that this process is ready, and what its sandbox leaves open on this machine.
     """
     die_with_parent()
+    with contextlib.suppress(OSError):
+        os.nice(niceness)  # at once: it takes a tenth of a second to load what follows
     inspect = _load(readme=readme)
     with socket.socket(fileno=descriptor) as channel:
-        open_ = shut_in(niceness=niceness, readme=readme)
+        open_ = shut_in(readme=readme)
         channel.sendall(json.dumps(open_).encode() + b"\n")  # a death before this says nothing about any archive
         while True:
             request, fds, _, _ = socket.recv_fds(channel, LARGEST_REQUEST, 1)
@@ -59,47 +65,68 @@ def _load(*, readme: bool) -> Any:
     return inspect
 
 
-def shut_in(*, niceness: int, readme: bool) -> list[str]:
+def shut_in(*, readme: bool) -> list[str]:
     """Give up everything but memory and the open descriptors; answers with what stays open, for the operator."""
     from eggwatch import privileges, sandbox
 
     if not readme:  # docutils loads modules and templates as it meets them, from wherever the daemon's Python lies
         privileges.become(NOBODY)
-    bind(niceness)
+    bind()
     return sandbox.enclose(loads_code=readme)
 
 
 def _answer_soon(request: dict[str, Any], file: Any, inspect: Any) -> bytes:
-    """One answer, or `GIVEN_UP` if it would take more CPU time than the `quick` of the request, where it has one."""
+    """One answer, or that it was given up, if it would take more CPU time than the `quick` of the request.
+
+    A first try has less than that, where the archive says of itself that it needs less, and does not even begin where
+    it says that it needs more.
+    """
     quick = request["quick"]
     checks = _readme_checks() if request["readme"] else ()  # to import them would take more than the moment
     if quick is None:
         return answer(request, file, inspect, checks) + b"\n"
+    needs = expected_cpu(file, request["filename"]) if request["first"] else 0.0
+    if needs > quick:
+        return given_up(needs)
+    if request["first"] and not checks:
+        quick = min(quick, SHORTEST_TRY + 2 * needs)
     try:
         with _for_a_moment(quick):
             return answer(request, file, inspect, checks) + b"\n"
     except _TakesLongerError:
-        return GIVEN_UP
+        return given_up(needs)
+
+
+def given_up(needs: float) -> bytes:
+    """The answer to a request with `quick` that would take longer, with the seconds that the archive says it needs."""
+    return json.dumps({"given up": needs}).encode() + b"\n"
 
 
 @contextlib.contextmanager
 def _for_a_moment(seconds: float) -> Iterator[None]:
-    """Raise `_TakesLongerError` in the block once it has used so much CPU time."""
+    """Raise `_TakesLongerError` in the block once it has used so much CPU time.
+
+    The clock rings, and CPU time is looked at then: timers of CPU time only count whole ticks of the kernel, 4 ms.
+    """
     import signal
 
-    inside = True
+    inside, end = True, time.process_time() + seconds
 
-    def give_up(*_: object) -> None:
-        if inside:
+    def ring(*_: object) -> None:
+        if not inside:
+            return
+        left = end - time.process_time()
+        signal.setitimer(signal.ITIMER_REAL, max(left, _SHORTEST_NAP))  # again, should a finalizer swallow the error
+        if left <= 0:
             raise _TakesLongerError
 
-    signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, seconds, 0.02)  # again, should a finalizer swallow the first
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, _SHORTEST_NAP))
     try:
         yield
     finally:
         inside = False  # a signal that has come by now is only acted on later
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def answer(request: dict[str, Any], file: Any, inspect: Any, checks: tuple[Any, ...]) -> bytes:
@@ -144,7 +171,7 @@ def die_with_parent() -> None:
     signal.signal(signal.SIGIO, signal.SIG_DFL)
 
 
-def bind(niceness: int) -> None:
+def bind() -> None:
     """Give up what an inspector does not need: memory without end, writing files, outliving its parent."""
     import resource
 
@@ -152,8 +179,6 @@ def bind(niceness: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    with contextlib.suppress(OSError):
-        os.nice(niceness)
 
 
 def allow_cpu(seconds: float) -> None:

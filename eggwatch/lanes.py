@@ -1,8 +1,9 @@
 """Which inspection begins next, with how much CPU time: bombs wait for each other, and honest uploads for none.
 
 An inspection can't be paused, only be given up and begun again with more time. The first try of an archive has as much
-as an honest one of its size needs, and workers that do nothing but first tries; who needs more goes on elsewhere. Bombs
-are small and dear, so of those that wait the one goes first that has cost the least for its size.
+as an honest one of its size needs, or less where it says of itself that it is soon done, and workers that do nothing
+but first tries; who needs more goes on elsewhere, at once where it says so. Bombs are small and dear, so of those that
+wait the one goes first that has cost, or says that it will cost, the least for its size.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ BIG = 32 * _MIB
 """Archives from this size on may take whole seconds, and hold up nobody else."""
 
 FIRST_CPU = 0.01
-"""CPU time of a first try: enough for two MiB of contents, and a hundredth of a bomb."""
+"""The most CPU time of a first try: enough for two MiB of contents, and a hundredth of a bomb."""
 
 CPU_A_MIB = 0.03
-"""CPU time of a first try for each MiB of archive, twice what an honest one needs."""
+"""The same for each MiB of archive, twice what an honest one needs."""
 
 README_CPU = 0.04
 """CPU time for a README."""
@@ -64,11 +65,15 @@ NICE: Mapping[Lane, int] = {Lane.FAST: 5, Lane.MIDDLE: 7, Lane.BIG: 10, Lane.AGA
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Turn:
-    """A job that waits or is in hand: how often it was tried, what CPU time that has cost, how a worker died of it."""
+    """A job that waits or is in hand: how often it was tried, and how a worker died of it.
+
+    `used` is the CPU time of those tries at most, `needs` what the archive says it will take, in seconds.
+    """
 
     job: Job
     tries: int = 0
     used: float = 0.0
+    needs: float = 0.0
     died: str | None = None
 
     @property
@@ -93,18 +98,19 @@ class Turn:
 
     @property
     def price(self) -> float:
-        """What it has cost so far for its size."""
-        return self.used / (self.job.size + _WEIGHTLESS)
+        """What it has cost so far for its size, or will cost by what it says."""
+        return max(self.used, self.needs) / (self.job.size + _WEIGHTLESS)
 
     @property
     def _cpu(self) -> float:
         first = FIRST_CPU + CPU_A_MIB * self.job.size / _MIB + (README_CPU if self.job.readme else 0.0)
-        return first * float(MORE**self.tries)
+        return max(first * float(MORE**self.tries), 2 * self.needs)
 
-    def give_up(self) -> None:
-        """Note that the try was too short."""
+    def give_up(self, needs: float = 0.0) -> None:
+        """Note that the try was too short, and the seconds of CPU time that the archive says it needs."""
         self.used += self._cpu
         self.tries += 1
+        self.needs = needs or self.needs
 
 
 @dataclass(slots=True)
@@ -115,9 +121,15 @@ class Queue:
     size: int
     workers: list[Worker] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
+    _taken: int = 0
 
     def next(self, blame: Mapping[str, int]) -> Turn:
-        """Take out whose turn it is: the cheapest so far, of uploaders with the fewest stubborn files, the smallest."""
-        turn = min(self.turns, key=lambda turn: (turn.price, blame.get(turn.job.owner, 0), turn.job.size))
+        """Take out whose turn it is: the cheapest so far, of uploaders with the fewest stubborn files, the smallest.
+
+        Every third time it is the largest: a hundred bombs that are smaller than it should not be in its way.
+        """
+        self._taken += 1
+        sign = -1 if self._taken % 3 == 0 else 1
+        turn = min(self.turns, key=lambda turn: (turn.price, blame.get(turn.job.owner, 0), sign * turn.job.size))
         self.turns.remove(turn)
         return turn

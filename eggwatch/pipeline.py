@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from eggwatch.admitting import Batch, original, prepare
 from eggwatch.announcing import News
+from eggwatch.claiming import Claiming, Ready
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError
 from eggwatch.grace import Grace
@@ -25,15 +26,14 @@ from eggwatch.model.sightings import Claim, Sighting
 from eggwatch.model.verdicts import Known, Leave, Verdict
 from eggwatch.pages.simple import project_pages
 from eggwatch.parts import InHand, Parts, Tally
+from eggwatch.policy import settling
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
-from eggwatch.policy.settling import Ready, remark_on, settle
 from eggwatch.retirement import Retirement
 from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
-from eggwatch.store.spool import Changed
 from eggwatch.worker import Job, Result
 
 log = logging.getLogger("eggwatch")
@@ -55,7 +55,8 @@ class Pipeline:
         self.parts, self.config = parts, config
         self.sights = Sights(parts.catalog.originals(), patience=config.patience)
         self.news = News(parts)
-        self.room = Room(config, parts.spool, self.sights, self.news)
+        room = Room(config, parts.spool, self.sights, self.news)
+        self._claiming = Claiming(parts, self.sights, room, unreadable=self._cannot_read)
         self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
         self.grace = Grace(config.grace)
         self.tally = Tally()
@@ -103,24 +104,24 @@ class Pipeline:
         if gone := self.sights.update(survey, now=now, wall=self.parts.now()):
             self.parts.catalog.forget(gone)
         for found in self.sights.strangers(survey):
-            self.news.not_taken(found.path, remark_on(found.name) or "")
+            self.news.not_taken(found.path, settling.remark_on(found.name) or "")
         for path in self.sights.newly_closed(survey):
             self.news.not_taken(path, survey.unreadable[path])
         older = [self.retirement.resume(found) for found in survey.leftovers]
         self.retirement.forget_troubles(survey)
         return [*(sighting for sighting in older if sighting), *self.sights.candidates(survey)]
 
-    def settle(self, sightings: Iterable[Sighting]) -> list[tuple[Sighting, bool]]:
+    def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
         ready, now = [], time.monotonic()
-        in_hand = {hand.claim.path for hand in self._in_hand.values()}
+        taken = {*self.in_hand(), *self._claiming.paths()}
         for sighting in sightings:
-            probed = None if sighting.path in in_hand else self._probe(sighting)
+            probed = None if sighting.path in taken else self._probe(sighting)
             if probed is None or self.retirement.takes(probed, now=now):
                 continue
             deferred = self.sights.deferred(probed.path)
-            verdict = settle(probed, deferred=deferred, now=now, patience=self.config.patience)
-            if isinstance(verdict, Ready):
+            verdict = settling.settle(probed, deferred=deferred, now=now, patience=self.config.patience)
+            if isinstance(verdict, settling.Ready):
                 ready.append((probed, verdict.overdue))
             else:
                 log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
@@ -143,36 +144,14 @@ class Pipeline:
         if reason is not None:
             self.news.not_taken(sighting.path, reason)
 
-    def claim(self, ready: Iterable[tuple[Sighting, bool]]) -> None:
-        """Copy uploads into the spool, and make the copies last before anything is linked from them."""
-        claims = []
-        for sighting, overdue in ready:
-            claim = self._claim(sighting) if self._has_room(sighting) else None
-            if claim is not None:
-                claims.append((claim, overdue))
-        self.parts.spool.sync([claim for claim, _ in claims])
-        for claim, overdue in claims:
+    def claim(self, ready: Iterable[Ready]) -> None:
+        """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
+        self._claiming.add(ready)
+        for claim, overdue in self._claiming.portion(self._free_hands(), self.collect):
             self.take_in_hand(claim, overdue=overdue, after=self.parts.ledger.end.serial)
 
-    def _has_room(self, sighting: Sighting) -> bool:
-        if len(self._in_hand) >= MOST_IN_HAND:
-            self.sights.later(sighting.path, now=time.monotonic())
-            return False
-        return self.room.let_in(sighting)
-
-    def _claim(self, sighting: Sighting) -> Claim | None:
-        spool = self.parts.spool
-        try:
-            claim = spool.claim(self.parts.drop, sighting, at=timestamp(self.parts.now()))
-        except (Changed, FileNotFoundError):
-            self.sights.later(sighting.path, now=time.monotonic())
-            return None
-        except PermissionError as error:
-            self._cannot_read(sighting, error)
-            return None
-        who = claim.uploader or "nobody in particular"
-        log.info("claim    %s: %d bytes from %s, sha256 %s", shown(claim.path), claim.size, who, claim.sha256)
-        return claim
+    def _free_hands(self) -> int:
+        return max(0, MOST_IN_HAND - len(self._in_hand))
 
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
@@ -198,7 +177,7 @@ class Pipeline:
         self._take_in(self._results(wait))
 
     def collect(self) -> None:
-        """Take what inspectors have found until now, so that they go on; waits for nothing."""
+        """Take what inspectors have found until now, so that they go on beside other work; waits for nothing."""
         self._take_in(self.parts.inspectors.poll(0.0))
 
     def _take_in(self, results: list[Result]) -> None:
@@ -212,8 +191,11 @@ class Pipeline:
                 log.info("inspect  %s: %s", shown(hand.claim.path), found_in(result.inspection))
 
     def _results(self, wait: float) -> list[Result]:
-        """Answers that have come; many uploads at once share a commit, so a few milliseconds are spent on more."""
-        inspectors, deadline = self.parts.inspectors, time.monotonic() + GATHERING
+        """Answers that have come; many uploads at once share a commit, so a few milliseconds are spent on more.
+
+        While there are uploads to copy, that takes those milliseconds already.
+        """
+        inspectors, deadline = self.parts.inspectors, time.monotonic() + (0.0 if self._claiming else GATHERING)
         results = inspectors.poll(wait)
         while results and inspectors.busy() > FEW and time.monotonic() < deadline:
             results += inspectors.poll(GATHERING)
@@ -261,6 +243,7 @@ class Pipeline:
         batch = Batch(next_serial=self.parts.ledger.end.serial + 1)
         for hand, verdict in verdicts:
             prepare(self.parts, hand, verdict, batch)
+            self.collect()
         self.parts.pool.sync()
         self.parts.answers.sync()
         self.commit(batch.events, batch.originals)
@@ -338,7 +321,8 @@ class Pipeline:
 
     def is_working(self) -> bool:
         """Whether something is under way that does not wait for uploaders or the clock."""
-        return bool(self._in_hand) or bool(self.parts.catalog.stale(1)) or self.retirement.next_due() is not None
+        under_way = self._in_hand or self._claiming or self.parts.catalog.stale(1)
+        return bool(under_way) or self.retirement.next_due() is not None
 
     def pages_current(self) -> bool:
         """Whether every page shows what the ledger holds."""
@@ -361,7 +345,8 @@ class Pipeline:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         moments = [self.sights.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
         moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
-        if self.parts.catalog.stale(1) or any(hand.done for hand in self._in_hand.values()):
+        may_claim = self._claiming and self._free_hands()
+        if may_claim or self.parts.catalog.stale(1) or any(hand.done for hand in self._in_hand.values()):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -25,6 +25,8 @@ from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_ANSWER = 32 * 1024 * 1024
 MOST_FLAWS = 64
+LONGEST_NEED = 3600.0
+"""Seconds of CPU time that an archive is believed to need at most."""
 
 _ROOT = str(Path(__file__).resolve().parent.parent)
 
@@ -82,16 +84,18 @@ class Worker:
         """The process id."""
         return self._process.pid
 
-    def give(self, job: Job, *, seconds: float, quick: float | None = None) -> bool:
+    def give(self, job: Job, *, seconds: float, quick: float | None = None, first: bool = False) -> bool:
         """Hand a job over; False if the worker is dead. OSError if the copy can't be opened, which is not its fault.
 
-        It is killed after so many `seconds`, and gives up by itself after `quick` seconds of CPU time.
+        It is killed after so many `seconds`, and gives up by itself after `quick` seconds of CPU time; at its `first`
+        try sooner, where the archive says of itself that it needs less, or more.
         """
         fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self.job, self.deadline = job, time.monotonic() + seconds
         self._received.clear()
         try:
-            request = {"filename": job.filename, "cpu": seconds, "readme": job.readme, "quick": quick}
+            times = {"cpu": seconds, "quick": quick, "first": first}
+            request = {"filename": job.filename, "readme": job.readme, **times}
             socket.send_fds(self.socket, [json.dumps(request).encode() + b"\n"], [fd])
         except OSError:
             return False
@@ -145,6 +149,15 @@ def read_answer(number: int, data: bytes) -> Result:
         return Result(number=number, inspection=_inspection(answer))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Result(number=number, trouble=f"the inspector's answer makes no sense: {error!r}")
+
+
+def read_given_up(data: bytes) -> float | None:
+    """The seconds of CPU time that an archive says it needs, 0 if it does not; None if nothing was given up."""
+    try:
+        needs = json.loads(data)["given up"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return float(needs) if isinstance(needs, int | float) and 0 <= needs <= LONGEST_NEED else LONGEST_NEED
 
 
 def _inspection(answer: dict[str, Any]) -> Inspection:

@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eggwatch.errors import EggwatchError
-from eggwatch.inspector import GIVEN_UP, MEMORY_LIMIT
+from eggwatch.inspector import MEMORY_LIMIT
 from eggwatch.lanes import NICE, Lane, Queue, Turn, slow_seconds
 from eggwatch.model.archives import Inspection
 from eggwatch.model.verdicts import Flaw
-from eggwatch.worker import Job, Result, Worker, read_answer
+from eggwatch.worker import Job, Result, Worker, read_answer, read_given_up
 
 MOST_STILLBORN = 3
 
@@ -101,7 +101,7 @@ class Inspectors:
 
     def _begin(self, queue: Queue, worker: Worker, turn: Turn) -> None:
         try:
-            alive = worker.give(turn.job, seconds=turn.seconds, quick=turn.quick)
+            alive = worker.give(turn.job, seconds=turn.seconds, quick=turn.quick, first=not turn.tries)
         except OSError:
             del self._turns[turn.job.number]
             raise
@@ -129,9 +129,10 @@ class Inspectors:
 
     def _take_answer(self, job: Job, answer: bytes) -> None:
         turn = self._turns[job.number]
-        if turn.quick is not None and answer == GIVEN_UP:
+        needs = None if turn.quick is None else read_given_up(answer)
+        if needs is not None:
             self._blame[job.owner] += not turn.tries
-            turn.give_up()
+            turn.give_up(needs)
             self._wait(turn)
         else:
             self._end(turn, read_answer(job.number, answer))

@@ -37,6 +37,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("loglines", "parts", "sights"),
     ("retirement", "judging", "admitting", "announcing", "grace"),
     ("measuring", "room"),
+    ("claiming",),
     ("pipeline",),
     ("rounds",),
     ("obeying",),

@@ -8,16 +8,19 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eggwatch import lanes, worker
+from eggwatch.archives.forecast import A_MEMBER
 from eggwatch.errors import EggwatchError
-from eggwatch.inspector import GIVEN_UP
+from eggwatch.inspector import given_up
 from eggwatch.lanes import AGAIN_CPU, BIG, SMALL, Lane, Queue, Turn
-from eggwatch.worker import Job, Result, Worker, read_answer
+from eggwatch.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from eggwatch.workers import Inspectors
 from tests import archive_factory
+from tests.hostile.bombs import SDISTS
 
 
 @pytest.fixture
@@ -53,10 +56,10 @@ def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) 
     """Whoever is given job 1 gets these signals before it can answer."""
     give = Worker.give
 
-    def give_and_signal(self: Worker, job: Job, *, seconds: float, quick: float | None) -> bool:
+    def give_and_signal(self: Worker, job: Job, **how: Any) -> bool:
         if job.number == 1:
             os.kill(self.pid, signal.SIGSTOP)
-        given = give(self, job, seconds=seconds, quick=quick)
+        given = give(self, job, **how)
         if job.number == 1:
             for number in numbers:
                 os.kill(self.pid, number)
@@ -182,8 +185,14 @@ def test_who_has_cost_the_least_for_its_size_goes_first() -> None:
     assert order(turn(8 << 20, tries=1), turn(4000, tries=2), turn(4000, tries=1)) == [0, 2, 1]
 
 
-def test_of_those_never_tried_the_smallest_goes_first_and_of_the_same_size_the_one_that_came_first() -> None:
-    assert order(turn(30), turn(10), turn(20), turn(10)) == [1, 3, 2, 0]
+def test_who_says_that_it_will_cost_much_for_its_size_goes_last_before_it_has_cost_anything() -> None:
+    greedy = turn(4000)
+    greedy.give_up(5.0)
+    assert order(greedy, turn(4000, tries=2)) == [1, 0]
+
+
+def test_of_those_never_tried_the_smallest_goes_first_and_every_third_time_the_largest() -> None:
+    assert order(turn(30), turn(10), turn(20), turn(10), turn(25)) == [1, 3, 0, 2, 4]
 
 
 def test_an_uploader_of_bombs_waits_for_the_others() -> None:
@@ -201,13 +210,79 @@ def test_a_first_try_that_is_not_enough_is_remembered_until_nothing_is_left_to_d
 
 
 def test_a_small_archive_goes_before_large_ones_that_came_before_it(inspectors: Inspectors, archive: Path) -> None:
-    for number, size in enumerate((5000, 4000, 10, 5000)):
+    for number, size in enumerate((4000, 10, 5000)):
         inspectors.submit(Job(number=number, path=archive, filename=archive.name, size=size))
-    assert list(results(inspectors, 4)) == [2, 1, 0, 3]
+    assert list(results(inspectors, 3)) == [1, 0, 2]
+
+
+def test_what_says_that_it_needs_more_than_a_first_try_is_not_begun_there(
+    inspectors: Inspectors, laborious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is remembered: the second try is long enough."""
+    given: list[tuple[float | None, bool]] = []
+    give = Worker.give
+
+    def noted(self: Worker, job: Job, **how: Any) -> bool:
+        given.append((how["quick"], how["first"]))
+        return give(self, job, **how)
+
+    monkeypatch.setattr(Worker, "give", noted)
+    inspectors.submit(job(1, laborious))
+    assert results(inspectors, 1)[1].inspection.flaws == ()  # type: ignore[union-attr]
+    (first, is_first), (second, is_second) = given
+    assert (is_first, is_second) == (True, False)
+    assert first is not None and second is not None and first < 0.03 < second
+    assert second >= 2 * 3000 * A_MEMBER
+
+
+def test_a_small_one_that_claims_little_and_takes_long_has_less_than_the_first_try_allows(tmp_path: Path) -> None:
+    """A few milliseconds, whatever its size would buy: then it waits behind the others."""
+    name, data = SDISTS[-1].__name__ + "-1.0.tar.gz", SDISTS[-1](SDISTS[-1].__name__)
+    (tmp_path / name).write_bytes(data)
+    with Inspectors(fast=1) as inspectors:
+        inspectors.submit(job(1, tmp_path / name))
+        results(inspectors, 1)
+        (fast,) = inspectors._queues[Lane.FAST].workers
+        used = cpu_seconds(fast.pid)
+        inspectors.submit(job(2, tmp_path / name))
+        wait_until_given_up(inspectors, 2)
+        assert cpu_seconds(fast.pid) - used < 0.05
+        results(inspectors, 1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/schedstat").read_text("ascii").split()
+    return int(fields[0]) / 1e9
+
+
+def wait_until_given_up(inspectors: Inspectors, number: int) -> None:
+    """Until the first try of a job is over."""
+    deadline = time.monotonic() + 30
+    while inspectors._turns[number].tries == 0 and time.monotonic() < deadline:
+        inspectors.poll(0.01)
+    assert inspectors._turns[number].tries
+
+
+@pytest.mark.parametrize(
+    ("answer", "needs"),
+    [
+        (b'{"given up": 0.25}\n', 0.25),
+        (b'{"given up": -1}\n', LONGEST_NEED),
+        (b'{"given up": NaN}\n', LONGEST_NEED),
+        (b'{"given up": 1e99}\n', LONGEST_NEED),
+        (b'{"given up": "soon"}\n', LONGEST_NEED),
+        (b'{"flaws": []}\n', None),
+        (b"[1]\n", None),
+        (b"given up\n", None),
+    ],
+)
+def test_what_an_archive_says_that_it_needs_is_believed_within_reason(answer: bytes, needs: float | None) -> None:
+    assert read_given_up(answer) == needs
 
 
 def test_a_worker_that_gives_up_where_it_may_not_holds_the_file() -> None:
-    assert read_answer(1, GIVEN_UP).trouble
+    assert read_answer(1, given_up(0.0)).trouble
 
 
 def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(

@@ -172,9 +172,9 @@ def filename_of(name: str, build: Callable[[str], bytes]) -> str:
     return f"{name}-1.0{'-py3-none-any.whl' if build in WHEELS else '.tar.gz'}"
 
 
-def bombs(count: int) -> Iterator[tuple[str, bytes]]:
-    """So many bombs of all kinds in turn, each of a project of its own."""
-    kinds = [kind for pair in zip(WHEELS, SDISTS, strict=True) for kind in pair]
+def bombs(count: int, only: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """So many bombs of all kinds in turn, or of the kind whose name is `only`, each of a project of its own."""
+    kinds = [kind for pair in zip(WHEELS, SDISTS, strict=True) for kind in pair if only in (None, kind.__name__)]
     for number in range(count):
         build = kinds[number % len(kinds)]
         name = f"{build.__name__}_{number}"
