@@ -40,6 +40,8 @@ LENIENCIES: dict[str, str] = {
 MILDER_CASES: dict[str, str] = {
     "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
+    "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "
+    "patterns (pyarrow's LICENSE.txt): whichever is taken, it is the same",
     "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",
 }
 """Code → the case of it that is told at level `warn` in every profile; else it refuses."""

@@ -17,6 +17,7 @@ from eggwatch.archives.opened import Opened
 from eggwatch.archives.paths import link_danger, plain, tar_path_danger
 from eggwatch.archives.polyglots import is_also_zip, refuse_polyglot
 from eggwatch.archives.tar_names import METADATA, Place, check_places, refuse_member
+from eggwatch.archives.tar_twins import twins
 from eggwatch.archives.tar_walk import (
     DEVICES,
     FOLDER,
@@ -61,7 +62,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
         _note_broken(error, walk, stream, findings)
     for _ in chunks:
         pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
-    contents.check_places()
+    contents.check_places(file if stream.whole and walk.closed else None, size)
     if filename is None or not walk.closed:
         return None
     top = contents.top_folder(filename)
@@ -110,7 +111,7 @@ class SdistContents:
         for member in members:
             path = plain(member.name)
             self._check(member)
-            self._places.append(Place(path, member.offset, member.kind, member.target))
+            self._places.append(Place(path, member.offset, member.kind, member.target, member.size, member.mode))
             self._place(member, path)
             if self._findings.full:
                 return
@@ -149,9 +150,13 @@ class SdistContents:
         elif rest in _SOURCE_FILES:
             self._looks_like_source = True
 
-    def check_places(self) -> None:
-        """Note what is wrong with the members only when they are seen together."""
-        check_places(self._places, self._findings)
+    def check_places(self, whole: BinaryIO | None, size: int) -> None:
+        """Note what is wrong with the members only when they are seen together.
+
+        `whole` is the file of `size` bytes, where all of it could be read: it is read again if members stand twice.
+        """
+        same = frozenset[int]() if whole is None else twins(whole, size, self._places)
+        check_places(self._places, self._findings, same)
         if self._odd_modes:
             message = (
                 f"{len(self._odd_modes)} members have permissions that nobody means, this one first: it is setuid or "

@@ -13,15 +13,21 @@ from eggwatch.archives.tar_walk import FOLDER, HARD_LINK, LINKS, REGULAR
 from eggwatch.archives.windows_names import note_strange
 
 METADATA = "PKG-INFO"
+_A_GUESS = f"which one counts is anyone's guess. {BUILD_AGAIN}"
 
 
 class Place(NamedTuple):
-    """A member: its plain path, the offset of its header in the inflated tar, its type flag, a link's target."""
+    """A member: its plain path, the offset of its header in the inflated tar, its type flag, a link's target.
+
+    `size` are the bytes of a file, `mode` its permissions.
+    """
 
     path: str
     offset: int
     kind: bytes
     target: str
+    size: int = 0
+    mode: int = 0o644
 
     @property
     def is_folder(self) -> bool:
@@ -34,14 +40,14 @@ def refuse_member(code: str, subject: str, message: str, offset: int, findings: 
     findings.refuse(code, subject, located(message, offset, " of the tar"))
 
 
-def check_places(places: Sequence[Place], findings: Findings) -> None:
-    """Look at all members together."""
+def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = frozenset()) -> None:
+    """Look at all members together; `twins` are the offsets of those that are copies of the first of their path."""
     if refuse_many_folders((place.path for place in places), findings):
         return
     links = {folded(place.path) for place in places if place.kind in LINKS}
     if links:
         _check_links(places, links, findings)
-    _check_names(places, links, findings)
+    _check_names(places, links, twins, findings)
     note_strange([place.path for place in places], findings)
 
 
@@ -78,7 +84,7 @@ def _dangles(place: Place, files: Set[str]) -> bool:
     )
 
 
-def _check_names(places: Sequence[Place], links: Set[str], findings: Findings) -> None:
+def _check_names(places: Sequence[Place], links: Set[str], twins: Set[int], findings: Findings) -> None:
     """No two members may be one file: by path, as file and folder, or where case is not told apart.
 
     Folders may come again, as old distutils wrote them; of links `_check_links` tells.
@@ -94,7 +100,7 @@ def _check_names(places: Sequence[Place], links: Set[str], findings: Findings) -
         if name in links or (place.is_folder and first.is_folder):
             continue
         if first is not place:
-            _refuse_second(place, first, findings)
+            _tell_second(place, first, findings, same=place.offset in twins)
         elif name in crowded and not place.is_folder:
             _refuse_file(place, firsts[crowded[name]], findings)
 
@@ -118,12 +124,17 @@ def _refuse_file(place: Place, inner: Place, findings: Findings) -> None:
         _refuse_collision(place, f"a folder of {inner.path}", findings)
 
 
-def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
+def _tell_second(place: Place, first: Place, findings: Findings, *, same: bool) -> None:
     path, offset = place.path, place.offset
     if path == first.path:
-        code = "tar-duplicate-metadata" if _is_metadata(path) else "tar-duplicate-member"
-        message = f"The tar holds it twice, the other at byte {first.offset}; which one counts is anyone's guess."
-        refuse_member(code, path, f"{message} {BUILD_AGAIN}", offset, findings)
+        twice = f"The tar holds it twice, the other at byte {first.offset}"
+        if _is_metadata(path):
+            refuse_member("tar-duplicate-metadata", path, f"{twice}; {_A_GUESS}", offset, findings)
+        elif same:
+            message = located(f"{twice}; both are the same. {BUILD_AGAIN}", offset, " of the tar")
+            findings.warn("tar-duplicate-member", path, message)
+        else:
+            refuse_member("tar-duplicate-member", path, f"{twice}; {_A_GUESS}", offset, findings)
     else:
         _refuse_collision(place, f"{first.path} at byte {first.offset}", findings)
 

@@ -106,7 +106,7 @@ def test_a_tar_member_is_told_by_its_header() -> None:
 def test_both_tar_members_of_one_name_are_told(name: str) -> None:
     """As in a zip."""
     at = len(b"".join(tar_parts()))
-    data = targz(*tar_parts(), tar_block(f"{TOP}/file"), tar_block(f"{TOP}/{name}"))
+    data = targz(*tar_parts(), tar_block(f"{TOP}/file"), tar_block(f"{TOP}/{name}", b"x"))
     said = message(judge(SDIST, data), "tar-duplicate-member" if name == "file" else "tar-case-collision")
     assert said.startswith(f"Byte {at + 512} of the tar: ") and f" at byte {at}" in said
 

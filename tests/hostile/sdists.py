@@ -138,10 +138,10 @@ SDISTS: tuple[dict[str, Any], ...] = tuple(
             "twin": {"records": [link("setup.py"), {**link(f"{TOP}/setup.py", kind=b"1"), "name": f"{TOP}/hard"}]},
         },
         {"code": "tar-duplicate-metadata", "records": [{"name": f"{TOP}/PKG-INFO", "content": b"Name: other"}]},
-        {"code": "tar-duplicate-member", "records": [FILE, FILE], "twin": {"records": [FILE]}},
+        {"code": "tar-duplicate-member", "records": [FILE, {**FILE, "content": b"y"}], "twin": {"records": [FILE]}},
         {
             "code": "tar-duplicate-member",
-            "records": [FILE, {**FILE, "name": f"{TOP}/./file"}],
+            "records": [FILE, {**FILE, "name": f"{TOP}/./file", "content": b"y"}],
             "twin": {"records": [FILE, {**FILE, "name": f"{TOP}/.file"}]},
         },
         {"code": "tar-duplicate-member", "records": [FILE, {"name": f"{TOP}/file", "kind": b"5"}]},

@@ -122,7 +122,8 @@ RULES = (
     Rule(
         code="tar-duplicate-member",
         title="Two members of one name",
-        rule="No file stands twice, and none has the name of a folder that others lie in. (A folder may come again.)",
+        rule="No file stands twice, and none has the name of a folder that others lie in. (A folder may come again; a "
+        "second copy of the same bytes, as some build tools write it, is only warned of.)",
         why="Unpacking keeps the last, who looks for a name in the listing finds the first: what was reviewed is not "
         "what is built.",
         mend=_BUILD,
