@@ -19,8 +19,11 @@ from eggwatch.archives.forecast import expected_cpu
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space of one worker."""
 LARGEST_REQUEST = 64 * 1024
-SHORTEST_TRY = 0.003
-"""CPU time that a first try has, however little the archive says of itself: six times what the smallest needs."""
+SHORTEST_TRY = 0.004
+"""CPU time that a first try has, however little the archive says of itself: eight times what the smallest needs."""
+DOUBT = 2.5
+"""How many times as long as an archive says that it needs its first try may take, beyond that: of 260 real archives
+one took longer."""
 LOADED_LATE = ("encodings.cp437", "encodings.idna", "linecache", "trove_classifiers")
 """What is imported, or imports itself, in the middle of an inspection."""
 READMES = ("eggwatch.archives.readme", "readme_renderer.markdown", "readme_renderer.rst", "readme_renderer.txt")
@@ -89,7 +92,7 @@ def _answer_soon(request: dict[str, Any], file: Any, inspect: Any) -> bytes:
     if needs > quick:
         return given_up(needs)
     if request["first"] and not checks:
-        quick = min(quick, SHORTEST_TRY + 2 * needs)
+        quick = min(quick, SHORTEST_TRY + DOUBT * needs)
     try:
         with _for_a_moment(quick):
             return answer(request, file, inspect, checks) + b"\n"
