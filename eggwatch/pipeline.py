@@ -82,7 +82,7 @@ class Pipeline:
         """All nine stages once. `paths` are hints of events; None looks at the whole drop folder."""
         self.retirement.step()
         self.claim(self.settle(self.sight(paths)))
-        self.inspect(wait)
+        self.inspect(0.0 if self._may_claim() else wait)
         self.admit(self.judge())
         self.publish(self.render())
         self.announce()
@@ -153,6 +153,9 @@ class Pipeline:
     def _free_hands(self) -> int:
         return max(0, MOST_IN_HAND - len(self._in_hand))
 
+    def _may_claim(self) -> bool:
+        return bool(self._claiming) and self._free_hands() > 0
+
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
         touched, key = self.sights.is_touched(claim), key_of(claim.filename)
@@ -195,7 +198,7 @@ class Pipeline:
 
         While there are uploads to copy, that takes those milliseconds already.
         """
-        inspectors, deadline = self.parts.inspectors, time.monotonic() + (0.0 if self._claiming else GATHERING)
+        inspectors, deadline = self.parts.inspectors, time.monotonic() + (0.0 if self._may_claim() else GATHERING)
         results = inspectors.poll(wait)
         while results and inspectors.busy() > FEW and time.monotonic() < deadline:
             results += inspectors.poll(GATHERING)
@@ -345,8 +348,8 @@ class Pipeline:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         moments = [self.sights.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
         moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
-        may_claim = self._claiming and self._free_hands()
-        if may_claim or self.parts.catalog.stale(1) or any(hand.done for hand in self._in_hand.values()):
+        judgeable = any(hand.done for hand in self._in_hand.values())
+        if judgeable or self._may_claim() or self.parts.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -10,7 +10,7 @@ import pytest
 
 from eggwatch.model.verdicts import Level
 from tests.archive_factory import sdist, wheel
-from tests.archives.judging import SDIST, judge
+from tests.archives.judging import SDIST, judge, tar_block, tar_parts, targz
 from tests.archives.test_sdists import SOUND
 from tests.hostile.building import build, twin
 from tests.hostile.fuzz import fuzz
@@ -20,12 +20,14 @@ from tests.hostile.sdists import SDISTS
 from tests.hostile.wheels import WHEELS
 
 ARCHIVES = [build(what) for hostile in (*WHEELS, *SDISTS, *METADATA) for what in (hostile, twin(hostile))]
+COPIES = targz(*tar_parts(), *(tar_block("demo-1.0/LICENSE.txt", b"text", mode=0o444),) * 2)
+"""A file of which nobody may write stands twice, as in pyarrow's sdist."""
 
 
 def test_whatever_is_accepted_reads_the_same_everywhere() -> None:
     """All twins, and all archives that are only warned of."""
     accepted = 0
-    for filename, data in {*ARCHIVES, wheel(), sdist()}:
+    for filename, data in {*ARCHIVES, wheel(), sdist(), (SDIST, COPIES)}:
         if not any(flaw.level is Level.REFUSE for flaw in judge(filename, data).flaws):
             same_everywhere(filename, data)
             accepted += 1
@@ -52,10 +54,10 @@ def test_pip_unpacks_what_we_read(tmp_path: Path) -> None:
     hostile = {f"hostile {number}": data for number, (name, data) in enumerate(ARCHIVES) if name == SDIST}
     archives = {
         name: data
-        for name, data in {**SOUND, **hostile}.items()
+        for name, data in {**SOUND, "copies": COPIES, **hostile}.items()
         if not any(flaw.level is Level.REFUSE for flaw in judge(SDIST, data).flaws)
     }
-    assert len(archives) > len(SOUND) + 10
+    assert len(archives) > len(SOUND) + 10 and "copies" in archives
     trees = pips_trees(archives, tmp_path)
     for name, data in archives.items():
         assert trees[name] == our_tree(data), name
