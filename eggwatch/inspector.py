@@ -19,11 +19,13 @@ from eggwatch.archives.forecast import expected_cpu
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space of one worker."""
 LARGEST_REQUEST = 64 * 1024
-SHORTEST_TRY = 0.004
-"""CPU time that a first try has, however little the archive says of itself: eight times what the smallest needs."""
+SHORTEST_TRY = 0.008
+"""CPU time that a first try has, however little the archive says of itself: enough for metadata of 150 requirements."""
+TOO_MUCH = 2.0
+"""An archive is not begun that says that it needs so many times what it may have: less may be said too carefully."""
 DOUBT = 2.5
 """How many times as long as an archive says that it needs its first try may take, beyond that: of 260 real archives
-one took longer."""
+two took longer."""
 LOADED_LATE = ("encodings.cp437", "encodings.idna", "linecache", "trove_classifiers")
 """What is imported, or imports itself, in the middle of an inspection."""
 READMES = ("eggwatch.archives.readme", "readme_renderer.markdown", "readme_renderer.rst", "readme_renderer.txt")
@@ -89,7 +91,7 @@ def _answer_soon(request: dict[str, Any], file: Any, inspect: Any) -> bytes:
     if quick is None:
         return answer(request, file, inspect, checks) + b"\n"
     needs = expected_cpu(file, request["filename"]) if request["first"] else 0.0
-    if needs > quick:
+    if needs > TOO_MUCH * quick:
         return given_up(needs)
     if request["first"] and not checks:
         quick = min(quick, SHORTEST_TRY + DOUBT * needs)

@@ -82,7 +82,7 @@ class Pipeline:
         """All nine stages once. `paths` are hints of events; None looks at the whole drop folder."""
         self.retirement.step()
         self.claim(self.settle(self.sight(paths)))
-        self.inspect(0.0 if self._may_claim() else wait)
+        self.inspect(wait)
         self.admit(self.judge())
         self.publish(self.render())
         self.announce()
@@ -156,6 +156,9 @@ class Pipeline:
     def _may_claim(self) -> bool:
         return bool(self._claiming) and self._free_hands() > 0
 
+    def _may_judge(self) -> bool:
+        return any(hand.done for hand in self._in_hand.values())
+
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
         touched, key = self.sights.is_touched(claim), key_of(claim.filename)
@@ -175,9 +178,9 @@ class Pipeline:
         self.parts.inspectors.submit(job)
 
     def inspect(self, wait: float) -> None:
-        """Collect what the inspectors have found; waits for the first answer up to `wait` seconds."""
+        """Collect what the inspectors have found; where nothing else can be done, wait up to `wait` seconds for it."""
         self.parts.spool.progress()
-        self._take_in(self._results(wait))
+        self._take_in(self._results(0.0 if self._may_claim() or self._may_judge() else wait))
 
     def collect(self) -> None:
         """Take what inspectors have found until now, so that they go on beside other work; waits for nothing."""
@@ -348,8 +351,7 @@ class Pipeline:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         moments = [self.sights.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
         moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
-        judgeable = any(hand.done for hand in self._in_hand.values())
-        if judgeable or self._may_claim() or self.parts.catalog.stale(1):
+        if self._may_judge() or self._may_claim() or self.parts.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -250,6 +250,11 @@ class Sights:
             self._finished.add(path)
         self._timers[path] = now + LOOK_AGAIN if verdict.until is None else verdict.until
 
+    def has_its_turn(self, path: str) -> None:
+        """Nothing stands in the way of a file any more but others that are copied before it."""
+        self._reasons[path] = "waits for its turn"
+        self._finished.add(path)
+
     def later(self, path: str, *, now: float) -> None:
         """Look at a path again in a moment."""
         self._timers[path] = now + 0.05

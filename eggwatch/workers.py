@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eggwatch.errors import EggwatchError
-from eggwatch.inspector import MEMORY_LIMIT
+from eggwatch.inspector import MEMORY_LIMIT, TOO_MUCH
 from eggwatch.lanes import NICE, Lane, Queue, Turn, slow_seconds
 from eggwatch.model.archives import Inspection
 from eggwatch.model.verdicts import Flaw
@@ -130,8 +130,9 @@ class Inspectors:
     def _take_answer(self, job: Job, answer: bytes) -> None:
         turn = self._turns[job.number]
         needs = None if turn.quick is None else read_given_up(answer)
-        if needs is not None:
-            self._blame[job.owner] += not turn.tries
+        if needs is not None and turn.quick is not None:
+            if not turn.tries and needs <= TOO_MUCH * turn.quick:  # it was begun: the archive did not say so itself
+                self._blame[job.owner] += 1
             turn.give_up(needs)
             self._wait(turn)
         else:

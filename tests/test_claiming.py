@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from eggwatch import claiming
-from eggwatch.claiming import CREDIT, Claiming
+from eggwatch.claiming import CREDIT, OLDEST_TURN, Claiming
+from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Sighting
 from eggwatch.store.spool import Changed
 
@@ -23,14 +25,14 @@ class Copies:
     def __init__(self) -> None:
         self.synced: list[list[str]] = []
         self.gone: set[str] = set()
-        self.closed: set[str] = set()
+        self.errors: dict[str, Exception] = {}
 
     def claim(self, _: object, sighting: Sighting, *, at: str) -> Claim:
         """A claim without bytes."""
         if sighting.path in self.gone:
             raise Changed(sighting.path)
-        if sighting.path in self.closed:
-            raise PermissionError(sighting.path)
+        if sighting.path in self.errors:
+            raise self.errors[sighting.path]
         return Claim(
             number=0,
             path=sighting.path,
@@ -54,7 +56,10 @@ class Bench:
     def __init__(self) -> None:
         self.copies, self.later, self.unreadable = Copies(), list[str](), list[str]()
         parts = SimpleNamespace(spool=self.copies, drop=None, now=lambda: 0.0)
-        sights = SimpleNamespace(later=lambda path, now: self.later.append(path))
+        self.told: list[str] = []
+        sights = SimpleNamespace(
+            later=lambda path, now: self.later.append(path), has_its_turn=lambda path: self.told.append(path)
+        )
         self.has_room = True
         room = SimpleNamespace(let_in=lambda _: self.has_room)
         around = [cast(Any, one) for one in (parts, sights, room)]
@@ -95,9 +100,16 @@ def test_those_that_come_later_are_sorted_in(bench: Bench) -> None:
     assert bench.take() == ["a", "e", "d"]
 
 
-def test_giants_hold_up_nobody_before_as_much_was_copied_of_small_ones(bench: Bench) -> None:
-    bench.add(("giant", CREDIT + 60 * MIB), *((f"small-{number}", 10 * MIB + number) for number in range(6)))
-    assert bench.take()[-1] == "giant"
+def test_giants_hold_up_nobody_but_at_times(bench: Bench) -> None:
+    """Every sixteenth time the one that waits for longest is copied, so that it is not held up for ever."""
+    bench.add(("giant", CREDIT + 1), *((f"small-{number:02}", 1000 + number) for number in range(40)))
+    assert bench.take().index("giant") == OLDEST_TURN - 1
+
+
+def test_a_giant_is_in_the_way_of_no_other_large_one(bench: Bench) -> None:
+    bench.add(*((f"small-{number:03}", 1000 + number) for number in range(100)))
+    bench.add(("giant", 1 << 40), ("large", 20 * MIB))
+    assert bench.take(3)[-1] == "large"
 
 
 def test_a_few_large_ones_go_before_a_hundred_small_ones_but_no_hundred_large_ones(bench: Bench) -> None:
@@ -108,11 +120,54 @@ def test_a_few_large_ones_go_before_a_hundred_small_ones_but_no_hundred_large_on
     assert sum(path.startswith("large") for path in bench.take()) == 7
 
 
-def test_of_one_filename_the_first_that_was_seen_goes_first(bench: Bench) -> None:
-    """It is the one that is published, and the other one is refused."""
-    bench.add(("x/demo-1.0.tar.gz", 9000), ("other", 50), ("y/Demo-1.0.tar.gz", 10))
+def test_of_those_that_weigh_the_same_the_first_that_was_seen_goes_first_at_either_end(bench: Bench) -> None:
+    """The same bytes under another filename are refused: which of the two that is, does not depend on the turn."""
+    bench.add(("a", 1), ("b", 1), ("x", 9), ("y", 9), ("z", 9))
+    assert bench.take() == ["a", "b", "x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x/demo-1.0.tar.gz", "y/Demo-1.0.tar.gz"),
+        ("x/demo-1.0.tar.gz", "y/demo-1.0.0.tar.gz"),
+        ("x/demo-1.0-py3-none-any.whl", "y/demo-0.1.tar.gz"),
+        ("x/not an archive.whl", "y/not an archive.whl"),
+    ],
+)
+def test_of_one_project_the_first_that_was_seen_goes_first(bench: Bench, first: str, second: str) -> None:
+    """It may be the one to which filename, release or project belong, however small the second one is."""
+    bench.add((first, 9000), ("other", 50))
+    bench.add((second, 10), ("another", 40))
     order = bench.take()
-    assert order.index("x/demo-1.0.tar.gz") < order.index("y/Demo-1.0.tar.gz")
+    assert order.index(first) < order.index(second)
+
+
+def test_a_large_one_that_waits_behind_a_small_one_of_its_project_is_large_nevertheless(bench: Bench) -> None:
+    bench.add(("x/demo-1.0.tar.gz", 1), ("y/demo-1.0.tar.gz", 4 << 30))
+    bench.add(*((f"small-{number}", 1000 + number) for number in range(10)))
+    assert bench.take()[-1] == "y/demo-1.0.tar.gz"
+
+
+def test_who_waits_is_said_to_wait_for_its_turn(bench: Bench) -> None:
+    bench.add(("a", 1), ("b", 2))
+    assert bench.told == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ELOOP, "a link"), NotADirectoryError(errno.ENOTDIR, "a file"), FolderError("gone")]
+)
+def test_what_lies_there_instead_by_now_stops_nothing_else(bench: Bench, error: Exception) -> None:
+    bench.copies.errors["changed"] = error
+    bench.add(("changed", 1), ("a", 2))
+    assert bench.take() == ["a"] and bench.later == ["changed"]
+
+
+def test_an_error_of_our_own_disk_is_no_matter_of_one_upload(bench: Bench) -> None:
+    bench.copies.errors["a"] = OSError(errno.ENOSPC, "no space")
+    bench.add(("a", 1))
+    with pytest.raises(OSError, match="no space"):
+        bench.take()
 
 
 def test_one_at_least_is_copied_and_no_more_than_there_are_hands_for(
@@ -134,7 +189,7 @@ def test_what_was_copied_lasts_before_it_is_passed_on(bench: Bench) -> None:
 
 def test_what_has_no_room_has_changed_or_can_not_be_read_is_left_to_others(bench: Bench) -> None:
     bench.copies.gone.add("gone")
-    bench.copies.closed.add("closed")
+    bench.copies.errors["closed"] = PermissionError()
     bench.add(("gone", 1), ("closed", 2))
     assert bench.take() == [] and not bench.claiming
     assert (bench.later, bench.unreadable) == (["gone"], ["closed"])

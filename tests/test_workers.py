@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from eggwatch.lanes import AGAIN_CPU, BIG, SMALL, Lane, Queue, Turn
 from eggwatch.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from eggwatch.workers import Inspectors
 from tests import archive_factory
-from tests.hostile.bombs import SDISTS
+from tests.hostile.bombs import sdist_of_requirements
 
 
 @pytest.fixture
@@ -200,12 +201,19 @@ def test_an_uploader_of_bombs_waits_for_the_others() -> None:
 
 
 def test_a_first_try_that_is_not_enough_is_remembered_until_nothing_is_left_to_do(
-    inspectors: Inspectors, archive: Path, laborious: Path
+    inspectors: Inspectors, archive: Path, silent: Path
 ) -> None:
-    inspectors.submit(Job(number=1, path=laborious, filename=laborious.name, size=1, owner="mallory"))
+    inspectors.submit(replace(job(1, silent), owner="mallory"))
     results(inspectors, 1)
     assert inspectors._blame == {"mallory": 1}
     inspectors.submit(job(2, archive))
+    assert not inspectors._blame
+
+
+def test_nobody_is_blamed_for_what_the_archive_says_itself(inspectors: Inspectors, laborious: Path) -> None:
+    inspectors.submit(replace(job(1, laborious), owner="jane"))
+    results(inspectors, 1)
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.AGAIN]
     assert not inspectors._blame
 
 
@@ -235,19 +243,24 @@ def test_what_says_that_it_needs_more_than_a_first_try_is_not_begun_there(
     assert second >= 2 * 3000 * A_MEMBER
 
 
-def test_a_small_one_that_claims_little_and_takes_long_has_less_than_the_first_try_allows(tmp_path: Path) -> None:
-    """A few milliseconds, whatever its size would buy: then it waits behind the others."""
-    name, data = SDISTS[-1].__name__ + "-1.0.tar.gz", SDISTS[-1](SDISTS[-1].__name__)
-    (tmp_path / name).write_bytes(data)
-    with Inspectors(fast=1) as inspectors:
-        inspectors.submit(job(1, tmp_path / name))
-        results(inspectors, 1)
-        (fast,) = inspectors._queues[Lane.FAST].workers
-        used = cpu_seconds(fast.pid)
-        inspectors.submit(job(2, tmp_path / name))
-        wait_until_given_up(inspectors, 2)
-        assert cpu_seconds(fast.pid) - used < 0.05
-        results(inspectors, 1)
+@pytest.fixture
+def silent(tmp_path: Path) -> Path:
+    """An sdist of four kilobytes that takes half a second, and does not say so."""
+    name = "bomb-1.0.tar.gz"
+    (tmp_path / name).write_bytes(sdist_of_requirements("bomb"))
+    return tmp_path / name
+
+
+def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(inspectors: Inspectors, silent: Path) -> None:
+    """A few milliseconds: then it waits behind the others."""
+    inspectors.submit(job(1, silent))
+    results(inspectors, 1)
+    (fast,) = inspectors._queues[Lane.FAST].workers
+    used = cpu_seconds(fast.pid)
+    inspectors.submit(replace(job(2, silent), size=SMALL - 1))  # which would buy 70 ms
+    wait_until_given_up(inspectors, 2)
+    assert cpu_seconds(fast.pid) - used < 0.05
+    results(inspectors, 1)
 
 
 def cpu_seconds(pid: int) -> float:

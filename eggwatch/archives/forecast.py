@@ -10,6 +10,8 @@ import os
 import struct
 from typing import BinaryIO
 
+from eggwatch.archives.limits import most_inflated
+
 _MIB = 1 << 20
 
 AT_LEAST = 0.0005
@@ -20,8 +22,11 @@ AN_INFLATED_MIB = 0.003
 """Seconds for each MiB that comes out of it: inflating, CRC, sha256."""
 A_MEMBER = 15e-6
 """Seconds for each member of a wheel."""
-A_TAR_MIB = 0.005
+A_TAR_MIB = 0.004
 """Seconds for each MiB of a tar, with so many members as source code has."""
+
+HIGHEST_DEFLATED = 1032
+"""Bytes that can come out of one byte of deflate (zlib's own figure)."""
 
 MOST_ENTRIES = 256
 """Entries of a central directory that are added up; where there are more, the others are taken to be like them."""
@@ -45,7 +50,9 @@ def expected_cpu(file: BinaryIO, text: str) -> float:
 
 
 def _isize(file: BinaryIO, size: int) -> int:
-    return int.from_bytes(_at(file, max(0, size - 4), 4), "little")
+    """What the last four bytes say; 0 if it is more than may come out, as where the end of an upload is missing."""
+    inflated = int.from_bytes(_at(file, max(0, size - 4), 4), "little")
+    return inflated if inflated <= min(most_inflated(size), HIGHEST_DEFLATED * size) else 0
 
 
 def _wheel(file: BinaryIO, size: int) -> float:

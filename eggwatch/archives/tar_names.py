@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
@@ -13,7 +13,6 @@ from eggwatch.archives.tar_walk import FOLDER, HARD_LINK, LINKS, REGULAR
 from eggwatch.archives.windows_names import note_strange
 
 METADATA = "PKG-INFO"
-_A_GUESS = f"which one counts is anyone's guess. {BUILD_AGAIN}"
 
 
 class Place(NamedTuple):
@@ -93,15 +92,16 @@ def _check_names(places: Sequence[Place], links: Set[str], twins: Set[int], find
     names = [folded(place.path) for place in places]
     firsts = dict(zip(reversed(names), reversed(places), strict=True))
     crowded = with_others_below(firsts)
+    _tell_twins([place for place in places if place.offset in twins], firsts, findings)
     for place, name in zip(places, names, strict=True):
         if findings.full:
             return
         first = firsts[name]
         if name in links or (place.is_folder and first.is_folder):
             continue
-        if first is not place:
-            _tell_second(place, first, findings, same=place.offset in twins)
-        elif name in crowded and not place.is_folder:
+        if first is not place and place.offset not in twins:
+            _refuse_second(place, first, findings)
+        elif first is place and name in crowded and not place.is_folder:
             _refuse_file(place, firsts[crowded[name]], findings)
 
 
@@ -124,17 +124,22 @@ def _refuse_file(place: Place, inner: Place, findings: Findings) -> None:
         _refuse_collision(place, f"a folder of {inner.path}", findings)
 
 
-def _tell_second(place: Place, first: Place, findings: Findings, *, same: bool) -> None:
+def _tell_twins(places: Sequence[Place], firsts: Mapping[str, Place], findings: Findings) -> None:
+    """All copies in one warning: a build tool that writes one writes dozens."""
+    if not places:
+        return
+    path, offset = places[0].path, places[0].offset
+    found = f"The tar holds it twice, the other at byte {firsts[folded(path)].offset}; both are the same."
+    others = f" So it is with {len(places) - 1} more." if len(places) > 1 else ""
+    findings.warn("tar-duplicate-member", path, located(f"{found}{others} {BUILD_AGAIN}", offset, " of the tar"))
+
+
+def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
     path, offset = place.path, place.offset
     if path == first.path:
-        twice = f"The tar holds it twice, the other at byte {first.offset}"
-        if _is_metadata(path):
-            refuse_member("tar-duplicate-metadata", path, f"{twice}; {_A_GUESS}", offset, findings)
-        elif same:
-            message = located(f"{twice}; both are the same. {BUILD_AGAIN}", offset, " of the tar")
-            findings.warn("tar-duplicate-member", path, message)
-        else:
-            refuse_member("tar-duplicate-member", path, f"{twice}; {_A_GUESS}", offset, findings)
+        code = "tar-duplicate-metadata" if is_metadata(path) else "tar-duplicate-member"
+        message = f"The tar holds it twice, the other at byte {first.offset}; which one counts is anyone's guess."
+        refuse_member(code, path, f"{message} {BUILD_AGAIN}", offset, findings)
     else:
         _refuse_collision(place, f"{first.path} at byte {first.offset}", findings)
 
@@ -144,5 +149,6 @@ def _refuse_collision(place: Place, other: str, findings: Findings) -> None:
     refuse_member("tar-case-collision", place.path, message, place.offset, findings)
 
 
-def _is_metadata(path: str) -> bool:
+def is_metadata(path: str) -> bool:
+    """Whether this is the place of PKG-INFO, in whichever top folder."""
     return path.count("/") == 1 and path.endswith(f"/{METADATA}")

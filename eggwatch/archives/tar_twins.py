@@ -13,7 +13,7 @@ from typing import BinaryIO
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.gzip_stream import GzipStream
 from eggwatch.archives.paths import plain
-from eggwatch.archives.tar_names import Place
+from eggwatch.archives.tar_names import Place, is_metadata
 from eggwatch.archives.tar_walk import REGULAR, ByteStream, TarWalk
 
 LARGEST_TWIN = 4 << 20
@@ -23,7 +23,7 @@ MOST_TWINS = 1000
 
 
 def twins(file: BinaryIO, size: int, places: Sequence[Place]) -> Set[int]:
-    """The offsets of all files that have the same path, mode and bytes as the first one of that path.
+    """The offsets of all files that have the same path, mode and bytes as the first one of that path, but PKG-INFO.
 
     `file` is a gzip of `size` bytes that was read to its end and found whole, `places` are all members of its tar.
     """
@@ -42,7 +42,7 @@ def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
     found: dict[int, int] = {}
     for place in places:
         first = seen.setdefault(place.path, place)
-        if first is not place and _may_be_same(place, first):
+        if first is not place and not is_metadata(place.path) and _may_be_same(place, first):
             found[place.offset] = first.offset
             if len(found) > MOST_TWINS:
                 return {}
@@ -50,8 +50,9 @@ def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
 
 
 def _may_be_same(place: Place, first: Place) -> bool:
-    same = (place.size, place.mode) == (first.size, first.mode)
-    return same and place.size <= LARGEST_TWIN and place.kind in REGULAR and first.kind in REGULAR
+    # Where its owner may not write to the first one, some readers can't put the second one over it.
+    same = (place.size, place.mode) == (first.size, first.mode) and place.mode & 0o200
+    return bool(same) and place.size <= LARGEST_TWIN and place.kind in REGULAR and first.kind in REGULAR
 
 
 def _digests(file: BinaryIO, size: int, paths: Set[str]) -> dict[int, bytes]:

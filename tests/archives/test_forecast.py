@@ -54,12 +54,18 @@ def test_what_a_wheel_inflates_to_counts_and_beyond_the_entries_that_are_looked_
         wheel_of_many_members,
         wheel_of_giant_sizes,
         sdist_under_the_cap,
-        sdist_over_the_cap,
     ],
 )
 def test_a_bomb_that_says_what_it_holds_is_known_by_it(build: object) -> None:
     name = build.__name__  # type: ignore[attr-defined]
     assert forecast((filename_of(name, build), build(name))) > 0.1  # type: ignore[arg-type, operator]
+
+
+def test_what_can_not_be_is_not_believed() -> None:
+    """The last bytes of an upload that is cut off say anything; it is read on like any other."""
+    name, data = "over-1.0.tar.gz", sdist_over_the_cap("over")
+    assert forecast((name, data)) == forecast((name, data[:-4] + bytes(4)))
+    assert forecast((name, b"\xff" * 1000)) < 2 * AT_LEAST
 
 
 def test_the_forecast_of_a_wheel_costs_next_to_nothing_whatever_it_says() -> None:

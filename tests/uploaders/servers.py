@@ -117,6 +117,8 @@ def running_sshd(folder: Path, *, prefix: Sequence[str] = (), include: Path | No
             + f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\nStrictModes no\nUsePAM no\n"
             f"AuthorizedKeysFile {folder}/authorized_keys\nPermitRootLogin yes\nPasswordAuthentication no\n"
             f"MaxStartups 200\nMaxSessions 200\nPrintMotd no\nSubsystem sftp {SFTP_SERVER}\n"
+            # bash reads the account's ~/.bashrc first, which may say or change anything.
+            f"SetEnv HOME={folder}\n"
         )
         return [*prefix, "/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")]
 
