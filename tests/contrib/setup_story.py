@@ -81,7 +81,7 @@ def fill() -> None:
     filler, free = PUBLIC / "filler", os.statvfs(PUBLIC).f_bavail * os.statvfs(PUBLIC).f_frsize
     filler.write_bytes(b"x" * (free - (4 << 20)))
     seen["upload when full"] = upload("alice", "full-1.0.tar.gz")
-    seen["told when full"] = until(lambda: "min-free" in run("eggwatch", "status"))
+    seen["told when full"] = until(lambda: "uploads wait" in run("eggwatch", "status"))
     seen["status when full"] = run("eggwatch", "status")
     seen["published when full"] = published("full-1.0.tar.gz")
     seen["state when full"] = show("ActiveState", "NRestarts")
