@@ -129,8 +129,7 @@ class Inspectors:
 
     def _take_answer(self, job: Job, answer: bytes) -> None:
         turn = self._turns[job.number]
-        needs = None if turn.quick is None else read_given_up(answer)
-        if needs is not None and turn.quick is not None:
+        if turn.quick is not None and (needs := read_given_up(answer)) is not None:
             if not turn.tries and needs <= TOO_MUCH * turn.quick:  # it was begun: the archive did not say so itself
                 self._blame[job.owner] += 1
             turn.give_up(needs)
