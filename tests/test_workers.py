@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from eggwatch import lanes, worker
+from eggwatch import inspector, lanes, worker
 from eggwatch.archives.forecast import A_MEMBER
 from eggwatch.errors import EggwatchError
 from eggwatch.inspector import given_up
@@ -241,6 +241,16 @@ def test_what_says_that_it_needs_more_than_a_first_try_is_not_begun_there(
     assert (is_first, is_second) == (True, False)
     assert first is not None and second is not None and first < 0.03 < second
     assert second >= 2 * 3000 * A_MEMBER
+
+
+def test_an_archive_that_says_that_it_needs_too_much_is_not_even_opened(laborious: Path) -> None:
+    def inspect(*_: object, **__: object) -> None:
+        raise AssertionError("it was begun")
+
+    request = {"filename": laborious.name, "readme": False, "cpu": 60.0, "quick": 0.01, "first": True}
+    with laborious.open("rb") as file:
+        needs = read_given_up(inspector._answer_soon(request, file, inspect))
+    assert needs is not None and needs > 3000 * A_MEMBER
 
 
 @pytest.fixture

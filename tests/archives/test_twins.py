@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eggwatch.archives import tar_twins
 from eggwatch.model.verdicts import Level
+from tests.archive_factory import sdist_members
 from tests.archives.judging import SDIST, judge, message, pax, refusals, tar_block, tar_parts, targz, warnings
 
 FILE = "demo-1.0/file"
@@ -67,8 +68,8 @@ def test_whatever_differs_is_refused(second: bytes) -> None:
 
 def test_a_second_pkg_info_is_refused_although_it_is_a_copy() -> None:
     """No build tool writes one."""
-    metadata = tar_block("demo-1.0/PKG-INFO", b"Name: demo\n")
-    assert refusals(judge(SDIST, twice(metadata, metadata))) == ["tar-duplicate-metadata"]
+    copy = tar_block("demo-1.0/PKG-INFO", sdist_members()["demo-1.0/PKG-INFO"])
+    assert refusals(judge(SDIST, twice(copy))) == ["tar-duplicate-metadata"]
 
 
 @given(contents=st.lists(st.sampled_from([b"a", b"b", b"ab"]), min_size=2, max_size=5))

@@ -104,7 +104,7 @@ def test_a_limit_of_inotify_is_reached(tmp_path: Path, name: str, folder: str) -
         drop(daemon, *upload, folder=folder)
         assert daemon.wait_published(upload[0], time.time()) < 5, "no scan is due for an hour"
         daemon.wait_empty()
-        # Each reason once and not at every scan. There are two where the kernel still counts the watches of a first try:
+        # Each reason once and not at every scan. Two where the kernel still counts the watches of a first try:
         # then no folder could be watched at first, and one of them lastingly.
         told = re.findall(r"sight    (.*): uploads are found by scanning", daemon.log)
         assert 1 <= len(told) == len(set(told)) <= (2 if folder == "team" else 1), daemon.log
