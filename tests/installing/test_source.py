@@ -26,7 +26,8 @@ UNIT = "contrib/systemd/eggwatch.service"
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A working copy that may be changed."""
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "docs", "*.egg-info", "build", "dist")
+    unneeded = (".*", "__pycache__", "tests", "benchmarks", "docs", "*.egg-info", "build", "dist")
+    ignored = shutil.ignore_patterns(*unneeded, "drop", "public", "state")  # as contrib/try.sh leaves them in a clone
     return Path(shutil.copytree(CLONE, tmp_path / "checkout", ignore=ignored))
 
 
