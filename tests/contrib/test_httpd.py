@@ -5,22 +5,20 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import socket
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from eggwatch.model.names import project_name
+from tests.contrib.web_servers import SERVERS, folder_for, serving
 from tests.http_asking import ask, raw
 from tests.installers import pip_install, uv_install
 from tests.published_tree import SECRET, Published, publish_sample, replace
 
-SAMPLES = Path(__file__).parents[2] / "contrib" / "httpd"
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
 PAGE = "/simple/foo-bar/"
@@ -39,118 +37,14 @@ class Site:
     folder: Path
 
 
-def sample(name: str, public: Path, listen: dict[str, str]) -> str:
-    """The sample as it is shipped, with the placeholders replaced that it tells the administrator to replace."""
-    text = (SAMPLES / name).read_text()
-    for shipped, ours in {**listen, "/srv/eggwatch": str(public)}.items():
-        assert shipped in text
-        text = text.replace(shipped, ours)
-    return text
-
-
-def apache(folder: Path, public: Path, port: int) -> list[str]:
-    """Debian's own modules and their settings, deflate and negotiation among them, around the sample."""
-    site = sample("apache.conf", public, {"<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>"})
-    (folder / "site.conf").write_text(site)
-    modules = "mpm_event authz_core authz_host alias dir env headers mime rewrite setenvif filter deflate negotiation"
-    loads = "\n".join(f"Include /etc/apache2/mods-available/{name}.load" for name in modules.split())
-    settings = "\n".join(
-        f"Include /etc/apache2/mods-available/{name}.conf" for name in ("mime", "deflate", "negotiation", "dir")
-    )
-    # What other sites of the machine may have set for all of it.
-    elsewhere = "AddEncoding x-gzip .gz .tgz\nAddHandler type-map .whl\n"
-    (folder / "main.conf").write_text(
-        f"ServerRoot {folder}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\n"
-        f"ErrorLog {folder}/error.log\nMutex file:{folder} default\nUser www-data\nGroup www-data\n"
-        f'LogFormat "%h %r %>s" combined\n{loads}\n{settings}\n{elsewhere}Include {folder}/site.conf\n'
-    )
-    return ["apache2", "-d", str(folder), "-f", str(folder / "main.conf"), "-DFOREGROUND"]
-
-
-def nginx(folder: Path, public: Path, port: int) -> list[str]:
-    """An http { } block as Debian's, around the sample."""
-    (folder / "site.conf").write_text(sample("nginx.conf", public, {"listen 80;": f"listen 127.0.0.1:{port};"}))
-    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in names)
-    (folder / "main.conf").write_text(
-        f"user www-data;\nworker_processes 1;\ndaemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
-        f"events {{ }}\nhttp {{\n{places}include /etc/nginx/mime.types;\ngzip on;\n"
-        f"access_log {folder}/eggwatch.log;\ninclude {folder}/site.conf;\n}}\n"
-    )
-    return ["nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(folder / "main.conf")]
-
-
-def caddy(folder: Path, public: Path, port: int) -> list[str]:
-    """A Caddyfile that imports the sample and keeps Caddy off other ports."""
-    address = {"http://pypi.example.com {": f"http://127.0.0.1:{port} {{"}
-    (folder / "site.caddy").write_text(sample("caddy.Caddyfile", public, address))
-    (folder / "Caddyfile").write_text(
-        f"{{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}}\nimport {folder}/site.caddy\n"
-    )
-    return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
-
-
-SERVERS: dict[str, Callable[[Path, Path, int], list[str]]] = {"apache": apache, "nginx": nginx, "caddy": caddy}
-
-
 @pytest.fixture(scope="module", params=sorted(SERVERS))
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     kind = str(request.param)
-    with _folder_for(kind) as folder:
+    with folder_for(kind) as folder:
         published = publish_sample(folder / "public")
         (published.public / ".eggwatch").chmod(0o755)  # worse than in life: only the configuration protects it
-        port = _free_port()
-        command = SERVERS[kind](folder / "run", published.public, port)
-        program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/usr/local/bin")
-        if program is None:
-            pytest.skip(f"{command[0]} is not installed")
-        with _running([program, *command[1:]], folder / "run", port):
-            yield Site(kind=kind, url=f"http://127.0.0.1:{port}/", published=published, folder=folder / "run")
-
-
-@contextmanager
-def _folder_for(kind: str) -> Iterator[Path]:
-    """Servers run as www-data, which cannot come through pytest's own folders: those are 0700."""
-    with tempfile.TemporaryDirectory(prefix=f"eggwatch-{kind}-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "run").mkdir()
-        shutil.chown(folder / "run", "www-data", "www-data")
-        yield folder
-
-
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        return int(listening.getsockname()[1])
-
-
-@contextmanager
-def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
-    environment = {**os.environ, "APACHE_LOG_DIR": str(folder), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-    try:
-        _wait_until_it_listens(process, folder, port)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_it_listens(process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
-    deadline = time.monotonic() + 15
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    logs = [path.read_text(errors="replace") for path in (folder / "output", folder / "error.log") if path.exists()]
-    raise AssertionError("the server did not start:\n" + "\n".join(logs))
+        with serving(kind, folder / "run", published.public) as url:
+            yield Site(kind=kind, url=url, published=published, folder=folder / "run")
 
 
 @pytest.mark.parametrize(
@@ -202,6 +96,35 @@ def test_an_unchanged_page_costs_a_304_until_it_is_replaced(site: Site, accept: 
     assert (changed.status, changed.body) == (200, first.body)
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+@pytest.mark.parametrize("path", [PAGE, "/simple/", "/"])
+def test_a_page_that_changes_twice_in_a_second_is_never_called_unchanged(site: Site, path: str, encoding: str) -> None:
+    """Neither by its tag nor, to those who ask by time alone, by its time."""
+    folder = site.published.public / path.strip("/")
+    forms = [folder / name for name in ("index.html", "index.html.gz") if (folder / name).exists()]
+    stamp = time.time_ns()
+    for _ in range(3):
+        stamp += 10**9  # what CONTRACT promises
+        for form in forms:
+            replace(form, form.read_bytes())
+            os.utime(form, ns=(stamp, stamp))
+        reply = ask(site.url, path, Accept="text/html", Accept_Encoding=encoding)
+        for form in forms:
+            replace(form, form.read_bytes())
+            os.utime(form, ns=(stamp + 10**9, stamp + 10**9))
+        stamp += 10**9
+        assert path == "/" or reply.headers["etag"].startswith('"'), "installers do not keep what has a weak tag"
+        for header, value in (("If_None_Match", "etag"), ("If_Modified_Since", "last-modified")):
+            asked = {header: reply.headers.get(value, reply.headers["date"])}
+            assert ask(site.url, path, Accept="text/html", Accept_Encoding=encoding, **asked).status == 200
+
+
+def test_an_archive_tells_its_time(site: Site) -> None:
+    path = f"/files/foo-bar/{site.published.wheel}"
+    since = ask(site.url, path).headers["last-modified"]
+    assert ask(site.url, path, If_Modified_Since=since).status == 304
+
+
 def test_forms_of_other_bytes_have_other_tags(site: Site) -> None:
     tags = [
         ask(site.url, PAGE, Accept=accept, Accept_Encoding=encoding).headers["etag"]
@@ -240,6 +163,35 @@ def test_a_missing_slash_is_redirected(site: Site) -> None:
         if site.kind == "apache":  # always tells scheme and host, as ServerName has them
             location = location.removeprefix(site.url.rstrip("/"))
         assert location == f"{path}/"
+
+
+SPELLINGS = ["Foo_Bar", "FOO.BAR", "foo--bar", "foo.-_bar", "Foo-Bar", "f.O_o--B.a.R", "FooOoOOo.Bar_BAR"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_name_that_is_not_normalised_leads_to_the_one_that_is(site: Site, spelling: str, slash: str) -> None:
+    """Permanently; nginx, which can't lower a word at once, needs a step for each repetition."""
+    location = f"/simple/{spelling}{slash}"
+    steps = 0
+    while (reply := ask(site.url, location, Accept=PIP)).status in (301, 308):
+        location = reply.headers["location"].removeprefix(site.url.rstrip("/"))
+        steps += 1
+    assert location == f"/simple/{project_name(spelling)}/"
+    assert reply.status == (200 if project_name(spelling) == "foo-bar" else 404)
+    assert steps == 1 or (site.kind == "nginx" and steps < 6)
+
+
+@pytest.mark.parametrize("path", ["/simple/index.html", "/simple/index.v1_json", "/simple/foo-bar/index.v1_html"])
+def test_a_form_of_a_page_has_a_path_of_its_own(site: Site, path: str) -> None:
+    folder, form = path.strip("/").rsplit("/", 1)
+    assert ask(site.url, path).body == site.published.page(form, folder)
+
+
+@pytest.mark.parametrize("name", ["foo%0d%0aX-Y:_1", "foo_%2f%2fexample.com", "_foo_", "a_/b_", "%20A", "É_A"])
+def test_what_is_no_name_is_not_redirected(site: Site, name: str) -> None:
+    reply = ask(site.url, "/simple/" + quote(name, safe="%") + "/")
+    assert reply.status in (400, 403, 404)
 
 
 def test_what_is_missing_is_a_404_that_no_cache_keeps(site: Site) -> None:

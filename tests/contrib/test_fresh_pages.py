@@ -1,0 +1,68 @@
+"""What was published a moment ago is installed, by clients that keep pages: through each sample and the own server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eggwatch.service.trial_server import TrialServer
+from tests.archive_factory import wheel
+from tests.contrib.web_servers import SERVERS, folder_for, serving
+from tests.installers import clean_environment, uv
+from tests.laws.at_work import IndexAtWork
+
+Done = subprocess.CompletedProcess[str]
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+
+@contextmanager
+def embedded(folder: Path, public: Path) -> Iterator[str]:
+    """The server of `run --serve`."""
+    server = TrialServer({"": public})
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def pip_get(home: Path, index: str, what: str) -> Done:
+    """pip, which keeps its cache between the calls."""
+    command = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--no-input"]
+    options = ["--cache-dir", str(home / "cache"), "download", "--dest", str(home), "--no-deps", "--index-url", index]
+    return subprocess.run(
+        [*command, *options, what], env=clean_environment(home), capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def uv_get(home: Path, index: str, what: str) -> Done:
+    """uv, likewise."""
+    options = ("--default-index", index, "--python", sys.executable, "--target", str(home / "target"))
+    return uv(home, "pip", "install", *options, what)
+
+
+@pytest.mark.parametrize(("client", "rounds"), [(uv_get, 6), (pip_get, 2)], ids=["uv", "pip"])
+@pytest.mark.parametrize("kind", [*sorted(SERVERS), "embedded"])
+def test_each_version_is_found_as_soon_as_it_is_published(
+    tmp_path: Path, kind: str, client: Callable[[Path, str, str], Done], rounds: int
+) -> None:
+    """However soon one follows another: a page that a client holds is never said to be the page of now."""
+    (tmp_path / "home").mkdir()
+    with folder_for(kind) as folder, IndexAtWork(folder) as work:
+        run = embedded if kind == "embedded" else lambda run, public: serving(kind, run, public)
+        with run(folder / "run", work.config.public) as url:
+            missing = []
+            for number in range(rounds):
+                work.now = time.time()
+                work.upload(*wheel("demo", f"1.{number}"))
+                done = client(tmp_path / "home", f"{url}simple/", f"demo==1.{number}")
+                if done.returncode:
+                    missing.append(done.stdout + done.stderr)
+    assert missing == []

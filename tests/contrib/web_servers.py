@@ -1,0 +1,134 @@
+"""The sample configurations, as shipped, in real web servers that serve a folder of the test's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "contrib" / "httpd"
+
+
+def sample(name: str, public: Path, listen: dict[str, str]) -> str:
+    """The sample as it is shipped, with the placeholders replaced that it tells the administrator to replace."""
+    text = (SAMPLES / name).read_text()
+    for shipped, ours in {**listen, "/srv/eggwatch": str(public)}.items():
+        assert shipped in text
+        text = text.replace(shipped, ours)
+    return text
+
+
+def apache(folder: Path, public: Path, port: int) -> list[str]:
+    """Debian's own modules and their settings, deflate and negotiation among them, around the sample."""
+    site = sample("apache.conf", public, {"<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>"})
+    (folder / "site.conf").write_text(site)
+    modules = "mpm_event authz_core authz_host alias dir env headers mime rewrite setenvif filter deflate negotiation"
+    loads = "\n".join(f"Include /etc/apache2/mods-available/{name}.load" for name in modules.split())
+    settings = "\n".join(
+        f"Include /etc/apache2/mods-available/{name}.conf" for name in ("mime", "deflate", "negotiation", "dir")
+    )
+    # What other sites of the machine may have set for all of it.
+    elsewhere = "AddEncoding x-gzip .gz .tgz\nAddHandler type-map .whl\n"
+    (folder / "main.conf").write_text(
+        f"ServerRoot {folder}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {folder}/pid\n"
+        f"ErrorLog {folder}/error.log\nMutex file:{folder} default\nUser www-data\nGroup www-data\n"
+        f'LogFormat "%h %r %>s" combined\n{loads}\n{settings}\n{elsewhere}Include {folder}/site.conf\n'
+    )
+    return ["apache2", "-d", str(folder), "-f", str(folder / "main.conf"), "-DFOREGROUND"]
+
+
+def nginx(folder: Path, public: Path, port: int) -> list[str]:
+    """An http { } block as Debian's, around the sample."""
+    (folder / "site.conf").write_text(
+        sample(
+            "nginx.conf",
+            public,
+            {"listen 80;": f"listen 127.0.0.1:{port};", "listen [::]:80;": f"listen [::1]:{port};"},
+        )
+    )
+    names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in names)
+    (folder / "main.conf").write_text(
+        f"user www-data;\nworker_processes 1;\ndaemon off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
+        f"events {{ }}\nhttp {{\n{places}include /etc/nginx/mime.types;\ngzip on;\n"
+        f"access_log {folder}/eggwatch.log;\ninclude {folder}/site.conf;\n}}\n"
+    )
+    return ["nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(folder / "main.conf")]
+
+
+def caddy(folder: Path, public: Path, port: int) -> list[str]:
+    """A Caddyfile that imports the sample and keeps Caddy off other ports."""
+    address = {"http://pypi.example.com {": f"http://127.0.0.1:{port} {{"}
+    (folder / "site.caddy").write_text(sample("caddy.Caddyfile", public, address))
+    (folder / "Caddyfile").write_text(
+        f"{{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}}\nimport {folder}/site.caddy\n"
+    )
+    return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+
+
+SERVERS: dict[str, Callable[[Path, Path, int], list[str]]] = {"apache": apache, "nginx": nginx, "caddy": caddy}
+
+
+@contextmanager
+def folder_for(kind: str) -> Iterator[Path]:
+    """Servers run as www-data, which cannot come through pytest's own folders: those are 0700."""
+    with tempfile.TemporaryDirectory(prefix=f"eggwatch-{kind}-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "run").mkdir()
+        shutil.chown(folder / "run", "www-data", "www-data")
+        yield folder
+
+
+@contextmanager
+def serving(kind: str, folder: Path, public: Path) -> Iterator[str]:
+    """A web server over a published tree; its URL."""
+    port = _free_port()
+    command = SERVERS[kind](folder, public, port)
+    program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip(f"{command[0]} is not installed")
+    with _running([program, *command[1:]], folder, port):
+        yield f"http://127.0.0.1:{port}/"
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    environment = {**os.environ, "APACHE_LOG_DIR": str(folder), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_until_it_listens(process, folder, port)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
+    deadline = time.monotonic() + 15
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    logs = [path.read_text(errors="replace") for path in (folder / "output", folder / "error.log") if path.exists()]
+    raise AssertionError("the server did not start:\n" + "\n".join(logs))
