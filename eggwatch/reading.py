@@ -22,7 +22,7 @@ from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.store.accounts import run_as_owner
 from eggwatch.store.catalog import Reader, key_of
 from eggwatch.store.deliveries import Deliveries
-from eggwatch.store.drop import Drop, Found
+from eggwatch.store.drop import Drop, Found, read_foreign
 from eggwatch.store.ledger import START, Ledger, Position, event_at
 from eggwatch.store.lock import Lock
 
@@ -192,7 +192,7 @@ class IndexReader:
         for folder in (self.config.drop, self.config.state / "answers"):
             try:
                 path = folder / "rejected" / f"{stored_name(filename)}.reason.json"
-                return Event.from_json(json.loads(path.read_bytes()))
+                return Event.from_json(json.loads(read_foreign(path)))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return None

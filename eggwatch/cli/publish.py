@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from contextlib import suppress
@@ -23,7 +24,7 @@ from eggwatch.policy.settling import remark_on
 from eggwatch.reading import IndexReader, is_upload
 from eggwatch.rounds import run_until_rest
 from eggwatch.status import told_index
-from eggwatch.store.durable import hash_of_name
+from eggwatch.store.durable import NEW_FILE
 
 READABLE = 0o644
 """The mode of a copy: whatever the umask, the daemon's account must be able to read it."""
@@ -57,10 +58,12 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
 
 def copy_in(file: Path, config: IndexConfig) -> None:
     """Copy one file into the drop folder under a temporary name, and give it its own when it is whole."""
-    temporary = config.drop / f".eggwatch-copy-{os.getpid()}-{hash_of_name(file.name)}"
+    temporary = config.drop / f".eggwatch-copy-{os.getpid()}-{secrets.token_hex(8)}"
     try:
-        shutil.copyfile(file, temporary)
-        with temporary.open("rb") as copy:
+        # Others may write to the folder: neither into a file of theirs, nor through a link.
+        with file.open("rb") as original, open(os.open(temporary, NEW_FILE, READABLE), "wb") as copy:
+            shutil.copyfileobj(original, copy)
+            copy.flush()
             os.fchmod(copy.fileno(), READABLE)
             os.fsync(copy.fileno())
         temporary.rename(config.drop / file.name)

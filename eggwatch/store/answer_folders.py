@@ -63,9 +63,15 @@ class AnswerFolders:
     def enter(self, place: Place) -> int:
         """Open a folder of ours, made if missing, for the caller to close. NotOurs says why that can't be."""
         try:
-            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
+            return self._enter(place)
         except FileNotFoundError:
             return self._make(place)
+
+    def _enter(self, place: Place) -> int:
+        try:
+            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise NotOurs(f"{place} is not a folder of ours: {error.strerror}") from error
         status = os.fstat(fd)
@@ -75,9 +81,10 @@ class AnswerFolders:
         return fd
 
     def _make(self, place: Place) -> int:
+        """A new folder; by the time that it is opened somebody may have put something else there."""
         try:
             durable.make_folder_at(place)
-            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
+            fd = self._enter(place)
         except OSError as error:
             raise NotOurs(f"{place} can't be made: {error.strerror}") from error
         os.fchmod(fd, 0o755)

@@ -21,12 +21,14 @@ from eggwatch.model.names import stored_name
 from eggwatch.policy.keeping import Keeping, Leaving, outlived
 from eggwatch.store import durable
 from eggwatch.store.answer_folders import AnswerFolders, NotOurs, inside
-from eggwatch.store.drop import ANSWER_FOLDERS, EXHAUSTED, Drop
+from eggwatch.store.drop import ANSWER_FOLDERS, EXHAUSTED, READING, Drop
 from eggwatch.store.durable import Permissions, Place
 
 log = logging.getLogger("eggwatch")
 
 README_MARK = "This is eggwatch's drop folder."
+LONGEST = 1024 * 1024
+"""Bytes that are read of an answer; none is longer."""
 Writing = Callable[[Place], object]
 """Writes an answer into a folder; may be done again, in another one."""
 
@@ -292,7 +294,9 @@ class Answers:
         with self._drop.opened() as root:
             place = Place(root, "README.txt", str(self._drop.root / "README.txt"))
             current = _read_text(place)
-            if current == text or (current is not None and not current.startswith(README_MARK)):
+            if current is not None and (not current.startswith(README_MARK) or not _is_ours(place)):
+                return
+            if current == text:
                 return
             with contextlib.suppress(PermissionError):
                 self._write(place, text.encode())
@@ -301,10 +305,17 @@ class Answers:
 
 def _sweep(place: Place) -> None:
     for name in os.listdir(place.folder):
-        if name.startswith(durable.UNFINISHED_NAME):
-            status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
-                durable.unlink_at(inside(place, name))
+        if name.startswith(durable.UNFINISHED_NAME) and _is_ours(inside(place, name)):
+            durable.unlink_at(inside(place, name))
+
+
+def _is_ours(place: Place) -> bool:
+    """Whether a regular file of this account lies there: anybody can make one that is called or begins like ours."""
+    try:
+        status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
 _REASONS = (".reason.txt", ".reason.json")
@@ -369,14 +380,17 @@ def _longest(prefix: str, name: str) -> str:
 
 
 def _read_text(place: Place) -> str | None:
+    """What a file holds, None if there is none; empty for what can't be read, or is none: a FIFO would hold us up."""
     try:
-        fd = os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place.folder)
+        fd = os.open(place.name, READING, dir_fd=place.folder)
     except FileNotFoundError:
         return None
     except OSError:
         return ""
-    with open(fd, "rb") as file:
-        return file.read(1024 * 1024).decode("utf-8", "replace")
+    try:
+        return os.read(fd, LONGEST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    finally:
+        os.close(fd)
 
 
 def _read_reason(place: Place) -> dict[str, Any] | None:

@@ -29,7 +29,8 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file: the daemon itself, or the machine, has run out of something."""
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+"""How a file is opened that others have made: a FIFO, a link or somebody's lease never holds us up."""
 
 
 def identity_of(status: os.stat_result) -> Identity:
@@ -246,10 +247,20 @@ def _may_read(status: os.stat_result) -> bool:
     return bool(status.st_mode & (stat.S_IRGRP if own_group else stat.S_IROTH))
 
 
+def read_foreign(path: Path) -> bytes:
+    """A whole file that anybody may have made. OSError if it is gone, or no regular file."""
+    fd = os.open(path, READING)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(f"{path} is not a regular file")
+    with open(fd, "rb") as file:
+        return file.read()
+
+
 def open_regular(place: Place) -> int:
     """Open a regular file without following links and without waiting (a FIFO would block)."""
     with privileges.raised():
-        fd = os.open(place.name, _FILE_FLAGS, dir_fd=place.folder)
+        fd = os.open(place.name, READING, dir_fd=place.folder)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise FileNotFoundError(f"{place} is not a regular file")

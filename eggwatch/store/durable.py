@@ -11,8 +11,8 @@ import contextlib
 import ctypes
 import errno
 import functools
-import hashlib
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +31,10 @@ UNFINISHED_NAME = ".eggwatch-new-"
 UNFINISHED_FILE = 0o600
 UNFINISHED_FOLDER = 0o700
 """The mode of a file or folder between being made and getting its own; a crash in between is mended at the next use."""
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+"""How a file is made where others may write: never one that is there already."""
+MOST_ATTEMPTS = 8
 
 _observers: list[Observer] = []
 
@@ -295,27 +299,36 @@ class Unsynced:
 
 def write_at(place: Place, data: bytes, unsynced: Unsynced, permissions: Permissions = OURS) -> None:
     """Replace a file of ours atomically, in a folder open by descriptor; it lasts after `unsynced.sync()`."""
-    temporary = Place(place.folder, f"{UNFINISHED_NAME}{hash_of_name(place.name)}", f"{place} (new)")
-    changing("write", temporary)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary.name, flags, UNFINISHED_FILE, dir_fd=place.folder)
+    temporary, fd = create_at(place)
     try:
         write_all(fd, data)
         permissions.apply(fd, permissions.file)
         unsynced.add(fd)
+        rename_at(temporary, place)
     except OSError:
         with contextlib.suppress(OSError):  # the disk is full or fails: nothing half written stays
             unlink_at(temporary)
         raise
     finally:
         os.close(fd)
-    rename_at(temporary, place)
     unsynced.add(place.folder)
 
 
-def hash_of_name(name: str) -> str:
-    """A short stand-in for a name that may be as long as a name can be."""
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def create_at(place: Place) -> tuple[Place, int]:
+    """A new file beside `place`, open for writing, that is to be renamed into its place; OSError if that can't be.
+
+    Others may write to the folder: under a name that they can tell beforehand a FIFO would hold us up for ever, and a
+    file of theirs would become ours.
+    """
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        temporary = Place(place.folder, f"{UNFINISHED_NAME}{secrets.token_hex(8)}", f"{place} (new)")
+        changing("write", temporary)
+        try:
+            return temporary, os.open(temporary.name, NEW_FILE, UNFINISHED_FILE, dir_fd=place.folder)
+        except FileExistsError:
+            if attempt == MOST_ATTEMPTS:
+                raise
+    raise AssertionError
 
 
 def rename_at(source: Place, target: Place) -> None:

@@ -422,3 +422,97 @@ def test_no_temporary_file_is_left(answers: Answers, tmp_path: Path) -> None:
     answers.explain_refusal(NAME, reason(1), "no\n")
     answers.write_receipt(NAME, "hello\n")
     assert not list(tmp_path.rglob(".*"))
+
+
+def put_fifo(path: Path) -> None:
+    """A FIFO that nobody writes to."""
+    os.mkfifo(path)
+
+
+def put_full_fifo(path: Path) -> None:
+    """A FIFO whose writer says nothing, as long as this process lives."""
+    os.mkfifo(path)
+    os.open(path, os.O_RDWR)
+
+
+def put_folder(path: Path) -> None:
+    """A folder that is not empty."""
+    (path / "mine").mkdir(parents=True)
+
+
+def put_text(path: Path) -> None:
+    """A file."""
+    path.write_text("mine")
+
+
+STRANGE = [put_fifo, put_full_fifo, put_folder, put_text, put_link]
+
+
+@pytest.mark.parametrize("put", STRANGE)
+def test_whatever_lies_under_a_name_of_ours_holds_up_nothing(answers: Answers, tmp_path: Path, put: Any) -> None:
+    """README.txt is left alone; a receipt and a reason are read as if they said nothing."""
+    put(tmp_path / "drop/README.txt")
+    before = (tmp_path / "drop/README.txt").lstat()
+    answers.write_readme(f"{README_MARK}\n")
+    assert (tmp_path / "drop/README.txt").lstat().st_ino == before.st_ino
+    answers.prepare()
+    put(tmp_path / "drop/receipts" / f"{NAME}.txt")
+    put(tmp_path / "drop/rejected" / f"{NAME}.reason.json")
+    assert answers.receipt(NAME) in ("", "mine")
+    answers.retract_refusal(NAME, before=10)
+
+
+@pytest.mark.parametrize("put", STRANGE)
+def test_what_is_made_where_others_may_write_is_always_new(
+    tmp_path: Path, put: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever lies under a name that comes next stays as it is, and another name is taken."""
+    tokens = iter(["taken", "free"])
+    monkeypatch.setattr("eggwatch.store.durable.secrets.token_hex", lambda _: next(tokens))
+    taken = tmp_path / f"{durable.UNFINISHED_NAME}taken"
+    put(taken)
+    before = taken.lstat()
+    folder = os.open(tmp_path, os.O_RDONLY)
+    unsynced = durable.Unsynced()
+    try:
+        durable.write_at(Place(folder, "answer"), b"ours", unsynced)
+        unsynced.sync()
+    finally:
+        os.close(folder)
+    assert (tmp_path / "answer").read_bytes() == b"ours"
+    assert (taken.lstat().st_ino, taken.lstat().st_size) == (before.st_ino, before.st_size)
+    assert not (tmp_path / f"{durable.UNFINISHED_NAME}free").exists()
+
+
+def test_only_our_own_unfinished_files_are_swept(answers: Answers, tmp_path: Path) -> None:
+    """What a killed process has left goes; a FIFO, a folder and a link that are called so stay."""
+    answers.prepare()
+    (tmp_path / "drop" / f"{durable.UNFINISHED_NAME}1").write_text("half")
+    os.mkfifo(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}2")
+    put_link(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}3")
+    put_folder(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}4")
+    answers.sweep_unfinished()
+    left = [name for name in names(tmp_path / "drop") if name.startswith(durable.UNFINISHED_NAME)]
+    assert left == [f"{durable.UNFINISHED_NAME}{number}" for number in (2, 3, 4)]
+
+
+@pytest.mark.root
+def test_a_readme_with_our_mark_that_belongs_to_somebody_else_is_left_alone(answers: Answers, tmp_path: Path) -> None:
+    """Neither is it taken for ours, nor written over."""
+    readme = tmp_path / "drop/README.txt"
+    readme.write_text(f"{README_MARK}\nforged\n")
+    os.chown(readme, NOBODY, NOBODY)
+    answers.write_readme(f"{README_MARK}\none\n")
+    assert (readme.read_text(), readme.stat().st_uid) == (f"{README_MARK}\nforged\n", NOBODY)
+
+
+def test_a_readme_that_can_not_be_put_in_its_place_leaves_nothing(answers: Answers, tmp_path: Path) -> None:
+    """As in a sticky folder, over a file of somebody else's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(durable, "rename_at", _refuse)
+        answers.write_readme(f"{README_MARK}\n")
+    assert names(tmp_path / "drop") == []
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")

@@ -1,0 +1,49 @@
+"""What an ordinary account may put into the drop folder holds up neither the daemon nor anybody else."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, Machine, make_folders
+from tests.uploaders.payloads import wheel_of
+from tests.uploaders.running import Daemon, running, until
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+
+@pytest.fixture(scope="module")
+def daemon(machine: Machine) -> Iterator[Daemon]:
+    """A system user's daemon over the drop folder of the documentation, in which Bob was before it."""
+    base = machine.base / "hostile"
+    make_folders(base, owner=EGGWATCH, drop_owner=0)
+    names = [name_of_old(name) for name in ("README.txt", "demo-1.0-py3-none-any.whl.txt")]
+    fifos = f"mkfifo {' '.join(names)}"
+    machine.run(BOB, "sh", "-c", f"cd {base}/drop && {fifos} && mkdir receipts && cd receipts && {fifos}")
+    with running(base, prefix=machine.as_account(EGGWATCH, *CAPABILITIES), linger='"300ms"') as daemon:
+        yield daemon
+        machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -r receipts {' '.join(names)}")
+
+
+def name_of_old(name: str) -> str:
+    """A name that can be told beforehand."""
+    return f".eggwatch-new-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def publish(daemon: Daemon, machine: Machine, project: str) -> float:
+    """Alice's upload; the seconds until it is published."""
+    name, data = wheel_of(project, 20_000)
+    (machine.base / name).write_bytes(data)
+    (machine.base / name).chmod(0o644)
+    machine.run(ALICE, "cp", machine.base / name, daemon.drop)
+    return daemon.wait_published(name, time.time())
+
+
+def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: Daemon, machine: Machine) -> None:
+    """It has begun, has written its README.txt, and publishes."""
+    assert (daemon.drop / "README.txt").stat().st_uid == EGGWATCH
+    assert publish(daemon, machine, "demo") < 5.0
+    until("an answer below STATE", lambda: list((daemon.state / "answers/receipts").glob("demo-*.txt")))
