@@ -17,9 +17,9 @@ from eggwatch.model.names import shown
 from eggwatch.notifiers import Notifier
 from eggwatch.parts import Parts
 from eggwatch.policy.keeping import Keeping
-from eggwatch.store.answers import Tally
 from eggwatch.store.aside import tidy_aside
 from eggwatch.store.catalog import Reader
+from eggwatch.store.leavings import Tally
 from eggwatch.store.ledger import START, Ledger, Position
 
 log = logging.getLogger("eggwatch")

@@ -13,16 +13,16 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from eggwatch.model.names import stored_name
-from eggwatch.policy.keeping import Keeping, Leaving, outlived
+from eggwatch.policy.keeping import Keeping
 from eggwatch.store import durable
 from eggwatch.store.answer_folders import AnswerFolders, NotOurs, inside
 from eggwatch.store.drop import ANSWER_FOLDERS, EXHAUSTED, READING, Drop
 from eggwatch.store.durable import Permissions, Place
+from eggwatch.store.leavings import REASONS, Tally, below, files_in, leaving_of, refusals, tidied
 
 log = logging.getLogger("eggwatch")
 
@@ -31,15 +31,6 @@ LONGEST = 1024 * 1024
 """Bytes that are read of an answer; none is longer."""
 Writing = Callable[[Place], object]
 """Writes an answer into a folder; may be done again, in another one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What is left of one kind of answers, in files (each with its reason) and bytes, and how many went."""
-
-    kept: int = 0
-    size: int = 0
-    deleted: int = 0
 
 
 class Answers:
@@ -138,9 +129,9 @@ class Answers:
         names = [name for name in sorted(os.listdir(away.folder)) if name != "earlier"]
         for name in names:
             text = _read_text(inside(away, name)) or ""
-            if name.endswith(_REASONS[1]):
+            if name.endswith(REASONS[1]):
                 reason = _read_reason(inside(away, name)) or {}
-                self._make_way(home, name.removesuffix(_REASONS[1]), reason.get("sha256"))
+                self._make_way(home, name.removesuffix(REASONS[1]), reason.get("sha256"))
             self._write(inside(home, name), text.encode("utf-8", "backslashreplace"))
         self._unsynced.sync()
         for name in names:
@@ -204,15 +195,15 @@ class Answers:
     def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
         with self.folder("receipts") as place:
-            return _tidied(place, [_leaving(place, [name]) for name in _files_in(place)], keeping, now)
+            return tidied(place, [leaving_of(place, [name]) for name in files_in(place)], keeping, now)
 
     def tidy_refusals(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete refused files that have had their time, each with its reason; say what is left."""
         with self.folder("rejected") as place:
-            leavings = _refusals(place)
+            leavings = refusals(place)
             with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
-                leavings += [_below("earlier", leaving) for leaving in _refusals(earlier)]
-            return _tidied(place, leavings, keeping, now)
+                leavings += [below("earlier", leaving) for leaving in refusals(earlier)]
+            return tidied(place, leavings, keeping, now)
 
     def explain_refusal(self, filename: str, data: dict[str, Any], text: str) -> None:
         """Write the reason files of a refusal; they last after `sync`. An older refusal moves to earlier/."""
@@ -316,53 +307,6 @@ def _is_ours(place: Place) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-
-
-_REASONS = (".reason.txt", ".reason.json")
-
-
-def _refusals(place: Place) -> list[Leaving]:
-    """Refused files and their reasons, each file with its own."""
-    groups: dict[str, list[str]] = {}
-    for name in _files_in(place):
-        stem = next((name.removesuffix(suffix) for suffix in _REASONS if name.endswith(suffix)), name)
-        groups.setdefault(stem, []).append(name)
-    groups.pop("earlier", None)
-    return [_leaving(place, names) for names in groups.values()]
-
-
-def _files_in(place: Place) -> list[str]:
-    """What lies there, but for folders: earlier/, and whatever somebody else has made."""
-    with os.scandir(place.folder) as entries:
-        return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
-
-
-def _leaving(place: Place, names: list[str]) -> Leaving:
-    """They lie there since the last of them came or was written anew: no uploader can set a ctime."""
-    # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
-    names = sorted(names, key=lambda name: (name.endswith(_REASONS[1]), name))
-    found = [os.stat(name, dir_fd=place.folder, follow_symlinks=False) for name in names]
-    return Leaving(
-        names=tuple(names),
-        since=max(status.st_ctime for status in found),
-        size=sum(status.st_size for status in found),
-    )
-
-
-def _below(folder: str, leaving: Leaving) -> Leaving:
-    return replace(leaving, names=tuple(f"{folder}/{name}" for name in leaving.names))
-
-
-def _tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float) -> Tally:
-    gone = outlived(leavings, keeping, now=now)
-    for leaving in gone:
-        for name in leaving.names:
-            durable.unlink_at(inside(place, name))
-    return Tally(
-        kept=len(leavings) - len(gone),
-        size=sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone),
-        deleted=len(gone),
-    )
 
 
 def _exists(place: Place) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eggwatch.policy.keeping import Keeping, Leaving, outlived
 from eggwatch.store import durable
-from eggwatch.store.answers import Tally
+from eggwatch.store.leavings import Tally
 
 
 def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> Tally:

@@ -15,9 +15,10 @@ from eggwatch.model.names import stored_name
 from eggwatch.policy.keeping import Keeping
 from eggwatch.store import durable
 from eggwatch.store.answer_folders import NotOurs
-from eggwatch.store.answers import README_MARK, Answers, Tally
+from eggwatch.store.answers import README_MARK, Answers
 from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Place
+from eggwatch.store.leavings import Tally
 
 NAME = "demo-1.0.tar.gz"
 NOBODY = 65534
