@@ -40,18 +40,27 @@ with socket.create_connection(("127.0.0.1", 22), timeout=2) as connection:
 END
 }
 
+# A word as a shell reads it.
+quoted() {
+    case $1 in
+        *[!A-Za-z0-9@%+=:,./_-]*) printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf %s "$1" ;;
+    esac
+}
+
+# how_to_try COMMAND: by the daemon's own "pip install … PROJECT". An older scp has a second shell read the folder's name.
 how_to_try() {
     copy="cp $demo drop/"
-    if sshd_listens; then copy="scp $demo localhost:$PWD/drop/"; fi
+    if [ "$(quoted "$PWD")" = "$PWD" ] && sshd_listens; then copy="scp $demo localhost:$PWD/drop/"; fi
     cat <<END
 
 Try it in a second terminal:
-    cd $PWD
+    cd $(quoted "$PWD")
     $copy
-    .venv/bin/pip install -i ${1}simple/ eggwatch-demo
+    .venv/bin/${1% PROJECT} eggwatch-demo
     .venv/bin/python -m eggwatch_demo
 Your own wheels and sdists go the same way. What became of a file: drop/receipts/ and drop/rejected/.
-Ctrl-C ends the daemon; $0 starts it again with all that was published.
+Ctrl-C ends the daemon; $(quoted "$0") starts it again with all that was published.
 
 END
 }
@@ -64,8 +73,7 @@ narrate() {
     while IFS= read -r line; do
         printf '%s\n' "$line"
         case $line in
-            "ready at "*) url=${line#ready at } ;;
-            "  install with "*) how_to_try "$url" ;;
+            "  install with "*) how_to_try "${line#*"install with       "}" ;;
         esac
     done
 }

@@ -26,6 +26,7 @@ from eggwatch.errors import ConfigurationError, FolderError, LedgerError
 from eggwatch.front import Front, FrontRenderer, InlineFront, SpawnedFront
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
+from eggwatch.notifiers.readme import readme_text
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION, environment
@@ -33,7 +34,7 @@ from eggwatch.parts import Parts
 from eggwatch.pipeline import Pipeline
 from eggwatch.store import cursors, durable, lease
 from eggwatch.store.accounts import IDENTITIES, run_as_owner
-from eggwatch.store.answers import README_MARK, Answers
+from eggwatch.store.answers import Answers
 from eggwatch.store.catalog import NO_DAMAGE, Catalog, Reader
 from eggwatch.store.drop import Drop
 from eggwatch.store.durable import Permissions
@@ -100,7 +101,7 @@ def permissions_of(config: IndexConfig) -> Permissions:
 
 def landing_options(config: IndexConfig) -> LandingOptions:
     """What the landing page says that is not in the ledger."""
-    return LandingOptions(url=config.url, drop=str(config.drop) + "/", contact=config.contact)
+    return LandingOptions(index_url=config.index_url, upload_to=config.upload_address, contact=config.contact)
 
 
 def spawned_front(catalog: Catalog, sources: dict[str, str], _: Environment, options: LandingOptions) -> FrontRenderer:
@@ -371,30 +372,8 @@ def prepare_drop(config: IndexConfig, answers: Answers) -> None:
     """Leave README.txt and the folders of answers in the drop; where that can't be, the rest goes on."""
     try:
         answers.prepare()
-        answers.write_readme(readme_text(config))
+        answers.write_readme(readme_text(config.index_url, config.upload_address, contact=config.contact))
     except FolderError:  # it is not there, which every look at it says
         return
     except OSError as error:
         log.warning("sight    %s: %s", config.drop, error)
-
-
-def readme_text(config: IndexConfig) -> str:
-    """DROP/README.txt: what to copy here, where answers lie, the pip line, whom to ask."""
-    contact = config.contact or "the administrator of this server"
-    return f"""{README_MARK}
-
-Copy wheels (.whl) and sdists (.tar.gz) here, by scp, rsync, samba, sftp or cp, also in folders:
-
-    python -m build
-    scp dist/* HOST:{config.drop}/
-
-A whole and sound archive is published at once and leaves this folder a moment later. Install it with
-
-    pip install -i {config.index_url} PROJECT
-
-receipts/FILENAME.txt       what became of your file (kept for 7 days)
-rejected/FILENAME           a refused file, with FILENAME.reason.txt beside it: why, and how to mend it
-
-A published filename is never used again for other bytes: raise the version instead.
-Questions: {contact}
-"""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from eggwatch.config import IndexConfig
 from eggwatch.errors import LedgerError
 from eggwatch.front import render_front
 from eggwatch.model.releases import newest, with_status
+from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
 from eggwatch.store.catalog import Catalog, FileRecord, Reader
 from eggwatch.store.ledger import START, Ledger, after
@@ -77,7 +79,9 @@ def fresh_catalog(ledger: Ledger) -> Catalog:
     return catalog
 
 
-def fresh_pages(catalog: Catalog, config: IndexConfig) -> Iterator[tuple[str | None, dict[str, bytes]]]:
+def fresh_pages(
+    catalog: Catalog, config: IndexConfig, options: LandingOptions
+) -> Iterator[tuple[str | None, dict[str, bytes]]]:
     """All pages as the ledger wants them: (project, its pages) for each, then (None, root and landing page)."""
     sources = templates()
     env = environment(sources)
@@ -86,7 +90,7 @@ def fresh_pages(catalog: Catalog, config: IndexConfig) -> Iterator[tuple[str | N
         assert listing is not None
         yield project, project_pages(with_status(listing, config.terms.archived), env)
         catalog.mark_published([(listing, *(newest(listing) or (None, None)))])
-    yield None, dict(render_front(catalog, env, landing_options(config), known_projects=-1).pages)
+    yield None, dict(render_front(catalog, env, options, known_projects=-1).pages)
 
 
 class Audit:
@@ -111,7 +115,7 @@ class Audit:
             return self.findings
         self._check_archives(catalog)
         self._check_strangers(catalog)
-        for project, pages in fresh_pages(catalog, self._config_shown()):
+        for project, pages in fresh_pages(catalog, self._config_shown(), self._options_shown()):
             self._check_pages(project, pages, catalog)
         return self.findings
 
@@ -121,6 +125,13 @@ class Audit:
             return self.config
         archived = tuple(archived_projects(self._live))
         return replace(self.config, terms=replace(self.config.terms, archived=archived))
+
+    def _options_shown(self) -> LandingOptions:
+        """Likewise of what the landing page says: a daemon may know a URL that no configuration names."""
+        stored = None if self._live is None else self._live.meta("front")
+        options = {} if stored is None else json.loads(str(stored))[0]
+        known = options.keys() == {item.name for item in fields(LandingOptions)}
+        return LandingOptions(**options) if known else landing_options(self.config)
 
     def _find(self, sort: Sort, where: Path, problem: str, *, key: str | None = None, remedy: str = "") -> None:
         found = Finding(where=str(where), problem=problem, remedy=remedy or REMEDIES[sort], sort=sort, key=key)

@@ -13,6 +13,7 @@ from typing import Any
 
 from eggwatch.errors import ConfigurationError, NoIndexError
 from eggwatch.grammar import SeveralError
+from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
 from eggwatch.news_settings import NEWS
 from eggwatch.policy.keeping import Keeping
 from eggwatch.policy.settling import Patience
@@ -37,6 +38,7 @@ class IndexConfig:
     state: Path
     contact: str | None = None
     url: str | None = None
+    upload_to: str | None = None
     patience: Patience = field(default_factory=Patience)
     scan: float = 30.0
     grace: float = 600.0
@@ -64,7 +66,12 @@ class IndexConfig:
     @property
     def index_url(self) -> str:
         """The URL of the simple index, as far as it is known."""
-        return f"{(self.url or 'http://HOST').rstrip('/')}/simple/"
+        return f"{(self.url or f'http://{UNKNOWN_HOST}').rstrip('/')}/simple/"
+
+    @property
+    def upload_address(self) -> str:
+        """What uploaders copy to: `upload-to`, or what `url` and `drop` tell of it."""
+        return self.upload_to or upload_address(self.url, str(self.drop))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,15 @@ class Config:
 
     indexes: Mapping[str, IndexConfig] = field(default_factory=dict)
     source: Path | None = None
+
+    def served_at(self, base: str) -> Config:
+        """The same, and indexes that name no `url` have the one that they are served at below `base` (with a slash)."""
+        several = len(self.indexes) > 1
+        indexes = {
+            name: replace(index, url=index.url or (f"{base}{name}/" if several else base))
+            for name, index in self.indexes.items()
+        }
+        return replace(self, indexes=indexes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

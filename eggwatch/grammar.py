@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -34,9 +35,17 @@ def text(value: object) -> str:
 
 def url(value: object) -> str:
     """An http or https URL; ValueError with an example if it is none."""
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text(value)):
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text(value)) or not _has_host(str(value)):
         raise ValueError('is no URL; write "https://packages.example.com/"')
     return str(value)
+
+
+def _has_host(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are no IPv6 address, a port that is no number
+        return False
 
 
 class SeveralError(ValueError):

@@ -152,6 +152,7 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "state": text,
     "contact": text,
     "url": url,
+    "upload-to": text,
     "unfinished-after": duration,
     "quiet": duration,
     "linger": duration,

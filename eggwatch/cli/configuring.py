@@ -26,6 +26,8 @@ state = "state"             # ledger and catalog; back this up together with `pu
 
 # contact = "packages@example.com"         # whom uploaders ask
 # url = "https://packages.example.com/"    # the index as clients reach it, for the lines to copy
+# upload-to = "files.example.com:/drop/"   # what uploaders type, where it is not the host of `url` and `drop`:
+#                            # HOST:FOLDER for scp, rsync://HOST/MODULE/, or a folder that they have mounted
 # quiet = "2s"               # where no lease can prove the end of an upload: wait until it has been quiet so long
 # unfinished-after = "1h"    # refuse an upload whose end is still missing so long after its last change
 # scan = "30s"               # look at the whole drop folder so often, whatever the kernel's events tell

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import click
 
@@ -38,6 +39,7 @@ STOP_SECONDS = 5.0
 @click.option("--once", is_flag=True, help="Deliver what can be delivered now, and exit.")
 @click.option("--retry", is_flag=True, help="Try again what was put aside as not deliverable, and exit.")
 @click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input does.")
+@click.option("--served-at", metavar="URL", hidden=True, help="Where 'run --serve' serves indexes that have no 'url'.")
 @log_format_option
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -47,6 +49,7 @@ def notify(
     once: bool,
     retry: bool,
     until_eof: bool,
+    served_at: str | None,
     log_format: str,
     as_json: bool,
     verbose: bool,
@@ -64,6 +67,7 @@ def notify(
     """
     log_as(log_format, verbose=verbose, quiet=testing)
     privileges.lower()
+    selection = replace(selection, served_at=served_at)
     indexes = selection.all()
     if testing:
         sys.exit(_status([_test(index, as_json=as_json) for index in indexes]))

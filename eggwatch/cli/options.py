@@ -28,6 +28,8 @@ class Selection:
     drop: Path | None = None
     public: Path | None = None
     state: Path | None = None
+    served_at: str | None = None
+    """The URL of our own server, for the indexes that say no `url`."""
 
     def every(self) -> list[IndexConfig]:
         """All indexes of the configuration, also where --index names one."""
@@ -47,13 +49,13 @@ class Selection:
         return self._only(find(self.config, environment=os.environ, needed=needed))
 
     def _only(self, config: Config) -> Config:
-        if self.index is None:
-            return config
-        if self.index not in config.indexes:
-            raise ConfigurationError(
-                f"There is no index {self.index!r}.", remedy=f"There are: {', '.join(config.indexes)}."
-            )
-        return Config(indexes={self.index: config.indexes[self.index]}, source=config.source)
+        if self.index is not None:
+            if self.index not in config.indexes:
+                raise ConfigurationError(
+                    f"There is no index {self.index!r}.", remedy=f"There are: {', '.join(config.indexes)}."
+                )
+            config = replace(config, indexes={self.index: config.indexes[self.index]})
+        return config if self.served_at is None else config.served_at(self.served_at)
 
     def one(self, *, needed: Collection[str] = INDEX) -> IndexConfig:
         """The only index; ConfigurationError with the names if there are several."""

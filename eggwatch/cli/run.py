@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from eggwatch import privileges
 from eggwatch.asking import ask
+from eggwatch.cli.addresses import address_for_others
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
+from eggwatch.model.instructions import pip_install
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.service.newsroom import Newsroom
@@ -63,24 +66,26 @@ def run(
         if not without_news:
             deliver_once(config.indexes.values())
         raise SystemExit(0 if all(good) else 1)
-    newsroom = None if without_news else Newsroom(_arguments(config, selection, log_format))
-    _serve_and_watch(config, selection, serve, metrics, newsroom)
+    _serve_and_watch(config, selection, serve, metrics, "" if without_news else log_format)
 
 
-def _arguments(config: Config, selection: Selection, log_format: str) -> list[str]:
+def _courier(config: Config, selection: Selection, log_format: str) -> list[str]:
     """How the courier is started: without a configuration there is nobody to tell, so there is one."""
     only = [] if selection.index is None else ["--index", selection.index]
-    return ["--config", str(config.source), *only, "notify", "--until-eof", "--log-format", log_format]
+    served = [] if selection.served_at is None else ["--served-at", selection.served_at]
+    return ["--config", str(config.source), *only, "notify", "--until-eof", "--log-format", log_format, *served]
 
 
-def _serve_and_watch(
-    config: Config, selection: Selection, serve: str | None, metrics: str | None, newsroom: Newsroom | None
-) -> None:
-    told = Metrics(config)
+def _serve_and_watch(config: Config, selection: Selection, serve: str | None, metrics: str | None, news: str) -> None:
+    """`news` is the format of the courier's log; empty where somebody else carries them."""
     with ExitStack() as stack:
         server = _server(config, serve) if serve is not None else None
         if server is not None:
             stack.callback(server.stop)
+            selection = replace(selection, served_at=address_for_others(server.url, parse_listen(serve or "")[0]))
+            config = selection.load(needed=())
+        told = Metrics(config)
+        newsroom = Newsroom(_courier(config, selection, news)) if news else None
         if metrics is not None:
             stack.callback(_endpoint(told, metrics).stop)
 
@@ -127,7 +132,7 @@ def _say_ready(config: Config, server: TrialServer | None) -> None:
         prefix = f"{index.name}/" if len(config.indexes) > 1 else ""
         say_error(f"  copy packages to   {index.drop}/")
         if server is not None:
-            say_error(f"  install with       pip install -i {server.url}{prefix}simple/ PROJECT")
+            say_error(f"  install with       {pip_install(f'{server.url}{prefix}simple/', 'PROJECT')}")
 
 
 def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:

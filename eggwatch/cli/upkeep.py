@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from eggwatch.assembly import permissions_of
+from eggwatch.assembly import landing_options, permissions_of
 from eggwatch.audit import Audit, Finding, fresh_catalog, fresh_pages
 from eggwatch.backup import Backup
 from eggwatch.cli.logs import log_to_stderr
@@ -93,7 +93,7 @@ def render(selection: Selection, directory: Path) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise FolderError(f"{directory} is not empty.", remedy="Choose a new or empty folder.")
     try:
-        for _, pages in fresh_pages(fresh_catalog(ledger), config):
+        for _, pages in fresh_pages(fresh_catalog(ledger), config, landing_options(config)):
             for path, data in pages.items():
                 file = directory / path
                 file.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 
 from eggwatch.errors import ConfigurationError
 from eggwatch.model.events import moment_of
+from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline
 from eggwatch.model.verdicts import Level
@@ -132,6 +133,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
         "index": notice.index,
         "index_url": notice.index_url,
         "headline": headline(event),
+        "install": pip_install(notice.index_url, f"{event.project}=={event.version}"),
         "again": again(event),
         "refusing": [flaw for flaw in event.flaws if flaw.level is Level.REFUSE],
         "warnings": [flaw for flaw in event.flaws if flaw.level is Level.WARN],

@@ -6,6 +6,7 @@ import re
 import shlex
 
 from eggwatch.model.events import Entry, Event
+from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.policy.rules import OF_THE_INDEX
@@ -94,7 +95,7 @@ def published_text(event: Event, *, index_url: str) -> str:
         f"{shown(event.filename or '')}: PUBLISHED",
         _facts(event),
         _bytes(event),
-        f"Install it: pip install -i {index_url} {event.project}=={event.version}",
+        f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
         "The file leaves the drop folder by itself; its published name is never used for other bytes.",
     ]
     return "\n".join([*lines, *map(_warning, event.flaws)]) + "\n"
@@ -110,7 +111,7 @@ def known_text(event: Event, *, since: str, index_url: str) -> str:
         f"{shown(event.filename or '')}: PUBLISHED ALREADY, with the same bytes, since {since}",
         _facts(event),
         _bytes(event),
-        f"Install it: pip install -i {index_url} {event.project}=={event.version}",
+        f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
         "Nothing had to be done; the copy leaves the drop folder by itself.",
     ]
     return "\n".join(lines) + "\n"

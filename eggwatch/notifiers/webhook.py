@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch import __version__
+from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline
 from eggwatch.model.verdicts import Level
@@ -157,6 +158,6 @@ def lines_of(notice: Notice) -> list[str]:
     flaws = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
     lines = [f"[{notice.index}] {headline(event)}"]
     if event.kind == "admitted":
-        lines.append(f"pip install -i {notice.index_url} {event.project}=={event.version}")
+        lines.append(pip_install(notice.index_url, f"{event.project}=={event.version}"))
     lines += [f"• {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}" for flaw in flaws[:MOST_FLAWS]]
     return lines + ([f"and {len(flaws) - MOST_FLAWS} more"] if len(flaws) > MOST_FLAWS else [])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment
 
+from eggwatch.model.instructions import pip_install, upload, uv_install
 from eggwatch.model.releases import RootListing
 
 NEWEST = 10
@@ -13,10 +14,10 @@ NEWEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandingOptions:
-    """What the page says that is not in the ledger: the index's URL, where to copy, whom to ask."""
+    """What the page says that is not in the ledger: the URL of the simple index, where to copy, whom to ask."""
 
-    url: str | None = None
-    drop: str = "drop/"
+    index_url: str
+    upload_to: str
     contact: str | None = None
 
 
@@ -24,12 +25,12 @@ def landing_page(listing: RootListing, env: Environment, options: LandingOptions
     """The landing page by its path."""
     released = [entry for entry in listing.entries if entry.newest_at is not None]
     newest = sorted(released, key=lambda entry: (entry.newest_at or "", entry.project), reverse=True)[:NEWEST]
-    base = (options.url or "http://HOST").rstrip("/")
+    example = newest[0].project if newest else "PROJECT"
     html = env.get_template("landing.html").render(
         entries=listing.entries,
         newest=newest,
-        index_url=f"{base}/simple/",
-        drop=options.drop,
+        install=[pip_install(options.index_url, example), uv_install(options.index_url, example)],
+        upload=upload(options.upload_to),
         contact=options.contact,
     )
     return {"index.html": html.encode()}

@@ -77,6 +77,10 @@ ROOT = RootListing(
     )
 )
 EMPTY = RootListing(entries=())
+FULL_OPTIONS = LandingOptions(
+    index_url="https://packages.example.com/simple/", upload_to="files.example.com:/drop/", contact=HOSTILE
+)
+EMPTY_OPTIONS = LandingOptions(index_url="http://HOST/simple/", upload_to="HOST:/srv/drop/")
 
 
 def compare_with_golden(name: str, data: bytes) -> None:
@@ -158,8 +162,8 @@ def test_the_root_page_is_as_its_golden_files(name: str, shown: RootListing) -> 
 @pytest.mark.parametrize(
     ("name", "shown", "options"),
     [
-        ("full", ROOT, LandingOptions(url="https://packages.example.com/", drop="/srv/drop/", contact=HOSTILE)),
-        ("empty", EMPTY, LandingOptions()),
+        ("full", ROOT, FULL_OPTIONS),
+        ("empty", EMPTY, EMPTY_OPTIONS),
     ],
 )
 def test_the_landing_page_is_as_its_golden_file(name: str, shown: RootListing, options: LandingOptions) -> None:
@@ -187,7 +191,7 @@ def test_a_project_page_links_its_files_and_nothing_else_each_with_its_name_as_t
 
 def test_hostile_text_stays_text() -> None:
     assert "<script" not in html_of(FULL)
-    assert b"<script" not in landing_page(ROOT, ENV, LandingOptions(contact=HOSTILE))["index.html"]
+    assert b"<script" not in landing_page(ROOT, ENV, FULL_OPTIONS)["index.html"]
     yanked = [attributes["data-yanked"] for attributes, _ in Page(html_of(FULL)).links if "data-yanked" in attributes]
     assert yanked == [HOSTILE, ""]
 

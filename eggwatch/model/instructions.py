@@ -1,0 +1,68 @@
+"""The lines that people copy, made here for every place: how to install from an index, and how to upload to it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from urllib.parse import urlsplit
+
+SECURE = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+"""Addresses that pip asks over plain HTTP as well, beside `localhost` (SECURE_ORIGINS in its network/session.py)."""
+
+UNKNOWN_HOST = "HOST"
+"""Stands for the machine's name in lines that are made before anybody has said it."""
+
+
+def host_of(url: str) -> str:
+    """The host of a URL as it is written there, without port, account and brackets."""
+    netloc = urlsplit(url).netloc.rpartition("@")[2]
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", netloc)
+    return match[1].strip("[]") if match else netloc
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself for everybody, by its name or address alone."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return any(address in network for network in SECURE)
+
+
+def trusted_host(index_url: str) -> str | None:
+    """The host that pip must be told to trust, or it ignores the index; None with HTTPS, and on this machine."""
+    host = host_of(index_url)
+    return None if urlsplit(index_url).scheme == "https" or is_loopback(host) else host
+
+
+def pip_install(index_url: str, requirement: str) -> str:
+    """`pip install …` from an index, for a shell."""
+    trusted = trusted_host(index_url)
+    trust = () if trusted is None else ("--trusted-host", trusted)
+    return shlex.join(["pip", "install", "-i", index_url, *trust, requirement])
+
+
+def uv_install(index_url: str, requirement: str) -> str:
+    """The same with uv, which asks no leave for plain HTTP."""
+    return shlex.join(["uv", "pip", "install", "--default-index", index_url, requirement])
+
+
+def upload(upload_to: str) -> str:
+    """The command that copies what was built to an upload address.
+
+    `[ACCOUNT@]HOST:FOLDER` is for scp, `rsync://…` and `HOST::MODULE` for rsync, `\\\\HOST\\SHARE` for Windows; a path
+    is one of this machine, or mounted.
+    """
+    if upload_to.startswith("\\\\"):
+        return rf'copy dist\* "{upload_to}"'
+    host, colon, rest = re.sub(r"\[[^\]/]*\]", "", upload_to).partition(":")
+    by_rsync = rest.startswith(":") or upload_to.startswith("rsync://")
+    program = "cp" if not colon or "/" in host else "rsync" if by_rsync else "scp"
+    return f"{program} dist/* {shlex.quote(upload_to)}"
+
+
+def upload_address(url: str | None, drop: str) -> str:
+    """Where to copy, as far as the URL of the index and the drop folder tell it; no host if it is a loopback one."""
+    host = UNKNOWN_HOST if url is None else host_of(url)
+    return f"{drop}/" if is_loopback(host) else f"[{host}]:{drop}/" if ":" in host else f"{host}:{drop}/"
