@@ -175,7 +175,7 @@ def _refuse_root_on_foreign_ground(config: IndexConfig) -> None:
 
 def _check_renderer(config: IndexConfig) -> None:
     """ConfigurationError if READMEs are to be judged and nothing is there to render them."""
-    if config.terms.refuses_readmes() and find_spec("readme_renderer") is None:
+    if config.terms.needs_renderer() and find_spec("readme_renderer") is None:
         raise ConfigurationError(
             f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
             remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
@@ -224,7 +224,7 @@ def _assemble(config: IndexConfig, permissions: Permissions, front: FrontMaker, 
         target=target,
         templates=env,
         front=Front(front(catalog, sources, env, options), catalog, target),
-        inspectors=Inspectors(readme=config.terms.refuses_readmes()),
+        inspectors=Inspectors(readme=config.terms.needs_renderer()),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],
         now=now,

@@ -29,6 +29,7 @@ from eggwatch.parts import InHand, Parts, Tally
 from eggwatch.policy import settling
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
+from eggwatch.policy.terms import Terms
 from eggwatch.retirement import Retirement
 from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
@@ -172,7 +173,7 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, readme, owner = hand.claim, self.config.terms.refuses_readmes(), hand.claim.uploader or ""
+        claim, readme, owner = hand.claim, self._terms(hand).refuses_readmes(), hand.claim.uploader or ""
         path = self.parts.spool.bytes_of(claim)
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.parts.inspectors.submit(job)
@@ -232,8 +233,12 @@ class Pipeline:
             taken |= hand.scarce
         return verdicts
 
+    def _terms(self, hand: InHand) -> Terms:
+        """What an import has left unfinished is still a stock's, whoever finishes it."""
+        return self.config.terms if hand.claim.imported is None else self.config.terms.for_stock()
+
     def _judge(self, hand: InHand) -> Verdict | None:
-        terms = self.config.terms
+        terms = self._terms(hand)
         verdict = judge(upload_of(self.parts, hand, terms), terms)
         if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
             hand.done = False  # it was published when it was claimed, and has been removed since

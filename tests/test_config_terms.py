@@ -64,7 +64,7 @@ archived = ["Acme.Old"]
 def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
     """Also several things within one table."""
     text = """
-profile = "strict"
+profile = "severe"
 rules = { zip-coment = "warn", zip-crc = "maybe", incomplete = "off", qqqq = "off" }
 owners = { "a b" = ["x"], "demo" = [], "other" = ["@"] }
 first-uploader-owns = "yes"

@@ -57,8 +57,8 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
 
     It looks at each archive alone: whether its name is taken already, and who may upload to its project, is known
     to the index only. The rules are those of the configuration, names and sizes among them, if there is one; no index
-    is needed. `eggwatch explain CODE` says more about a flaw. `verify` looks at what is published, and `doctor` at the
-    machine around an index.
+    is needed. `eggwatch explain` says what each profile refuses, and `eggwatch explain CODE` more about a flaw.
+    `verify` looks at what is published, and `doctor` at the machine around an index.
 
     \b
     Examples:

@@ -41,7 +41,7 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # keep-aside = "forever"     # how long damaged archives stay in quarantine, and damaged catalogs in state
 # metrics = "/var/lib/prometheus/node-exporter/eggwatch.prom"   # for node_exporter; needs eggwatch[metrics]
 
-# profile = "default"        # "pypi": refuse all that PyPI refuses too
+# profile = "default"        # "pypi": refuse what PyPI refuses; "strict": refuse whatever breaks a rule
 # rules = { zip-comment = "refuse", summary-too-long = "off" }   # 'eggwatch explain' lists the codes
 # owners = { "acme-*" = ["alice", "@release"] }   # by default, whoever can write to the drop can publish
 # first-uploader-owns = false

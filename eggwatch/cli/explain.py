@@ -11,7 +11,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.errors import NotFoundError
 from eggwatch.model.names import shown
-from eggwatch.policy.rules import CHAPTERS, RULES, Rule, nearest
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, nearest
 from eggwatch.policy.rules.warehouse import CHECKS, Check
 
 WIDTH = 100
@@ -55,7 +55,7 @@ def _rule(code: str) -> Rule:
 
 def explanation(rule: Rule) -> str:
     """One rule, in a few lines for a person."""
-    weights = "always refuses" if rule.fixed else f"default: {rule.default}, pypi: {rule.pypi}"
+    weights = "always refuses" if rule.fixed else ", ".join(_by_profile(rule))
     checks = f"; PyPI's {', '.join(rule.warehouse)}" if rule.warehouse else ""
     lines = [f"{rule.code} ({weights})", rule.title, ""]
     for label, text in (("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend), ("Source", rule.source + checks)):
@@ -73,11 +73,19 @@ def _overview() -> Iterator[str]:
         for rule in rules:
             yield f"  {rule.code:<32} {_weights(rule):<16} {rule.title}"
         yield ""
-    yield "The second column: the weight in the profiles default and pypi. More: eggwatch explain CODE"
+    for profile, principle in PRINCIPLES.items():
+        yield textwrap.fill(f"{profile}: {principle}", WIDTH, initial_indent="  ", subsequent_indent="    ")
+    yield ""
+    yield "The second column: the weight in the profiles default and pypi; in strict every rule refuses."
+    yield "More: eggwatch explain CODE"
+
+
+def _by_profile(rule: Rule) -> list[str]:
+    return [f"{profile}: {rule.weight(profile)}" for profile in Profile]
 
 
 def _weights(rule: Rule) -> str:
-    return "always" if rule.fixed else f"{rule.default}, {rule.pypi}"
+    return "always" if rule.fixed else f"{rule.default}, {rule.weight(Profile.PYPI)}"
 
 
 _HEAD = """\
@@ -90,10 +98,13 @@ Every upload is judged by these rules, all of them at once. Each has a code, whi
 ``rejected/FILENAME.reason.txt``, in the output of ``eggwatch check`` and in the ledger, and never changes.
 ``eggwatch explain CODE`` prints what stands here.
 
-The profile ``default`` refuses what is broken, dangerous or ambiguous, and warns of what PyPI refuses for its form.
-The profile ``pypi`` refuses all. A rule's weight can be set by its code, but for those that always refuse: they keep
-the index sound (which file is which, nothing half judged), the machines that unpack (no member, link or script leads
-out of its folder, and there are no devices), or terminals (no control characters in names)::
+How much a broken rule weighs, a profile says, and each profile has one principle:
+
+@PRINCIPLES@
+Where the profile ``default`` refuses because of a client, the rule says which. Some rules refuse in every profile: they
+keep the index sound (which file is which, nothing half judged), the machines that unpack (no member, link or script
+leads out of its folder, and there are no devices), or terminals (no control characters in names). The weight of every
+other rule can be set by its code::
 
     [index.main]
     profile = "default"
@@ -114,7 +125,15 @@ published where nobody asks whose a project is, and refused where ``owners`` or 
 
 def chapter() -> str:
     """docs/rules.rst: every rule, and what became of every check of PyPI's."""
-    return _HEAD + "".join(_section(title, rules) for title, rules in CHAPTERS.items()) + _warehouse()
+    return _head() + "".join(_section(title, rules) for title, rules in CHAPTERS.items()) + _warehouse()
+
+
+def _head() -> str:
+    return _HEAD.replace("@PRINCIPLES@\n", "".join(_principle(*item) for item in PRINCIPLES.items()))
+
+
+def _principle(profile: Profile, text: str) -> str:
+    return f"``{profile}``\n{textwrap.indent(textwrap.fill(text, 114), '    ')}\n\n"
 
 
 def _headed(title: str, mark: str) -> str:
@@ -126,7 +145,7 @@ def _section(title: str, rules: tuple[Rule, ...]) -> str:
 
 
 def _rst(rule: Rule) -> str:
-    weights = "always refuses" if rule.fixed else f"default: {rule.default}; pypi: {rule.pypi}"
+    weights = "always refuses" if rule.fixed else "; ".join(_by_profile(rule))
     checks = f" (PyPI's {', '.join(rule.warehouse)})" if rule.warehouse else ""
     fields = [("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend)]
     fields += [("Source", f"{rule.source}{checks}"), ("Weight", weights)]

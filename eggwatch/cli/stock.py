@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from eggwatch.config import IndexConfig, overlapped
 from eggwatch.errors import FolderError
 from eggwatch.importing import Import, Outcome, Stock
 from eggwatch.model.names import shown
+from eggwatch.policy.rules import Profile
 from eggwatch.status import told_index
 from eggwatch.store.stock import Way
 
@@ -31,18 +33,31 @@ from eggwatch.store.stock import Way
 @click.option("--copy", is_flag=True, help="Copy the archives (the default).")
 @click.option("--link", is_flag=True, help="Give them a second name, where nobody else may write to them.")
 @click.option("--move", is_flag=True, help="Take them away from DIR, likewise.")
+@click.option(
+    "--profile",
+    type=click.Choice([str(profile) for profile in Profile]),
+    default=str(Profile.DEFAULT),
+    show_default=True,
+    help="Judge the archives by this profile, whatever is configured for uploads.",
+)
 @index_options
 @json_option
 @click.option("-v", "--verbose", is_flag=True, help="A line for every archive, also for those that are taken.")
 def import_(
-    selection: Selection, directory: Path, upload_time: str, as_json: bool, verbose: bool, **ways: bool
+    selection: Selection,
+    directory: Path,
+    upload_time: str,
+    profile: str,
+    as_json: bool,
+    verbose: bool,
+    **ways: bool,
 ) -> None:
     """Bring a stock of archives in, from DIR and the folders below it.
 
     DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
-    Archives are judged like uploads. Upload times, yanks and uploaders are kept where JSON in DIR records
-    them. Nobody is notified. Stop the daemon first; when interrupted, give the same command again. What is
-    refused stays where it is.
+    Archives are judged like uploads, but by the profile 'default', since a stock is what it is. Upload times,
+    yanks and uploaders are kept where JSON in DIR records them. Nobody is notified. Stop the daemon first; when
+    interrupted, give the same command again. What is refused stays where it is.
 
     With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
     nobody else may write to it and nobody has it open; else it is copied, and a line says so. A linked file
@@ -57,7 +72,7 @@ def import_(
     """
     way = _one_way(ways)
     log_to_stderr(verbose=False, quiet=True)
-    config = selection.one()
+    config = _judging_by(selection.one(), Profile(profile))
     _refuse_own_folders(config, selection.every(), directory, way)
     with told_index(config) as index:
         stock = _survey(config, directory)
@@ -76,6 +91,10 @@ def import_(
         _render(index)
     _summarise(work, config, as_json=as_json)
     raise SystemExit(0 if work.counts.is_good() else 1)
+
+
+def _judging_by(config: IndexConfig, profile: Profile) -> IndexConfig:
+    return replace(config, terms=replace(config.terms, stock=profile))
 
 
 def _one_way(ways: dict[str, bool]) -> Way:

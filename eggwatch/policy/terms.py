@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from eggwatch.policy.rules import RULES, Profile, Weight
 
@@ -16,6 +16,8 @@ class Terms:
     """
 
     profile: Profile = Profile.DEFAULT
+    stock: Profile = Profile.DEFAULT
+    """The profile for archives that `import` brings in: a stock is what it is, whatever uploads are asked for."""
     rules: Mapping[str, Weight] = field(default_factory=dict)
     owners: Mapping[str, frozenset[str]] = field(default_factory=dict)
     first_uploader_owns: bool = False
@@ -27,7 +29,15 @@ class Terms:
     reserved_prefixes: tuple[str, ...] = ()
     archived: tuple[str, ...] = ()
 
+    def for_stock(self) -> Terms:
+        """The terms on which an archive of a stock is taken."""
+        return replace(self, profile=self.stock)
+
     def refuses_readmes(self) -> bool:
         """Whether a README that does not render is refused: only then is rendering worth its milliseconds."""
         code = "readme-unrenderable"
         return self.rules.get(code, RULES[code].weight(self.profile)) is Weight.REFUSE
+
+    def needs_renderer(self) -> bool:
+        """Whether READMEs are rendered: those of uploads, or of a stock."""
+        return self.refuses_readmes() or self.for_stock().refuses_readmes()

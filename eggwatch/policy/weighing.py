@@ -36,7 +36,6 @@ def weight_of(flaw: Flaw, profile: Profile, overrides: Mapping[str, Weight]) -> 
         return Weight(flaw.level)
     if flaw.code in overrides and not rule.fixed:
         return overrides[flaw.code]
-    # A rule that refuses in both profiles may have a milder case, of which the inspector only warns.
-    if flaw.level is Level.WARN and rule.default is Weight.REFUSE:
+    if rule.milder and flaw.level is Level.WARN and profile is not Profile.STRICT:
         return Weight.WARN
     return rule.weight(profile)

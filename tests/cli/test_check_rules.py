@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.cli import check as checking
-from tests.archive_factory import sdist, wheel, zip_of
+from tests.archive_factory import sdist, sdist_members, targz_of, wheel, zip_of
 from tests.cli.program import Site, until
 
 LINUX = ("demo-1.0-py3-none-linux_x86_64.whl", wheel(tags="py3-none-linux_x86_64")[1])
@@ -37,9 +37,18 @@ def test_the_default_profile_warns_and_pypi_refuses(place: Site) -> None:
     assert place.call("check", "--profile", "pypi", file).code == 1
 
 
+def test_the_profile_strict_refuses_for_form(place: Site) -> None:
+    """An sdist without pyproject.toml is what neither PyPI nor an installer refuses."""
+    members = {name: data for name, data in sdist_members().items() if not name.endswith("pyproject.toml")}
+    file = place.build(("demo-1.0.tar.gz", targz_of(members)))
+    assert levels(place, "--profile", "pypi", file) == {"sdist-no-pyproject": "warn"}
+    assert levels(place, "--profile", "strict", file) == {"sdist-no-pyproject": "refuse"}
+
+
 def test_an_unknown_profile_is_2(place: Site) -> None:
-    """There are two."""
-    assert place.call("check", "--profile", "strict", place.build(LINUX)).code == 2
+    """There are three, and the error names them."""
+    done = place.call("check", "--profile", "severe", place.build(LINUX))
+    assert done.code == 2 and all(profile in done.err for profile in ("default", "pypi", "strict"))
 
 
 def test_the_rules_are_those_of_the_configuration(tmp_path: Path) -> None:

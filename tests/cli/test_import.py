@@ -54,6 +54,22 @@ def state_of(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:
     return {str(p): (p.read_bytes(), s.st_mode, s.st_mtime_ns, s.st_nlink) for p, s in files.items()}
 
 
+LINUX = wheel("lin", "1.0", tags="py3-none-linux_x86_64")
+"""A wheel that the default profile warns of, and pypi and strict refuse."""
+
+
+@pytest.mark.parametrize("profile", ["pypi", "strict"])
+def test_a_stock_is_judged_by_the_profile_default(tmp_path: Path, profile: str) -> None:
+    """Whatever the index asks of uploads, a stock is what it is; --profile asks more."""
+    site = Site(tmp_path, profile=f'"{profile}"')
+    add(tmp_path / "stock", LINUX)
+    severe = site.call("import", "--json", "--profile", profile, tmp_path / "stock")
+    assert severe.code == 1 and [flaw["code"] for flaw in severe.rows[0]["flaws"]] == ["platform-tag-linux"]
+    assert site.call("import", tmp_path / "stock").code == 0
+    site.put(wheel("lin", "2.0", tags="py3-none-linux_x86_64"))
+    assert site.call("run", "--once").code == 1
+
+
 def times(site: Site, *projects: str) -> dict[str, str]:
     """The upload-time of every file on the pages of some projects."""
     return {file["filename"]: file["upload-time"] for p in projects for file in site.page(p)["files"]}

@@ -10,8 +10,9 @@ import pytest
 
 import eggwatch
 from eggwatch.archives.codes import CODES
+from eggwatch.archives.leniencies import MILDER_CASES
 from eggwatch.cli.explain import chapter
-from eggwatch.policy.rules import CHAPTERS, RULES, Profile, Rule, Weight, nearest
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, Weight, nearest
 from eggwatch.policy.rules.warehouse import CHECKS
 
 ROOT = Path(eggwatch.__file__).parent
@@ -58,21 +59,41 @@ def test_a_rule_says_everything_in_whole_sentences(rule: Rule) -> None:
     assert all(text.isprintable() for text in (rule.title, rule.rule, rule.why, rule.mend, rule.source))
 
 
-PYPI_TAKES = {"license-file-early", "sdist-no-pyproject", "tar-mode", "windows-name"}
-"""What PyPI takes: it does not look, or archives show that were uploaded with it."""
+ASKED_BY_THE_ADMINISTRATOR = {"not-owner", "project-archived"}
+"""Rules of the configuration that no check of PyPI's stands for."""
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=str)
-def test_the_profile_pypi_refuses_whatever_breaks_a_rule(rule: Rule) -> None:
-    """No rule is milder than a refusal in the profile pypi but where PyPI itself is, and a fixed one never is."""
-    assert rule.weight(Profile.PYPI) is (Weight.WARN if rule.code in PYPI_TAKES else Weight.REFUSE)
-    assert not rule.fixed or rule.weight(Profile.DEFAULT) is Weight.REFUSE
+def test_the_profile_pypi_refuses_what_pypi_refuses_and_no_more(rule: Rule) -> None:
+    """It refuses by a check of PyPI's, or because it always does, or because the configuration asks for it."""
+    refuses = rule.fixed or rule.warehouse or rule.code in ASKED_BY_THE_ADMINISTRATOR
+    assert rule.weight(Profile.PYPI) is (Weight.REFUSE if refuses else Weight.WARN)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=str)
+def test_the_profile_strict_refuses_whatever_breaks_a_rule(rule: Rule) -> None:
+    """So does a fixed rule in every profile."""
+    assert rule.weight(Profile.STRICT) is Weight.REFUSE
+    assert not rule.fixed or {rule.weight(profile) for profile in Profile} == {Weight.REFUSE}
+
+
+def test_rules_with_a_milder_case_are_those_that_archives_tell_mildly() -> None:
+    """What the inspector tells at two levels is named in both tables."""
+    assert {rule.code for rule in RULES.values() if rule.milder} == MILDER_CASES.keys()
 
 
 def test_the_default_profile_warns_of_form_only() -> None:
-    """What the default profile does not refuse are PyPI's checks of form, and what honest archives break."""
+    """PyPI's checks that the default profile does not refuse by are of form: pip and uv install all the same."""
     mild = {check for rule in RULES.values() if rule.default is not Weight.REFUSE for check in rule.warehouse}
-    assert mild == {"Z11", "Z12", "F6", "F7", "F9", "F10", "F11", *(f"M{n}" for n in range(1, 13))}
+    forms = {"Z11", "Z12", "F6", "F7", "F9", "F10", "F11", "T6", "W4"}
+    assert mild == {*forms, *(f"M{n}" for n in range(1, 13))}
+
+
+@pytest.mark.parametrize("profile", Profile, ids=str)
+def test_every_profile_has_its_principle_at_the_head_of_the_documentation(profile: Profile) -> None:
+    """Whoever chooses one reads what it is for, in the documentation and in the list that explain prints."""
+    head = " ".join(chapter().partition("Filenames\n")[0].split())
+    assert f"``{profile}`` {PRINCIPLES[profile]}" in head
 
 
 def test_every_check_of_pypi_has_its_answer() -> None:
@@ -92,7 +113,7 @@ def test_rules_name_checks_that_exist() -> None:
     named = {check for rule in RULES.values() for check in rule.warehouse}
     assert named <= PYPI_IDS
     without_rule = {check.id for check in CHECKS if check.answer != "does not apply"} - named
-    assert without_rule == {"U9", "D1"}
+    assert without_rule == {"U9", "D1", "W2"}
 
 
 def test_a_typing_error_finds_the_code_that_was_meant() -> None:
@@ -124,6 +145,7 @@ def test_a_rule_is_an_object_for_scripts() -> None:
         "warehouse": ["Z1"],
         "default": "refuse",
         "pypi": "refuse",
+        "strict": "refuse",
         "fixed": True,
     }
 

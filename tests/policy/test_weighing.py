@@ -56,6 +56,7 @@ def test_a_milder_case_of_a_refusing_rule_stays_a_warning() -> None:
     """Another spelling of the top folder is no reason to refuse an sdist, to PyPI neither."""
     mild = flaw("sdist-top-folder", Level.WARN)
     assert levels(mild) == levels(mild, profile=Profile.PYPI) == [("sdist-top-folder", Level.WARN)]
+    assert levels(mild, profile=Profile.STRICT) == [("sdist-top-folder", Level.REFUSE)]
     assert levels(mild, sdist_top_folder=Weight.REFUSE) == [("sdist-top-folder", Level.REFUSE)]
 
 
@@ -77,9 +78,15 @@ def _is_kept(one: Flaw, once: tuple[Flaw, ...]) -> bool:
     return any(other.code == one.code for other in once)
 
 
-@given(FLAWS, OVERRIDES)
-def test_pypi_is_never_milder_than_the_default(found: list[Flaw], overrides: dict[str, Weight]) -> None:
-    """Whatever is refused by default is refused in the profile pypi."""
-    refused = [one.code for one in weigh(found, Profile.DEFAULT, overrides) if one.level is Level.REFUSE]
-    strictly = [one.code for one in weigh(found, Profile.PYPI, overrides) if one.level is Level.REFUSE]
+@given(FLAWS, st.sampled_from(Profile), OVERRIDES)
+def test_strict_is_never_milder(found: list[Flaw], profile: Profile, overrides: dict[str, Weight]) -> None:
+    """Whatever is refused in another profile is refused in the profile strict."""
+    refused = [one.code for one in weigh(found, profile, overrides) if one.level is Level.REFUSE]
+    strictly = [one.code for one in weigh(found, Profile.STRICT, overrides) if one.level is Level.REFUSE]
     assert set(refused) <= set(strictly)
+
+
+def test_pypi_takes_what_pypi_does_not_look_at() -> None:
+    """A wrong CRC can't be installed, and could be uploaded."""
+    assert levels(flaw("zip-crc")) == [("zip-crc", Level.REFUSE)]
+    assert levels(flaw("zip-crc"), profile=Profile.PYPI) == [("zip-crc", Level.WARN)]

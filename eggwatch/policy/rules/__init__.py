@@ -5,9 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from eggwatch.policy.rules import filenames, metadata, releases, sdists, wheels, wholeness, zips
-from eggwatch.policy.rules.rule import Profile, Rule, Weight
+from eggwatch.policy.rules.rule import PRINCIPLES, Profile, Rule, Weight
 
-__all__ = ["CHAPTERS", "OF_THE_INDEX", "RULES", "Profile", "Rule", "Weight", "nearest"]
+__all__ = ["CHAPTERS", "OF_THE_INDEX", "PRINCIPLES", "RULES", "Profile", "Rule", "Weight", "nearest"]
 
 CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Filenames": filenames.RULES,

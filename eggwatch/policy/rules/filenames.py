@@ -77,6 +77,7 @@ RULES = (
         why="A browser or file manager made that name; it is no wheel's and no sdist's.",
         mend="Rename it to what it was called first, and upload it again.",
         source="PyPUG: binary distribution format, File name convention",
+        warehouse=("F5", "F8"),
         fixed=True,
     ),
     Rule(

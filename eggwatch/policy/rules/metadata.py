@@ -154,12 +154,10 @@ RULES = (
         title="License-File before metadata 2.4",
         rule="License-File exists from Metadata-Version 2.4 on.",
         why="setuptools and wheel wrote it years before it was standard. PyPI holds thousands of such archives and "
-        "takes more: twine leaves the field out of what it tells PyPI. So even the profile pypi only warns.",
+        "takes more: twine leaves the field out of what it tells PyPI.",
         mend="Build it with a current tool.",
         source=f"{_SPEC}, License-File; PEP 639",
-        warehouse=("M11",),
         default=Weight.WARN,
-        pypi=Weight.WARN,
     ),
     Rule(
         code="metadata-field-repeated",
@@ -169,7 +167,6 @@ RULES = (
         "installer reads; where a field is read that is parted otherwise, it is metadata-ambiguous.",
         mend=_BUILD,
         source=_SPEC,
-        warehouse=("M11",),
         default=Weight.WARN,
     ),
     Rule(
@@ -190,7 +187,6 @@ RULES = (
         why="pip, packaging and a mail parser would see different names, versions or dependencies.",
         mend=_BUILD,
         source=_SPEC,
-        warehouse=("M11",),
     ),
     Rule(
         code="description-content-type-invalid",
@@ -209,7 +205,6 @@ RULES = (
         why="distutils wrote the author in the encoding of the builder's locale; what installers read is ASCII anyhow.",
         mend=_BUILD,
         source=_SPEC,
-        warehouse=("M11",),
         default=Weight.WARN,
     ),
     Rule(

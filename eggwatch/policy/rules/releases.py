@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.rules.rule import Rule, Weight
 
 _ASK = "Ask whom DROP/README.txt names."
 
@@ -97,6 +97,7 @@ RULES = (
         why="Nobody looks after it any more.",
         mend=f"Upload to the project that has taken its place. {_ASK}",
         source="configuration: archived; PEP 792",
+        pypi=Weight.REFUSE,
     ),
     Rule(
         code="not-owner",
@@ -107,5 +108,6 @@ RULES = (
         why="Who uploads a release decides what runs on every machine that installs it.",
         mend=f"Let one of the owners upload it, with 'umask 022'. {_ASK}",
         source="configuration: owners, first-uploader-owns; PyPI answers 403",
+        pypi=Weight.REFUSE,
     ),
 )

@@ -15,10 +15,23 @@ class Weight(StrEnum):
 
 
 class Profile(StrEnum):
-    """Which weights hold: `default` is for what is safe and unambiguous, `pypi` for what PyPI would take."""
+    """Which weights hold; PRINCIPLES says what each is for."""
 
     DEFAULT = "default"
     PYPI = "pypi"
+    STRICT = "strict"
+
+
+PRINCIPLES: dict[Profile, str] = {
+    Profile.DEFAULT: "Refused is what endangers a machine, a terminal or the index, what is damaged, whose name or "
+    "version can't be believed, and what a current pip or uv can't install, or what the two install differently. "
+    "Everything else is published with a warning.",
+    Profile.PYPI: "Refused is what PyPI's current upload code refuses, as far as an archive alone tells, and no more: "
+    "PyPI verifies no RECORD and no CRC, for instance. So it tells whether an archive could be uploaded to PyPI, and "
+    "not whether it can be installed.",
+    Profile.STRICT: "Every rule refuses. For teams that publish only what they build themselves.",
+}
+"""By what each profile weighs, in sentences for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,7 @@ class Rule:
     """A rule and its code.
 
     `rule`, `why` and `mend` are sentences for people; `source` is the PEP or the section of the
-    specifications, `warehouse` the ids of the checks of PyPI that it answers (see `warehouse.CHECKS`).
+    specifications, `warehouse` the ids of the checks by which PyPI refuses the same (see `warehouse.CHECKS`).
     """
 
     code: str
@@ -37,13 +50,20 @@ class Rule:
     source: str
     warehouse: tuple[str, ...] = ()
     default: Weight = Weight.REFUSE
-    pypi: Weight = Weight.REFUSE
+    pypi: Weight | None = None
+    """None where `warehouse` tells: PyPI refuses by these checks, and takes what it has none for."""
+    milder: bool = False
+    """True if the inspector tells a milder case at level `warn`: it refuses in no profile but `strict`."""
     fixed: bool = False
     """True for what protects the index itself, the machines that unpack, and terminals: no configuration weakens it."""
 
     def weight(self, profile: Profile) -> Weight:
         """The weight in a profile, where the configuration says nothing else."""
-        return self.pypi if profile is Profile.PYPI else self.default
+        if profile is Profile.STRICT or self.fixed:
+            return Weight.REFUSE
+        if profile is Profile.DEFAULT:
+            return self.default
+        return self.pypi or (Weight.REFUSE if self.warehouse else Weight.WARN)
 
     def as_json(self) -> dict[str, object]:
         """The rule for scripts: absent is null, ids are a list."""
@@ -55,7 +75,6 @@ class Rule:
             "mend": self.mend,
             "source": self.source,
             "warehouse": list(self.warehouse),
-            "default": str(self.default),
-            "pypi": str(self.pypi),
+            **{str(profile): str(self.weight(profile)) for profile in Profile},
             "fixed": self.fixed,
         }

@@ -128,6 +128,7 @@ RULES = (
         "what is built.",
         mend=_BUILD,
         source=_FEATURES,
+        milder=True,
     ),
     Rule(
         code="tar-case-collision",
@@ -143,32 +144,30 @@ RULES = (
         title="Permissions that nobody means",
         rule="No file is setuid or setgid, and whoever unpacks the sdist can read its files and enter its folders.",
         why="pip sets permissions of its own, so nothing is won or lost there; but tar, run as root, makes a program "
-        "that runs as root, and others stop at a folder that they can't enter. PyPI does not look, so both profiles "
-        "only warn.",
+        "that runs as root, and others stop at a folder that they can't enter.",
         mend=_BUILD,
         source=f"{_FEATURES}; PEP 706",
         default=Weight.WARN,
-        pypi=Weight.WARN,
     ),
     Rule(
         code="sdist-top-folder",
         title="Not one top folder called as the file",
-        rule="Everything lies in one folder, {name}-{version}, as in the filename. Another spelling of it is a "
-        "warning in both profiles.",
+        rule="Everything lies in one folder, {name}-{version}, as in the filename. Another spelling of it is only "
+        "warned of.",
         why="Tools that unpack look for that folder. PyPI asks for one, of whatever name.",
         mend=_BUILD,
         source="PEP 625; PyPUG: source distribution format, Source distribution file format",
         warehouse=("T3",),
+        milder=True,
     ),
     Rule(
         code="sdist-no-pyproject",
         title="No pyproject.toml",
         rule="An sdist has a pyproject.toml in its top folder.",
         why="Without it installers fall back on setup.py and an unstated setuptools. Old sdists are so, and still "
-        "install. PyPI does not look for it either (it took six 1.17.0), so both profiles only warn.",
+        "install. PyPI does not look for it either (it took six 1.17.0).",
         mend='Add a pyproject.toml with [build-system] requires = ["setuptools"].',
         source="PEP 517; PEP 643; PyPUG: source distribution format",
         default=Weight.WARN,
-        pypi=Weight.WARN,
     ),
 )

@@ -95,7 +95,7 @@ CHECKS: tuple[Check, ...] = (
         "M11",
         "The metadata is valid as packaging reads it",
         _STRICTER,
-        "From the archive. What an installer needs is refused in both profiles, mere form is a warning by default.",
+        "From the archive. What an installer needs is refused by default, too; mere form is a warning there.",
     ),
     _check("M12", "The description renders", _SWITCH, _WARNS),
     _check("Z1", "The file is a zip", _OURS, ""),
@@ -117,7 +117,10 @@ CHECKS: tuple[Check, ...] = (
     _check("Z17", "Nothing follows the end", _OURS, ""),
     _check("W1", "RECORD is there and can be read", _OURS, ""),
     _check(
-        "W2", "RECORD names the members", _STRICTER, "PyPI only mails; here it refuses, and every hash is verified."
+        "W2",
+        "RECORD names the members",
+        _STRICTER,
+        "PyPI only mails the owner; here it is told, and every hash is verified.",
     ),
     _check("W3", "entry_points.txt is valid", _OURS, ""),
     _check("W4", "Licence files are there", _OURS, ""),

@@ -118,7 +118,6 @@ RULES = (
         why="The file would be installed, and never verified or uninstalled: it was added afterwards.",
         mend=_PACK,
         source=_RECORD,
-        warehouse=("W2",),
     ),
     Rule(
         code="record-stray-entry",
@@ -128,7 +127,6 @@ RULES = (
         "what 'pip uninstall' would take away whole, with all that other projects put there.",
         mend=_PACK,
         source=_RECORD,
-        warehouse=("W2",),
     ),
     Rule(
         code="record-duplicate-entry",

@@ -63,6 +63,7 @@ RULES = (
         why="Each becomes a file or folder wherever it is unpacked: inodes run out before bytes do.",
         mend="Pack the data into fewer files.",
         source="eggwatch: a bound on hostile input",
+        fixed=True,
     ),
     Rule(
         code="zip-tar-polyglot",
@@ -105,12 +106,14 @@ RULES = (
         code="license-file-missing",
         title="A licence file that is not there",
         rule="Each License-File of the metadata lies in the archive: in a wheel below dist-info/licenses/, in an sdist "
-        "below the top folder. Before metadata 2.4 a missing one is a warning in both profiles.",
-        why="The licence's text has to come with the code; metadata that promises it and does not bring it is broken. "
-        "Before 2.4 nothing said where it should lie, and setuptools listed files that it did not pack.",
+        "below the top folder. Before metadata 2.4 a missing one is a warning in the profile pypi, too.",
+        why="The licence's text has to come with the code, though no installer looks for it: pip and uv install the "
+        "archive alike. Before 2.4 nothing said where it should lie, and setuptools listed files that it did not pack.",
         mend="Mend license-files in pyproject.toml, or give the file to the build backend.",
         source="PEP 639, Add License-File field",
         warehouse=("T6", "W4"),
+        default=Weight.WARN,
+        milder=True,
     ),
     Rule(
         code="windows-name",
@@ -118,10 +121,9 @@ RULES = (
         rule="No part of a name is that of a device (con, nul.txt, COM1), ends in a dot or a blank, or holds one of "
         '<>"|?*.',
         why="There the file is not written, or is written under another name. What would overwrite another member is "
-        "refused by other rules; archives for Linux may have such names, so both profiles only warn.",
+        "refused by other rules, and archives for Linux may have such names.",
         mend="Rename the file, if the project is meant for Windows.",
         source="Microsoft: Naming Files, Paths, and Namespaces",
         default=Weight.WARN,
-        pypi=Weight.WARN,
     ),
 )
