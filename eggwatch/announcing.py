@@ -154,6 +154,11 @@ class News:
         with _receipt_of(path):
             self._parts.receipts.tell_too_large(path, path.rpartition("/")[2], reason)
 
+    def held(self, path: str) -> None:
+        """An upload has no verdict, for a fault of our own: its uploader is told, once, that it is not his."""
+        with _receipt_of(path):
+            self._parts.receipts.tell_held(path, path.rpartition("/")[2])
+
     def stays(self, serial: int, filename: str, path: str) -> None:
         """An original that was judged may not be removed: its receipt will say so, once it is there."""
         self._staying.append((serial, path, partial(self._parts.receipts.tell_staying, filename, path)))

@@ -213,6 +213,9 @@ class Pipeline:
         claim = hand.claim
         log.error("inspect  %s: held, because of an error in eggwatch itself:\n%s", shown(claim.path), trouble)
         if claim.imported is None:
+            # The receipt first: what is remembered as held is not looked at again.
+            self.news.held(claim.path)
+            self.parts.answers.sync()
             held = original(claim, "held", reason=trouble)
             self.parts.catalog.remember([held])
             self.sights.remember(held)
@@ -262,6 +265,9 @@ class Pipeline:
             self.tally.known += 1
             self.news.known(event, since=since)
         self.news.left(batch.left)
+        for one in batch.originals:
+            if one.fate == "held":
+                self.news.held(one.path)
         self.parts.answers.sync()
         self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:

@@ -9,9 +9,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from eggwatch.archives.findings import quoted
+from eggwatch.model.parsing import parsed
 
 LONGEST_SUMMARY = 512
 LONGEST_LABEL = 32
@@ -44,7 +45,7 @@ def emails(fields: dict[str, Any]) -> Iterator[Told]:
         text = fields.get(name, "")
         if text in ("", "UNKNOWN"):
             continue
-        pairs = _addresses(text) if len(text) <= _LONGEST_EMAILS else []
+        pairs = (parsed(_addresses, text) or []) if len(text) <= _LONGEST_EMAILS else []
         wrong = next((address for _, address in pairs if not is_email(address)), None if pairs else text)
         if wrong is not None:
             yield (
@@ -55,11 +56,8 @@ def emails(fields: dict[str, Any]) -> Iterator[Told]:
 
 
 def _addresses(text: str) -> list[tuple[str, str]]:
-    """Name and address of each; none where comments are nested deeper than Python goes."""
-    try:
-        return getaddresses([text])
-    except RecursionError:
-        return []
+    """Name and address of each."""
+    return getaddresses([text])
 
 
 def is_email(text: str) -> bool:
@@ -108,36 +106,29 @@ def urls(fields: dict[str, Any]) -> Iterator[Told]:
 
 def is_url(text: str) -> bool:
     """True for an absolute URL with a host, and without blanks and control characters."""
-    try:
-        parts = urlsplit(text)
-        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    return parts.scheme in _SCHEMES and has_host and text.isprintable() and not any(map(str.isspace, text))
+    return bool(parsed(_is_of_the_web, text)) and text.isprintable() and not any(map(str.isspace, text))
+
+
+def _is_of_the_web(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
 
 
 def requirements(fields: dict[str, Any]) -> Iterator[Told]:
     """M8 and M11: PEP 508, and no `name @ URL`."""
     for text in fields.get("requires_dist", []):
-        requirement = _requirement(text)
+        requirement = parsed(Requirement, text)
         if requirement is None:
             yield "requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."
         elif requirement.url:
             yield "requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."
 
 
-def _requirement(text: str) -> Requirement | None:
-    try:
-        return Requirement(text)
-    except (InvalidRequirement, RecursionError, ValueError):
-        return None
-
-
 def provided(fields: dict[str, Any]) -> Iterator[Told]:
     """M7: Provides-Dist and Obsoletes-Dist are requirements without URL and marker."""
     for name, title in (("provides_dist", "Provides-Dist"), ("obsoletes_dist", "Obsoletes-Dist")):
         for text in fields.get(name, []):
-            requirement = _requirement(_BARE_VERSION.sub(r"\1==\2", text))
+            requirement = parsed(Requirement, _BARE_VERSION.sub(r"\1==\2", text))
             if requirement is None or requirement.url:
                 yield "provides-dist-invalid", title, f"{quoted(text)} is no name with a version."
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import Findings, clipped
 from eggwatch.archives.holes import unwritten
 from eggwatch.archives.metadata import member_name, read_metadata
 from eggwatch.archives.metadata_fields import check_fields
@@ -43,14 +43,10 @@ def _check_metadata(
     core = read_metadata(opened.metadata, filename, member_name(filename), findings)
     if core is None:
         return None
-    try:
-        listed = check_fields(opened.metadata, findings)
-        check_license_files(opened, listed, core.metadata_version or "", findings)
-        for check in extra_checks:
-            findings.extend(check(opened.metadata))
-    except RecursionError:  # one of a dozen parsers in email, packaging and docutils met its match
-        message = f"Something in it is nested so deeply that a parser gave up. {BUILD_AGAIN}"
-        findings.refuse("metadata-unreadable", member_name(filename), message)
+    listed = check_fields(opened.metadata, findings)
+    check_license_files(opened, listed, core.metadata_version or "", findings)
+    for check in extra_checks:
+        findings.extend(check(opened.metadata))
     return core
 
 

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import pkginfo
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.archives.leniencies import level_of
@@ -16,6 +16,7 @@ from eggwatch.archives.metadata_bounds import excess
 from eggwatch.archives.metadata_head import ambiguity, head_of
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
+from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
 LONGEST_FIELD = 200
@@ -147,10 +148,7 @@ def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     if core.version is None:
         yield _missing("version", where)
         return
-    try:
-        version = Version(core.version) if len(core.version) <= LONGEST_FIELD else None
-    except InvalidVersion:
-        version = None
+    version = parsed(Version, core.version) if len(core.version) <= LONGEST_FIELD else None
     if version is None:
         said = f"{where} says {quoted(core.version)}, which is no version (PEP 440)."
         yield _flaw("metadata-version-invalid", "Version", said)
@@ -163,12 +161,8 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
     text = core.requires_python
     if text is None:
         return
-    try:
-        if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable():
-            SpecifierSet(text)
-            return
-    except InvalidSpecifier:
-        pass
+    if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() and parsed(SpecifierSet, text) is not None:
+        return
     said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
     code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
     yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
@@ -176,11 +170,9 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
 
 def _is_wildcard(text: str) -> bool:
     """True for '>=3.6.*', which setuptools took for years, and which is sound without its star."""
-    try:
-        SpecifierSet(_WILDCARD.sub(r"\1\2", text) if len(text) <= LONGEST_REQUIRES_PYTHON else "?")
-    except InvalidSpecifier:
+    if len(text) > LONGEST_REQUIRES_PYTHON or not text.isprintable():
         return False
-    return text.isprintable()
+    return parsed(SpecifierSet, _WILDCARD.sub(r"\1\2", text)) is not None
 
 
 Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]

@@ -7,12 +7,14 @@ judges as a whole (requirements, URLs, classifiers) are judged one by one, so th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any, cast
 
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 
 from eggwatch.archives.field_rules import RULES, Told
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.model.parsing import parsed
 
 LONGEST_VALUE = 10_000
 """Characters of a field that is taken apart; parsers take long over longer ones."""
@@ -65,15 +67,57 @@ _LONG = frozenset(("description", "license", "summary", "keywords", "author", "m
 
 def check_fields(content: bytes, findings: Findings) -> list[str]:
     """Note the flaws of all fields; return the License-File fields that can be looked for in the archive."""
-    raw, unparsed = parse_email(content)
-    fields = cast("dict[str, Any]", raw)
+    apart = parsed_fields(content)
+    if apart is None:
+        findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
+        return []
+    fields, unparsed = apart
+    _tell(_encoding(content), findings)
     _tell(_unparsed(unparsed), findings)
-    _tell(_too_long(fields), findings)
-    _tell(_too_new(fields), findings)
-    _tell(_invalid(fields), findings)
-    for rule in RULES:
-        _tell(rule(fields), findings)
+    # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
+    every = [fields, *_set_aside(unparsed)]
+    for rule in (_too_long, _too_new, _invalid, *RULES):
+        _tell((told for one in every for told in rule(one)), findings)
     return list(fields.get("license_files", []))[:_MOST_LICENSE_FILES]
+
+
+def parsed_fields(content: bytes) -> tuple[dict[str, Any], dict[str, list[str]]] | None:
+    """The fields as packaging names them, and what it sets aside: unknown fields, and single ones that stand twice.
+
+    Bytes that are not UTF-8 are replaced first: packaging would set aside all values of a field for one of them.
+    """
+    return cast("tuple[dict[str, Any], dict[str, list[str]]] | None", parsed(_apart, content))
+
+
+def _apart(content: bytes) -> object:
+    return parse_email(content.decode("utf-8", "replace"))
+
+
+def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """The values of repeated fields, as fields that stand once: the first of each, then the second, and so on."""
+    names = [name for name in sorted(unparsed) if _is_known(name)]
+    for values in zip_longest(*(unparsed[name] for name in names)):
+        said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        yield {_RAW_NAMES.get(name, name.replace("-", "_")): _taken_apart(name, value) for name, value in said.items()}
+
+
+def _taken_apart(name: str, value: str) -> object:
+    """A single value in the form in which packaging gives it."""
+    if name == "project-url":
+        label, _, url = value.partition(",")
+        return {label.strip(): url.strip()}
+    return [word.strip() for word in value.split(",")] if name == "keywords" else value
+
+
+_RAW_NAMES = {"project-url": "project_urls"}
+
+
+def _encoding(content: bytes) -> Iterator[Told]:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        yield "metadata-encoding", f"line {line}", f"Byte {error.start}, in line {line}, is not UTF-8."
 
 
 def _tell(flaws: Iterator[Told], findings: Findings) -> None:
@@ -89,20 +133,17 @@ def _tell(flaws: Iterator[Told], findings: Findings) -> None:
 
 
 def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
-    """What packaging could not bring into its form: unknown, repeated, or not UTF-8."""
+    """What packaging could not bring into its form: unknown, or repeated."""
     unknown = sorted(name for name in unparsed if not _is_known(name))
     if unknown:
         names = clipped(", ".join(name for name in unknown[:20]))
         yield "metadata-field-unknown", unknown[0], f"{len(unknown)} fields are not of the core metadata: {names}."
     for name in sorted(unparsed.keys() - set(unknown)):
-        values = unparsed[name]
         if name == "project-url":
             yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."
-        elif len(values) > 1:
-            code = "metadata-ambiguous" if name in _IDENTITY else "metadata-field-repeated"
-            yield code, name.title(), f"It is there {len(values)} times, and should be there once."
         else:
-            yield "metadata-encoding", name.title(), "It is not UTF-8."
+            code = "metadata-ambiguous" if name in _IDENTITY else "metadata-field-repeated"
+            yield code, name.title(), f"It is there {len(unparsed[name])} times, and should be there once."
 
 
 def _is_known(name: str) -> bool:
@@ -126,15 +167,22 @@ _PLURAL = frozenset(
 
 
 def _too_long(fields: dict[str, Any]) -> Iterator[Told]:
-    """Take out what is too long to be taken apart."""
-    for name in list(fields):
+    """Take out the values that are too long to be taken apart; the others stay."""
+    for name in sorted(fields.keys() - _LONG - _JUDGED_ELSEWHERE):
         value = fields[name]
-        if name in _LONG or name in _JUDGED_ELSEWHERE:
-            continue
-        items = [value] if isinstance(value, str) else [*value, *(value.values() if isinstance(value, dict) else ())]
-        if any(len(item) > LONGEST_VALUE for item in items):
-            del fields[name]
+        kept: Any
+        if isinstance(value, str):
+            kept = value if len(value) <= LONGEST_VALUE else ""
+        elif isinstance(value, dict):
+            kept = {label: url for label, url in value.items() if max(len(label), len(url)) <= LONGEST_VALUE}
+        else:
+            kept = [item for item in value if len(item) <= LONGEST_VALUE]
+        if len(kept) != len(value):
             yield "metadata-field-invalid", _title(name), f"It has more than {LONGEST_VALUE} characters."
+            if kept:
+                fields[name] = kept
+            else:
+                del fields[name]
 
 
 def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
@@ -152,18 +200,19 @@ def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
 
 def _invalid(fields: dict[str, Any]) -> Iterator[Told]:
     """What packaging says of all fields that are not judged value by value."""
-    judged = {name: value for name, value in fields.items() if name not in _JUDGED_ELSEWHERE | _JUDGED_HERE}
-    newest = "2.5" if judged.keys() & {"import_names", "import_namespaces"} else "2.4"
-    whole = {**judged, "metadata_version": newest, "name": "judged", "version": "1"}
-    try:
-        Metadata.from_raw(cast("RawMetadata", whole))
-    except ExceptionGroup as group:
-        for error in sorted(group.exceptions, key=str):
-            if isinstance(error, InvalidMetadata):
-                code = _FIELD_CODES.get(error.field, "metadata-field-invalid")
-                yield code, error.field.title(), f"{clipped(str(error))}."
-    except Exception as error:  # a parser under packaging gave up, e.g. for nesting too deep
-        yield "metadata-field-invalid", "core metadata", f"packaging can't read it: {clipped(repr(error))}."
+    for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE):
+        # One by one: a parser under packaging that gives up over one field says nothing of the others.
+        newest = "2.5" if name in ("import_names", "import_namespaces") else "2.4"
+        whole = {name: fields[name], "metadata_version": newest, "name": "judged", "version": "1"}
+        try:
+            Metadata.from_raw(cast("RawMetadata", whole))
+        except ExceptionGroup as group:
+            for error in sorted(group.exceptions, key=str):
+                if isinstance(error, InvalidMetadata):
+                    code = _FIELD_CODES.get(error.field, "metadata-field-invalid")
+                    yield code, error.field.title(), f"{clipped(str(error))}."
+        except Exception as error:
+            yield "metadata-field-invalid", _title(name), f"packaging can't read it: {clipped(repr(error))}."
 
 
 def _title(name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.model.parsing import parsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,5 @@ def check_license_files(opened: Opened, listed: Iterable[str], version: str, fin
 
 def _is_standard(version: str) -> bool:
     """True from metadata 2.4 on, which says where licence files lie; before, tools chose."""
-    try:
-        return Version(version) >= Version("2.4")
-    except InvalidVersion:
-        return False
+    said = parsed(Version, version)
+    return said is not None and said >= Version("2.4")

@@ -14,10 +14,10 @@ from email.message import EmailMessage
 from importlib import import_module
 from typing import Any
 
-from packaging.metadata import parse_email
-
 from eggwatch.archives.findings import clipped
 from eggwatch.archives.leniencies import level_of
+from eggwatch.archives.metadata_fields import parsed_fields
+from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
 LONGEST_README = 512 << 10
@@ -36,11 +36,11 @@ _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdo
 
 def readme_flaws(content: bytes) -> Iterator[Flaw]:
     """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
-    raw, _ = parse_email(content)
-    text = unfolded(raw.get("description", ""))
+    fields, _ = parsed_fields(content) or ({}, {})
+    text = unfolded(fields.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
         return
-    kind, parameters = _content_type(raw.get("description_content_type", ""))
+    kind, parameters = _content_type(fields.get("description_content_type", ""))
     warnings = io.StringIO()
     found = "is too long to be rendered" if len(text) > LONGEST_README else None
     if found is None and _rendered(kind, text, warnings, parameters) is None:
@@ -67,15 +67,14 @@ def unfolded(text: str) -> str:
 
 
 def _content_type(text: str) -> tuple[str, dict[str, str]]:
-    if not text or len(text) > 200:
-        return "", {}
+    return (parsed(_of_mail, text) if 0 < len(text) <= 200 else None) or ("", {})
+
+
+def _of_mail(text: str) -> tuple[str, dict[str, str]]:
     message = EmailMessage()
-    try:
-        message["content-type"] = text
-        header: Any = message["content-type"]
-        return message.get_content_type(), dict(header.params)
-    except (ValueError, IndexError, RecursionError):
-        return "", {}
+    message["content-type"] = text
+    header: Any = message["content-type"]
+    return message.get_content_type(), dict(header.params)
 
 
 def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:

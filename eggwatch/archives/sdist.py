@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, clipped, located
 from eggwatch.archives.gzip_header import check_header
@@ -29,6 +29,7 @@ from eggwatch.archives.tar_walk import (
     TarWalk,
 )
 from eggwatch.model.names import Filename, project_name
+from eggwatch.model.parsing import parsed
 
 _MOST_TOPS = 4
 _LONGEST_TOP = 400
@@ -223,11 +224,8 @@ def _is_odd(member: TarMember) -> bool:
 def _is_equal(top: str, filename: Filename) -> bool:
     """True if the folder differs from the filename only in how name and version are spelled."""
     name, _, version = top.rpartition("-")
-    try:
-        return (
-            len(top) < _LONGEST_TOP
-            and project_name(name) == filename.project
-            and (Version(version) == filename.version)
-        )
-    except InvalidVersion:
-        return False
+    return (
+        len(top) < _LONGEST_TOP
+        and project_name(name) == filename.project
+        and parsed(Version, version) == filename.version
+    )

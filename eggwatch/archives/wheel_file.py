@@ -12,6 +12,7 @@ from packaging.tags import Tag, parse_tag
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.model.names import MOST_TAGS, Filename
+from eggwatch.model.parsing import parsed
 
 LARGEST_WHEEL_FILE = 256 << 10
 """Bytes of a WHEEL file."""
@@ -114,7 +115,7 @@ def expanded(text: str) -> frozenset[Tag] | None:
     if len(parts) != 3 or not all(part.isascii() and part.replace(".", "").isidentifier() for part in parts):
         return None
     pythons, abis, platforms = (part.count(".") + 1 for part in parts)
-    return parse_tag(text) if pythons * abis * platforms <= MOST_TAGS else None
+    return parsed(parse_tag, text) if pythons * abis * platforms <= MOST_TAGS else None
 
 
 def _listed(tags: frozenset[Tag] | set[Tag]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.wheel_places import DATA, SUFFIX
 from eggwatch.archives.zip_directory import Directory, ZipMember
 from eggwatch.model.names import Filename, project_name
+from eggwatch.model.parsing import parsed
 
 _LONGEST_FOLDER = 400
 _SCHEMES = frozenset(("purelib", "platlib", "headers", "scripts", "data"))
@@ -81,12 +82,9 @@ def _has_place(member: ZipMember, scheme: str, path: str | None) -> bool:
 def is_named_as(folder: str, suffix: str, filename: Filename) -> bool:
     """True if the folder's name and version are the filename's, once normalised (older tools differ)."""
     name, _, version = folder.removesuffix(suffix).partition("-")
-    try:
-        return (
-            len(folder) < _LONGEST_FOLDER
-            and folder.endswith(suffix)
-            and project_name(name) == filename.project
-            and Version(version) == filename.version
-        )
-    except InvalidVersion:
-        return False
+    return (
+        len(folder) < _LONGEST_FOLDER
+        and folder.endswith(suffix)
+        and project_name(name) == filename.project
+        and parsed(Version, version) == filename.version
+    )

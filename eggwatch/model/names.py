@@ -11,8 +11,6 @@ from typing import NewType
 
 from packaging.tags import Tag
 from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
     canonicalize_name,
     parse_sdist_filename,
     parse_wheel_filename,
@@ -175,7 +173,7 @@ def _parse_wheel(text: str) -> Filename | Flaw:
         return Flaw(code="filename-too-many-tags", subject=shown(text), message=message)
     try:
         name, version, build, tags = parse_wheel_filename(text)
-    except InvalidWheelFilename as error:
+    except Exception as error:  # InvalidWheelFilename, but see parsing
         return _bad_name(text, error, "{name}-{version}-{python}-{abi}-{platform}.whl")
     parts = text[: -len(".whl")].split("-")
     strange = _strange_part(text, parts[0])
@@ -196,7 +194,7 @@ def _parse_wheel(text: str) -> Filename | Flaw:
 def _parse_sdist(text: str) -> Filename | Flaw:
     try:
         name, version = parse_sdist_filename(text)
-    except InvalidSdistFilename as error:
+    except Exception as error:
         return _bad_name(text, error, "{name}-{version}.tar.gz")
     name_part, _, version_part = text[: -len(".tar.gz")].rpartition("-")
     strange = _strange_part(text, name_part)

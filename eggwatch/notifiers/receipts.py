@@ -66,6 +66,16 @@ class Receipts:
         lines = [f"{shown(filename)}: NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}."]
         self._answers.write_receipt(filename, "\n".join(lines) + "\n")
 
+    def tell_held(self, path: str, filename: str) -> None:
+        """Write the receipt of an upload that could not be judged because of a fault on this side."""
+        lines = [
+            f"{shown(filename)}: HELD, it is not in the index yet",
+            "A fault in eggwatch, or in its installation, kept it from judging the file: your upload is not to blame.",
+            "The administrator has been told, with the error: in the log, and by 'eggwatch status'.",
+            f"It stays at {shown(path)}, and is judged again when it is uploaded anew.",
+        ]
+        self._answers.write_receipt(filename, "\n".join(lines) + "\n")
+
     def tell_waiting(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
         self._tell_waiting(filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")

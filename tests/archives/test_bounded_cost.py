@@ -87,13 +87,16 @@ def test_nesting_deeper_than_python_goes_is_a_flaw(head: str, code: str) -> None
     assert code in refusals(inspection) + warnings(inspection)
 
 
-def test_a_parser_that_gives_up_makes_the_metadata_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whichever of them: the file is refused, and not held as if that were a bug."""
+@pytest.mark.parametrize("error", [RecursionError, IndexError, LookupError, AttributeError])
+def test_a_parser_that_gives_up_makes_the_metadata_unreadable(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """In whatever way: the file is refused, and not held as if that were a bug."""
 
     def fail(*_: object) -> None:
-        raise RecursionError
+        raise error
 
-    monkeypatch.setattr("eggwatch.archives.inspection.check_fields", fail)
+    monkeypatch.setattr("eggwatch.archives.metadata_fields.parse_email", fail)
     assert refusals(judge(SDIST, sdist(""))) == ["metadata-unreadable"]
 
 

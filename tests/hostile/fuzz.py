@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import io
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,8 +21,9 @@ from pathlib import Path
 from eggwatch.archives import inspect
 from eggwatch.archives.entry_points import check_entry_points
 from eggwatch.archives.findings import Findings
+from eggwatch.model.archives import Inspection
 from eggwatch.model.names import Filename, filename_flaws, parse_filename
-from tests.archive_factory import core_metadata, sdist_members, targz_of
+from tests.archive_factory import core_metadata, recorded, sdist_members, targz_of, wheel_members, zip_of
 from tests.archives.judging import SDIST, WHEEL
 from tests.hostile.building import build, twin
 from tests.hostile.metadatas import METADATA
@@ -52,6 +54,22 @@ TOKENS = (
     b"-",
 )
 """What parsers look for, and what they don't."""
+MARK = re.compile(rb"[-.:,;=\n ]")
+ODD = (
+    b"",
+    b" ",
+    b"\0",
+    b"\xff",
+    b"\xc2\x85",
+    b".",
+    "\u0130".encode(),
+    "\u0661".encode(),
+    b"9" * 5000,
+    b"-",
+    b"%s",
+    b"'",
+)
+"""What stands instead of a field."""
 RUNS = tuple(bytes([character]) for character in b"([{<\"'.,;:=-+*#/\\ \t\n\r\0aA0")
 """What makes parsers call themselves, or look back, when it stands there a thousand times."""
 
@@ -76,6 +94,16 @@ def judge_metadata(data: bytes) -> None:
     _judge(SDIST, targz_of({**sdist_members(), "demo-1.0/PKG-INFO": data}))
 
 
+def judge_wheel_file(data: bytes) -> None:
+    """The lines of WHEEL."""
+    _inspected(WHEEL, zip_of(recorded({**wheel_members(), "demo-1.0.dist-info/WHEEL": data})))
+
+
+def judge_record(data: bytes) -> None:
+    """The lines of RECORD."""
+    _inspected(WHEEL, zip_of({**wheel_members(), "demo-1.0.dist-info/RECORD": data}))
+
+
 def judge_entry_points(data: bytes) -> None:
     """The lines of an entry_points.txt."""
     findings = Findings()
@@ -92,12 +120,16 @@ def judge_filename(data: bytes) -> None:
 
 
 def _judge(filename: str, data: bytes) -> None:
+    if not any(flaw.level == "refuse" for flaw in _inspected(filename, data).flaws):
+        same_everywhere(filename, data)
+
+
+def _inspected(filename: str, data: bytes) -> Inspection:
     inspection = inspect(io.BytesIO(data), filename)
     for flaw in inspection.flaws:
         assert flaw.subject.isprintable() and flaw.message.isprintable()
         assert len(flaw.subject) <= 201 and len(flaw.message) < 2000
-    if not any(flaw.level == "refuse" for flaw in inspection.flaws):
-        same_everywhere(filename, data)
+    return inspection
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -105,6 +137,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sdist": judge_sdist,
     "tar": judge_tar,
     "metadata": judge_metadata,
+    "wheelfile": judge_wheel_file,
+    "record": judge_record,
     "entries": judge_entry_points,
     "filename": judge_filename,
 }
@@ -124,6 +158,8 @@ def seeds() -> dict[str, list[bytes]]:
     found["metadata"] += [
         core_metadata(metadata_extra=f"{name}: {run.decode() * 1500}\n") for name in NAMES for run in RUNS
     ]
+    found["wheelfile"] = [wheel_members()["demo-1.0.dist-info/WHEEL"]]
+    found["record"] = [wheel_members()["demo-1.0.dist-info/RECORD"]]
     found["entries"] = [b"[console_scripts]\nx = demo:main [y]\n\n[other]\n  x = y\n"]
     for path in sorted(CORPUS.glob("*.bin")):
         found[path.name.partition("-")[0]].append(path.read_bytes())
@@ -140,13 +176,25 @@ def _inflates(data: bytes) -> bool:
 def mutated(source: random.Random, examples: Sequence[bytes]) -> bytes:
     """One of the examples with bytes changed, cut out, doubled or put in."""
     data = bytearray(source.choice(examples))
-    for _ in range(source.randint(1, 4)):
+    if source.random() < 0.3:
+        data = _with_odd_field(source, data)
+    for _ in range(source.randint(0, 4)):
         at, length = source.randint(0, len(data)), source.choice((0, 1, 1, 2, 4, 40, 512))
         noise, double = source.randbytes(max(1, length)), bytes(data[at : at + 2 * length])
         run = source.choice(RUNS) * source.choice((100, 1000, 3000))
         piece = source.choice((source.choice(TOKENS), noise, double, run, b""))
         data[at : at + length] = piece
     return bytes(data)
+
+
+def _with_odd_field(source: random.Random, data: bytearray) -> bytearray:
+    """What stands between two of the marks that part fields, taken out or replaced by what no field should be."""
+    marks = [match.start() for match in MARK.finditer(data)]
+    if not marks:
+        return data
+    at = source.randrange(len(marks))
+    end = marks[at + 1] if at + 1 < len(marks) else len(data)
+    return data[: marks[at] + 1] + source.choice(ODD) + data[end:]
 
 
 def run(target: str, data: bytes) -> None:

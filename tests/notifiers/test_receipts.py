@@ -158,3 +158,11 @@ def test_a_filename_can_be_pasted_into_a_shell(name: str) -> None:
     assert word.isprintable()
     done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
     assert done.stdout == name.encode("utf-8", "surrogateescape")
+
+
+def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts, drop: Path) -> None:
+    """Its uploader can do nothing about a bug, and is not left without an answer."""
+    receipts.tell_held("dist/demo-1.0.tar.gz", "demo-1.0.tar.gz")
+    text = (drop / "receipts" / "demo-1.0.tar.gz.txt").read_text()
+    assert text.startswith("demo-1.0.tar.gz: HELD, it is not in the index yet\n")
+    assert "fault in eggwatch" in text and "administrator has been told" in text and "dist/demo-1.0.tar.gz" in text

@@ -1,0 +1,56 @@
+"""What meets a fault of our own is held: told once to its uploader, in the log and by status; nothing else waits."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch.worker import Result
+from tests.archive_factory import wheel
+from tests.laws.at_work import IndexAtWork, InlineInspectors
+
+BAD, GOOD = wheel("bad"), wheel("good")
+
+
+class Failing(InlineInspectors):
+    """Inspectors with a bug that one file meets."""
+
+    def submit(self, job: Any) -> None:
+        """Fail over that file alone."""
+        if job.filename == BAD[0]:
+            self._results.append(Result(number=job.number, trouble="Traceback:\nIndexError: a bug of ours"))
+        else:
+            super().submit(job)
+
+
+@pytest.mark.parametrize("place", ["inspector", "pool"])
+def test_a_held_upload_has_a_receipt_that_is_written_once(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rounds and starts later it is the same file; what was uploaded after it is published."""
+    caplog.set_level(logging.ERROR)
+    if place == "inspector":
+        monkeypatch.setattr("tests.laws.at_work.InlineInspectors", Failing)
+    receipt = tmp_path / "drop" / "receipts" / f"{BAD[0]}.txt"
+    site = IndexAtWork(tmp_path)
+    with site:
+        site.upload(*GOOD)
+        if place == "pool":
+            (tmp_path / "public" / "files" / "bad").mkdir()
+            (tmp_path / "public" / "files" / "bad" / BAD[0]).write_bytes(b"of somebody else")
+        site.upload(*BAD)
+        site.upload(*wheel("last"))
+        assert receipt.read_text().startswith(f"{BAD[0]}: HELD, it is not in the index yet\n")
+        assert site.lying() == [BAD[0]] and site.files("good") and site.files("last")
+        assert site.index is not None
+        assert [row["reason"][:5] for row in site.index.pipeline.sights.waiting()] == ["held:"]
+        before = receipt.stat()
+        site.work()
+    with site:
+        site.work()
+    after = receipt.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert caplog.text.count(": held") == 1
