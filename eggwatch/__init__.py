@@ -19,7 +19,7 @@ parts, sights, loglines, retirement, judging, admitting, announcing, grace  the 
 measuring, room   what is counted of the work, for status and metrics; who waits for the disk
 claiming    copies of uploads, a portion at a time
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
-rounds, obeying   one round over everything; orders carried out by whoever holds the lock
+rounds, copies, obeying   one round over everything; orders carried out by whoever holds the lock, what they leave
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere

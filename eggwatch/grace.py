@@ -29,8 +29,11 @@ class Grace:
             self._since[at] = since
         return since + self._seconds - now
 
-    def sweep(self, parts: Parts, *, limit: int) -> None:
-        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned."""
+    def sweep(self, parts: Parts, *, limit: int) -> int:
+        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned.
+
+        Answers with how many of the `limit` oldest are done with.
+        """
         swept, catalog = [], parts.catalog
         for project, filename, at in catalog.unswept(limit):
             if self.left(at, now=parts.now()) > 0:
@@ -44,3 +47,4 @@ class Grace:
             swept.append(filename)
         if swept:
             catalog.mark_swept(swept)
+        return len(swept)

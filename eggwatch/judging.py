@@ -10,7 +10,8 @@ from eggwatch.model.events import seconds_of
 from eggwatch.model.names import Filename, Kind, parse_filename
 from eggwatch.model.sightings import Claim
 from eggwatch.parts import InHand, Parts
-from eggwatch.policy.admission import Holding, Upload, scarce
+from eggwatch.policy.admission import Block, Holding, Upload, scarce
+from eggwatch.policy.orders import Held
 from eggwatch.policy.ownership import Account
 from eggwatch.policy.terms import Terms
 from eggwatch.store.accounts import groups_of
@@ -32,8 +33,34 @@ def upload_of(parts: Parts, hand: InHand, terms: Terms) -> Upload:
         account=_account(claim, terms),
         twin=catalog.twin(claim.sha256, key=hand.key),
         removed_at=None if record is None else _removed_since(parts, hand, record),
+        block=_block(parts, hand),
     )
     return upload if not isinstance(filename, Filename) else _among_releases(parts, upload, filename, terms)
+
+
+def _block(parts: Parts, hand: InHand) -> Block | None:
+    """What keeps this name or these bytes away."""
+    record = parts.catalog.blocked(hand.claim.sha256, key=hand.key)
+    if record is None:
+        return None
+    event = event_at(parts.ledger, parts.catalog.event_at(record.serial))
+    reason = None if event is None else event.reason
+    return Block(filename=record.file.filename, sha256=record.file.sha256, at=record.changed_at, reason=reason)
+
+
+def held_of(parts: Parts, project: str) -> list[Held]:
+    """All files that a project ever had, as orders see them."""
+    catalog = parts.catalog
+    return [
+        Held(
+            file=record.file,
+            present=record.state == "present",
+            lies=record.state == "removed" and catalog.is_unswept(record.file.filename),
+            bytes_until=record.bytes_until,
+            blocked=record.blocked,
+        )
+        for record in catalog.files(project)
+    ]
 
 
 def _removed_since(parts: Parts, hand: InHand, record: FileRecord) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from eggwatch import copies
 from eggwatch.announcing import entries_after
-from eggwatch.model.events import Entry, timestamp
+from eggwatch.judging import held_of
+from eggwatch.model.events import Entry, Event
 from eggwatch.pipeline import Pipeline
-from eggwatch.policy.orders import EVENTS, VERBS, Order, events_of, matching, parse_spec
+from eggwatch.policy.orders import EVENTS, VERBS, Order, Remove, matching, parse_spec
 from eggwatch.rounds import run_until_rest, summary
 from eggwatch.store import orders
 from eggwatch.store.orders import OrderBox
@@ -24,7 +27,11 @@ def read_order(data: dict[str, Any]) -> Order | str:
     reason = data.get("reason")
     if reason and not str(reason).isprintable():
         return "the reason must be one line without control characters"
-    return verb(spec=spec, reason=str(reason) if reason else None, actor=str(data.get("actor", "unknown")))
+    spec = replace(spec, only=frozenset(map(str, only))) if isinstance(only := data.get("only"), list) else spec
+    order = verb(spec=spec, reason=str(reason) if reason else None, actor=str(data.get("actor", "unknown")))
+    if isinstance(order, Remove):
+        return replace(order, now=bool(data.get("now")), block=bool(data.get("block")))
+    return order
 
 
 def carry_out(pipeline: Pipeline, data: dict[str, Any]) -> dict[str, Any]:
@@ -32,18 +39,22 @@ def carry_out(pipeline: Pipeline, data: dict[str, Any]) -> dict[str, Any]:
     order = read_order(data)
     if isinstance(order, str):
         return {"error": order, "changed": [], "matched": 0}
-    records = pipeline.parts.catalog.files(order.spec.project)
-    files = [record.file for record in records if record.state == "present"]
-    matched = matching(order.spec, files)
+    matched = {"matched": len(matching(order, held_of(pipeline.parts, order.spec.project)))}
     if data.get("dry_run"):
-        events = events_of(order, files, at=timestamp(pipeline.parts.now()))
-        return {"changed": [event.filename for event in events], "matched": len(matched)}
+        events = pipeline.events_of(order)
+        return {"changed": [event.filename for event in events], **matched, **removal(pipeline, order, events)}
     entries = pipeline.obey(order)
-    return {
-        "changed": [entry.event.filename for entry in entries],
-        "matched": len(matched),
-        "serials": _serials(entries),
-    }
+    answer = {"changed": [entry.event.filename for entry in entries], **matched, "serials": _serials(entries)}
+    return answer | removal(pipeline, order, [entry.event for entry in entries])
+
+
+def removal(pipeline: Pipeline, order: Order, events: list[Event]) -> dict[str, Any]:
+    """What is told of a removal beside its files; nothing of other orders."""
+    if not isinstance(order, Remove):
+        return {}
+    moments = [event.bytes_until for event in events if event.bytes_until is not None]
+    elsewhere = copies.elsewhere(pipeline.parts, events)
+    return {"bytes_until": max(moments, default=None), "blocked": order.block, "elsewhere": elsewhere}
 
 
 def _serials(entries: list[Entry]) -> list[int]:
@@ -65,6 +76,8 @@ def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:
         answer["changed"] = [entry.event.filename for entry in earlier] + answer["changed"]
         answer["serials"] = _serials(earlier) + answer["serials"]
         answer["matched"] = max(answer["matched"], len(answer["changed"]))
+        if isinstance(told := read_order(order.data), Remove):
+            answer |= removal(pipeline, told, [entry.event for entry in earlier])
     pipeline.parts.front.finish()
     box.answer(order.number, answer)
 

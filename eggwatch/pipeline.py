@@ -16,7 +16,7 @@ from eggwatch.claiming import Claiming, Ready
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError
 from eggwatch.grace import Grace
-from eggwatch.judging import scarce_of, upload_of
+from eggwatch.judging import held_of, scarce_of, upload_of
 from eggwatch.loglines import crowded, found_in, names, said
 from eggwatch.measuring import Measures
 from eggwatch.model.events import Entry, Event, is_news, timestamp
@@ -324,15 +324,22 @@ class Pipeline:
             self.retirement.try_stuck()
         self.news.tell()
 
+    def events_of(self, order: Order) -> list[Event]:
+        """What an order would make happen now."""
+        now = self.parts.now()
+        until = timestamp(now + self.config.grace)
+        return list(events_of(order, held_of(self.parts, order.spec.project), at=timestamp(now), until=until))
+
     def obey(self, order: Order) -> list[Entry]:
-        """Carry out an order; when this returns its pages are published."""
-        files = [record.file for record in self.parts.catalog.files(order.spec.project) if record.state == "present"]
-        events = list(events_of(order, files, at=timestamp(self.parts.now())))
+        """Carry out an order; when this returns its pages are published, and gone is what was to go at once."""
+        events = self.events_of(order)
         if isinstance(order, Remove) and events:
             # A power cut must not bring back the upload or its claim: it would be published again.
             durable.sync_everything([self.config.drop, self.config.public, self.config.state])
         entries = self.commit(events)
         self.publish(self.render())
+        while isinstance(order, Remove) and order.now and self.grace.sweep(self.parts, limit=PAGES_A_ROUND):
+            pass
         self.announce()
         return entries
 

@@ -197,16 +197,23 @@ def _missing_events(
         yield from _events_of_file(listing, file, catalog, public, report)
     for removed in listing.removed:
         record = catalog.file(key_of(removed.filename))
-        if record is None or record.state == "present":
+        if record is None or record.state == "present" or (removed.blocked and not record.blocked):
             yield _removal(listing, removed)
+        elif record.blocked and not removed.blocked and _is_newer(listing, catalog):
+            yield replace(_removal(listing, removed), kind="unblocked", at=timestamp(time.time()))
 
 
 def _confirmation(listing: ProjectListing, catalog: Catalog) -> list[Event]:
     """An event that changes nothing, for a page with a later serial than the ledger's: serials never go back."""
-    known = catalog.listing(listing.project)
-    if known is not None and known.last_serial >= listing.last_serial:
+    if not _is_newer(listing, catalog):
         return []
     return [_confirming(listing)] if listing.files or listing.removed else []
+
+
+def _is_newer(listing: ProjectListing, catalog: Catalog) -> bool:
+    """Whether a page knows more than the ledger."""
+    known = catalog.listing(listing.project)
+    return known is None or known.last_serial < listing.last_serial
 
 
 def _confirming(listing: ProjectListing) -> Event:
@@ -285,4 +292,6 @@ def _removal(listing: ProjectListing, removed: RemovedFile) -> Event:
         actor=REBUILDER,
         name=listing.name,
         first_upload_time=removed.upload_time,
+        bytes_until=removed.bytes_until,
+        blocked=removed.blocked or None,
     )

@@ -39,7 +39,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("measuring", "room"),
     ("claiming",),
     ("pipeline",),
-    ("rounds",),
+    ("rounds", "copies"),
     ("obeying",),
     ("assembly",),
     ("status",),

@@ -25,6 +25,7 @@ COMMANDS = {
     "yank": "eggwatch.cli.orders:yank",
     "unyank": "eggwatch.cli.orders:unyank",
     "remove": "eggwatch.cli.orders:remove",
+    "unblock": "eggwatch.cli.orders:unblock",
     "list": "eggwatch.cli.looking:list_",
     "show": "eggwatch.cli.looking:show",
     "history": "eggwatch.cli.looking:history",

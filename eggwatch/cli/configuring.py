@@ -63,7 +63,7 @@ state = "state"             # ledger and catalog; back this up together with `pu
 # server = "localhost:25"
 # security = "none"                  # "starttls", "tls"; then perhaps user = "…" and password-file = "…"
 # digest = "1d"                      # one mail a day to the maintainers; uploaders hear at once
-# events = ["admitted", "rejected", "yanked", "unyanked", "removed", "quarantined"]
+# events = ["admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "quarantined"]
 # templates = "mails"                # a folder with one or more of: admitted.txt rejected.txt changed.txt digest.txt
 # timeout = "10s"
 # give-up-after = "3d"               # of an outage; then news are put aside, for 'eggwatch notify --retry'

@@ -17,6 +17,7 @@ from eggwatch.errors import NotFoundError
 from eggwatch.grammar import duration
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
 from eggwatch.model.names import Filename, parse_filename, project_name, shown
+from eggwatch.model.news import of_removal
 from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.reading import IndexReader
 from eggwatch.remote import RemoteReader
@@ -79,7 +80,7 @@ def show(selection: Selection, spec: str, url: str | None, as_json: bool) -> Non
     for file in files:
         print_json(file) if as_json else _say_file(file)
     for file in removed:
-        print_json({**file, "removed": True}) if as_json else say(f"{file['filename']}\n  removed {file['at']}")
+        print_json({**file, "removed": True}) if as_json else _say_removed(file)
 
 
 def _means(spec: Spec, filename: str) -> bool:
@@ -102,6 +103,16 @@ def _say_file(file: dict[str, Any]) -> None:
         lines.append(f"  python    {file['requires-python']}")
     if file["yanked"]:
         lines.append(f"  yanked    {file['yanked'] if isinstance(file['yanked'], str) else 'without a reason'}")
+    say("\n".join(lines))
+
+
+def _say_removed(file: dict[str, Any]) -> None:
+    """What was removed; whether its bytes can still be had, and whether it may return."""
+    lines = [file["filename"], f"  removed   {file['at']}"]
+    if (until := file.get("bytes-until")) is not None and until > timestamp(time.time()):
+        lines.append(f"  bytes     can be had until {until[:19]}Z")
+    if file.get("blocked"):
+        lines.append("  blocked   neither these bytes nor this name return before 'eggwatch unblock'")
     say("\n".join(lines))
 
 
@@ -197,4 +208,4 @@ def event_line(serial: int | None, event: Event) -> str:
     line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
     if event.flaws and event.kind == "rejected":
         return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
-    return f"{line}: {event.reason}" if event.reason else line
+    return (f"{line}: {event.reason}" if event.reason else line) + of_removal(event)

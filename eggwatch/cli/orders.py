@@ -1,4 +1,4 @@
-"""eggwatch yank, unyank, remove: orders to whoever is the writer of the index."""
+"""eggwatch yank, unyank, remove, unblock: orders to whoever is the writer of the index."""
 
 from __future__ import annotations
 
@@ -12,40 +12,48 @@ import click
 from eggwatch.asking import ask
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.output import counted, json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.grammar import duration
 from eggwatch.policy.orders import parse_spec
+from eggwatch.store.lock import Lock
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
     @click.command(verb, help=help_text)
     @click.argument("spec", metavar="SPEC")
-    @index_options
-    @click.option("--reason", help="Shown to whoever meets it.")
-    @click.option("--dry-run", is_flag=True, help="Only say what would change.")
-    @click.option("--timeout", default="5m", show_default=True, help="How long to wait for the daemon.")
-    @json_option
-    def command(
-        selection: Selection, spec: str, reason: str | None, dry_run: bool, timeout: str, as_json: bool
-    ) -> None:
-        _run(selection.one(), verb, spec, reason=reason, dry_run=dry_run, timeout=timeout, as_json=as_json)
+    @_options
+    def command(selection: Selection, spec: str, as_json: bool, timeout: str, **order: Any) -> None:
+        _run(selection.one(), {"verb": verb, "spec": spec, **order}, timeout=timeout, as_json=as_json)
 
     return command
 
 
-def _run(
-    config: IndexConfig, verb: str, spec: str, *, reason: str | None, dry_run: bool, timeout: str, as_json: bool
-) -> None:
-    if parse_spec(spec) is None:
-        raise click.UsageError(f"{spec!r} is no project, no project==version and no filename.")
-    if reason is not None and not reason.isprintable():
-        raise click.UsageError("The reason must be one line without control characters.")
+def _options(function: Any) -> Any:
+    """What every order takes."""
+    function = json_option(function)
+    function = click.option("--timeout", default="5m", show_default=True, help="How long to wait for the daemon.")(
+        function
+    )
+    function = click.option("--dry-run", is_flag=True, help="Only say what would change.")(function)
+    function = click.option("--reason", help="Shown to whoever meets it.")(function)
+    return index_options(function)
+
+
+def _run(config: IndexConfig, order: dict[str, Any], *, timeout: str, as_json: bool) -> None:
+    """Have an order carried out, and end with 0, or with 1 if it matches nothing."""
+    _check(order)
     log_to_stderr(verbose=False, quiet=True)
-    order = {"verb": verb, "spec": spec, "reason": reason, "actor": actor(), "dry_run": dry_run}
-    answer = ask(config, order, seconds=duration_option(timeout))
-    report(verb, spec, answer, dry_run=dry_run, as_json=as_json)
+    answer = ask(config, {**order, "actor": actor()}, seconds=duration_option(timeout))
+    report(config, order, answer, as_json=as_json)
     sys.exit(0 if answer.get("matched") else 1)
+
+
+def _check(order: dict[str, Any]) -> None:
+    if parse_spec(order["spec"]) is None:
+        raise click.UsageError(f"{order['spec']!r} is no project, no project==version and no filename.")
+    if order["reason"] is not None and not order["reason"].isprintable():
+        raise click.UsageError("The reason must be one line without control characters.")
 
 
 def duration_option(text: str) -> float:
@@ -63,24 +71,49 @@ def actor() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-def report(verb: str, spec: str, answer: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
-    """Print what an order changed."""
+def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print what an order changed, and of a removal until when the bytes can be had and how it is undone."""
+    verb, spec, dry_run = order["verb"], order["spec"], order["dry_run"]
+    undo = _undo(order) if verb == "remove" else None
     if as_json:
-        print_json({"order": verb, "spec": spec, "dry_run": dry_run, **answer})
+        more = {} if undo is None else {"undo": undo}
+        print_json({"order": verb, "spec": spec, "dry_run": dry_run, **answer, **more})
         return
     if answer.get("error"):
         say(answer["error"])
     elif not answer["matched"]:
-        say(f"No published file matches {spec}.")
+        say(f"No {'blocked' if verb == 'unblock' else 'published'} file matches {spec}.")
     elif not answer["changed"]:
-        say(f"Nothing to change: it is so already ({answer['matched']} files).")
+        say(f"Nothing to change: it is so already ({counted(answer['matched'], 'file')}).")
     for filename in answer["changed"]:
         say(f"{'would ' if dry_run else ''}{verb} {filename}")
+    if undo is not None and answer["changed"]:
+        _say_removal(config, order, answer)
+        say(f"To undo it: {undo}")
+
+
+def _say_removal(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any]) -> None:
+    if order["now"]:
+        would = "would be" if order["dry_run"] else "are"
+        say(f"The bytes {would} deleted at once; a link on the page of a moment ago leads nowhere.")
+    elif until := answer.get("bytes_until"):
+        late = "" if Lock(config.state / "lock").is_held() else ", and then until a daemon or the next command runs"
+        say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}; --now takes them at once.")
+    for path in answer.get("elsewhere", []):
+        say(f"The same bytes also lie in {path}, which is left to you.")
+
+
+def _undo(order: dict[str, Any]) -> str:
+    """What takes a removal back."""
+    again = "upload the same bytes again; they come back with their first upload time"
+    return f"'eggwatch unblock {order['spec']}', then {again}" if order["block"] else again
 
 
 yank = _order_command(
     "yank",
     """Mark files as not to be installed unless pinned (PEP 592). Reversible.
+
+    A file that is yanked already keeps its reason, unless --reason gives a new one.
 
     \b
     SPEC is a project, project==version or a filename.
@@ -95,13 +128,55 @@ unyank = _order_command(
     Example:  eggwatch unyank demo==1.0
     """,
 )
-remove = _order_command(
-    "remove",
-    """Take files off the pages, and their bytes away after the grace period.
-
-    The filename is never used again for other bytes; the same bytes may return.
+unblock = _order_command(
+    "unblock",
+    """Let files return that were removed with --block: whoever uploads the same bytes again publishes them.
 
     \b
-    Example:  eggwatch remove demo-1.0.tar.gz --reason "contained a password"
+    SPEC is a project, project==version or a filename.
+    Example:  eggwatch unblock demo-1.0.tar.gz
     """,
 )
+
+
+@click.command()
+@click.argument("spec", metavar="SPEC")
+@click.option("--now", is_flag=True, help="Delete the bytes at once, without grace.")
+@click.option("--block", is_flag=True, help="Refuse these bytes, under whatever name, and this name from now on.")
+@click.option("--yes", is_flag=True, help="Do not ask before more than one file is removed.")
+@_options
+def remove(selection: Selection, spec: str, as_json: bool, timeout: str, yes: bool, **order: Any) -> None:
+    """Take files off the pages, and their bytes away after the grace period ('grace', 10 minutes).
+
+    The filename is never used again for other bytes; the same bytes may return, unless --block keeps them away.
+    With --now or --block it may be given once more, for what was removed already. Copies that others have are
+    not reached: a password that was published is to be changed.
+
+    On a terminal it asks before more than one file is removed.
+
+    \b
+    SPEC is a project, project==version or a filename.
+    Examples:
+      eggwatch remove demo-1.0.tar.gz --reason "was built from the wrong branch"
+      eggwatch remove demo-1.0.tar.gz --now --block --reason "holds a password"
+    """
+    config = selection.one()
+    given = {"verb": "remove", "spec": spec, **order}
+    if not (yes or order["dry_run"] or as_json) and sys.stdin.isatty():
+        given |= _confirmed(config, given, timeout)
+    _run(config, given, timeout=timeout, as_json=as_json)
+
+
+def _confirmed(config: IndexConfig, order: dict[str, Any], timeout: str) -> dict[str, Any]:
+    """The files that a person has been shown and has agreed to, where it is more than one. click.Abort for a no."""
+    _check(order)
+    log_to_stderr(verbose=False, quiet=True)
+    answer = ask(config, {**order, "actor": actor(), "dry_run": True}, seconds=duration_option(timeout))
+    if len(answer["changed"]) < 2:
+        return {}
+    say(f"This removes {counted(len(answer['changed']), 'file')}:")
+    for filename in answer["changed"]:
+        say(f"  {filename}")
+    say(f"To undo it: {_undo(order)}")
+    click.confirm("Remove them?", abort=True)
+    return {"only": answer["changed"]}

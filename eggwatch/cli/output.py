@@ -29,6 +29,11 @@ def say_error(text: str) -> None:
     click.echo("\n".join(shown(line) for line in text.split("\n")), err=True)
 
 
+def counted(number: int, what: str, more: str | None = None) -> str:
+    """A number with its noun: 0 files, 1 file, 2 files; `more` is a plural that does not end with s."""
+    return f"{number} {what if number == 1 else more or f'{what}s'}"
+
+
 class Ticker:
     """Progress for a person who waits; silent in a pipe."""
 

@@ -8,8 +8,10 @@ from typing import Any, Self
 
 from eggwatch.model.verdicts import Flaw
 
-SCHEMA = 1
-KINDS = frozenset(("admitted", "rejected", "yanked", "unyanked", "removed", "quarantined", "imported"))
+SCHEMA, SCHEMA_OF_BLOCKS = 1, 2
+"""Of a ledger's lines; those that block or unblock a file are of the second: a version that could not obey them is to
+say so, and not to publish what was blocked."""
+KINDS = frozenset(("admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "quarantined", "imported"))
 GENESIS = "0" * 64
 """The `prev` of a ledger's first line."""
 IMPORTER, REBUILDER = "eggwatch import", "eggwatch rebuild"
@@ -59,6 +61,15 @@ class Event:
     """The path in the drop folder that the file came from."""
     first_upload_time: str | None = None
     """Set by `rebuild` and by imports that know it: when the file first entered this index."""
+    bytes_until: str | None = None
+    """Of a removal: until when its bytes lie there for readers of the page of a moment ago."""
+    blocked: bool | None = None
+    """Of a removal: neither this name nor these bytes may return before they are unblocked."""
+
+    @property
+    def schema(self) -> int:
+        """The oldest schema by which the event can be obeyed."""
+        return SCHEMA_OF_BLOCKS if self.blocked or self.kind == "unblocked" else SCHEMA
 
     def as_json(self) -> dict[str, Any]:
         """The event as CONTRACT writes it; every key is there, absent is null."""

@@ -9,7 +9,7 @@ from eggwatch.model.events import SCHEMA, Event
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Level
 
-TOLD = ("admitted", "rejected", "yanked", "unyanked", "removed", "quarantined")
+TOLD = ("admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "quarantined")
 """The kinds of events that are told, in the order of their importance to a reader; imported files never are."""
 
 _DONE = {
@@ -18,6 +18,7 @@ _DONE = {
     "yanked": "was yanked",
     "unyanked": "is no longer yanked",
     "removed": "was removed",
+    "unblocked": "may return",
     "quarantined": "is damaged and was taken off the pages",
 }
 
@@ -55,7 +56,17 @@ def headline(event: Event) -> str:
     why = f": {event.reason}" if event.reason else ""
     if event.kind == "rejected" and event.flaws:
         why = f": {', '.join(dict.fromkeys(flaw.code for flaw in event.flaws if flaw.level is Level.REFUSE))}"
-    return shown(f"{event.filename or event.project or 'something'} {_DONE[event.kind]}{_preposition(event, by)}{why}")
+    done = f"{_DONE[event.kind]}{_preposition(event, by)}{why}{of_removal(event)}"
+    return shown(f"{event.filename or event.project or 'something'} {done}")
+
+
+def of_removal(event: Event) -> str:
+    """Until when removed bytes can be had, and whether they may return; nothing of other events."""
+    if event.kind != "removed" or event.bytes_until is None:
+        return ""
+    is_gone = event.bytes_until <= event.at
+    until = "its bytes were deleted at once" if is_gone else f"its bytes can be had until {event.bytes_until[:19]}Z"
+    return f"; {until}{', and it is blocked' if event.blocked else ''}"
 
 
 def _preposition(event: Event, by: str) -> str:

@@ -32,13 +32,18 @@ class PublishedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedFile:
-    """A filename that was removed, and may only return with the same bytes."""
+    """A filename that was removed, and may only return with the same bytes; not at all while it is `blocked`.
+
+    `bytes_until` is until when its bytes lie there; None of removals before that was put on record.
+    """
 
     filename: str
     sha256: str
     size: int
     at: str
     upload_time: str
+    bytes_until: str | None = None
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ MESSAGE_IDS = {
     "yanked": "45ff49ca3c714c16a9bbc5dfbfd6aec8",
     "unyanked": "b9b8a194294b4c0ba505f35256e6e93c",
     "removed": "548f2fe68f114bf7974198245dc240d1",
+    "unblocked": "7d0c5b1e64f84a0f9c3a2be19d56f048",
     "quarantined": "e66a2c56f6a6458280dc4655052b1abd",
 }
 LEVELS = {"admitted": logging.INFO, "quarantined": logging.CRITICAL}

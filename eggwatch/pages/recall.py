@@ -87,6 +87,8 @@ def _removed(row: dict[str, Any], _version: str) -> RemovedFile:
         size=_number(row.get("size", 0), "its size"),
         at=at,
         upload_time=_time(row.get("upload-time", at)),
+        bytes_until=_time(row["bytes-until"]) if "bytes-until" in row else None,
+        blocked=row.get("blocked") is True,
     )
 
 

@@ -75,13 +75,16 @@ def _file_json(project: str, file: PublishedFile) -> dict[str, Any]:
 
 
 def _removed_json(file: RemovedFile) -> dict[str, str | int]:
-    return {
+    data: dict[str, str | int] = {
         "filename": file.filename,
         "sha256": file.sha256,
         "at": file.at,
         "upload-time": file.upload_time,
         "size": file.size,
     }
+    if file.bytes_until is not None:
+        data["bytes-until"] = file.bytes_until
+    return {**data, "blocked": True} if file.blocked else data
 
 
 def _metadata_attributes(file: Mapping[str, Any]) -> str:

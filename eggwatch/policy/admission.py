@@ -29,6 +29,16 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A removed file whose name and bytes may not return, since when, and why."""
+
+    filename: str
+    sha256: str
+    at: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     """Everything that the rules may look at; what they don't ask for need not be looked up."""
 
@@ -52,6 +62,7 @@ class Upload:
     """When the same bytes were removed, if the original lay in the drop folder already; else None."""
     first_uploader: str | None = None
     """Who uploaded the project's first file; None if there is none, or nobody knows."""
+    block: Block | None = None
 
 
 IndexRule = Callable[[Upload, Project, Terms], Iterator[Flaw]]
@@ -61,10 +72,28 @@ def _flaw(code: str, subject: str, message: str) -> Flaw:
     return Flaw(code=code, subject=shown(subject), message=message)
 
 
+def blocked(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
+    """What was removed for good does not return: neither its bytes, under whatever name, nor its name."""
+    block = upload.block
+    if block is None:
+        return
+    why = f": {block.reason}" if block.reason else ""
+    what = f"{block.filename} was removed at {block.at} and is blocked{why}"
+    if block.sha256 == upload.sha256:
+        rest = "This file has the same bytes, which are not taken under any name. Leave out what must not be published"
+    else:
+        rest = "That name is not taken again"
+    yield _flaw(
+        "blocked",
+        block.filename,
+        f"{what}. {rest}, raise the version and build again; or ask the administrator to unblock it.",
+    )
+
+
 def filename_reuse(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
     """A filename is never used again for other bytes (PEP 592's premise; PyPI: "File already exists")."""
     holding = upload.holding
-    if holding is None or holding.sha256 == upload.sha256:
+    if holding is None or holding.sha256 == upload.sha256 or upload.block is not None:
         return
     who = f" by {holding.uploader}" if holding.uploader else ""
     if holding.present:
@@ -225,6 +254,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 INDEX_RULES: tuple[IndexRule, ...] = (
+    blocked,
     filename_reuse,
     same_bytes,
     one_sdist,
@@ -253,7 +283,7 @@ def judge(upload: Upload, terms: Terms | None = None) -> Verdict:
     terms, holding = terms or Terms(), upload.holding
     if holding is not None and holding.present and holding.sha256 == upload.sha256:
         return Known(serial=holding.serial)
-    if upload.removed_at is not None:
+    if upload.removed_at is not None and upload.block is None:
         return Leave(removed_at=upload.removed_at)
     unfinished = upload.inspection.incomplete if upload.inspection else None
     if unfinished is not None and not upload.overdue:

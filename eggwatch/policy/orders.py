@@ -1,9 +1,9 @@
-"""What an order (yank, unyank, remove) means for the files of a project."""
+"""What an order (yank, unyank, remove, unblock) means for the files of a project."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -15,12 +15,27 @@ from eggwatch.model.releases import PublishedFile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What a person means: a project, one version of it, or one file."""
+    """What a person means: a project, one version of it, or one file; `only` of these files, where it is not None."""
 
     text: str
     project: Project
     version: Version | None = None
     filename: Filename | None = None
+    only: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A file that the index has published, as orders see it; see `RemovedFile` for `bytes_until` and `blocked`.
+
+    `lies`: it was removed, and its bytes may still be there.
+    """
+
+    file: PublishedFile
+    present: bool = True
+    lies: bool = False
+    bytes_until: str | None = None
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +58,35 @@ class Unyank:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """Take files off the pages, and their bytes away after the grace period."""
+    """Take files off the pages, and their bytes away after the grace period, or at once (`now`).
+
+    With `block` neither their names nor their bytes return before they are unblocked.
+    """
+
+    spec: Spec
+    reason: str | None
+    actor: str
+    now: bool = False
+    block: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unblock:
+    """Let the bytes of removed files return under their names."""
 
     spec: Spec
     reason: str | None
     actor: str
 
 
-Order = Yank | Unyank | Remove
-VERBS: dict[str, type[Yank] | type[Unyank] | type[Remove]] = {"yank": Yank, "unyank": Unyank, "remove": Remove}
-EVENTS = {"yank": "yanked", "unyank": "unyanked", "remove": "removed"}
+Order = Yank | Unyank | Remove | Unblock
+VERBS: dict[str, type[Yank] | type[Unyank] | type[Remove] | type[Unblock]] = {
+    "yank": Yank,
+    "unyank": Unyank,
+    "remove": Remove,
+    "unblock": Unblock,
+}
+EVENTS = {"yank": "yanked", "unyank": "unyanked", "remove": "removed", "unblock": "unblocked"}
 """The kind of event that each order makes of a file."""
 _KINDS = {order: EVENTS[verb] for verb, order in VERBS.items()}
 
@@ -72,41 +106,64 @@ def parse_spec(text: str) -> Spec | None:
         return None
 
 
-def matching(spec: Spec, files: Iterable[PublishedFile]) -> tuple[PublishedFile, ...]:
-    """The files that `spec` names, by filename."""
-    return tuple(sorted((file for file in files if _names(spec, file)), key=lambda file: file.filename))
+def matching(order: Order, files: Iterable[Held]) -> tuple[Held, ...]:
+    """The files that an order is about, by filename."""
+    found = (held for held in files if _concerns(order, held) and _names(order.spec, held.file))
+    return tuple(sorted(found, key=lambda held: held.file.filename))
+
+
+def _concerns(order: Order, held: Held) -> bool:
+    """What was removed is unblocked, or removed once more to be rid of its bytes at once, or for good."""
+    if isinstance(order, Unblock):
+        return held.blocked
+    if isinstance(order, Remove) and not held.present:
+        return order.block or (order.now and held.lies)
+    return held.present
 
 
 def _names(spec: Spec, file: PublishedFile) -> bool:
+    if spec.only is not None and file.filename not in spec.only:
+        return False
     if spec.filename is not None:
         other = parse_filename(file.filename)
         return isinstance(other, Filename) and other.normalized == spec.filename.normalized
     return spec.version is None or Version(file.version) == spec.version
 
 
-def events_of(order: Order, files: Iterable[PublishedFile], *, at: str) -> tuple[Event, ...]:
-    """One event for each file that the order changes; none where it is so already."""
-    return tuple(
-        Event(
-            kind=_KINDS[type(order)],
-            at=at,
-            project=order.spec.project,
-            version=file.version,
-            filename=file.filename,
-            sha256=file.sha256,
-            size=file.size,
-            uploader=file.uploader,
-            actor=order.actor,
-            reason=order.reason,
-        )
-        for file in matching(order.spec, files)
-        if _changes(order, file)
+def events_of(order: Order, files: Iterable[Held], *, at: str, until: str) -> tuple[Event, ...]:
+    """One event for each file that the order changes; none where it is so already.
+
+    `until`: the moment until which the bytes of what is removed `at` a moment stay.
+    """
+    return tuple(_event(order, held, at, until) for held in matching(order, files) if _changes(order, held, at))
+
+
+def _event(order: Order, held: Held, at: str, until: str) -> Event:
+    file = held.file
+    event = Event(
+        kind=_KINDS[type(order)],
+        at=at,
+        project=order.spec.project,
+        version=file.version,
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        uploader=file.uploader,
+        actor=order.actor,
+        reason=order.reason,
     )
+    if not isinstance(order, Remove):
+        return event
+    left = until if held.present else held.bytes_until
+    return replace(event, bytes_until=at if order.now else left, blocked=order.block or None)
 
 
-def _changes(order: Order, file: PublishedFile) -> bool:
+def _changes(order: Order, held: Held, at: str) -> bool:
     if isinstance(order, Yank):
-        return file.yanked != (order.reason or "")
+        return held.file.yanked is None or order.reason not in (None, held.file.yanked)
     if isinstance(order, Unyank):
-        return file.yanked is not None
+        return held.file.yanked is not None
+    if isinstance(order, Remove) and not held.present:
+        is_sooner = order.now and held.lies and (held.bytes_until is None or held.bytes_until > at)
+        return is_sooner or (order.block and not held.blocked)
     return True

@@ -32,7 +32,7 @@ CREATE TABLE files (
     filename TEXT PRIMARY KEY, project TEXT NOT NULL, spelled TEXT NOT NULL, version TEXT NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, upload_time TEXT NOT NULL, requires_python TEXT,
     metadata_sha256 TEXT, yanked TEXT, uploader TEXT, state TEXT NOT NULL, serial INTEGER NOT NULL,
-    changed_at TEXT NOT NULL, release TEXT NOT NULL
+    changed_at TEXT NOT NULL, release TEXT NOT NULL, bytes_until TEXT, blocked INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX files_of_project ON files (project, release);
 CREATE INDEX files_of_bytes ON files (sha256);
@@ -191,7 +191,7 @@ class Catalog(Reader):
         parsed = parse_filename(str(event.filename))
         version = str(parsed.version) if isinstance(parsed, Filename) else str(event.version)
         self._db.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'present', ?, ?, ?)",
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'present', ?, ?, ?, NULL, 0)",
             (
                 key, event.project, event.filename, version, event.sha256, event.size, upload_time,
                 event.requires_python, event.metadata_sha256, yanked, event.uploader, entry.serial, event.at,
@@ -213,19 +213,30 @@ class Catalog(Reader):
         self._db.execute("UPDATE files SET yanked = NULL, serial = ? WHERE filename = ?", (entry.serial, key))
 
     def _removed(self, entry: Entry, key: str) -> None:
-        before = self.file(key)
+        before, event = self.file(key), entry.event
         if before is None:
             self._admitted(entry, key)
+        again = before is not None and before.state == "removed"  # to be blocked, or to be rid of its bytes at once
         self._db.execute(
-            "UPDATE files SET state = 'removed', yanked = NULL, serial = ?, changed_at = ? WHERE filename = ?",
-            (entry.serial, entry.event.at, key),
-        )
-        if before is None or before.state == "present":
+            "UPDATE files SET state = 'removed', yanked = NULL, serial = ?, changed_at = ?, bytes_until = ?, "
+            "blocked = MAX(blocked, ?) WHERE filename = ?",
+            (
+                entry.serial, before.changed_at if again and before else event.at, event.bytes_until,
+                bool(event.blocked), key,
+            ),
+        )  # fmt: skip
+        if not again:
             self._add("count_files", -1)
-        spelled = before.file.filename if before is not None else entry.event.filename
+        spelled = before.file.filename if before is not None else event.filename
         # Nobody is waiting for the rest of a file that was quarantined, and its right bytes may return at any moment.
-        since = AT_ONCE if entry.event.kind == "quarantined" else entry.event.at
-        self._db.execute("INSERT OR REPLACE INTO unswept VALUES (?, ?, ?)", (spelled, entry.event.project, since))
+        at_once = event.kind == "quarantined" or (event.bytes_until is not None and event.bytes_until <= event.at)
+        if at_once or not again:
+            since = AT_ONCE if at_once else event.at
+            self._db.execute("INSERT OR REPLACE INTO unswept VALUES (?, ?, ?)", (spelled, event.project, since))
+
+    def _unblocked(self, _: Entry, key: str) -> None:
+        """The serial stays that of the removal, which goes on to hold."""
+        self._db.execute("UPDATE files SET blocked = 0 WHERE filename = ?", (key,))
 
     def mark_published(self, pages: Iterable[tuple[ProjectListing, str | None, str | None]]) -> None:
         """Clear pages from the stale list that are durable as (listing, newest version, its time) says."""
@@ -323,5 +334,6 @@ _PROJECTIONS = {
     "yanked": Catalog._yanked,
     "unyanked": Catalog._unyanked,
     "removed": Catalog._removed,
+    "unblocked": Catalog._unblocked,
     "quarantined": Catalog._removed,
 }

@@ -14,7 +14,7 @@ from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, 
 from eggwatch.model.sightings import Identity
 from eggwatch.store.ledger import Position
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised whenever a table changes: a catalog of another version is made anew from the ledger."""
 
 
@@ -36,7 +36,10 @@ class Original:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
-    """A filename that the index has ever published. `state` is present or removed."""
+    """A filename that the index has ever published. `state` is present or removed; `changed_at` is since when.
+
+    `bytes_until` and `blocked` are those of a removed file (see `RemovedFile`).
+    """
 
     key: str
     project: str
@@ -44,6 +47,8 @@ class FileRecord:
     serial: int
     changed_at: str
     file: PublishedFile
+    bytes_until: str | None = None
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class Refusal:
 
 _FILE_COLUMNS = (
     "filename, project, spelled, version, sha256, size, upload_time, requires_python, metadata_sha256, yanked, "
-    "uploader, state, serial, changed_at"
+    "uploader, state, serial, changed_at, bytes_until, blocked"
 )
 
 
@@ -79,6 +84,8 @@ def _record(row: sqlite3.Row) -> FileRecord:
             yanked=row["yanked"],
             uploader=row["uploader"],
         ),
+        bytes_until=row["bytes_until"],
+        blocked=bool(row["blocked"]),
     )
 
 
@@ -176,6 +183,15 @@ class Reader:
             "SELECT spelled FROM files WHERE sha256 = ? AND filename <> ? AND state = 'present' LIMIT 1", sha256, key
         )
         return None if row is None else row["spelled"]
+
+    def blocked(self, sha256: str, *, key: str) -> FileRecord | None:
+        """The file that was blocked with this name or these bytes; a name comes before its bytes."""
+        row = self._one(
+            f"SELECT {_FILE_COLUMNS} FROM files WHERE (sha256 = ? OR filename = ?) AND blocked "  # noqa: S608
+            "ORDER BY filename = ? DESC LIMIT 1",
+            *(sha256, key, key),
+        )
+        return None if row is None else _record(row)
 
     def other_sdist(self, project: str, release: str, *, key: str) -> str | None:
         """A published sdist, other than `key`, of a release (its version canonical: 1 for 1.0.0)."""
@@ -296,10 +312,18 @@ class Reader:
             return None
         return Refusal(serial=row["serial"], sha256=row["sha256"], codes=tuple(json.loads(row["codes"])))
 
+    def refusals_of(self, sha256: str) -> list[int]:
+        """Serials of the latest refusals of names under which these bytes came; looks at all of them."""
+        return [row["serial"] for row in self._db.execute("SELECT serial FROM refusals WHERE sha256 = ?", (sha256,))]
+
     def unswept(self, limit: int = -1) -> list[tuple[str, str, str]]:
         """(project, filename as spelled, time of removal) of removed files whose bytes may still lie, oldest first."""
         rows = self._db.execute("SELECT project, filename, at FROM unswept ORDER BY at, filename LIMIT ?", (limit,))
         return [(row["project"], row["filename"], row["at"]) for row in rows]
+
+    def is_unswept(self, filename: str) -> bool:
+        """Whether the bytes of a removed file may still lie in files/."""
+        return self._one("SELECT 1 FROM unswept WHERE filename = ?", filename) is not None
 
     def unswept_names(self, project: str) -> list[str]:
         """The filenames of a project whose bytes may still lie in files/ although they were removed; for `verify`."""
@@ -332,6 +356,8 @@ def _removed(record: FileRecord) -> RemovedFile:
         size=file.size,
         at=record.changed_at,
         upload_time=file.upload_time,
+        bytes_until=record.bytes_until,
+        blocked=record.blocked,
     )
 
 

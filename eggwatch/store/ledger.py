@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch.errors import LedgerError, NewerStateError
-from eggwatch.model.events import GENESIS, SCHEMA, Entry, Event
+from eggwatch.model.events import GENESIS, SCHEMA_OF_BLOCKS, Entry, Event
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
 
@@ -43,8 +43,8 @@ class NewerLine(ValueError):  # noqa: N818 - nothing is wrong with the line
 
 
 def _refuse_newer(data: dict[str, Any]) -> None:
-    if data.get("schema", SCHEMA) > SCHEMA:
-        raise NewerLine(f"its schema is {data['schema']}, and this version reads up to {SCHEMA}")
+    if data.get("schema", SCHEMA_OF_BLOCKS) > SCHEMA_OF_BLOCKS:
+        raise NewerLine(f"its schema is {data['schema']}, and this version reads up to {SCHEMA_OF_BLOCKS}")
 
 
 def after(entry: Entry) -> Position:
@@ -54,7 +54,7 @@ def after(entry: Entry) -> Position:
 
 def encode(event: Event, *, serial: int, prev: str) -> bytes:
     """One line of the ledger, newline included; the same event gives the same bytes everywhere."""
-    data = {"serial": serial, **event.as_json(), "prev": prev}
+    data = {"serial": serial, **event.as_json(), "schema": event.schema, "prev": prev}
     return json.dumps(data, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.names import parse_filename
-from eggwatch.policy.admission import Holding, Upload
+from eggwatch.policy.admission import Block, Holding, Upload
 from eggwatch.policy.ownership import Account
 from eggwatch.policy.terms import Terms
 
@@ -28,6 +28,11 @@ UPLOADS: tuple[dict[str, Any], ...] = (
     {
         "code": "filename-used-before",
         "upload": {"holding": OTHER_BYTES},
+        "twin": {"upload": {"holding": SAME_BYTES}},
+    },
+    {
+        "code": "blocked",
+        "upload": {"holding": SAME_BYTES, "block": Block(filename=WHEEL, sha256=SHA256, at=HELD["at"])},
         "twin": {"upload": {"holding": SAME_BYTES}},
     },
     {"code": "same-bytes", "upload": {"twin": "other-1.0-py3-none-any.whl"}, "twin": {"upload": {"twin": None}}},

@@ -155,10 +155,10 @@ class IndexAtWork:
         self.put(name, data)
         self.work()
 
-    def order(self, verb: str, spec: str, reason: str | None = None) -> dict[str, Any]:
-        """Yank, unyank or remove."""
+    def order(self, verb: str, spec: str, reason: str | None = None, **more: bool) -> dict[str, Any]:
+        """Yank, unyank, remove (`now`, `block`) or unblock."""
         assert self.index is not None
-        order = {"verb": verb, "spec": spec, "reason": reason, "actor": "tester"}
+        order = {"verb": verb, "spec": spec, "reason": reason, "actor": "tester", **more}
         answer = carry_out(self.index.pipeline, order)
         self.index.pipeline.finish()
         return answer

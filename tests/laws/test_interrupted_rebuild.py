@@ -27,14 +27,14 @@ def base() -> Iterator[Path]:
 
 
 def fill(base: Path) -> IndexAtWork:
-    """An index with a refusal, a yank and a removal in its history."""
+    """An index with a refusal, a yank and a removal for good in its history."""
     with IndexAtWork(base) as site:
         site.upload("bad-1.0.tar.gz", b"junk" * 200)
         site.upload(*wheel("alpha", "1.0"))
         site.upload(*sdist("alpha", "2.0"))
         site.order("yank", "alpha==1.0", "broken")
         site.upload(*sdist("beta", "1.0"))
-        site.order("remove", "beta")
+        site.order("remove", "beta", block=True)
         site.upload(*sdist("gamma", "1.0"))
     return site
 
@@ -68,7 +68,7 @@ def copied(site: IndexAtWork, place: Path) -> IndexConfig:
 
 def history(config: IndexConfig) -> list[tuple[Any, ...]]:
     """What the ledger tells, but for the moments of what a rebuild itself has seen."""
-    keys = ("event", "filename", "sha256", "uploader", "reason", "first_upload_time")
+    keys = ("event", "filename", "sha256", "uploader", "reason", "first_upload_time", "bytes_until", "blocked")
     rows = [tuple(event[key] for key in keys) for event in IndexAtWork(config.drop.parent).events()]
     return sorted(rows, key=str)
 

@@ -223,7 +223,9 @@ def test_single_pages_can_be_made_stale(catalog: Catalog) -> None:
 
 HISTORY = st.lists(
     st.tuples(
-        st.sampled_from(["admitted", "rejected", "yanked", "unyanked", "removed", "imported", "quarantined"]),
+        st.sampled_from(
+            ["admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "imported", "quarantined"]
+        ),
         st.sampled_from([(ONE, "demo"), (TWO, "demo"), ("Demo-1.0.tar.gz", "demo"), ("other-1.0.tar.gz", "other")]),
         st.integers(1, 3),
     ),
@@ -244,7 +246,9 @@ def test_it_is_the_same_whatever_the_batches(steps: list[tuple[str, tuple[str, s
     events = [
         event(kind, name, project=project, number=number, sha256=SHA[sha])
         for number, (kind, (name, project), sha) in enumerate(steps)
-        if not (kind in ("yanked", "unyanked") and all(step[1] != (name, project) for step in steps[:number]))
+        if not (
+            kind in ("yanked", "unyanked", "unblocked") and all(step[1] != (name, project) for step in steps[:number])
+        )
     ]
     whole, pieces = Catalog(":memory:"), Catalog(":memory:")
     lines = entries(events)

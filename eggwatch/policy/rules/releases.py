@@ -28,6 +28,16 @@ RULES = (
         fixed=True,
     ),
     Rule(
+        code="blocked",
+        title="The file was removed for good",
+        rule="Neither the bytes nor the filename of what was removed with 'remove --block' return.",
+        why="It holds a password, say, and the next upload of the same file would publish that again.",
+        mend="Leave out what must not be published, raise the version and build again. If the file may return after "
+        "all, the administrator lets it: 'eggwatch unblock FILENAME'.",
+        source="eggwatch remove --block",
+        fixed=True,
+    ),
+    Rule(
         code="sdist-exists",
         title="A second sdist of a release",
         rule="A release (versions compared: 1.0 is 1.0.0) has one sdist.",

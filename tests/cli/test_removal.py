@@ -1,0 +1,218 @@
+"""eggwatch remove and unblock: until when bytes can be had, bytes that go at once, and files that never return."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from unittest import mock
+
+import pytest
+
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Done, Site, clean_environment
+
+Call = Callable[..., Done]
+WHEEL, SDIST = wheel("demo", "1.0"), sdist("demo", "1.0")
+
+
+@pytest.fixture(params=[False, True], ids=["without a daemon", "with a daemon"])
+def order(request: pytest.FixtureRequest, filled: Site) -> Iterator[Call]:
+    """Gives orders to an index, at work or at rest."""
+    with filled.daemon() if request.param else nullcontext():
+        yield filled.call
+
+
+def lying(site: Site) -> list[str]:
+    """What lies in files/ of demo 1.0."""
+    return sorted(path.name for path in (site.public / "files/demo").iterdir() if "-1.0" in path.name)
+
+
+def upload(site: Site, archive: tuple[str, bytes]) -> Done:
+    """Upload an archive and wait for its verdict."""
+    return site.call("publish", site.build(archive))
+
+
+def test_now_takes_the_bytes_and_the_metadata_at_once(filled: Site, order: Call) -> None:
+    done = order("remove", "demo==1.0", "--now", "--reason", "holds a password")
+    assert done.code == 0 and "deleted at once" in done.out and "upload the same bytes again" in done.out
+    assert lying(filled) == [] and filled.filenames("demo") == ["demo-2.0.tar.gz"]
+    assert [event["bytes_until"] == event["at"] for event in filled.events()[-2:]] == [True, True]
+    assert filled.call("verify").code == 0
+
+
+def test_without_now_it_says_until_when_the_bytes_can_be_had(filled: Site, order: Call) -> None:
+    """In its text, in JSON, in the event, on the page, and in what `show` and `history` print of it."""
+    row = order("remove", "demo-1.0.tar.gz", "--json").row
+    until = row["bytes_until"]
+    assert until == filled.events()[-1]["bytes_until"] == filled.page("demo")["_removed"][0]["bytes-until"]
+    assert row["undo"].startswith("upload the same bytes again") and row["blocked"] is False
+    for command in (["show", "demo-1.0.tar.gz"], ["history"]):
+        assert f"can be had until {until[:19]}Z" in filled.call(*command).out
+    said = order("remove", "demo-1.0-py3-none-any.whl").out
+    assert "can be downloaded until" in said and "--now" in said
+    assert lying(filled) == ["demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", "demo-1.0.tar.gz"]
+
+
+def test_nobody_takes_the_bytes_away_while_nobody_is_at_work(filled: Site) -> None:
+    """Without a daemon the grace ends, and the bytes stay: the command says so."""
+    assert "until a daemon or the next command runs" in filled.call("remove", "other").out
+    with filled.daemon():
+        assert "until a daemon or the next command runs" not in filled.call("remove", "demo==2.0").out
+
+
+def test_what_is_still_in_its_grace_goes_by_a_second_order(filled: Site, order: Call) -> None:
+    assert order("remove", "demo==1.0").code == 0
+    assert lying(filled) != []
+    done = order("remove", "demo==1.0", "--now", "--block")
+    assert (done.code, lying(filled)) == (0, [])
+    assert upload(filled, SDIST).code == 1
+
+
+def test_blocked_bytes_do_not_return_under_any_name(filled: Site, order: Call) -> None:
+    """The uploader is told which file it was, why it was removed, and what to do."""
+    assert order("remove", "demo-1.0.tar.gz", "--block", "--reason", "holds a password").code == 0
+    for name in (SDIST[0], "demo-1.5.tar.gz", "Demo-1.0.tar.gz"):
+        done = upload(filled, (name, SDIST[1]))
+        assert (done.code, "blocked" in done.out, "holds a password" in done.out) == (1, True, True), done
+    reason = (filled.drop / "rejected" / f"{SDIST[0]}.reason.txt").read_text()
+    assert "[refuse] blocked" in reason and "raise the version" in reason
+    assert upload(filled, sdist("demo", "1.0.1")).code == 0
+
+
+def test_a_blocked_name_does_not_return_with_other_bytes(filled: Site) -> None:
+    filled.call("remove", "demo-1.0.tar.gz", "--block")
+    assert "blocked" in upload(filled, sdist("demo", "1.0", files={"other.py": b"1\n"})).out
+
+
+def test_unblock_lets_it_return_with_its_first_upload_time(filled: Site, order: Call) -> None:
+    before = {file["filename"]: file["upload-time"] for file in filled.page("demo")["files"]}
+    assert "eggwatch unblock demo==1.0" in order("remove", "demo==1.0", "--now", "--block").out
+    done = order("unblock", "demo==1.0")
+    assert done.out == "unblock demo-1.0-py3-none-any.whl\nunblock demo-1.0.tar.gz\n" and done.code == 0
+    assert upload(filled, SDIST).code == 0
+    files = {file["filename"]: file["upload-time"] for file in filled.page("demo")["files"]}
+    assert files[SDIST[0]] == before[SDIST[0]]
+    assert [event["event"] for event in filled.events()[-3:]] == ["unblocked", "unblocked", "admitted"]
+    assert order("unblock", "demo==1.0").code == 1
+    assert filled.call("verify").code == 0
+
+
+def lose_catalog(site: Site) -> None:
+    """It is made anew from the ledger."""
+    for path in site.state.glob("catalog.sqlite3*"):
+        path.unlink()
+
+
+def lose_ledger(site: Site) -> None:
+    """`rebuild` learns from the pages."""
+    shutil.rmtree(site.state)
+    assert site.call("rebuild").code == 0
+
+
+def restore(site: Site) -> None:
+    """State and archives come out of a backup."""
+    kept = site.base / "kept"
+    assert site.call("backup", kept).code == 0
+    assert not list((kept / "public/files/demo").glob("demo-1.0*"))
+    for name in ("public", "state"):
+        shutil.rmtree(site.base / name)
+        shutil.copytree(kept / name, site.base / name)
+
+
+def restart(site: Site) -> None:
+    """A daemon that knows of nothing but what lies there."""
+    with site.daemon():
+        pass
+
+
+@pytest.mark.parametrize("event", [lose_catalog, lose_ledger, restore, restart])
+def test_a_block_outlives(filled: Site, event: Callable[[Site], None]) -> None:
+    """A lost catalog, a lost ledger, a restored backup, a new daemon; unblocked it may return after each of them."""
+    filled.call("remove", "demo==1.0", "--now", "--block", "--reason", "holds a password")
+    event(filled)
+    assert upload(filled, SDIST).code == 1
+    assert filled.call("unblock", "demo==1.0").code == 0
+    event(filled)
+    assert upload(filled, SDIST).code == 0
+
+
+def test_an_import_does_not_bring_blocked_bytes_back(filled: Site) -> None:
+    filled.call("remove", "demo-1.0.tar.gz", "--block")
+    filled.build(SDIST, "stock")
+    assert filled.call("import", filled.base / "stock").code == 1
+    assert SDIST[0] not in filled.filenames("demo")
+
+
+def test_what_lay_in_the_drop_folder_already_is_refused_too(filled: Site) -> None:
+    """It is not left there as something to be copied once more."""
+    filled.put(SDIST)
+    filled.call("remove", "demo-1.0.tar.gz", "--block")
+    assert filled.call("run", "--once").code == 1
+    assert SDIST[0] not in filled.filenames("demo")
+
+
+def test_copies_that_stay_are_named(filled: Site) -> None:
+    """A refused upload of the same bytes under another name lies in rejected/, which is its uploader's."""
+    assert upload(filled, ("demo-1.7.tar.gz", SDIST[1])).code == 1
+    row = filled.call("remove", "demo-1.0.tar.gz", "--now", "--json").row
+    assert row["elsewhere"] == [str(filled.drop / "rejected/demo-1.7.tar.gz")]
+    assert "rejected/broken-1.0.tar.gz" not in str(filled.call("remove", "demo", "--now", "--json").row)
+
+
+def test_a_blocked_file_is_shown_so(filled: Site) -> None:
+    filled.call("remove", "demo-1.0.tar.gz", "--block", "--reason", "holds a password")
+    assert "blocked" in filled.call("show", "demo-1.0.tar.gz").out
+    assert "blocked" in filled.call("history").out
+    assert filled.call("show", "demo-1.0.tar.gz", "--json").row["blocked"] is True
+
+
+def on_a_terminal(site: Site, answer: str, *arguments: str) -> tuple[int, str]:
+    """A command whose person answers a question."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "eggwatch", "--config", str(site.config), *arguments]
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=site.base, env=clean_environment({})
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    said = b""
+    try:
+        while data := os.read(ours, 4096):
+            said += data
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    return process.wait(30), said.decode()
+
+
+def test_more_than_one_file_asks_on_a_terminal(filled: Site) -> None:
+    """It names what goes and how it is undone; no is no."""
+    code, said = on_a_terminal(filled, "n\n", "remove", "demo")
+    assert code != 0 and len(filled.filenames("demo")) == 3
+    assert "This removes 3 files:" in said and "  demo-2.0.tar.gz" in said and "To undo it:" in said
+    assert on_a_terminal(filled, "y\n", "remove", "demo==1.0")[0] == 0
+    assert filled.filenames("demo") == ["demo-2.0.tar.gz"]
+
+
+@pytest.mark.parametrize("arguments", [["demo", "--yes"], ["demo==2.0"], ["demo", "--dry-run"]])
+def test_nobody_is_asked_where_nothing_is_to_be_asked(
+    filled: Site, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """With --yes, for one file, and where nothing goes."""
+    monkeypatch.setattr("sys.stdin", mock.Mock(isatty=lambda: True))
+    monkeypatch.setattr("click.confirm", mock.Mock(side_effect=AssertionError))
+    assert filled.call("remove", *arguments).code == 0
+
+
+def test_lines_that_block_are_of_a_newer_schema(filled: Site) -> None:
+    """A version that knows no blocks says so, and does not publish what was blocked."""
+    filled.call("remove", "other", "--block")
+    filled.call("unblock", "other")
+    filled.call("yank", "demo")
+    assert [event["schema"] for event in filled.events()[-5:]] == [2, 2, 1, 1, 1]
+    assert {row["schema"] for row in filled.call("history", "--json").rows} == {1}
