@@ -109,7 +109,7 @@ class WrongConfigurationError(ConfigurationError):
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:
         count = f"{len(problems)} place{'s' if len(problems) > 1 else ''}"
-        super().__init__("\n  ".join([f"{path} is wrong in {count}:", *map(str, problems)]))
+        super().__init__("\n  ".join([f"{in_full(path)} is wrong in {count}:", *map(str, problems)]))
         self.path, self.problems = path, problems
 
 
@@ -119,9 +119,11 @@ def load(path: Path) -> Config:
         text = path.read_text("utf-8")
         data = tomllib.loads(text)
     except OSError as error:
-        raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
+        raise ConfigurationError(f"{in_full(path)} can't be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}.", remedy="https://toml.io has the grammar.") from error
+        raise ConfigurationError(
+            f"{in_full(path)} is not TOML: {error}.", remedy="https://toml.io has the grammar."
+        ) from error
     reading = _Reading(base=path.resolve().parent, lines=lines_of(text))
     indexes = reading.indexes(data)
     for (name, key), problem in overlapping(reading.folders):
@@ -253,7 +255,12 @@ def _inode(folder: Path) -> tuple[int, int] | None:
 
 
 def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[str] = ()) -> Config:
-    """A configuration of three folders only, made when missing; NoIndexError if one of the `needed` is not there."""
+    """A configuration of three folders only, made when missing; NoIndexError if one of the `needed` is not there.
+
+    The paths are `in_full`.
+    """
+    if not all(folder.is_absolute() for folder in (drop, public, state)):
+        raise ConfigurationError("The current folder has been deleted.", remedy="Change to another one.")
     index = IndexConfig(name="default", drop=drop, public=public, state=state, makes_folders=not needed)
     missing = [str(getattr(index, key)) for key in needed if not getattr(index, key).is_dir()]
     if missing:
@@ -276,16 +283,36 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Colle
     for path in candidates:
         if path is not None:
             return load(path)
-    for path in (LOCAL_FILE, SYSTEM_FILE):
-        if path.exists():
-            return load(path)
-    if all(Path(key).is_dir() for key in needed):
-        drop, public, state = (Path(key).absolute() for key in FOLDERS)
+    if os.path.lexists(LOCAL_FILE):  # False as well where this account may not look: sudo keeps the current folder
+        return load(LOCAL_FILE)
+    if _may_be_there(SYSTEM_FILE):
+        return load(SYSTEM_FILE)
+    if all(os.path.isdir(key) for key in needed):
+        drop, public, state = (in_full(Path(key)) for key in FOLDERS)
         return from_folders(drop, public, state, needed=needed)
     raise NoIndexError(
         "No index here: no configuration was found, and no ./drop ./public ./state.",
         remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
     )
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether a file is there; True also where this account can't see that, so that reading it says why."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def in_full(path: Path) -> Path:
+    """An absolute path, with which an error says in which folder it was; as it is where that folder was deleted."""
+    try:
+        return path.absolute()
+    except FileNotFoundError:
+        return path
 
 
 def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:

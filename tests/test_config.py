@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -391,6 +395,64 @@ def test_without_a_configuration_only_run_makes_one(search: Path) -> None:
         find(None, environment={}, needed=needed)
     (search / "here" / "state").mkdir()
     assert find(None, environment={}, needed=needed).indexes["default"] == replace(index, makes_folders=False)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """With the rights of an account that owns nothing."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.root
+def test_where_the_current_folder_is_closed_to_this_account_the_search_goes_on(
+    search: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `sudo -u eggwatch` in root's own folder."""
+    (search / "here" / "eggwatch.toml").write_text("this is not for you")
+    (search / "here").chmod(0o700)
+    monkeypatch.setattr(configuration, "SYSTEM_FILE", Path("/no/such/eggwatch.toml"))
+    with as_nobody(), pytest.raises(NoIndexError):
+        find(None, environment={}, needed=("public", "state"))
+    with tempfile.NamedTemporaryFile("w") as system_file:
+        os.fchmod(system_file.fileno(), 0o644)
+        system_file.write(f"[index.main]\n{FOLDERS}")
+        system_file.flush()
+        monkeypatch.setattr(configuration, "SYSTEM_FILE", Path(system_file.name))
+        with as_nobody():
+            assert find(None, environment={}, needed=("public", "state")).source == Path(system_file.name)
+
+
+@pytest.mark.root
+def test_a_system_file_that_can_not_be_looked_for_is_named_with_the_reason(
+    search: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (search / "closed").mkdir(mode=0o700)
+    monkeypatch.setattr(configuration, "SYSTEM_FILE", search / "closed" / "eggwatch.toml")
+    denied = r"closed/eggwatch\.toml can't be read: Permission denied"
+    with as_nobody(), pytest.raises(ConfigurationError, match=denied):
+        find(None, environment={}, needed=())
+
+
+def test_where_the_current_folder_was_deleted_the_search_goes_on(search: Path) -> None:
+    (search / "here").rmdir()
+    with pytest.raises(NoIndexError):
+        find(None, environment={}, needed=("public", "state"))
+    with pytest.raises(ConfigurationError, match="The current folder has been deleted"):
+        find(None, environment={}, needed=())
+    (search / "etc.toml").write_text(f"[index.main]\n{FOLDERS}")
+    assert find(None, environment={}, needed=("public", "state")).source == search / "etc.toml"
+
+
+@pytest.mark.parametrize("wrong", [None, "not TOML", "[index.main]\nlike = 1\n"])
+def test_what_is_wrong_with_a_configuration_is_said_with_its_absolute_path(search: Path, wrong: str | None) -> None:
+    if wrong is not None:
+        (search / "here" / "mine.toml").write_text(wrong)
+    with pytest.raises(ConfigurationError, match=f"^{search}/here/mine.toml "):
+        find(Path("mine.toml"), environment={}, needed=())
 
 
 @pytest.mark.parametrize("needed", [(), ("public", "state")])

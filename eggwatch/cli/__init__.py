@@ -7,6 +7,7 @@ import importlib
 import os
 import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ import click
 from eggwatch import __version__
 from eggwatch.cli.options import index_options
 from eggwatch.cli.output import say_error
+from eggwatch.config import in_full
 from eggwatch.errors import EggwatchError
 
 COMMANDS = {
@@ -111,7 +113,7 @@ def main() -> None:
     except OSError as error:
         if error.filename is None and error.errno not in OF_THE_DISK:  # a bug, for which the traceback is wanted
             raise
-        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        where = "" if error.filename is None else f"{in_full(Path(os.fsdecode(error.filename)))}: "
         say_error(f"eggwatch: {where}{error.strerror}.\n  {UNUSABLE}")
         sys.exit(2)
     except sqlite3.OperationalError as error:

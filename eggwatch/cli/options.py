@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from eggwatch.config import Config, IndexConfig, find, from_folders
+from eggwatch.config import Config, IndexConfig, find, from_folders, in_full
 from eggwatch.errors import ConfigurationError
 
 INDEX = ("public", "state")
@@ -44,7 +44,7 @@ class Selection:
         if any(folder is not None for folder in folders):
             if self.config is not None or any(folder is None for folder in folders):
                 raise click.UsageError("--drop, --public and --state go together, and without --config.")
-            drop, public, state = (Path(str(folder)).absolute() for folder in folders)
+            drop, public, state = (in_full(Path(str(folder))) for folder in folders)
             return self._only(from_folders(drop, public, state, needed=needed))
         return self._only(find(self.config, environment=os.environ, needed=needed))
 

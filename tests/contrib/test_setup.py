@@ -166,8 +166,8 @@ def test_who_has_no_package_manager_is_told_so(machine: Machine) -> None:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a clone of this state would hold; the first test that tries it sets it up."""
-    place = tmp_path_factory.mktemp("stranger") / "clone"
+    """What a clone of this state would hold, in a folder as people have; the first test sets it up."""
+    place = tmp_path_factory.mktemp("stranger") / "Bob's stuff" / "egg watch"
     return Path(shutil.copytree(CLONE, place, ignore=shutil.ignore_patterns(*NOT_CLONED)))
 
 
