@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
 
 import click
 
+from eggwatch.cli.addresses import ask_for_url, url_option
+from eggwatch.cli.next_steps import after_init
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
-from eggwatch.config import LOCAL_FILE, IndexConfig, WrongConfigurationError
+from eggwatch.config import LOCAL_FILE, IndexConfig, WrongConfigurationError, in_full, load
 from eggwatch.errors import ConfigurationError
 from eggwatch.store.accounts import has_account, has_group
 
@@ -82,9 +85,11 @@ state = "state"             # ledger and catalog; back this up together with `pu
 """
 
 
-def sample(selection: Selection) -> str:
-    """The commented configuration, with the folders that were named."""
+def sample(selection: Selection, url: str | None = None) -> str:
+    """The commented configuration, with the folders that were named, and the URL if it is known."""
     text = SAMPLE
+    if url is not None:
+        text = re.sub(r'(?m)^# url = "[^"]*" *(?=#)', lambda _: f"url = {json.dumps(url)}    ", text, count=1)
     for name, folder in (("drop", selection.drop), ("public", selection.public), ("state", selection.state)):
         if folder is not None:
             text = text.replace(f'{name} = "{name}"', f"{name} = {json.dumps(os.path.abspath(folder))}", 1)
@@ -93,25 +98,32 @@ def sample(selection: Selection) -> str:
 
 @click.command()
 @click.option("--output", default=str(LOCAL_FILE), show_default=True, metavar="FILE", help="Where to write it.")
+@url_option
 @index_options
-def init(selection: Selection, output: str) -> None:
-    """Write a commented eggwatch.toml that works as it is, and the drop folder that it names. Asks nothing.
+def init(selection: Selection, output: str, url: str | None) -> None:
+    """Write a commented eggwatch.toml that works as it is, and the drop folder that it names.
+
+    Without --url it asks for the URL on a terminal; where none is said, it is the one that 'run --serve' listens on.
 
     \b
     Example:  eggwatch init && eggwatch run --serve 8080
     """
-    path = Path(output)
+    path = in_full(Path(output))
+    if url is None and not path.exists():
+        url = ask_for_url("URL that clients will use (Enter: where 'run --serve' listens)", None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x") as file:
-            file.write(sample(selection))
+            file.write(sample(selection, url))
     except FileExistsError:
         raise ConfigurationError(f"{path} is there already.", remedy="Edit it, or choose another --output.") from None
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     drop = selection.drop.absolute() if selection.drop else path.resolve().parent / "drop"
     drop.mkdir(parents=True, exist_ok=True)
-    say_error(f"Wrote {path}, and made {drop}. Start with: eggwatch --config {path} run --serve 8080")
+    say_error(f"Wrote {path}, and made {drop}.")
+    for line in after_init(next(iter(load(path).indexes.values())), path):
+        say_error(line)
 
 
 @click.command()

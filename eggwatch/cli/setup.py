@@ -8,9 +8,12 @@ from pathlib import Path
 
 import click
 
+from eggwatch.cli.addresses import ask_for_url, machine_name, url_option
 from eggwatch.cli.configuring import sample
+from eggwatch.cli.next_steps import after_setup, samples_beside
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say
+from eggwatch.config import load
 from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.installing.finding import Finder, running_checkout
 from eggwatch.installing.installation import Installation, Wish, take
@@ -28,17 +31,25 @@ from eggwatch.installing.versions import Versions
     "--user", metavar="NAME", help="The account that the daemon runs as; made if missing.  [default: eggwatch]"
 )
 @click.option("--from", "source", metavar="SOURCE", help="Checkout, wheel, folder of wheels, or requirement for pip.")
+@url_option
 @click.option("--rollback", is_flag=True, help="Back to the version that was used before.")
 @click.option("--uninstall", is_flag=True, help="Take program and units away; data and configuration stay.")
 @click.option("--dry-run", is_flag=True, help="Only print the steps.")
 def setup(
-    selection: Selection, user: str | None, source: str | None, rollback: bool, uninstall: bool, dry_run: bool
+    selection: Selection,
+    user: str | None,
+    source: str | None,
+    url: str | None,
+    rollback: bool,
+    uninstall: bool,
+    dry_run: bool,
 ) -> None:
     """Install eggwatch on this machine as a service of systemd, or bring it up to date. As root.
 
     The program goes to /opt/eggwatch, its configuration to /etc/eggwatch, uploads to /srv/drop (--drop), what is
     published to /srv/eggwatch (--public), the ledger to /var/lib/eggwatch (--state). Each step is printed before it is
-    done; what is done already is left alone. Without --from it installs what is running, such as this checkout.
+    done; what is done already is left alone. Without --from it installs what is running, such as this checkout. Without
+    --url a first setup asks for the URL on a terminal, and elsewhere takes http:// and the name of this machine.
 
     Run it again after a change of folders in /etc/eggwatch/eggwatch.toml, and, from a newer source, to upgrade: if the
     new version does not come up, the old one is put back.
@@ -57,9 +68,18 @@ def setup(
     if uninstall:
         _remove(dry_run=dry_run)
         return
-    wish = Wish(drop=selection.drop, public=selection.public, state=selection.state, account=user)
+    is_first = not Places().configuration.exists()
+    if url is None and is_first:
+        name = machine_name()
+        found = None if name is None else f"http://{name}/"
+        url = found if dry_run else ask_for_url("URL that clients will use", found)
+    wish = Wish(drop=selection.drop, public=selection.public, state=selection.state, account=user, url=url)
     with tempfile.TemporaryDirectory(prefix="eggwatch-setup-") as scratch:
         _install(wish, source, Path(scratch), rollback=rollback, dry_run=dry_run)
+    if is_first and not dry_run:
+        index = next(iter(load(Places().configuration).indexes.values()))
+        for line in after_setup(index, samples_beside(str(Places().current))):
+            say(line)
 
 
 def _refuse_what_makes_no_sense(selection: Selection, *, source: str | None, rollback: bool, uninstall: bool) -> None:
@@ -72,9 +92,7 @@ def _refuse_what_makes_no_sense(selection: Selection, *, source: str | None, rol
 def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dry_run: bool) -> None:
     places, machine = Places(), Machine()
     interpreter = find_interpreter(machine)
-    installation = Installation(
-        places=places, machine=machine, interpreter=interpreter, sample=lambda **folders: sample(Selection(**folders))
-    )
+    installation = Installation(places=places, machine=machine, interpreter=interpreter, sample=_sample)
     finder = Finder(places, machine, interpreter, scratch)
     source = _previous(installation) if rollback else finder.unnamed() if named is None else finder.named(named)
     steps = installation.plan(source, wish)
@@ -86,6 +104,10 @@ def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dr
     for note in installation.notes():
         say(note)
     say(f"{'Done' if steps else 'Nothing to do'}: eggwatch {source.version} is set up.")
+
+
+def _sample(*, drop: Path, public: Path, state: Path, url: str | None = None) -> str:
+    return sample(Selection(drop=drop, public=public, state=state), url)
 
 
 def _previous(installation: Installation) -> Source:

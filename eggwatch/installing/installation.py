@@ -35,6 +35,7 @@ class Wish:
     public: Path | None = None
     state: Path | None = None
     account: str | None = None
+    url: str | None = None
 
     def folder(self, name: str) -> Path | None:
         """One of the three folders."""
@@ -140,7 +141,8 @@ class Installation:
     def _configured(self, wish: Wish) -> Iterator[Step]:
         path = self._places.configuration
         if not path.exists():
-            yield from files.written(path, self._sample(**wish.folders()).encode())
+            url = {} if wish.url is None else {"url": wish.url}
+            yield from files.written(path, self._sample(**wish.folders(), **url).encode())
 
 
 def take(steps: list[Step], tell: Tell) -> None:
@@ -151,7 +153,12 @@ def take(steps: list[Step], tell: Tell) -> None:
 
 
 def refuse_another_wish(path: Path, indexes: tuple[IndexConfig, ...], wish: Wish) -> None:
-    """ConfigurationError where a folder is wished that the configuration does not name."""
+    """ConfigurationError where a folder or URL is wished that the configuration does not name."""
+    if wish.url is not None and [wish.url] != [index.url for index in indexes]:
+        raise ConfigurationError(
+            f"{path} is there already and does not say url = {wish.url}.",
+            remedy="Change it there, run 'systemctl reload eggwatch', and 'eggwatch setup' without --url.",
+        )
     for name in FOLDERS:
         wanted = wish.folder(name)
         there = [getattr(index, name) for index in indexes]

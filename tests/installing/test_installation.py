@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.config import load
 from eggwatch.errors import ConfigurationError, InstallationError, LockHeldError
 from eggwatch.installing.installation import FOLDERS, Wish, take
 from eggwatch.installing.machine import alone
@@ -149,6 +150,15 @@ def test_a_configuration_is_never_overwritten_and_a_contradiction_is_an_error(tm
         installation_on(ToldMachine(), root).plan(FIRST, Wish(drop=tmp_path / "another"))
     set_up(ToldMachine(), root, SECOND, wish)
     assert Places(root=root).configuration.read_text() == before
+
+
+def test_a_url_is_written_at_the_first_setup_and_a_contradiction_is_an_error(tmp_path: Path, wish: Wish) -> None:
+    root, url = tmp_path / "root", "http://files.example.com/"
+    set_up(ToldMachine(), root, FIRST, replace(wish, url=url))
+    assert load(Places(root=root).configuration).indexes["main"].url == url
+    installation_on(ToldMachine(), root).plan(FIRST, Wish(url=url))
+    with pytest.raises(ConfigurationError, match=r"does not say url = https://other\.example\.com/"):
+        installation_on(ToldMachine(), root).plan(FIRST, Wish(url="https://other.example.com/"))
 
 
 def test_an_account_is_remembered(tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,149 @@
+"""`init` and `setup` ask for the URL, or find it out, and end with the next steps, as lines that work when copied."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eggwatch.cli.addresses import address_for_others
+from eggwatch.cli.next_steps import after_setup
+from eggwatch.config import IndexConfig, load
+from tests.archive_factory import wheel
+from tests.cli.program import Daemon, Site, until
+from tests.installers import clean_environment, pip
+
+
+def lines_of(said: str) -> list[str]:
+    """What is to be copied."""
+    return [line.strip() for line in said.splitlines() if line.startswith("    ")]
+
+
+def free_port() -> int:
+    """One that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def test_the_lines_that_init_ends_with_lead_to_an_installed_package(tmp_path: Path) -> None:
+    """Start, upload, install, in a folder with a blank in its name; only what `build` makes is given."""
+    site = Site(tmp_path / "my index", bare=True)
+    url = f"http://127.0.0.1:{free_port()}/"
+    start, _, build, copy, install = lines_of(site.call("init", "--url", url).err)
+    assert (load(site.config).indexes["main"].url, build) == (url, "python -m build")
+    name, data = wheel("demo", "1.0")
+    (site.base / "dist").mkdir()
+    (site.base / "dist" / name).write_bytes(data)
+    environment = {**clean_environment(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    daemon = Daemon(subprocess.Popen(shlex.split(start), cwd="/", env=environment, stderr=subprocess.PIPE, text=True))
+    try:
+        daemon.wait_ready()
+        subprocess.run(copy, shell=True, cwd=site.base, env=environment, check=True)
+        until("it is published", lambda: site.filenames("demo") == [name])
+        words = shlex.split(install.replace("PROJECT", "demo"))[1:]
+        done = pip(tmp_path, *words, "--retries=0", "--target", str(tmp_path / "into"))
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        assert daemon.stop() == 0, daemon.log
+
+
+@pytest.mark.parametrize(
+    ("url", "served"),
+    [(None, "--serve 8080"), ("http://files.example.com:8081/", "--serve 0.0.0.0:8081"), ("https://h/", "run")],
+)
+def test_the_first_line_of_init_serves_at_the_url_where_eggwatch_can(
+    site_folder: Site, url: str | None, served: str
+) -> None:
+    lines = lines_of(site_folder.call("init", *([] if url is None else ["--url", url])).err)
+    assert lines[0].endswith(served)
+
+
+@pytest.fixture
+def site_folder(tmp_path: Path) -> Site:
+    """A folder in which nothing is yet."""
+    return Site(tmp_path, bare=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("http://files.example.com/\n", "http://files.example.com/"),
+        ("\n", None),
+        ("nonsense\nhttps://h/\n", "https://h/"),
+    ],
+)
+def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url: str | None) -> None:
+    """What is no URL is asked for again; Enter leaves it open."""
+    person, terminal = pty.openpty()
+    os.write(person, typed.encode())
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "eggwatch", "init"],
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            cwd=site_folder.base,
+            env=clean_environment(site_folder.base),
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, os.read(person, 10000).decode()
+    finally:
+        os.close(person)
+        os.close(terminal)
+    assert load(site_folder.config).indexes["main"].url == url
+
+
+def test_what_is_no_url_is_refused_before_anything_is_written(site_folder: Site) -> None:
+    done = site_folder.call("init", "--url", "files.example.com")
+    assert (done.code, site_folder.config.exists()) == (2, False)
+    assert "'files.example.com' is no URL; write" in done.err
+
+
+@pytest.mark.parametrize("server", ["a2enmod", "nginx", "caddy"])
+def test_setup_ends_with_the_lines_for_the_web_server_that_is_there(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name and folders as configured, the account that called sudo, the address that people type."""
+    (tmp_path / server).write_text("#!/bin/sh\n")
+    (tmp_path / server).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SUDO_USER", "dora")
+    index = IndexConfig(
+        name="main",
+        drop=Path("/data/in"),
+        public=Path("/data/a & b"),
+        state=Path("/data/state"),
+        url="http://files.example.com/",
+        upload_to="files.example.com:",
+    )
+    samples = Path(__file__).resolve().parents[2] / "contrib/httpd"
+    lines = lines_of("\n".join(after_setup(index, samples)))
+    filling = next(line for line in lines if line.startswith("sed")).split(" >")[0]
+    shown = subprocess.run(
+        filling, shell=True, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    assert not re.search(r"^[^#]*(/srv/eggwatch|pypi\.example\.com)", shown.stdout, re.M)
+    assert "/data/a & b" in shown.stdout and "files.example.com" in shown.stdout
+    assert lines[-4:] == [
+        "usermod --append --groups packages dora",
+        "python -m build",
+        "scp dist/* files.example.com:",
+        "pip install -i http://files.example.com/simple/ --trusted-host files.example.com PROJECT",
+    ]
+
+
+def test_a_server_on_every_interface_is_called_by_the_machines_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.1 would be wrong on the landing page, which others read."""
+    monkeypatch.setattr("eggwatch.cli.addresses.machine_name", lambda: "files.example.com")
+    assert address_for_others("http://127.0.0.1:8080/", "0.0.0.0") == "http://files.example.com:8080/"
+    assert address_for_others("http://127.0.0.1:8080/", "127.0.0.1") == "http://127.0.0.1:8080/"
+    monkeypatch.setattr("eggwatch.cli.addresses.machine_name", lambda: None)
+    assert address_for_others("http://[::1]:8080/", "::") == "http://[::1]:8080/"
