@@ -67,6 +67,8 @@ CODES: dict[str, str] = {
     "wheel-build-mismatch": "own",
     "wheel-data-folder": "own",
     "wheel-collision": "own",
+    "wheel-bytecode": "own",
+    "wheel-bytecode-unchecked": "own",
     "record-missing": "W1",
     "record-invalid": "W1",
     "record-unlisted-member": "own",

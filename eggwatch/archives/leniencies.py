@@ -10,6 +10,7 @@ from eggwatch.model.verdicts import Level
 
 LENIENCIES: dict[str, str] = {
     "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
+    "wheel-bytecode": "honest wheels have it: of projects without sources, and packed by hand after a first import",
     "zip-comment": "no reader acts on it, and some archivers sign with one",
     "windows-name": "archives for Linux may have such names, as test data of sdists has; nothing is overwritten",
     "tar-mode": "pip and tarfile's data filter set permissions of their own",

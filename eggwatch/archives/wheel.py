@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import BinaryIO
 
+from eggwatch.archives.bytecode import check_bytecode
 from eggwatch.archives.entry_points import LARGEST_ENTRY_POINTS, check_entry_points
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.holes import starts_with_zeros
@@ -53,6 +54,7 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
         return None
     check_data_folders(directory, info, filename, findings)
     check_places(directory, info, findings)
+    check_bytecode(contents.heads, findings)
     _check_dist_info(file, directory, info, filename, contents, findings)
     return _opened(directory, info, contents)
 

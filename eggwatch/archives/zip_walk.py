@@ -23,6 +23,7 @@ from eggwatch.archives.zip_names import check_entries, check_names
 STORED = 0
 DEFLATED = 8
 
+HEAD = 8
 _CHUNK = 256 << 10
 _LONGEST_HEADER = 30 + 2 * 0xFFFF
 
@@ -41,6 +42,8 @@ class ZipContents:
 
     kept: dict[str, bytes] = field(default_factory=dict)
     sha256: dict[str, bytes] = field(default_factory=dict)
+    heads: dict[str, bytes] = field(default_factory=dict)
+    """The first `HEAD` bytes of each sound member."""
     starts: dict[str, int] = field(default_factory=dict)
     """Where in the file the packed bytes of a sound member begin."""
 
@@ -52,6 +55,7 @@ class _Inflated:
     keep: bool
     crc: int = 0
     size: int = 0
+    head: bytes = b""
     kept: list[bytes] = field(default_factory=list)
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
@@ -60,6 +64,8 @@ class _Inflated:
         self.crc = zlib.crc32(chunk, self.crc)
         self.size += len(chunk)
         self.digest.update(chunk)
+        if len(self.head) < HEAD:
+            self.head += chunk[: HEAD - len(self.head)]
         if self.keep:
             self.kept.append(chunk)
 
@@ -79,6 +85,7 @@ def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted
             findings.broken(error)
         else:
             contents.sha256[member.name] = inflated.digest.digest()
+            contents.heads[member.name] = inflated.head
             if keep:
                 contents.kept[member.name] = b"".join(inflated.kept)
         if findings.full:
@@ -156,7 +163,7 @@ def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
             return None
     if len(content) != member.size or zlib.crc32(content) != member.crc:
         return None
-    return _Inflated(keep=True, kept=[content], digest=hashlib.sha256(content))
+    return _Inflated(keep=True, head=content[:HEAD], kept=[content], digest=hashlib.sha256(content))
 
 
 def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: Span, *, keep: bool) -> _Inflated:

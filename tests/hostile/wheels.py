@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from importlib.util import MAGIC_NUMBER
 from typing import Any
 
 from tests.archive_factory import record_line, wheel_members, zip_of
@@ -39,6 +40,8 @@ def record_hash(algorithm: str, digest: bytes) -> dict[str, str]:
 FIRST = ("Wheel-Version: 1.0", "Root-Is-Purelib: true")
 TAG = "Tag: py3-none-any"
 SCRIPTS = f"{INFO}/entry_points.txt"
+HEAD = MAGIC_NUMBER
+"""What a .pyc begins with."""
 HASH = record_line(INIT, CODE).strip()
 
 WHEELS: tuple[dict[str, Any], ...] = (
@@ -86,6 +89,11 @@ WHEELS: tuple[dict[str, Any], ...] = (
             ("pyodide_2024_0_wasm32", "pyemscripten_2024_0_wasm32"),
         )
     ),
+    # bytecode
+    {"code": "wheel-bytecode", "members": {"demo/__pycache__/__init__.cpython-311.pyc": HEAD + bytes(12)}},
+    {"code": "wheel-bytecode", "members": {"demo/other.PYC": HEAD + b"\3" + bytes(11)}},
+    {"code": "wheel-bytecode", "members": {"demo/other.pyo": b""}},
+    {"code": "wheel-bytecode-unchecked", "members": {"demo/other.pyc": HEAD + b"\1" + bytes(11)}},
     # zip
     {"code": "not-a-zip", "before": b"#!/bin/sh\n"},
     {"code": "incomplete", "cut": 9},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'."
 _PACK = "Pack it again with 'wheel pack', or build it again; do not change a wheel with zip tools."
@@ -92,6 +92,29 @@ RULES = (
         "others fail: what was reviewed is not what is imported.",
         mend=_BUILD,
         source="PEP 427, Installing a wheel, Spread",
+    ),
+    Rule(
+        code="wheel-bytecode",
+        title="Bytecode",
+        rule="A wheel holds no compiled Python (.pyc, .pyo), neither in __pycache__ nor elsewhere.",
+        why="Nobody can read what it does. Without its source it is what is imported; beside its source pip and "
+        "pypa/installer compile that anew, while after uv (and after pip --no-compile) Python runs the bytecode if it "
+        "carries the hash of the source, whatever code it holds. Bytecode with a time in its head is not run: "
+        "installers give the source a new one.",
+        mend="Delete __pycache__ before building; build with a current tool, which leaves bytecode out.",
+        source="PEP 427, Is it possible to import Python code directly from a wheel file; PEP 3147; PEP 552",
+        default=Weight.WARN,
+    ),
+    Rule(
+        code="wheel-bytecode-unchecked",
+        title="Bytecode that is run without a look at its source",
+        rule="No .pyc of a wheel has an unchecked hash in its head (PEP 552: hash-based, check_source not set).",
+        why="After uv (and after pip --no-compile) it is imported and the source beside it is not, whatever that says; "
+        "pip and pypa/installer compile the source anew. What was reviewed is not what runs.",
+        mend="Delete __pycache__ before building; if a project has to come without sources, compile it with "
+        "'python -m compileall -b --invalidation-mode timestamp'.",
+        source="PEP 552",
+        fixed=True,
     ),
     Rule(
         code="record-missing",
