@@ -140,7 +140,7 @@ class News:
 
     def not_taken(self, path: str, reason: str) -> None:
         """Something in the drop can't be taken as it is: it stays there, and its uploader is told why."""
-        log.warning("sight    %s: not taken: %s", shown(path), reason)
+        log.warning("sight    %s: not taken: %s", shown(path), reason.replace("\n", " "))
         with _receipt_of(path):
             self._parts.receipts.tell_not_taken(path, path.rpartition("/")[2], reason)
 
@@ -158,6 +158,12 @@ class News:
         """An upload has no verdict, for a fault of our own: its uploader is told, once, that it is not his."""
         with _receipt_of(path):
             self._parts.receipts.tell_held(path, path.rpartition("/")[2])
+
+    def unfinished(self, path: str, why: str, *, since: float, until: float) -> None:
+        """The rest of an upload has not come: its uploader is told since when, and until when it is waited for."""
+        with _receipt_of(path):
+            name = path.rpartition("/")[2]
+            self._parts.receipts.tell_unfinished(path, name, why, since=since, until=until)
 
     def stays(self, serial: int, filename: str, path: str) -> None:
         """An original that was judged may not be removed: its receipt will say so, once it is there."""

@@ -213,7 +213,9 @@ def _assemble(config: IndexConfig, permissions: Permissions, front: FrontMaker, 
     _mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
     oldest = timestamp(now() - (RECEIPTS.age or 0.0))
-    receipts = Receipts(answers, index_url=config.index_url, oldest=oldest, retold=ledger.end.serial)
+    receipts = Receipts(
+        answers, since=catalog.published_since, index_url=config.index_url, oldest=oldest, retold=ledger.end.serial
+    )
     parts = Parts(
         drop=drop,
         spool=spool,
@@ -351,8 +353,7 @@ def _mark_stale_pages(
     front = json.dumps([asdict(options), sources["landing.html"], sources["root.html"]])
     if catalog.meta("front") != front:
         catalog.set_meta({"front": front, "root_serial": None})
-    changed = set(archived) ^ set(archived_projects(catalog))
-    if changed:
+    if changed := set(archived) ^ set(archived_projects(catalog)):
         catalog.mark_stale(sorted(changed), {"archived": json.dumps(sorted(set(archived)))})
 
 
@@ -364,8 +365,7 @@ def _mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:
 
 def archived_projects(catalog: Reader) -> list[str]:
     """The projects that pages show as archived, or will as soon as they are rendered."""
-    projects: list[str] = json.loads(str(catalog.meta("archived") or "[]"))
-    return projects
+    return list(json.loads(str(catalog.meta("archived") or "[]")))
 
 
 def prepare_drop(config: IndexConfig, answers: Answers) -> None:

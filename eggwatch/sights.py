@@ -9,7 +9,7 @@ from enum import StrEnum
 from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
-from eggwatch.policy.settling import Patience, Wait, is_foreign_package, remark_on
+from eggwatch.policy.settling import Patience, Wait, is_foreign_package, may_be_misnamed, remark_on
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import EXHAUSTED, Found, Survey
 
@@ -76,7 +76,9 @@ class Sights:
         self._finished: set[str] = set()
         self._others: dict[str, str] = {}
         self._answered: set[tuple[str, Identity]] = set()
+        self._misnamed: dict[tuple[str, Identity], str] = {}
         self._unreadable: dict[str, tuple[int, int]] = {}
+        self._unfinished: dict[str, Identity] = {}
         self._closed: set[str] = set()
         self._retried: set[str] = set()
         self._looked = False
@@ -102,13 +104,15 @@ class Sights:
             if before is None or before.found.identity != found.identity:
                 self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
                 self._forget_reason(found.path)
-        self._others |= {found.path: remark_on(found.name) or "" for found in survey.others}
+        self._others |= {found.path: self._remark_on(found) for found in survey.others}
         if not survey.complete:
             return []
         self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
         self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
-        self._answered &= {(found.path, found.identity) for found in survey.others}
+        others = {(found.path, found.identity) for found in survey.others}
+        self._answered &= others
+        self._misnamed = {key: remark for key, remark in self._misnamed.items() if key in others}
         present = {found.path for found in [*survey.uploads, *survey.leftovers]}
         for path in self._seen.keys() - present:
             self._drop(path)
@@ -116,6 +120,9 @@ class Sights:
         for path in gone:
             del self._originals[path]
         return gone
+
+    def _remark_on(self, found: Found) -> str:
+        return self._misnamed.get((found.path, found.identity)) or remark_on(found.name) or ""
 
     def _since(self, found: Found, now: float, wall: float) -> float:
         """When a file last changed: now, or by its ctime if it lay there before this process began to look."""
@@ -128,14 +135,19 @@ class Sights:
         return len(survey.uploads) if first and len(survey.uploads) >= CROWD else 0
 
     def strangers(self, survey: Survey) -> list[Found]:
-        """Packages in formats that are not taken, each once: their uploaders are told."""
+        """What may be a package that is not taken as it is, each once: their uploaders are told."""
         new = [
             found
             for found in survey.others
-            if is_foreign_package(found.name) and (found.path, found.identity) not in self._answered
+            if (is_foreign_package(found.name) or may_be_misnamed(found.name))
+            and (found.path, found.identity) not in self._answered
         ]
         self._answered |= {(found.path, found.identity) for found in new}
         return new
+
+    def is_misnamed(self, found: Found, remark: str) -> None:
+        """What lies there is an archive by what is in it: `status` says it too."""
+        self._misnamed[found.path, found.identity] = self._others[found.path] = remark.replace("\n", " ")
 
     def newly_closed(self, survey: Survey) -> list[str]:
         """Folders that this account may not enter, each once: their owners are told."""
@@ -145,7 +157,7 @@ class Sights:
         return new
 
     def _drop(self, path: str) -> None:
-        for memory in (self._seen, self._timers, self._unreadable):
+        for memory in (self._seen, self._timers, self._unreadable, self._unfinished):
             memory.pop(path, None)
         self._retried.discard(path)
         self._forget_reason(path)
@@ -219,6 +231,14 @@ class Sights:
         """The identity under which a path was found unfinished."""
         original = self._originals.get(path)
         return original.identity if original is not None and original.fate == "deferred" else None
+
+    def newly_unfinished(self, sighting: Sighting) -> str | None:
+        """Why a deferred upload is thought unfinished, if it was not asked for before in this state."""
+        if self._unfinished.get(sighting.path) == sighting.identity:
+            return None
+        self._unfinished[sighting.path] = sighting.identity
+        original = self.original(sighting)
+        return (original.reason if original is not None else None) or "The end of the file is missing"
 
     def remember(self, original: Original) -> None:
         """Take in what became of a file; it is looked at again soon, to leave or to wait."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_ADVICE = re.compile(
+    r"(?<=[.;:!?] )(?:Add|Ask|Build|Change|Choose|Copy|Give|Have|Keep|Leave|Let|Look|Mend|Pack|Publish|Put|Raise|"
+    r"Remove|Rename|Repair|Set|Shorten|Store|Try|Unpack|Update|Upload|Use|Write)\b"
+)
+"""Where the advice of a message begins: with the first sentence that tells to do something."""
 
 
 class Level(StrEnum):
@@ -39,6 +46,12 @@ class Flaw:
             message=data["message"],
             level=Level(data.get("level", "refuse")),
         )
+
+
+def parted(message: str) -> tuple[str, str]:
+    """A flaw's message as (what was found, what to do); empty where it doesn't say so."""
+    match = _ADVICE.search(message)
+    return (message, "") if match is None else (message[: match.start()].rstrip(), message[match.start() :])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
-from eggwatch.model.verdicts import Flaw, Level
-from eggwatch.policy.rules import OF_THE_INDEX
+from eggwatch.model.verdicts import Flaw, Level, parted
+from eggwatch.policy.rules import OF_THE_INDEX, RULES
 from eggwatch.store.answers import Answers
 
 
@@ -18,9 +19,18 @@ class Receipts:
 
     name = "receipts"
 
-    def __init__(self, answers: Answers, *, index_url: str, oldest: str, retold: int = 0) -> None:
-        """Up to the serial `retold` an event may have been told before, and something later about the same name too.
+    def __init__(
+        self,
+        answers: Answers,
+        *,
+        index_url: str,
+        oldest: str,
+        retold: int = 0,
+        since: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """`since(filename)` answers since when a file is in the index under this very name, None if none is.
 
+        Up to the serial `retold` an event may have been told before, and something later about the same name too.
         Of these, events before the moment `oldest` (RFC 3339) are not told any more; receipts are kept for 7 days only.
         (What happens from now on is told, whatever the clock says: somebody may have set it back.)
         """
@@ -28,6 +38,7 @@ class Receipts:
         self._index_url = index_url
         self._oldest = oldest
         self._retold = retold
+        self._since = since
 
     def tell(self, entry: Entry) -> None:
         """Write the receipt of one event."""
@@ -38,15 +49,14 @@ class Receipts:
             self._answers.retract_refusal(event.filename, before=entry.serial)
             self._answers.write_receipt(event.filename, published_text(event, index_url=self._index_url))
         elif event.kind == "rejected":
-            self._answers.write_receipt(event.filename, refused_text(event))
+            self._answers.write_receipt(event.filename, refused_text(event, since=self._since(event.filename)))
 
     def _is_over(self, filename: str, at: str) -> bool:
         return at < self._oldest or self._at_of_receipt(filename) > at
 
     def _at_of_receipt(self, filename: str) -> str:
         """The moment that the receipt of a name speaks of; empty if there is none."""
-        lines = (self._answers.receipt(filename) or "").splitlines()
-        match = re.match(r"\d{4}-[0-9T:.-]+Z", lines[1]) if len(lines) > 1 else None
+        match = re.search(r"^\d{4}-[0-9T:.-]+Z", self._answers.receipt(filename) or "", re.MULTILINE)
         return match[0] if match else ""
 
     def tell_known(self, event: Event, *, since: str) -> None:
@@ -63,18 +73,27 @@ class Receipts:
 
     def tell_not_taken(self, path: str, filename: str, remark: str) -> None:
         """Write the receipt of something that stays where it is: of no published format, or not to be read."""
-        lines = [f"{shown(filename)}: NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}."]
-        self._answers.write_receipt(filename, "\n".join(lines) + "\n")
+        self._tell_lying(filename, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
+
+    def tell_unfinished(self, path: str, filename: str, why: str, *, since: float, until: float) -> None:
+        """Write the receipt of an upload whose end is missing; `since` and `until` in seconds since the epoch."""
+        self._tell_lying(
+            filename,
+            "UNFINISHED, it is not in the index yet",
+            f"{why.rstrip('.')}. Nothing has come since {_second(since)}.",
+            "Upload it again, to the end: the whole file takes the place of this one, and nothing else is to be done.",
+            f"Until {_second(until)} it waits for the rest at {shown(path)}; then it is judged as it lies.",
+        )
 
     def tell_held(self, path: str, filename: str) -> None:
         """Write the receipt of an upload that could not be judged because of a fault on this side."""
-        lines = [
-            f"{shown(filename)}: HELD, it is not in the index yet",
+        self._tell_lying(
+            filename,
+            "HELD, it is not in the index yet",
             "A fault in eggwatch, or in its installation, kept it from judging the file: your upload is not to blame.",
             "The administrator has been told, with the error: in the log, and by 'eggwatch status'.",
             f"It stays at {shown(path)}, and is judged again when it is uploaded anew.",
-        ]
-        self._answers.write_receipt(filename, "\n".join(lines) + "\n")
+        )
 
     def tell_waiting(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
@@ -86,8 +105,28 @@ class Receipts:
         self._tell_waiting(filename, reason, f"It stays at {shown(path)}. {what}")
 
     def _tell_waiting(self, filename: str, reason: str, what_to_do: str) -> None:
-        lines = [f"{shown(filename)}: WAITING, it is not in the index yet", f"{reason}.", what_to_do]
-        self._answers.write_receipt(filename, "\n".join(lines) + "\n")
+        self._tell_lying(filename, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
+
+    def _tell_lying(self, filename: str, fate: str, *lines: str) -> None:
+        """Write the receipt of what lies in the drop folder without a verdict."""
+        head = headline_of(filename, fate, since=self._since(filename))
+        self._answers.write_receipt(filename, "\n".join([head, *lines]) + "\n")
+
+
+def headline_of(filename: str, fate: str, *, since: str | None) -> str:
+    """The first line of a receipt; `since` when there is a published file of that name, which nothing has changed."""
+    if since is None:
+        return f"{shown(filename)}: {fate}"
+    word = fate.partition(",")[0].lower()
+    return f"{shown(filename)}: IN THE INDEX since {since}, unchanged; another file of that name was {_PAST.get(word, word)}"
+
+
+_PAST = {"waiting": "not taken yet", "unfinished": "not finished", "held": "not judged"}
+
+
+def _second(moment: float) -> str:
+    """A moment, in seconds since the epoch, as precise as people need it."""
+    return f"{timestamp(moment)[:19]}Z"
 
 
 def _facts(event: Event) -> str:
@@ -127,35 +166,32 @@ def known_text(event: Event, *, since: str, index_url: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def refused_text(event: Event) -> str:
-    """The five lines about a refused file."""
+def refused_text(event: Event, *, since: str | None = None, rules_url: str | None = None) -> str:
+    """The five lines about a refused file; `since` when there is a published one of that name."""
     refusing = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
     name = shown(event.filename or "")
     more = f" (and {len(refusing) - 1} more)" if len(refusing) > 1 else ""
+    page = f"; what the rule asks: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
     lines = [
-        f"{name}: REFUSED, it is not in the index",
-        _facts(event),
-        _bytes(event),
-        f"Because: {shown(refusing[0].message)}{more}" if refusing else f"Because: {event.reason}",
-        f"The file is kept in rejected/, with every reason in rejected/{name}.reason.txt",
+        headline_of(event.filename or "", "REFUSED, it is not in the index", since=since),
+        f"Because: {summary(refusing[0])}{more}" if refusing else f"Because: {event.reason}",
+        *([f"To mend it: {remedy(refusing[0])}"] if refusing else []),
+        f"The file is kept in rejected/, with every reason in rejected/{name}.reason.txt{page}",
+        f"{_facts(event)}, {_bytes(event)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def reason_text(event: Event) -> str:
-    """`<filename>.reason.txt`: every flaw, for the colleague with scp."""
-    head = [
-        f"{shown(event.filename or '')} was refused and is not in the index.",
-        _facts(event),
-        _bytes(event),
-        "",
-    ]
-    body = [line for flaw in event.flaws for line in _flaw_lines(flaw)]
-    codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in event.flaws))
+def reason_text(event: Event, *, rules_url: str | None = None) -> str:
+    """`<filename>.reason.txt`: every flaw, what refuses first, and the facts last; for the colleague with scp."""
+    flaws = sorted(event.flaws, key=lambda flaw: flaw.level is not Level.REFUSE)
+    head = [f"{shown(event.filename or '')} was refused and is not in the index.", ""]
+    body = [line for flaw in flaws for line in _flaw_lines(flaw, rules_url)]
+    codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in flaws))
     command = again(event)
     tail = [f"To read more about it: eggwatch explain {codes}"]
     tail += [] if command is None else [f"To see this again on your own machine: {command}"]
-    return "\n".join([*head, *body, *tail]) + "\n"
+    return "\n".join([*head, *body, *tail, "", _facts(event), _bytes(event)]) + "\n"
 
 
 def again(event: Event) -> str | None:
@@ -175,5 +211,21 @@ def shell_word(name: str) -> str:
     return f"$'{''.join(letters)}'"
 
 
-def _flaw_lines(flaw: Flaw) -> list[str]:
-    return [f"[{flaw.level}] {shown(flaw.code)}: {shown(flaw.subject)}", f"  {shown(flaw.message)}", ""]
+def _flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:
+    found = parted(flaw.message)[0]
+    lines = [f"[{flaw.level}] {summary(flaw)}", f"  To mend it: {remedy(flaw)}"]
+    lines += [f"  {shown(found)}"] if found and found not in lines[0] else []
+    where = f"{rules_url}#{shown(flaw.code)}" if rules_url else shown(flaw.code)
+    return [*lines, f"  The rule: {where}", ""]
+
+
+def summary(flaw: Flaw) -> str:
+    """What is wrong, in a line: the rule's title and what it is about; the flaw's own words without a rule."""
+    rule = RULES.get(flaw.code)
+    return shown(f"{rule.title}: {flaw.subject}" if rule else parted(flaw.message)[0] or flaw.message)
+
+
+def remedy(flaw: Flaw) -> str:
+    """The one thing to do: as the flaw itself says it, which knows the case best; else as the rule does."""
+    rule, own = RULES.get(flaw.code), parted(flaw.message)[1]
+    return shown(own or (rule.mend if rule else "Upload it again when it is mended."))

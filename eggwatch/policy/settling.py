@@ -12,6 +12,9 @@ from eggwatch.model.sightings import Identity, Lease, Sighting
 TEMPORARY = (".*", "*.part", "*.filepart", "*.tmp", ".in.*", "#*")
 """Names that uploaders use until an upload is whole (CONTRACT; facts: rsync, WinSCP, lftp, O_TMPFILE)."""
 
+ANSWERED_AFTER = 60.0
+"""Seconds after which the uploader of an unfinished upload is told that its end is missing."""
+
 RESERVED = (".publish.attestation", ".asc", ".yank", ".unyank", ".remove")
 
 SUFFIXES = {
@@ -86,6 +89,40 @@ def remark_on(name: str) -> str | None:
     return "Not a package (.whl or .tar.gz): left where it is."
 
 
+MAGIC = {b"PK\x03\x04": "zip", b"\x1f\x8b\x08": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+"""How archives begin (APPNOTE 4.3.7; RFC 1952; the formats of bzip2 and xz)."""
+
+
+def may_be_misnamed(name: str) -> bool:
+    """Whether a file that is no upload by its name may be one by what is in it."""
+    own = name.startswith("._") or is_temporary(name) or name.lower().endswith(RESERVED)
+    return not own and _decodable(name) and not is_foreign_package(name)
+
+
+def remark_on_contents(name: str, head: bytes, tail: bytes) -> str | None:
+    """What to tell the uploader of an archive whose name does not say so; None for whatever else lies there.
+
+    `head` and `tail` are its first and last bytes. scp and cp make a file of the name of a folder that is not there.
+    """
+    kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    is_wheel = kind == "zip" and b".dist-info/" in tail
+    if kind is None or not (is_wheel or _has_no_suffix(name)):
+        return None
+    what = "a wheel" if is_wheel else f"an archive ({kind})"
+    return (
+        f"It is {what} inside, but its name does not end in .whl or .tar.gz. A file is called so when it is copied to "
+        "a folder that is not there.\n"
+        "To mend it: delete it, and copy the file again under its own name; or make the folder first, and end its "
+        "path with a slash."
+    )
+
+
+def _has_no_suffix(name: str) -> bool:
+    """Whether no suffix says that it is of another kind: that of v1.0 and alice.smith says nothing."""
+    suffix = name.rpartition(".")[2] if "." in name else ""
+    return not (1 <= len(suffix) <= 4 and suffix[0].isalpha() and suffix.isalnum())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long to wait, in seconds (configuration: `quiet`, `unfinished-after`, `linger`)."""
@@ -106,12 +143,14 @@ class Ready:
 class Wait:
     """Not yet, and why. `until` is a moment of the monotonic clock, None to wait for a change.
 
-    `finished` when the upload is whole, and it is we who can't take it yet.
+    `finished` when the upload is whole, and it is we who can't take it yet. `answered` when it is time to tell the
+    uploader that the rest has not come.
     """
 
     reason: str
     until: float | None = None
     finished: bool = False
+    answered: bool = False
 
 
 def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patience: Patience) -> Ready | Wait:
@@ -127,7 +166,9 @@ def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patienc
         deadline = sighting.since + patience.unfinished_after
         if now >= deadline:
             return Ready(overdue=True)
-        return Wait(reason="the end of the file is missing", until=deadline)
+        answer = sighting.since + ANSWERED_AFTER
+        until = deadline if now >= answer else min(answer, deadline)
+        return Wait(reason="the end of the file is missing", until=until, answered=now >= answer)
     if sighting.lease is Lease.UNPROVEN:
         quiet_since = sighting.since + patience.quiet
         if now < quiet_since:

@@ -172,6 +172,13 @@ class Reader:
         row = self._one(f"SELECT {_FILE_COLUMNS} FROM files WHERE filename = ?", key)  # noqa: S608
         return None if row is None else _record(row)
 
+    def published_since(self, filename: str) -> str | None:
+        """Since when a file is in the index under this very name (RFC 3339); None if none is."""
+        record = self.file(key_of(filename))
+        if record is None or record.state != "present" or record.file.filename != filename:
+            return None
+        return record.file.upload_time
+
     def files(self, project: str) -> list[FileRecord]:
         """All files that a project ever had."""
         rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files WHERE project = ?", (project,))  # noqa: S608

@@ -23,6 +23,8 @@ LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
 COPY = re.compile(r"\.eggwatch-copy-\d+-[0-9a-f]+")
 COPYING_SECONDS = 86400.0
 DEEPEST = 32
+TAIL = 64 * 1024
+"""Bytes at the end of a file that are looked at: a zip has its directory there."""
 OPEN_FOLDER = "chmod g+rwx it, or give the daemon the right to enter it"
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -237,6 +239,17 @@ class Drop:
             yield fd
         finally:
             os.close(fd)
+
+    def ends_of(self, found: Found) -> tuple[bytes, bytes]:
+        """The first and the last bytes of a file; empty if it can't be read, or is another one by now."""
+        try:
+            with self.reading(found.path) as fd:
+                if identity_of(os.fstat(fd)) == found.identity:
+                    return os.pread(fd, 16, 0), os.pread(fd, TAIL, max(0, found.identity.size - TAIL))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+        return b"", b""
 
 
 def _may_read(status: os.stat_result) -> bool:

@@ -82,10 +82,13 @@ def test_the_receipt_of_a_refused_file_names_the_first_reason_and_where_the_rest
         Flaw(code="a", subject="s", message="the CRC is wrong"),
         Flaw(code="b", subject="s", message="something else"),
     )
-    lines = refused_text(event("rejected", flaws=flaws)).splitlines()
+    lines = refused_text(event("rejected", flaws=flaws), rules_url="https://packages.example.com/rules/").splitlines()
     assert len(lines) == 5
-    assert "the CRC is wrong (and 1 more)" in lines[3]
-    assert "rejected/demo-1.0.tar.gz.reason.txt" in lines[4]
+    assert lines[1] == "Because: the CRC is wrong (and 1 more)"
+    assert lines[2].startswith("To mend it: ")
+    assert "rejected/demo-1.0.tar.gz.reason.txt" in lines[3]
+    assert lines[3].endswith("https://packages.example.com/rules/#a")
+    assert "alice" in lines[4] and "ab" * 32 in lines[4]
 
 
 def test_the_reason_names_every_flaw_and_how_to_see_it_again() -> None:

@@ -94,12 +94,14 @@ def test_without_a_lease_an_upload_has_to_be_quiet() -> None:
 
 
 def test_an_unfinished_upload_waits_until_it_is_overdue() -> None:
-    """It was read before, and has not changed since."""
-    waits = settle(replace(SEEN, lease=Lease.FREE), deferred=HERE, now=159.0, patience=PATIENCE)
-    assert isinstance(waits, Wait) and waits.until == 160.0
-    assert settle(SEEN, deferred=HERE, now=160.0, patience=PATIENCE) == Ready(overdue=True)
-    other = replace(HERE, size=9)
-    assert settle(replace(SEEN, lease=Lease.FREE), deferred=other, now=101.0, patience=PATIENCE) == Ready()
+    """Then it is judged as it lies."""
+    deferred, patience = replace(SEEN, lease=Lease.FREE), replace(PATIENCE, unfinished_after=600.0)
+    early = settle(deferred, deferred=HERE, now=110.0, patience=patience)
+    assert early == Wait(reason="the end of the file is missing", until=160.0)
+    later = settle(deferred, deferred=HERE, now=160.0, patience=patience)
+    assert later == Wait(reason="the end of the file is missing", until=700.0, answered=True)
+    assert settle(deferred, deferred=HERE, now=700.0, patience=patience) == Ready(overdue=True)
+    assert settle(deferred, deferred=replace(HERE, size=9), now=101.0, patience=patience) == Ready()
 
 
 def test_an_original_lingers_before_it_leaves() -> None:
