@@ -186,7 +186,7 @@ def reason_text(event: Event, *, rules_url: str | None = None) -> str:
     """`<filename>.reason.txt`: every flaw, what refuses first, and the facts last; for the colleague with scp."""
     flaws = sorted(event.flaws, key=lambda flaw: flaw.level is not Level.REFUSE)
     head = [f"{shown(event.filename or '')} was refused and is not in the index.", ""]
-    body = [line for flaw in flaws for line in _flaw_lines(flaw, rules_url)]
+    body = [line for flaw in flaws for line in [*flaw_lines(flaw, rules_url), ""]]
     codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in flaws))
     command = again(event)
     tail = [f"To read more about it: eggwatch explain {codes}"]
@@ -211,12 +211,14 @@ def shell_word(name: str) -> str:
     return f"$'{''.join(letters)}'"
 
 
-def _flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:
-    found = parted(flaw.message)[0]
-    lines = [f"[{flaw.level}] {summary(flaw)}", f"  To mend it: {remedy(flaw)}"]
-    lines += [f"  {shown(found)}"] if found and found not in lines[0] else []
-    where = f"{rules_url}#{shown(flaw.code)}" if rules_url else shown(flaw.code)
-    return [*lines, f"  The rule: {where}", ""]
+def flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:
+    """One flaw for a person: what is wrong, the one thing to do, then what was found, and where the rule stands."""
+    lines = [f"[{flaw.level}] {shown(flaw.code)}: {shown(flaw.subject)}"]
+    rule, (found, _) = RULES.get(flaw.code), parted(flaw.message)
+    lines += [f"  {rule.title}."] if rule else []
+    lines += [f"  To mend it: {remedy(flaw)}"]
+    lines += [f"  {shown(found)}"] if found else []
+    return [*lines, *([f"  The rule: {rules_url}#{shown(flaw.code)}"] if rules_url else [])]
 
 
 def summary(flaw: Flaw) -> str:
