@@ -118,7 +118,8 @@ def headline_of(filename: str, fate: str, *, since: str | None) -> str:
     if since is None:
         return f"{shown(filename)}: {fate}"
     word = fate.partition(",")[0].lower()
-    return f"{shown(filename)}: IN THE INDEX since {since}, unchanged; another file of that name was {_PAST.get(word, word)}"
+    other = f"another file of that name was {_PAST.get(word, word)}"
+    return f"{shown(filename)}: IN THE INDEX since {since}, unchanged; {other}"
 
 
 _PAST = {"waiting": "not taken yet", "unfinished": "not finished", "held": "not judged"}
