@@ -16,7 +16,7 @@ grammar, news_settings, settings, toml_lines  how settings are written, what eac
 config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
-measuring, room   what is counted of the work, for status and metrics; who waits for the disk
+measuring, room, answering   what is counted of the work; who waits for the disk; what is told without a verdict
 claiming    copies of uploads, a portion at a time
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
 rounds, copies, obeying   one round over everything; orders carried out by whoever holds the lock, what they leave

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from eggwatch.admitting import Batch, original, prepare
 from eggwatch.announcing import News
+from eggwatch.answering import answer_strangers, answer_unfinished
 from eggwatch.claiming import Claiming, Ready
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError
@@ -35,7 +36,6 @@ from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
-from eggwatch.store.drop import Found
 from eggwatch.worker import Job, Result
 
 log = logging.getLogger("eggwatch")
@@ -105,21 +105,10 @@ class Pipeline:
             log.warning("sight    %s", crowded(crowd, str(self.config.drop)))
         if gone := self.sights.update(survey, now=now, wall=self.parts.now()):
             self.parts.catalog.forget(gone)
-        for found in self.sights.strangers(survey):
-            self._answer_stranger(found)
-        for path in self.sights.newly_closed(survey):
-            self.news.not_taken(path, survey.unreadable[path])
+        answer_strangers(survey, drop, self.sights, self.news)
         older = [self.retirement.resume(found) for found in survey.leftovers]
         self.retirement.forget_troubles(survey)
         return [*(sighting for sighting in older if sighting), *self.sights.candidates(survey)]
-
-    def _answer_stranger(self, found: Found) -> None:
-        """Say why a package is not taken, whether its name or what is in it tells that it is one."""
-        if settling.is_foreign_package(found.name):
-            self.news.not_taken(found.path, settling.remark_on(found.name) or "")
-        elif remark := settling.remark_on_contents(found.name, *self.parts.drop.ends_of(found)):
-            self.sights.is_misnamed(found, remark)
-            self.news.not_taken(found.path, remark)
 
     def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
@@ -137,16 +126,8 @@ class Pipeline:
                 log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
                 self.sights.wait(probed.path, verdict, now=now)
                 if verdict.answered:
-                    self._answer_unfinished(probed)
+                    answer_unfinished(probed, self.sights, self.news, self.config.patience)
         return ready
-
-    def _answer_unfinished(self, sighting: Sighting) -> None:
-        """Tell an uploader once that the end is missing. By the file's own time, which a restart does not change."""
-        why = self.sights.newly_unfinished(sighting)
-        if why is not None:
-            since = sighting.identity.ctime_ns / 1e9
-            until = since + self.config.patience.unfinished_after
-            self.news.unfinished(sighting.path, why, since=since, until=until)
 
     def _probe(self, sighting: Sighting) -> Sighting | None:
         try:

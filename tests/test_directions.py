@@ -36,7 +36,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("front",),
     ("loglines", "parts", "sights"),
     ("retirement", "judging", "admitting", "announcing", "grace"),
-    ("measuring", "room"),
+    ("measuring", "room", "answering"),
     ("claiming",),
     ("pipeline",),
     ("rounds", "copies"),
