@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from eggwatch.model.events import Event
 from eggwatch.model.names import shown
-from eggwatch.model.sightings import Sighting
+from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.parts import Parts
 from eggwatch.policy.settling import Patience, Ready, may_retire
-from eggwatch.sights import Sights
+from eggwatch.sights import Sights, folder_of
 from eggwatch.store import retiring
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import EXHAUSTED, LEFTOVER, Found, Survey
@@ -60,6 +60,8 @@ class Retirement:
         self._leaving: list[_Leaving] = []
         self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
         self._troubles: dict[str, str] = {}
+        self._unknown: set[str] = set()
+        """Files under hidden names that a look has met, and that are none of ours."""
         self._tried: dict[str, str] = {}
         """The original that is tried next in each folder where some are stuck."""
 
@@ -87,7 +89,7 @@ class Retirement:
         if departure.rejected and not self._parts.answers.keeps_refused():
             self._end(departure, Outcome.STUCK)
             return
-        if len(self._leaving) >= self._most or self._has_its_name(departure):
+        if len(self._leaving) >= self._most:
             self._sights.later(departure.path, now=time.monotonic())
             return
         try:
@@ -108,14 +110,6 @@ class Retirement:
             return original.fate == "rejected"
         event = event_at(self._parts.ledger, self._parts.catalog.event_at(original.serial))
         return event is not None and event.kind == "rejected"
-
-    def _has_its_name(self, departure: Departure) -> bool:
-        """Whether the same bytes came again while a first copy is on its way out: both would have one hidden name."""
-        folder, name = _folder_of(departure.path), retiring.hidden_name(departure.serial, departure.sha256)
-        return any(
-            leaving.hidden.name == name and _folder_of(leaving.hidden.departure.path) == folder
-            for leaving in self._leaving
-        )
 
     def step(self) -> None:
         """Let go those that have been hidden long enough."""
@@ -145,8 +139,20 @@ class Retirement:
         if not survey.complete:
             return
         self._plan_stuck()
+        self._tell_unknown()
         for hidden in self._troubles.keys() - {found.path for found in [*survey.leftovers, *survey.uploads]}:
             self._sights.mend(self._troubles.pop(hidden))
+
+    def _tell_unknown(self) -> None:
+        """Files that are called as if we had hidden them, in one sentence however many there are."""
+        unknown, self._unknown = sorted(self._unknown), set()
+        if not unknown:
+            self._sights.mend("leftovers")
+            return
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        what = f"{shown(unknown[0])}{more}: left by an unknown event; look at it and move it away"
+        if self._sights.fault("leftovers", what):
+            log.error("retire   %s", what)
 
     def _end(self, departure: Departure, outcome: Outcome) -> None:
         path = departure.path
@@ -158,8 +164,8 @@ class Retirement:
         if outcome is Outcome.STUCK:
             self._stuck(departure)
         else:
-            if _folder_of(path) in self._tried:
-                self.try_stuck(_folder_of(path))
+            if folder_of(path) in self._tried:
+                self.try_stuck(folder_of(path))
             if self._sights.left(path, departure.identity):
                 self._parts.catalog.forget([path])
             if outcome is not Outcome.GONE:
@@ -169,7 +175,7 @@ class Retirement:
 
     def _stuck(self, departure: Departure) -> None:
         path = departure.path
-        if path in self._sights.stuck().get(_folder_of(path), ()):
+        if path in self._sights.stuck().get(folder_of(path), ()):
             self._sights.stays(path)  # it was told
         else:
             self._stuck_now(departure)
@@ -225,7 +231,7 @@ class Retirement:
         self._leaving.clear()
 
     def _holds(self, found: Found) -> bool:
-        return any(found.identity.ino == leaving.hidden.after.ino for leaving in self._leaving)
+        return any(_inode(found.identity) == _inode(leaving.hidden.after) for leaving in self._leaving)
 
     def resume(self, found: Found) -> Sighting | None:
         """Finish what a crash left under a hidden name.
@@ -236,19 +242,21 @@ class Retirement:
             return None
         named = self._named(found)
         if named is None:
-            what = f"leftover {shown(found.path)}"
-            self._fault(found.path, what, "left by an unknown event; look at it and move it away")
+            self._unknown.add(found.path)
             return None
         serial, event = named
-        filename = str(event.path or event.filename).rpartition("/")[2]
+        judged = self._sights.hidden(found)
+        path = judged.path if judged is not None else folder_of(found.path) + _last(str(event.path or event.filename))
         # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
         since = time.monotonic() - max(0.0, self._parts.now() - found.identity.ctime_ns / 1e9)
-        sighting = Sighting(path=found.path, filename=filename, identity=found.identity, uid=found.uid, since=since)
+        sighting = Sighting(path=found.path, filename=_last(path), identity=found.identity, uid=found.uid, since=since)
         if self._sights.original(sighting) is not None:
             return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
+        if judged is None or not _is_by(event, found):
+            return sighting if self._restored(found.path, path) is Outcome.DISPLACED else None
         departure = Departure(
-            path=_folder_of(found.path) + filename,
-            filename=filename,
+            path=path,
+            filename=sighting.filename,
             identity=found.identity,
             serial=serial,
             sha256=event.sha256 or "",
@@ -256,14 +264,27 @@ class Retirement:
         )
         return sighting if self._finished(found.path, departure, size=event.size) is Outcome.DISPLACED else None
 
+    def _restored(self, path: str, to: str) -> Outcome | None:
+        """What became of a file that nobody remembers to have hidden; None if it stays, and somebody is to look."""
+        try:
+            outcome = retiring.restore(self._parts.drop, path, to)
+        except OSError:
+            self._unknown.add(path)
+            return None
+        log.info("retire   %s: found under a hidden name that nobody remembers: %s", shown(to), outcome)
+        self._sights.later(to, now=time.monotonic())
+        return outcome
+
     def _named(self, found: Found) -> tuple[int, Event] | None:
         """The event that a hidden name tells of, with its serial; None if there is none that fits it."""
         match = LEFTOVER.fullmatch(found.name)
         if match is None:
             return None
         event = event_at(self._parts.ledger, self._parts.catalog.event_at(int(match[1])))
-        fits = event is not None and event.filename is not None and (event.sha256 or "").startswith(match[2])
-        return (int(match[1]), event) if event is not None and fits else None
+        if event is None or event.filename is None:
+            return None
+        fits = self._sights.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
+        return (int(match[1]), event) if fits else None
 
     def _finished(self, path: str, departure: Departure, *, size: int | None) -> Outcome | None:
         """How the end of what lies at a hidden path came; None if it could not be brought about."""
@@ -276,15 +297,25 @@ class Retirement:
             return None
         self._sights.mend(self._troubles.pop(path, ""))
         log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
+        if outcome is Outcome.CHANGED:
+            self._sights.later(departure.path, now=time.monotonic())
         if departure.rejected and outcome is not Outcome.DISPLACED:
             self._left(departure.serial)
         return outcome
 
 
 def _hidden_path(hidden: Hidden) -> str:
-    return _folder_of(hidden.departure.path) + hidden.name
+    return folder_of(hidden.departure.path) + hidden.name
 
 
-def _folder_of(path: str) -> str:
-    """The folder of a path in the drop, with its slash; empty for the drop folder itself."""
-    return path[: len(path) - len(path.rpartition("/")[2])]
+def _inode(identity: Identity) -> tuple[int, int]:
+    return identity.dev, identity.ino
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _is_by(event: Event, found: Found) -> bool:
+    """Whether a file may be kept as the one that an event has refused: it belongs to the account that uploaded it."""
+    return event.kind != "rejected" or event.uid in (None, found.uid)

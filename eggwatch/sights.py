@@ -33,6 +33,15 @@ FINAL = ("admitted", "known", "rejected", "stuck")
 """Fates of files that have had their verdict."""
 
 
+LEAVING = ("admitted", "known", "rejected", "stuck")
+"""Fates of files that are on their way out of the drop folder, or would be."""
+
+
+def folder_of(path: str) -> str:
+    """The folder of a path in the drop, with its slash; empty for the drop folder itself."""
+    return path[: path.rfind("/") + 1]
+
+
 class Stage(StrEnum):
     """How far an upload without a verdict has come."""
 
@@ -74,6 +83,7 @@ class Sights:
         self._timers: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         self._finished: set[str] = set()
+        self._hidden: dict[str, Original] = {}
         self._others: dict[str, str] = {}
         self._answered: set[tuple[str, Identity]] = set()
         self._misnamed: dict[tuple[str, Identity], str] = {}
@@ -104,6 +114,7 @@ class Sights:
             if before is None or before.found.identity != found.identity:
                 self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
                 self._forget_reason(found.path)
+        self._hidden |= self._remembered(survey.leftovers)
         self._others |= {found.path: self._remark_on(found) for found in survey.others}
         if not survey.complete:
             return []
@@ -114,6 +125,8 @@ class Sights:
         self._answered &= others
         self._misnamed = {key: remark for key, remark in self._misnamed.items() if key in others}
         present = {found.path for found in [*survey.uploads, *survey.leftovers]}
+        self._hidden = {path: original for path, original in self._hidden.items() if path in present}
+        present |= {original.path for original in self._hidden.values()}
         for path in self._seen.keys() - present:
             self._drop(path)
         gone = sorted(self._originals.keys() - present)
@@ -123,6 +136,27 @@ class Sights:
 
     def _remark_on(self, found: Found) -> str:
         return self._misnamed.get((found.path, found.identity)) or remark_on(found.name) or ""
+
+    def _remembered(self, leftovers: list[Found]) -> dict[str, Original]:
+        """Of files under hidden names those that we have hidden, with what was judged: by inode, folder and serial.
+
+        Anybody can give a file such a name.
+        """
+        if not leftovers:
+            return {}
+        inodes = {(one.identity.dev, one.identity.ino): one for one in self._originals.values() if one.fate in LEAVING}
+        pairs = [(found, inodes.get((found.identity.dev, found.identity.ino))) for found in leftovers]
+        return {
+            found.path: original
+            for found, original in pairs
+            if original is not None
+            and folder_of(original.path) == folder_of(found.path)
+            and found.name.startswith(f".eggwatch-{original.serial}-")
+        }
+
+    def hidden(self, found: Found) -> Original | None:
+        """What was judged, if this is the very file that we have hidden under this name."""
+        return self._hidden.get(found.path)
 
     def _since(self, found: Found, now: float, wall: float) -> float:
         """When a file last changed: now, or by its ctime if it lay there before this process began to look."""

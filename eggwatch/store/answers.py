@@ -10,8 +10,9 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -196,10 +197,10 @@ class Answers:
     def sweep_unfinished(self) -> None:
         """Take away what a process has left half written that was killed: nobody else writes under such names."""
         with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
-            _sweep(root)
+            _sweep(name for name in _unfinished_in(root) if _is_ours(name))
         for name in ANSWER_FOLDERS:
             with self.folder(name) as place:
-                _sweep(place)
+                _sweep(_unfinished_in(place))
 
     def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
@@ -248,9 +249,9 @@ class Answers:
         with self._in_earlier(place) as earlier:
             prefix = f"{older.get('serial', 0)}-"
             # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
-            for suffix in ("", ".reason.txt", ".reason.json"):
+            for suffix in ("", *REASONS):
                 with contextlib.suppress(FileNotFoundError):
-                    durable.rename_at(inside(place, name + suffix), inside(earlier, _longest(prefix, name + suffix)))
+                    _move_aside(inside(place, name + suffix), earlier, prefix, name + suffix)
             self._unsynced.add(earlier.folder)
             self._unsynced.add(place.folder)
 
@@ -284,10 +285,22 @@ class Answers:
                 yield inside(place, _longest(prefix, name) if _exists(inside(place, reason)) else name)
 
     def keep_refused(self, source: Place, filename: str, serial: int) -> None:
-        """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are."""
+        """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are.
+
+        Never in the place of another: where its owner has left the same there it may go, else it lies in earlier/.
+        """
         with self.place_of_refused(filename, serial) as target:
-            durable.rename_at(source, target)
-            durable.sync_descriptor(target.folder, target)
+            try:
+                durable.rename_new_at(source, target)
+                durable.sync_descriptor(target.folder, target)
+            except FileExistsError:
+                if not _are_alike(source, target):
+                    self._keep_aside(source, target, serial)
+
+    def _keep_aside(self, source: Place, target: Place, serial: int) -> None:
+        with self._folders.in_drop("rejected") as place, self._in_earlier(place) as earlier:
+            _move_aside(source, earlier, f"{serial}-", target.name)
+            durable.sync_descriptor(earlier.folder, earlier)
 
     def write_readme(self, text: str) -> None:
         """Write DROP/README.txt, unless it is somebody else's or the drop is not ours to write."""
@@ -303,10 +316,13 @@ class Answers:
             self._unsynced.sync()
 
 
-def _sweep(place: Place) -> None:
-    for name in os.listdir(place.folder):
-        if name.startswith(durable.UNFINISHED_NAME) and _is_ours(inside(place, name)):
-            durable.unlink_at(inside(place, name))
+def _unfinished_in(place: Place) -> list[Place]:
+    return [inside(place, name) for name in os.listdir(place.folder) if name.startswith(durable.UNFINISHED_NAME)]
+
+
+def _sweep(places: Iterable[Place]) -> None:
+    for place in places:
+        durable.unlink_at(place)
 
 
 def _is_ours(place: Place) -> bool:
@@ -316,6 +332,20 @@ def _is_ours(place: Place) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _move_aside(source: Place, earlier: Place, prefix: str, name: str) -> None:
+    """Into earlier/, where nothing is written over either."""
+    try:
+        durable.rename_new_at(source, inside(earlier, _longest(prefix, name)))
+    except FileExistsError:
+        durable.rename_new_at(source, inside(earlier, _longest(f"{prefix}{secrets.token_hex(4)}-", name)))
+
+
+def _are_alike(source: Place, target: Place) -> bool:
+    """Whether the same account has left a file of the same size: of a name and a reason, it is the same one again."""
+    ours, theirs = (os.stat(one.name, dir_fd=one.folder, follow_symlinks=False) for one in (source, target))
+    return stat.S_ISREG(theirs.st_mode) and (ours.st_uid, ours.st_size) == (theirs.st_uid, theirs.st_size)
 
 
 def _exists(place: Place) -> bool:

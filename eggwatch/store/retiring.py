@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Callable
@@ -109,15 +110,26 @@ def _hide(place: Place, fd: int, departure: Departure) -> Hidden | Outcome:
         return Outcome.BUSY
     if not _is(place, departure.identity):
         return Outcome.CHANGED
-    name = hidden_name(departure.serial, departure.sha256)
-    hidden = Place(place.folder, name, f"{place} -> {name}")
-    durable.rename_at(place, hidden)
+    hidden = _rename(place, departure)
     after = identity_of(os.fstat(fd))
     # Since it was compared somebody may have renamed a new file over it, or written into it.
     if not _is(hidden, after) or _written(departure.identity, after):
         return Outcome.CHANGED if put_back(hidden, departure.path) else Outcome.DISPLACED
     folder, copy = _both(place.folder, fd)
-    return Hidden(departure=departure, folder=folder, fd=copy, name=name, after=after, lease=answer)
+    return Hidden(departure=departure, folder=folder, fd=copy, name=hidden.name, after=after, lease=answer)
+
+
+def _rename(place: Place, departure: Departure) -> Place:
+    """To a name that nobody has: whoever reads receipts can tell the first one, and put a file or a folder there."""
+    name = hidden_name(departure.serial, departure.sha256)
+    while True:
+        try:
+            hidden = Place(place.folder, name, f"{place} -> {name}")
+            durable.rename_new_at(place, hidden)
+        except FileExistsError:
+            name = hidden_name(departure.serial, secrets.token_hex(4))
+        else:
+            return hidden
 
 
 def _both(folder: int, fd: int) -> tuple[int, int]:
@@ -190,28 +202,30 @@ def _keep(place: Place, fd: int, departure: Departure, answers: Answers) -> None
         if error.errno != errno.EXDEV:
             raise
         with answers.place_of_refused(departure.filename, departure.serial) as target:
-            durable.unlink_at(target)  # what a crash has left of an earlier copy
-            _copy_into(target, fd)
-            durable.sync_descriptor(target.folder, target)
+            copy, writing = durable.create_at(target)
+            try:
+                _copy(fd, writing)
+                answers.keep_refused(copy, departure.filename, departure.serial)
+            finally:
+                durable.unlink_at(copy)
 
 
 def _copy_into(target: Place, fd: int) -> None:
-    """Copy to a name that nobody has, with owner and mode; FileExistsError if it is taken: never into a file of others.
-
-    The mode comes along, since it says who else may have written the bytes (`store.accounts`).
-    """
+    """Copy to a name that nobody has; FileExistsError if it is taken: never into a file of others."""
     durable.changing("write", target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with (
-        open(os.open(target.name, flags, 0o644, dir_fd=target.folder), "wb") as copy,
-        open(os.dup(fd), "rb") as original,
-    ):
+    _copy(fd, os.open(target.name, durable.NEW_FILE, 0o644, dir_fd=target.folder))
+
+
+def _copy(fd: int, writing: int) -> None:
+    """Copy a file with its owner and its mode, which says who else may have written the bytes (`store.accounts`)."""
+    with open(writing, "wb") as copy, open(os.dup(fd), "rb") as original:
         original.seek(0)
         shutil.copyfileobj(original, copy, CHUNK)
         copy.flush()
+        status = os.fstat(fd)
         with suppress(PermissionError):  # then the copy is the daemon's own
-            status = os.fstat(fd)
             os.fchown(copy.fileno(), status.st_uid, status.st_gid)
+        with suppress(PermissionError):
             os.fchmod(copy.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
         os.fsync(copy.fileno())
 
@@ -233,15 +247,16 @@ def resume(
     """Finish what a crash left under a hidden name: gone if it is what was judged, else back under its name.
 
     CHANGED when it was put back; DISPLACED when it must be claimed as an older upload of a name that is taken.
-    `size` is what was judged; anybody can make a file with such a name, so one of another size is not even read.
+    `size` is what was judged; a file of another one is not even read, nor one that was put in its place by now.
     """
     with drop.place(path) as place:
         fd = open_regular(place)
         try:
-            written = os.fstat(fd).st_size != size or lease.probe(fd) is Lease.HELD
+            status = os.fstat(fd)
+            same = (status.st_dev, status.st_ino) == (departure.identity.dev, departure.identity.ino)
+            written = not same or status.st_size != size or lease.probe(fd) is Lease.HELD
             if written or _sha256(fd, progress) != departure.sha256 or lease.probe(fd) is Lease.HELD:
-                name = Place(place.folder, place.name, path)
-                return Outcome.CHANGED if put_back(name, departure.path) else Outcome.DISPLACED
+                return _restore(place, departure.path)
             if departure.rejected:
                 os.fsync(fd)
                 _keep(place, fd, departure, answers)
@@ -250,6 +265,20 @@ def resume(
             return Outcome.GONE
         finally:
             os.close(fd)
+
+
+@privileges.raised()
+def restore(drop: Drop, path: str, to: str) -> Outcome:
+    """Give what nobody remembers to have hidden the name that its hidden one speaks of, as an upload like any other.
+
+    CHANGED when it has it; DISPLACED when it must be claimed as an older upload of a name that is taken.
+    """
+    with drop.place(path) as place:
+        return _restore(place, to)
+
+
+def _restore(place: Place, to: str) -> Outcome:
+    return Outcome.CHANGED if put_back(Place(place.folder, place.name, to), to) else Outcome.DISPLACED
 
 
 def _sha256(fd: int, progress: Callable[[], object]) -> str:

@@ -14,7 +14,7 @@ import pytest
 from eggwatch.model.names import stored_name
 from eggwatch.store import durable, lease, retiring
 from eggwatch.store.answers import Answers
-from eggwatch.store.drop import Drop, identity_of
+from eggwatch.store.drop import LEFTOVER, Drop, identity_of
 from eggwatch.store.retiring import Departure, Hidden, Outcome, finish, hidden_name, hide, resume
 
 NAME = "demo-1.0.tar.gz"
@@ -131,13 +131,13 @@ def test_what_is_written_into_in_the_moment_of_its_renaming_is_put_back(
 ) -> None:
     """Its new times are not taken for those that were judged."""
     judged = departure(drop)
-    rename_at = durable.rename_at
+    rename_new_at = durable.rename_new_at
 
     def renamed_and_written(source: durable.Place, target: durable.Place) -> None:
-        rename_at(source, target)
+        rename_new_at(source, target)
         os.truncate(drop.root / "team" / target.name, 3)
 
-    monkeypatch.setattr(durable, "rename_at", renamed_and_written)
+    monkeypatch.setattr(durable, "rename_new_at", renamed_and_written)
     monkeypatch.setattr(lease, "take", lambda _: lease.Lease.UNPROVEN)
     assert hide(drop, judged) is Outcome.CHANGED
     assert original(drop).read_bytes() == DATA[:3]
@@ -244,19 +244,21 @@ def test_a_refused_original_on_another_file_system_is_copied(
 ) -> None:
     """A mount inside the drop folder: rename(2) fails with EXDEV, the bytes are copied, also under a long name."""
 
-    rename_at = durable.rename_at
+    rename_new_at = durable.rename_new_at
 
     def crossing(source: durable.Place, target: durable.Place) -> None:
-        if "/rejected/" in target.label and ".reason." not in target.label:
+        if "/rejected/" in target.label and ".reason." not in target.label and "(new)" not in source.label:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        rename_at(source, target)
+        rename_new_at(source, target)
 
-    monkeypatch.setattr(durable, "rename_at", crossing)
+    monkeypatch.setattr(durable, "rename_new_at", crossing)
     leaving = hidden(drop, rejected=True)
     answers.prepare()
-    (drop.root / "rejected" / NAME).write_bytes(b"half a copy, which a crash has left")
+    (drop.root / "rejected" / f"{durable.UNFINISHED_NAME}1").write_bytes(b"half a copy, which a crash has left")
     assert finish(leaving, answers) is Outcome.GONE
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
+    answers.sweep_unfinished()
+    assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
     long = "d" * 240 + ".tar.gz"
     (drop.root / "team" / long).write_bytes(DATA)
     judged = Departure(
@@ -271,6 +273,79 @@ def test_a_refused_original_on_another_file_system_is_copied(
     assert isinstance(answer, Hidden)
     assert finish(answer, answers) is Outcome.GONE
     assert (drop.root / "rejected" / stored_name(long)).read_bytes() == DATA
+
+
+def put_file(path: Path) -> None:
+    """Somebody's file."""
+    path.write_bytes(b"of somebody else")
+
+
+def put_folder(path: Path) -> None:
+    """Somebody's folder, which is not empty."""
+    (path / "mine").mkdir(parents=True)
+
+
+def put_fifo(path: Path) -> None:
+    """Somebody's FIFO."""
+    os.mkfifo(path)
+
+
+def put_link(path: Path) -> None:
+    """Somebody's link to nothing."""
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("put", [put_file, put_folder, put_fifo, put_link])
+@pytest.mark.parametrize("rejected", [False, True])
+def test_what_lies_under_the_hidden_name_already_is_not_touched(
+    drop: Drop, answers: Answers, put: Callable[[Path], None], rejected: bool
+) -> None:
+    """Everybody who reads receipts can tell the name: another is taken, and the original leaves nevertheless."""
+    name = hidden_name(7, hashlib.sha256(DATA).hexdigest())
+    put(drop.root / "team" / name)
+    before = (drop.root / "team" / name).lstat()
+    leaving = hidden(drop, rejected=rejected)
+    assert LEFTOVER.fullmatch(leaving.name) and leaving.name != name
+    assert finish(leaving, answers) is Outcome.GONE
+    assert lying(drop) == [name]
+    assert (drop.root / "team" / name).lstat() == before
+    assert (drop.root / "rejected" / NAME).exists() is rejected
+
+
+@pytest.mark.parametrize("put", [put_file, put_folder, put_fifo, put_link])
+def test_nothing_is_ever_renamed_over_a_file_in_rejected(
+    drop: Drop, answers: Answers, put: Callable[[Path], None]
+) -> None:
+    """What lies there stays as it is, and a refused original of that name is kept in earlier/, however often."""
+    answers.prepare()
+    put(drop.root / "rejected" / NAME)
+    before = (drop.root / "rejected" / NAME).lstat()
+    for _ in range(3):
+        original(drop).write_bytes(DATA)
+        assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+    assert (drop.root / "rejected" / NAME).lstat() == before
+    kept = sorted((drop.root / "rejected/earlier").iterdir())
+    assert len(kept) == 3 and f"7-{NAME}" in {path.name for path in kept}
+    assert {path.read_bytes() for path in kept} == {DATA}
+
+
+def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop, answers: Answers) -> None:
+    """A job that tries every night fills no disk."""
+    for _ in range(3):
+        original(drop).write_bytes(DATA)
+        assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+    assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
+    assert lying(drop) == []
+
+
+def test_another_file_of_the_same_bytes_is_not_what_was_hidden(drop: Drop, answers: Answers) -> None:
+    """What a crash left is known by its inode: a copy under that name is given back to whoever has put it there."""
+    leaving = hidden(drop, rejected=True)
+    leaving.close()
+    (drop.root / "team" / "copy").write_bytes(DATA)
+    (drop.root / "team" / "copy").rename(drop.root / "team" / leaving.name)
+    assert resumed(drop, leaving, answers) is Outcome.CHANGED
+    assert lying(drop) == [NAME] and not (drop.root / "rejected").exists()
 
 
 def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> Outcome:
@@ -327,7 +402,7 @@ def test_what_may_not_be_moved_is_stuck(drop: Drop, monkeypatch: pytest.MonkeyPa
     def refused(source: object, target: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(retiring.durable, "rename_at", refused)
+    monkeypatch.setattr(retiring.durable, "rename_new_at", refused)
     assert hide(drop, departure(drop)) is Outcome.STUCK
     assert lying(drop) == [NAME]
 

@@ -47,3 +47,31 @@ def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: D
     assert (daemon.drop / "README.txt").stat().st_uid == EGGWATCH
     assert publish(daemon, machine, "demo") < 5.0
     until("an answer below STATE", lambda: list((daemon.state / "answers/receipts").glob("demo-*.txt")))
+
+
+def test_a_forged_hidden_name_takes_over_nobodys_rejected_file(daemon: Daemon, machine: Machine) -> None:
+    """Bob copies Alice's refused file under the name that a crash would have left; his is an upload like any other."""
+    name = "forged-1.0-py3-none-any.whl"
+    machine.run(ALICE, "sh", "-c", f"umask 022; echo no wheel > {daemon.drop}/{name}")
+    (event,) = until("the refusal", lambda: daemon.events_of(name, "rejected"))
+    kept = daemon.drop / "rejected" / name
+    before = until("it is kept", lambda: kept.exists() and kept.stat())
+    daemon.stop()
+    forged = f".eggwatch-{event['serial']}-{event['sha256'][:8]}"
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && cp rejected/{name} {forged}")
+    daemon.start()
+    daemon.wait_empty(*(path for path in daemon.lying() if ".eggwatch-new-" in path))
+    after = kept.stat()
+    assert (after.st_ino, after.st_uid, after.st_mtime_ns) == (before.st_ino, ALICE, before.st_mtime_ns)
+    assert [one["uid"] for one in daemon.events_of(name, "rejected")] == [ALICE]
+
+
+def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: Daemon, machine: Machine) -> None:
+    """Bob makes folders under every name that Alice's upload could be hidden under."""
+    name, data = wheel_of("kept", 20_000)
+    digest, serial = hashlib.sha256(data).hexdigest(), len(daemon.events())
+    folders = [f".eggwatch-{serial + more}-{digest[:8]}" for more in range(1, 4)]
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && mkdir {' '.join(folders)} && touch {folders[0]}/mine")
+    publish(daemon, machine, "kept")
+    until("it has left", lambda: name not in daemon.lying())
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -r {' '.join(folders)}")

@@ -1,0 +1,77 @@
+"""A crash may leave an original under its hidden name; anybody else may give a file such a name, too."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from eggwatch.store import retiring
+from tests.archive_factory import wheel
+from tests.laws.at_work import IndexAtWork, quick_folder
+
+
+class Died(BaseException):
+    """Stands in for a kill."""
+
+
+NAME, DATA = wheel("demo")
+HIDDEN = f".eggwatch-1-{hashlib.sha256(DATA).hexdigest()[:8]}"
+
+
+@pytest.fixture
+def work() -> Iterator[IndexAtWork]:
+    with quick_folder() as base, IndexAtWork(base) as work:
+        yield work
+
+
+def killed(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload is published, and the process dies while its original is hidden."""
+    assert work.index is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(retiring, "finish", _dies)
+        with pytest.raises(Died):
+            work.upload(f"team/{NAME}", DATA)
+    work.index.abandon()
+    work.index = None
+    assert work.lying() == [f"team/{HIDDEN}"]
+
+
+def _dies(*_: object) -> None:
+    raise Died
+
+
+def test_what_we_have_hidden_goes_after_a_crash_without_a_second_copy(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(work, monkeypatch)
+    work.open()
+    assert work.index is not None
+    monkeypatch.setattr(work.index.pipeline.parts.spool, "claim", _dies)
+    work.work()
+    assert work.lying() == [] and len(work.events()) == 1
+
+
+def test_what_nobody_remembers_to_have_hidden_is_not_read_but_an_upload_like_any_other(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the catalog was lost together with it: nothing is lost."""
+    killed(work, monkeypatch)
+    monkeypatch.setattr(retiring, "_sha256", _dies)
+    shutil.copy(work.config.drop / "team" / HIDDEN, work.config.drop / "team/another")
+    (work.config.drop / "team/another").rename(work.config.drop / "team" / HIDDEN)
+    work.open()
+    work.work()
+    assert work.lying() == [] and [event["event"] for event in work.events()] == ["admitted"]
+
+
+def test_many_files_under_names_of_unknown_events_are_one_fault(work: IndexAtWork) -> None:
+    for number in range(50):
+        work.put(f"some{number}/x", b"")
+        (work.config.drop / f"some{number}/x").rename(work.config.drop / f"some{number}/.eggwatch-9-0123abcd")
+    work.work()
+    assert work.index is not None
+    (fault,) = work.index.pipeline.sights.faults.values()
+    assert "and 49 more: left by an unknown event" in fault
