@@ -7,43 +7,23 @@ import importlib
 import os
 import sqlite3
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
 from eggwatch import __version__
-from eggwatch.cli.options import index_options
+from eggwatch.cli.commands import COMMANDS, GROUPS
+from eggwatch.cli.options import global_options
 from eggwatch.cli.output import say_error
 from eggwatch.config import in_full
 from eggwatch.errors import EggwatchError
+from eggwatch.model.names import shown
 
-COMMANDS = {
-    "run": "eggwatch.cli.run:run",
-    "publish": "eggwatch.cli.publish:publish",
-    "check": "eggwatch.cli.check:check",
-    "explain": "eggwatch.cli.explain:explain",
-    "wait": "eggwatch.cli.waiting:wait",
-    "yank": "eggwatch.cli.orders:yank",
-    "unyank": "eggwatch.cli.orders:unyank",
-    "remove": "eggwatch.cli.orders:remove",
-    "unblock": "eggwatch.cli.orders:unblock",
-    "list": "eggwatch.cli.looking:list_",
-    "show": "eggwatch.cli.looking:show",
-    "history": "eggwatch.cli.looking:history",
-    "status": "eggwatch.cli.status:status",
-    "verify": "eggwatch.cli.upkeep:verify",
-    "doctor": "eggwatch.cli.doctor:doctor",
-    "render": "eggwatch.cli.upkeep:render",
-    "rebuild": "eggwatch.cli.upkeep:rebuild",
-    "repair": "eggwatch.cli.repairing:repair",
-    "import": "eggwatch.cli.stock:import_",
-    "backup": "eggwatch.cli.upkeep:backup",
-    "notify": "eggwatch.cli.notify:notify",
-    "init": "eggwatch.cli.configuring:init",
-    "config": "eggwatch.cli.configuring:config",
-    "setup": "eggwatch.cli.setup:setup",
-}
+__all__ = ["COMMANDS", "cli", "main"]
+
+ELSEWHERE = "--config, --index, --drop, --public and --state: eggwatch --help"
 
 
 class LazyGroup(click.Group):
@@ -70,15 +50,45 @@ class LazyGroup(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        command.epilog = ELSEWHERE
+        command.short_help = next(group[cmd_name][1] for group in GROUPS.values() if cmd_name in group)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a mistyped one say which may be meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0].lower(), COMMANDS, n=2)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command {shown(args[0])!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by groups, without loading one of them."""
+        width = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), summary) for name, (_, summary) in group.items()])
 
 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 good, 1 the answer is no, 2 usage or configuration, 3 lock held, 4 timeout.",
+    epilog="""
+    Exit status: 0 good, 1 the answer is no, 2 usage or configuration, 3 lock held, 4 timeout.
+
+    \b
+    Environment:
+      EGGWATCH_CONFIG  the configuration, where there is no --config
+      NO_COLOR         set to anything: no colours on a terminal, either
+
+    \b
+    Completion, by one line in ~/.bashrc (zsh and fish: zsh_source, fish_source):
+      eval "$(_EGGWATCH_COMPLETE=bash_source eggwatch)"
+    """,
 )
-@index_options
+@global_options
 @click.version_option(__version__, prog_name="eggwatch")
 def cli(**_: Any) -> None:
     """Watches a drop folder for Python packages and keeps a static simple index of them.

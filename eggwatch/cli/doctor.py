@@ -27,7 +27,8 @@ def doctor(selection: Selection, as_json: bool) -> None:
     Examples:
       sudo eggwatch doctor
       eggwatch doctor --json
-    Exit status: 0 nothing was found, 1 something is to be mended, 2 the configuration is wrong.
+    Exit status: 0 nothing was found, 1 something is to be mended,
+      2 the configuration is wrong.
     """
     config = selection.load()
     found = False

@@ -63,7 +63,8 @@ def notify(
     Examples:
       eggwatch notify --test     a sample to everybody
       eggwatch notify --retry    what 'eggwatch status' lists as undelivered
-    Exit status: 0 good, 1 something could not be delivered, 2 configuration, 3 another courier is at work.
+    Exit status: 0 good, 1 something could not be delivered, 2 configuration,
+      3 another courier is at work.
     """
     log_as(log_format, verbose=verbose, quiet=testing)
     privileges.lower()

@@ -71,23 +71,41 @@ class Selection:
         return list(self.load().indexes.values())
 
 
-def index_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --config --index --drop --public --state; the command gets a `selection`, the group keeps them for it."""
+def global_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --config --index --drop --public --state to the group, which keeps them for its command."""
 
-    @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (eggwatch.toml).")
-    @click.option("--index", metavar="NAME", help="One index of the configuration.")
-    @click.option("--drop", type=click.Path(path_type=Path), metavar="DIR", help="Drop folder, without configuration.")
-    @click.option("--public", type=click.Path(path_type=Path), metavar="DIR", help="Published tree, likewise.")
-    @click.option("--state", type=click.Path(path_type=Path), metavar="DIR", help="Ledger and catalog, likewise.")
-    @click.pass_context
+    @functools.wraps(function)
+    def wrapper(ctx: click.Context, /, **values: Any) -> Any:
+        ctx.obj = {name: values.pop(name) for name in _NAMES}
+        return ctx.invoke(function, **values)
+
+    return _with_options(click.pass_context(wrapper), hidden=False)
+
+
+def index_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the same to a command, which gets a `selection`; the group's help shows them for all."""
+
     @functools.wraps(function)
     def wrapper(ctx: click.Context, /, **values: Any) -> Any:
         own = {name: values.pop(name) for name in _NAMES}
-        if ctx.parent is None:
-            ctx.obj = own
-            return ctx.invoke(function, **values)
         before = ctx.find_object(dict) or {}
         merged = {name: own[name] if own[name] is not None else before.get(name) for name in _NAMES}
         return ctx.invoke(function, selection=Selection(**merged), **values)
 
-    return wrapper
+    return _with_options(click.pass_context(wrapper), hidden=True)
+
+
+FOUND = "The configuration.  [default: $EGGWATCH_CONFIG, ./eggwatch.toml, /etc/eggwatch/eggwatch.toml]"
+
+
+def _with_options(function: Callable[..., Any], *, hidden: bool) -> Callable[..., Any]:
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--state", type=path, metavar="DIR", hidden=hidden, help="Ledger and catalog, likewise."),
+        click.option("--public", type=path, metavar="DIR", hidden=hidden, help="Published tree, likewise."),
+        click.option("--drop", type=path, metavar="DIR", hidden=hidden, help="Drop folder, without configuration."),
+        click.option("--index", metavar="NAME", hidden=hidden, help="One index of the configuration."),
+        click.option("--config", type=path, metavar="FILE", hidden=hidden, help=FOUND),
+    ):
+        function = option(function)
+    return function

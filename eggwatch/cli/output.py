@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -19,14 +21,44 @@ def print_json(data: dict[str, Any]) -> None:
     click.echo(json.dumps({"schema": 1, **data}, ensure_ascii=True))
 
 
+COLOURS = (
+    (
+        "red",
+        r"\[refuse\]|(?<=: )(?:reject|refused|rejected|not there)\b|\bto be mended\b|^eggwatch:|(?<=: )\d+ findings?\b",
+    ),
+    ("yellow", r"\[warn\]|\(yanked\)|^not checked\b"),
+    ("green", r"(?<=: )(?:admit|published|installable|sound|good|0 findings)\b|^ready\b"),
+)
+"""What stands out on a terminal: the words of verdicts."""
+
+
 def say(text: str) -> None:
     """A line for a person; control characters are shown, not sent."""
-    click.echo("\n".join(shown(line) for line in text.split("\n")))
+    click.echo(_lines(text, in_colour=has_colours(sys.stdout)))
 
 
 def say_error(text: str) -> None:
     """A line for a person on standard error."""
-    click.echo("\n".join(shown(line) for line in text.split("\n")), err=True)
+    click.echo(_lines(text, in_colour=has_colours(sys.stderr)), err=True)
+
+
+def _lines(text: str, *, in_colour: bool) -> str:
+    lines = map(shown, text.split("\n"))
+    return "\n".join(map(painted, lines) if in_colour else lines)
+
+
+def painted(line: str) -> str:
+    """A line with its first word of a verdict in colour."""
+    found = [(match.start(), match, colour) for colour, words in COLOURS if (match := re.search(words, line))]
+    if not found:
+        return line
+    _, match, colour = min(found, key=lambda one: one[0])
+    return f"{line[: match.start()]}{click.style(match[0], fg=colour)}{line[match.end() :]}"
+
+
+def has_colours(stream: TextIO) -> bool:
+    """On a terminal that knows them, unless the person wants none (NO_COLOR)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def counted(number: int, what: str, more: str | None = None) -> str:

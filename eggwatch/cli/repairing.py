@@ -29,7 +29,8 @@ def repair(selection: Selection, dry_run: bool, as_json: bool) -> None:
 
     \b
     Example:  eggwatch repair --dry-run
-    Exit status: 0 all is sound now, 1 something is left to you (with --dry-run: something is wrong), 3 a daemon runs.
+    Exit status: 0 all is sound now, 1 something is left to you (with --dry-run:
+      something is wrong), 3 a daemon runs.
     """
     log_to_stderr(verbose=False, quiet=True)
     results = [_repair(config, dry_run=dry_run, as_json=as_json) for config in selection.all()]

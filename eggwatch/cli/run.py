@@ -54,8 +54,9 @@ def run(
     \b
     Examples:
       eggwatch run --serve 8080
-      eggwatch run --once            0: all published, 1: something refused or unfinished
+      eggwatch run --once
       eggwatch --config /etc/eggwatch/eggwatch.toml run
+    Exit status of --once: 0 all published, 1 something refused or unfinished.
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     privileges.lower()  # before a thread is started

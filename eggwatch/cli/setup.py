@@ -59,7 +59,8 @@ def setup(
       sudo eggwatch setup --dry-run
       sudo eggwatch setup --drop /data/incoming --from ./wheels
       sudo eggwatch setup --rollback
-    Exit status: 0 done, or nothing to do; 1 something went wrong; 2 usage or configuration; 3 another setup runs.
+    Exit status: 0 done, or nothing to do; 1 something went wrong;
+      2 usage or configuration; 3 another setup runs.
     """
     _refuse_what_makes_no_sense(selection, source=source, rollback=rollback, uninstall=uninstall)
     if os.geteuid() != 0 and not dry_run:

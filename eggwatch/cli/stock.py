@@ -68,7 +68,8 @@ def import_(
       eggwatch import /srv/pypiserver/packages --upload-time mtime
       eggwatch import /srv/bandersnatch/web --link
       eggwatch import ~/wheelhouse --json > report.jsonl
-    Exit status: 0 all archives are in the index, 1 some were refused or can't be read, 3 a daemon runs.
+    Exit status: 0 all archives are in the index, 1 some were refused or can't
+      be read, 3 a daemon runs.
     """
     way = _one_way(ways)
     log_to_stderr(verbose=False, quiet=True)

@@ -82,7 +82,8 @@ def render(selection: Selection, directory: Path) -> None:
     """Render all pages from the ledger into DIR, laid out as the published tree.
 
     \b
-    Example:  eggwatch render /tmp/pages && diff -r /tmp/pages/simple public/simple
+    Example:
+      eggwatch render /tmp/pages && diff -r /tmp/pages/simple public/simple
     """
     config = selection.one()
     ledger = IndexReader(config=config).ledger()
@@ -150,8 +151,8 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
     \b
     Examples:
       eggwatch backup /backup/packages
-      cp -a /backup/packages/public /backup/packages/state /srv/packages/ && eggwatch run
-    Exit status: 0 all is kept, 1 archives are missing or not what they were ('eggwatch verify').
+      cp -a /backup/packages/public /backup/packages/state /srv/packages/
+    Exit status: 0 all is kept, 1 archives are missing or not what they were.
     """
     config, ticker = selection.one(), Ticker("kept")
     report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()

@@ -19,6 +19,7 @@ ARGUMENTS = {
     "yank": ["demo"],
     "unyank": ["demo"],
     "remove": ["demo"],
+    "unblock": ["demo"],
     "show": ["demo"],
     "render": ["pages"],
     "run": ["--once"],
