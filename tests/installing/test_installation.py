@@ -32,7 +32,12 @@ def wish(tmp_path: Path) -> Wish:
 
 @pytest.fixture(autouse=True)
 def _a_machine_that_is_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests work below /tmp, where a service would see nothing, and its account owns what there is."""
+    """Tests work below /tmp, where a service would see nothing, and its account owns what there is.
+
+    The accounts of the real machine have no say: where somebody uses eggwatch, its account exists.
+    """
+    monkeypatch.setattr("eggwatch.installing.folders._is_member", lambda account: False)
+    monkeypatch.setattr("eggwatch.installing.installation.primary_group", lambda account: account)
     monkeypatch.setattr("eggwatch.installing.drop_ins.HIDDEN", ())
     monkeypatch.setattr("eggwatch.installing.folders.account_name", lambda uid: "eggwatch")
     monkeypatch.setattr(
