@@ -146,8 +146,9 @@ def _refuse(parts: Parts, hand: InHand, verdict: Reject, batch: Batch) -> None:
     # The same bytes refused again: the reason is refreshed, and nothing new has happened.
     repeated = before is not None and before.sha256 == event.sha256 and before.codes == _codes(verdict.flaws)
     serial = before.serial if repeated and before is not None else batch.serial()
-    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject"}
-    parts.answers.explain_refusal(hand.claim.filename, data, reason_text(event))
+    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject", "rules_url": parts.rules_url}
+    text = reason_text(event, rules_url=parts.rules_url)
+    parts.answers.explain_refusal(hand.claim.filename, data, text)
     batch.originals.append(original(hand.claim, "rejected", serial=serial))
     if not repeated:
         batch.events.append(event)

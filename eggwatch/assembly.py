@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from eggwatch import privileges
 from eggwatch.announcing import RECEIPTS
 from eggwatch.config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError, LedgerError
-from eggwatch.front import Front, FrontRenderer, InlineFront, SpawnedFront
+from eggwatch.front import Front, FrontRenderer, InlineFront, SpawnedFront, front_key
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.readme import readme_text
@@ -101,7 +101,13 @@ def permissions_of(config: IndexConfig) -> Permissions:
 
 def landing_options(config: IndexConfig) -> LandingOptions:
     """What the landing page says that is not in the ledger."""
-    return LandingOptions(index_url=config.index_url, upload_to=config.upload_address, contact=config.contact)
+    return LandingOptions(
+        index_url=config.index_url,
+        upload_to=config.upload_address,
+        contact=config.contact,
+        profile=str(config.terms.profile),
+        weights=config.terms.weights(),
+    )
 
 
 def spawned_front(catalog: Catalog, sources: dict[str, str], _: Environment, options: LandingOptions) -> FrontRenderer:
@@ -214,7 +220,12 @@ def _assemble(config: IndexConfig, permissions: Permissions, front: FrontMaker, 
     prepare_drop(config, answers)
     oldest = timestamp(now() - (RECEIPTS.age or 0.0))
     receipts = Receipts(
-        answers, since=catalog.published_since, index_url=config.index_url, oldest=oldest, retold=ledger.end.serial
+        answers,
+        since=catalog.published_since,
+        index_url=config.index_url,
+        rules_url=config.rules_url,
+        oldest=oldest,
+        retold=ledger.end.serial,
     )
     parts = Parts(
         drop=drop,
@@ -229,6 +240,7 @@ def _assemble(config: IndexConfig, permissions: Permissions, front: FrontMaker, 
         inspectors=Inspectors(readme=config.terms.needs_renderer()),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],
+        rules_url=config.rules_url,
         now=now,
     )
     return Pipeline(parts, config)
@@ -350,7 +362,7 @@ def _mark_stale_pages(
     renderer = f"{RENDERER_VERSION}-{hashlib.sha256(sources['project.html'].encode()).hexdigest()[:16]}"
     if catalog.meta("renderer") != renderer:
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
-    front = json.dumps([asdict(options), sources["landing.html"], sources["root.html"]])
+    front = front_key(sources, options)
     if catalog.meta("front") != front:
         catalog.set_meta({"front": front, "root_serial": None})
     if changed := set(archived) ^ set(archived_projects(catalog)):

@@ -69,6 +69,11 @@ class IndexConfig:
         return f"{(self.url or f'http://{UNKNOWN_HOST}').rstrip('/')}/simple/"
 
     @property
+    def rules_url(self) -> str | None:
+        """Where the rules stand for uploaders, a fragment for each code; None where nobody knows the URL."""
+        return None if self.url is None else f"{self.url.rstrip('/')}/rules/"
+
+    @property
     def upload_address(self) -> str:
         """What uploaders copy to: `upload-to`, or what `url` and `drop` tell of it."""
         return self.upload_to or upload_address(self.url, str(self.drop))

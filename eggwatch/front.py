@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -19,13 +20,17 @@ from jinja2 import Environment
 
 from eggwatch.errors import EggwatchError
 from eggwatch.pages.landing import LandingOptions, landing_page
+from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import environment, root_html, root_json
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
+from eggwatch.policy.terms import Terms
 from eggwatch.store.catalog import Catalog, Reader
 from eggwatch.targets import Target
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
 MOST_DEATHS = 3
+TEMPLATES = ("landing.html", "root.html", "rules.html")
 _ROOT = str(Path(__file__).resolve().parent.parent)
 _BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv[1]); from eggwatch.front import serve; serve(int(sys.argv[2]))"
 
@@ -43,15 +48,26 @@ class FrontPages:
 def render_front(reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int) -> FrontPages:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
-    Projects are never taken off the root, so their number tells whether the set changed.
+    The rules too, if nothing is known: they change with what `front_key` tells, and with nothing else. Projects are
+    never taken off the root, so their number tells whether the set changed.
     """
     begun = time.process_time()
     listing = reader.root()
     pages = root_json(listing) | landing_page(listing, env, options)
     if len(listing.entries) != known_projects:
         pages = root_html(listing, env) | pages
+    if known_projects < 0:
+        principle = PRINCIPLES[Profile(options.profile)]
+        pages |= rules_page(CHAPTERS, env, weights={**Terms().weights(), **options.weights}, principle=principle)
     seconds = time.process_time() - begun
     return FrontPages(pages=pages, serial=listing.last_serial, projects=len(listing.entries), seconds=seconds)
+
+
+def front_key(sources: Mapping[str, str], options: LandingOptions) -> str:
+    """What the front pages are made from, but for the ledger: when it changes, all of them are rendered anew."""
+    texts = json.dumps([[rule.as_json() for rule in RULES.values()], PRINCIPLES])
+    digest = hashlib.sha256(texts.encode()).hexdigest()
+    return json.dumps([asdict(options), *(sources[name] for name in TEMPLATES), digest])
 
 
 class FrontRenderer(Protocol):

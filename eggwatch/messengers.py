@@ -39,4 +39,5 @@ def own_template(name: str) -> str:
 def notice_of(config: IndexConfig, serial: int, sha256: str, event: Event) -> Notice:
     """An event of the ledger as it is told outside; `sha256` is that of its line, which no other line shares."""
     key = f"{config.name}-{serial}-{sha256[:12]}"
-    return Notice(key=key, index=config.name, serial=serial, event=event, index_url=config.index_url)
+    urls = (config.index_url, config.rules_url)
+    return Notice(key=key, index=config.name, serial=serial, event=event, index_url=urls[0], rules_url=urls[1])

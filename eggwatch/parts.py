@@ -24,7 +24,10 @@ from eggwatch.workers import Inspectors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The collaborators of one index; `now` gives seconds since the epoch."""
+    """The collaborators of one index; `now` gives seconds since the epoch.
+
+    `rules_url` is where uploaders read the rules, None where nobody knows.
+    """
 
     drop: Drop
     spool: Spool
@@ -39,6 +42,7 @@ class Parts:
     receipts: Receipts
     notifiers: Sequence[Notifier]
     now: Callable[[], float]
+    rules_url: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -46,6 +46,8 @@ def publish_sample(public: Path) -> Published:
     root = {"meta": {"api-version": "1.4"}, "projects": [{"name": "foo-bar"}]}
     write_page(public / "simple", '<!DOCTYPE html>\n<a href="foo-bar/">foo-bar</a>\n', root)
     (public / "index.html").write_text("<!DOCTYPE html>\n<style>h1{color:#123}</style><h1>Packages</h1>\n")
+    (public / "rules").mkdir()
+    (public / "rules" / "index.html").write_text("<!DOCTYPE html>\n<h2 id=zip-crc>zip-crc</h2>\n")
     (public / "status.json").write_text('{"schema": 1}\n')
     (public / "robots.txt").write_text("User-agent: *\nDisallow: /files/\n")
     _let_everybody_read(public)

@@ -27,7 +27,8 @@ _DONE = {
 class Notice:
     """An event on its way to somebody.
 
-    `key` names it, the same at every repetition (an idempotency key); `index_url` is the URL of the simple index.
+    `key` names it, the same at every repetition (an idempotency key); `index_url` is the URL of the simple index,
+    `rules_url` that of the page of rules, None where nobody knows.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Notice:
     serial: int
     event: Event
     index_url: str
+    rules_url: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The event as `history --json` prints it, with `key`, `index` and the headline as `text`."""
@@ -45,6 +47,7 @@ class Notice:
             "key": self.key,
             "index": self.index,
             "index_url": self.index_url,
+            "rules_url": self.rules_url,
             "text": headline(self.event),
         }
 

@@ -23,7 +23,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline
 from eggwatch.model.verdicts import Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
-from eggwatch.notifiers.receipts import again
+from eggwatch.notifiers.receipts import again, flaw_lines, refusing_first
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer
 
 TEMPLATES = ("admitted.txt", "rejected.txt", "changed.txt", "digest.txt")
@@ -135,6 +135,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
         "headline": headline(event),
         "install": pip_install(notice.index_url, f"{event.project}=={event.version}"),
         "again": again(event),
+        "reasons": [flaw_lines(flaw, notice.rules_url) for flaw in refusing_first(event)],
         "refusing": [flaw for flaw in event.flaws if flaw.level is Level.REFUSE],
         "warnings": [flaw for flaw in event.flaws if flaw.level is Level.WARN],
     }

@@ -24,6 +24,7 @@ class Receipts:
         answers: Answers,
         *,
         index_url: str,
+        rules_url: str | None = None,
         oldest: str,
         retold: int = 0,
         since: Callable[[str], str | None] = lambda _: None,
@@ -35,7 +36,7 @@ class Receipts:
         (What happens from now on is told, whatever the clock says: somebody may have set it back.)
         """
         self._answers = answers
-        self._index_url = index_url
+        self._index_url, self._rules_url = index_url, rules_url
         self._oldest = oldest
         self._retold = retold
         self._since = since
@@ -49,7 +50,8 @@ class Receipts:
             self._answers.retract_refusal(event.filename, before=entry.serial)
             self._answers.write_receipt(event.filename, published_text(event, index_url=self._index_url))
         elif event.kind == "rejected":
-            self._answers.write_receipt(event.filename, refused_text(event, since=self._since(event.filename)))
+            text = refused_text(event, since=self._since(event.filename), rules_url=self._rules_url)
+            self._answers.write_receipt(event.filename, text)
 
     def _is_over(self, filename: str, at: str) -> bool:
         return at < self._oldest or self._at_of_receipt(filename) > at
@@ -185,7 +187,7 @@ def refused_text(event: Event, *, since: str | None = None, rules_url: str | Non
 
 def reason_text(event: Event, *, rules_url: str | None = None) -> str:
     """`<filename>.reason.txt`: every flaw, what refuses first, and the facts last; for the colleague with scp."""
-    flaws = sorted(event.flaws, key=lambda flaw: flaw.level is not Level.REFUSE)
+    flaws = refusing_first(event)
     head = [f"{shown(event.filename or '')} was refused and is not in the index.", ""]
     body = [line for flaw in flaws for line in [*flaw_lines(flaw, rules_url), ""]]
     codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in flaws))
@@ -210,6 +212,11 @@ def shell_word(name: str) -> str:
     raw = name.encode("utf-8", "surrogateescape")
     letters = (chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in raw)
     return f"$'{''.join(letters)}'"
+
+
+def refusing_first(event: Event) -> list[Flaw]:
+    """The flaws of an event: what refuses, then what is only warned of."""
+    return sorted(event.flaws, key=lambda flaw: flaw.level is not Level.REFUSE)
 
 
 def flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:

@@ -160,4 +160,5 @@ def lines_of(notice: Notice) -> list[str]:
     if event.kind == "admitted":
         lines.append(pip_install(notice.index_url, f"{event.project}=={event.version}"))
     lines += [f"• {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}" for flaw in flaws[:MOST_FLAWS]]
-    return lines + ([f"and {len(flaws) - MOST_FLAWS} more"] if len(flaws) > MOST_FLAWS else [])
+    lines += [f"and {len(flaws) - MOST_FLAWS} more"] if len(flaws) > MOST_FLAWS else []
+    return lines + ([f"{notice.rules_url}#{shown(flaws[0].code)}"] if notice.rules_url is not None and flaws else [])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from jinja2 import Environment
 
@@ -14,11 +15,16 @@ NEWEST = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandingOptions:
-    """What the page says that is not in the ledger: the URL of the simple index, where to copy, whom to ask."""
+    """What the front pages say that is not in the ledger: the URL of the simple index, where to copy, whom to ask.
+
+    `weights` are those of the rules in this index, by code.
+    """
 
     index_url: str
     upload_to: str
     contact: str | None = None
+    profile: str = "default"
+    weights: Mapping[str, str] = field(default_factory=dict)
 
 
 def landing_page(listing: RootListing, env: Environment, options: LandingOptions) -> dict[str, bytes]:

@@ -38,6 +38,13 @@ class Terms:
         code = "readme-unrenderable"
         return self.rules.get(code, RULES[code].weight(self.profile)) is Weight.REFUSE
 
+    def weights(self) -> dict[str, str]:
+        """What each rule weighs here, by its code, for people; `always` where no configuration has a say."""
+        return {
+            rule.code: "always" if rule.fixed else str(self.rules.get(rule.code, rule.weight(self.profile)))
+            for rule in RULES.values()
+        }
+
     def needs_renderer(self) -> bool:
         """Whether READMEs are rendered: those of uploads, or of a stock."""
         return self.refuses_readmes() or self.for_stock().refuses_readmes()

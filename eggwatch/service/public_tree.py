@@ -95,7 +95,7 @@ def locate(segments: Segments) -> Place:
     if single != segments:
         return Moved(path=single)
     match segments:
-        case ("simple",):
+        case ("simple",) | ("rules",):
             return Moved(path=(*segments, ""))
         case ("simple", *_):
             return _page(segments[1:])

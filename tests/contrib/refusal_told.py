@@ -31,6 +31,7 @@ This is what she and the administrator get to see. Times, the process id and the
 def page(base: Path) -> str:
     """The whole page, from a real run in an empty folder."""
     site = Site(base)
+    site.config.write_text(f'{site.config.read_text()}url = "https://packages.example.com"\n')
     site.put(sdist("demo"))
     assert site.call("run", "--once").code == 0
     name, data = sdist("demo", files={"demo/__init__.py": b"new = True\n"})

@@ -272,3 +272,11 @@ def test_pip_installs_from_it(site: Site, tmp_path: Path) -> None:
 def test_uv_installs_from_it(site: Site, tmp_path: Path) -> None:
     target = uv_install(tmp_path / "home", f"{site.url}simple/", "foo-bar==1.0")
     assert (target / "foo_bar.py").read_text() == "ANSWER = 42\n"
+
+
+def test_the_rules_are_a_page_at_a_url_of_their_own(site: Site) -> None:
+    """Reasons link it as rules/#CODE."""
+    reply = ask(site.url, "/rules/")
+    assert (reply.status, reply.body) == (200, (site.published.public / "rules/index.html").read_bytes())
+    assert reply.headers["content-type"].lower() == "text/html; charset=utf-8"
+    assert ask(site.url, "/rules").headers["location"].endswith("/rules/")

@@ -19,7 +19,7 @@ from jinja2 import Environment
 from pypi_simple import ProjectPage
 
 from eggwatch.archives import inspect
-from eggwatch.assembly import Index, open_index, templates
+from eggwatch.assembly import Index, landing_options, open_index, templates
 from eggwatch.audit import Audit, fresh_catalog, fresh_pages
 from eggwatch.config import IndexConfig
 from eggwatch.obeying import carry_out
@@ -206,7 +206,8 @@ def stamps_of(public: Path) -> dict[str, tuple[int, int]]:
 def assert_equals_fresh_render(config: IndexConfig) -> None:
     """Law 1: the tree equals, page by page, one rendered afresh from the ledger; and nothing else is wrong with it."""
     fresh: dict[str, bytes] = {}
-    for _, pages in fresh_pages(fresh_catalog(Ledger(config.state / "ledger.jsonl")), config):
+    catalog = fresh_catalog(Ledger(config.state / "ledger.jsonl"))
+    for _, pages in fresh_pages(catalog, config, landing_options(config)):
         fresh |= pages
     assert unpacked(pages_of(config.public)) == unpacked(fresh)
     assert [finding.as_json() for finding in Audit(config).run()] == []

@@ -326,3 +326,11 @@ def test_the_log_has_one_line_a_request_and_nobody_can_forge_one(
     assert len(lines) == 2
     assert '"GET /\\x1b[31m\\x22\\x00 HTTP/1.1" 404' in lines[0] and '"a\\x07b\\x22"' in lines[0]
     assert '"GET /robots.txt HTTP/1.1" 200' in lines[1]
+
+
+def test_the_rules_are_a_page_at_a_url_of_their_own(server: TrialServer, published: Published) -> None:
+    """Reasons link it as rules/#CODE."""
+    reply = ask(server.url, "/rules/")
+    assert (reply.status, reply.body) == (200, (published.public / "rules/index.html").read_bytes())
+    assert reply.headers["content-type"].lower() == "text/html; charset=utf-8"
+    assert ask(server.url, "/rules").headers["location"].endswith("/rules/")
