@@ -77,7 +77,7 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
         )
     if left_open := parts.inspectors.left_open():
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
-    if watching:
+    if watching and "drop" not in faults:  # what is not there can't be watched
         faults["events"] = watching
     return faults | pipeline.news.faults()
 
