@@ -159,16 +159,12 @@ class Sights:
 
     def _vanished(self, paths: Iterable[str]) -> list[str]:
         """Forget what others have deleted or moved away; what leaves because we let it go is remembered until then."""
-        gone = []
-        for path in paths:
-            original = self._originals.get(path)
-            if original is None or (original.fate not in LEAVING and path not in self._retried):
-                self._drop(path)
-                self._others.pop(path, None)
-                if original is not None:
-                    del self._originals[path]
-                    gone.append(path)
-        return gone
+        fates = {path: getattr(self._originals.get(path), "fate", None) for path in paths}
+        gone = [path for path, fate in fates.items() if fate not in LEAVING and path not in self._retried]
+        for path in gone:
+            self._drop(path)
+            self._others.pop(path, None)
+        return [path for path in gone if self._originals.pop(path, None)]
 
     def _since(self, found: Found, now: float, wall: float) -> float:
         """When a file last changed: now, or by its ctime if it lay there before this process began to look."""
