@@ -5,20 +5,20 @@ from __future__ import annotations
 import ipaddress
 import re
 import shlex
-from urllib.parse import urlsplit
 
 SECURE = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 """Addresses that pip asks over plain HTTP as well, beside `localhost` (SECURE_ORIGINS in its network/session.py)."""
+
+_URL = re.compile(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:]*)", re.IGNORECASE)
 
 UNKNOWN_HOST = "HOST"
 """Stands for the machine's name in lines that are made before anybody has said it."""
 
 
 def host_of(url: str) -> str:
-    """The host of a URL as it is written there, without port, account and brackets."""
-    netloc = urlsplit(url).netloc.rpartition("@")[2]
-    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", netloc)
-    return match[1].strip("[]") if match else netloc
+    """The host of an http or https URL as it is written there, without port, account and brackets."""
+    match = _URL.match(url)
+    return match[1].strip("[]") if match else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -33,7 +33,7 @@ def is_loopback(host: str) -> bool:
 def trusted_host(index_url: str) -> str | None:
     """The host that pip must be told to trust, or it ignores the index; None with HTTPS, and on this machine."""
     host = host_of(index_url)
-    return None if urlsplit(index_url).scheme == "https" or is_loopback(host) else host
+    return None if index_url.lower().startswith("https:") or is_loopback(host) else host
 
 
 def pip_install(index_url: str, requirement: str) -> str:
