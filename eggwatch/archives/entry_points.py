@@ -8,10 +8,10 @@ because configparser takes minutes over a few kilobytes that are no INI file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, quoted
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, quoted
 from eggwatch.archives.paths import folded
 
 LARGEST_ENTRY_POINTS = 1 << 20
@@ -37,17 +37,25 @@ _REFERENCE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\])?")
 # str.splitlines ends a line at each of them, configparser only at a newline.
 _OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
+_TWICE = "same program twice"
+"""The case of a collision that only warns, in the place of a code."""
+
 Told = tuple[str, str]
 """Code, and what was found."""
 
 
-def check_entry_points(content: bytes, path: str, scripts: Iterable[str], findings: Findings) -> None:
-    """Note what is wrong with an entry_points.txt; `scripts` are files that go into the same folder as its scripts."""
-    for code, sentence in islice(_troubles(content, scripts), MOST_TOLD):
+def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], findings: Findings) -> None:
+    """Note what is wrong with an entry_points.txt; `scripts` are members, by the paths in the folder of its scripts."""
+    refusing = islice((told for told in _troubles(content, scripts) if told[0] != _TWICE), MOST_TOLD)
+    for code, sentence in refusing:
         findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
+    # Read once more: however many programs stand twice, they hide nothing that refuses.
+    twice = next((sentence for code, sentence in _troubles(content, scripts) if code == _TWICE), None)
+    if twice is not None:
+        findings.warn(_COLLISION, path, f"{twice} {IF_YOURS}")
 
 
-def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
+def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Told]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -72,11 +80,12 @@ def _troubles(content: bytes, scripts: Iterable[str]) -> Iterator[Told]:
 class _Reader:
     """Takes the lines one after the other, and says what is wrong with each."""
 
-    def __init__(self, scripts: Iterable[str]) -> None:
+    def __init__(self, scripts: Mapping[str, str]) -> None:
         self._group: str | None = None
         self._groups: set[str] = set()
         self._names: set[str] = set()
-        self._files = {folded(script) for script in scripts}
+        self._files = dict(scripts)
+        """What lies in the folder of scripts already, by its folded name: a member, or the name of an entry point."""
         self._indent: int | None = None
         """That of the entry before, which a line with a larger one continues, for configparser."""
 
@@ -130,11 +139,17 @@ class _Reader:
             yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
         elif not _NAME.fullmatch(name):
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
-        elif folded(name) in self._files:
-            yield _COLLISION, f"{where}, and so has another script: one overwrites the other, on some systems."
+        elif (other := self._files.get(folded(name))) is not None:
+            yield self._collision(name, other, where)
         if not _is_reference(reference):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
-        self._files.add(folded(name))
+        self._files.setdefault(folded(name), name)
+
+    def _collision(self, name: str, other: str, where: str) -> Told:
+        """pip and uv install the entry point, and of two the last, where the name is the same to the letter."""
+        if other == name or (other.endswith(f".data/scripts/{name}")):
+            return _TWICE, f"{where}, and so has another script of this wheel: the last entry point is installed."
+        return _COLLISION, f"{where}, and {quoted(other)} is installed under that name, too: one overwrites the other."
 
 
 def _indent_of(line: str) -> int:

@@ -16,6 +16,8 @@ LONGEST_TEXT = 200
 """Characters that are quoted from an archive."""
 
 BUILD_AGAIN = "Build it again with 'python -m build'."
+IF_YOURS = "Current pip and uv install it all the same. Build it again with 'python -m build', if the project is yours."
+"""After the sentence that says what is wrong with something that only warns."""
 UPLOAD_AGAIN = "Upload it again; if that does not help, build it again with 'python -m build'."
 
 Span = tuple[int, int]

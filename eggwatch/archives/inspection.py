@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import Findings, clipped
 from eggwatch.archives.holes import unwritten
-from eggwatch.archives.metadata import member_name, read_metadata
+from eggwatch.archives.metadata import is_of_old_sdist, member_name, read_metadata
 from eggwatch.archives.metadata_fields import check_fields
 from eggwatch.archives.opened import Opened, check_license_files
 from eggwatch.archives.sdist import read_sdist
@@ -43,7 +43,7 @@ def _check_metadata(
     core = read_metadata(opened.metadata, filename, member_name(filename), findings)
     if core is None:
         return None
-    listed = check_fields(opened.metadata, findings)
+    listed = check_fields(opened.metadata, findings, mild=is_of_old_sdist(core, filename))
     check_license_files(opened, listed, core.metadata_version or "", findings)
     for check in extra_checks:
         findings.extend(check(opened.metadata))

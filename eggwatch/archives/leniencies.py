@@ -12,6 +12,16 @@ LENIENCIES: dict[str, str] = {
     "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
     "wheel-bytecode": "honest wheels have it: of projects without sources, and packed by hand after a first import",
     "zip-comment": "no reader acts on it, and some archivers sign with one",
+    "dist-info-installer": "pip and uv write their own over them, or keep direct_url.json alike",
+    "wheel-tags-mismatch": "installers choose by the filename; 'wheel tags' 0.40 and 0.41 hid the tags (cmake 3.27.2)",
+    "wheel-build-mismatch": "installers go by the filename",
+    "record-unlisted-member": "pip and uv install by the zip, and don't compare RECORD with it",
+    "record-stray-entry": "skbuild listed folders (cmake 3.27.2); pip and uv install by the zip",
+    "record-duplicate-entry": "pip and uv install by the zip, and don't compare RECORD with it",
+    "record-hash-missing": "old tools left out hashes of .pyc files, and sizes; pip and uv verify neither",
+    "record-hash-weak": "pip and uv don't verify hashes of RECORD",
+    "record-hash-mismatch": "edited after the build (decord 0.6.0); a sound CRC says that it is not damaged",
+    "record-size-mismatch": "edited after the build (decord 0.6.0); a sound CRC says that it is not damaged",
     "windows-name": "archives for Linux may have such names, as test data of sdists has; nothing is overwritten",
     "tar-mode": "pip and tarfile's data filter set permissions of their own",
     "sdist-no-pyproject": "setuptools alone needs none; every sdist before PEP 517 (2017) lacks it",
@@ -39,13 +49,22 @@ LENIENCIES: dict[str, str] = {
 """Code → why it does not refuse."""
 
 MILDER_CASES: dict[str, str] = {
+    "dist-info-ambiguous": "an .egg-info beside the dist-info (suds-community 0.8.5): pip and uv install both, and go "
+    "by the dist-info",
+    "wheel-file-invalid": "what neither pip nor uv reads, like tags that are none; or what both take for the default",
+    "wheel-version-unsupported": "Wheel-Version 0.x, which pip and uv take",
+    "wheel-collision": "equal bytes, or one program in the data folder and in entry points (qtconsole 5.3.0): pip and "
+    "uv install the latter",
+    "record-invalid": "the right hash in hex or with '=', or more than three columns: pip and uv don't look",
+    "metadata-ambiguous": "in an sdist before metadata 2.2 (passlib 1.7.4), whose fields nobody resolves by",
+    "requirement-invalid": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",
     "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
     "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "
     "patterns (pyarrow's LICENSE.txt): whichever is taken, it is the same",
     "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",
 }
-"""Code → the case of it that is told at level `warn` in every profile; else it refuses."""
+"""Code → the case of it that is told at level `warn` and refuses in the profile strict only."""
 
 
 def level_of(code: str) -> Level:

@@ -10,7 +10,7 @@ import pkginfo
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata_bounds import excess
 from eggwatch.archives.metadata_head import ambiguity, head_of
@@ -66,9 +66,20 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     core = _core(distribution)
     if _is_known(core, subject, findings, known=known):
         if doubt := ambiguity(head_of(content)):
-            findings.refuse("metadata-ambiguous", subject, f"{doubt} {BUILD_AGAIN}")
+            mild = is_of_old_sdist(core, filename)
+            tell = findings.warn if mild else findings.refuse
+            tell("metadata-ambiguous", subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
         findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
     return _bounded(core)
+
+
+def is_of_old_sdist(core: CoreMetadata, filename: Filename) -> bool:
+    """Whether installers resolve by none of the fields but name, version and Requires-Python: they ask the build.
+
+    From Metadata-Version 2.2 on the fields of an sdist hold for its wheels, too (PEP 643).
+    """
+    said = _FORMAT.fullmatch(core.metadata_version or "")
+    return filename.kind is Kind.SDIST and said is not None and (int(said[1]), int(said[2])) < (2, 2)
 
 
 def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bool) -> bool:

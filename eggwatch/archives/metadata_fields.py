@@ -65,19 +65,23 @@ _LONG = frozenset(("description", "license", "summary", "keywords", "author", "m
 """Fields of free text, which nobody takes apart."""
 
 
-def check_fields(content: bytes, findings: Findings) -> list[str]:
-    """Note the flaws of all fields; return the License-File fields that can be looked for in the archive."""
+def check_fields(content: bytes, findings: Findings, *, mild: bool = False) -> list[str]:
+    """Note the flaws of all fields; return the License-File fields that can be looked for in the archive.
+
+    `mild` if nobody resolves by these fields: then dependencies that can't be read, and fields that stand twice, only
+    warn, unless they are name or version.
+    """
     apart = parsed_fields(content)
     if apart is None:
         findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
         return []
     fields, unparsed = apart
-    _tell(_encoding(content), findings)
-    _tell(_unparsed(unparsed), findings)
+    _tell(_encoding(content), findings, mild=mild)
+    _tell(_unparsed(unparsed), findings, mild=mild)
     # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
     every = [fields, *_set_aside(unparsed)]
     for rule in (_too_long, _too_new, _invalid, *RULES):
-        _tell((told for one in every for told in rule(one)), findings)
+        _tell((told for one in every for told in rule(one)), findings, mild=mild)
     return list(fields.get("license_files", []))[:_MOST_LICENSE_FILES]
 
 
@@ -120,16 +124,27 @@ def _encoding(content: bytes) -> Iterator[Told]:
         yield "metadata-encoding", f"line {line}", f"Byte {error.start}, in line {line}, is not UTF-8."
 
 
-def _tell(flaws: Iterator[Told], findings: Findings) -> None:
+def _tell(flaws: Iterator[Told], findings: Findings, *, mild: bool) -> None:
     """Note flaws; of each kind a few one by one, and how many there are more."""
     counts: dict[tuple[str, str], int] = {}
     for code, field, sentence in flaws:
         counts[code, field] = counts.get((code, field), 0) + 1
         if counts[code, field] <= MOST_OF_ONE_CODE:
-            findings.note(code, field, f"{sentence} Mend it in the project's metadata.")
+            _note(code, field, f"{sentence} Mend it in the project's metadata.", findings, mild=mild)
     for (code, field), count in counts.items():
         if count > MOST_OF_ONE_CODE:
-            findings.note(code, field, f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}")
+            more = f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}"
+            _note(code, field, more, findings, mild=mild)
+
+
+def _note(code: str, field: str, message: str, findings: Findings, *, mild: bool) -> None:
+    milder = mild and code in _RESOLVED_BY and field.lower() not in _BELIEVED
+    (findings.warn if milder else findings.note)(code, field, message)
+
+
+_RESOLVED_BY = ("metadata-ambiguous", "requirement-invalid")
+_BELIEVED = ("metadata-version", "name", "version")
+"""Fields by which an archive is published, whoever resolves by the others."""
 
 
 def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:

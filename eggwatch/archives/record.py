@@ -1,5 +1,8 @@
 """RECORD: it lists every file of the wheel, nothing else, and each with its true sha256 and size.
 
+Neither pip nor uv compares it with the files when they install; pip goes by it when it uninstalls. So what is wrong
+with a line is told, and only what uv can't read, or what would have pip delete files elsewhere, refuses.
+
 Source: PyPUG, binary distribution format, "The .dist-info directory" and "Recording installed projects".
 """
 
@@ -8,23 +11,25 @@ from __future__ import annotations
 import binascii
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
+from eggwatch.model.verdicts import Level
 
 LARGEST_RECORD = 32 << 20
 """Bytes of a RECORD; that of a wheel with 13,000 files has 1.3 MiB."""
 
-MOST_OF_ONE_CODE = 10
-"""Entries that are told one by one; the rest are counted."""
-
 MOST_COUNTED = 10_000
-"""Flaws of a kind after which nobody looks on: a RECORD of 32 MiB can have three million lines too many."""
+"""Lines too many after which nobody looks on: a RECORD of 32 MiB can have three million of them."""
 
 _STRONG = ("sha256", "sha384", "sha512")
 """Hashes that count; md5, sha1 and sha224 are not permitted (binary distribution format)."""
+
+_LARGEST_SIZE = (1 << 64) - 1
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Entry(NamedTuple):
@@ -44,47 +49,71 @@ class Files:
     rehash: Callable[[str, str], bytes]
     """Takes a path and an algorithm's name; a second reading of that member."""
 
+    def folders(self) -> frozenset[str]:
+        """All folders that files lie in."""
+        found: set[str] = set()
+        for path in self.sizes:
+            while (path := path.rpartition("/")[0]) and path not in found:
+                found.add(path)
+        return frozenset(found)
+
 
 def check_record(content: bytes, path: str, files: Files, findings: Findings) -> None:
     """Note all in which RECORD and the members differ; `path` is RECORD's own."""
-    check = _Check(path, files, findings)
+    check = _Check(path, files)
     try:
-        for entry in _entries(content):
+        for entry in _entries(content, check):
             check.entry(entry)
             if check.hopeless:
                 break
     except (ValueError, csv.Error) as error:
         message = f"It is no table of path, hash and size: {clipped(str(error))}. {BUILD_AGAIN}"
         findings.refuse("record-invalid", path, message)
-        return
-    check.finish()
+    else:
+        check.finish()
+    check.report(findings)
 
 
-def _entries(content: bytes) -> Iterator[Entry]:
+def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
     """The lines as csv reads them; ValueError or csv.Error if they are none."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8") from None
+        raise ValueError(f"byte {error.start} is not UTF-8, and neither pip nor uv reads it") from None
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     for row in lines:
+        if len(row) > 3:
+            check.tell("record-invalid", row[0], "Its line in RECORD has more than three columns.")
+            row = row[:3]
         if len(row) == 3:
             yield Entry(*row)
         elif row:
-            raise ValueError(f"line {lines.line_num} has {len(row)} columns instead of 3")
+            raise ValueError(f"line {lines.line_num} has {len(row)} columns instead of 3, and uv can't read it")
+
+
+@dataclass(slots=True)
+class _Told:
+    """The first line of which something is wrong, and how many there are."""
+
+    path: str
+    details: str
+    level: Level | None
+    count: int = 1
 
 
 @dataclass(slots=True)
 class _Check:
     path: str
     files: Files
-    findings: Findings
     seen: set[str] = field(default_factory=set)
-    counts: dict[str, int] = field(default_factory=dict)
+    told: dict[tuple[str, str], _Told] = field(default_factory=dict)
+    """By code and sentence."""
     hopeless: bool = False
-    """So many lines are wrong that the rest would tell nothing new."""
+    """So many lines are no member's that nobody looks at the rest."""
     unhashed: tuple[str, ...] = ()
     """Files that can't hold their own hash, or are made after RECORD."""
+    folders: frozenset[str] | None = None
+    strangers: int = 0
 
     def __post_init__(self) -> None:
         self.unhashed = (self.path, f"{self.path}.jws", f"{self.path}.p7s")
@@ -107,62 +136,129 @@ class _Check:
         )
 
     def _judge(self, entry: Entry) -> None:
+        self._readable(entry)
         if entry.path in self.seen:
+            self._too_many()
             self.tell("record-duplicate-entry", entry.path, "RECORD lists it twice.")
         elif entry.path not in self.files.sizes:
-            self.tell("record-stray-entry", entry.path, "RECORD lists it, and the wheel does not hold it.")
+            self._too_many()
+            self._stray(entry)
         elif entry.path not in self.unhashed:
-            self.digest(entry)
+            self._digest(entry)
             # Whatever is wrong with a member that is not sound has been told.
             if entry.path in self.files.sha256:
-                self.size(entry)
+                self._size(entry)
 
-    def size(self, entry: Entry) -> None:
+    def _too_many(self) -> None:
+        """Of lines that are no member's there may be millions: then nobody looks at the rest, and it is refused."""
+        self.strangers += 1
+        if self.strangers > MOST_COUNTED:
+            self.hopeless = True
+            sentence = f"More than {MOST_COUNTED} lines of RECORD are no file of the wheel; looking ended there."
+            self.tell("record-invalid", self.path, sentence, level=Level.REFUSE)
+
+    def _readable(self, entry: Entry) -> None:
+        """uv reads each size as a number of 64 bits, and installs nothing of a RECORD with another one."""
+        if entry.size and not (entry.size.isascii() and entry.size.isdigit() and int(entry.size[:30]) <= _LARGEST_SIZE):
+            sentence = "uv can't read RECORD, which says a size that is no number."
+            self.tell("record-invalid", entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
+
+    def _stray(self, entry: Entry) -> None:
+        """A line whose path is no member's as it stands; it may be meant for one."""
+        if self.folders is None:
+            self.folders = self.files.folders()
+        meant = _meant(entry.path)
+        if meant is None or (_is_absolute(entry.path) and not self._is_own(meant)):
+            sentence = "RECORD lists a path outside of the wheel, which 'pip uninstall' would delete."
+            self.tell("record-unsafe-path", entry.path, sentence, level=Level.REFUSE)
+        elif meant in self.files.sizes:
+            self.seen.add(meant)
+            self.tell("record-stray-entry", entry.path, "RECORD spells the path of a file otherwise than the wheel.")
+        elif meant in self.folders or entry.path.endswith("/"):
+            sentence = "RECORD lists a folder, all of which 'pip uninstall' takes away; only files are listed."
+            self.tell("record-stray-entry", entry.path, sentence)
+        else:
+            self.tell("record-stray-entry", entry.path, "RECORD lists it, and it was taken out of the wheel.")
+
+    def _is_own(self, path: str) -> bool:
+        """Whether it is a file of the wheel, or lies in a folder that the wheel has at its root."""
+        return path in self.files.sizes or path.partition("/")[0] in (self.folders or ())
+
+    def _size(self, entry: Entry) -> None:
         """The size is there (pypa/installer insists on it), and the member's."""
         size = self.files.sizes[entry.path]
         if not entry.size:
-            self.tell("record-hash-missing", entry.path, "RECORD has no size of it.")
+            self.tell("record-hash-missing", entry.path, "RECORD has no size of it, which pypa/installer asks for.")
         elif entry.size != str(size):
-            said = f"RECORD says {clipped(entry.size)} bytes, the member has {size}."
-            self.tell("record-size-mismatch", entry.path, said)
+            details = f"RECORD says {clipped(entry.size)} bytes, the file has {size}."
+            sentence = "The file was changed after the wheel was built: its size is not the one in RECORD."
+            self.tell("record-size-mismatch", entry.path, sentence, details)
 
-    def digest(self, entry: Entry) -> None:
+    def _digest(self, entry: Entry) -> None:
         """The hash is there, strong, and the member's."""
         algorithm, equals, said = entry.digest.partition("=")
         if not equals:
             self.tell("record-hash-missing", entry.path, "RECORD has no hash of it; sha256 is expected.")
         elif algorithm not in _STRONG:
-            found = f"RECORD has a hash by {quoted(algorithm)}; sha256 or better is expected."
-            self.tell("record-hash-weak", entry.path, found)
+            sentence = "RECORD has a weak or unknown hash of it; sha256 or better is expected."
+            self.tell("record-hash-weak", entry.path, sentence, f"It says {quoted(entry.digest)}.")
         elif entry.path in self.files.sha256:
-            self.compare(entry.path, algorithm, said)
+            self._compare(entry.path, algorithm, said)
 
-    def compare(self, path: str, algorithm: str, said: str) -> None:
+    def _compare(self, path: str, algorithm: str, said: str) -> None:
         """Compare a hash with that of the member's bytes, which are sound."""
         digest = self.files.sha256[path] if algorithm == "sha256" else self.files.rehash(path, algorithm)
-        if said.endswith("="):
-            self.tell("record-invalid", path, f"RECORD says {clipped(said)}, and should say it without '='.")
-        elif said != _urlsafe(digest):
-            message = f"RECORD says {algorithm}={clipped(said)}, the member has {_urlsafe(digest)}."
-            self.tell("record-hash-mismatch", path, message)
+        if said == _urlsafe(digest):
+            return
+        if said.lower() == digest.hex() or said.rstrip("=").translate(_SPELLING) == _urlsafe(digest):
+            sentence = "RECORD has the right hash of it, in another spelling than urlsafe base64 without '='."
+            self.tell("record-invalid", path, sentence, f"It says {algorithm}={clipped(said)}.")
+        else:
+            details = f"RECORD says {algorithm}={clipped(said)}, the file has {_urlsafe(digest)}."
+            sentence = "The file was changed after the wheel was built: its hash is not the one in RECORD."
+            self.tell("record-hash-mismatch", path, sentence, details)
 
     def finish(self) -> None:
         """Every file but the signatures has to be listed."""
         for path in () if self.hopeless else self.files.sizes:
             if path not in self.seen and path not in self.unhashed[1:]:
-                self.tell("record-unlisted-member", path, "The wheel holds it, and RECORD does not list it.")
-        for code, count in self.counts.items():
-            if count > MOST_OF_ONE_CODE:
-                more = count - MOST_OF_ONE_CODE
-                found = f"The same holds for {more} more entries{', and looking ended there' * self.hopeless}."
-                self.findings.refuse(code, self.path, f"{found} {BUILD_AGAIN}")
+                self.tell("record-unlisted-member", path, "RECORD does not list this file of the wheel.")
 
-    def tell(self, code: str, path: str, sentence: str) -> None:
-        """Note a flaw, or count it when there are many of its kind."""
-        self.counts[code] = self.counts.get(code, 0) + 1
-        self.hopeless = self.counts[code] >= MOST_COUNTED
-        if self.counts[code] <= MOST_OF_ONE_CODE:
-            self.findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
+    def tell(self, code: str, path: str, sentence: str, details: str = "", *, level: Level | None = None) -> None:
+        """Note what is wrong with a line, or count it if it is not the first; without `level` it is only told."""
+        told = self.told.get((code, sentence))
+        if told is None:
+            self.told[code, sentence] = _Told(path, details, level)
+        else:
+            told.count += 1
+
+    def report(self, findings: Findings) -> None:
+        """One flaw for each kind of line."""
+        for (code, sentence), told in self.told.items():
+            more = "" if told.count == 1 else f"The same holds for {told.count - 1} more."
+            details = " ".join(filter(None, (told.details, more)))
+            refuses = told.level is Level.REFUSE
+            message = f"{sentence} {BUILD_AGAIN if refuses else IF_YOURS}{f' ({details})' if details else ''}"
+            (findings.refuse if refuses else findings.warn)(code, told.path or "''", message)
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\"))
+
+
+def _meant(path: str) -> str | None:
+    """The path below site-packages that a line means; None if it leads out, or is that folder itself."""
+    parts: list[str] = []
+    if _DRIVE.match(path):
+        return None
+    for part in path.replace("\\", "/").split("/"):
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts) or None
 
 
 def _urlsafe(digest: bytes) -> str:
@@ -171,3 +267,4 @@ def _urlsafe(digest: bytes) -> str:
 
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 """The alphabet of RFC 4648, section 5."""
+_SPELLING = str.maketrans("+/", "-_")

@@ -53,7 +53,7 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
     if filename is None or info is None or findings.full:
         return None
     check_data_folders(directory, info, filename, findings)
-    check_places(directory, info, findings)
+    check_places(directory, info, contents.sha256, findings)
     check_bytecode(contents.heads, findings)
     _check_dist_info(file, directory, info, filename, contents, findings)
     return _opened(directory, info, contents)

@@ -6,11 +6,10 @@ Source: PyPUG, binary distribution format, "File contents".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from packaging.tags import Tag, parse_tag
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.model.names import MOST_TAGS, Filename
 from eggwatch.model.parsing import parsed
 
@@ -27,86 +26,125 @@ _BUILD = re.compile(r"([0-9]{1,20})(.*)", re.ASCII)
 
 
 def check_wheel_file(content: bytes, path: str, filename: Filename, findings: Findings) -> None:
-    """Note all that is wrong with a WHEEL file."""
-    fields = _fields(content, path, findings)
+    """Note all that is wrong with a WHEEL file.
+
+    pip and uv go by Wheel-Version and Root-Is-Purelib; what they don't look at only warns.
+    """
+    text = _text(content, path, findings)
+    if text is None:
+        return
+    lines = [*text.split("\n"), ""]
+    end = lines.index("")
+    fields = _fields(lines[:end], path, findings)
     if fields is None:
         return
     _check_version(fields, path, findings)
     _check_purelib(fields, path, findings)
-    _check_tags(fields, path, filename, findings)
-    _check_build(fields, path, filename, findings)
+    hidden = _hidden(lines[end:])
+    _check_tags(fields, hidden, path, filename, findings)
+    _check_build(fields, hidden, path, filename, findings)
 
 
-def _fields(content: bytes, path: str, findings: Findings) -> dict[str, list[str]] | None:
-    """The values by field, in lower case; None if it is no list of `Key: value` lines."""
+def _text(content: bytes, path: str, findings: Findings) -> str | None:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        _invalid(path, f"Byte {error.start} is not UTF-8.", findings)
+        _invalid(path, f"Byte {error.start} is not UTF-8, and neither pip nor uv reads it.", findings)
         return None
     text = text.replace("\r\n", "\n")
     if strange := _CONTROL.search(text):
         _invalid(path, f"It holds the control character {clipped(strange[0])}.", findings)
         return None
+    return text
+
+
+def _fields(lines: list[str], path: str, findings: Findings) -> dict[str, list[str]] | None:
+    """The values by field, in lower case; None if it is no list of `Key: value` lines."""
     fields: dict[str, list[str]] = {}
-    for number, line in enumerate(_head(text), 1):
+    values: list[str] = []
+    for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
-        if match is None:
+        if match is not None:
+            values = fields.setdefault(match[1].lower(), [])
+            values.append(match[2].strip())
+        elif values and line.startswith((" ", "\t")):
+            values[-1] = f"{values[-1]} {line.strip()}".strip()
+        else:
             _invalid(path, f"Line {number} is {quoted(line)}, and should be 'Key: value'.", findings)
             return None
+    return fields
+
+
+def _hidden(lines: list[str]) -> dict[str, list[str]]:
+    """Fields after the empty line that ends them, where 'wheel tags' of 0.40 and 0.41 wrote Tag and Build."""
+    fields: dict[str, list[str]] = {}
+    for match in filter(None, map(_LINE.fullmatch, lines)):
         fields.setdefault(match[1].lower(), []).append(match[2].strip())
     return fields
 
 
-def _head(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
-        if not line:
-            return
-        yield line
-
-
-def _only(fields: dict[str, list[str]], name: str, path: str, findings: Findings) -> str | None:
+def _first(fields: dict[str, list[str]], name: str, path: str, findings: Findings) -> str | None:
+    """The value that installers take: the first one."""
     values = fields.get(name.lower(), [])
-    if len(values) == 1:
-        return values[0]
-    _invalid(path, f"It says {name} {len(values)} times, and should say it once.", findings)
-    return None
+    if len(values) > 1:
+        sentence = f"It says {name} {len(values)} times, and should say it once."
+        if len(set(values)) > 1:
+            _invalid(path, sentence, findings)
+        else:
+            _odd(path, sentence, findings)
+    return values[0] if values else None
 
 
 def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) -> None:
-    text = _only(fields, "Wheel-Version", path, findings)
+    text = _first(fields, "Wheel-Version", path, findings)
+    match = _VERSION.fullmatch(text or "")
     if text is None:
-        return
-    match = _VERSION.fullmatch(text)
-    if match is None:
-        _invalid(path, f"Wheel-Version is {quoted(text)}, and should be like 1.0.", findings)
-    elif int(match[1]) != 1:
-        message = f"Wheel-Version is {text}; installers take major version 1 only. {BUILD_AGAIN}"
+        _invalid(path, "It says no Wheel-Version, and neither pip nor uv installs it.", findings)
+    elif match is None:
+        _invalid(path, f"uv can't read its Wheel-Version, {quoted(text)}, which should be like 1.0.", findings)
+    elif int(match[1]) > 1:
+        message = f"Wheel-Version is {text}; pip and uv install major version 1 only. {BUILD_AGAIN}"
         findings.refuse("wheel-version-unsupported", "Wheel-Version", message)
+    elif int(match[1]) < 1:
+        message = f"Wheel-Version is {text}, which was never standard. {IF_YOURS}"
+        findings.warn("wheel-version-unsupported", "Wheel-Version", message)
 
 
 def _check_purelib(fields: dict[str, list[str]], path: str, findings: Findings) -> None:
-    text = _only(fields, "Root-Is-Purelib", path, findings)
-    if text is not None and text.lower() not in ("true", "false"):
-        _invalid(path, f"Root-Is-Purelib is {quoted(text)}, and should be true or false.", findings)
+    text = _first(fields, "Root-Is-Purelib", path, findings)
+    if text is None:
+        _odd(path, "It says no Root-Is-Purelib, which pip and uv take for false.", findings)
+    elif text.lower() == "true" != text:
+        sentence = (
+            f"Root-Is-Purelib is {quoted(text)}, and uv takes only 'true' for that: where there are two folders of "
+            "packages (lib64 on Fedora and RHEL) pip installs into the one and uv into the other."
+        )
+        _odd(path, sentence, findings)
+    elif text.lower() not in ("true", "false"):
+        _odd(path, f"Root-Is-Purelib is {quoted(text)}, which pip and uv take for false.", findings)
 
 
-def _check_tags(fields: dict[str, list[str]], path: str, filename: Filename, findings: Findings) -> None:
+def _check_tags(
+    fields: dict[str, list[str]], hidden: dict[str, list[str]], path: str, filename: Filename, findings: Findings
+) -> None:
     found: set[Tag] = set()
-    for text in fields.get("tag", []):
+    for text in " ".join(fields.get("tag", [])).split() or [""] * ("tag" in fields):
         tags = expanded(text)
         if tags is None:
-            _invalid(path, f"Tag is {quoted(text)}, and should be like py3-none-any.", findings)
+            _odd(path, f"Tag is {quoted(text)}, and should be like py3-none-any.", findings)
             return
         found |= tags
     if found == filename.tags:
         return
-    missing, stray = _listed(filename.tags - found), _listed(found - filename.tags)
-    message = (
-        f"The filename has tags that WHEEL does not have ({missing}), or the other way round ({stray}). "
-        f"Do not rename wheels: use 'wheel tags'. {BUILD_AGAIN}"
-    )
-    findings.refuse("wheel-tags-mismatch", "Tag", message)
+    if "tag" not in fields:
+        sentence = "WHEEL has no Tag before its first empty line." if "tag" in hidden else "WHEEL has no Tag."
+        details = "Such a line was written by 'wheel tags' of 0.40 and 0.41." if "tag" in hidden else ""
+    else:
+        sentence = "WHEEL has other tags than the filename: somebody renamed the wheel."
+        missing, stray = _listed(filename.tags - found), _listed(found - filename.tags)
+        details = f"In the filename alone: {missing}. In WHEEL alone: {stray}."
+    message = f"{sentence} {IF_YOURS}{f' ({details})' if details else ''}"
+    findings.note("wheel-tags-mismatch", "Tag", message)
 
 
 def expanded(text: str) -> frozenset[Tag] | None:
@@ -122,19 +160,28 @@ def _listed(tags: frozenset[Tag] | set[Tag]) -> str:
     return clipped(", ".join(sorted(map(str, tags))[:5])) or "none"
 
 
-def _check_build(fields: dict[str, list[str]], path: str, filename: Filename, findings: Findings) -> None:
+def _check_build(
+    fields: dict[str, list[str]], hidden: dict[str, list[str]], path: str, filename: Filename, findings: Findings
+) -> None:
     values = fields.get("build", [])
     if len(values) > 1:
-        _invalid(path, f"It says Build {len(values)} times.", findings)
+        _odd(path, f"It says Build {len(values)} times.", findings)
         return
     match = _BUILD.fullmatch(values[0]) if values else None
     found = (int(match[1]), match[2]) if match else tuple(values)
     if found != filename.build:
-        said = f"{quoted(values[0])}" if values else "nothing"
-        expected = f"{''.join(map(str, filename.build))!r}" if filename.build else "nothing"
-        message = f"WHEEL says {said} and the filename {expected}. Use 'wheel tags --build'. {BUILD_AGAIN}"
-        findings.refuse("wheel-build-mismatch", "Build", message)
+        said = quoted(values[0]) if values else "nothing before its first empty line" if hidden else "nothing"
+        expected = f"'{''.join(map(str, filename.build))}'" if filename.build else "nothing"
+        message = (
+            f"WHEEL says another Build than the filename. {IF_YOURS} (WHEEL says {said}, the filename {expected}.)"
+        )
+        findings.note("wheel-build-mismatch", "Build", message)
 
 
 def _invalid(path: str, sentence: str, findings: Findings) -> None:
     findings.refuse("wheel-file-invalid", path, f"{sentence} {BUILD_AGAIN}")
+
+
+def _odd(path: str, sentence: str, findings: Findings) -> None:
+    """Note what pip and uv don't look at, or read alike."""
+    findings.warn("wheel-file-invalid", path, f"{sentence} {IF_YOURS}")

@@ -7,9 +7,9 @@ purelib or platlib, which are one folder nearly everywhere; the data folder is s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped
 from eggwatch.archives.nesting import with_others_below
 from eggwatch.archives.paths import folded, in_lots
 from eggwatch.archives.zip_directory import Directory, ZipMember
@@ -35,18 +35,18 @@ file that is there already.
 """
 
 
-def check_places(directory: Directory, info: str, findings: Findings) -> None:
-    """Look at all members where they will be installed; `info` is the lawful dist-info."""
+def check_places(directory: Directory, info: str, sha256: Mapping[str, bytes], findings: Findings) -> None:
+    """Look at all members where they will be installed; `info` is the lawful dist-info, `sha256` of sound members."""
     _check_projects(directory.members, info, findings)
     # Most wheels have none, and one look at all names is cheaper than one at each.
     if any(DATA in "/".join(lot).lower() for lot in in_lots([member.name for member in directory.members])):
-        _check_collisions(directory.members, findings)
+        _check_collisions(directory.members, sha256, findings)
 
 
-def installed_scripts(directory: Directory) -> list[str]:
-    """The files, folded, that installers put into the folder of scripts as they are."""
+def installed_scripts(directory: Directory) -> dict[str, str]:
+    """The members that installers put into the folder of scripts as they are, by their folded path in it."""
     names = (member.name for member in directory.members if not member.is_folder and DATA in member.name.lower())
-    return [path for place, path in map(installed_place, names) if place == "scripts"]
+    return {path: name for name in names for place, path in [installed_place(name)] if place == "scripts"}
 
 
 def installed_place(name: str) -> tuple[str, str]:
@@ -83,13 +83,24 @@ def _check_projects(members: Iterable[ZipMember], info: str, findings: Findings)
         # Of other dist-info folders at the root `find_dist_info` has told.
         if not lawful and top not in told and not _is_told(member.name):
             told.add(top)
-            message = f"It would be installed as another project's metadata, or in the place of {clipped(info)}."
-            findings.refuse("dist-info-ambiguous", member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
+            _note_second(member, top, info, findings)
         elif lawful and inner in _INSTALLERS:
-            message = f"The installer writes this file, to say by whom and where from it was installed. {BUILD_AGAIN}"
-            findings.refuse("dist-info-installer", member.name, message, at=member.offset)
+            message = (
+                f"This is a file that installers write, to say by whom and where from it was installed. {IF_YOURS}"
+            )
+            findings.note("dist-info-installer", member.name, message)
         if findings.full:
             return
+
+
+def _note_second(member: ZipMember, top: str, info: str, findings: Findings) -> None:
+    """Installers go by the dist-info, whatever .egg-info an older tool has left beside it."""
+    if top.endswith(".egg-info"):
+        message = f"There is metadata of an older form beside {clipped(info)}, which nobody reads. {IF_YOURS}"
+        findings.warn("dist-info-ambiguous", member.name, message)
+    else:
+        message = f"It would be installed as another project's metadata, or in the place of {clipped(info)}."
+        findings.refuse("dist-info-ambiguous", member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
 
 
 def _is_told(name: str) -> bool:
@@ -97,15 +108,19 @@ def _is_told(name: str) -> bool:
     return bool(slash) and top.lower().endswith(SUFFIX)
 
 
-def _check_collisions(members: Iterable[ZipMember], findings: Findings) -> None:
+def _check_collisions(members: Iterable[ZipMember], sha256: Mapping[str, bytes], findings: Findings) -> None:
     """No two files become one when the data folder is spread; what is one in the zip already, zip_names tells."""
     seen: dict[str, ZipMember] = {}
     files = [member for member in members if not member.is_folder]
     places = [":".join(installed_place(member.name)) for member in files]
     crowded = with_others_below(places)
+    equal: list[tuple[str, str]] = []
     for member, place in zip(files, places, strict=True):
         first = seen.setdefault(place, member)
         if first is not member and _is_data(member.name) | _is_data(first.name):
+            if place.startswith(f"{_PACKAGES}:") and _is_equal(member, first, sha256):
+                equal.append((member.name, first.name))
+                continue
             message = f"It is installed to the same path as {clipped(first.name)}. {BUILD_AGAIN}"
             findings.refuse("wheel-collision", member.name, message, at=member.offset)
         elif place in crowded:
@@ -113,3 +128,13 @@ def _check_collisions(members: Iterable[ZipMember], findings: Findings) -> None:
             findings.refuse("wheel-collision", member.name, message, at=member.offset)
         if findings.full:
             return
+    if equal:
+        (name, first_name), more = equal[0], len(equal) - 1
+        same = f"It is installed to the same path as {clipped(first_name)}, and has the same bytes."
+        more_text = f" (The same holds for {more} more.)" if more else ""
+        findings.warn("wheel-collision", name, f"{same} {IF_YOURS}{more_text}")
+
+
+def _is_equal(one: ZipMember, other: ZipMember, sha256: Mapping[str, bytes]) -> bool:
+    """Whether both are sound and have the same bytes: then it is all the same which of them stays."""
+    return one.name in sha256 and sha256[one.name] == sha256.get(other.name)

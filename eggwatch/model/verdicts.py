@@ -49,9 +49,15 @@ class Flaw:
 
 
 def parted(message: str) -> tuple[str, str]:
-    """A flaw's message as (what was found, what to do); empty where it doesn't say so."""
+    """A flaw's message as (what was found, what to do); empty where it doesn't say so.
+
+    Details that stand behind the advice, in parentheses of their own, belong to what was found.
+    """
     match = _ADVICE.search(message)
-    return (message, "") if match is None else (message[: match.start()].rstrip(), message[match.start() :])
+    if match is None:
+        return message, ""
+    found, (advice, mark, details) = message[: match.start()].rstrip(), message[match.start() :].partition(". (")
+    return (f"{found} ({details}", f"{advice}.") if mark and details.endswith(")") else (found, advice + mark + details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

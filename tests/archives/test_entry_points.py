@@ -33,7 +33,8 @@ any value = at all
 def told(text: str | bytes, *scripts: str) -> list[str]:
     """Code and message of each flaw."""
     findings = Findings()
-    check_entry_points(text if isinstance(text, bytes) else text.encode(), "entry_points.txt", scripts, findings)
+    members = {script.casefold(): f"demo-1.0.data/scripts/{script}" for script in scripts}
+    check_entry_points(text if isinstance(text, bytes) else text.encode(), "entry_points.txt", members, findings)
     return [f"{flaw.code}: {flaw.message}" for flaw in findings.flaws]
 
 
@@ -104,10 +105,19 @@ def test_a_script_has_to_name_an_object(reference: str) -> None:
     assert "should be module:function" in told(f"[console_scripts]\nx = {reference}\n")[0]
 
 
+def test_one_program_in_two_places_is_told_once_and_hides_nothing() -> None:
+    """pip and uv install the last entry point of that name; a name that is not safe is found behind any number."""
+    twice = "".join(f"x{number} = a:b\n" for number in range(20))
+    text = f"[console_scripts]\n{twice}[gui_scripts]\n{twice}../y = a:b\n"
+    unsafe, same = told(text)
+    assert unsafe.startswith("script-name-unsafe") and "another script of this wheel" in same
+    assert told("[console_scripts]\nx = a:b\n", "x")[0].startswith("wheel-collision: Line 2")
+
+
 def test_two_scripts_of_one_name_are_a_flaw_also_where_case_is_not_told_apart() -> None:
     """Among console and GUI scripts, and those that lie in the data folder ready to be copied."""
-    assert "another script" in told("[console_scripts]\nx = a:b\n[gui_scripts]\nX = a:b\n")[0]
-    assert "another script" in told("[console_scripts]\nx = a:b\n", "X")[0]
+    assert "one overwrites the other" in told("[console_scripts]\nx = a:b\n[gui_scripts]\nX = a:b\n")[0]
+    assert "one overwrites the other" in told("[console_scripts]\nx = a:b\n", "X")[0]
     assert told("[console_scripts]\nx = a:b\n[other]\nx = a:b\n", "y") == []
 
 

@@ -289,9 +289,11 @@ def test_the_largest_directory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_fifty_places_are_enough(name: str) -> None:
     """Also of those that are only seen where the members are installed to."""
-    taken = [f"demo/{number}.py" for number in range(60)]
-    scripts = [f"demo-1.0.data/scripts/{number}" for number in range(60)]
-    flaws = judge(WHEEL, named(*taken, *scripts, *(name.format(number) for number in range(60)))).flaws
+    numbers = range(60)
+    taken = {f"demo/{number}.py": b"other bytes" for number in numbers}
+    scripts = {f"demo-1.0.data/scripts/{number}": b"" for number in numbers}
+    members = {**wheel_members(), **taken, **scripts, **{name.format(number): b"" for number in numbers}}
+    flaws = judge(WHEEL, zip_of(recorded(members))).flaws
     assert len(flaws) == 51
     assert len({flaw.code for flaw in flaws}) == 2
 

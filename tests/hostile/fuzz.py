@@ -107,7 +107,7 @@ def judge_record(data: bytes) -> None:
 def judge_entry_points(data: bytes) -> None:
     """The lines of an entry_points.txt."""
     findings = Findings()
-    check_entry_points(data, "entry_points.txt", (), findings)
+    check_entry_points(data, "entry_points.txt", {}, findings)
     for flaw in findings.flaws:
         assert flaw.message.isprintable()
 

@@ -325,6 +325,10 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "lines": {"demo/folder/": "demo/folder/,,"},
         "twin": {"lines": {"demo/folder/": None}},
     },
+    *(
+        {"code": "record-unsafe-path", "lines": {"x": line}, "twin": {"lines": {}}}
+        for line in ("../../../bin/x,,", "/etc/passwd,,", "demo/../..,,", ".,,", '"",,', "C:\\x,,", "\\etc\\passwd,,")
+    ),
     {"code": "record-duplicate-entry", "lines": {INIT: f"{HASH}\n{HASH}"}},
     {"code": "record-hash-missing", "lines": {INIT: f"{INIT},,{len(CODE)}"}},
     {"code": "record-hash-missing", "lines": {INIT: HASH.rpartition(",")[0] + ","}},

@@ -114,7 +114,7 @@ RULES = (
         code="metadata-requires-python",
         title="A Requires-Python that is none",
         rule="Requires-Python is a specifier such as '>=3.9'.",
-        why="It stands on the project's page; installers ignore what they can't read, and install on any Python.",
+        why="uv can't install a wheel with one that it can't read; pip ignores it, and installs on any Python.",
         mend="Mend requires-python in pyproject.toml.",
         source=f"{_SPEC}, Requires-Python; PEP 440, Version specifiers",
         warehouse=("M11",),
@@ -184,9 +184,11 @@ RULES = (
         title="Metadata that readers take apart differently",
         rule="Before the empty line that parts fields and description, each line is a field or goes on with one; no "
         "carriage return stands alone; and no field by which installers decide stands twice.",
-        why="pip, packaging and a mail parser would see different names, versions or dependencies.",
+        why="Readers would see different names, versions or dependencies. In an sdist before metadata 2.2 nobody "
+        "resolves by the fields but name and version, so it is only warned of: pip and uv ask the build.",
         mend=_BUILD,
         source=_SPEC,
+        milder=True,
     ),
     Rule(
         code="description-content-type-invalid",
@@ -301,11 +303,13 @@ RULES = (
         code="requirement-invalid",
         title="A Requires-Dist that can't be read",
         rule="Each Requires-Dist is a requirement of PEP 508.",
-        why="Installers can't resolve it: pip discards the file and takes an older version in silence. That holds for "
-        "old spellings too, like 'pytz (>dev)', which pip has refused since 24.1.",
+        why="pip can't resolve it, discards the file and takes an older version in silence, also for old spellings "
+        "like 'pytz (>dev)' or '>=1.0.*', some of which uv reads. In an sdist before metadata 2.2 it is only warned "
+        "of, since pip and uv ask the build.",
         mend="Mend dependencies in pyproject.toml.",
         source=f"{_SPEC}, Requires-Dist; PEP 508",
         warehouse=("M11",),
+        milder=True,
     ),
     Rule(
         code="requirement-direct",

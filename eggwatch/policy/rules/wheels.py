@@ -6,6 +6,7 @@ from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'."
 _PACK = "Pack it again with 'wheel pack', or build it again; do not change a wheel with zip tools."
+_PIP_AND_UV = "pip and uv install it all the same"
 _RECORD = "PyPUG: recording installed projects, The RECORD file; PEP 427, Signed wheel files"
 
 RULES = (
@@ -14,25 +15,29 @@ RULES = (
         title="More than one dist-info folder",
         rule="A wheel has one .dist-info folder, called {name}-{version}.dist-info as in its filename. There is no "
         "other one, and no .egg-info, beside it nor where the data folder is installed to.",
-        why="It is a matter of luck which one an installer believes, and what lies in the data folder is written over "
-        "the metadata that was judged, or is taken for another project's.",
+        why="pip and uv take no wheel with two at the root. What lies in the data folder they write over the "
+        "metadata that was judged, or for another project's, alike. An .egg-info that an old tool left there is only "
+        f"warned of: {_PIP_AND_UV}, though pip, pkg_resources and others may then see the project twice.",
         mend=_BUILD,
         source="PEP 427, File contents",
+        milder=True,
     ),
     Rule(
         code="dist-info-installer",
         title="A file that only installers write",
         rule="The .dist-info folder holds no INSTALLER, REQUESTED or direct_url.json.",
-        why="They say by whom, why and where from a project was installed. pip keeps a direct_url.json that the wheel "
-        "brought along, and tells that the project came from there; pypa/installer fails on a file that is there.",
+        why="They say by whom, why and where from a project was installed. pip and uv install the wheel alike, and "
+        "keep a direct_url.json that it brought along, so that 'pip freeze' tells a place that the project did not "
+        "come from; pypa/installer fails on a file that is there.",
         mend="Do not pack wheels out of an installed project; build it again.",
         source="PyPUG: recording installed projects, The INSTALLER file, The direct_url.json file; PEP 610",
+        default=Weight.WARN,
     ),
     Rule(
         code="wheel-file-missing",
         title="No WHEEL",
         rule="A wheel has {name}-{version}.dist-info/WHEEL.",
-        why="It says how to unpack the wheel; installers refuse to go on without it.",
+        why="It says how to unpack the wheel; neither pip nor uv installs it without.",
         mend=_BUILD,
         source="PEP 427, The .dist-info directory",
         warehouse=("Z5",),
@@ -42,34 +47,41 @@ RULES = (
         title="A WHEEL that can't be read",
         rule="WHEEL is UTF-8 without control characters, in the form of mail headers, with Wheel-Version, "
         "Root-Is-Purelib and Tag.",
-        why="Installers read it so, and fail or guess where it is otherwise: a lone carriage return begins a new line "
-        "to some and none to others.",
+        why="Wheel-Version must be there for both pip and uv, and of the form 1.0 for uv; of what one takes for the "
+        "end of a line and the other does not, each sees other fields. The rest is only warned of, like tags that "
+        f"are none, or a Root-Is-Purelib that is missing: {_PIP_AND_UV}.",
         mend=_BUILD,
         source="PEP 427, File contents",
+        milder=True,
     ),
     Rule(
         code="wheel-version-unsupported",
         title="A Wheel-Version other than 1.x",
         rule="Wheel-Version has the major number 1.",
-        why="Installers must refuse others.",
+        why="Neither pip nor uv installs a higher one. Of 0.x, which both take for 1.0, it is only warned.",
         mend="Build it with a tool that writes Wheel-Version 1.0.",
         source="PEP 427, Installing a wheel; PEP 777",
+        milder=True,
     ),
     Rule(
         code="wheel-tags-mismatch",
         title="Tags in WHEEL that the filename does not have",
         rule="The Tag lines of WHEEL are the tags of the filename, expanded: no more and no fewer.",
-        why="Somebody renamed the wheel: it is offered to systems that it was not built for.",
+        why="Somebody renamed the wheel, or a tool wrote the tags after an empty line ('wheel tags' of 0.40 and "
+        f"0.41), or not at all. Installers choose by the filename: {_PIP_AND_UV}.",
         mend="Change tags with 'wheel tags', which changes both, or build it again.",
         source="PEP 427, File contents",
+        default=Weight.WARN,
     ),
     Rule(
         code="wheel-build-mismatch",
         title="A Build in WHEEL that the filename does not have",
         rule="Build in WHEEL and the build tag of the filename are the same, or both absent.",
-        why="Somebody renamed the wheel: its place in the order of builds is not the one that it was built for.",
+        why="Somebody renamed the wheel: its place in the order of builds is not the one that it was built for. "
+        f"Installers go by the filename: {_PIP_AND_UV}.",
         mend="Change it with 'wheel tags --build', which changes both.",
         source="PEP 427, File contents",
+        default=Weight.WARN,
     ),
     Rule(
         code="wheel-data-folder",
@@ -77,8 +89,8 @@ RULES = (
         rule="The only .data folder is {name}-{version}.data, named as the file and as the .dist-info folder, with "
         "purelib, platlib, headers, scripts and data below, and no folder in scripts.",
         why="pip spreads every .data folder, pypa/installer the one that is named as the file, uv the one that is "
-        "named as the .dist-info: of another one some take the contents for plain files, or fail. uv fails on a "
-        "folder in scripts.",
+        "named as the .dist-info: of another one some take the contents for plain files, so that pip and uv install "
+        "different things. uv can't install a folder in scripts, and neither can install an unknown one.",
         mend=_BUILD,
         source="PEP 427, The .data directory",
     ),
@@ -88,10 +100,13 @@ RULES = (
         rule="No two members have one path once the data folder is spread over the others, whatever the case; none is "
         "installed as a file where others need a folder, nor as a program that entry points name, and these name none "
         "twice.",
-        why="The root, purelib and platlib are one folder nearly everywhere, and some installers overwrite while "
-        "others fail: what was reviewed is not what is imported.",
+        why="The root, purelib and platlib are one folder nearly everywhere; which of two files stays, differs between "
+        "installers, for uv even with the order in which a file system lists folders. Of equal bytes, and of one "
+        "program that both the data folder and entry points bring, it is only warned: pip and uv both install the "
+        "one of the entry points; other installers overwrite or fail.",
         mend=_BUILD,
         source="PEP 427, Installing a wheel, Spread",
+        milder=True,
     ),
     Rule(
         code="wheel-bytecode",
@@ -120,7 +135,7 @@ RULES = (
         code="record-missing",
         title="No RECORD",
         rule="A wheel has {name}-{version}.dist-info/RECORD.",
-        why="Without it nothing can be uninstalled and nothing verified; installers refuse it.",
+        why="Without it nothing can be uninstalled and nothing verified; neither pip nor uv installs it.",
         mend=_BUILD,
         source=_RECORD,
         warehouse=("W1",),
@@ -129,67 +144,90 @@ RULES = (
         code="record-invalid",
         title="A RECORD that can't be read",
         rule="RECORD is UTF-8 and CSV, with path, hash and size in each line; hashes are urlsafe base64 without '='.",
-        why="Installers read it so, and fail or guess where it is otherwise.",
+        why="pip and uv read no RECORD that is not UTF-8; uv none with fewer columns, or with a size that is no "
+        f"number. Hashes in hex or with '=', and more columns, are only warned of: {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
         warehouse=("W1",),
+        milder=True,
     ),
     Rule(
         code="record-unlisted-member",
         title="A member that RECORD does not name",
         rule="RECORD names every member but its own signatures.",
-        why="The file would be installed, and never verified or uninstalled: it was added afterwards.",
+        why=f"The file was added afterwards, and will not be verified or uninstalled; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="record-stray-entry",
         title="A line of RECORD without a member",
         rule="Every path in RECORD is a file of the wheel; folders are not listed.",
-        why="The file was taken out afterwards; the installation is not what was built. A folder that is listed is "
-        "what 'pip uninstall' would take away whole, with all that other projects put there.",
+        why="The file was taken out afterwards, or the tool listed folders or wrote '/demo/x.py' for 'demo/x.py': "
+        f"{_PIP_AND_UV}. A folder that is listed is what 'pip uninstall' takes away whole, with all that other "
+        "projects put there.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
+    ),
+    Rule(
+        code="record-unsafe-path",
+        title="A line of RECORD that leads out of the wheel",
+        rule="No path in RECORD leads out of site-packages by '..', is site-packages itself, or is absolute and none "
+        "of the wheel's own.",
+        why="pip uninstalls by RECORD, and would delete what lies there: other projects' programs, or all of "
+        "site-packages.",
+        mend=_PACK,
+        source=_RECORD,
+        fixed=True,
     ),
     Rule(
         code="record-duplicate-entry",
         title="A path that stands twice in RECORD",
         rule="RECORD names each path once.",
-        why="Which of the two hashes holds is a matter of luck.",
+        why=f"Which of the two hashes holds is a matter of luck; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="record-hash-missing",
-        title="A member without a hash in RECORD",
-        rule="Every line but that of RECORD itself and its signatures has a hash.",
-        why="The member could be exchanged and nobody would notice.",
+        title="A member without a hash or size in RECORD",
+        rule="Every line but that of RECORD itself and its signatures has a hash and a size.",
+        why=f"The member could be exchanged and nobody would notice; {_PIP_AND_UV}. Old tools left it out for .pyc "
+        "files.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="record-hash-weak",
         title="A weak or unknown hash in RECORD",
         rule="Hashes are sha256 or stronger, and of hashlib's guaranteed algorithms.",
-        why="md5 and sha1 are forged at will; the specification forbids them.",
+        why=f"md5 and sha1 are forged at will; the specification forbids them. But {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="record-hash-mismatch",
         title="A member with another hash than RECORD says",
         rule="The bytes of each member have the hash that RECORD says.",
-        why="The wheel was changed after it was built. PyPI does not look; an installer that does refuses it.",
+        why=f"The file was changed after the wheel was built. Its CRC is right, so it is not damaged: {_PIP_AND_UV}, "
+        "as neither verifies RECORD. pypa/installer does, and refuses it.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="record-size-mismatch",
         title="A member of another size than RECORD says",
         rule="Each member has the size that RECORD says, where it says one.",
-        why="The wheel was changed after it was built.",
+        why=f"The file was changed after the wheel was built; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
+        default=Weight.WARN,
     ),
     Rule(
         code="entry-points-invalid",
@@ -197,7 +235,9 @@ RULES = (
         rule="entry_points.txt is UTF-8 and INI with '=', in at most 10 000 lines that configparser and "
         "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', and say "
         "module:function.",
-        why="Each becomes a program in bin/: where readers differ, nobody knows which ones.",
+        why="Each becomes a program in bin/. Neither pip nor uv installs a script without module:function; uv reads "
+        "nothing that stands twice or before the first section, pip nothing with another comment than '#'; of the "
+        "rest the two make different programs.",
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
