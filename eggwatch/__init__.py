@@ -20,6 +20,7 @@ measuring, room, answering   what is counted of the work; who waits for the disk
 claiming    copies of uploads, a portion at a time
 pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
 rounds, copies, obeying   one round over everything; orders carried out by whoever holds the lock, what they leave
+missing     what is missing of an index, by a few looks
 assembly    Config → a ready Pipeline
 importing   a stock of archives by the same stages
 backup      ledger and archives in a folder elsewhere

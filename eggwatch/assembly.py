@@ -8,7 +8,6 @@ import importlib.resources
 import json
 import logging
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from eggwatch.announcing import RECEIPTS
 from eggwatch.config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError, LedgerError
 from eggwatch.front import Front, FrontRenderer, InlineFront, SpawnedFront, front_key
+from eggwatch.missing import shown_serial
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.readme import readme_text
@@ -274,17 +274,6 @@ def older_ledger(ledger: Ledger, what: str) -> LedgerError:
         f"{ledger.path} is missing or older than what was published from it: {what}. Nothing is rendered or deleted.",
         remedy="Put the newer ledger back, or run 'eggwatch rebuild', which learns the rest from the published tree.",
     )
-
-
-def shown_serial(public: Path) -> int:
-    """The last serial on the published root page, found without reading all of it; 0 if there is none."""
-    try:
-        with (public / "simple" / JSON_NAME).open("rb") as file:
-            head = file.read(4096)
-    except FileNotFoundError:
-        return 0
-    match = re.match(rb'\{"meta":\{"_last-serial":(\d+)', head)
-    return int(match[1]) if match else 0
 
 
 def _refuse_missing(config: IndexConfig, ledger: Ledger, shown: int) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
-from eggwatch.assembly import archived_projects, landing_options, shown_serial, templates
+from eggwatch.assembly import archived_projects, landing_options, templates
 from eggwatch.config import IndexConfig
 from eggwatch.errors import LedgerError
 from eggwatch.front import render_front
+from eggwatch.missing import shown_serial
 from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages

@@ -14,6 +14,7 @@ from typing import Any
 
 from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError
+from eggwatch.missing import Absence, absences, root_serial
 from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.names import stored_name
 from eggwatch.pages.simple import JSON_NAME
@@ -196,6 +197,12 @@ class IndexReader:
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return None
+
+    def missing(self) -> list[Absence]:
+        """What is missing of the index, as far as this account may look."""
+        shown = root_serial(self.config)  # first: a daemon may be at work
+        with self.catalog() as catalog:
+            return absences(self.config, catalog, shown=shown)
 
     def pending(self) -> list[Found]:
         """Uploads in the drop folder that have no verdict yet, as far as this account can tell."""

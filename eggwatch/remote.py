@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, seconds_of, timestamp
 from eggwatch.pages.simple import JSON_NAME
 
 SECONDS = 15.0
@@ -57,8 +59,11 @@ class RemoteReader:
 
     def status(self) -> dict[str, Any] | None:
         """What the daemon lets monitors know; None if the server does not show it."""
-        found = self._get("status.json", JSON_TYPE)
-        return None if found is None else self._parsed("status.json", found)
+        found = self._ask("status.json", JSON_TYPE)
+        if found is None:
+            return None
+        data, date = found
+        return {**self._parsed("status.json", data), "asked_at": timestamp(date)}
 
     def events(self, project: str | None) -> list[Event]:
         """Publications and removals as the pages tell of them, oldest first; of one project, or of all."""
@@ -70,8 +75,9 @@ class RemoteReader:
         return sorted(events, key=lambda event: event.at)
 
     def is_running(self) -> bool:
-        """Taken for granted: nobody can tell from afar."""
-        return True
+        """Whether a daemon is at work; taken for granted where the server does not show status.json."""
+        state = self.status()
+        return state is None or (state.get("running", True) and not is_silent(state))
 
     def pending(self) -> list[Any]:
         """Nothing: the drop folder can't be seen."""
@@ -94,11 +100,15 @@ class RemoteReader:
         return None
 
     def _get(self, path: str, accept: str) -> bytes | None:
+        found = self._ask(path, accept)
+        return None if found is None else found[0]
+
+    def _ask(self, path: str, accept: str) -> tuple[bytes, float] | None:
+        """An answer, and when it was given by the server's own clock."""
         request = urllib.request.Request(self.base + path, headers={"Accept": accept})  # noqa: S310 - http(s) only
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-                data: bytes = answer.read(LARGEST_ANSWER)
-                return data
+                return answer.read(LARGEST_ANSWER), _date(answer.headers.get("Date"))
         except urllib.error.HTTPError as error:
             if error.code in (404, 410):
                 return None
@@ -120,6 +130,24 @@ class RemoteReader:
 
 
 JSON_TYPE = "application/json"
+SILENCE = 180.0
+"""Seconds after which a daemon that is alive would have written status.json anew, three times over."""
+
+
+def _date(header: str | None) -> float:
+    try:
+        return parsedate_to_datetime(header or "").timestamp()
+    except ValueError:
+        return time.time()
+
+
+def is_silent(state: Mapping[str, Any]) -> bool:
+    """Whether a daemon that did not stop in order has told nothing for too long (`at`, seen at `asked_at`)."""
+    try:
+        age = seconds_of(state["asked_at"]) - seconds_of(state["at"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return bool(state.get("running", True)) and age > SILENCE
 
 
 def _published(project: str, file: dict[str, Any]) -> Event:

@@ -15,10 +15,10 @@ from eggwatch.assembly import (
     make_folders,
     permissions_of,
     set_aside,
-    shown_serial,
 )
 from eggwatch.config import IndexConfig
 from eggwatch.errors import LedgerError, NewerStateError
+from eggwatch.missing import shown_serial
 from eggwatch.model.events import REBUILDER, Event, timestamp
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile

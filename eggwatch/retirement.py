@@ -13,7 +13,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.parts import Parts
 from eggwatch.policy.settling import Patience, Ready, may_retire
-from eggwatch.sights import Sights, folder_of
+from eggwatch.sights import LEAVING, Sights, folder_of
 from eggwatch.store import retiring
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import EXHAUSTED, LEFTOVER, Found, Survey
@@ -28,7 +28,6 @@ TROUBLE_SECONDS = 5.0
 """Seconds after which an original is tried again that a full or failing disk has kept."""
 STUCK_SECONDS = 10.0
 """Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
-LEAVING = ("admitted", "known", "rejected")
 MOST_LEAVING = 64
 """Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 

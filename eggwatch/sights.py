@@ -29,12 +29,11 @@ LONGEST_AGE = 30 * 86400.0
 """Seconds; a clock that was set right since can't make a file older than that."""
 
 
-FINAL = ("admitted", "known", "rejected", "stuck")
+LEAVING = ("admitted", "known", "rejected")
+"""Fates of files that leave the drop folder by themselves."""
+
+FINAL = (*LEAVING, "stuck")
 """Fates of files that have had their verdict."""
-
-
-LEAVING = ("admitted", "known", "rejected", "stuck")
-"""Fates of files that are on their way out of the drop folder, or would be."""
 
 
 def folder_of(path: str) -> str:
@@ -117,7 +116,7 @@ class Sights:
         self._hidden |= self._remembered(survey.leftovers)
         self._others |= {found.path: self._remark_on(found) for found in survey.others}
         if not survey.complete:
-            return []
+            return self._vanished(survey.gone)
         self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
         self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
@@ -144,7 +143,7 @@ class Sights:
         """
         if not leftovers:
             return {}
-        inodes = {(one.identity.dev, one.identity.ino): one for one in self._originals.values() if one.fate in LEAVING}
+        inodes = {(one.identity.dev, one.identity.ino): one for one in self._originals.values() if one.fate in FINAL}
         pairs = [(found, inodes.get((found.identity.dev, found.identity.ino))) for found in leftovers]
         return {
             found.path: original
@@ -157,6 +156,15 @@ class Sights:
     def hidden(self, found: Found) -> Original | None:
         """What was judged, if this is the very file that we have hidden under this name."""
         return self._hidden.get(found.path)
+
+    def _vanished(self, paths: Iterable[str]) -> list[str]:
+        """Forget what others have deleted or moved away; what leaves because we let it go is remembered until then."""
+        fates = {path: getattr(self._originals.get(path), "fate", None) for path in paths}
+        gone = [path for path, fate in fates.items() if fate not in LEAVING and path not in self._retried]
+        for path in gone:
+            self._drop(path)
+            self._others.pop(path, None)
+        return [path for path in gone if self._originals.pop(path, None)]
 
     def _since(self, found: Found, now: float, wall: float) -> float:
         """When a file last changed: now, or by its ctime if it lay there before this process began to look."""

@@ -8,11 +8,14 @@ from typing import Any
 
 from eggwatch.config import IndexConfig
 from eggwatch.errors import FolderError
-from eggwatch.model.events import Event
+from eggwatch.missing import Absence
+from eggwatch.model.counting import counted
+from eggwatch.model.events import Event, seconds_of
 from eggwatch.model.names import shown
 from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.reading import IndexReader
+from eggwatch.remote import SILENCE
 from eggwatch.sights import FINAL, Queued, Stage
 from eggwatch.status import UNKNOWN_LAG, around, lag, queued_json, told, writer_lives
 from eggwatch.store.catalog import Original
@@ -23,6 +26,7 @@ HANDFUL = 5
 
 LET_GO = "the daemon has let go of it after an error, and will try again: see its log"
 
+START = "Start it: 'systemctl start eggwatch', or 'eggwatch run'; 'eggwatch run --once' does what is there now."
 LIVE = ("pid", "account", "privileges", "watcher")
 """What only a living daemon has."""
 
@@ -44,8 +48,37 @@ def standing(config: IndexConfig) -> dict[str, Any]:
         state |= _let_go(config, reader, said)
     else:
         state |= _without_daemon(config, reader, said)
-    state |= {"last_events": [_event_json(serial, event) for serial, event in reader.last_events(HANDFUL)]}
-    return _with_news(state, reader)
+    events = reversed(reader.last_events(HANDFUL))
+    state |= {"last_events": [_event_json(serial, event) for serial, event in events]}
+    return _reasons_first(_with_news(state, reader), config, reader)
+
+
+def _reasons_first(state: dict[str, Any], config: IndexConfig, reader: IndexReader) -> dict[str, Any]:
+    """The state with what keeps everything from working before all else that is told of it."""
+    first = {one.what: one.text for one in [*reader.missing(), *idleness(config, state, now=time.time())]}
+    faults = {**first, **state["faults"]}
+    counts = {"faults_count": max(len(faults), state.get("faults_count", 0))} if "faults_count" in state else {}
+    rest = {key: value for key, value in state.items() if key not in ("index", "faults")}
+    return {"index": state["index"], "faults": faults, **rest, **counts}
+
+
+def idleness(config: IndexConfig, state: Mapping[str, Any], *, now: float) -> list[Absence]:
+    """That nobody is at work although there is work, or that somebody is and has told nothing for long."""
+    queue, stale = len(state.get("queue", [])), state.get("pages_stale", 0)
+    if state["running"] is False and (queue or stale):
+        work = [f"{counted(queue, 'upload')} in the drop folder" if queue else ""]
+        work += [f"the pages of {counted(stale, 'project')}" if stale else ""]
+        problem = f"no daemon is running, and {' and '.join(filter(None, work))} {_wait(queue, stale)} for one"
+        return [Absence(what="daemon", where=config.state, problem=problem, remedy=START)]
+    age = now - seconds_of(state["at"]) if state["running"] and state.get("pid") and state.get("at") else 0.0
+    if age > SILENCE:
+        problem = f"process {state['pid']} is at work on it and has told nothing of itself for {age:.0f} s"
+        return [Absence(what="daemon", where=config.state, problem=problem, remedy="Restart it: its log says more.")]
+    return []
+
+
+def _wait(queue: int, stale: int) -> str:
+    return "waits" if queue == 1 and not stale else "wait"
 
 
 def _with_news(state: dict[str, Any], reader: IndexReader) -> dict[str, Any]:

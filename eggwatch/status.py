@@ -15,6 +15,7 @@ from typing import Any
 from eggwatch import __version__, privileges
 from eggwatch.assembly import Index, opened_index, permissions_of
 from eggwatch.config import IndexConfig
+from eggwatch.missing import absences, root_serial
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
 from eggwatch.obeying import drain
@@ -69,6 +70,8 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
     """What the operator should mend, or at least know of, by what it is about."""
     sights, parts = pipeline.sights, pipeline.parts
     faults = dict(sights.faults)
+    for one in absences(pipeline.config, parts.catalog, shown=root_serial(pipeline.config)):
+        faults.setdefault(one.what, one.text)
     if parts.answers.fault and "drop" not in faults:
         faults["answers"] = f"{parts.answers.fault}: answers lie in {pipeline.config.state / 'answers'}"
     if sights.unproven:
@@ -77,7 +80,7 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
         )
     if left_open := parts.inspectors.left_open():
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
-    if watching:
+    if watching and "drop" not in faults:  # what is not there can't be watched
         faults["events"] = watching
     return faults | pipeline.news.faults()
 
@@ -107,10 +110,12 @@ def told(serial: int, cursors: Mapping[str, int]) -> dict[str, Any]:
     return {"cursors": dict(cursors), "behind": behind}
 
 
-def public_state(pipeline: Pipeline, *, ready: bool, watching: str | None = None) -> dict[str, Any]:
-    """What monitors may know: no names of accounts, no waiting files."""
+def public_state(
+    pipeline: Pipeline, *, ready: bool, watching: str | None = None, running: bool = True
+) -> dict[str, Any]:
+    """What monitors may know: no names of accounts, no waiting files. `running`: a daemon goes on after this."""
     faults = len(_faults(pipeline, watching))
-    return _public_state(pipeline, pipeline.queue(), ready=ready, faults=faults)
+    return {**_public_state(pipeline, pipeline.queue(), ready=ready, faults=faults), "running": running}
 
 
 def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, faults: int) -> dict[str, Any]:
@@ -281,4 +286,5 @@ def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
     if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
         private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
-    file.write_now(private, public_state(pipeline, ready=False), at=timestamp(time.time()))
+    public = public_state(pipeline, ready=False, running=private["pid"] is not None)
+    file.write_now(private, public, at=timestamp(time.time()))

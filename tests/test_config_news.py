@@ -96,7 +96,7 @@ run = ["deploy"]
         "line 8: [index.main] mail.security: 'ssl' is none of none, starttls, tls",
         "line 10: [index.main] webhook.ci.url: 'ftp://x' is no URL; write \"https://packages.example.com/\"",
         "line 11: [index.main] webhook.ci.events: ['imported'] names 'imported'; events that are told are "
-        "admitted, rejected, yanked, unyanked, removed, quarantined",
+        "admitted, rejected, yanked, unyanked, removed, unblocked, quarantined",
         "line 13: [index.main] command.deploy.run: ['deploy'] names 'deploy'; the program needs its whole path",
     ]
 

@@ -1,4 +1,4 @@
-"""The optional fields in front of a gzip's data: a filename may stand there, and no second archive."""
+"""The optional fields in front of a gzip's data: a filename may stand there, no second archive, and no CRC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_FIELDS = 64
 """Bytes of extra field and comment together; those that compressors write have a dozen."""
 
 _FIXED = 10
-_EXTRA, _NAME, _COMMENT = 1 << 2, 1 << 3, 1 << 4
+_CRC, _EXTRA, _NAME, _COMMENT = 1 << 1, 1 << 2, 1 << 3, 1 << 4
 _HEAD = _FIXED + 2 + LARGEST_FIELDS + LONGEST_NAME + 2
 
 
@@ -28,6 +28,9 @@ def check_header(file: BinaryIO, findings: Findings) -> None:
             f"The gzip's header holds {LARGEST_FIELDS} bytes and more beside a filename, or a filename of more than "
             f"{LONGEST_NAME} bytes. {BUILD_AGAIN}"
         )
+        findings.refuse("gzip-header", "gzip header", message, at=0)
+    elif len(head) >= _FIXED and head[3] & _CRC:
+        message = f"The gzip's header has a CRC of its own (FHCRC): uv can't inflate the file. {BUILD_AGAIN}"
         findings.refuse("gzip-header", "gzip header", message, at=0)
 
 

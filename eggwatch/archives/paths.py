@@ -19,6 +19,9 @@ _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
 _COLON = "on Windows a colon stands for a drive, or for a stream of another file"
 _LOT = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
+_BLANKS = " \t\n\x0c\r"
+_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
+_STEERING = re.compile(r"[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that no zip member's name may hold (PyPI)."""
 
@@ -40,10 +43,7 @@ def zip_path_danger(name: str) -> str | None:
 
 
 def tar_path_danger(name: str) -> str | None:
-    """Why a tar member's name must not be unpacked, or None.
-
-    Backslashes and control characters are lawful there, and old sdists have them in test data.
-    """
+    """Why a tar member's name must not be unpacked, or None; what only uv refuses is `tar_name_oddity`."""
     if "\0" in name:
         return "it holds a zero byte"
     if ":" in name:
@@ -52,6 +52,44 @@ def tar_path_danger(name: str) -> str | None:
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None
     return _danger(name, re.split(r"[\\/]", name))
+
+
+def tar_name_oddity(name: str) -> str | None:
+    """Why uv refuses a tar's member or link of this name, which tarfile, and so pip, takes; or why a terminal would.
+
+    uv's reader is stricter with a tar's names than with a zip's among ASCII, and takes all other letters.
+    """
+    if name.isascii():
+        if name.isprintable() and "\\" not in name and name.strip(" ") == name:
+            return None
+    elif _NOT_UTF8.search(name):
+        return "it is not UTF-8, and uv refuses that"
+    if "\\" in name:
+        return "it holds a backslash, and uv refuses that: to Windows it is a slash"
+    if CONTROL.search(name):
+        return "it holds a control character, and uv refuses that"
+    if name.strip(_BLANKS) != name:
+        return "it begins or ends with a blank, and uv refuses that"
+    if _STEERING.search(name):
+        return "it holds a character that steers a terminal or turns the direction of writing"
+    return None
+
+
+def zip_name_oddity(name: str) -> str | None:
+    """Why uv refuses a zip's member of this name, which zipfile, and so pip, takes.
+
+    uv refuses what Unicode puts among its "Other": control and format characters (among them bidi and zero-width
+    ones), surrogates, characters for private use, and what is assigned to nothing.
+    """
+    if name.isascii() or not any(_is_other(character) for character in name if not character.isprintable()):
+        return None
+    return "it holds a control, invisible, private or unassigned character, and uv refuses that"
+
+
+def _is_other(character: str) -> bool:
+    category = unicodedata.category(character)
+    # Emoji come each year, and uv knows later ones than this Python.
+    return category[0] == "C" and not (category == "Cn" and "\U0001f000" <= character <= "\U0001faff")
 
 
 def _danger(name: str, parts: list[str]) -> str | None:
@@ -89,8 +127,9 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
     if ".." in steps[climbs:]:
         return "its target goes down and up again"
     landing = here[: max(0, len(here) - climbs)] + steps[climbs:]
-    if climbs > len(here) or landing[:1] != plain(name).split("/")[:1]:
-        return "its target lies outside the top folder"
+    # pip takes the top folder off all names, so that a way out of it and in again leads nowhere.
+    if (climbs >= len(here) and not from_root) or landing[:1] != plain(name).split("/")[:1]:
+        return "its target lies outside the top folder, or the way there does"
     return None
 
 

@@ -14,9 +14,11 @@ from eggwatch.archives.gzip_stream import MAGIC, GzipStream
 from eggwatch.archives.holes import starts_with_zeros
 from eggwatch.archives.limits import LARGEST_METADATA
 from eggwatch.archives.opened import Opened
-from eggwatch.archives.paths import link_danger, plain, tar_path_danger
+from eggwatch.archives.paths import link_danger, plain, tar_name_oddity, tar_path_danger
 from eggwatch.archives.polyglots import is_also_zip, refuse_polyglot
-from eggwatch.archives.tar_names import METADATA, Place, check_places, refuse_member
+from eggwatch.archives.tar_links import Place, refuse_member
+from eggwatch.archives.tar_names import METADATA, check_places
+from eggwatch.archives.tar_portable import Portability
 from eggwatch.archives.tar_twins import twins
 from eggwatch.archives.tar_walk import (
     DEVICES,
@@ -31,6 +33,7 @@ from eggwatch.archives.tar_walk import (
 from eggwatch.model.names import Filename, project_name
 from eggwatch.model.parsing import parsed
 
+RENAME = "Rename the file in the project."
 _MOST_TOPS = 4
 _LONGEST_TOP = 400
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -64,6 +67,8 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     for _ in chunks:
         pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
     contents.check_places(file if stream.whole and walk.closed else None, size)
+    if walk.closed:
+        _note_portability(walk.portability, findings)
     if filename is None or not walk.closed:
         return None
     top = contents.top_folder(filename)
@@ -91,6 +96,14 @@ def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings
         findings.refuse(error.code, error.subject, message)
 
 
+def _note_portability(portability: Portability, findings: Findings) -> None:
+    """What pip takes and uv refuses in the headers: each reason once, with the first place."""
+    for reason, (offset, count) in portability.found.items():
+        times = "" if count == 1 else f" So it is in {count} headers."
+        message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
+        findings.refuse("tar-not-portable", "tar header", located(message, offset, " of the tar"))
+
+
 def _is_metadata(name: str, size: int) -> bool:
     return name.endswith(METADATA) and size <= LARGEST_METADATA and plain(name).count("/") == 1
 
@@ -106,6 +119,7 @@ class SdistContents:
         self._metadata: dict[str, TarMember] = {}
         self._looks_like_source = False
         self._odd_modes: list[str] = []
+        self._dotted: list[str] = []
 
     def read(self, members: Iterable[TarMember]) -> None:
         """Take in all members, or as many as it needs to find 50 flaws."""
@@ -122,6 +136,8 @@ class SdistContents:
         if danger:
             message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
             self._refuse("tar-unsafe-path", member, message)
+        elif oddity := tar_name_oddity(member.name) or _folder_suffix(member):
+            self._refuse("tar-name-characters", member, f"The member's name can't stay: {oddity}. {RENAME}")
         if member.kind in DEVICES:
             message = f"A device or pipe, which has no place in an sdist. {BUILD_AGAIN}"
             self._refuse("tar-device", member, message)
@@ -135,11 +151,15 @@ class SdistContents:
         if danger:
             found = f"The link to {clipped(member.target)} is not safe to unpack: {danger}."
             self._refuse("tar-unsafe-link", member, f"{found} {BUILD_AGAIN}")
+        elif oddity := tar_name_oddity(member.target):
+            self._refuse("tar-name-characters", member, f"The target of this link can't stay: {oddity}. {RENAME}")
 
     def _refuse(self, code: str, member: TarMember, message: str) -> None:
         refuse_member(code, member.name, message, member.offset, self._findings)
 
     def _place(self, member: TarMember, path: str) -> None:
+        if member.name.startswith("./") or member.name == ".":
+            self._dotted.append(member.name)
         top, slash, rest = path.partition("/")
         if not top:
             return  # the folder `.` that `tar -c .` writes
@@ -158,6 +178,12 @@ class SdistContents:
         """
         same = frozenset[int]() if whole is None else twins(whole, size, self._places)
         check_places(self._places, self._findings, same)
+        if self._dotted:
+            message = (
+                f"{len(self._dotted)} members are called './…', this one first: pip takes the dot for the top folder, "
+                "and finds no project in it. Pack the folder without './' in front: 'tar czf x-1.0.tar.gz x-1.0'."
+            )
+            self._findings.refuse("sdist-leading-dot", self._dotted[0], message)
         if self._odd_modes:
             message = (
                 f"{len(self._odd_modes)} members have permissions that nobody means, this one first: it is setuid or "
@@ -212,6 +238,12 @@ class SdistContents:
         if self._looks_like_source or _COMMIT.fullmatch(comment):
             return f"There is no {clipped(path)}: {_SNAPSHOT}"
         return f"There is no {clipped(path)}. Build an sdist with 'python -m build --sdist'."
+
+
+def _folder_suffix(member: TarMember) -> str | None:
+    if member.kind != FOLDER and member.name.endswith("/."):
+        return "it ends as a folder's does, is no folder's, and uv refuses that"
+    return None
 
 
 def _is_odd(member: TarMember) -> bool:

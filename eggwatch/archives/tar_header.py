@@ -74,19 +74,34 @@ def _mode(fields: bytes) -> int | None:
     """The mode out of mode, uid and gid, eight bytes each; None if one of them is no number."""
     if not _are_numbers(fields, 8):
         return None
-    return _number(fields[:8].partition(b"\0")[0] if fields[0] < 0x80 else fields[:8], "")
+    # Only permissions count; what stands above them differs from tool to tool.
+    return _as_tarfile_reads(fields[:8]) & 0o7777
 
 
 @lru_cache(maxsize=1024)
 def _are_numbers(fields: bytes, width: int) -> bool:
-    """True if each field of so many bytes is octal, up to its first zero byte, or in GNU's base-256 form."""
-    values = (fields[at : at + width] for at in range(0, len(fields), width))
-    return all(value[0] in (0x80, 0xFF) or not value.partition(b"\0")[0].strip().strip(b"01234567") for value in values)
+    """True if tarfile reads a number in each field of so many bytes."""
+    try:
+        for at in range(0, len(fields), width):
+            _as_tarfile_reads(fields[at : at + width])
+    except ValueError:
+        return False
+    return True
+
+
+def _as_tarfile_reads(field: bytes) -> int:
+    """Octal up to the first zero byte, or GNU's base-256 form; ValueError if it is neither.
+
+    int() takes signs, underscores and '0o', too: uv does not, which `tar_portable` tells.
+    """
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big") - (256 ** (len(field) - 1) if field[0] == 0xFF else 0)
+    return int(field.partition(b"\0")[0].decode("ascii").strip() or "0", 8)
 
 
 def _number(field: bytes, name: str) -> int:
     """An octal number ended by spaces or zeros, or GNU's base-256 form, which is marked by its first bit."""
-    if field[0] == 0x80:
+    if field[:1] == b"\x80":
         return int.from_bytes(field[1:], "big")
     # Not int() alone, which takes signs, underscores and '0o' too.
     digits = field.rstrip(b" \0").lstrip(b" ")

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
 from eggwatch.archives.limits import refuse_many_folders
-from eggwatch.archives.nesting import below_any, respelled, with_others_below
-from eggwatch.archives.paths import folded, link_danger, plain
-from eggwatch.archives.tar_walk import FOLDER, HARD_LINK, LINKS, REGULAR
+from eggwatch.archives.nesting import respelled, with_others_below
+from eggwatch.archives.paths import folded
+from eggwatch.archives.tar_links import Place, check_links, refuse_member
+from eggwatch.archives.tar_walk import LINKS
 from eggwatch.archives.windows_names import note_strange
 
 METADATA = "PKG-INFO"
-
-
-class Place(NamedTuple):
-    """A member: its plain path, the offset of its header in the inflated tar, its type flag, a link's target.
-
-    `size` are the bytes of a file, `mode` its permissions.
-    """
-
-    path: str
-    offset: int
-    kind: bytes
-    target: str
-    size: int = 0
-    mode: int = 0o644
-
-    @property
-    def is_folder(self) -> bool:
-        """True for a folder."""
-        return self.kind == FOLDER
-
-
-def refuse_member(code: str, subject: str, message: str, offset: int, findings: Findings) -> None:
-    """Note the flaw of one member, whose header begins at `offset` of the inflated tar."""
-    findings.refuse(code, subject, located(message, offset, " of the tar"))
 
 
 def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = frozenset()) -> None:
@@ -45,42 +21,9 @@ def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = 
         return
     links = {folded(place.path) for place in places if place.kind in LINKS}
     if links:
-        _check_links(places, links, findings)
+        check_links(places, links, findings)
     _check_names(places, links, twins, findings)
     note_strange([place.path for place in places], findings)
-
-
-def _check_links(places: Iterable[Place], links: Set[str], findings: Findings) -> None:
-    """No member may be unpacked through a link, nor in a link's place, and so onto what it points at.
-
-    Also not where case is not told apart: `links` are folded. A hard link is another name of a file that is there
-    already: tarfile, and so pip, stops where it is not.
-    """
-    seen: set[str] = set()
-    files: set[str] = set()
-    behind = below_any((folded(place.path) for place in places), links)
-    for place in places:
-        path, name = place.path, folded(place.path)
-        if (name in links and name in seen) or name in behind:
-            message = f"It would be unpacked through another member, which is a link. {BUILD_AGAIN}"
-            refuse_member("tar-unsafe-link", path, message, place.offset, findings)
-        elif _dangles(place, files):
-            message = f"A hard link to {clipped(place.target)}, which is no file that came before it. {BUILD_AGAIN}"
-            refuse_member("tar-unsafe-link", path, message, place.offset, findings)
-        if findings.full:
-            return
-        seen.add(name)
-        if place.kind in REGULAR or place.kind == HARD_LINK:
-            files.add(path)
-
-
-def _dangles(place: Place, files: Set[str]) -> bool:
-    """True for a hard link that can't be made, unless it is refused for its target already."""
-    return (
-        place.kind == HARD_LINK
-        and plain(place.target) not in files
-        and link_danger(place.path, place.target, from_root=True) is None
-    )
 
 
 def _check_names(places: Sequence[Place], links: Set[str], twins: Set[int], findings: Findings) -> None:

@@ -13,7 +13,8 @@ from typing import BinaryIO
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.gzip_stream import GzipStream
 from eggwatch.archives.paths import plain
-from eggwatch.archives.tar_names import Place, is_metadata
+from eggwatch.archives.tar_links import Place
+from eggwatch.archives.tar_names import is_metadata
 from eggwatch.archives.tar_walk import REGULAR, ByteStream, TarWalk
 
 LARGEST_TWIN = 4 << 20

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.tar_header import BLOCK, TarHeader, malformed, parse_header, pax_records
+from eggwatch.archives.tar_portable import Portability
 
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a GNU long name."""
@@ -114,13 +115,15 @@ class TarWalk:
     """Iterating gives the members, and raises BrokenError at the first thing that makes the rest doubtful.
 
     `closed` becomes true when the two closing zero blocks were seen; `comment` is that of a global pax
-    header, where git archive leaves the commit. `at` is the offset of the header that was read last.
+    header, where git archive leaves the commit. `at` is the offset of the header that was read last, `portability`
+    knows what tarfile takes and uv does not.
     """
 
     def __init__(self, stream: ByteStream, wanted: Wanted) -> None:
         self.closed = False
         self.comment = ""
         self.at = 0
+        self.portability = Portability()
         self._stream = stream
         self._wanted = wanted
         self._pending: dict[str, str] = {}
@@ -134,6 +137,7 @@ class TarWalk:
             if len(block) < BLOCK:
                 raise unclosed("tar", "It ends without the two zero blocks that close a tar.")
             header = parse_header(block)
+            self.portability.see_header(block, self.at)
             if header.kind in _KNOWN:
                 yield self._member(header)
             else:
@@ -165,6 +169,8 @@ class TarWalk:
         target = extended.get("linkpath", header.target)
         size = header.size if "size" not in extended else _decimal(extended["size"], name)
         self._count_in(name, target)
+        if target and header.kind not in LINKS:
+            self.portability.see_target(offset)
         if header.kind not in REGULAR:
             # Some readers skip these bytes, others look for a header in them.
             if size:
@@ -211,11 +217,14 @@ class TarWalk:
             raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")
         if header.kind != _PAX_GLOBAL and self._extended_at is None:
             self._extended_at = self.at
+        at = self.at
         raw = self._data(header.name, header.size, keep=True) or b""
+        records = _extension(header.kind, raw)
+        self.portability.see_extension(header.kind, raw, records, at)
         if header.kind == _PAX_GLOBAL:
-            self._take_global(pax_records(raw))
+            self._take_global(records)
         else:
-            self._take_pending(_extension(header.kind, raw))
+            self._take_pending(records)
 
     def _take_pending(self, records: dict[str, str]) -> None:
         # POSIX: as if it were not there. tarfile: a member without a name.
@@ -234,7 +243,7 @@ class TarWalk:
 
 
 def _extension(kind: bytes, raw: bytes) -> dict[str, str]:
-    if kind == _PAX:
+    if kind in (_PAX, _PAX_GLOBAL):
         return pax_records(raw)
     text = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
     return {"path" if kind == _LONG_NAME else "linkpath": text}

@@ -12,9 +12,10 @@ import click
 from eggwatch.asking import ask
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import counted, json_option, print_json, say
+from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.grammar import duration
+from eggwatch.model.counting import counted
 from eggwatch.policy.orders import parse_spec
 from eggwatch.store.lock import Lock
 

@@ -61,11 +61,6 @@ def has_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def counted(number: int, what: str, more: str | None = None) -> str:
-    """A number with its noun: 0 files, 1 file, 2 files; `more` is a plural that does not end with s."""
-    return f"{number} {what if number == 1 else more or f'{what}s'}"
-
-
 class Ticker:
     """Progress for a person who waits; silent in a pipe."""
 

@@ -12,8 +12,9 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.reaching import url_option
 from eggwatch.errors import NotFoundError
+from eggwatch.model.counting import counted
 from eggwatch.model.events import Event
-from eggwatch.remote import RemoteReader
+from eggwatch.remote import RemoteReader, is_silent
 from eggwatch.sights import Stage
 from eggwatch.standing import standing
 
@@ -33,13 +34,14 @@ STAGES = {Stage.IN_HAND: "in hand", Stage.WAITING: "waiting", Stage.UNFINISHED: 
 def status(selection: Selection, url: str | None, as_json: bool) -> None:
     """Tell what each index is doing: whether a daemon runs, what waits and why, and what is to be mended.
 
-    Without a daemon it tells what lies in the folders, and nothing that the last daemon said of itself.
+    What is to be mended comes first, the last events come in the order of `history`: the newest last. Without a
+    daemon it tells what lies in the folders, and nothing that the last daemon said of itself.
 
     \b
     Examples:
       eggwatch status
       eggwatch status --url http://packages.example.com/
-    Exit status: 0 all is well, 1 something is to be mended.
+    Exit status: 0 all is well, 1 something is to be mended, such as uploads that wait for a daemon.
     """
     if url is not None:
         _say_remote(RemoteReader(url=url), as_json=as_json)
@@ -58,27 +60,42 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
             f"There is no {reader.base}status.json.",
             remedy="Let the web server show it; 'eggwatch list --url' may work.",
         )
+    problems = _problems_afar(state)
     if as_json:
-        print_json(state)
+        print_json({"problems": problems, **state})
     else:
         say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last told, at {state['at']}")
+        for problem in problems:
+            say(f"  to be mended: {problem}")
         if "projects" in state:  # a daemon that could not open its index has not counted them
             _say_counts(state)
         _say_surroundings(state)
+    sys.exit(1 if problems else 0)
+
+
+def _problems_afar(state: dict[str, Any]) -> list[str]:
+    """What can be told of it from afar that is to be mended."""
+    problems = []
+    if is_silent(state):
+        problems.append(f"its daemon has told nothing of itself since {state['at']}")
+    elif not state.get("running", True) and state.get("queue_length"):
+        problems.append(f"no daemon is running, and {counted(state['queue_length'], 'upload')} waited for one")
     if state["faults_count"]:
-        if not as_json:
-            say(f"  to be mended: {state['faults_count']} faults; 'eggwatch status' on the server names them")
-        sys.exit(1)
+        problems.append(f"{counted(state['faults_count'], 'fault')}; 'eggwatch status' on the server names them")
+    return problems
 
 
 def _say_counts(state: dict[str, Any]) -> None:
-    say(f"  {state['projects']} projects, {state['files']} files, last serial {state['serial']}")
-    if state.get("pages_stale"):
-        say(f"  the pages of {state['pages_stale']} projects are still to be rendered anew")
+    counts = f"{counted(state['projects'], 'project')}, {counted(state['files'], 'file')}"
+    say(f"  {counts}, last serial {state['serial']}")
+    if stale := state.get("pages_stale"):
+        say(f"  the pages of {counted(stale, 'project')} are still to be rendered anew")
 
 
 def _say_state(state: dict[str, Any]) -> None:
     say(f"{state['index']}: {_who_works(state)}")
+    for what, why in state["faults"].items():
+        say(f"  to be mended: {what}: {why}")
     if "projects" in state:
         _say_counts(state)
     if watcher := state.get("watcher"):
@@ -87,15 +104,14 @@ def _say_state(state: dict[str, Any]) -> None:
     _say_queue(state)
     _say_surroundings(state)
     for name, behind in state.get("behind", {}).items():
-        say(f"  told by {name}: {f'{behind} events behind' if behind else 'everything'}")
+        told = f"{counted(behind, 'event')} behind" if behind else "everything"
+        say(f"  told by {name}: {told}")
     for folder, kept in state.get("leavings", {}).items():
         if kept["files"]:
             place = KEPT_IN.get(folder, f"{folder}/")
-            say(f"  kept in {place}: {kept['files']} file{'' if kept['files'] == 1 else 's'}, {kept['bytes']} bytes")
+            say(f"  kept in {place}: {counted(kept['files'], 'file')}, {counted(kept['bytes'], 'byte')}")
     for row in state["last_events"]:
         say(f"  event {event_line(row['serial'], Event.from_json(row)).strip()}")
-    for what, why in state["faults"].items():
-        say(f"  to be mended: {what}: {why}")
 
 
 def _who_works(state: dict[str, Any]) -> str:
@@ -136,4 +152,4 @@ def _say_surroundings(state: dict[str, Any]) -> None:
             short = ", less than min-free" if free < state["min_free"] else ""
             say(f"  free for {folder}: {free / (1 << 20):.0f} MiB{short}")
     if verified := state.get("last_verify"):
-        say(f"  last verified at {verified['at']}: {verified['findings']} findings")
+        say(f"  last verified at {verified['at']}: {counted(verified['findings'], 'finding')}")

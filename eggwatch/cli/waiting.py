@@ -26,6 +26,8 @@ from eggwatch.store.catalog import key_of
 
 PAUSE = 0.1
 PAUSE_AFAR = 1.0
+IDLE_SECONDS = 1.0
+"""So long nobody may be at work before it is believed: a daemon may be starting anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,28 +103,36 @@ def wait_for(
     """Look again and again; TimeoutReachedError when the time is up.
 
     `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
+    Where nobody is at work, nothing will come of waiting.
     """
     deadline = time.monotonic() + seconds
-    idle_looks = 0
+    idle_since, has_worked = None, False
     while True:
         answer = look(reader, wanted)
         if answer is not None:
             return answer
         # The lock is looked at before the drop folder: a daemon that just took a file in must not be missed.
-        if not reader.is_running() and _is_pending(reader, wanted):
-            if idle_looks == 0 and not work():
-                continue
-            idle_looks += 1
-            if idle_looks > 3 or time.monotonic() >= deadline:
-                return Answer(
-                    there=False, text=f"{wanted.text}: waits in the drop folder, and no daemon is at work on it."
-                )
+        if reader.is_running():
+            idle_since, has_worked = None, False
         else:
-            idle_looks = 0
+            pending = _is_pending(reader, wanted)
+            if pending and not has_worked and not work():
+                continue
+            has_worked = has_worked or pending
+            idle_since = idle_since or time.monotonic()
+            sure = idle_since + IDLE_SECONDS
+            if time.monotonic() >= (min(sure, deadline) if pending else sure):
+                return _nobody_works(reader, wanted, pending=pending)
         if time.monotonic() >= deadline:
             raise _too_late(reader, wanted)
         pause = PAUSE if isinstance(reader, IndexReader) else PAUSE_AFAR
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())) or 0.001)
+
+
+def _nobody_works(reader: Index, wanted: Wanted, *, pending: bool) -> Answer:
+    where = f"on {reader.base}" if isinstance(reader, RemoteReader) else "on it"
+    what = "waits in the drop folder" if pending else "is not installable"
+    return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is at work {where}.")
 
 
 def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:

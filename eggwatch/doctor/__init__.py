@@ -17,6 +17,7 @@ from eggwatch.errors import FolderError
 Check = Callable[[Surroundings], Iterator[Outcome]]
 
 CHECKS: dict[str, Check] = {
+    "index": service.index,
     "names": naming.names,
     "libraries": service.libraries,
     "drop-there": folders.drop_is_there,

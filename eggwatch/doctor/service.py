@@ -13,6 +13,7 @@ from eggwatch.doctor.folders import nobody_known, quoted
 from eggwatch.doctor.rights import ENTER, WRITE, is_shared, may
 from eggwatch.doctor.surroundings import Surroundings
 from eggwatch.model.events import seconds_of
+from eggwatch.remote import SILENCE
 
 NEEDED = {
     "CAP_LEASE": "an upload is taken only when it has been quiet for a while",
@@ -20,10 +21,14 @@ NEEDED = {
     "CAP_FOWNER": "the files of others can't leave a sticky folder",
 }
 """What each capability is for, by what goes without it."""
-SILENCE = 180.0
-"""Seconds after which a daemon that is alive would have told of itself, three times over."""
 WRITABLE = ("", "no")
 """Values of ProtectSystem= that leave /srv and /var alone."""
+
+
+def index(around: Surroundings) -> Iterator[Outcome]:
+    """The published tree and the ledger are there, and somebody is at work if there is work."""
+    for one in around.absences:
+        yield Finding(where=str(one.where), problem=one.problem, remedy=one.remedy)
 
 
 def capabilities(around: Surroundings) -> Iterator[Outcome]:

@@ -15,8 +15,10 @@ from typing import Any
 
 from eggwatch.config import IndexConfig
 from eggwatch.doctor.rights import Account
+from eggwatch.missing import Absence
 from eggwatch.privileges import CAPABILITIES
 from eggwatch.reading import IndexReader
+from eggwatch.standing import idleness, standing
 from eggwatch.store.accounts import account_name
 from eggwatch.store.lock import Lock
 
@@ -54,6 +56,8 @@ class Surroundings:
     status: Mapping[str, Any] = field(default_factory=dict)
     sees_lock: bool = True
     last_event_at: str | None = None
+    absences: tuple[Absence, ...] = ()
+    """What is missing of the index itself, and that nobody is at work although there is work."""
     now: float = field(default_factory=time.time)
     proc: Path = PROC
     systemd: Path = SYSTEMD
@@ -70,9 +74,13 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
     daemon, command = _daemon(config, reader, proc) or (None, "")
     unit = _unit(config, source, daemon, proc)
     events, status = reader.last_events(1), reader.status() or {}
+    absences = [one for one in reader.missing() if one.what != "drop"]  # of which doctor has a check of its own
+    if daemon is None:
+        absences += idleness(config, standing(config), now=time.time())
     return Surroundings(
         config=config,
         source=source,
+        absences=tuple(absences),
         account=_account(config, daemon, unit, proc),
         daemon=daemon,
         command=command,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import selectors
+import select
 import signal
 import sqlite3
 import time
@@ -14,6 +14,7 @@ from eggwatch.config import Config
 from eggwatch.errors import EggwatchError, FolderError, LedgerError
 from eggwatch.service.disk_errors import may_pass
 from eggwatch.service.metrics import Metrics
+from eggwatch.service.mounts import Mounts
 from eggwatch.service.newsroom import Newsroom
 from eggwatch.service.station import Station
 from eggwatch.service.systemd import Supervisor
@@ -44,6 +45,7 @@ class Daemon:
         """
         self._metrics = metrics or Metrics(config)
         self._bell = Bell()
+        self._mounts = Mounts()
         self._supervisor = Supervisor()
         self._stations = self._stations_of(config)
         self._reload, self._when_ready, self._when_reloaded = reload, when_ready, when_reloaded
@@ -117,12 +119,17 @@ class Daemon:
         due = min(station.next_due() for station in self._stations)
         longest = min(LONGEST_SLEEP, self._supervisor.longest_silence or LONGEST_SLEEP)
         timeout = max(0.0, min(due - time.monotonic(), longest))
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._bell.readable, selectors.EVENT_READ)
+        poll = select.poll()  # epoll would call the list of mounts readable all the time
+        poll.register(self._bell.readable, select.POLLIN)
+        if self._mounts.descriptor is not None:
+            poll.register(self._mounts.descriptor, select.POLLPRI)
+        for station in self._stations:
+            for channel in station.channels():
+                poll.register(channel, select.POLLIN)
+        rung = {descriptor for descriptor, _ in poll.poll(timeout * 1000)}
+        if self._mounts.descriptor in rung:
             for station in self._stations:
-                for channel in station.channels():
-                    selector.register(channel, selectors.EVENT_READ)
-            selector.select(timeout)
+                station.watcher.mounts_changed()
         self._bell.silence()
 
     def _catch_signals(self) -> None:
@@ -180,3 +187,4 @@ class Daemon:
             self._newsroom.stop()
         self._metrics.end()
         self._bell.close()
+        self._mounts.close()

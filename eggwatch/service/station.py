@@ -134,7 +134,7 @@ class Station:
             self._obey(index, order)
         now = time.monotonic()
         hints = self.watcher.take()
-        if now >= self._next_scan or self.watcher.has_died():
+        if now >= self._next_scan or self.watcher.is_to_check():
             if self.watcher.check():
                 prepare_drop(self.config, index.pipeline.parts.answers)
             hints = None

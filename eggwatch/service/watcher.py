@@ -1,4 +1,4 @@
-"""watchdog → a bell. Events are hints that may be lost; the scan is the truth."""
+"""inotify → a bell. Events are hints that may be lost; the scan is the truth."""
 
 from __future__ import annotations
 
@@ -7,37 +7,18 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import (
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
+from watchdog.observers.inotify_c import InotifyFD
 
+from eggwatch.service.folder_events import EVERYTHING, FolderEvents
+from eggwatch.service.mounts import mounts_in
 from eggwatch.service.watches import watched_inodes
 from eggwatch.store import lease
 
 log = logging.getLogger("eggwatch")
 
-EVENTS: list[type[FileSystemEvent]] = [
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileMovedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-]
-"""Only these: a plain file then costs two events of the kernel's queue, not five."""
-
 MOST_HINTS = 2000
-EVERYTHING = None
-"""What `take` answers when hints can't say where to look."""
 REMOTE = "the kernel can't tell what other machines do on the file system of the drop folder"
 MEND_SECONDS = 10.0
 """Seconds after which folders that could not be watched are tried again."""
@@ -66,40 +47,6 @@ class Bell:
         os.close(self.writable)
 
 
-class _Handler(FileSystemEventHandler):
-    def __init__(self, root: Path, hint: Callable[[str | None], None]) -> None:
-        self._root, self._hint = os.fsencode(root), hint
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Pass the path of a file on; anything about a folder means that everything is to be looked at."""
-        if event.is_directory:
-            self._hint(EVERYTHING)
-            return
-        for path in (event.dest_path, event.src_path):
-            if path:
-                self._hint(self._relative(os.fsencode(path)))
-
-    def _relative(self, path: bytes) -> str | None:
-        if not path.startswith(self._root + b"/"):
-            return EVERYTHING
-        # A folder that was renamed before watchdog had seen all of it keeps its old path there.
-        if not os.path.isdir(os.path.dirname(path)):
-            return EVERYTHING
-        return os.fsdecode(path[len(self._root) + 1 :])
-
-
-class _OverflowHandler(logging.Handler):
-    """watchdog tells of a full inotify queue by a warning only."""
-
-    def __init__(self, hint: Callable[[str | None], None]) -> None:
-        super().__init__(logging.WARNING)
-        self._hint = hint
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Any warning of the observer means that events may be lost."""
-        self._hint(EVERYTHING)
-
-
 class Watcher:
     """Watches one drop folder and one folder of orders; rings the bell and keeps the hints."""
 
@@ -108,10 +55,9 @@ class Watcher:
         self._lock = threading.Lock()
         self._hints: set[str] = set()
         self._everything = False
-        self._observer: object | None = None
-        self._threads: set[threading.Thread] = set()
+        self._inotify: InotifyFD | None = None
         self._root: tuple[int, int] | None = None
-        self._overflow = _OverflowHandler(self._hint)
+        self._mounts = mounts_in(drop)
         self._kernel_tells = False
         self._remote = False
         self._missing: set[int] = set()
@@ -138,26 +84,40 @@ class Watcher:
 
     def is_blind(self) -> bool:
         """Whether events of some folder do not arrive."""
-        return self._observer is None or self.fault is not None or bool(self._missing)
+        return self._inotify is None or self.fault is not None or bool(self._missing)
+
+    def is_to_check(self) -> bool:
+        """Whether nobody watches any more what lies at the drop folder's path: another folder, or none, lies there."""
+        return self.has_died() or _device_and_inode(self._drop) != self._root
+
+    def mounts_changed(self) -> None:
+        """Something was mounted or unmounted somewhere: if it was in the drop folder, everything is watched anew."""
+        mounts = mounts_in(self._drop)
+        if mounts != self._mounts:
+            self._mounts = mounts
+            self._root = None
 
     def check(self) -> bool:
-        """Start the observer, or start it anew when a thread of it died or the folder was replaced; True if it was."""
+        """Start to watch, or start anew when the thread has died or the folder was replaced; True if it was."""
         root = _device_and_inode(self._drop)
         if self.has_died():
             log.warning("sight    the thread that watches %s has died: started anew", self._drop)
-        elif self._observer is not None and root == self._root and not self._is_to_mend():
+        elif self._inotify is not None and root == self._root and not self._is_to_mend():
             return False
         self.stop()
-        if root is not None:
-            self._start(root)
-        return root is not None
+        self._root = root
+        if root is None:
+            self.fault, self._missing = f"{self._drop} is not there", set()
+            return False
+        self._start(root)
+        return True
 
     def compare(self, folders: set[int]) -> None:
         """Hold the folders that a scan has entered, by their inodes, against those of which the kernel tells us.
 
         One that is missed for the first time may have been made just now: it is not told of before the next scan.
         """
-        if self._observer is None or not self._kernel_tells:
+        if self._inotify is None or not self._kernel_tells:
             return
         missing = folders - watched_inodes()
         lasting = missing & self._missing
@@ -168,34 +128,28 @@ class Watcher:
             self._mend()
 
     def _start(self, root: tuple[int, int]) -> None:
-        before = set(threading.enumerate())
         self._mend_at = time.monotonic() + MEND_SECONDS
         try:
-            observer = self._observe()
+            self._inotify = self._watched()
         except OSError as error:
             self._tell(f"no inotify events ({error.strerror})")
             return
-        self._threads = set(threading.enumerate()) - before
-        logging.getLogger("watchdog.observers").addHandler(self._overflow)
-        self._observer, self._root = observer, root
         self._kernel_tells, self._remote = root[1] in watched_inodes(), not _is_local(self._drop)
         if not self._missing:
             self._mend()
         self._hint(EVERYTHING)
 
-    def _observe(self) -> object:
-        """An observer at work. OSError if the kernel has no watch or no descriptor left; then nothing stays of it."""
-        observer = Observer()
-        handler = _Handler(self._drop, self._hint)
-        bell = _Handler(self._orders, lambda _: self._bell.ring())
+    def _watched(self) -> InotifyFD:
+        """The reader of the kernel's events at work. OSError if there is no watch or descriptor left; nothing stays."""
+        inotify = InotifyFD()
+        inotify.start()
         try:
-            observer.schedule(handler, str(self._drop), recursive=True, event_filter=EVENTS)
-            observer.schedule(bell, str(self._orders), recursive=False, event_filter=EVENTS)
-            observer.start()
+            FolderEvents(inotify, self._drop, self._hint)
+            FolderEvents(inotify, self._orders, lambda _: self._bell.ring())
         except OSError:
-            _end(observer)
+            _end(inotify)
             raise
-        return observer
+        return inotify
 
     def _tell(self, what: str) -> None:
         fault = f"{what}: uploads are found by scanning"
@@ -212,29 +166,26 @@ class Watcher:
         self.fault = None
 
     def has_died(self) -> bool:
-        """Whether a thread of the observer has ended by itself, so that no events arrive."""
-        return self._observer is not None and not all(thread.is_alive() for thread in self._threads)
+        """Whether the thread that reads events has ended by itself, so that none arrive."""
+        return self._inotify is not None and not self._inotify.is_alive()
 
     def _is_to_mend(self) -> bool:
         return bool(self._missing) and time.monotonic() >= self._mend_at
 
     def stop(self) -> None:
-        """End the observer."""
-        logging.getLogger("watchdog.observers").removeHandler(self._overflow)
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            _end(observer)
+        """Watch no more."""
+        inotify, self._inotify = self._inotify, None
+        if inotify is not None:
+            _end(inotify)
 
 
-def _end(observer: object) -> None:
-    with contextlib.suppress(RuntimeError):
-        observer.stop()  # type: ignore[attr-defined]
-        observer.join(2.0)  # type: ignore[attr-defined]
+def _end(inotify: InotifyFD) -> None:
+    inotify.stop()
+    inotify.join(2.0)
 
 
 def _is_ours(path: str) -> bool:
-    first, _, rest = path.partition("/")
-    return (bool(rest) and first in ("rejected", "receipts")) or path.rpartition("/")[2].startswith(".eggwatch-")
+    return path.rpartition("/")[2].startswith(".eggwatch-")
 
 
 def _is_local(path: Path) -> bool:

@@ -307,6 +307,11 @@ class Reader:
         rows = self._db.execute("SELECT serial, offset, length FROM events ORDER BY serial DESC LIMIT ?", (limit,))
         return [(row["serial"], row["offset"], row["length"]) for row in rows]
 
+    def last_projects(self, limit: int) -> list[str]:
+        """The projects of the index's last events."""
+        rows = self._db.execute("SELECT project FROM events ORDER BY serial DESC LIMIT ?", (limit,))
+        return list(dict.fromkeys(row["project"] for row in rows if row["project"] is not None))
+
     def event_at(self, serial: int) -> tuple[int, int] | None:
         """(offset, length) of an event's line in the ledger."""
         row = self._one("SELECT offset, length FROM events WHERE serial = ?", serial)

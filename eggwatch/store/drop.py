@@ -66,6 +66,8 @@ class Survey:
     unreadable: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     """Folders that this account may not enter; they are among the `unreadable` too."""
+    gone: list[str] = field(default_factory=list)
+    """Paths that were asked for, where nothing lies any more."""
     unwatched: bool = False
     """Whether a folder was entered by privilege only: the kernel tells this account of no events in it."""
     folders: set[int] = field(default_factory=set)
@@ -192,6 +194,8 @@ class Drop:
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
+            if error.errno == errno.ENOENT:
+                survey.gone.append(path)
             return
         if stat.S_ISREG(status.st_mode):
             self._sort("/".join([*parts[:-1], ""]), parts[-1], status, survey)

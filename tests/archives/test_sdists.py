@@ -35,6 +35,16 @@ def added(*records: bytes) -> bytes:
     return targz(*tar_parts(), *records)
 
 
+GNU = b"ustar  \0"
+
+
+def of_gnu(*records: bytes) -> bytes:
+    """The same in GNU's format; uv reads no tar of two formats."""
+    whole = sdist_members().items()
+    parts = [tar_block(name, data, kind=b"5" if name.endswith("/") else b"0", magic=GNU) for name, data in whole]
+    return targz(*parts, *records)
+
+
 def members(drop: str = "", **more: bytes) -> bytes:
     """The factory's sdist without one member."""
     return targz_of({name: content for name, content in sdist_members().items() if name != drop})
@@ -110,7 +120,7 @@ FLAWED = {
     "PKG-INFO twice": ("tar-duplicate-metadata", added(tar_block("demo-1.0/PKG-INFO", core_metadata()))),
     "PKG-INFO in another spelling": (
         "tar-duplicate-metadata",
-        added(tar_block("./demo-1.0//PKG-INFO", core_metadata())),
+        added(tar_block("demo-1.0/.//PKG-INFO", core_metadata())),
     ),
     "an absolute name": (
         "tar-unsafe-path",
@@ -160,13 +170,14 @@ SOUND = {
     "a file of no type": added(tar_block(FILE, b"x", kind=b"\0")),
     "a contiguous file": added(tar_block(FILE, b"x", kind=b"7")),
     "an old folder": added(tar_block("demo-1.0/old/", kind=b"\0")),
-    "a size in base 256": added(tar_block(FILE, b"x", size=b"\x80" + (1).to_bytes(11, "big"))),
-    "a size with spaces": added(tar_block(FILE, b"x", size=b"          1 ")),
-    "an empty size": added(tar_block(FILE, size=bytes(12))),
+    "a size in base 256": of_gnu(tar_block(FILE, b"x", size=b"\x80" + (1).to_bytes(11, "big"), magic=GNU)),
     "a prefix": added(tar_block("file", b"x", prefix=b"demo-1.0/deep")),
-    "a GNU long name": added(tar_block("long", b"demo-1.0/" + b"x" * 255 + b"/y\0", kind=b"L"), tar_block("short")),
-    "a GNU long target": added(
-        tar_block("long", b"x" * 300 + b"\0", kind=b"K"), tar_block(LINK, kind=b"2", target="short")
+    "a GNU long name": of_gnu(
+        tar_block("long", b"demo-1.0/" + b"x" * 255 + b"/y\0", kind=b"L", magic=GNU), tar_block("short", magic=GNU)
+    ),
+    "a GNU long target": of_gnu(
+        tar_block("long", b"x" * 300 + b"\0", kind=b"K", magic=GNU),
+        tar_block(LINK, kind=b"2", target="short", magic=GNU),
     ),
     "a pax size": added(pax({"size": "3"}), tar_block(FILE, size=b"00000000000\0") + b"abc" + bytes(509)),
     "an empty pax value": added(pax({"comment": "", "mtime": "1.5"}), tar_block(FILE)),
@@ -174,12 +185,6 @@ SOUND = {
     "a link inside": added(tar_block(LINK, kind=b"2", target="demo/__init__.py")),
     "a link to a neighbour": added(tar_block("demo-1.0/demo/link", kind=b"2", target="../setup.py")),
     "a hard link inside": added(tar_block(LINK, kind=b"1", target="demo-1.0/setup.py")),
-    "a folder called dot": targz(tar_block("./", kind=b"5"), *tar_parts()),
-    "names that start with a dot": targz(
-        *(tar_block(f"./{name}", content) for name, content in sdist_members().items() if content)
-    ),
-    "a backslash": added(tar_block("demo-1.0/foo\\x2dbar")),
-    "a name that is no UTF-8": added(tar_block(b"demo-1.0/\xff\xfe")),
     "a PKG-INFO further down": added(tar_block("demo-1.0/demo.egg-info/PKG-INFO", b"Name: other")),
     "60 MiB of zeros": added(tar_block(FILE, bytes(60 << 20))),
     "ustar": targz_of(sdist_members(), tarfile.USTAR_FORMAT),
@@ -303,7 +308,7 @@ def test_a_path_of_half_a_million_folders_costs_no_more_than_its_bytes() -> None
     deep = pax({"path": "demo-1.0" + "/a" * 500_000})
     data = added(tar_block(LINK, kind=b"2", target="setup.py"), deep, tar_block("short"))
     start = time.process_time()
-    assert refusals(judge(SDIST, data)) == ["tar-unsafe-path", "too-many-members"]
+    assert refusals(judge(SDIST, data)) == ["tar-unsafe-path", "too-many-members", "tar-not-portable"]
     assert time.process_time() - start < 1.0
 
 

@@ -56,12 +56,12 @@ def test_a_daemon_tells_queue_watcher_disks_cursors_and_lag(filled: Site) -> Non
     assert "free for public: " in text
 
 
-def test_the_last_events_are_told_newest_first(filled: Site) -> None:
+def test_the_last_events_are_told_newest_last(filled: Site) -> None:
     """A handful, as `history` tells them; and how long the last publication took."""
     row = filled.call("status", "--json").row
     history = filled.call("history", "--json").rows
-    assert [event["serial"] for event in row["last_events"]] == [5, 4, 3, 2, 1]
-    assert row["last_events"][0].items() >= {key: history[-1][key] for key in ("at", "event", "filename")}.items()
+    assert [event["serial"] for event in row["last_events"]] == [1, 2, 3, 4, 5]
+    assert row["last_events"][-1].items() >= {key: history[-1][key] for key in ("at", "event", "filename")}.items()
     assert row["last_event_at"] == history[-1]["at"]
     assert 0 < row["last_publish_seconds"] < 60
     assert filled.call("status").out.count("\n  event ") == 5
@@ -160,7 +160,7 @@ def test_verify_leaves_its_time_and_findings(filled: Site) -> None:
     second = filled.call("status", "--json").row["last_verify"]
     assert (first["findings"], second["findings"]) == (0, 1)
     assert second["at"] > first["at"]
-    assert f"last verified at {second['at']}: 1 findings" in filled.call("status").out
+    assert f"last verified at {second['at']}: 1 finding\n" in filled.call("status").out
 
 
 @pytest.mark.root

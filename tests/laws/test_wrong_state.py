@@ -114,7 +114,7 @@ def of_a_newer_release(work: IndexAtWork) -> None:
     """A release to come has written a line that this one can't read, and brought its catalog along."""
     ledger = work.config.state / "ledger.jsonl"
     *_, last = ledger.read_bytes().splitlines()
-    line = json.loads(last) | {"schema": 2, "serial": 1000, "prev": hashlib.sha256(last).hexdigest()}
+    line = json.loads(last) | {"schema": 3, "serial": 1000, "prev": hashlib.sha256(last).hexdigest()}
     ledger.write_bytes(ledger.read_bytes() + json.dumps(line).encode() + b"\n")
     of_another_version(work.config.state / "catalog.sqlite3")
 
@@ -123,7 +123,7 @@ def test_a_newer_state_is_refused_and_left_as_it_is(work: IndexAtWork) -> None:
     """By every writer, rebuild among them: the remedy is the newer release."""
     of_a_newer_release(work)
     before = bytes_below(work)
-    with pytest.raises(NewerStateError, match="newer eggwatch: its schema is 2"), work:
+    with pytest.raises(NewerStateError, match="newer eggwatch: its schema is 3"), work:
         pass
     with pytest.raises(NewerStateError):
         rebuild(work.config, progress=lambda _: None)

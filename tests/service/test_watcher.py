@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import shutil
 import threading
@@ -13,10 +14,11 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from watchdog.events import FileClosedEvent
 from watchdog.observers import inotify_c
 
-from eggwatch.service.watcher import EVERYTHING, MEND_SECONDS, Bell, Watcher, _Handler
+from eggwatch.service.folder_events import EVERYTHING
+from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher
+from eggwatch.service.watches import watched_inodes
 from tests.laws.at_work import until
 
 
@@ -54,7 +56,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, *names: bytes) -> None:
     original = inotify_c.inotify_add_watch
 
     def add_watch(fd: int, path: bytes, mask: int) -> int:
-        return failing(errno.ENOSPC) if path.endswith(names) else int(original(fd, path, mask))
+        return failing(errno.ENOSPC) if path.rstrip(b"/").endswith(names) else int(original(fd, path, mask))
 
     monkeypatch.setattr(inotify_c, "inotify_add_watch", add_watch)
 
@@ -66,35 +68,32 @@ def assert_hints(watcher: Watcher, name: str, drop: Path) -> None:
     until("a hint", lambda: name in (watcher.take() or ()))
 
 
+def hints_at(watcher: Watcher, file: Path, name: str) -> bool:
+    """Whether a file that is written now has been hinted at by its name."""
+    file.write_bytes(b"x")
+    return name in (watcher.take() or ())
+
+
 def rest(watcher: Watcher) -> None:
     """Wait until nothing is hinted at any more."""
     while watcher.take() != set():
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_a_dead_thread_is_noticed_and_replaced(watcher: Watcher, folders: tuple[Path, Path], number: int) -> None:
-    """Each thread of the observer, whichever ends: `check` starts anew, everything is looked at, hints come again."""
+def test_a_dead_thread_is_noticed_and_replaced(watcher: Watcher, folders: tuple[Path, Path]) -> None:
+    """The reader of the kernel's queue: `check` starts anew, everything is looked at, hints come again."""
     before = set(threading.enumerate())
     assert watcher.check()
-    threads = sorted(set(threading.enumerate()) - before, key=lambda thread: type(thread).__name__)
-    assert len(threads) == 4, "observer, one emitter for each folder, and the reader of the kernel's queue"
-    with mock.patch.object(threading, "excepthook"):
-        end(threads[number])
-    assert watcher.has_died()
+    (thread,) = set(threading.enumerate()) - before
+    thread.stop()  # type: ignore[attr-defined]
+    thread.join(5)
+    assert watcher.has_died() and watcher.is_to_check()
     watcher.take()
     assert watcher.check()
     assert not watcher.has_died()
     assert watcher.take() is EVERYTHING
     assert_hints(watcher, "a.whl", folders[0])
     assert not watcher.check()
-
-
-def end(thread: threading.Thread) -> None:
-    """Let a thread of the observer end as by an error of its own."""
-    thread.stop()  # type: ignore[attr-defined]
-    thread.join(5)
-    assert not thread.is_alive()
 
 
 def test_no_watch_is_left_for_the_drop_folder(
@@ -175,10 +174,94 @@ def test_folders_that_come_and_go_are_watched_in_the_end(watcher: Watcher, folde
     until("a hint", lambda: (hints := watcher.take()) is EVERYTHING or "renamed1/deep/a.whl" in hints)
 
 
-def test_a_hint_by_a_path_that_is_no_more_means_everything(watcher: Watcher, folders: tuple[Path, Path]) -> None:
-    """watchdog may know a renamed folder by its old path only: looking there would find nothing."""
-    handler = _Handler(folders[0], watcher._hint)
-    (folders[0] / "there").mkdir()
-    for folder, expected in (("there", {"there/a.whl"}), ("gone", EVERYTHING)):
-        handler.on_any_event(FileClosedEvent(str(folders[0] / folder / "a.whl")))
-        assert watcher.take() == expected
+def test_what_is_moved_out_of_the_drop_folder_holds_nothing_back(
+    watcher: Watcher, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A neighbour's `mv` has no second half: it is told at once, and an upload after it in the same read of events."""
+    drop, read = folders[0], inotify_c.InotifyFD.read_events
+    batches = []
+    with mock.patch.object(inotify_c.InotifyFD, "read_events", lambda self: batches.append(read(self)) or batches[-1]):
+        (drop / "old.txt").write_bytes(b"x")
+        watcher.check()
+        rest(watcher)
+        with mock.patch("time.sleep", side_effect=AssertionError("waits")):
+            (drop / "old.txt").rename(tmp_path / "old.txt")
+            (drop / "demo.whl").write_bytes(b"x")
+            hints: set[str] = set()
+            for _ in range(2000):
+                hints |= watcher.take() or set()
+                if {"old.txt", "demo.whl"} <= hints:
+                    break
+                threading.Event().wait(0.001)
+    told = [event.name for batch in batches for event in batch]
+    assert {"old.txt", "demo.whl"} <= hints and told.index(b"old.txt") < told.index(b"demo.whl")
+
+
+def test_folders_of_answers_and_dot_folders_are_not_watched(watcher: Watcher, folders: tuple[Path, Path]) -> None:
+    """Nor what is made there later; a folder of such a name further down is somebody's own."""
+    drop = folders[0]
+    for name in ("rejected/earlier", "team/rejected", ".cache/deep"):
+        (drop / name).mkdir(parents=True)
+    watcher.check()
+    for name in ("receipts", ".hidden", "rejected/more"):
+        (drop / name).mkdir()
+    expected = {os.stat(drop / name).st_ino for name in (".", "team", "team/rejected")}
+    assert_hints(watcher, "a.whl", drop)
+    watched = watched_inodes() & inodes(drop)
+    assert watched == expected
+    watcher.take()
+    for name in ("rejected/demo.whl", "receipts/demo.whl.txt", ".cache/deep/x", ".eggwatch-7-0123abcd"):
+        (drop / name).write_bytes(b"x")
+    (drop / "last.whl").write_bytes(b"x")
+    seen: set[str] = set()
+    until("the last", lambda: seen.update(watcher.take() or ()) or "last.whl" in seen)
+    assert seen == {"last.whl"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_folder_is_watched_by_the_name_that_it_has_now(
+    watcher: Watcher, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Renamed, moved out, moved in, made anew under an old name, and after an overflow."""
+    drop = folders[0]
+    (drop / "a" / "deep").mkdir(parents=True)
+    watcher.check()
+    steps = [
+        lambda: (drop / "a").rename(drop / "b"),
+        lambda: (drop / "a").mkdir(),
+        lambda: (drop / "b").rename(tmp_path / "out"),
+        lambda: (tmp_path / "out").rename(drop / "c"),
+        lambda: [watcher._inotify.handle_event(overflow) for overflow in OVERFLOW],  # type: ignore[union-attr]
+        lambda: (shutil.rmtree(drop / "c"), (drop / "c" / "deep").mkdir(parents=True)),
+    ]
+    for step, folder in zip(steps, ["b/deep", "a", "a", "c/deep", "c/deep", "c/deep"], strict=True):
+        step()
+        until(folder, functools.partial(hints_at, watcher, drop / folder / "x.whl", f"{folder}/x.whl"))
+    assert watched_inodes() >= inodes(drop)
+    (drop / "c").rename(tmp_path / "gone")
+    until("not watched", lambda: os.stat(tmp_path / "gone").st_ino not in watched_inodes())
+
+
+OVERFLOW = [inotify_c.InotifyEvent(inotify_c.WatchDescriptor(-1), inotify_c.InotifyConstants.IN_Q_OVERFLOW, 0, b"")]
+
+
+@pytest.mark.parametrize("how", ["moved", "removed", "replaced"])
+def test_a_drop_folder_that_is_gone_rings_at_once(
+    watcher: Watcher, folders: tuple[Path, Path], tmp_path: Path, how: str
+) -> None:
+    """It is to be looked for, `fault` tells it, and the folder that comes in its place is watched."""
+    drop = folders[0]
+    watcher.check()
+    rest(watcher)
+    assert not watcher.is_to_check()
+    drop.rmdir() if how == "removed" else drop.rename(tmp_path / "elsewhere")
+    until("rung", lambda: watcher.take() is EVERYTHING)
+    if how == "replaced":
+        drop.mkdir()
+    assert watcher.is_to_check()
+    assert watcher.check() is (how == "replaced")
+    assert (watcher.fault is None) is (how == "replaced")
+    drop.mkdir(exist_ok=True)
+    watcher.check()
+    assert watcher.fault is None
+    assert_hints(watcher, "a.whl", drop)

@@ -121,6 +121,56 @@ def mounted(folder: Path, *command: str | Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+SOON = 5.0
+"""Seconds: far less than until the next scan, which is due in an hour."""
+
+
+def test_a_drop_folder_is_mounted_over_and_unmounted(tmp_path: Path) -> None:
+    """Itself or a folder in it: uploads into what lies there now are found, at once, and nothing is lost."""
+    with running(tmp_path, scan=NEVER, linger='"100ms"') as daemon:
+        for number, place in enumerate([".", "team"]):
+            folder = daemon.drop / place
+            folder.mkdir(exist_ok=True)
+            kept = daemon.drop / f"kept-{number}.whl"
+            kept.write_bytes(b"")
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+            try:
+                upload = wheel_of(f"over-{number}")
+                drop(daemon, *upload, folder=place)
+                daemon.wait_published(upload[0], time.time())
+                assert daemon.status()["watcher"]["mode"] == "events"
+            finally:
+                subprocess.run(["umount", "-l", folder], check=True)
+            upload = wheel_of(f"under-{number}")
+            drop(daemon, *upload)
+            daemon.wait_published(upload[0], time.time())
+            assert kept.exists()
+            kept.unlink()
+
+
+def test_a_drop_folder_that_is_gone_is_told_and_nothing_is_withdrawn(tmp_path: Path) -> None:
+    """`status` says so within a second or two, and does not say that the kernel tells of uploads; until it is back."""
+    with running(tmp_path, scan=NEVER, linger='"100ms"') as daemon:
+        name, data = wheel_of("demo")
+        drop(daemon, name, data)
+        daemon.wait_published(name, time.time())
+        daemon.wait_empty()
+        (daemon.drop / "part-1.0-py3-none-any.whl").write_bytes(data[: len(data) // 2])
+        until("unfinished", lambda: daemon.status()["unfinished"])
+        (daemon.drop / "part-1.0-py3-none-any.whl").unlink()
+        until("forgotten", lambda: not daemon.status()["waiting"], seconds=SOON)
+        daemon.drop.rename(tmp_path / "elsewhere")
+        until("the fault", lambda: "drop" in daemon.status()["faults"], seconds=SOON)
+        assert daemon.status()["watcher"]["mode"] == "polling"
+        (tmp_path / "elsewhere").rename(daemon.drop)
+        until("no fault", lambda: daemon.status()["faults"] == {}, seconds=SOON)
+        assert daemon.status()["watcher"]["mode"] == "events"
+        upload = wheel_of("afterwards")
+        drop(daemon, *upload)
+        daemon.wait_published(upload[0], time.time())
+        daemon.assert_published_once(name, data)
+
+
 def test_a_drop_folder_in_memory(tmp_path: Path) -> None:
     """DROP on a tmpfs, PUBLIC and STATE on a disk: published on events, without a quiet period."""
     with (

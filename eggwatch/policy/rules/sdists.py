@@ -49,8 +49,9 @@ RULES = (
         code="gzip-header",
         title="A gzip header with something in it",
         rule="Beside the name of the file that was compressed, which has at most 255 bytes, the gzip's header holds at "
-        "most 64 bytes of extra field and comment.",
-        why="Nobody reads these fields, and a whole zip fits into them.",
+        "most 64 bytes of extra field and comment, and no CRC of its own.",
+        why="Nobody reads these fields, and a whole zip fits into them. With a CRC of the header uv takes its two "
+        "bytes for data, and refuses the file; pip skips them.",
         mend=_BUILD,
         source="RFC 1952, 2.3",
     ),
@@ -72,6 +73,17 @@ RULES = (
         mend=_BUILD,
         source="POSIX.1-2017, pax, ustar Interchange Format",
         warehouse=("T2",),
+    ),
+    Rule(
+        code="tar-not-portable",
+        title="A tar that tarfile reads and uv does not",
+        rule="All headers are of one format, POSIX's (ustar, pax) or GNU's; their numbers are octal digits with a "
+        "blank or zero byte behind them, or GNU's binary form in GNU's format; pax records are those of POSIX, SCHILY "
+        "and LIBARCHIVE, with times from 1970 on and decimal numbers; only links have a target.",
+        why="uv refuses the whole sdist, and pip installs it: old v7 tars, SELinux attributes of Fedora's tar, times "
+        "before 1970, negative or padded numbers. With a time beyond all clocks, or that is no number, pip stops, too.",
+        mend=f"{_BUILD} By hand: 'tar --format=ustar --owner=0 --group=0 -czf x-1.0.tar.gz x-1.0'.",
+        source="POSIX.1-2017, pax, ustar Interchange Format; what uv's reader takes",
     ),
     Rule(
         code="tar-sparse",
@@ -103,6 +115,16 @@ RULES = (
         fixed=True,
     ),
     Rule(
+        code="tar-name-characters",
+        title="A name in a tar that uv refuses, or that steers a terminal",
+        rule="Names of members and targets of links are UTF-8 without backslashes, control characters and characters "
+        "that turn the direction of writing, and neither begin nor end with a blank.",
+        why="uv refuses an sdist with such a name (all but the last of these), and pip installs it. On a terminal "
+        "control characters act, and what is turned round looks like another name.",
+        mend="Rename the file in the project, or leave it out of the sdist: mostly it is test data.",
+        source=f"{_FEATURES}; what uv's reader takes",
+    ),
+    Rule(
         code="tar-unsafe-link",
         title="A link that leads out",
         rule="Links point to something within the top folder, hard links to a file that came before them.",
@@ -110,6 +132,15 @@ RULES = (
         mend="Put the file itself into the project.",
         source=_FEATURES,
         fixed=True,
+    ),
+    Rule(
+        code="tar-broken-link",
+        title="A link that uv or pip can't make",
+        rule="A symbolic link leads to an end, and not back to itself; what it is spelled as ('x/' is a folder) is "
+        "what it points to. The target of a hard link begins with the name of the top folder, without './'.",
+        why="uv refuses links in a circle, and a file spelled as a folder; pip stops at a hard link to './…'.",
+        mend="Put the file itself into the project.",
+        source=f"{_FEATURES}; what uv's and pip's readers take",
     ),
     Rule(
         code="tar-duplicate-metadata",
@@ -159,6 +190,15 @@ RULES = (
         source="PEP 625; PyPUG: source distribution format, Source distribution file format",
         warehouse=("T3",),
         milder=True,
+    ),
+    Rule(
+        code="sdist-leading-dot",
+        title="Members that are called './…'",
+        rule="Names begin with the top folder, and not with './'.",
+        why="'tar czf … ./x-1.0' writes them so. pip takes the dot for the top folder, finds one more folder below it, "
+        "and says that this is no Python project; uv installs it.",
+        mend="Pack the folder without './' in front, 'tar czf x-1.0.tar.gz x-1.0', or with 'python -m build --sdist'.",
+        source="PyPUG: source distribution format, Source distribution file format; what pip takes",
     ),
     Rule(
         code="sdist-no-pyproject",

@@ -1,0 +1,168 @@
+"""What tarfile, and so pip, unpacks and uv's reader of tars refuses: old formats, padded numbers, unknown pax records.
+
+uv keeps to POSIX ("pax, ustar Interchange Format") and to GNU's old format, and to one of the two from a tar's first
+header to its last. What it says of each was found by running it (tests/hostile/differential.py runs it on).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+USTAR = b"ustar\x0000"
+GNU = b"ustar  \0"
+"""Magic and version of the two formats that uv reads."""
+
+LARGEST_PAX = 256 << 10
+LARGEST_GNU = 128 << 10
+"""Bytes of one extended header that uv reads."""
+
+MOST_REASONS = 8
+"""Reasons that are told of one tar."""
+
+LATEST = 2**63 - 1024
+"""Seconds; with more pip stops, as no clock goes so far (in the last thousand by rounding)."""
+
+_COMMON = re.compile(rb"(?:[0-7]{6}[0-7 \0][ \0]){3}[0-7]{11}[ \0][0-7]{11}[ \0][0-7]{6}[0-7 \0][ \0]")
+"""Mode, owner, group, size, time and checksum as nearly every tool writes them."""
+
+_OCTAL = re.compile(rb"[0-7]+[ \0]+")
+_TIME = re.compile(r"([0-9]+)(?:\.[0-9]+)?")
+_DECIMAL = re.compile(r"[0-9]{1,20}")
+_FIELDS = (("mode", 100, 108), ("owner", 108, 116), ("group", 116, 124), ("time", 136, 148))
+_MEMBERS = b"\x0001234567"
+_LONG = b"LK"
+_PAX = b"xg"
+_TIMES = frozenset(("mtime", "atime", "ctime"))
+_NUMBERS = frozenset(("uid", "gid", "size"))
+_TEXTS = frozenset(("charset", "comment", "gname", "hdrcharset", "linkpath", "path", "uname"))
+_KNOWN_VENDORS = frozenset(("SCHILY", "LIBARCHIVE", "realtime", "security"))
+_CHARSETS = frozenset(("", "BINARY", "ISO-IR 10646 2000 UTF-8"))
+
+
+class Portability:
+    """What was found in all headers of a tar: a sentence → where it was true first, and how often it was."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, tuple[int, int]] = {}
+        self._first = b""
+
+    def see_header(self, block: bytes, at: int) -> None:
+        """Look at a header, which begins at this offset."""
+        self._first = self._first or block[257:265]
+        self._note(header_oddities(block, self._first), at)
+
+    def see_extension(self, kind: bytes, raw: bytes, records: Mapping[str, str], at: int) -> None:
+        """Look at what an extended header holds."""
+        self._note(extension_oddities(kind, raw, records), at)
+
+    def see_target(self, at: int) -> None:
+        """Note that a member which is no link has a link's target."""
+        self._note(("a member that is no link has the target of one, and uv refuses that",), at)
+
+    def _note(self, sentences: Iterable[str], at: int) -> None:
+        for sentence in sentences:
+            first, count = self.found.get(sentence, (at, 0))
+            if count or len(self.found) < MOST_REASONS:
+                self.found[sentence] = (first, count + 1)
+
+
+def header_oddities(block: bytes, first: bytes) -> Iterator[str]:
+    """What uv refuses in this header of a tar whose first header has the magic and version `first`."""
+    identity = block[257:265]
+    if identity not in (USTAR, GNU):
+        yield "uv reads only POSIX's format of 1988 (ustar, pax) and GNU's, and this is an older or another one"
+        return
+    if identity != first:
+        yield "its headers are of two formats, GNU's and POSIX's, and uv reads only one of them in a tar"
+    kind = block[156]
+    if kind in (_LONG if identity == USTAR else _PAX):
+        yield "it has extended headers of another format than its members have, and uv does not read those"
+    if not _COMMON.match(block, 100):
+        yield from _odd_numbers(block[100:156], identity, is_member=kind in _MEMBERS)
+    if identity == USTAR and kind in _MEMBERS and not (0 in block[265:297] and 0 in block[297:329]):
+        yield "the name of an owner or group has no zero byte behind it, which uv asks for"
+
+
+@lru_cache(maxsize=256)
+def _odd_numbers(fields: bytes, identity: bytes, *, is_member: bool) -> tuple[str, ...]:
+    """The same for mode, owner, group, size, time and checksum."""
+    found = []
+    if not _OCTAL.fullmatch(fields[48:56]):
+        found.append("its checksum is padded with blanks in front or has nothing behind it, and uv refuses that")
+    if not _is_number(fields[24:36], identity):
+        found.append(f"its size, {fields[24:36]!r}, is no number as uv reads one")
+    for name, start, end in _FIELDS if is_member else ():
+        value = fields[start - 100 : end - 100]
+        if value.strip(b"\0") and not _is_number(value, identity):
+            found.append(
+                f"its {name}, {value!r}, is no number as uv reads one (octal digits, then a blank or zero byte)"
+            )
+    if is_member and fields[36] == 0x80 and int.from_bytes(fields[37:48], "big") > LATEST:
+        found.append("its time is beyond all clocks, and pip stops there")
+    return tuple(found)
+
+
+def _is_number(field: bytes, identity: bytes) -> bool:
+    """True for octal digits with something behind them, and in GNU's format for a number of 64 bits, not negative."""
+    if identity == GNU and field[0] == 0x80:
+        return int.from_bytes(field[1:], "big") < 1 << 64
+    return _OCTAL.fullmatch(field) is not None
+
+
+def extension_oddities(kind: bytes, raw: bytes, records: Mapping[str, str]) -> Iterator[str]:
+    """What uv refuses in an extended header; `records` are those of a pax header."""
+    if kind in (b"L", b"K"):
+        if len(raw) > LARGEST_GNU:
+            yield f"it has an extended header of {len(raw)} bytes, and uv reads {LARGEST_GNU}"
+        elif not raw.rstrip(b"\0").isascii() or b"\0" in raw.rstrip(b"\0") or not raw.endswith(b"\0"):
+            yield from _odd_long_name(raw)
+        return
+    if len(raw) > LARGEST_PAX:
+        yield f"it has an extended header of {len(raw)} bytes, and uv reads {LARGEST_PAX}"
+    elif not records:
+        yield "it has an extended header without a record, and uv refuses that"
+    for key, value in records.items():
+        reason = _odd_record(key, value)
+        if reason:
+            yield reason
+
+
+def _odd_long_name(raw: bytes) -> Iterator[str]:
+    _, end, rest = raw.partition(b"\0")
+    if not end or rest.strip(b"\0"):
+        yield "one of its long names does not end in zero bytes, which uv asks for"
+
+
+def _odd_record(key: str, value: str) -> str | None:
+    vendor, dot, name = key.partition(".")
+    if key in _TIMES:
+        return _odd_time(key, value)
+    if key in _NUMBERS:
+        whole = not value or (_DECIMAL.fullmatch(value) is not None and int(value) < 1 << 64)
+        return None if whole else f"its pax record {key} is {value!r}, which is no number to uv"
+    if key in _TEXTS or (vendor in ("realtime", "security") and name):
+        if not _is_utf8(value) and key not in ("path", "linkpath", "uname", "gname"):
+            return f"its pax record {key} is not UTF-8, which uv asks for"
+        return None if key != "hdrcharset" or value in _CHARSETS else f"its names are in {value!r}, which uv can't read"
+    if vendor in _KNOWN_VENDORS and name:
+        return None
+    if vendor and dot and name:
+        return (
+            f"it has a pax record of a vendor whom uv does not know ({key}); GNU tar leaves them out with --no-selinux"
+        )
+    return f"it has a pax record {key!r}, which POSIX does not know and uv refuses"
+
+
+def _odd_time(key: str, value: str) -> str | None:
+    time = _TIME.fullmatch(value)
+    if value and (time is None or int(time[1]) >= 1 << 64):
+        return f"its pax record {key} is {value!r}; uv refuses a time before 1970, and what is no decimal number"
+    if key == "mtime" and time is not None and int(time[1]) > LATEST:
+        return "its time is beyond all clocks, and pip stops there"
+    return None
+
+
+def _is_utf8(value: str) -> bool:
+    return value.isascii() or not any("\udc80" <= character <= "\udcff" for character in value)

@@ -1,0 +1,124 @@
+"""inotify events of a folder and of all that uploads may come to below it, each told as soon as the kernel tells it.
+
+Of watchdog the reader of the kernel's queue alone: its observers hold back the first half of every rename for half a
+second, in which they look for the other half, and all events that follow with it. A scan needs no such pairs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
+
+from eggwatch.store.drop import ANSWER_FOLDERS
+
+EVERYTHING = None
+"""The hint where no path says where to look."""
+
+MASK = Mask(
+    InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_CLOSE_WRITE
+    | InotifyConstants.IN_MOVE
+    | InotifyConstants.IN_DELETE
+    | InotifyConstants.IN_DELETE_SELF
+    | InotifyConstants.IN_MOVE_SELF
+    | InotifyConstants.IN_ONLYDIR
+    | InotifyConstants.IN_DONT_FOLLOW
+    | InotifyConstants.IN_EXCL_UNLINK
+)
+"""Neither opening nor writing: a plain file costs two events of the kernel's queue, not five, and its removal one."""
+
+_GONE = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
+
+
+class FolderEvents:
+    """Watches a folder and those below it, but dot-folders and those of our answers; `hint` is told of paths in it."""
+
+    def __init__(self, inotify: InotifyFD, root: Path, hint: Callable[[str | None], None]) -> None:
+        """OSError if the kernel has no watch left for the folder itself, or it is not there."""
+        self._inotify, self._root, self._hint = inotify, os.fsencode(root), hint
+        self._id = CallbackId(id(self))
+        self._lock = threading.Lock()
+        self._paths: dict[WatchDescriptor, bytes] = {}
+        self._watched: dict[bytes, WatchDescriptor] = {}
+        self._watch(b"")
+        self._watch_all(self._folders_below(b""))
+
+    def on_event(self, event: InotifyEvent) -> None:
+        """Pass the path of a file on; anything about a folder means that everything is to be looked at."""
+        with self._lock:
+            folder = self._paths.get(event.wd)
+        if folder is None:
+            return
+        if not event.name:
+            if event.mask & _GONE:
+                self._hint(EVERYTHING)
+            return
+        path = os.path.join(folder, event.name)
+        if not event.mask & InotifyConstants.IN_ISDIR:
+            self._hint(os.fsdecode(path))
+        elif _is_entered(path):
+            self._follow(path, event)
+            self._hint(EVERYTHING)
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        """The folder is gone."""
+        with self._lock:
+            self._forget(wd)
+
+    def on_queue_overflow(self) -> None:
+        """Events were lost, those of new folders perhaps among them: all are watched anew."""
+        self._leave(b"")
+        self._watch_all([b"", *self._folders_below(b"")])
+        self._hint(EVERYTHING)
+
+    def _follow(self, path: bytes, event: InotifyEvent) -> None:
+        """Watch a folder that came; one that went is watched by its new name, if it has one here, and else no more."""
+        if event.is_moved_from:
+            self._leave(path)
+        elif event.is_create or event.is_moved_to:
+            self._watch_all([path, *self._folders_below(path)])
+
+    def _leave(self, path: bytes) -> None:
+        below = path + b"/" if path else b""
+        with self._lock:
+            left = [wd for wd, one in self._paths.items() if one == path or one.startswith(below)]
+            for wd in left:
+                self._forget(wd)
+        self._inotify.remove_callbacks([(wd, self._id) for wd in left])
+
+    def _forget(self, wd: WatchDescriptor) -> None:
+        path = self._paths.pop(wd, None)
+        if path is not None and self._watched.get(path) == wd:
+            del self._watched[path]
+
+    def _watch_all(self, paths: Iterable[bytes]) -> None:
+        for path in paths:
+            with suppress(OSError):  # gone since, or the kernel has no watch left: the scan finds out
+                self._watch(path)
+
+    def _folders_below(self, path: bytes) -> Iterator[bytes]:
+        for folder, names, _ in os.walk(os.path.join(self._root, path)):
+            below = os.path.relpath(folder, self._root)
+            paths = [name if below == b"." else os.path.join(below, name) for name in names]
+            names[:] = [os.path.basename(one) for one in paths if _is_entered(one)]
+            yield from (one for one in paths if _is_entered(one))
+
+    def _watch(self, path: bytes) -> None:
+        if path in self._watched:  # found below its parent, before it was told that it came
+            return
+        wd = self._inotify.add_callback(os.path.join(self._root, path), MASK, self, self._id)
+        if wd < 0:  # closed to this account, which is no error to watchdog
+            self._inotify.remove_callbacks([(wd, self._id)])
+            return
+        with self._lock:
+            self._paths[wd], self._watched[path] = path, wd
+
+
+def _is_entered(path: bytes) -> bool:
+    """Whether a scan enters this folder, whose parent it has entered."""
+    return not os.path.basename(path).startswith(b".") and os.fsdecode(path) not in ANSWER_FOLDERS

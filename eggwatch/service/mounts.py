@@ -1,0 +1,35 @@
+"""What is mounted where, and how the kernel tells that it has changed (proc(5), /proc/PID/mountinfo)."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+MOUNTINFO = "/proc/self/mountinfo"
+
+
+class Mounts:
+    """A descriptor that poll(2) calls exceptional (POLLPRI) once for each change; None where there is no /proc."""
+
+    def __init__(self) -> None:
+        self.descriptor: int | None = None
+        with suppress(OSError):
+            self.descriptor = os.open(MOUNTINFO, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+
+def mounts_in(folder: Path) -> frozenset[tuple[str, str]]:
+    """What is mounted at a folder or below it, as (mount ID, mount point); nothing where there is no /proc."""
+    place = os.path.realpath(folder)
+    with suppress(OSError), open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
+        rows = [line.split(" ", 5) for line in file]
+        points = [(row[0], re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), row[4])) for row in rows]
+        return frozenset((one, point) for one, point in points if point == place or point.startswith(place + "/"))
+    return frozenset()
