@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+os.environ.pop("EGGWATCH_CONFIG", None)
+"""Whoever runs the tests may use eggwatch, and it is no test's business to look at that index, or to work on it."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `root` are skipped for other accounts, and say so."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from eggwatch import config
 from eggwatch.cli import main
 
 PATIENT = 30.0
@@ -53,11 +54,23 @@ class Done:
         return row
 
 
+NO_FILE = Path("/no/such/folder/eggwatch.toml")
+"""In place of /etc/eggwatch/eggwatch.toml, which this machine may have."""
+
+WITHOUT_SYSTEM_FILE = f"""
+import pathlib, sys
+from eggwatch import cli, config
+config.SYSTEM_FILE = pathlib.Path({str(NO_FILE)!r})
+sys.argv[0] = "eggwatch"
+cli.main()
+"""
+
+
 class Site:
     """A folder with one index (three folders and, unless `bare`, an eggwatch.toml), and commands run in it."""
 
     def __init__(self, base: Path, *, bare: bool = False, **settings: str) -> None:
-        self.base = base
+        self.base, self._start = base, ["-c", WITHOUT_SYSTEM_FILE] if bare else ["-m", "eggwatch"]
         base.mkdir(parents=True, exist_ok=True)
         self.drop, self.public, self.state = base / "drop", base / "public", base / "state"
         self.config = base / "eggwatch.toml"
@@ -75,7 +88,7 @@ class Site:
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Begin a command, in the site's folder."""
         return subprocess.Popen(
-            [sys.executable, "-m", "eggwatch", *map(str, arguments)],
+            [sys.executable, *self._start, *map(str, arguments)],
             cwd=options.pop("cwd", self.base),
             env=clean_environment(options.pop("env", {})),
             stdin=subprocess.DEVNULL,
@@ -103,6 +116,7 @@ class Site:
             contextlib.chdir(self.base),
             mock.patch.dict(os.environ, clean_environment(env or {}), clear=True),
             mock.patch.object(sys, "argv", ["eggwatch", *map(str, arguments)]),
+            mock.patch.object(config, "SYSTEM_FILE", NO_FILE),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 from tests.contrib.inside import SHARE, SSH, run, start_sshd
@@ -95,6 +96,18 @@ def shell(prompt: str, command: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def follow(said: str) -> list[tuple[str, int, str]]:
+    """The lines that a setup ends with, each with its status and what it says; those that upload are not run."""
+    lines = [line.strip() for line in said.splitlines() if line.startswith("    ")]
+    done = [(line, *shell("files#", line)) for line in lines[:-3]]
+    return [*done, *((line, 0, "") for line in lines[-3:]), *_looked()]
+
+
+def _looked() -> list[tuple[str, int, str]]:
+    with urllib.request.urlopen("http://files.example.com/simple/", timeout=10) as answer:
+        return [("the pages", answer.status, answer.headers["Server"])]
+
+
 def live() -> None:
     """All commands, and what became of them."""
     is_new = False
@@ -109,6 +122,8 @@ def live() -> None:
         seconds = round(time.monotonic() - began, 1)
         row = {"command": f"{prompt} {command}", "status": status, "said": said, "shown": shown, "seconds": seconds}
         told.append(row)
+        if "setup" in command and "--url" in command:
+            row["next"] = follow(said)
         if command.startswith("eggwatch setup --from") and "dry" not in command:
             Path("/usr/local/sbin/eggwatch").unlink(missing_ok=True)
 

@@ -49,6 +49,19 @@ def _text(path: Path) -> str:
     return path.read_text(errors="replace") if path.exists() else ""
 
 
+def test_the_lines_that_setup_ends_with_work_as_they_are(told: list[dict[str, Any]]) -> None:
+    """Copied into root's shell they make a site that serves the pages, and an account that may upload to them."""
+    *root, build, copy, install, pages = next(row["next"] for row in told if "next" in row)
+    assert [line for line in root if line[1] != 0] == []
+    assert "usermod --append --groups packages alice" in [line for line, *_ in root]
+    assert [line for line, *_ in (build, copy, install)] == [
+        "python -m build",
+        "scp dist/* files.example.com:/srv/drop/",
+        "pip install -i http://files.example.com/simple/ --trusted-host files.example.com PROJECT",
+    ]
+    assert pages[1] == 200 and pages[2].startswith("Apache")
+
+
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[f"{prompt} {command}"[:60] for prompt, command, _ in ROWS])
 def test_a_command_of_the_handbook_does_what_is_shown(told: list[dict[str, Any]], number: int) -> None:
     row = told[number]

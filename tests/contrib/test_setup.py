@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from docutils.core import publish_string
@@ -39,7 +40,7 @@ class Machine:
     def add(self, name: str, script: str) -> None:
         """A stand-in; its call is written down first."""
         path = self.folder / name
-        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{self.calls}\n{script}\n')
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >>{quote(str(self.calls))}\n{script}\n')
         path.chmod(0o755)
 
     def add_python(self, *, whole: bool) -> None:
@@ -47,8 +48,8 @@ class Machine:
         packages = self.folder.parent / "packages-are-there"
         if whole:
             packages.touch()
-        lack = f'case "$2" in *ensurepip*) [ -e {packages} ]; exit ;; esac'
-        (self.folder / "python3").write_text(f'#!/bin/sh\n{lack}\nexec {sys.executable} "$@"\n')
+        lack = f'case "$2" in *ensurepip*) [ -e {quote(str(packages))} ]; exit ;; esac'
+        (self.folder / "python3").write_text(f'#!/bin/sh\n{lack}\nexec {quote(sys.executable)} "$@"\n')
         (self.folder / "python3").chmod(0o755)
 
     def add_account(self, uid: int) -> None:
@@ -63,7 +64,7 @@ class Machine:
     def run(self, script: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
         """A script that has read the library; then PATH is only ours, as reading it adds the sbin folders."""
         return subprocess.run(
-            ["/bin/sh", "-euc", f". {LIBRARY}\nPATH={self.folder}\n{script}", "try.sh"],
+            ["/bin/sh", "-euc", f". {quote(str(LIBRARY))}\nPATH={quote(str(self.folder))}\n{script}", "try.sh"],
             env={"PATH": os.environ["PATH"]},
             stdin=stdin,
             capture_output=True,
@@ -90,7 +91,7 @@ def terminal(answer: str) -> Iterator[int]:
     os.close(program)
 
 
-PACKAGES_COME = "touch ${0%/bin/*}/packages-are-there"
+PACKAGES_COME = 'touch "${0%/bin/*}/packages-are-there"'
 
 
 def test_a_whole_python_needs_no_packages(machine: Machine) -> None:

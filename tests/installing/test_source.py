@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch import __version__
+from eggwatch.cli.next_steps import samples_beside
 from eggwatch.errors import ConfigurationError
 from eggwatch.installing.finding import Finder, checkout_in, newest_wheel
 from eggwatch.installing.machine import Machine
@@ -20,6 +21,7 @@ from eggwatch.installing.source import Checkout, Installed, Wheels
 from tests.contrib.wheelhouse import CLONE
 from tests.installing.machines import PYTHON, ToldMachine
 
+HTTPD = CLONE / "contrib/httpd"
 UNIT = "contrib/systemd/eggwatch.service"
 
 
@@ -127,6 +129,11 @@ def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(check
     Checkout(folder=checkout).install(venv / "bin/python", Machine())
     assert sorted(checkout.rglob("*")) == before
     assert Installed(home=venv).shipped() == Checkout(folder=checkout).shipped()
+    assert {path.name for path in samples_beside(str(venv)).iterdir()} == {
+        "apache.conf",
+        "nginx.conf",
+        "caddy.Caddyfile",
+    }
     done = subprocess.run([str(venv / "bin/eggwatch"), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"eggwatch, version {__version__}\n"
     assert os.access(venv / "bin/eggwatch", os.X_OK)
