@@ -49,10 +49,10 @@ class IndexReader:
             ) from error
         return data
 
-    def projects(self) -> list[str]:
-        """The names of the published projects, sorted."""
+    def projects(self) -> list[dict[str, Any]]:
+        """The published projects as the root page has them (`name`, `_newest`), sorted."""
         root = self._page(f"simple/{JSON_NAME}")
-        return [] if root is None else [project["name"] for project in root["projects"]]
+        return [] if root is None else root["projects"]
 
     def project(self, name: str) -> dict[str, Any] | None:
         """A project's page (PEP 691); None if it has none."""

@@ -46,12 +46,13 @@ class RemoteReader:
         """The URL of PUBLIC, with its slash."""
         return self.url.rstrip("/").removesuffix("/simple") + "/"
 
-    def projects(self) -> list[str]:
-        """The names of the published projects, sorted. NotReachedError if there is no index."""
+    def projects(self) -> list[dict[str, Any]]:
+        """The published projects as the root page has them, sorted. NotReachedError if there is no index."""
         root = self._page("simple/")
         if root is None:
             raise NotReachedError(f"There is no index at {self.base}simple/.", remedy="Mend --url.")
-        return [project["name"] for project in root["projects"]]
+        projects: list[dict[str, Any]] = root["projects"]
+        return projects
 
     def project(self, name: str) -> dict[str, Any] | None:
         """A project's page (PEP 691); None if it has none."""
@@ -68,7 +69,7 @@ class RemoteReader:
     def events(self, project: str | None) -> list[Event]:
         """Publications and removals as the pages tell of them, oldest first; of one project, or of all."""
         events: list[Event] = []
-        for name in self.projects() if project is None else [project]:
+        for name in [row["name"] for row in self.projects()] if project is None else [project]:
             page = self.project(name) or {}
             events += [_published(name, file) for file in page.get("files", [])]
             events += [_removed(name, file) for file in page.get("_removed", [])]

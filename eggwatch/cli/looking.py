@@ -30,7 +30,7 @@ from eggwatch.store.ledger import START, after
 @url_option
 @json_option
 def list_(selection: Selection, project: str | None, url: str | None, as_json: bool) -> None:
-    """List the published projects, or the files of one.
+    """List the published projects with their newest version and when it came (UTC), or the files of one.
 
     \b
     Examples:
@@ -40,11 +40,28 @@ def list_(selection: Selection, project: str | None, url: str | None, as_json: b
     """
     reader = reader_of(selection, url)
     if project is None:
-        for name in reader.projects():
-            print_json({"project": name}) if as_json else say(name)
+        _list_projects(reader.projects(), as_json=as_json)
         return
     for file in _page(reader, project)["files"]:
         print_json(file) if as_json else say(file["filename"] + (" (yanked)" if file["yanked"] else ""))
+
+
+def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """One line a project, in columns for people: pages of an older index do not tell the newest version."""
+    newest = [row.get("_newest") or {} for row in rows]
+    names, versions = (
+        max((len(str(one)) for one in column), default=0)
+        for column in ([row["name"] for row in rows], [one.get("version", "") for one in newest])
+    )
+    for row, one in zip(rows, newest, strict=True):
+        if as_json:
+            told = {"version": one.get("version"), "at": one.get("at"), "yanked": one.get("yanked", False)}
+            print_json({"project": row["name"], **told})
+        elif not one:
+            say(row["name"])
+        else:
+            mark = "  (yanked)" if one.get("yanked") else ""
+            say(f"{row['name']:{names}}  {one['version']:{versions}}  {one['at'][:10]}{mark}")
 
 
 def _page(reader: Index, project: str) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class RootEntry:
     """One project on the root and landing pages.
 
     `newest_version` and `newest_at` are those of the highest version that has a file, None when none is left.
+    It is yanked where everything else is, too.
     """
 
     project: str
@@ -73,6 +74,7 @@ class RootEntry:
     last_serial: int
     newest_version: str | None = None
     newest_at: str | None = None
+    newest_yanked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,11 @@ def newest(listing: ProjectListing) -> tuple[str, str] | None:
     best = max(listing.files, key=_rank)
     times = [file.upload_time for file in listing.files if file.version == best.version]
     return best.version, max(times)
+
+
+def is_newest_yanked(listing: ProjectListing) -> bool:
+    """Whether nobody gets the newest version who does not ask for it."""
+    return bool(listing.files) and max(listing.files, key=_rank).yanked is not None
 
 
 def _rank(file: PublishedFile) -> tuple[bool, bool, Version]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootListing, in_order
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing, in_order
 
 API_VERSION = "1.4"
 RENDERER_VERSION = 1
@@ -101,9 +101,18 @@ def root_json(listing: RootListing) -> dict[str, bytes]:
     """The root's JSON form. `meta` stands first, so that the serial is found without reading the rest."""
     data = {
         "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
-        "projects": [{"name": entry.project, "_last-serial": entry.last_serial} for entry in listing.entries],
+        "projects": [_root_entry_json(entry) for entry in listing.entries],
     }
     return _twins({f"simple/{JSON_NAME}": _encode(data)})
+
+
+def _root_entry_json(entry: RootEntry) -> dict[str, Any]:
+    """`_newest` is for `eggwatch list`, here and from afar; a project without files has none."""
+    data: dict[str, Any] = {"name": entry.project, "_last-serial": entry.last_serial}
+    if entry.newest_version is None:
+        return data
+    newest = {"version": entry.newest_version, "at": entry.newest_at}
+    return {**data, "_newest": {**newest, "yanked": True} if entry.newest_yanked else newest}
 
 
 def _forms(folder: str, html: bytes, data: bytes) -> dict[str, bytes]:

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_version
 
 from eggwatch.model.events import Entry
 from eggwatch.model.names import Filename, parse_filename
-from eggwatch.model.releases import ProjectListing
+from eggwatch.model.releases import ProjectListing, is_newest_yanked
 from eggwatch.store import durable
 from eggwatch.store.catalog_reader import SCHEMA_VERSION, FileRecord, Original, Reader, Refusal, is_disk_full, key_of
 from eggwatch.store.durable import Permissions, changing
@@ -40,7 +40,7 @@ CREATE TABLE unswept (filename TEXT PRIMARY KEY, project TEXT NOT NULL, at TEXT 
 CREATE INDEX unswept_by_time ON unswept (at, filename);
 CREATE TABLE projects (
     project TEXT PRIMARY KEY, name TEXT NOT NULL, serial INTEGER NOT NULL,
-    page_serial INTEGER, newest_version TEXT, newest_at TEXT, first_uploader TEXT
+    page_serial INTEGER, newest_version TEXT, newest_at TEXT, first_uploader TEXT, newest_yanked INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE stale (project TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE events (
@@ -173,7 +173,7 @@ class Catalog(Reader):
         if row is None:
             self._add("count_projects", 1)
             self._db.execute(
-                "INSERT INTO projects VALUES (?, ?, ?, NULL, NULL, NULL, ?)",
+                "INSERT INTO projects VALUES (?, ?, ?, NULL, NULL, NULL, ?, NULL)",
                 (event.project, event.name or event.project, entry.serial, event.uploader),
             )
         else:
@@ -243,8 +243,9 @@ class Catalog(Reader):
         with self._transaction():
             for listing, newest_version, newest_at in pages:
                 self._db.execute(
-                    "UPDATE projects SET page_serial = ?, newest_version = ?, newest_at = ? WHERE project = ?",
-                    (listing.last_serial, newest_version, newest_at, listing.project),
+                    "UPDATE projects SET page_serial = ?, newest_version = ?, newest_at = ?, newest_yanked = ? "
+                    "WHERE project = ?",
+                    (listing.last_serial, newest_version, newest_at, is_newest_yanked(listing), listing.project),
                 )
                 self._db.execute(
                     "DELETE FROM stale WHERE project = ? AND "

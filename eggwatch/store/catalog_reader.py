@@ -14,7 +14,7 @@ from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, 
 from eggwatch.model.sightings import Identity
 from eggwatch.store.ledger import Position
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised whenever a table changes: a catalog of another version is made anew from the ledger."""
 
 
@@ -241,7 +241,7 @@ class Reader:
     def root(self) -> RootListing:
         """What the root page has to show: the projects whose own page is published."""
         rows = self._db.execute(
-            "SELECT project, name, page_serial, newest_version, newest_at FROM projects "
+            "SELECT project, name, page_serial, newest_version, newest_at, newest_yanked FROM projects "
             "WHERE page_serial IS NOT NULL ORDER BY project"
         )
         return RootListing(
@@ -252,6 +252,7 @@ class Reader:
                     last_serial=row["page_serial"],
                     newest_version=row["newest_version"],
                     newest_at=row["newest_at"],
+                    newest_yanked=bool(row["newest_yanked"]),
                 )
                 for row in rows
             )

@@ -26,12 +26,38 @@ EVENT_KEYS = {
 
 def test_list_prints_projects_and_files(filled: Site) -> None:
     """Projects by name; with one of them, however it is spelled, its files by version and filename."""
-    assert filled.call("list").out == "demo\nother\n"
+    day = filled.events()[0]["at"][:10]
+    assert filled.call("list").out == f"demo   2.0  {day}\nother  1.0  {day}\n"
     assert filled.call("list", "Demo").out == "demo-1.0-py3-none-any.whl\ndemo-1.0.tar.gz\ndemo-2.0.tar.gz\n"
     assert [row["project"] for row in filled.call("list", "--json").rows] == ["demo", "other"]
     (row,) = filled.call("list", "other", "--json").rows
     assert row["schema"] == 1
     assert (row["filename"], row["requires-python"]) == ("other-1.0.tar.gz", ">=3.8")
+
+
+def test_a_yanked_newest_version_is_marked(filled: Site) -> None:
+    """In `list`, in its JSON and on the landing page: only where nothing else is left to install."""
+    assert filled.call("yank", "demo==2.0").code == filled.call("yank", "other", "--reason", "broken").code == 0
+    demo, other = filled.call("list").out.splitlines()
+    assert demo.startswith("demo   1.0  ") and "yanked" not in demo and other.endswith("  (yanked)")
+    rows = {row["project"]: (row["version"], row["yanked"]) for row in filled.call("list", "--json").rows}
+    assert rows == {"demo": ("1.0", False), "other": ("1.0", True)}
+    landing = (filled.public / "index.html").read_text()
+    assert landing.count("1.0 (yanked)</td>") == landing.count("(yanked)") == 2  # among the newest, and among all
+    assert filled.call("unyank", "other").code == 0 and "yanked" not in filled.call("list").out
+    assert filled.call("verify").code == 0
+
+
+def test_yanking_again_keeps_the_reason_unless_there_is_a_new_one(filled: Site) -> None:
+    filled.call("yank", "other", "--reason", "broken")
+    for more, reason in (([], "broken"), (["--reason", "worse"], "worse"), ([], "worse")):
+        assert filled.call("yank", "other", *more).code == 0
+        assert filled.page("other")["files"][0]["yanked"] == reason
+
+
+def test_a_project_without_files_is_listed_by_its_name(filled: Site) -> None:
+    filled.call("remove", "other")
+    assert filled.call("list").out.splitlines()[1] == "other"
 
 
 def test_list_of_an_empty_index_is_empty(site: Site) -> None:
@@ -179,7 +205,7 @@ def test_status_without_a_daemon(filled: Site) -> None:
     for name in ("notes.txt", "holiday.zip", "._demo-1.0.whl", ".hidden", "demo.tar.gz.part"):
         (filled.drop / name).write_text("hello")
     row = filled.call("status", "--json").row
-    assert (row["index"], row["running"], row["faults"]) == ("main", False, {})
+    assert (row["index"], row["running"], list(row["faults"])) == ("main", False, ["daemon"])
     reasons = {waiting["path"]: waiting["reason"] for waiting in row["waiting"]}
     assert reasons.keys() == {"demo-3.0.tar.gz", "notes.txt", "holiday.zip", "._demo-1.0.whl"}
     assert "Mac" in reasons["._demo-1.0.whl"] and "formats" in reasons["holiday.zip"]

@@ -430,7 +430,7 @@ def assert_readable(site: Site, *, running: bool) -> None:
     """All commands that only read answer an account without rights."""
     assert_answers(
         site,
-        (("list",), 0, "demo\nother\n"),
+        (("list",), 0, "other  1.0"),
         (("list", "other"), 0, "other-1.0.tar.gz (yanked)\n"),
         (("show", "demo==1.0"), 0, "demo-1.0-py3-none-any.whl"),
         (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
@@ -485,7 +485,7 @@ def test_where_others_may_not_enter_state_they_still_get_answers(open_site: Site
         os.chmod(open_site.state, 0o700)
         assert_answers(
             open_site,
-            (("list",), 0, "demo\nother\n"),
+            (("list",), 0, "other  1.0"),
             (("show", "demo"), 0, "demo-1.0.tar.gz"),
             (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
             (("wait", BROKEN[0], "--timeout", "0"), 1, "refused"),

@@ -68,7 +68,7 @@ def row(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 @pytest.mark.parametrize("uid", [ALICE, CAROL], ids=["alice", "carol"])
 def test_readers_need_no_lock_and_no_rights_but_to_read(machine: Machine, index: Daemon, uid: int) -> None:
     """Also Carol, who may not enter the drop folder."""
-    assert ask(machine, index, uid, "list").stdout == "demo\n"
+    assert ask(machine, index, uid, "list").stdout.startswith("demo  1.0  20")
     assert "by alice" in ask(machine, index, uid, "show", "demo").stdout
     events = [json.loads(line) for line in ask(machine, index, uid, "history", "--json").stdout.splitlines()]
     assert [(event["event"], event["uploader"]) for event in events] == [("admitted", "alice"), ("rejected", "alice")]
@@ -85,7 +85,7 @@ def test_where_state_is_closed_pages_and_receipts_answer(machine: Machine, index
     """list, show, wait, status from PUBLIC and the reasons in the drop; history says whom to be."""
     index.state.chmod(0o700)
     try:
-        assert ask(machine, index, uid, "list").stdout == "demo\n"
+        assert ask(machine, index, uid, "list").stdout.startswith("demo  1.0  20")
         assert "by alice" in ask(machine, index, uid, "show", "demo==1.0").stdout
         assert ask(machine, index, uid, "wait", "demo==1.0", "--timeout", "0").returncode == 0
         assert ask(machine, index, uid, "wait", WRONG, "--timeout", "0").returncode == (1 if uid == ALICE else 4)
