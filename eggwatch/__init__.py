@@ -15,6 +15,7 @@ notifiers/  who tells the news
 grammar, news_settings, settings, toml_lines  how settings are written, what each may be, and in which line it stands
 config      eggwatch.toml → a frozen Config
 front       root and landing pages, coalesced, rendered in a process of their own
+answered, scanning, looking   who was told of what gets no verdict; the drop folder, a portion at a time
 parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
 measuring, room, answering   what is counted of the work; who waits for the disk; what is told without a verdict
 claiming    copies of uploads, a portion at a time

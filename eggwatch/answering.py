@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from eggwatch.announcing import News
-from eggwatch.model.sightings import Sighting
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.parts import Parts
 from eggwatch.policy import settling
 from eggwatch.sights import Sights
 from eggwatch.store.drop import Drop, Found, Survey
 
 
-def answer_strangers(survey: Survey, drop: Drop, sights: Sights, news: News) -> None:
+def answer_strangers(survey: Survey, parts: Parts, sights: Sights, news: News) -> None:
     """Say, once each, why packages are not taken as they are, and which folders can't be entered."""
-    for found in sights.strangers(survey):
-        _answer_stranger(found, drop, sights, news)
-    for path in sights.newly_closed(survey):
-        news.not_taken(path, survey.unreadable[path])
+    told = []
+    for found, remark in _remarks(survey, parts.drop, sights):
+        if remark is None:
+            sights.answered.passed(found)
+        else:
+            told.append(sights.told(found, remark.replace("\n", " ")))
+            news.not_taken(found.path, remark)
+    if told:
+        parts.catalog.remember(told)
 
 
-def _answer_stranger(found: Found, drop: Drop, sights: Sights, news: News) -> None:
-    """Whether its name or what is in it tells that it is a package."""
+def _remarks(survey: Survey, drop: Drop, sights: Sights) -> Iterator[tuple[Found, str | None]]:
+    """What may be a package that is not taken as it is, and folders; one after the other, as long as there is room."""
+    for found in survey.others:
+        is_one = settling.is_foreign_package(found.name) or settling.may_be_misnamed(found.name)
+        if is_one and sights.answered.is_due(found):
+            yield found, _remark_on(found, drop)
+    for found in map(_folder, survey.closed):
+        if sights.answered.is_due(found):
+            yield found, survey.unreadable[found.path]
+
+
+def _remark_on(found: Found, drop: Drop) -> str | None:
+    """What its name or what is in it tells of a package; None if it is none."""
     if settling.is_foreign_package(found.name):
-        news.not_taken(found.path, settling.remark_on(found.name) or "")
-    elif remark := settling.remark_on_contents(found.name, *drop.ends_of(found)):
-        sights.is_misnamed(found, remark)
-        news.not_taken(found.path, remark)
+        return settling.remark_on(found.name)
+    return settling.remark_on_contents(found.name, *drop.ends_of(found))
+
+
+def _folder(found: Found) -> Found:
+    """A folder by its inode alone: what is put into it is no news."""
+    same = Identity(dev=found.identity.dev, ino=found.identity.ino, size=0, mtime_ns=0, ctime_ns=0)
+    return replace(found, identity=same)
 
 
 def answer_unfinished(sighting: Sighting, sights: Sights, news: News, patience: settling.Patience) -> None:
@@ -32,6 +56,6 @@ def answer_unfinished(sighting: Sighting, sights: Sights, news: News, patience: 
     By the file's own time, so that another process comes to the same answer.
     """
     why = sights.newly_unfinished(sighting)
-    if why is not None:
+    if why is not None and sights.answered.may_tell(sighting):
         since = sighting.identity.ctime_ns / 1e9
         news.unfinished(sighting.path, why, since=since, until=since + patience.unfinished_after)

@@ -73,7 +73,7 @@ class Index:
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
-        self.pipeline.retirement.let_go()
+        self.pipeline.let_go()
         parts = self.pipeline.parts
         with closing(self.lock):
             for close in (parts.front.close, parts.inspectors.close, parts.catalog.close, parts.ledger.close):

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 
 from eggwatch.admitting import Batch, original, prepare
 from eggwatch.announcing import News
-from eggwatch.answering import answer_strangers, answer_unfinished
+from eggwatch.answering import answer_unfinished
 from eggwatch.claiming import Claiming, Ready
 from eggwatch.config import IndexConfig
-from eggwatch.errors import FolderError
 from eggwatch.grace import Grace
 from eggwatch.judging import held_of, scarce_of, upload_of
-from eggwatch.loglines import crowded, found_in, names, said
+from eggwatch.loglines import found_in, names, said
+from eggwatch.looking import Looking
 from eggwatch.measuring import Measures
 from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
@@ -61,6 +61,7 @@ class Pipeline:
         self._claiming = Claiming(parts, self.sights, room, unreadable=self._cannot_read)
         self.retirement = Retirement(parts, self.sights, config.patience, left=self.news.release, stays=self.news.stays)
         self.grace = Grace(config.grace)
+        self._looking = Looking(parts, config, self.sights, self.news, self.retirement)
         self.tally = Tally()
         self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
@@ -91,24 +92,7 @@ class Pipeline:
 
     def sight(self, paths: set[str] | None) -> list[Sighting]:
         """What lies in the drop folder; the scan decides, events only say where to look."""
-        now, drop = time.monotonic(), self.parts.drop
-        try:
-            survey = drop.scan() if paths is None else drop.look(paths | self.sights.due_paths(now))
-        except FolderError as error:
-            if self.sights.fault("drop", str(error)):
-                log.error("sight    %s", error)
-            return []
-        if self.sights.mend("drop"):
-            log.info("sight    %s is there again", self.config.drop)
-            survey = drop.scan()
-        if crowd := self.sights.crowd(survey):
-            log.warning("sight    %s", crowded(crowd, str(self.config.drop)))
-        if gone := self.sights.update(survey, now=now, wall=self.parts.now()):
-            self.parts.catalog.forget(gone)
-        answer_strangers(survey, drop, self.sights, self.news)
-        older = [self.retirement.resume(found) for found in survey.leftovers]
-        self.retirement.forget_troubles(survey)
-        return [*(sighting for sighting in older if sighting), *self.sights.candidates(survey)]
+        return self._looking.look(paths)
 
     def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
@@ -142,7 +126,7 @@ class Pipeline:
     def _cannot_read(self, sighting: Sighting, error: OSError) -> None:
         """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
         reason = self.sights.cannot_read(sighting.path, error, now=time.monotonic())
-        if reason is not None:
+        if reason is not None and self.sights.answered.may_tell(sighting):
             self.news.not_taken(sighting.path, reason)
 
     def claim(self, ready: Iterable[Ready]) -> None:
@@ -345,7 +329,7 @@ class Pipeline:
 
     def is_working(self) -> bool:
         """Whether something is under way that does not wait for uploaders or the clock."""
-        under_way = self._in_hand or self._claiming or self.parts.catalog.stale(1)
+        under_way = self._in_hand or self._claiming or self._looking or self.parts.catalog.stale(1)
         return bool(under_way) or self.retirement.next_due() is not None
 
     def pages_current(self) -> bool:
@@ -369,7 +353,7 @@ class Pipeline:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         moments = [self.sights.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
         moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
-        if self._may_judge() or self._may_claim() or self.parts.catalog.stale(1):
+        if self._looking or self._may_judge() or self._may_claim() or self.parts.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -378,8 +362,14 @@ class Pipeline:
             return time.monotonic() + self.grace.left(at, now=self.parts.now())
         return None
 
+    def let_go(self) -> None:
+        """Close what is open, as a crash would."""
+        self.retirement.let_go()
+        self._looking.end()
+
     def finish(self) -> None:
         """Bring every page up to date, and leave nothing half done but what the spool remembers."""
+        self._looking.end()
         self.retirement.finish()
         while self.parts.catalog.stale(1):
             self.publish(self.render())

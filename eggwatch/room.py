@@ -68,7 +68,7 @@ class Room:
         if key in self._told:
             return False
         self._told.add(key)
-        return True
+        return self._sights.answered.may_tell(sighting)
 
 
 def readable(size: int) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from eggwatch.answered import TOLD, Answered
 from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
-from eggwatch.policy.settling import Patience, Wait, is_foreign_package, may_be_misnamed, remark_on
+from eggwatch.policy.settling import Patience, Wait, remark_on
 from eggwatch.store.catalog import Original
 from eggwatch.store.drop import EXHAUSTED, Found, Survey
 
@@ -18,6 +20,12 @@ LOOK_AGAIN = 1.0
 
 UNREADABLE_PAUSE = 5.0
 """Seconds after which a file that could not be read is tried again: a chmod rings no bell."""
+
+MOST_DUE = 256
+"""Paths that are looked at again in one go."""
+
+MOST_SHOWN = 1000
+"""Files that `status` names."""
 
 CROWD = 500
 """Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
@@ -78,17 +86,16 @@ class Sights:
 
     def __init__(self, originals: Iterable[Original], *, patience: Patience) -> None:
         self._seen: dict[str, _Seen] = {}
-        self._originals = {original.path: original for original in originals}
+        known = tuple(originals)
+        self.answered = Answered(known)
+        self._originals = {original.path: original for original in known if original.fate != TOLD}
         self._timers: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         self._finished: set[str] = set()
         self._hidden: dict[str, Original] = {}
         self._others: dict[str, str] = {}
-        self._answered: set[tuple[str, Identity]] = set()
-        self._misnamed: dict[tuple[str, Identity], str] = {}
         self._unreadable: dict[str, tuple[int, int]] = {}
         self._unfinished: dict[str, Identity] = {}
-        self._closed: set[str] = set()
         self._retried: set[str] = set()
         self._looked = False
         self._first = True
@@ -115,15 +122,16 @@ class Sights:
                 self._forget_reason(found.path)
         self._hidden |= self._remembered(survey.leftovers)
         self._others |= {found.path: self._remark_on(found) for found in survey.others}
-        if not survey.complete:
-            return self._vanished(survey.gone)
+        return self.conclude(survey, wall=wall) if survey.complete else self._vanished(survey.gone)
+
+    def conclude(self, survey: Survey, *, wall: float) -> list[str]:
+        """Take in the whole of a scan, whose parts were taken in; answers with remembered paths that are gone."""
         self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
-        self._others = {found.path: self._others[found.path] for found in survey.others} | survey.unreadable
-        others = {(found.path, found.identity) for found in survey.others}
-        self._answered &= others
-        self._misnamed = {key: remark for key, remark in self._misnamed.items() if key in others}
-        present = {found.path for found in [*survey.uploads, *survey.leftovers]}
+        others = {found.path for found in survey.others} | survey.elsewhere
+        self._others = {path: why for path, why in self._others.items() if path in others}
+        self._others |= survey.unreadable
+        present = {found.path for found in [*survey.uploads, *survey.leftovers]} | survey.elsewhere
         self._hidden = {path: original for path, original in self._hidden.items() if path in present}
         present |= {original.path for original in self._hidden.values()}
         for path in self._seen.keys() - present:
@@ -131,10 +139,11 @@ class Sights:
         gone = sorted(self._originals.keys() - present)
         for path in gone:
             del self._originals[path]
-        return gone
+        told = self.answered.prune(present | others | survey.unreadable.keys())
+        return [*gone, *(path for path in told if path not in self._originals)]
 
     def _remark_on(self, found: Found) -> str:
-        return self._misnamed.get((found.path, found.identity)) or remark_on(found.name) or ""
+        return self.answered.remark(found) or remark_on(found.name) or ""
 
     def _remembered(self, leftovers: list[Found]) -> dict[str, Original]:
         """Of files under hidden names those that we have hidden, with what was judged: by inode, folder and serial.
@@ -176,27 +185,10 @@ class Sights:
         first, self._first = self._first and survey.complete, self._first and not survey.complete
         return len(survey.uploads) if first and len(survey.uploads) >= CROWD else 0
 
-    def strangers(self, survey: Survey) -> list[Found]:
-        """What may be a package that is not taken as it is, each once: their uploaders are told."""
-        new = [
-            found
-            for found in survey.others
-            if (is_foreign_package(found.name) or may_be_misnamed(found.name))
-            and (found.path, found.identity) not in self._answered
-        ]
-        self._answered |= {(found.path, found.identity) for found in new}
-        return new
-
-    def is_misnamed(self, found: Found, remark: str) -> None:
-        """What lies there is an archive by what is in it: `status` says it too."""
-        self._misnamed[found.path, found.identity] = self._others[found.path] = remark.replace("\n", " ")
-
-    def newly_closed(self, survey: Survey) -> list[str]:
-        """Folders that this account may not enter, each once: their owners are told."""
-        new = [path for path in survey.closed if path not in self._closed]
-        if survey.complete:
-            self._closed = set(survey.closed)
-        return new
+    def told(self, found: Found, remark: str) -> Original:
+        """The owner was told so, and `status` says it too; answers with what is to be remembered."""
+        self._others[found.path] = remark
+        return self.answered.told(found, remark)
 
     def _drop(self, path: str) -> None:
         for memory in (self._seen, self._timers, self._unreadable, self._unfinished):
@@ -310,7 +302,11 @@ class Sights:
         self._reasons[path] = verdict.reason + more
         if verdict.finished:
             self._finished.add(path)
-        self._timers[path] = now + LOOK_AGAIN if verdict.until is None else verdict.until
+        self._timers[path] = now + self._pause(LOOK_AGAIN) if verdict.until is None else verdict.until
+
+    def _pause(self, seconds: float) -> float:
+        """The more there are that wait, the longer each one waits."""
+        return seconds * (1 + len(self._timers) / MOST_DUE)
 
     def has_its_turn(self, path: str) -> None:
         """Nothing stands in the way of a file any more but others that are copied before it."""
@@ -330,7 +326,7 @@ class Sights:
             raise error
         advice = ": chmod 640, or give the daemon the right to read it" if isinstance(error, PermissionError) else ""
         self._reasons[path] = f"can't be read ({error.strerror}){advice}"
-        self._timers[path] = now + UNREADABLE_PAUSE
+        self._timers[path] = now + self._pause(UNREADABLE_PAUSE)
         identity = self._seen[path].found.identity if path in self._seen else None
         if identity is None or self._unreadable.get(path) == (identity.dev, identity.ino):
             return None  # the same file, that was told of; what is written into it is no news
@@ -338,11 +334,12 @@ class Sights:
         return self._reasons[path]
 
     def due_paths(self, now: float) -> set[str]:
-        """Paths whose time has come; each is given out once."""
-        due = {path for path, moment in self._timers.items() if moment <= now}
-        for path in due:
+        """Paths whose time has come, those that wait for longest first, and not too many; each is given out once."""
+        due = [(moment, path) for path, moment in self._timers.items() if moment <= now]
+        paths = {path for _, path in heapq.nsmallest(MOST_DUE, due)}
+        for path in paths:
             del self._timers[path]
-        return due
+        return paths
 
     def next_due(self) -> float | None:
         """When the next path is to be looked at."""
@@ -359,9 +356,14 @@ class Sights:
         return self.faults.pop(what, None) is not None
 
     def waiting(self) -> list[dict[str, str]]:
-        """Every file that lies in the drop folder, with why: for `status`."""
+        """The files that lie in the drop folder, each with why: for `status`, as far as one page goes."""
         rows = {path: self._why(path) for path in self._seen} | self._others
-        return [{"path": shown(path), "reason": shown(reason)} for path, reason in sorted(rows.items()) if reason]
+        first = heapq.nsmallest(MOST_SHOWN, (path for path, reason in rows.items() if reason))
+        return [{"path": shown(path), "reason": shown(rows[path])} for path in first]
+
+    def not_shown(self) -> int:
+        """How many more there are."""
+        return max(0, len(self._seen) + len(self._others) - MOST_SHOWN)
 
     def unfinished(self) -> list[str]:
         """Uploads that have no verdict, as people read their paths: waiting, deferred or held."""

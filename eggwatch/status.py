@@ -56,6 +56,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         "privileges": privileges.held(),
         "index": pipeline.config.name,
         "waiting": sights.waiting(),
+        "waiting_not_shown": sights.not_shown(),
         "unfinished": sights.unfinished(),
         "in_hand": [shown(path) for path in pipeline.in_hand()],
         "queue": [queued_json(one) for one in queue],

@@ -134,6 +134,8 @@ def _say_queue(state: dict[str, Any]) -> None:
     since = {row["path"]: f" (since {row['since']})" for row in queue}
     for row in state["waiting"]:
         say(f"  in the drop: {row['path']}: {row['reason']}{since.get(row['path'], '')}")
+    if more := state.get("waiting_not_shown"):
+        say(f"  in the drop: and {more} more files")
     if "unseen" in state:
         say(f"  what waits in the drop: {state['unseen']}")
 

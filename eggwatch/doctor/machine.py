@@ -93,8 +93,8 @@ def inotify(around: Surroundings) -> Iterator[Outcome]:
     """The kernel may watch as many folders as there are in DROP."""
     survey = Drop(around.config.drop, around.config.formats).scan()
     folders = len(survey.folders)
-    for path in survey.closed:
-        yield Unchecked(where=str(around.config.drop / path), reason="this account may not look into it")
+    for closed in survey.closed:
+        yield Unchecked(where=str(around.config.drop / closed.path), reason="this account may not look into it")
     yield from _limits(around, folders)
 
 

@@ -376,6 +376,11 @@ def _read_text(place: Place) -> str | None:
         os.close(fd)
 
 
+def _holds(place: Place, data: bytes) -> bool:
+    """Whether a file of ours holds this already; one that is to be repeated at each start is not written anew."""
+    return _is_ours(place) and (_read_text(place) or "").encode("utf-8", "backslashreplace") == data
+
+
 def _read_reason(place: Place) -> dict[str, Any] | None:
     text = _read_text(place)
     if text is None:

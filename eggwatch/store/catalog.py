@@ -283,10 +283,11 @@ class Catalog(Reader):
     def _remember(self, original: Original) -> None:
         identity = original.identity
         self._db.execute(
-            "INSERT OR REPLACE INTO originals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            "INSERT OR REPLACE INTO originals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 _path_key(original.path), identity.dev, identity.ino, identity.size, identity.mtime_ns,
                 identity.ctime_ns, original.fate, original.serial, original.sha256, original.reason,
+                original.told,
             ),
         )  # fmt: skip
 

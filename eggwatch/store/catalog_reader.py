@@ -22,7 +22,7 @@ SCHEMA_VERSION = 5
 class Original:
     """What became of a file that still lies in the drop folder.
 
-    `fate` is admitted, known, rejected, deferred, held or stuck (we may not remove it); `serial` and
+    `fate` is admitted, known, rejected, deferred, held, told or stuck (we may not remove it); `serial` and
     `sha256` are those of the event, where there is one.
     """
 
@@ -32,6 +32,8 @@ class Original:
     serial: int | None = None
     sha256: str | None = None
     reason: str | None = None
+    told: int = 0
+    """Of a file without a verdict (its fate is `told`): one more than the uid of the account that was told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +381,5 @@ def _original(row: sqlite3.Row) -> Original:
         dev=row["dev"], ino=row["ino"], size=row["size"], mtime_ns=row["mtime_ns"], ctime_ns=row["ctime_ns"]
     )
     path = row["path"].decode("utf-8", "surrogateescape") if isinstance(row["path"], bytes) else row["path"]
-    return Original(
-        path=path, identity=identity, fate=row["fate"], serial=row["serial"], sha256=row["sha256"], reason=row["reason"]
-    )
+    more = {key: row[key] for key in ("fate", "serial", "sha256", "reason", "told")}
+    return Original(path=path, identity=identity, **more)

@@ -23,6 +23,8 @@ LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
 COPY = re.compile(r"\.eggwatch-copy-\d+-[0-9a-f]+")
 COPYING_SECONDS = 86400.0
 DEEPEST = 32
+PORTION = 256
+"""Names that are looked at in one go."""
 TAIL = 64 * 1024
 """Bytes at the end of a file that are looked at: a zip has its directory there."""
 OPEN_FOLDER = "chmod g+rwx it, or give the daemon the right to enter it"
@@ -64,7 +66,7 @@ class Survey:
     others: list[Found] = field(default_factory=list)
     leftovers: list[Found] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
-    closed: list[str] = field(default_factory=list)
+    closed: list[Found] = field(default_factory=list)
     """Folders that this account may not enter; they are among the `unreadable` too."""
     gone: list[str] = field(default_factory=list)
     """Paths that were asked for, where nothing lies any more."""
@@ -74,6 +76,18 @@ class Survey:
     """The inodes of the folders that were entered, and of which the kernel may tell this account."""
     complete: bool = True
     """False when only some paths were looked at: then nothing can be said of the others."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Paths that were looked at beside a long scan."""
+
+    def add(self, part: Survey) -> None:
+        """Take in what a look at something else has seen."""
+        for ours, theirs in ((self.uploads, part.uploads), (self.others, part.others)):
+            ours += theirs
+        self.leftovers += part.leftovers
+        self.closed += part.closed
+        self.unreadable |= part.unreadable
+        self.folders |= part.folders
+        self.unwatched = self.unwatched or part.unwatched
 
 
 class Drop:
@@ -105,48 +119,64 @@ class Drop:
     def scan(self) -> Survey:
         """Look at everything that lies in the drop folder."""
         survey = Survey()
-        with self.opened() as fd, privileges.raised():
-            self._scan_folder(fd, "", survey)
+        with privileges.raised():
+            for part in self.scanning():
+                survey.add(part)
         return survey
 
-    def _scan_folder(self, fd: int, prefix: str, survey: Survey) -> None:
-        status = os.fstat(fd)
+    def scanning(self) -> Iterator[Survey]:
+        """The same, a few hundred names at a time. To be gone on with where privileges are raised."""
+        with self.opened() as fd:
+            yield from self._scan_folder(fd, "")
+
+    def _scan_folder(self, fd: int, prefix: str) -> Iterator[Survey]:
+        survey, status = Survey(complete=False), os.fstat(fd)
         if _may_read(status):
             survey.folders.add(status.st_ino)
         else:
             survey.unwatched = True
         with os.scandir(fd) as entries:
             names = sorted(entry.name for entry in entries)
-        for name in names:
+        for number, name in enumerate(names, 1):
+            if number % PORTION == 0:
+                yield survey
+                survey = Survey(complete=False)
             try:
                 status = os.stat(name, dir_fd=fd, follow_symlinks=False)
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):
                     survey.unreadable[prefix + name] = str(error.strerror)
                 continue
-            if stat.S_ISREG(status.st_mode):
-                self._sort(prefix, name, status, survey)
-            elif stat.S_ISDIR(status.st_mode) and self._enters(prefix, name):
-                if prefix.count("/") < DEEPEST:
-                    self._descend(fd, prefix, name, survey)
-                else:
-                    survey.unreadable[prefix + name] = f"more than {DEEPEST} folders deep, not looked at"
-            elif not self._never_looked_at(name):
-                self._note_special(prefix, name, status, survey)
+            if stat.S_ISDIR(status.st_mode) and self._enters(prefix, name):
+                yield survey  # what comes first in the order of names is seen first
+                yield from self._descend(fd, prefix, _found(prefix, name, status))
+                survey = Survey(complete=False)
+            else:
+                self._note(prefix, name, status, survey)
+        yield survey
 
-    def _descend(self, parent: int, prefix: str, name: str, survey: Survey) -> None:
+    def _descend(self, parent: int, prefix: str, folder: Found) -> Iterator[Survey]:
+        if prefix.count("/") >= DEEPEST:
+            yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, not looked at"}, complete=False)
+            return
         try:
-            fd = os.open(name, _FOLDER_FLAGS, dir_fd=parent)
+            fd = os.open(folder.name, _FOLDER_FLAGS, dir_fd=parent)
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
-            survey.unreadable[prefix + name] = f"folder can't be read ({error.strerror}): {OPEN_FOLDER}"
-            survey.closed.append(prefix + name)
+            why = f"folder can't be read ({error.strerror}): {OPEN_FOLDER}"
+            yield Survey(unreadable={folder.path: why}, closed=[folder], complete=False)
             return
         try:
-            self._scan_folder(fd, f"{prefix}{name}/", survey)
+            yield from self._scan_folder(fd, f"{folder.path}/")
         finally:
             os.close(fd)
+
+    def _note(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
+        if stat.S_ISREG(status.st_mode):
+            self._sort(prefix, name, status, survey)
+        elif not self._never_looked_at(name):
+            self._note_special(prefix, name, status, survey)
 
     def _enters(self, prefix: str, name: str) -> bool:
         return not name.startswith(".") and (bool(prefix) or name not in ANSWER_FOLDERS)
@@ -161,7 +191,7 @@ class Drop:
             survey.unreadable[prefix + name] = "not a regular file"
 
     def _sort(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
-        found = Found(path=prefix + name, name=name, identity=identity_of(status), uid=status.st_uid)
+        found = _found(prefix, name, status)
         if LEFTOVER.fullmatch(name):
             survey.leftovers.append(found)
             return
@@ -254,6 +284,10 @@ class Drop:
             if error.errno in EXHAUSTED:
                 raise
         return b"", b""
+
+
+def _found(prefix: str, name: str, status: os.stat_result) -> Found:
+    return Found(path=prefix + name, name=name, identity=identity_of(status), uid=status.st_uid)
 
 
 def _may_read(status: os.stat_result) -> bool:

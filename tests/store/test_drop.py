@@ -247,7 +247,7 @@ def test_a_folder_that_can_not_be_read_is_said(drop: Drop, monkeypatch: pytest.M
     assert uploads(survey) == [NAME]
     advice = "chmod g+rwx it, or give the daemon the right to enter it"
     assert survey.unreadable == {"closed": f"folder can't be read (Permission denied): {advice}"}
-    assert survey.closed == ["closed"]
+    assert [found.path for found in survey.closed] == ["closed"]
 
 
 def test_a_missing_drop_is_an_error_with_its_remedy(tmp_path: Path) -> None:
