@@ -129,8 +129,7 @@ class Sights:
         self.leftovers = [one for one in survey.leftovers if wall - one.identity.ctime_ns / 1e9 > LEFT]
         self._looked, self.unwatched, self.folders = True, survey.unwatched, survey.folders
         others = {found.path for found in survey.others} | survey.elsewhere
-        self._others = {path: why for path, why in self._others.items() if path in others}
-        self._others |= survey.unreadable
+        self._others = {path: why for path, why in self._others.items() if path in others} | survey.unreadable
         present = {found.path for found in [*survey.uploads, *survey.leftovers]} | survey.elsewhere
         self._hidden = {path: original for path, original in self._hidden.items() if path in present}
         present |= {original.path for original in self._hidden.values()}
@@ -146,10 +145,7 @@ class Sights:
         return self.answered.remark(found) or remark_on(found.name) or ""
 
     def _remembered(self, leftovers: list[Found]) -> dict[str, Original]:
-        """Of files under hidden names those that we have hidden, with what was judged: by inode, folder and serial.
-
-        Anybody can give a file such a name.
-        """
+        """Of files under hidden names, which anybody can give, those that we have hidden: by inode, folder, serial."""
         if not leftovers:
             return {}
         inodes = {(one.identity.dev, one.identity.ino): one for one in self._originals.values() if one.fate in FINAL}
