@@ -19,6 +19,7 @@ from dataclasses import replace
 from eggwatch.announcing import entries_after
 from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError
+from eggwatch.loglines import of_index
 from eggwatch.messengers import messenger_of, notice_of
 from eggwatch.model.events import Entry, Event, is_news, seconds_of, timestamp
 from eggwatch.model.news import Notice
@@ -217,9 +218,12 @@ def is_visible(entry: Entry, catalog: Reader) -> bool:
 class Courier:
     """All routes of one index, each in a thread of its own."""
 
-    def __init__(self, config: IndexConfig, deliveries: Deliveries) -> None:
-        """ConfigurationError if a template, a library or a file of some subscription is missing."""
-        self._deliveries = deliveries
+    def __init__(self, config: IndexConfig, deliveries: Deliveries, *, label: str | None = None) -> None:
+        """ConfigurationError if a template, a library or a file of some subscription is missing.
+
+        `label` is the index's name in log lines, where there are several.
+        """
+        self._deliveries, self._label = deliveries, label
         deliveries.open(subscription.name for subscription in config.subscriptions)
         self.routes = [Route(config, one, messenger_of(one), deliveries) for one in config.subscriptions]
         self._stop = threading.Event()
@@ -232,8 +236,13 @@ class Courier:
             thread.start()
 
     def _carry(self, route: Route) -> None:
-        while not self._stop.is_set():
-            self._stop.wait(max(_guarded(route.name, route.step), 0.01))
+        with of_index(self._label):
+            while not self._stop.is_set():
+                self._stop.wait(max(_guarded(route.name, route.step), 0.01))
+
+    def _retry(self, route: Route) -> None:
+        with of_index(self._label):
+            route.retry()
 
     def is_alive(self) -> bool:
         """Whether every route still has its thread."""
@@ -243,7 +252,7 @@ class Courier:
         """Do what somebody has asked for."""
         if self._deliveries.is_asked_to_retry():
             for route in self.routes:
-                threading.Thread(target=route.retry, daemon=True).start()
+                threading.Thread(target=self._retry, args=(route,), daemon=True).start()
 
     def stop(self, seconds: float) -> None:
         """Begin nothing new, and wait so long for what is under way; what is cut off is told again later."""

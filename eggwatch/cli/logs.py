@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import time
 from typing import Any
 
 import click
 
+from eggwatch.loglines import INDEX
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
 from eggwatch.notifiers.journal import NOTICE
@@ -62,7 +64,8 @@ class _JsonLine(logging.Formatter):
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line: those of an event, and the stage that its first word names."""
     fields = {name: value for name, value in vars(record).items() if name.startswith(("EGGWATCH_", "MESSAGE_ID"))}
-    stage = record.msg.split(" ", 1)[0] if isinstance(record.msg, str) else ""
+    text = record.msg if isinstance(record.msg, str) else ""
+    stage = re.sub(r"^\[[A-Za-z0-9._-]+\] ", "", text).split(" ", 1)[0]
     return {**fields, "EGGWATCH_STAGE": stage} if stage in STAGES else fields
 
 
@@ -70,6 +73,19 @@ def priority(level: int) -> int:
     """The priority of syslog for a level of logging."""
     steps = ((logging.DEBUG, 7), (logging.INFO, 6), (NOTICE, 5), (logging.WARNING, 4), (logging.ERROR, 3))
     return next((number for highest, number in steps if level <= highest), 2)
+
+
+class Named(logging.Filter):
+    """Puts the name of its index before a line, where there are several, and among its fields."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every line is to be written."""
+        index = INDEX.get()
+        if index is not None and isinstance(record.msg, str):
+            vars(record).setdefault("EGGWATCH_INDEX", index)
+            if not record.msg.startswith("["):  # it names it already
+                vars(record).update(msg=f"[{index}] {record.msg}")
+        return True
 
 
 class Repeats(logging.Filter):
@@ -125,6 +141,7 @@ def _stream(formatter: logging.Formatter) -> logging.Handler:
 
 def _set_up(handler: logging.Handler, *, verbose: bool, quiet: bool) -> None:
     logger = logging.getLogger("eggwatch")
+    handler.filters.insert(0, Named())  # before repeats are counted: they are an index's own
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -122,7 +122,8 @@ def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
                 lock = Lock(index.state / FOLDER / "lock", permissions)
                 lock.acquire()
                 stack.callback(lock.release)
-                couriers.append(Courier(index, Deliveries(index.state, permissions)))
+                label = index.name if len(indexes) > 1 else None
+                couriers.append(Courier(index, Deliveries(index.state, permissions), label=label))
         yield couriers
 
 

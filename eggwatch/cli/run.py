@@ -18,6 +18,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config import Config, IndexConfig
+from eggwatch.loglines import of_index
 from eggwatch.model.instructions import pip_install
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
@@ -63,7 +64,10 @@ def run(
     config = selection.load(needed=())
     if once:
         seconds = duration_option(timeout)
-        good = [_once(index, as_json=as_json, seconds=seconds) for index in config.indexes.values()]
+        good = []
+        for index in config.indexes.values():
+            with of_index(index.name if len(config.indexes) > 1 else None):
+                good.append(_once(index, as_json=as_json, seconds=seconds))
         if not without_news:
             deliver_once(config.indexes.values())
         raise SystemExit(0 if all(good) else 1)

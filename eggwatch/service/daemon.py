@@ -53,7 +53,11 @@ class Daemon:
         self._stopping = self._reloading = self._was_ready = False
 
     def _stations_of(self, config: Config) -> list[Station]:
-        return [Station(index, self._bell, self._supervisor.progress) for index in config.indexes.values()]
+        several = len(config.indexes) > 1
+        return [
+            Station(index, self._bell, self._supervisor.progress, label=index.name if several else None)
+            for index in config.indexes.values()
+        ]
 
     def run(self) -> None:
         """Work until told to stop. EggwatchError where the operator has to act before anything can begin."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError
+from eggwatch.loglines import of_index
 from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
 from eggwatch.obeying import finish_begun, is_round, obey
@@ -24,6 +26,8 @@ from eggwatch.store.ballast import Ballast
 from eggwatch.store.orders import Order, OrderBox
 
 log = logging.getLogger("eggwatch")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
@@ -34,10 +38,25 @@ BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
 
 
+def _labelled(method: Callable[Concatenate[Station, P], R]) -> Callable[Concatenate[Station, P], R]:
+    """What this method logs names the index."""
+
+    @functools.wraps(method)
+    def labelled(self: Station, /, *arguments: P.args, **options: P.kwargs) -> R:
+        with of_index(self._label):
+            return method(self, *arguments, **options)
+
+    return labelled
+
+
 class Station:
     """One index in the daemon: opened, and opened anew after an error, which is the same as after a crash."""
 
-    def __init__(self, config: IndexConfig, bell: Bell, progress: Callable[[], None]) -> None:
+    def __init__(
+        self, config: IndexConfig, bell: Bell, progress: Callable[[], None], *, label: str | None = None
+    ) -> None:
+        """`label` is the index's name in log lines, where there are several."""
+        self._label = label
         self.config, self._bell, self._progress = config, bell, progress
         self.watcher = Watcher(config.drop, OrderBox(config.state).folder, bell)
         permissions = permissions_of(config)
@@ -54,6 +73,7 @@ class Station:
         self._measures = Measures()
         self._told: dict[str, Any] | None = None
 
+    @_labelled
     def open(self) -> None:
         """Take the lock and begin. EggwatchError where the operator has to act."""
         for folder in (self.config.public, self.config.state):
@@ -88,6 +108,7 @@ class Station:
         sockets = [*parts.inspectors.sockets(), *([front] if front is not None else [])]
         return [channel.fileno() for channel in sockets]
 
+    @_labelled
     def beat(self) -> None:
         """One beat of the loop. An error costs a pause and a fresh start from what lies on the disk."""
         try:
@@ -101,6 +122,7 @@ class Station:
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}", traceback=not isinstance(error, (OSError, EggwatchError)))
 
+    @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
         """The catalog could not be read or written: begin anew, without it if it is damaged."""
         if isinstance(error, sqlite3.OperationalError):
@@ -118,6 +140,7 @@ class Station:
                 raise FolderError(f"{path} is gone. Is its disk mounted?")
         self.open()
 
+    @_labelled
     def fail(self, what: str, *, traceback: bool = False) -> None:
         """Let go of the index after an error, to open it again in a while."""
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
@@ -223,6 +246,7 @@ class Station:
             moments.append(time.monotonic() + (0.05 if self._errands else 1.0))
         return min(moments)
 
+    @_labelled
     def close(self) -> None:
         """Finish what is in hand, publish what is stale, and let go."""
         self.watcher.stop()

@@ -368,3 +368,27 @@ def test_the_readme_in_the_drop_says_what_to_do(tmp_path) -> None:  # type: igno
     (other.drop / "README.txt").write_text("Please wash your hands.\n")
     other.call("run", "--once")
     assert (other.drop / "README.txt").read_text() == "Please wash your hands.\n"
+
+
+def test_with_several_indexes_every_line_names_its_own(site: Site) -> None:
+    """From the first look to the last, in text and in the fields of JSON lines; with one index no line does."""
+    one = site.config.read_text()
+    site.put(sdist("alone"))
+    assert "[main] claim" not in site.call("run", "--once").err
+    (site.base / "second").mkdir()
+    two = "".join(
+        line.replace(' = "', ' = "second/', 1) if line.startswith(("drop", "public", "state")) else line
+        for line in one.replace("[index.main]", "[index.second]").splitlines(keepends=True)
+    )
+    site.write_config(one + two)
+    for folder in (site.drop, site.base / "second/drop"):
+        folder.mkdir(exist_ok=True)
+        name, data = sdist("demo")
+        (folder / name).write_bytes(data)
+    with site.daemon("--log-format", "json") as daemon:
+        for index in ("main", "second"):
+            daemon.wait_for(rf"\[{index}\] announce demo-1.0.tar.gz was published")
+    rows = [json.loads(line) for line in daemon.log.splitlines() if line.startswith("{")]
+    told = [row for row in rows if row.get("stage")]
+    assert {row["index"] for row in told} == {"main", "second"}
+    assert all(row["message"].startswith(f"[{row['index']}] {row['stage']} ") for row in told), told
