@@ -33,7 +33,8 @@ reading, remote       what can be known of an index without its lock, here and f
 standing    how an index stands, with a daemon and without
 doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check
 installing/ installed for good: program, account, folders and units, by steps that can be printed first
-service/    the daemon: watcher, loop, station, signals, metrics, the trial server
+webserver/  HTTP: one WSGI application over the published trees, on waitress
+service/    the daemon: watcher, loop, station, signals, metrics
 cli/        the command line
 
 Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the

@@ -47,7 +47,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("messengers",),
     ("audit", "restoration", "reading", "remote", "importing", "backup", "asking"),
-    ("repair", "standing", "courier"),
+    ("repair", "standing", "courier", "webserver"),
     ("doctor",),
     ("installing",),
     ("service",),

@@ -8,6 +8,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("configuring:init", "Write a commented configuration that works as it is."),
         "config": ("configuring:config", "Name what is wrong in a configuration, by its line."),
         "run": ("run:run", "Watch the drop folder in the foreground; --once: a single round."),
+        "serve": ("serve:serve", "Serve the pages alone over HTTP, without the daemon."),
         "notify": ("notify:notify", "Carry mails and webhooks; --test: a sample to everybody."),
     },
     "Upload": {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -17,13 +16,15 @@ from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.orders import duration_option
 from eggwatch.cli.output import print_json, say, say_error
+from eggwatch.cli.serve import trees_of
 from eggwatch.config import Config, IndexConfig
 from eggwatch.loglines import of_index
 from eggwatch.model.instructions import pip_install
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.trial_server import TrialServer, parse_listen
+from eggwatch.webserver.listening import parse_listen
+from eggwatch.webserver.server import Server
 
 
 @click.command()
@@ -99,7 +100,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
 
         def when_reloaded(new: Config) -> None:
             if server is not None:
-                server.show(_trees(new))
+                server.show(trees_of(new))
 
         reload = functools.partial(selection.load, needed=())
         Daemon(
@@ -114,23 +115,17 @@ def _endpoint(told: Metrics, metrics: str) -> Endpoint:
     return endpoint
 
 
-def _server(config: Config, serve: str) -> TrialServer:
+def _server(config: Config, serve: str) -> Server:
     host, port = parse_listen(serve)
-    trees = _trees(config)
+    trees = trees_of(config)
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
-    server = TrialServer(trees, host=host, port=port)
+    server = Server(trees, host=host, port=port)
     server.start()
     return server
 
 
-def _trees(config: Config) -> dict[str, Path]:
-    """What is served where: one index at the root, several below their names."""
-    indexes = list(config.indexes.values())
-    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
-
-
-def _say_ready(config: Config, server: TrialServer | None) -> None:
+def _say_ready(config: Config, server: Server | None) -> None:
     where = f" at {server.url}" if server is not None else ""
     say_error(f"ready{where}")
     for index in config.indexes.values():

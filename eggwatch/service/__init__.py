@@ -1,1 +1,1 @@
-"""THE DAEMON: watcher, loop, systemd, signals, the trial server."""
+"""THE DAEMON: watcher, loop, systemd, signals, metrics."""

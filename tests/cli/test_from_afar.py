@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.service.trial_server import TrialServer
+from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 
@@ -28,7 +28,7 @@ def url(request: pytest.FixtureRequest, filled: Site) -> Iterator[str]:
     assert filled.call("remove", "other").code == 0
     assert filled.call("yank", "demo==2.0", "--reason", "broken").code == 0
     if request.param == "negotiating":
-        trial = TrialServer({"": filled.public})
+        trial = Server({"": filled.public})
         trial.start()
         yield trial.url
         trial.stop()

@@ -30,7 +30,7 @@ ARGUMENTS = {
 READING = ["list", "history", "status", "verify", "wait", "show"]
 NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "init", "explain", "setup"})
 """`setup` would set this machine up."""
-NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify"})
+NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve"})
 
 
 def words(command: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.service.trial_server import TrialServer
+from eggwatch.webserver.server import Server
 from tests.archive_factory import wheel
 from tests.contrib.web_servers import SERVERS, folder_for, serving
 from tests.installers import clean_environment, uv
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.parts, pytest.mark.root]
 @contextmanager
 def embedded(folder: Path, public: Path) -> Iterator[str]:
     """The server of `run --serve`."""
-    server = TrialServer({"": public})
+    server = Server({"": public})
     server.start()
     try:
         yield server.url

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
 from eggwatch.model.names import project_name
-from eggwatch.service.negotiation import Form
+from eggwatch.webserver.negotiation import Form
 
 Segments = tuple[str, ...]
 """A path taken apart at its slashes and decoded; a last empty one stands for a slash at the end."""

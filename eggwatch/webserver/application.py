@@ -1,4 +1,4 @@
-"""Answers to GET and HEAD from published trees: status, headers, and one open descriptor to send from."""
+"""The WSGI application: published trees by GET and HEAD; each answer is sent from the one descriptor it describes."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ import mimetypes
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from http import HTTPStatus
+from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from waitress.buffers import ReadOnlyFileBasedBuffer
+from werkzeug.datastructures import Range
+from werkzeug.http import http_date
+from werkzeug.wrappers import Request, Response
+
 from eggwatch.model.names import shown
-from eggwatch.service.negotiation import (
+from eggwatch.webserver.negotiation import (
     Form,
     Span,
     UnsatisfiableRangeError,
     Validators,
     choose_form,
-    form_parameter,
     gzip_wanted,
-    is_unchanged,
     span_wanted,
 )
-from eggwatch.service.public_tree import (
+from eggwatch.webserver.public_tree import (
     Absent,
     Archive,
     Moved,
@@ -40,6 +44,9 @@ from eggwatch.service.public_tree import (
     open_below,
     split_target,
 )
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 REVALIDATE = "max-age=0, must-revalidate"
 """Pages: a new upload shows at once, and an unchanged page costs a 304."""
@@ -63,29 +70,12 @@ _TYPES = mimetypes.MimeTypes()  # the table in Python itself, not the machine's:
 log = logging.getLogger("eggwatch.http")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A GET or HEAD; header names in lower case, repeated headers joined by commas (RFC 9110, 5.3)."""
+BLOCK = 128 * 1024
+"""Bytes that are read of a file at a time."""
+SMALL = 64 * 1024
+"""Bytes of a file that is read at once, so that it holds no descriptor while it is sent."""
 
-    target: str
-    headers: Mapping[str, str]
-    is_head: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What goes back: `text`, or `span` of the open `descriptor`; whoever takes the answer closes it."""
-
-    status: HTTPStatus
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: bytes = b""
-    descriptor: int | None = None
-    span: Span | None = None
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        if self.descriptor is not None:
-            os.close(self.descriptor)
+LONGEST_LOGGED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,22 +98,31 @@ class _Found:
     variant: str = ""
 
 
-class StaticSite:
+class Application:
     """One tree at /simple/ ({"": PUBLIC}) or several at /NAME/simple/ ({"NAME": PUBLIC, …})."""
 
     def __init__(self, trees: Mapping[str, Path]) -> None:
         self._trees = dict(trees)
 
+    def __repr__(self) -> str:
+        return f"Application({sorted(self._trees)})"
+
     def show(self, trees: Mapping[str, Path]) -> None:
         """Serve these trees from the next request on, and no others."""
         self._trees = dict(trees)
 
-    def __repr__(self) -> str:
-        return f"StaticSite({sorted(self._trees)})"
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        response = self.answer(request)
+        _log(request, response)
+        return response(environ, start_response)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """The answer to one request; never raises for what a client or the disk does."""
-        segments, query = split_target(request.target)
+        if request.method not in ("GET", "HEAD"):
+            message = "Nothing is uploaded or changed here: copy files into the drop folder of the index."
+            return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": "GET, HEAD"})
+        segments, query = split_target(request.environ["REQUEST_URI"])
         if segments is None:
             return refusal(HTTPStatus.NOT_FOUND, "No file has such a path.")
         mount, below = self._mount(segments)
@@ -141,7 +140,7 @@ class StaticSite:
             return _Mount(prefix=(), root=trees[""]), segments
         return None, segments
 
-    def _outside(self, segments: Segments) -> Answer:
+    def _outside(self, segments: Segments) -> Response:
         """With several indexes: the page that links them, or a word on where they are."""
         if segments == ("",):
             return _overview(sorted(self._trees))
@@ -149,16 +148,20 @@ class StaticSite:
         return refusal(HTTPStatus.NOT_FOUND, f"Several indexes are served here: {places}")
 
 
-def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """A short plain text that says what is wrong."""
-    return Answer(
-        status=status,
-        headers={"Content-Type": _TEXT, "Cache-Control": NOT_STORED, **SECURITY, **(headers or {})},
-        text=f"{int(status)} {status.phrase}\n{message}\n".encode(),
-    )
+    described = {"Content-Type": _TEXT, "Cache-Control": NOT_STORED, **SECURITY, **(headers or {})}
+    return _response(status, described, f"{int(status)} {status.phrase}\n{message}\n".encode())
 
 
-def _overview(names: Iterable[str]) -> Answer:
+def _response(status: HTTPStatus, headers: Mapping[str, str], text: bytes = b"") -> Response:
+    response = Response(text, status=f"{int(status)} {status.phrase}")
+    response.headers.update(headers)  # after the text, which sets a length of its own: HEAD tells that of GET
+    response.autocorrect_location_header = False
+    return response
+
+
+def _overview(names: Iterable[str]) -> Response:
     items = "".join(
         f'<li><a href="{html.escape(join_path((name, "")))}">{html.escape(name)}</a></li>\n' for name in names
     )
@@ -167,10 +170,10 @@ def _overview(names: Iterable[str]) -> Answer:
         f"</head>\n<body>\n<h1>Package indexes</h1>\n<ul>\n{items}</ul>\n</body>\n</html>\n"
     )
     headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": REVALIDATE, **SECURITY}
-    return Answer(status=HTTPStatus.OK, headers=headers, text=page.encode())
+    return _response(HTTPStatus.OK, headers, page.encode())
 
 
-def _moved(path: Segments, query: str) -> Answer:
+def _moved(path: Segments, query: str) -> Response:
     location = join_path(path) + (f"?{_ascii(query)}" if query else "")
     # `locate` has dropped empty segments: a path that began with // would be another host (RFC 3986, 4.2).
     headers = {"Location": location, "Cache-Control": REVALIDATE}
@@ -181,14 +184,14 @@ def _ascii(query: str) -> str:
     return quote(query, safe="%/?:@!$&'()*+,;=", encoding="latin-1")
 
 
-def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) -> Answer:
+def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) -> Response:
     place = locate(below)
     if isinstance(place, Moved):
         return _moved((*mount.prefix, *place.path), query)
     if isinstance(place, Absent):
         return refusal(HTTPStatus.NOT_FOUND, place.message)
     try:
-        found = _find(mount.root, place, query, request.headers)
+        found = _find(mount.root, place, request)
     except FileNotFoundError:
         return _not_found(mount, place)
     except IsADirectoryError:
@@ -200,7 +203,7 @@ def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) 
     return _answer_from(found, request)
 
 
-def _not_found(mount: _Mount, place: Place) -> Answer:
+def _not_found(mount: _Mount, place: Place) -> Response:
     everything = mount.url("simple", "")
     match place:
         case Page(folder=("simple", project)):
@@ -213,42 +216,48 @@ def _not_found(mount: _Mount, place: Place) -> Answer:
     return refusal(HTTPStatus.NOT_FOUND, message)
 
 
-def _find(root: Path, place: Place, query: str, headers: Mapping[str, str]) -> _Found:
+def _find(root: Path, place: Place, request: Request) -> _Found:
     match place:
         case Page(folder=folder, form=form):
-            chosen = form or choose_form(headers.get("accept"), form_parameter(query))
-            return _find_page(root, folder, chosen, headers)
+            chosen = form or choose_form(request.accept_mimetypes, _format(request))
+            return _find_page(root, folder, chosen, request)
         case Archive(path=path):
             kind = _TEXT if path[-1].endswith(".metadata") else "application/octet-stream"
             described = {"Content-Type": kind, "Cache-Control": FOREVER}
             return _Found(descriptor=open_below(root, path), headers=described)
         case Plain(path=path):
-            return _find_plain(root, path, headers)
+            return _find_plain(root, path, request)
     raise FileNotFoundError(place)
 
 
-def _find_page(root: Path, folder: Segments, form: Form, headers: Mapping[str, str]) -> _Found:
+def _find_page(root: Path, folder: Segments, form: Form, request: Request) -> _Found:
     described = {"Content-Type": form.content_type, "Cache-Control": REVALIDATE}
     negotiated = {**described, "Vary": "Accept, Accept-Encoding"}
-    return _twin_or_file(root, (*folder, form.filename), negotiated, headers)
+    return _twin_or_file(root, (*folder, form.filename), negotiated, request)
 
 
-def _find_plain(root: Path, path: Segments, headers: Mapping[str, str]) -> _Found:
+def _find_plain(root: Path, path: Segments, request: Request) -> _Found:
     described = {"Content-Type": _type_of(path[-1]), "Cache-Control": REVALIDATE}
     if path != ("index.html",):
         return _Found(descriptor=open_below(root, path), headers=described)
-    return _twin_or_file(root, path, {**described, "Vary": "Accept-Encoding"}, headers)
+    return _twin_or_file(root, path, {**described, "Vary": "Accept-Encoding"}, request)
 
 
-def _twin_or_file(root: Path, path: Segments, described: Mapping[str, str], headers: Mapping[str, str]) -> _Found:
+def _twin_or_file(root: Path, path: Segments, described: Mapping[str, str], request: Request) -> _Found:
     """The compressed twin if the client takes it and it is there, else the file itself."""
     twin = f"{path[-1]}.gz"
-    if gzip_wanted(headers.get("accept-encoding")):
+    if gzip_wanted(request.accept_encodings):
         with suppress(FileNotFoundError, IsADirectoryError):
             descriptor = open_below(root, (*path[:-1], twin))
             compressed = {**described, "Content-Encoding": "gzip"}
             return _Found(descriptor=descriptor, headers=compressed, variant=f"-{twin}")
     return _Found(descriptor=open_below(root, path), headers=described, variant=f"-{path[-1]}")
+
+
+def _format(request: Request) -> str | None:
+    """The value of `?format=`; a plus in it is a plus and no space, as PEP 691 writes it."""
+    wanted = request.args.get("format")
+    return wanted.replace(" ", "+") if wanted else None
 
 
 def _type_of(filename: str) -> str:
@@ -258,43 +267,90 @@ def _type_of(filename: str) -> str:
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
-def _answer_from(found: _Found, request: Request) -> Answer:
+def _answer_from(found: _Found, request: Request) -> Response:
     """Everything said about the file comes from the descriptor that it is sent from, so that a page that is
     replaced meanwhile never gives the length or the tag of one version and the bytes of another (law 2)."""
-    state = os.fstat(found.descriptor)
+    file = os.fdopen(found.descriptor, "rb", buffering=0)
+    state = os.fstat(file.fileno())
     validators = _validators(found, state)
     headers = {
         **found.headers,
         **SECURITY,
         "Accept-Ranges": "bytes",
-        "ETag": validators.etag,
-        "Last-Modified": format_datetime(validators.modified, usegmt=True),
+        "ETag": f'"{validators.etag}"',
+        "Last-Modified": http_date(validators.modified),
     }
-    asked = request.headers
-    if is_unchanged(validators, asked.get("if-none-match"), asked.get("if-modified-since")):
-        return Answer(status=HTTPStatus.NOT_MODIFIED, headers=headers, descriptor=found.descriptor)
+    if _is_unchanged(validators, request):
+        file.close()
+        return _response(HTTPStatus.NOT_MODIFIED, headers)
     try:
-        # Ranges are defined for GET alone (RFC 9110, 14.2).
-        wanted = None if request.is_head else asked.get("range")
-        span = span_wanted(state.st_size, validators, wanted, asked.get("if-range"))
+        span = span_wanted(state.st_size, validators, _range_of(request), request.if_range)
     except UnsatisfiableRangeError:
-        os.close(found.descriptor)
+        file.close()
         return _unsatisfiable(state.st_size)
     if span is None:
-        whole = Span(start=0, length=state.st_size)
-        return Answer(status=HTTPStatus.OK, headers=headers, descriptor=found.descriptor, span=whole)
+        return _sent(HTTPStatus.OK, headers, file, Span(start=0, length=state.st_size), request)
     headers["Content-Range"] = f"bytes {span.start}-{span.start + span.length - 1}/{state.st_size}"
-    return Answer(status=HTTPStatus.PARTIAL_CONTENT, headers=headers, descriptor=found.descriptor, span=span)
+    return _sent(HTTPStatus.PARTIAL_CONTENT, headers, file, span, request)
+
+
+def _is_unchanged(ours: Validators, request: Request) -> bool:
+    """Does the client hold exactly this? If-None-Match outweighs If-Modified-Since (RFC 9110, 13.2.2)."""
+    if "If-None-Match" in request.headers:
+        return request.if_none_match.contains_weak(ours.etag)
+    since = request.if_modified_since
+    return since is not None and ours.modified <= since
+
+
+def _range_of(request: Request) -> Range | None:
+    """For GET alone (RFC 9110, 14.2), and never for what is the same by a weak tag only (13.1.5)."""
+    is_weak = request.headers.get("If-Range", "").startswith("W/")
+    return request.range if request.method == "GET" and not is_weak else None
+
+
+class _Piece(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
+    """A file, or a piece of it, that waitress sends in the thread that serves all: some at a time, without a copy."""
+
+    def get(self, numbytes: int = -1, skip: bool = False) -> bytes:  # noqa: FBT001, FBT002 (as waitress has it)
+        size = BLOCK if numbytes < 0 else min(numbytes, BLOCK)
+        data: bytes = super().get(size, skip)
+        if size and self.remain and not data:  # the client must not take the next answer for the rest
+            raise OSError("cut short by a foreign hand while it was sent")
+        return data
+
+
+def _sent(status: HTTPStatus, headers: Mapping[str, str], file: FileIO, span: Span, request: Request) -> Response:
+    described = {**headers, "Content-Length": str(span.length)}
+    if request.method == "HEAD" or span.length <= SMALL:
+        with file:
+            text = b"" if request.method == "HEAD" else os.pread(file.fileno(), span.length, span.start)
+        return _response(status, described, text)
+    file.seek(span.start)
+    response = _response(status, described)
+    response.response, response.direct_passthrough = _Piece(file), True
+    return response
 
 
 def _validators(found: _Found, state: os.stat_result) -> Validators:
     """A new version of a page is a new inode with a new time; two forms may share both (hard links)."""
     return Validators(
-        etag=f'"{state.st_ino:x}-{state.st_size:x}-{state.st_mtime_ns:x}{found.variant}"',
+        etag=f"{state.st_ino:x}-{state.st_size:x}-{state.st_mtime_ns:x}{found.variant}",
         modified=datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC),
     )
 
 
-def _unsatisfiable(size: int) -> Answer:
+def _unsatisfiable(size: int) -> Response:
     message = f"The file has {size} bytes; the range asked for begins behind its end."
     return refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, message, {"Content-Range": f"bytes */{size}"})
+
+
+def _log(request: Request, response: Response) -> None:
+    agent = _one_line(request.headers.get("User-Agent", "-"))
+    line = _one_line(f"{request.method} {request.environ['REQUEST_URI']} {request.environ['SERVER_PROTOCOL']}")
+    length = response.headers.get("Content-Length", "0")
+    log.info('%s "%s" %d %s "%s"', request.remote_addr, line, response.status_code, length, agent)
+
+
+def _one_line(text: str) -> str:
+    r"""Log text that cannot forge a line or a field: control characters, quotes and non-ASCII as `\xNN`."""
+    return text[:LONGEST_LOGGED].encode("unicode_escape").decode("ascii").replace('"', "\\x22")

@@ -1,0 +1,71 @@
+"""eggwatch serve"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from eggwatch import privileges
+from eggwatch.cli.logs import log_as, log_format_option
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import say_error
+from eggwatch.config import Config
+from eggwatch.errors import EggwatchError
+from eggwatch.webserver.listening import parse_listen
+from eggwatch.webserver.server import Server
+
+log = logging.getLogger("eggwatch")
+
+
+@click.command()
+@index_options
+@click.option("--listen", default="8080", show_default=True, metavar="[HOST:]PORT", help="Port 0: any free one.")
+@log_format_option
+def serve(selection: Selection, listen: str, log_format: str) -> None:
+    """Serve the pages over HTTP, and nothing else, until SIGTERM or Ctrl-C.
+
+    It needs no right but to read the public folders, and no daemon beside it. It listens on the loopback address
+    unless a host is given. SIGHUP reads the configuration again.
+
+    \b
+    Example:  eggwatch serve --listen 0.0.0.0:8080
+    """
+    log_as(log_format, verbose=False)
+    privileges.lower()
+
+    def load() -> Config:
+        return selection.load(needed=("public",))
+
+    host, port = parse_listen(listen, "--listen")
+    server = Server(trees_of(load()), host=host, port=port)
+    server.start()
+    say_error(f"ready at {server.url}")
+    _wait(lambda: _reload(server, load))
+    server.stop()
+
+
+def trees_of(config: Config) -> dict[str, Path]:
+    """What is served where: one index at the root, several below their names."""
+    indexes = list(config.indexes.values())
+    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+
+
+def _wait(reload: Callable[[], None]) -> None:
+    """Until told to end."""
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    while signal.sigwait(signals) is signal.SIGHUP:
+        reload()
+
+
+def _reload(server: Server, load: Callable[[], Config]) -> None:
+    try:
+        server.show(trees_of(load()))
+    except EggwatchError as error:
+        log.error("reload: the old configuration stays: %s", error)
+    else:
+        log.info("reload: the configuration was read again")

@@ -1,0 +1,1 @@
+"""HTTP: one WSGI application over the published trees, on waitress; werkzeug reads what clients ask for."""

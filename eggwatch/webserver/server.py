@@ -1,0 +1,211 @@
+"""The HTTP server of `eggwatch serve` and `run --serve`: waitress, kept from what clients could do to each other.
+
+waitress sends from one thread to all clients, as much as each takes, and its few other threads only make answers: who
+reads slowly holds a place and a file, but no thread. What is sent is the file itself, never a copy in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import resource
+import threading
+import time
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher, WSGITask
+
+from eggwatch.webserver.application import Application
+from eggwatch.webserver.listening import LOOPBACK, bound, url_of
+
+MOST_CONNECTIONS = 300
+"""Beyond these some go, so that others can come: see `_Listener`. uv alone opens up to 50."""
+
+GRACE_SECONDS = 0.25
+"""So long has a client that has just connected to ask for something, when there is a crowd."""
+
+SLOW_SECONDS = 5.0
+"""Who has taken an answer for longer goes when there is a crowd, and nobody is idle."""
+
+DESCRIPTORS_EACH = 3
+"""Of a connection: its socket, the file that is sent, and one more."""
+
+IDLE_SECONDS = 30.0
+"""So long may a client say nothing, or take nothing of what is sent."""
+
+WAITING_BYTES = 256 * 1024
+"""Of answers that a client has not taken yet; what it has asked for beyond that is not answered but hung up on."""
+
+FINISHING_SECONDS = 1.0
+"""So long may downloads go on after `stop`; then they are cut."""
+
+THREADS = 4
+
+logging.getLogger("waitress").setLevel(logging.ERROR)  # what clients do wrong is no warning to the operator
+
+
+class Server:
+    """Serves published trees; bound as soon as it is made, answering between `start` and `stop`.
+
+    `trees` is {"": PUBLIC} for one index at /simple/, or {"NAME": PUBLIC, …} for several at /NAME/simple/.
+    `url` has the port that was really bound, and the loopback address where every interface is meant. Raises
+    ConfigurationError if the address cannot be had.
+    """
+
+    def __init__(self, trees: Mapping[str, Path], *, host: str = LOOPBACK, port: int = 0) -> None:
+        self._application = Application(trees)
+        listening = bound(host, port)
+        self.url = url_of(host, listening.getsockname()[1])
+        self._map: dict[int, Any] = {}
+        self._workers = ThreadedTaskDispatcher()
+        self._listener = _Listener(
+            self._application, self._map, _sock=listening, dispatcher=self._workers, adj=_adjustments(),
+            bind_socket=False, sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
+        )  # fmt: skip
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"Server({self.url})"
+
+    def start(self) -> None:
+        """Answer requests from now on, in a daemon thread."""
+        self._workers.set_thread_count(THREADS)
+        self._thread.start()
+
+    def show(self, trees: Mapping[str, Path]) -> None:
+        """Serve these trees from the next request on, and no others."""
+        self._application.show(trees)
+
+    def wait(self) -> None:
+        """Return when the server has ended."""
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Take no more requests, let downloads run for a second at most, close all; may be called again."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._listener.pull_trigger()
+            self._thread.join()
+        self._workers.shutdown(cancel_pending=True, timeout=1)
+        self._listener.close()
+        wasyncore.close_all(self._map)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._listener.hang_up()
+            pause = GRACE_SECONDS if self._listener.is_crowded() else min(1.0, IDLE_SECONDS)
+            wasyncore.loop(timeout=pause, use_poll=True, map=self._map, count=1)
+        self._listener.accepting = False
+        self._listener.socket.close()
+        self._listener.del_channel(self._map)
+        deadline = time.monotonic() + FINISHING_SECONDS
+        while self._listener.is_sending() and (left := deadline - time.monotonic()) > 0:
+            wasyncore.loop(timeout=left, use_poll=True, map=self._map, count=1)
+
+
+def _adjustments() -> Adjustments:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = soft // (2 * DESCRIPTORS_EACH) if soft != resource.RLIM_INFINITY else MOST_CONNECTIONS
+    most = min(MOST_CONNECTIONS, room)
+    adjustments = Adjustments(
+        ident="eggwatch",
+        connection_limit=most + most // 4 + 4,
+        channel_timeout=IDLE_SECONDS,
+        outbuf_high_watermark=WAITING_BYTES,
+        max_request_header_size=64 * 1024,
+        log_socket_errors=False,
+    )
+    adjustments.most = most
+    return adjustments
+
+
+class _Listener(TcpWSGIServer):  # type: ignore[misc]
+    """In a crowd those go who are idle for longest, and if nobody is, who has taken an answer for longest."""
+
+    def hang_up(self) -> None:
+        """Close what has to go. waitress would wait until the client takes something: that one never does."""
+        now = time.time()
+        here = [channel for channel in list(self.active_channels.values()) if not channel.requests]
+        for channel in [*self._silent(here, now), *self._crowd(here, now)]:
+            channel.handle_close()
+
+    def _silent(self, here: list[Any], now: float) -> list[Any]:
+        return [channel for channel in here if channel.last_activity < now - self.adj.channel_timeout]
+
+    def _crowd(self, here: list[Any], now: float) -> list[Any]:
+        idle = [one for one in here if not one.total_outbufs_len and one.last_activity < now - GRACE_SECONDS]
+        slow = [one for one in here if one.total_outbufs_len and one.creation_time < now - SLOW_SECONDS]
+        idle.sort(key=lambda channel: channel.last_activity)
+        slow.sort(key=lambda channel: channel.creation_time)
+        return [*idle, *slow][: max(0, len(self.active_channels) - self.adj.most)]
+
+    def is_crowded(self) -> bool:
+        """Whether somebody has to go before anybody can come."""
+        return len(self.active_channels) > int(self.adj.most)
+
+    def maintenance(self, now: float) -> None:
+        """Nothing: `hang_up` does it."""
+
+    def is_sending(self) -> bool:
+        """Whether an answer is under way; who has none is hung up on."""
+        channels = list(self.active_channels.values())
+        for channel in channels:
+            channel.close_when_flushed = True
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+class _Dropped:
+    """Takes the body of a request that nobody reads, and keeps nothing of it."""
+
+    def append(self, data: bytes) -> None:
+        """Drop it."""
+
+    def getfile(self) -> BytesIO:
+        """An empty body."""
+        return BytesIO()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _Request(HTTPRequestParser):  # type: ignore[misc]
+    def parse_header(self, header_plus: bytes) -> None:
+        """Drop bodies as they come: waitress would fill the disk with them, and they are for nobody yet."""
+        super().parse_header(header_plus)
+        if self.body_rcv is not None:
+            self.body_rcv.buf = _Dropped()
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    def set_close_on_finish(self) -> None:
+        """A 304 has no length, which waitress takes for a reason to close the connection."""
+        if self.has_body or self.request.headers.get("CONNECTION", "").lower() == "close" or self.version == "1.0":
+            super().set_close_on_finish()
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    task_class = _Task
+    parser_class = _Request
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Never wait for a client in one of the few threads: what it has asked for meanwhile it has to ask again."""
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            with self.requests_lock:
+                del self.requests[1:]
+                self.close_when_flushed = True
+
+
+_Listener.channel_class = _Channel
