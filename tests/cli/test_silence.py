@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-
 from eggwatch.service.trial_server import TrialServer
+
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
 
