@@ -66,7 +66,8 @@ class IndexConfig:
     @property
     def index_url(self) -> str:
         """The URL of the simple index, as far as it is known."""
-        return f"{(self.url or f'http://{UNKNOWN_HOST}').rstrip('/')}/simple/"
+        base = (self.url or f"http://{UNKNOWN_HOST}").rstrip("/").removesuffix("/simple")
+        return f"{base}/simple/"
 
     @property
     def rules_url(self) -> str | None:

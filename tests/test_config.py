@@ -479,3 +479,40 @@ def test_folders_that_are_needed_and_not_there_are_named(tmp_path: Path) -> None
     with pytest.raises(NoIndexError, match=r"No index here: there is no .*/s\."):
         from_folders(tmp_path / "d", tmp_path / "p", tmp_path / "s", needed=("public", "state"))
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_our_own_server_is_the_url_of_indexes_that_say_none(tmp_path: Path) -> None:
+    """One index is shown at /, several below their names, as `run --serve` shows them."""
+    named = f'[index.red]\n{FOLDERS}\n[index.blue]\ndrop = "bd"\npublic = "bp"\nstate = "bs"\nurl = "https://h/"\n'
+    path = tmp_path / "eggwatch.toml"
+    path.write_text(named)
+    served = load(path).served_at("http://127.0.0.1:8080/").indexes
+    assert (served["red"].index_url, served["blue"].index_url) == (
+        "http://127.0.0.1:8080/red/simple/",
+        "https://h/simple/",
+    )
+    path.write_text(f"[index.red]\n{FOLDERS}")
+    assert load(path).served_at("http://127.0.0.1:8080/").indexes["red"].index_url == "http://127.0.0.1:8080/simple/"
+
+
+def test_what_people_type_to_upload_is_a_setting_or_follows_from_url_and_drop(tmp_path: Path) -> None:
+    path = tmp_path / "eggwatch.toml"
+    path.write_text(f'[index.main]\n{FOLDERS}url = "https://files.example.com/"\n')
+    assert load(path).indexes["main"].upload_address == f"files.example.com:{tmp_path}/drop/"
+    path.write_text(
+        f'[index.main]\n{FOLDERS}url = "https://files.example.com/"\nupload-to = "files.example.com:/drop/"\n'
+    )
+    assert load(path).indexes["main"].upload_address == "files.example.com:/drop/"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/simple", "/simple/"])
+def test_the_url_may_be_that_of_the_simple_index(tmp_path: Path, end: str) -> None:
+    """As people know it from pip."""
+    text = f'[index.main]\n{FOLDERS}url = "https://files.example.com/team{end}"\n'
+    assert load(written(tmp_path, text)).indexes["main"].index_url == "https://files.example.com/team/simple/"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://:80/", "http://[::1/", "http://h:port/", "http://h:99999/", "h"])
+def test_what_is_no_url_is_refused(tmp_path: Path, url: str) -> None:
+    """Lines to copy would be made of it."""
+    assert "is no URL" in problems(tmp_path, f'[index.main]\n{FOLDERS}url = "{url}"\n')
