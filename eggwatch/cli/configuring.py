@@ -109,7 +109,7 @@ def init(selection: Selection, output: str, url: str | None) -> None:
     Example:  eggwatch init && eggwatch run --serve 8080
     """
     path = in_full(Path(output))
-    if url is None and not path.exists():
+    if url is None and not os.path.lexists(path):
         url = ask_for_url("URL that clients will use (Enter: where 'run --serve' listens)", None)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
