@@ -23,7 +23,7 @@ from eggwatch.parts import Parts
 from eggwatch.room import Room
 from eggwatch.sights import Sights
 from eggwatch.store.catalog import key_of
-from eggwatch.store.spool import Changed
+from eggwatch.store.spool import Changed, UnwritableError
 
 log = logging.getLogger("eggwatch")
 
@@ -119,6 +119,9 @@ class Claiming:
         spool, now = self._parts.spool, timestamp(self._parts.now())
         try:
             claim = spool.claim(self._parts.drop, sighting, at=now)
+        except UnwritableError as error:
+            self._room.is_closed(sighting, error)
+            return None
         except (Changed, FileNotFoundError, FolderError):
             self._sights.later(sighting.path, now=time.monotonic())
             return None
@@ -130,6 +133,7 @@ class Claiming:
                 raise
             self._sights.later(sighting.path, now=time.monotonic())
             return None
+        self._room.is_open()
         who = claim.uploader or "nobody in particular"
         log.info("claim    %s: %d bytes from %s, sha256 %s", shown(claim.path), claim.size, who, claim.sha256)
         return claim

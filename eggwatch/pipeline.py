@@ -125,7 +125,8 @@ class Pipeline:
 
     def _cannot_read(self, sighting: Sighting, error: OSError) -> None:
         """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
-        reason = self.sights.cannot_read(sighting.path, error, now=time.monotonic())
+        advice = self.parts.drop.advice(sighting.path)
+        reason = self.sights.cannot_read(sighting.path, error, advice=advice, now=time.monotonic())
         if reason is not None and self.sights.answered.may_tell(sighting):
             self.news.not_taken(sighting.path, reason)
 

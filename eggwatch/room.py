@@ -11,7 +11,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.policy.settling import Wait
 from eggwatch.sights import Sights
-from eggwatch.store.spool import Spool
+from eggwatch.store.spool import Spool, UnwritableError
 
 log = logging.getLogger("eggwatch")
 
@@ -30,7 +30,11 @@ class Room:
 
     def let_in(self, sighting: Sighting) -> bool:
         """Whether an upload may be copied; if not, it waits and its uploader is told."""
-        left = self._spool.free_bytes() - self._config.min_free
+        try:
+            left = self._spool.free_bytes() - self._config.min_free
+        except UnwritableError as error:
+            self.is_closed(sighting, error)
+            return False
         if left < 0 or (left == 0 and sighting.identity.size):
             self._wait_for_disk(sighting)
             return False
@@ -58,6 +62,19 @@ class Room:
         if self._is_news(sighting):
             log.warning("claim    %s: waits, since %s", shown(sighting.path), reason)
             self._news.too_large(sighting.path, reason)
+
+    def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
+        """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
+        if self._sights.fault("public", f"{error.message} Uploads wait. {error.remedy}"):
+            log.error("claim    %s uploads wait: %s", error.message, error.remedy)
+            self._told.clear()
+        self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
+        if self._is_news(sighting):
+            self._news.waits(sighting.path, "The index can't be written to, which its administrator has to mend")
+
+    def is_open(self) -> None:
+        """A copy went well."""
+        self._sights.mend("public")
 
     def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
         now = time.monotonic()

@@ -313,15 +313,15 @@ class Sights:
         """Look at a path again in a moment."""
         self._timers[path] = now + 0.05
 
-    def cannot_read(self, path: str, error: OSError, *, now: float) -> str | None:
+    def cannot_read(self, path: str, error: OSError, *, advice: str, now: float) -> str | None:
         """A file can't be opened by this account: the reason, if it is news. It is tried again in a while.
 
-        Raises the error if it is not about the file.
+        `advice` is what its uploader can do where a right is missing. Raises the error if it is not about the file.
         """
         if error.errno in EXHAUSTED:
             raise error
-        advice = ": chmod 640, or give the daemon the right to read it" if isinstance(error, PermissionError) else ""
-        self._reasons[path] = f"can't be read ({error.strerror}){advice}"
+        more = f": {advice}" if isinstance(error, PermissionError) else ""
+        self._reasons[path] = f"can't be read ({error.strerror}){more}"
         self._timers[path] = now + self._pause(UNREADABLE_PAUSE)
         identity = self._seen[path].found.identity if path in self._seen else None
         if identity is None or self._unreadable.get(path) == (identity.dev, identity.ino):

@@ -19,6 +19,7 @@ from eggwatch.doctor.rights import (
     acl_of,
     by_acl,
     closed_on_the_way,
+    granting,
     is_granted,
     is_shared,
     may,
@@ -67,7 +68,7 @@ def way(around: Surroundings) -> Iterator[Outcome]:
     ways = {closed: folder for folder in around.folders.values() if (closed := closed_on_the_way(account, folder))}
     for closed, folder in ways.items():
         problem = f"{account.name} ({account.whence}) can't pass through it to {folder}"
-        yield Finding(where=str(closed), problem=problem, remedy=f"chmod o+x {quoted(closed)}")
+        yield Finding(where=str(closed), problem=problem, remedy=granting(account, closed, ENTER))
 
 
 def drop_mode(around: Surroundings) -> Iterator[Outcome]:
@@ -120,21 +121,21 @@ def drop_access(around: Surroundings) -> Iterator[Outcome]:
         return
     status, acl = os.stat(drop), access_acl(drop)
     if not is_granted(account, status, acl, ALL):
-        yield _no_access(account, drop, status)
+        yield _no_access(account, drop, status, around.restart)
 
 
-def _no_access(account: Account, drop: Path, status: os.stat_result) -> Finding:
+def _no_access(account: Account, drop: Path, status: os.stat_result, restart: str) -> Finding:
     group = _group_name(status.st_gid)
     by_group = status.st_mode >> 3 & ALL == ALL
     if by_group and status.st_gid not in account.gids:
         if status.st_gid in groups_of(account.uid):
             problem = f"{account.name} has become a member of {group} since the daemon was started"
-            return Finding(where=str(drop), problem=problem, remedy="systemctl restart eggwatch, or start it anew")
+            return Finding(where=str(drop), problem=problem, remedy=restart)
         problem = f"{account.name} ({account.whence}) is not in its group {group}: uploads can't leave it"
         remedy = f"usermod --append --groups {group} {account.name}, and restart the daemon"
         return Finding(where=str(drop), problem=problem, remedy=remedy)
     problem = f"{account.name} ({account.whence}) may not read, write and enter it"
-    return Finding(where=str(drop), problem=problem, remedy=f"setfacl -m u:{account.name}:rwx {quoted(drop)}")
+    return Finding(where=str(drop), problem=problem, remedy=granting(account, drop, ALL))
 
 
 def _group_name(gid: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eggwatch.doctor.findings import Finding, Outcome, Unchecked
 from eggwatch.doctor.folders import quoted
+from eggwatch.doctor.service import may_write
 from eggwatch.doctor.surroundings import Surroundings
 from eggwatch.model.events import seconds_of
 from eggwatch.store.drop import Drop
@@ -44,12 +45,34 @@ def space(around: Surroundings) -> Iterator[Outcome]:
 
 
 def writable(around: Surroundings) -> Iterator[Outcome]:
-    """None of the three folders is mounted read-only."""
+    """None of the three folders is mounted read-only, here or for the daemon alone."""
     for name, folder in around.folders.items():
-        if folder.exists() and os.statvfs(folder).f_flag & os.ST_RDONLY:
-            problem = f"{name} is mounted read-only (dmesg tells whether its disk fails)"
-            remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
-            yield Finding(where=str(folder), problem=problem, remedy=remedy)
+        if not folder.exists():
+            continue
+        if not _is_read_only(folder):
+            yield from _replaced(around, name, folder)
+            continue
+        problem = f"{name} is mounted read-only (dmesg tells whether its disk fails)"
+        remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
+        yield Finding(where=str(folder), problem=problem, remedy=remedy)
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _replaced(around: Surroundings, name: str, folder: Path) -> Iterator[Outcome]:
+    """A service goes on seeing what was there when it began; in what has taken its place it may only read."""
+    if around.daemon is None:
+        return
+    seen = around.proc / str(around.daemon) / "root" / str(folder).lstrip("/")
+    try:
+        is_closed = _is_read_only(seen)
+    except OSError:
+        return  # the daemon's own view is shown to its account and to root
+    if is_closed and (around.unit is None or may_write(around.unit.properties, folder)):
+        problem = f"{name} can be written to, but not by the daemon: was it replaced or mounted over since it began?"
+        yield Finding(where=str(folder), problem=problem, remedy=around.restart)
 
 
 def linking(around: Surroundings) -> Iterator[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import struct
 from collections.abc import Iterator
@@ -112,6 +113,18 @@ def may(account: Account, path: Path, wanted: int) -> bool:
 def closed_on_the_way(account: Account, path: Path) -> Path | None:
     """The first folder above a path that an account may not enter; None if it can get there."""
     return next((folder for folder in reversed(path.parents) if not may(account, folder, ENTER)), None)
+
+
+def granting(account: Account, path: Path, wanted: int) -> str:
+    """The command that gives an account rights on a path: by the class that the kernel looks at for it."""
+    status, acl = os.stat(path), access_acl(path)
+    rights = "".join(letter for letter, bit in (("r", READ), ("w", WRITE), ("x", ENTER)) if wanted & bit)
+    place = shlex.quote(str(path))
+    if account.uid == status.st_uid:
+        return f"chmod u+{rights} {place}"
+    if acl or (wanted & WRITE and status.st_gid not in account.gids):
+        return f"setfacl -m u:{account.name}:{rights} {place}"
+    return f"chmod {'g' if status.st_gid in account.gids else 'o'}+{rights} {place}"
 
 
 def is_shared(status: os.stat_result) -> bool:

@@ -46,10 +46,11 @@ def capabilities(around: Surroundings) -> Iterator[Outcome]:
         return
     if lacking := [name for name in NEEDED if name not in account.capabilities]:
         names = " ".join(lacking)
+        unit_name = "eggwatch" if around.unit is None else around.unit.name
         yield Finding(
             where=account.whence,
             problem=f"{account.name} lacks {names}: {'; '.join(NEEDED[name] for name in lacking)}",
-            remedy=f"systemctl edit eggwatch: [Service] AmbientCapabilities={names} (docs/accounts.rst; or setpriv)",
+            remedy=f"systemctl edit {unit_name}: [Service] AmbientCapabilities={names} (docs/accounts.rst; or setpriv)",
         )
 
 
@@ -94,10 +95,10 @@ def life(around: Surroundings) -> Iterator[Outcome]:
     age = around.now - seconds_of(status["at"])
     if age > SILENCE:
         problem = f"process {around.daemon} holds the lock and has told nothing of itself for {age:.0f} s"
-        yield Finding(where=str(around.config.state), problem=problem, remedy="systemctl restart eggwatch")
+        yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
     if status.get("eggwatch") != __version__:
         problem = f"process {around.daemon} is eggwatch {status.get('eggwatch')}, and {__version__} is installed"
-        yield Finding(where=str(around.config.state), problem=problem, remedy="systemctl restart eggwatch")
+        yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
 
 
 def libraries(around: Surroundings) -> Iterator[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import re
@@ -29,6 +30,8 @@ PROPERTIES = (
     "PrivateNetwork",
 )  # fmt: skip
 PATIENCE = 10.0
+INSTALLED = Path("/etc/eggwatch/eggwatch.toml")
+"""What a unit runs that names no configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,15 @@ class Surroundings:
     now: float = field(default_factory=time.time)
     proc: Path = PROC
     systemd: Path = SYSTEMD
+
+    @property
+    def restart(self) -> str:
+        """How the daemon of this index is started anew."""
+        return (
+            "restart the daemon: stop it, and start it again"
+            if self.unit is None
+            else f"systemctl restart {self.unit.name}"
+        )
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -162,11 +174,30 @@ def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Pa
     """The service that runs the index, or would; None where systemd does not run, or knows of none."""
     if not SYSTEMD.is_dir():
         return None
-    names = [f"eggwatch@{source.stem}.service"] if source is not None else []
-    if daemon is not None and (own := _unit_of(daemon, proc)):
-        return _shown(own)
-    units = (_shown(name) for name in ["eggwatch.service", *names])
-    return next((unit for unit in units if unit and str(source) in unit.properties.get("ExecStart", "")), None)
+    if daemon is not None:
+        own = _unit_of(daemon, proc)
+        unit = None if own is None else _shown(own)
+        # A daemon that somebody has started by hand, in a session of sshd or cron, belongs to no unit of ours.
+        return unit if unit is not None and configuration_of(unit) is not None else None
+    if source is None:
+        return None
+    units = (_shown(name) for name in ["eggwatch.service", f"eggwatch@{source.stem}.service"])
+    return next((unit for unit in units if unit and _is_same(configuration_of(unit), source)), None)
+
+
+def configuration_of(unit: Unit) -> Path | None:
+    """The configuration that a unit runs eggwatch with; None if it runs something else."""
+    match = re.search(r"argv\[\]=(.*?) ; ", unit.properties.get("ExecStart", ""))
+    words = match[1].split() if match else []
+    if "run" not in words or ("eggwatch" not in words[0].rpartition("/")[2] and "eggwatch" not in words):
+        return None
+    named = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
+    named += [after for before, after in itertools.pairwise(words) if before == "--config"]
+    return Path(named[0]) if named else INSTALLED
+
+
+def _is_same(one: Path | None, other: Path) -> bool:
+    return one is not None and one.resolve() == other.resolve()
 
 
 def _unit_of(pid: int, proc: Path) -> str | None:

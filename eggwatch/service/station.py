@@ -95,9 +95,11 @@ class Station:
 
     def _warn_of_closed_drop(self, index: Index) -> None:
         """Uploads are published from a drop folder that can only be read, but can't leave it."""
-        if lacking := line_lacking(self.config.drop):
+        lacking = line_lacking(self.config.drop)
+        if lacking is None:
+            index.pipeline.sights.mend("unit")
+        elif index.pipeline.sights.fault("unit", lacking):
             log.error("[%s] %s", self.config.name, lacking)
-            index.pipeline.sights.fault("unit", lacking)
 
     def channels(self) -> list[int]:
         """Descriptors that become readable when a helper process has an answer."""
@@ -162,6 +164,7 @@ class Station:
                 prepare_drop(self.config, index.pipeline.parts.answers)
             hints = None
         if hints is None:
+            self._warn_of_closed_drop(index)
             index.pipeline.news.tidy(self.config.keep_rejected, self.config.keep_aside, now=time.time())
             self._ballast.take_in()
         index.pipeline.round(hints)

@@ -110,10 +110,23 @@ def _watchdog_seconds() -> float | None:
     return int(wanted) / 1e6 if wanted.isdecimal() and int(wanted) > 0 else None
 
 
+_found_writable: set[Path] = set()
+"""Folders that this process could write to: the unit has their line."""
+
+
 def line_lacking(folder: Path) -> str | None:
-    """The line that the unit of this service lacks, in words, where it may only read a folder; None if all is well."""
-    if "INVOCATION_ID" not in os.environ or not _is_read_only(folder):
+    """What the unit of this service lacks, in words, where it may only read a folder; None if all is well.
+
+    A folder that could be written to before was replaced, or mounted over: systemd makes what lies at a path writable
+    when it starts a service, and not what lies there later.
+    """
+    if "INVOCATION_ID" not in os.environ:
         return None
+    if not _is_read_only(folder):
+        _found_writable.add(folder)
+        return None
+    if folder in _found_writable:
+        return f"{folder} was replaced or mounted over since this service began: run 'systemctl restart {_unit()}'"
     place = str(folder).replace("%", "%%")
     line = f'ReadWritePaths="{place}"' if " " in place else f"ReadWritePaths={place}"
     by_hand = f"add {line} to [Service] by 'systemctl edit {_unit()}', and restart it"

@@ -15,7 +15,7 @@ from eggwatch import privileges
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Identity
 from eggwatch.policy.settling import NameKind, kind_of_name
-from eggwatch.store import durable
+from eggwatch.store import durable, granting
 from eggwatch.store.durable import Place
 
 ANSWER_FOLDERS = ("rejected", "receipts")
@@ -27,7 +27,6 @@ PORTION = 256
 """Names that are looked at in one go."""
 TAIL = 64 * 1024
 """Bytes at the end of a file that are looked at: a zip has its directory there."""
-OPEN_FOLDER = "chmod g+rwx it, or give the daemon the right to enter it"
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file: the daemon itself, or the machine, has run out of something."""
@@ -164,7 +163,8 @@ class Drop:
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
-            why = f"folder can't be read ({error.strerror}): {OPEN_FOLDER}"
+            what_to_do = granting.advice(Place(parent, folder.name), folder.path)
+            why = f"folder can't be read ({error.strerror}): {what_to_do}"
             yield Survey(unreadable={folder.path: why}, closed=[folder], complete=False)
             return
         try:
@@ -273,6 +273,14 @@ class Drop:
             yield fd
         finally:
             os.close(fd)
+
+    def advice(self, path: str) -> str:
+        """What its uploader can do so that this account can read a file."""
+        try:
+            with self.place(path) as place:
+                return granting.advice(place, path)
+        except (OSError, FolderError):
+            return "ask the administrator"
 
     def ends_of(self, found: Found) -> tuple[bytes, bytes]:
         """The first and the last bytes of a file; empty if it can't be read, or is another one by now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from eggwatch import privileges
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
 from eggwatch.store import ballast, durable, lease
-from eggwatch.store.accounts import Identify, Traces, by_owner
+from eggwatch.store.accounts import Identify, Traces, account_name, by_owner
 from eggwatch.store.drop import Drop, identity_of
 from eggwatch.store.durable import PRIVATE, Permissions
 
@@ -26,6 +27,10 @@ ARCHIVE_MODE = 0o444
 
 class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
     """The original changed, vanished or is being written while it was read."""
+
+
+class UnwritableError(FolderError):
+    """The spool itself may not be written to, which is no fault of an upload."""
 
 
 class Spool:
@@ -117,12 +122,14 @@ class Spool:
 
     def record(self, claim: Claim) -> None:
         """Write down what is known of a claim's original. Not durable before `sync`."""
-        durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
+        with self._writing():
+            durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
 
     def _copy(self, source: int, target: Path) -> tuple[str, int]:
         durable.changing("write", target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(target, flags, 0o600)
+        with self._writing():
+            fd = os.open(target, flags, 0o600)
         try:
             result = copy_hashing(source, fd, self.progress)
             self.publishable(fd)
@@ -132,6 +139,17 @@ class Spool:
         finally:
             os.close(fd)
         return result
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """UnwritableError if the spool is not to be written to."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            remedy = "Mount it writable." if error.errno == errno.EROFS else f"chown -R {_me()}: {self.folder.parent}"
+            raise UnwritableError(f"{self.folder} can't be written to: {error.strerror}.", remedy=remedy) from error
 
     def publishable(self, fd: int) -> None:
         """Give a file the mode and group of a published archive."""
@@ -171,8 +189,9 @@ class Spool:
         durable.unlink(self.bytes_of(claim))
 
     def free_bytes(self) -> int:
-        """Bytes that may still be written on this file system."""
-        status = os.statvfs(self.folder)
+        """Bytes that may still be written on this file system. UnwritableError if its folder can't be entered."""
+        with self._writing():
+            status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
 
 
@@ -181,6 +200,10 @@ def _claim_from_json(data: dict[str, Any]) -> Claim:
     if claim.imported is None:
         return claim
     return replace(claim, imported=Imported(**data["imported"]))
+
+
+def _me() -> str:
+    return account_name(os.geteuid())
 
 
 def unobserved() -> None:

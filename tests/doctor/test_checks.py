@@ -13,11 +13,12 @@ import pytest
 
 from eggwatch import __version__
 from eggwatch.config import IndexConfig
-from eggwatch.doctor import CHECKS, examine
+from eggwatch.doctor import CHECKS, examine, rights, surroundings
 from eggwatch.doctor.findings import Finding, Unchecked
 from eggwatch.doctor.naming import reached
+from eggwatch.doctor.rights import ENTER, Account, granting, is_granted
 from eggwatch.doctor.service import may_write
-from eggwatch.doctor.surroundings import Surroundings, Unit, of_process, of_unit, surroundings_of
+from eggwatch.doctor.surroundings import Surroundings, Unit, configuration_of, of_process, of_unit, surroundings_of
 from eggwatch.model.events import timestamp
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
@@ -181,3 +182,64 @@ def test_the_documentation_lists_every_check() -> None:
     text = (Path(__file__).parents[2] / "docs" / "watching.rst").read_text().partition("\ndoctor\n")[2]
     assert re.findall(r"^``([a-z-]+)``  ", text, re.MULTILINE) == list(CHECKS)
     assert f"({len(CHECKS)} checks)" in text
+
+
+def exec_start(command: str) -> str:
+    """As `systemctl show` writes it."""
+    return f"{{ path={command.split()[0]} ; argv[]={command} ; ignore_errors=no ; start_time=[n/a] ; status=0/0 }}"
+
+
+INSTALLED = "/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/eggwatch.toml run --without-news"
+
+
+@pytest.mark.parametrize(
+    ("command", "configuration"),
+    [
+        (INSTALLED, "/etc/eggwatch/eggwatch.toml"),
+        ("/usr/bin/eggwatch run --config=/etc/eggwatch/team.toml", "/etc/eggwatch/team.toml"),
+        ("/usr/bin/python3 -m eggwatch run", "/etc/eggwatch/eggwatch.toml"),
+        ("/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/eggwatch.toml verify", None),
+        ("/usr/sbin/sshd -D", None),
+    ],
+)
+def test_a_unit_runs_the_configuration_that_its_command_names(command: str, configuration: str | None) -> None:
+    """Else the one that is found without a name; what is no daemon of eggwatch's runs none."""
+    found = configuration_of(Unit(name="x.service", properties={"ExecStart": exec_start(command)}))
+    assert found == (None if configuration is None else Path(configuration))
+
+
+@pytest.mark.parametrize(
+    ("source", "unit"),
+    [
+        ("/etc/eggwatch/eggwatch.toml", "eggwatch.service"),
+        ("/etc/eggwatch/eggwatch.tom", None),
+        ("eggwatch.toml", None),
+        ("/home/alice/eggwatch.toml", None),
+        (None, None),
+    ],
+)
+def test_another_configuration_is_not_the_installed_units(
+    config: IndexConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str | None, unit: str | None
+) -> None:
+    """Its findings would blame a unit that never reads it."""
+    properties = {**STRICT, "ExecStart": exec_start(INSTALLED)}
+    monkeypatch.setattr(surroundings, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(surroundings, "_shown", lambda name: Unit(name=name, properties=properties))
+    around = surroundings_of(config, None if source is None else Path(source))
+    assert (around.unit and around.unit.name) == unit
+
+
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "command"),
+    [(1, 2, 0o070, "chmod u+x"), (9, 2, 0o701, "chmod g+x"), (9, 9, 0o770, "chmod o+x")],
+)
+def test_a_right_is_given_to_the_class_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, group: int, mode: int, command: str
+) -> None:
+    """A right for others does not help the file's owner or its group."""
+    account = Account(name="egg", uid=1, gids=frozenset((2,)))
+    status = os.stat_result((0o040000 | mode, 1, 1, 1, owner, group, 0, 0, 0, 0))
+    monkeypatch.setattr(rights.os, "stat", lambda *_, **__: status)
+    monkeypatch.setattr(rights, "access_acl", lambda _: ())
+    assert not is_granted(account, status, (), ENTER)
+    assert granting(account, tmp_path, ENTER) == f"{command} {tmp_path}"

@@ -245,7 +245,7 @@ def test_a_folder_that_can_not_be_read_is_said(drop: Drop, monkeypatch: pytest.M
     monkeypatch.setattr(os, "open", closed)
     survey = drop.scan()
     assert uploads(survey) == [NAME]
-    advice = "chmod g+rwx it, or give the daemon the right to enter it"
+    advice = "chmod g+rwx closed"
     assert survey.unreadable == {"closed": f"folder can't be read (Permission denied): {advice}"}
     assert [found.path for found in survey.closed] == ["closed"]
 
