@@ -43,6 +43,9 @@ IDLE_SECONDS = 30.0
 WAITING_BYTES = 256 * 1024
 """Of answers that a client has not taken yet; what it has asked for beyond that is not answered but hung up on."""
 
+TURN = 1 << 20
+"""Bytes that one client is sent before it is the turn of the next, however fast it takes them."""
+
 FINISHING_SECONDS = 1.0
 """So long may downloads go on after `stop`; then they are cut."""
 
@@ -199,6 +202,17 @@ class _Task(WSGITask):  # type: ignore[misc]
 class _Channel(HTTPChannel):  # type: ignore[misc]
     task_class = _Task
     parser_class = _Request
+    _sent_in_turn = 0
+
+    def _flush_some(self, do_close: bool = True) -> bool:  # noqa: FBT001, FBT002 (as waitress has it)
+        self._sent_in_turn = 0
+        return bool(super()._flush_some(do_close))
+
+    def send(self, data: bytes, do_close: bool = True) -> int:  # noqa: FBT001, FBT002
+        """Send, until the turn is over: then as if the client took no more at the moment."""
+        sent = int(super().send(data, do_close)) if self._sent_in_turn < TURN else 0
+        self._sent_in_turn += sent
+        return sent
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Never wait for a client in one of the few threads: what it has asked for meanwhile it has to ask again."""

@@ -16,6 +16,7 @@ import pytest
 
 from eggwatch.errors import ConfigurationError
 from eggwatch.webserver import server as server_module
+from eggwatch.webserver.application import BLOCK
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
 from tests.http_asking import ask, connect, raw
@@ -230,6 +231,28 @@ def test_slow_readers_hinder_nobody(server: Server, published: Published, asked:
         assert memory() - before < 64 << 20
         new = [path for path in open_files() if path not in files and path.startswith("/")]
         assert set(new) == {str(published.public / "large.bin")} and len(new) <= 70
+
+
+def test_a_fast_reader_takes_turns_with_others(
+    server: Server, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However fast it is, it gets a bounded piece before it is the turn of the next."""
+    pieces = []
+    flush = server_module._Channel._flush_some
+
+    def noted(channel: server_module._Channel, do_close: bool = True) -> bool:
+        before = channel.total_outbufs_len
+        flushed = flush(channel, do_close)
+        pieces.append(before - channel.total_outbufs_len)
+        return flushed
+
+    monkeypatch.setattr(server_module._Channel, "_flush_some", noted)
+    size = 64 << 20
+    with (published.public / "large.bin").open("wb") as large:
+        large.truncate(size)
+    assert len(ask(server.url, "/large.bin").body) == size
+    assert sum(pieces) >= size
+    assert max(pieces) <= server_module.TURN + BLOCK
 
 
 def test_in_a_crowd_slow_readers_go(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
