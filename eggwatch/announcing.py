@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from eggwatch.errors import FolderError
+from eggwatch.errors import FolderError, in_words
 from eggwatch.model.events import Entry, Event, is_news
 from eggwatch.model.names import shown
 from eggwatch.notifiers import Notifier
@@ -69,7 +69,7 @@ def _receipt_of(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, FolderError) as error:
-        log.error("announce %s: no receipt: %s", shown(path), error)
+        log.error("announce %s: no receipt: %s", shown(path), in_words(error))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -206,7 +206,7 @@ class News:
             with suppress(FolderError):  # every look at the drop folder says that it is not there
                 self._parts.drop.sweep_copies(now=now if sure else 0.0)
         except (OSError, FolderError) as error:
-            log.error("announce old answers can't be deleted: %s", error)
+            log.error("announce old answers can't be deleted: %s", in_words(error))
             return
         if deleted := self.leavings["rejected"].deleted:
             log.info("announce rejected/: %d refused files were kept long enough, and deleted (keep-rejected)", deleted)
@@ -294,8 +294,8 @@ class News:
     def _pause(self, name: str, error: OSError | FolderError) -> None:
         times = self._troubles[name].times + 1 if name in self._troubles else 1
         seconds = PAUSES[min(times, len(PAUSES)) - 1]
-        log.error("announce %s failed, asked again in %g s: %s", name, seconds, error)
-        self._troubles[name] = _Trouble(why=str(error), times=times, until=time.monotonic() + seconds)
+        log.error("announce %s failed, asked again in %g s: %s", name, seconds, in_words(error))
+        self._troubles[name] = _Trouble(why=in_words(error), times=times, until=time.monotonic() + seconds)
 
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind == "rejected":

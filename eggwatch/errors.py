@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def in_words(error: BaseException) -> str:
+    """An error without the number that the kernel gives it: 'Read-only file system: /srv/drop/receipts'."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    where = error.filename2 or error.filename
+    return error.strerror if where is None else f"{error.strerror}: {where}"
+
+
 class EggwatchError(Exception):
     """Something that the operator can mend: `message` says what and where, `remedy` how.
 

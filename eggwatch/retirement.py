@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eggwatch.errors import in_words
 from eggwatch.model.events import Event
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Identity, Sighting
@@ -127,7 +128,7 @@ class Retirement:
     def _trouble(self, path: str, hidden: str, error: OSError) -> None:
         """One original that can't be taken away stops nothing else; it is met again under the name that it has now."""
         if self._fault(hidden, f"leaving {shown(path)}", f"can't be taken away: {error.strerror}"):
-            log.error("retire   %s: can't be taken away: %s", shown(path), error)
+            log.error("retire   %s: can't be taken away: %s", shown(path), in_words(error))
 
     def _fault(self, hidden: str, what: str, message: str) -> bool:
         self._troubles[hidden] = what

@@ -54,6 +54,12 @@ def quoted(text: str) -> str:
     return f"'{clipped(text)}'"
 
 
+def bytes_in_words(data: bytes) -> str:
+    """Foreign bytes for people: as text where they are, else as hexadecimal numbers."""
+    text = data.decode("latin-1")
+    return f"'{text}'" if data and text.isascii() and text.isprintable() else data.hex(" ")
+
+
 def located(message: str, at: int | None, inside: str = "") -> str:
     """The message with the offset that it is about in front, as far as it is known: 'Byte 1234: …'.
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from packaging.version import Version
 
-from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, clipped, located
+from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, bytes_in_words, clipped, located
 from eggwatch.archives.gzip_header import check_header
 from eggwatch.archives.gzip_stream import MAGIC, GzipStream
 from eggwatch.archives.holes import starts_with_zeros
@@ -85,7 +85,9 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
     elif MAGIC.startswith(head):
         findings.ends_early("The file ends after its first byte.")
     else:
-        message = f"The file starts with {head!r}; a .tar.gz is a gzip, which starts with 1f 8b. {BUILD_AGAIN}"
+        message = (
+            f"The file starts with {bytes_in_words(head)}; a .tar.gz is a gzip, which starts with 1f 8b. {BUILD_AGAIN}"
+        )
         findings.refuse("not-a-gzip", "first bytes", message)
     return False
 

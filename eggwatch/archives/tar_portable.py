@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from eggwatch.archives.findings import bytes_in_words
+
 USTAR = b"ustar\x0000"
 GNU = b"ustar  \0"
 """Magic and version of the two formats that uv reads."""
@@ -92,12 +94,12 @@ def _odd_numbers(fields: bytes, identity: bytes, *, is_member: bool) -> tuple[st
     if not _OCTAL.fullmatch(fields[48:56]):
         found.append("its checksum is padded with blanks in front or has nothing behind it, and uv refuses that")
     if not _is_number(fields[24:36], identity):
-        found.append(f"its size, {fields[24:36]!r}, is no number as uv reads one")
+        found.append(f"its size, {bytes_in_words(fields[24:36])}, is no number as uv reads one")
     for name, start, end in _FIELDS if is_member else ():
         value = fields[start - 100 : end - 100]
         if value.strip(b"\0") and not _is_number(value, identity):
             found.append(
-                f"its {name}, {value!r}, is no number as uv reads one (octal digits, then a blank or zero byte)"
+                f"its {name}, {bytes_in_words(value)}, is no number as uv reads one (octal digits, then a blank or zero byte)"
             )
     if is_member and fields[36] == 0x80 and int.from_bytes(fields[37:48], "big") > LATEST:
         found.append("its time is beyond all clocks, and pip stops there")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from eggwatch.archives.findings import BUILD_AGAIN, BrokenError
+from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, bytes_in_words
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.tar_header import BLOCK, TarHeader, malformed, parse_header, pax_records
 from eggwatch.archives.tar_portable import Portability
@@ -208,10 +208,12 @@ class TarWalk:
         if header.kind == _GNU_SPARSE:
             raise sparse(header.name)
         if header.kind not in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_TARGET):
-            raise malformed(header.name, f"A member of the unknown type {header.kind!r}.")
+            raise malformed(header.name, f"A member of the unknown type {bytes_in_words(header.kind)}.")
         # tarfile calls itself for each: some hundred of them, and pip ends with a RecursionError.
         if header.kind in self._kinds:
-            raise malformed(header.name, f"A second extended header of the type {header.kind!r} before one member.")
+            raise malformed(
+                header.name, f"A second extended header of the type {bytes_in_words(header.kind)} before one member."
+            )
         self._kinds.add(header.kind)
         if header.size > LARGEST_EXTENSION:
             raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")

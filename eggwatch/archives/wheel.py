@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from eggwatch.archives.bytecode import check_bytecode
 from eggwatch.archives.entry_points import LARGEST_ENTRY_POINTS, check_entry_points
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, bytes_in_words, clipped
 from eggwatch.archives.holes import starts_with_zeros
 from eggwatch.archives.limits import LARGEST_METADATA
 from eggwatch.archives.opened import Opened
@@ -71,7 +71,7 @@ def _is_zip(file: BinaryIO, findings: Findings) -> bool:
     if LOCAL_SIGNATURE.startswith(head) or END_SIGNATURE.startswith(head):
         findings.ends_early("The file ends after its first bytes.")
         return False
-    message = f"The file starts with {head!r}; a wheel is a zip, which starts with PK. {BUILD_AGAIN}"
+    message = f"The file starts with {bytes_in_words(head)}; a wheel is a zip, which starts with PK. {BUILD_AGAIN}"
     findings.refuse("not-a-zip", "first bytes", message)
     return False
 

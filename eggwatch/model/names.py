@@ -132,11 +132,11 @@ def parse_filename(text: str) -> Filename | Flaw:
     copy = _COPY.fullmatch(text)
     if copy:
         return _copied_name(text, copy["stem"] + copy["suffix"])
-    lower = text.lower()
-    if lower.endswith(".whl"):
-        return _parse_wheel(text)
-    if lower.endswith(".tar.gz"):
-        return _parse_sdist(text)
+    suffix = next((suffix for suffix in (".whl", ".tar.gz") if text.lower().endswith(suffix)), "")
+    if not text.endswith(suffix):
+        return _capital_suffix(text, suffix)
+    if suffix:
+        return _parse_wheel(text) if suffix == ".whl" else _parse_sdist(text)
     return Flaw(
         code="filename-format",
         subject=shown(text),
@@ -153,6 +153,12 @@ def _strange_character(text: str) -> Flaw | None:
         message = "The filename holds a slash or backslash. Rename the file."
         return Flaw(code="filename-slash", subject=shown(text), message=message)
     return None
+
+
+def _capital_suffix(text: str, suffix: str) -> Flaw:
+    found, renamed = text[-len(suffix) :], text[: -len(suffix)] + suffix
+    message = f"Its suffix is {found}, and installers know only {suffix}. Rename it to {shown(renamed)}."
+    return Flaw(code="filename-invalid", subject=shown(text), message=message)
 
 
 def _copied_name(text: str, original: str) -> Flaw:

@@ -16,7 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, TemplateError
 
-from eggwatch.errors import ConfigurationError
+from eggwatch.errors import ConfigurationError, in_words
 from eggwatch.model.events import moment_of
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
@@ -163,7 +163,7 @@ def _hand_in(smtp: smtplib.SMTP, letter: Letter, settings: Mail) -> list[str]:
         answer: tuple[int, bytes | str] = (error.smtp_code, error.smtp_error)
         answers = dict.fromkeys(letter.to, answer)
     except (OSError, smtplib.SMTPException) as error:
-        raise NotDelivered(f"{settings.server.host}: {error}") from error
+        raise NotDelivered(f"{settings.server.host}: {in_words(error)}") from error
     said = {address: f"{address}: {code} {_text(answer)}" for address, (code, answer) in answers.items()}
     for address, (code, _) in answers.items():
         if code < 500:
@@ -199,7 +199,7 @@ def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
     try:
         smtp = _connect(server, timeout)
     except (OSError, smtplib.SMTPException, UnicodeError) as error:
-        raise NotDelivered(f"{server.host}:{server.port}: {error}") from error
+        raise NotDelivered(f"{server.host}:{server.port}: {in_words(error)}") from error
     try:
         yield smtp
     finally:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch import __version__
+from eggwatch.errors import in_words
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline
@@ -76,7 +77,9 @@ class WebhookMessenger:
         except urllib.error.HTTPError as error:
             raise _refusal(where, error) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NotDelivered(f"{where}: {getattr(error, 'reason', None) or error}") from error
+            reason = getattr(error, "reason", None) or error
+            said = in_words(reason) if isinstance(reason, BaseException) else reason
+            raise NotDelivered(f"{where}: {said}") from error
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -107,7 +110,11 @@ def secret(path: str | None) -> str:
     try:
         return Path(str(path)).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotDelivered(f"{path} can't be read: {error}") from error
+        raise NotDelivered(f"{path} can't be read: {_reason(error)}") from error
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is no UTF-8"
 
 
 def identified(key: str, body: bytes, *, secret_key: str | None, now: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from eggwatch.config import Config
-from eggwatch.errors import EggwatchError, FolderError, LedgerError
+from eggwatch.errors import EggwatchError, FolderError, LedgerError, in_words
 from eggwatch.service.disk_errors import may_pass
 from eggwatch.service.metrics import Metrics
 from eggwatch.service.mounts import Mounts
@@ -79,7 +79,7 @@ class Daemon:
         except (OSError, LedgerError, FolderError) as error:
             if len(self._stations) == 1 and not may_pass(error):
                 raise
-            station.fail(str(error))  # the other indexes do not suffer from it
+            station.fail(in_words(error))  # the other indexes do not suffer from it
 
     def _beat(self) -> None:
         reloads, self._reloading = self._reloading, False

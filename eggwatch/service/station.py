@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from eggwatch.assembly import CATALOG, Index, open_index, permissions_of, prepare_drop, set_aside, spawned_front
 from eggwatch.config import IndexConfig
-from eggwatch.errors import EggwatchError, FolderError
+from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.loglines import of_index
 from eggwatch.measuring import Measures
 from eggwatch.model.events import timestamp
@@ -122,7 +122,7 @@ class Station:
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)
         except Exception as error:
-            self.fail(f"{type(error).__name__}: {error}", traceback=not isinstance(error, (OSError, EggwatchError)))
+            self.fail(_named(error), traceback=not isinstance(error, (OSError, EggwatchError)))
 
     @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
@@ -264,3 +264,9 @@ class Station:
         pipeline.finish()
         tell_last(pipeline, self._status)
         index.close()
+
+
+def _named(error: Exception) -> str:
+    """What went wrong, for status and log; the class of an error that only a developer can mend."""
+    is_for_operators = isinstance(error, (OSError, EggwatchError))
+    return in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"

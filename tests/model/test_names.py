@@ -186,3 +186,18 @@ def test_long_names_are_stored_short_and_apart() -> None:
     assert stored_name(long).startswith("d" * 160 + "-")
     assert len(stored_name("é" * 120).encode("utf-8", "surrogateescape")) == 169
     assert len(stored_name("e" + "é" * 120).encode("utf-8", "surrogateescape")) == 169
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("demo-1.0-py3-none-any.WHL", "demo-1.0-py3-none-any.whl"),
+        ("demo-1.0.TAR.GZ", "demo-1.0.tar.gz"),
+        ("demo-1.0.Tar.gz", "demo-1.0.tar.gz"),
+    ],
+)
+def test_a_suffix_in_capital_letters_is_to_be_renamed(name: str, right: str) -> None:
+    """Building it again would be no help: some file manager or camera has written it so."""
+    flaw = parse_filename(name)
+    assert isinstance(flaw, Flaw) and flaw.message.endswith(f"Rename it to {right}.")
+    assert "build" not in flaw.message.lower()
