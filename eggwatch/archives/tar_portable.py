@@ -98,9 +98,8 @@ def _odd_numbers(fields: bytes, identity: bytes, *, is_member: bool) -> tuple[st
     for name, start, end in _FIELDS if is_member else ():
         value = fields[start - 100 : end - 100]
         if value.strip(b"\0") and not _is_number(value, identity):
-            found.append(
-                f"its {name}, {bytes_in_words(value)}, is no number as uv reads one (octal digits, then a blank or zero byte)"
-            )
+            odd = f"its {name}, {bytes_in_words(value)}, is no number as uv reads one"
+            found.append(f"{odd} (octal digits, then a blank or zero byte)")
     if is_member and fields[36] == 0x80 and int.from_bytes(fields[37:48], "big") > LATEST:
         found.append("its time is beyond all clocks, and pip stops there")
     return tuple(found)
