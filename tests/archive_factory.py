@@ -52,7 +52,8 @@ def zip_of(members: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED
         for name, content in members.items():
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_STORED if name.endswith("/") else compression
-            entry.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
+            mode = 0o100755 if ".data/scripts/" in name.lower() else 0o100644
+            entry.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else mode << 16
             archive.writestr(entry, content)
     return raw.getvalue()
 

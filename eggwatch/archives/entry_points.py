@@ -13,6 +13,7 @@ from itertools import islice
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, quoted
 from eggwatch.archives.paths import folded
+from eggwatch.archives.scripts import interpreter_named, is_interpreter
 
 LARGEST_ENTRY_POINTS = 1 << 20
 """Bytes of an entry_points.txt."""
@@ -28,12 +29,15 @@ MOST_TOLD = 10
 
 _INVALID = "entry-points-invalid"
 _UNSAFE = "script-name-unsafe"
+_UNSUPPORTED = "script-unsupported"
 _COLLISION = "wheel-collision"
 _SCRIPTS = ("console_scripts", "gui_scripts")
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _NAME = re.compile(r"[\w.-]+")
 _OUTSIDE = re.compile(r"[/\\:]|\A\.*\Z")
 _REFERENCE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\])?")
+# No blanks around the colon, and extras of letters, digits and '_', the first with '-' too.
+_OF_PIP = re.compile(r"[\w.]+:[\w.]+\s*(?:\[\s*[\w-]+(?:,\s*\w+)*\s*\])?")
 # str.splitlines ends a line at each of them, configparser only at a newline.
 _OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -143,6 +147,10 @@ class _Reader:
             yield self._collision(name, other, where)
         if not _is_reference(reference):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
+        elif not _OF_PIP.fullmatch(reference):
+            yield _UNSUPPORTED, f"pip can't read {quoted(reference)}; it has to be like 'module:function [extra]'."
+        if is_interpreter(name):
+            yield _UNSUPPORTED, interpreter_named(name)
         self._files.setdefault(folded(name), name)
 
     def _collision(self, name: str, other: str, where: str) -> Told:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 
 from eggwatch.archives.findings import quoted
+from eggwatch.archives.resolving import unread_requirement
 from eggwatch.model.parsing import parsed
 
 LONGEST_SUMMARY = 512
@@ -120,7 +121,10 @@ def requirements(fields: dict[str, Any]) -> Iterator[Told]:
         requirement = parsed(Requirement, text)
         if requirement is None:
             yield "requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."
-        elif requirement.url:
+            continue
+        if trouble := unread_requirement(requirement):
+            yield "requirement-unsupported", "Requires-Dist", f"{quoted(text)}: {trouble}."
+        if requirement.url:
             yield "requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."
 
 

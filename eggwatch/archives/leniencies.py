@@ -32,7 +32,6 @@ LENIENCIES: dict[str, str] = {
     "metadata-field-too-new": "a field that came later is understood by whoever knows it, and skipped by others",
     "license-file-early": "setuptools and wheel wrote License-File into 2.1 before it was standard (six 1.17.0)",
     "metadata-field-repeated": "old distutils repeated Author or License; no installer reads these fields",
-    "metadata-encoding": "distutils wrote the author in the encoding of the builder's locale",
     "summary-multiline": "distutils folded a long Summary into several lines (zope.interface, old twisted)",
     "summary-too-long": "a limit of PyPI's database, not of the format",
     "email-invalid": "it used to be custom to write 'jane at example.org'; nobody is mailed",
@@ -58,6 +57,8 @@ MILDER_CASES: dict[str, str] = {
     "record-invalid": "the right hash in hex or with '=', or more than three columns: pip and uv don't look",
     "metadata-ambiguous": "in an sdist before metadata 2.2 (passlib 1.7.4), whose fields nobody resolves by",
     "requirement-invalid": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",
+    "requirement-unsupported": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",
+    "metadata-encoding": "in sdists distutils wrote the author in the encoding of the builder's locale",
     "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
     "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "

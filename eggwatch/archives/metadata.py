@@ -13,11 +13,13 @@ from packaging.version import Version
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata_bounds import excess
+from eggwatch.archives.metadata_fields import parsed_fields
 from eggwatch.archives.metadata_head import ambiguity, head_of
+from eggwatch.archives.resolving import unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.parsing import parsed
-from eggwatch.model.verdicts import Flaw
+from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_FIELD = 200
 """Characters of a name or version."""
@@ -34,6 +36,10 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 # Operators with which a version ends in no star.
 _WILDCARD = re.compile(r"(>=|<=|<|>|~=)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
+
+
+_BLANKS = " \t\r\n"
+"""What pip and uv both skip at the ends of a version."""
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
@@ -64,6 +70,8 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         findings.refuse("metadata-unreadable", subject, message)
         return None
     core = _core(distribution)
+    findings.extend(_encoding_flaws(content, filename))
+    findings.extend(_blank_flaws(content, core))
     if _is_known(core, subject, findings, known=known):
         if doubt := ambiguity(head_of(content)):
             mild = is_of_old_sdist(core, filename)
@@ -100,6 +108,31 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
         message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
         findings.note("metadata-version-newer", "Metadata-Version", message)
     return True
+
+
+def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
+    """Metadata has to be UTF-8; in an sdist nobody but us minds, since installers ask the build."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"Byte {error.start}, in line {line}, is not UTF-8"
+        wheel = filename.kind is Kind.WHEEL
+        message = f"{found}: pip can't install it, uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
+        level = Level.REFUSE if wheel else Level.WARN
+        yield Flaw(code="metadata-encoding", subject=f"line {line}", message=message, level=level)
+
+
+def _blank_flaws(content: bytes, core: CoreMetadata) -> Iterator[Flaw]:
+    """Blanks around name and version: pkginfo leaves them out, and installers do not."""
+    fields, _ = parsed_fields(content) or ({}, {})
+    name, version = str(fields.get("name", "")), str(fields.get("version", ""))
+    if name != name.strip() and name.strip() == core.name:
+        found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
+        yield _flaw("metadata-name-invalid", "Name", found)
+    if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
+        found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
+        yield _flaw("metadata-version-invalid", "Version", found)
 
 
 def _core(distribution: _Distribution) -> CoreMetadata:
@@ -172,8 +205,12 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
     text = core.requires_python
     if text is None:
         return
-    if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() and parsed(SpecifierSet, text) is not None:
-        return
+    if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable():
+        specifiers = parsed(SpecifierSet, text)
+        if specifiers is not None:
+            if trouble := unread_list(text) or unread_specifiers(specifiers):
+                yield _flaw("requires-python-unsupported", "Requires-Python", f"{trouble}.")
+            return
     said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
     code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
     yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")

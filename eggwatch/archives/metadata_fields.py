@@ -76,7 +76,6 @@ def check_fields(content: bytes, findings: Findings, *, mild: bool = False) -> l
         findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
         return []
     fields, unparsed = apart
-    _tell(_encoding(content), findings, mild=mild)
     _tell(_unparsed(unparsed), findings, mild=mild)
     # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
     every = [fields, *_set_aside(unparsed)]
@@ -116,14 +115,6 @@ def _taken_apart(name: str, value: str) -> object:
 _RAW_NAMES = {"project-url": "project_urls"}
 
 
-def _encoding(content: bytes) -> Iterator[Told]:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        yield "metadata-encoding", f"line {line}", f"Byte {error.start}, in line {line}, is not UTF-8."
-
-
 def _tell(flaws: Iterator[Told], findings: Findings, *, mild: bool) -> None:
     """Note flaws; of each kind a few one by one, and how many there are more."""
     counts: dict[tuple[str, str], int] = {}
@@ -142,7 +133,7 @@ def _note(code: str, field: str, message: str, findings: Findings, *, mild: bool
     (findings.warn if milder else findings.note)(code, field, message)
 
 
-_RESOLVED_BY = ("metadata-ambiguous", "requirement-invalid")
+_RESOLVED_BY = ("metadata-ambiguous", "requirement-invalid", "requirement-unsupported")
 _BELIEVED = ("metadata-version", "name", "version")
 """Fields by which an archive is published, whoever resolves by the others."""
 

@@ -13,6 +13,7 @@ from eggwatch.archives.limits import LARGEST_METADATA
 from eggwatch.archives.opened import Opened
 from eggwatch.archives.polyglots import is_also_tar, refuse_polyglot
 from eggwatch.archives.record import LARGEST_RECORD, Files, check_record
+from eggwatch.archives.scripts import check_scripts
 from eggwatch.archives.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
 from eggwatch.archives.wheel_folders import check_data_folders, find_dist_info
 from eggwatch.archives.wheel_places import check_places, installed_scripts
@@ -55,6 +56,7 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
     check_data_folders(directory, info, filename, findings)
     check_places(directory, info, contents.sha256, findings)
     check_bytecode(contents.heads, findings)
+    check_scripts(directory, filename, findings)
     _check_dist_info(file, directory, info, filename, contents, findings)
     return _opened(directory, info, contents)
 

@@ -49,6 +49,10 @@ _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.I | re.ASCII)
 _COPY = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?)(?P<suffix>\.whl|\.tar\.gz)", re.I)
 
 
+LARGEST_NUMBER = 2**64 - 2
+"""The largest number in a version that uv can read; a build number may be one larger."""
+
+
 class Kind(StrEnum):
     """The two distribution formats that PyPI takes today."""
 
@@ -248,7 +252,22 @@ def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
 
 def filename_flaws(filename: Filename) -> tuple[Flaw, ...]:
     """All that is to be said of a filename that could be taken apart (PyPI's F6 to F11, M2)."""
-    return (*spelling_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
+    return (*spelling_flaws(filename), *_size_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
+
+
+def is_too_large(version: Version) -> bool:
+    """True if uv can't read the version, for its numbers; those of a local version may have any size."""
+    numbers = (version.epoch, *version.release, *(version.pre or ("", 0))[1:], version.post or 0, version.dev or 0)
+    return max(numbers) > LARGEST_NUMBER
+
+
+def _size_flaws(filename: Filename) -> Iterator[Flaw]:
+    if is_too_large(filename.version) or (filename.build and filename.build[0] > LARGEST_NUMBER + 1):
+        message = (
+            f"uv can't install it: a number of the version or build is larger than {LARGEST_NUMBER}. pip can. "
+            "Build it again under a smaller version."
+        )
+        yield Flaw(code="version-too-large", subject=filename.text, message=message)
 
 
 def _local_flaws(filename: Filename) -> Iterator[Flaw]:
@@ -263,6 +282,10 @@ def _local_flaws(filename: Filename) -> Iterator[Flaw]:
 def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
     if filename.kind is not Kind.WHEEL:
         return
+    tags = "-".join(filename.text[: -len(".whl")].split("-")[-3:])
+    if tags != tags.lower():
+        message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
+        yield Flaw(code="filename-tags-uppercase", subject=filename.text, message=message)
     repeated = repeated_tags(filename.text[: -len(".whl")])
     if repeated:
         message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."

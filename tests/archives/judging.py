@@ -63,7 +63,8 @@ class Part:
         """The attributes, else those of a file or folder, as the name says."""
         if self.attributes is not None:
             return self.attributes
-        return (0o40755 if self.name.endswith(b"/") else 0o100644) << 16
+        is_script = b".data/scripts/" in self.name.lower()
+        return (0o40755 if self.name.endswith(b"/") else 0o100755 if is_script else 0o100644) << 16
 
     @property
     def raw(self) -> bytes:

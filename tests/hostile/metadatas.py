@@ -57,6 +57,26 @@ METADATA: tuple[dict[str, Any], ...] = (
     fields("metadata-field-invalid", "demo", {"Metadata-Version": "2.5"}, Import_Name="de-mo"),
     fields("metadata-field-invalid", "x" * 9000, Keywords="ok", Platform="x" * 11_000),
     fields("metadata-encoding", "J\u00fcrgen", Author="J\udcfcrgen"),
+    fields("metadata-name-invalid", " demo", Name="demo "),
+    fields("metadata-name-invalid", "demo", Name="demo\u00a0"),
+    fields("metadata-version-invalid", "1.0 \t", Version="1.0\u00a0"),
+    *(
+        fields("requires-python-unsupported", sound, Requires_Python=text)
+        for text, sound in (("===foo", "===3.9"), ("===3.*", "==3.*"), (">=3,,<4", ">=3,<4"), (",>=3", ">=3,"))
+    ),
+    fields("requires-python-unsupported", f"<{2**64 - 2}", Requires_Python=f"<{2**64 - 1}"),
+    *(
+        fields("requirement-unsupported", sound, Requires_Dist=text)
+        for text, sound in (
+            ("other===bar", "other===1.0"),
+            (f"other<1.{2**64}", "other<1.99"),
+            ('other; python_version~="3"', 'other; python_version~="3.9"'),
+            ('other; os_name~="posix"', 'other; os_name=="posix"'),
+            ('other; python_version>="3.x"', 'other; python_version in "3.x"'),
+            ('other; "3.x" < python_version', 'other; "3.9" < python_version'),
+            ('other; python_version>"3" and (os_name=="nt" or "x" in extra)', 'other; extra != "x"'),
+        )
+    ),
     fields("summary-multiline", "one line", Summary="two\n   lines"),
     fields("summary-too-long", "x" * 512, Summary="x" * 513),
     fields("email-invalid", "Jane <jane@example.org>, joe@example.org", Author_email="jane at example.org"),

@@ -89,6 +89,51 @@ WHEELS: tuple[dict[str, Any], ...] = (
             ("pyodide_2024_0_wasm32", "pyemscripten_2024_0_wasm32"),
         )
     ),
+    # what a client can't install
+    {"code": "filename-tags-uppercase", "filename": "demo-1.0-Py3-None-Any.whl"},
+    *(
+        {
+            "code": "version-too-large",
+            "version": f"{version}{2**64 - 1}",
+            "filename": f"demo-{version}{2**64 - 1}-py3-none-any.whl",
+            "twin": {
+                "version": f"{version}{2**64 - 2}",
+                "filename": f"demo-{version}{2**64 - 2}-py3-none-any.whl",
+            },
+        }
+        for version in ("", "1.", "1.0.dev", "1.0a", "1.0.post")
+    ),
+    *(
+        {"code": "script-unsupported", "members": {SCRIPTS: f"[{group}]\n{line}\n".encode()}}
+        for group, line in (
+            ("console_scripts", "x = demo:main [%]"),
+            ("console_scripts", "x = demo:main []"),
+            ("gui_scripts", "x = demo:main [a b]"),
+            ("console_scripts", "x = demo : main"),
+            ("console_scripts", "python = demo:main"),
+            ("gui_scripts", "Python3.11 = demo:main"),
+        )
+    ),
+    *(
+        {
+            "code": "script-unsupported",
+            "members": {f"demo-1.0.data/scripts/{name}": b"#!python\n"},
+            "mode": {f"demo-1.0.data/scripts/{name}": 0o100755},
+        }
+        for name in ("python", "pythonw.exe", "PyPy3")
+    ),
+    *(
+        {
+            "code": "script-not-executable",
+            "members": {"demo-1.0.data/scripts/x": b"#!python\n"},
+            "mode": {"demo-1.0.data/scripts/x": mode},
+            "twin": {
+                "members": {"demo-1.0.data/scripts/x": b"#!python\n"},
+                "mode": {"demo-1.0.data/scripts/x": 0o100755},
+            },
+        }
+        for mode in (0o100644, 0, 0o755)
+    ),
     # bytecode
     {"code": "wheel-bytecode", "members": {"demo/__pycache__/__init__.cpython-311.pyc": HEAD + bytes(12)}},
     {"code": "wheel-bytecode", "members": {"demo/other.PYC": HEAD + b"\3" + bytes(11)}},

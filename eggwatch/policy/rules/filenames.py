@@ -99,6 +99,22 @@ RULES = (
         fixed=True,
     ),
     Rule(
+        code="filename-tags-uppercase",
+        title="Tags that are not in lower case",
+        rule="Tags are in lower case.",
+        why="pip compares them without regard to case, uv does not, and installs such a wheel nowhere.",
+        mend=_BUILD,
+        source="PyPUG: platform compatibility tags; tried with pip 26.3 and uv 0.13.9",
+    ),
+    Rule(
+        code="version-too-large",
+        title="A version with a number that uv can't read",
+        rule="Numbers in a version, but for its local part, are below 2^64 - 1; a build number is below 2^64.",
+        why="PEP 440 sets no bound and pip has none; uv keeps them in 64 bits, and can't install the file.",
+        mend="Build it under a smaller version: a date and time of day have 14 digits, and 19 are allowed.",
+        source="PEP 440; tried with pip 26.3 and uv 0.13.9",
+    ),
+    Rule(
         code="python-tag-unknown",
         title="A Python tag that nobody knows",
         rule="The Python tag is that of a known implementation and a version: py3, cp312, pp310.",

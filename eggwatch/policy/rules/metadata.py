@@ -131,6 +131,14 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
+        code="requires-python-unsupported",
+        title="A Requires-Python that uv can't read",
+        rule="Requires-Python has numbers below 2^64 - 1, a version behind '===', and something before each comma.",
+        why="PEP 440 allows it and pip reads it; uv does not, and can't install the archive.",
+        mend="Mend requires-python in pyproject.toml.",
+        source="PEP 440; tried with pip 26.3 and uv 0.13.9",
+    ),
+    Rule(
         code="metadata-field-unknown",
         title="A field that nobody knows",
         rule="Fields are those of the core metadata specifications.",
@@ -204,10 +212,11 @@ RULES = (
         code="metadata-encoding",
         title="Metadata that is no UTF-8",
         rule="The metadata is UTF-8.",
-        why="distutils wrote the author in the encoding of the builder's locale; what installers read is ASCII anyhow.",
+        why="pip can't install a wheel whose METADATA is not UTF-8, uv can. In an sdist it is only warned of: "
+        "distutils wrote the author in the encoding of the builder's locale, and nobody reads it but for name and version.",
         mend=_BUILD,
-        source=_SPEC,
-        default=Weight.WARN,
+        source=f"{_SPEC}; tried with pip 26.3 and uv 0.13.9",
+        milder=True,
     ),
     Rule(
         code="summary-multiline",
@@ -309,6 +318,17 @@ RULES = (
         mend="Mend dependencies in pyproject.toml.",
         source=f"{_SPEC}, Requires-Dist; PEP 508",
         warehouse=("M11",),
+        milder=True,
+    ),
+    Rule(
+        code="requirement-unsupported",
+        title="A Requires-Dist that pip and uv do not both read, and alike",
+        rule="A Requires-Dist has numbers below 2^64 - 1, a version behind '===', a URL with a scheme, and a marker "
+        "that compares versions with versions, and extras by '==' or '!=' alone.",
+        why="PEP 508 allows the rest, and one of the two fails over it, or they install different dependencies. "
+        "In an sdist before metadata 2.2 it is only warned of, since pip and uv ask the build.",
+        mend="Mend dependencies in pyproject.toml.",
+        source="PEP 440; PEP 508; tried with pip 26.3 and uv 0.13.9",
         milder=True,
     ),
     Rule(

@@ -132,6 +132,25 @@ RULES = (
         fixed=True,
     ),
     Rule(
+        code="script-unsupported",
+        title="A script that pip or uv can't install",
+        rule="A script in entry points is module:function without blanks, with extras like [a,b] behind it or none; "
+        "and no script is called as an interpreter (python, python3, python3.N, pythonw, pypy, graalpy).",
+        why="pip takes nothing else apart, and fails; uv refuses the names of interpreters, which pip writes over.",
+        mend="Mend [project.scripts] in pyproject.toml, or give the script another name.",
+        source="PyPUG: entry points specification, Use for scripts; tried with pip 26.3 and uv 0.13.9",
+    ),
+    Rule(
+        code="script-not-executable",
+        title="A script without an execute bit",
+        rule="Each file in the scripts folder of the data folder has an execute bit in the zip, unless "
+        "the wheel is for Windows.",
+        why="uv makes every script executable, pip and pypa/installer only those that are so in the wheel: "
+        "after pip the program can't be run.",
+        mend="Build the wheel with a current tool, on Linux or macOS; declare programs as [project.scripts].",
+        source="PEP 427, Installing a wheel, Spread; tried with pip 26.3 and uv 0.13.9",
+    ),
+    Rule(
         code="record-missing",
         title="No RECORD",
         rule="A wheel has {name}-{version}.dist-info/RECORD.",
