@@ -74,12 +74,20 @@ def check_record(content: bytes, path: str, files: Files, findings: Findings) ->
     check.report(findings)
 
 
+# What str.splitlines, and so pip, takes for the end of a line, twice; or once, at the beginning.
+_BREAK = r"(?>\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
+_EMPTY_LINE = re.compile(rf"(?:\A|{_BREAK}){_BREAK}")
+
+
 def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
     """The lines as csv reads them; ValueError or csv.Error if they are none."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8, and neither pip nor uv reads it") from None
+    if empty := _EMPTY_LINE.search(text):
+        line = text.count("\n", 0, empty.end())
+        raise ValueError(f"line {line} is empty, over which pip fails (uv skips it)")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     for row in lines:
         if len(row) > 3:
@@ -148,6 +156,10 @@ class _Check:
             # Whatever is wrong with a member that is not sound has been told.
             if entry.path in self.files.sha256:
                 self._size(entry)
+        elif entry.path != self.path:
+            self.tell("record-invalid", entry.path, "RECORD lists its signature, which pypa/installer refuses.")
+        elif entry.digest or entry.size:
+            self.tell("record-invalid", self.path, "RECORD has a hash or size of itself, which pypa/installer refuses.")
 
     def _too_many(self) -> None:
         """Of lines that are no member's there may be millions: then nobody looks at the rest, and it is refused."""

@@ -6,6 +6,7 @@ Source: PyPUG, binary distribution format, "File contents".
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from packaging.tags import Tag, parse_tag
 
@@ -38,6 +39,7 @@ def check_wheel_file(content: bytes, path: str, filename: Filename, findings: Fi
     fields = _fields(lines[:end], path, findings)
     if fields is None:
         return
+    _check_spelling(lines[:end], path, findings)
     _check_version(fields, path, findings)
     _check_purelib(fields, path, findings)
     hidden = _hidden(lines[end:])
@@ -75,6 +77,33 @@ def _fields(lines: list[str], path: str, findings: Findings) -> dict[str, list[s
     return fields
 
 
+def _check_spelling(lines: list[str], path: str, findings: Findings) -> None:
+    """uv minds the case of names, and pip blanks behind a value: of other spellings each sees another value."""
+    for line, following in pairwise([*lines, ""]):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            continue
+        name, value = match.groups()
+        if name.lower() == "wheel-version" and name != "Wheel-Version":
+            _invalid(path, f"uv reads no {quoted(name)}, and can't install it; it has to be Wheel-Version.", findings)
+        elif name.lower() == "root-is-purelib" and _is_true(value, following):
+            if name != "Root-Is-Purelib":
+                _invalid(path, f"pip reads {quoted(line)} as true, uv as false: {_TWO_FOLDERS}", findings)
+            elif value != value.strip() or not value:
+                _invalid(
+                    path, f"pip reads {quoted(line)} as false for its blanks, uv as true: {_TWO_FOLDERS}", findings
+                )
+
+
+def _is_true(value: str, following: str) -> bool:
+    """True for the value true, on its own line or on the next."""
+    continued = following if following.startswith((" ", "\t")) else ""
+    return (value + continued).strip().lower() == "true"
+
+
+_TWO_FOLDERS = "where there are two folders of packages, they install into different ones."
+
+
 def _hidden(lines: list[str]) -> dict[str, list[str]]:
     """Fields after the empty line that ends them, where 'wheel tags' of 0.40 and 0.41 wrote Tag and Build."""
     fields: dict[str, list[str]] = {}
@@ -102,6 +131,8 @@ def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) 
         _invalid(path, "It says no Wheel-Version, and neither pip nor uv installs it.", findings)
     elif match is None:
         _invalid(path, f"uv can't read its Wheel-Version, {quoted(text)}, which should be like 1.0.", findings)
+    elif match[1].startswith("0") and int(match[1]):
+        _invalid(path, f"uv takes only '1' for major version 1, and Wheel-Version is {quoted(text)}.", findings)
     elif int(match[1]) > 1:
         message = f"Wheel-Version is {text}; pip and uv install major version 1 only. {BUILD_AGAIN}"
         findings.refuse("wheel-version-unsupported", "Wheel-Version", message)

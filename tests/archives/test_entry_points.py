@@ -21,7 +21,7 @@ demo = demo:main
 demo-admin = demo.admin:Site.run [extra]
 
 [gui_scripts]
-  demow = demo : main
+  demow = demo:main
   other = demo:main
 
 [demo.plugins]

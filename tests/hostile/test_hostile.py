@@ -69,7 +69,7 @@ NO_CODES = {
     "utf-8",
     "content-type",
     *("description-content-type", "import-name", "import-namespace", "license-expression", "license-file"),
-    *("metadata-version", "project-url", "requires-python", "supported-platform"),
+    *("metadata-version", "project-url", "requires-python", "root-is-purelib", "supported-platform", "wheel-version"),
 }
 """Texts in the sources of archives/ that look like codes: an encoding, a header, fields of core metadata."""
 

@@ -134,6 +134,23 @@ WHEELS: tuple[dict[str, Any], ...] = (
         }
         for mode in (0o100644, 0, 0o755)
     ),
+    *(
+        {
+            "code": "wheel-file-invalid",
+            "members": wheel_file(*lines),
+            "twin": {"members": wheel_file(*FIRST, "tag: py3-none-any")},
+        }
+        for lines in (
+            ("wheel-version: 1.0", "Root-Is-Purelib: true", TAG),
+            ("Wheel-Version: 01.0", "Root-Is-Purelib: true", TAG),
+            ("Wheel-Version: 1.0", "root-is-purelib: true", TAG),
+            ("Wheel-Version: 1.0", "Root-Is-Purelib: true\t", TAG),
+            ("Wheel-Version: 1.0", "Root-Is-Purelib:", " true", TAG),
+        )
+    ),
+    {"code": "record-invalid", "lines": {INIT: HASH + "\n"}},
+    {"code": "record-invalid", "lines": {INIT: HASH + "\r\n\x0c"}},
+    {"code": "record-invalid", "lines": {f"{INFO}/RECORD": f"{INFO}/RECORD,,\0"}},
     # bytecode
     {"code": "wheel-bytecode", "members": {"demo/__pycache__/__init__.cpython-311.pyc": HEAD + bytes(12)}},
     {"code": "wheel-bytecode", "members": {"demo/other.PYC": HEAD + b"\3" + bytes(11)}},

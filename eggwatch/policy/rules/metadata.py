@@ -213,7 +213,7 @@ RULES = (
         title="Metadata that is no UTF-8",
         rule="The metadata is UTF-8.",
         why="pip can't install a wheel whose METADATA is not UTF-8, uv can. In an sdist it is only warned of: "
-        "distutils wrote the author in the encoding of the builder's locale, and nobody reads it but for name and version.",
+        "distutils wrote the author in the encoding of the builder's locale, and installers ask the build.",
         mend=_BUILD,
         source=f"{_SPEC}; tried with pip 26.3 and uv 0.13.9",
         milder=True,
