@@ -357,7 +357,15 @@ def rename_new_at(source: Place, target: Place) -> None:
     if number not in (errno.EINVAL, errno.ENOSYS):
         raise OSError(number, os.strerror(number), source.name, None, target.name)
     link_at(source, target)
-    unlink_at(source)
+    if _inode_at(target) == _inode_at(source):
+        unlink_at(source)
+    else:  # sshfs gives each name an inode of its own: only a rename keeps it, and nothing there keeps others out
+        unlink_at(target)
+        rename_at(source, target)
+
+
+def _inode_at(place: Place) -> int:
+    return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_ino
 
 
 def unlink_at(place: Place) -> bool:
