@@ -63,6 +63,7 @@ MILDER_CASES: dict[str, str] = {
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
     "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "
     "patterns (pyarrow's LICENSE.txt): whichever is taken, it is the same",
+    "zip-name-invisible": "a line separator: installer alone parts RECORD there, pip and uv install the wheel alike",
     "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",
 }
 """Code → the case of it that is told at level `warn` and refuses in the profile strict only."""

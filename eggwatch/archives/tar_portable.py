@@ -74,7 +74,7 @@ def header_oddities(block: bytes, first: bytes) -> Iterator[str]:
     """What uv refuses in this header of a tar whose first header has the magic and version `first`."""
     identity = block[257:265]
     if identity not in (USTAR, GNU):
-        yield "uv reads only POSIX's format of 1988 (ustar, pax) and GNU's, and this is an older or another one"
+        yield "it is of an older format than POSIX's of 1988 (ustar, pax), or of another; uv reads that and GNU's"
         return
     if identity != first:
         yield "its headers are of two formats, GNU's and POSIX's, and uv reads only one of them in a tar"

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span, clipped
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
+from eggwatch.archives.zip_portable import entry_oddity
 
 LARGEST_DIRECTORY = 32 << 20
 """Bytes of a central directory; that of a wheel with 13,000 members has 1.5 MiB."""
@@ -30,7 +31,7 @@ _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LONGEST_COMMENT = 0xFFFF
-_ZIP64_EXTRA = 0x0001
+ZIP64_EXTRA = 0x0001
 _UNICODE_PATH_EXTRA = 0x7075
 _NEWEST_NEEDED = 63
 """The highest "version needed to extract" (APPNOTE 4.4.3.2); zipfile refuses a higher one."""
@@ -39,7 +40,10 @@ _HARMLESS = frozenset((0, stat.S_IFREG, stat.S_IFDIR))
 
 
 class ZipMember(NamedTuple):
-    """One entry of the central directory: `packed` and `size` are bytes before and after inflating."""
+    """One entry of the central directory: `packed` and `size` are bytes before and after inflating.
+
+    `oddity` is what uv refuses in it and zipfile takes.
+    """
 
     name: str
     raw_name: bytes
@@ -51,6 +55,7 @@ class ZipMember(NamedTuple):
     offset: int
     mode: int
     comment: int = 0
+    oddity: str | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -85,11 +90,11 @@ class _End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """The central directory: its members in its own order, where it starts, and how long the zip's comment is."""
+    """The central directory: its members in its own order, where it starts, and the zip's comment."""
 
     members: tuple[ZipMember, ...]
     start: int
-    comment: int = 0
+    comment: bytes = b""
 
 
 def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory | None:
@@ -106,7 +111,8 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
     try:
         end = _parse_end(file, position, record)
         _check_place(file, size, end)
-        return Directory(members=tuple(_entries(file, end)), start=end.start, comment=end.comment)
+        comment = _read(file, position + _END.size, end.comment)
+        return Directory(members=tuple(_entries(file, end)), start=end.start, comment=comment)
     except BrokenError as error:
         findings.broken(error)
         if finish < size or error.code == "zip-leading-data":
@@ -242,6 +248,7 @@ def _entry(directory: bytes, at: int, where: Span) -> tuple[ZipMember, int]:
         # Whatever system it says to come from: some readers only look at the mode.
         mode=attributes >> 16,
         comment=comment_length,
+        oddity=entry_oddity(directory[extra_at : extra_at + extra_length], directory[extra_at + extra_length : finish]),
     )
     return member, finish
 
@@ -267,7 +274,7 @@ def extra_fields(raw: bytes, name: str, where: Span) -> dict[int, bytes]:
         at += 4 + length
         if at > len(raw):
             raise _malformed(name, "Its extra fields are damaged.", where)
-        if kind in extras and kind in (_ZIP64_EXTRA, _UNICODE_PATH_EXTRA):
+        if kind in extras and kind in (ZIP64_EXTRA, _UNICODE_PATH_EXTRA):
             message = f"It has two extra fields {kind:#06x}, and readers choose differently. {BUILD_AGAIN}"
             raise BrokenError("zip-duplicate-extra", name, message, where)
         extras[kind] = raw[at - length : at]
@@ -276,9 +283,9 @@ def extra_fields(raw: bytes, name: str, where: Span) -> dict[int, bytes]:
 
 def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where: Span) -> tuple[int, ...]:
     """The values, those that are full replaced from the zip64 extra field, in its order (APPNOTE 4.5.3)."""
-    if _ZIP64_EXTRA not in extras:
+    if ZIP64_EXTRA not in extras:
         return values
-    wide = extras[_ZIP64_EXTRA]
+    wide = extras[ZIP64_EXTRA]
     count = sum(value == FULL_32 for value in values)
     if len(wide) != 8 * count and not (count == 0 and _is_repeated(wide, values)):
         raise _confused(name, f"Its zip64 extra field has {len(wide)} bytes, and should have {8 * count}.", where)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.limits import refuse_many_folders
 from eggwatch.archives.nesting import respelled, with_others_below
-from eggwatch.archives.paths import CONTROL, folded, zip_path_danger
+from eggwatch.archives.paths import CONTROL, folded, zip_name_oddity, zip_path_danger
 from eggwatch.archives.windows_names import note_strange
 from eggwatch.archives.zip_directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR
@@ -86,6 +86,12 @@ def _check_entry(member: ZipMember, findings: Findings) -> None:
     if not member.flags & UTF8_NAME and not member.raw_name.isascii():
         message = f"The member's name is not marked as UTF-8 (bit 11): pip reads it as code page 437. {BUILD_AGAIN}"
         findings.refuse("zip-name-characters", member.name, message, at=member.offset)
+    elif oddity := zip_name_oddity(member.name):
+        message = f"The member's name can't stay: {oddity}. Rename the file in the project."
+        findings.refuse("zip-name-invisible", member.name, message, at=member.offset)
+    elif "\u2028" in member.name or "\u2029" in member.name:
+        message = "The member's name holds a line separator (U+2028, U+2029): installer parts RECORD's lines there."
+        findings.warn("zip-name-invisible", member.name, f"{message} Rename the file in the project.")
     danger = zip_path_danger(member.name)
     if danger:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
@@ -125,7 +131,7 @@ def _check_type(member: ZipMember, findings: Findings) -> None:
 def _note_comments(directory: Directory, findings: Findings) -> None:
     members = [member for member in directory.members if member.comment]
     if directory.comment:
-        message = f"The zip ends in a comment of {directory.comment} bytes; PyPI takes none. {BUILD_AGAIN}"
+        message = f"The zip ends in a comment of {len(directory.comment)} bytes; PyPI takes none. {BUILD_AGAIN}"
         findings.note("zip-comment", "end record", message)
     if members:
         message = f"{len(members)} members have comments, this one first; PyPI takes none. {BUILD_AGAIN}"

@@ -19,6 +19,7 @@ from eggwatch.archives.limits import check_ratio
 from eggwatch.archives.zip_directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
 from eggwatch.archives.zip_names import check_entries, check_names
+from eggwatch.archives.zip_portable import Oddity, comment_oddity, descriptor_oddity, tell
 
 STORED = 0
 DEFLATED = 8
@@ -46,6 +47,8 @@ class ZipContents:
     """The first `HEAD` bytes of each sound member."""
     starts: dict[str, int] = field(default_factory=dict)
     """Where in the file the packed bytes of a sound member begin."""
+    oddities: list[Oddity] = field(default_factory=list)
+    """What uv refuses in local headers and data descriptors."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted
     for member, where in _records(directory, findings):
         keep = wanted(member)
         try:
-            inflated = _read_member(file, member, where, contents.starts, keep=keep)
+            inflated = _read_member(file, member, where, contents, keep=keep)
         except BrokenError as error:
             findings.broken(error)
         else:
@@ -90,7 +93,17 @@ def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted
                 contents.kept[member.name] = b"".join(inflated.kept)
         if findings.full:
             break
+    tell([*_of_directory(directory), *contents.oddities], findings)
     return contents
+
+
+def _of_directory(directory: Directory) -> Iterator[Oddity]:
+    """What uv refuses in the entries of the directory and in the zip's comment."""
+    for member in directory.members:
+        if member.oddity:
+            yield member.name, member.oddity, member.offset
+    if reason := comment_oddity(directory.comment):
+        yield "end record", reason, directory.start
 
 
 def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, Span]]:
@@ -104,34 +117,40 @@ def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMemb
     yield from zip(members, pairwise(starts), strict=True)
 
 
-def _read_member(file: BinaryIO, member: ZipMember, where: Span, starts: dict[str, int], *, keep: bool) -> _Inflated:
+def _read_member(file: BinaryIO, member: ZipMember, where: Span, contents: ZipContents, *, keep: bool) -> _Inflated:
     length = where[1] - where[0]
     file.seek(where[0])
     # Small members are read at once, header and all: a system call is dearer than what it brings.
     head = file.read(min(length, max(_CHUNK, _LONGEST_HEADER)))
-    start = check_local(head, member, where)
+    local = check_local(head, member, where)
+    start = local.start
     if start + member.packed > length:
         raise broken("zip-overlap", member, "It reaches into the next member or the directory.", where)
-    _check_end(file, head, start + member.packed, member, where)
+    is_wide = _check_end(file, head, start + member.packed, member, where)
     _check_method(member)
-    starts[member.name] = where[0] + start
+    contents.starts[member.name] = where[0] + start
+    oddity = local.oddity
+    if member.flags & DESCRIPTOR and oddity is None:
+        oddity = descriptor_oddity(member.method, is_wide=is_wide, has_zip64=local.has_zip64)
+    if oddity:
+        contents.oddities.append((member.name, oddity, member.offset))
     first = head[start : start + member.packed]
     if inflated := _whole(first, member):
         return inflated
-    packed = _packed(file, first, starts[member.name], member.packed)
+    packed = _packed(file, first, contents.starts[member.name], member.packed)
     return _in_chunks(packed, member, where, keep=keep)
 
 
-def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: Span) -> None:
-    """Look at what stands between a member's data and the next member."""
+def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: Span) -> bool:
+    """Look at what stands between a member's data and the next member; True for a data descriptor of 64 bits."""
     gap = where[1] - where[0] - end
     if not gap and not member.flags & DESCRIPTOR:
-        return
+        return False
     after = head[end : end + LONGEST_DESCRIPTOR + 1]
     if len(after) < min(gap, LONGEST_DESCRIPTOR + 1):
         file.seek(where[0] + end)
         after = file.read(min(gap, LONGEST_DESCRIPTOR + 1))
-    check_descriptor(after, gap, member, where)
+    return check_descriptor(after, gap, member, where)
 
 
 def _check_method(member: ZipMember) -> None:

@@ -260,6 +260,27 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"parts": [{**FILE, "name": b"demo/7"}]},
     },
     {"code": "zip-name-characters", "parts": [{**FILE, "name": b"demo/\xff", "flags": 1 << 11}]},
+    *(
+        {
+            "code": "zip-name-invisible",
+            "parts": [{**FILE, "name": f"demo/{odd}".encode(), "flags": 1 << 11}],
+            "twin": {"parts": [{**FILE, "name": f"demo/{sound}".encode(), "flags": 1 << 11}]},
+        }
+        for odd, sound in (
+            *(("\u202e", "\u05d0"), ("\u200b", "\u00a0"), ("\x9b", "\u3000")),
+            *(("\ufeff", "\ufe0f"), ("\u200d", "\u0301"), ("\ue000", "\ufffd"), ("\u0378", "\U0001fae9")),
+        )
+    ),
+    {
+        "code": "zip-not-portable",
+        "parts": [{**FILE, "extra": bytes(8)}],
+        "twin": {"parts": [{**FILE, "extra": bytes(4)}]},
+    },
+    {
+        "code": "zip-not-portable",
+        "parts": [{**FILE, "central_extra": b"UT\1\0\1" * 2}],
+        "twin": {"parts": [{**FILE, "central_extra": b"UT\1\0\1ux\1\0\1"}]},
+    },
     {
         "code": "zip-name-characters",
         "parts": [{**FILE, "name": "demo/\u00e9".encode()}],

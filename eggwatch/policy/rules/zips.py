@@ -163,6 +163,27 @@ RULES = (
         fixed=True,
     ),
     Rule(
+        code="zip-name-invisible",
+        title="A member's name with invisible characters",
+        rule="Names hold no character of Unicode's class Other: control, bidi, zero-width, private or unassigned ones. "
+        "A line separator (U+2028, U+2029) is only warned of.",
+        why="uv refuses a wheel with such a name, and pip installs it; a name that is turned round on the screen looks "
+        "like another. At a line separator installer alone stumbles: it parts RECORD there.",
+        mend="Rename the file in the project.",
+        source="What uv's reader of zips takes; Unicode, General Category",
+        milder=True,
+    ),
+    Rule(
+        code="zip-not-portable",
+        title="A zip that zipfile reads and uv does not",
+        rule="A member has one extra field of each kind; sizes behind the data are as wide as the zip64 field before "
+        "it says; a local header that points to a zip64 field has one; comments hold no bytes 01 to 08.",
+        why="uv reads wheels from the front, as they come, and refuses these, also where it reads the directory; pip "
+        "reads the directory alone and installs them.",
+        mend=_BUILD,
+        source=f"{_SPEC} 4.3.9.2, 4.4.8, 4.5; what uv's reader of zips takes",
+    ),
+    Rule(
         code="zip-unicode-path",
         title="A second name in an extra field",
         rule="An Info-ZIP Unicode Path (0x7075), if there is one, is UTF-8 and the member's own name.",
