@@ -13,6 +13,7 @@ from typing import Any
 
 from eggwatch.errors import ConfigurationError, NoIndexError
 from eggwatch.grammar import SeveralError
+from eggwatch.model.counting import counted
 from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
 from eggwatch.news_settings import NEWS
 from eggwatch.policy.keeping import Keeping
@@ -114,7 +115,7 @@ class WrongConfigurationError(ConfigurationError):
     """A configuration that can be read, and all that is wrong in it."""
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:
-        count = f"{len(problems)} place{'s' if len(problems) > 1 else ''}"
+        count = counted(len(problems), "place")
         super().__init__("\n  ".join([f"{in_full(path)} is wrong in {count}:", *map(str, problems)]))
         self.path, self.problems = path, problems
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from eggwatch.announcing import entries_after
 from eggwatch.config import IndexConfig
-from eggwatch.errors import EggwatchError
+from eggwatch.errors import EggwatchError, in_words
 from eggwatch.loglines import of_index
 from eggwatch.messengers import messenger_of, notice_of
 from eggwatch.model.events import Entry, Event, is_news, seconds_of, timestamp
@@ -145,10 +145,10 @@ class Route:
         try:
             self._messenger.deliver(notices)
         except NeverDelivered as error:
-            self._put_aside(notices, str(error))
+            self._put_aside(notices, in_words(error))
             return self._keep(progress.told(entries[-1].serial, now=time.time()))
         except NotDelivered as error:
-            return self._failed(notices, progress, str(error))
+            return self._failed(notices, progress, in_words(error))
         for notice in notices:
             log.info("announce %s: %s, by %s", notice.event.filename or "", notice.event.kind, self.name)
         return self._keep(progress.told(entries[-1].serial, now=time.time()))
@@ -196,7 +196,7 @@ class Route:
         try:
             self._messenger.deliver([notice])
         except NotDelivered as error:
-            again = {**letter.as_json(), "at": timestamp(time.time()), "error": str(error)}
+            again = {**letter.as_json(), "at": timestamp(time.time()), "error": in_words(error)}
             self._deliveries.put_aside(DeadLetter(**again))
             return False
         self._deliveries.delivered(letter)
@@ -315,7 +315,7 @@ def try_each(config: IndexConfig) -> Iterator[tuple[str, str | None]]:
             messenger_of(subscription).deliver([sample(config, time.time())])
             yield subscription.name, None
         except (NotDelivered, EggwatchError) as error:
-            yield subscription.name, str(error)
+            yield subscription.name, in_words(error)
 
 
 @contextlib.contextmanager

@@ -106,6 +106,8 @@ class Import:
     def __init__(self, pipeline: Pipeline, stock: Stock, *, way: Way, by_mtime: bool) -> None:
         """`by_mtime`: where no upload-time is recorded, the file's own time stands for it; else this moment."""
         self._pipeline, self._stock, self._way, self._by_mtime = pipeline, stock, way, by_mtime
+        self.begun = 0
+        """Archives that were looked at: their outcomes come in groups."""
         self.counts = Counts(others=stock.others, recorded=stock.recorded)
 
     def run(self) -> Iterator[Outcome]:
@@ -149,6 +151,7 @@ class Import:
         return record is not None and record.state == "present"
 
     def _begin(self, item: Item) -> _Taken | Outcome:
+        self.begun += 1
         try:
             with opened(item.path) as source:
                 return self._recognised(item, source) or self._take(item, source)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch.config import IndexConfig
-from eggwatch.errors import EggwatchError, FolderError
+from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.missing import Absence, absences, root_serial
 from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.names import stored_name
@@ -45,7 +45,7 @@ class IndexReader:
             ) from error
         except (OSError, ValueError) as error:
             raise FolderError(
-                f"{self.config.public / path} can't be read: {error}.", remedy="Run 'eggwatch verify'."
+                f"{self.config.public / path} can't be read: {in_words(error)}.", remedy="Run 'eggwatch verify'."
             ) from error
         return data
 

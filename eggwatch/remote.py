@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from eggwatch.errors import EggwatchError
+from eggwatch.errors import EggwatchError, in_words
 from eggwatch.model.events import Event, seconds_of, timestamp
 from eggwatch.pages.simple import JSON_NAME
 
@@ -116,6 +116,7 @@ class RemoteReader:
             raise NotReachedError(f"{self.base}{path}: the server says {error.code} {error.reason}.") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
+            reason = in_words(reason) if isinstance(reason, BaseException) else reason
             raise NotReachedError(
                 f"{self.base} can't be reached: {reason}.", remedy="Mend --url, or try again."
             ) from error

@@ -17,7 +17,7 @@ from eggwatch.assembly import (
     set_aside,
 )
 from eggwatch.config import IndexConfig
-from eggwatch.errors import LedgerError, NewerStateError
+from eggwatch.errors import LedgerError, NewerStateError, in_words
 from eggwatch.missing import shown_serial
 from eggwatch.model.events import REBUILDER, Event, timestamp
 from eggwatch.model.names import Filename, parse_filename
@@ -172,7 +172,9 @@ def _published_listings(public: Path, report: Report) -> Iterator[ProjectListing
         try:
             listing, problems = recall(page.read_bytes(), project)
         except (OSError, ValueError, RecursionError) as error:
-            report.lost.append(f"{page}: can't be read ({error}); its files are known only if the ledger has them")
+            report.lost.append(
+                f"{page}: can't be read ({in_words(error)}); its files are known only if the ledger has them"
+            )
             continue
         report.lost += [f"{page}: {problem}, so the page is not believed in this" for problem in problems]
         yield listing

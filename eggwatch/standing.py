@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eggwatch.config import IndexConfig
-from eggwatch.errors import FolderError
+from eggwatch.errors import FolderError, in_words
 from eggwatch.missing import Absence
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, seconds_of
@@ -90,7 +90,7 @@ def _with_news(state: dict[str, Any], reader: IndexReader) -> dict[str, Any]:
 
 def _fault_of(news: dict[str, Any]) -> str | None:
     if news["error"] is not None:
-        return f"failing since {news['failing_since']}, {news['behind']} events behind: {news['error']}"
+        return f"failing since {news['failing_since']}, {counted(news['behind'], 'event')} behind: {news['error']}"
     if news["undelivered"]:
         return f"{news['undelivered']} undelivered: see STATE/news/undelivered.jsonl, then 'eggwatch notify --retry'"
     return None
@@ -138,7 +138,7 @@ def _looked_into(config: IndexConfig, reader: IndexReader) -> dict[str, Any]:
         nothing |= UNKNOWN_LAG
         if isinstance(error.__cause__ or error, PermissionError):
             return nothing | {"unseen": f"{config.drop} can't be looked into by this account"}
-        return nothing | {"faults": {"drop": str(error)}}
+        return nothing | {"faults": {"drop": in_words(error)}}
     with reader.catalog() as catalog:
         originals = {} if catalog is None else {original.path: original for original in catalog.originals()}
     queue = [queued for found in survey.uploads if (queued := _queued(found, originals.get(found.path))) is not None]

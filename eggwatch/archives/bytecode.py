@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eggwatch.archives.findings import Findings
+from eggwatch.model.counting import counted
 
 _SUFFIXES = (".pyc", ".pyo")
 _BUILD_WITHOUT = "Build the wheel again without __pycache__ and .pyc files."
@@ -25,14 +26,16 @@ def check_bytecode(heads: Mapping[str, bytes], findings: Findings) -> None:
     checked = [path for path in compiled if _flags(heads[path]) == _HASH_BASED | _CHECK_SOURCE]
     if unchecked:
         message = (
-            f"{len(unchecked)} members are bytecode that Python is told to run without a look at its source "
+            f"{counted(len(unchecked), 'member is', 'members are')} "
+            f"bytecode that Python is told to run without a look at its source "
             "(PEP 552, unchecked hash), this one first: after uv it is run, after pip the source is. "
         )
         findings.refuse("wheel-bytecode-unchecked", unchecked[0], message + _BUILD_WITHOUT)
     if others := [path for path in compiled if path not in set(unchecked)]:
         first = (checked or others)[0]
         message = (
-            f"{len(others)} members are bytecode, this one first, which nobody can read. Without its source it is run; "
+            f"{counted(len(others), 'member is', 'members are')} "
+            f"bytecode, this one first, which nobody can read. Without its source it is run; "
             f"beside its source it is run after uv if it carries that one's hash, as {len(checked)} of them may do, "
             "while pip compiles the source anew. "
         )

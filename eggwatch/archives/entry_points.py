@@ -14,6 +14,7 @@ from itertools import islice
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, quoted
 from eggwatch.archives.paths import folded
 from eggwatch.archives.scripts import interpreter_named, is_interpreter
+from eggwatch.model.counting import counted
 
 LARGEST_ENTRY_POINTS = 1 << 20
 """Bytes of an entry_points.txt."""
@@ -73,7 +74,7 @@ def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Told]:
         return
     lines = text.split("\n")
     if len(lines) > MOST_LINES:
-        yield _INVALID, f"It has {len(lines)} lines; {MOST_LINES} are allowed."
+        yield _INVALID, f"It has {counted(len(lines), 'line')}; {MOST_LINES} are allowed."
         return
     reader = _Reader(scripts)
     for number, line in enumerate(lines, 1):

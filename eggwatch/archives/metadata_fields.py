@@ -14,6 +14,7 @@ from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_ema
 
 from eggwatch.archives.field_rules import RULES, Told
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
 
 LONGEST_VALUE = 10_000
@@ -143,7 +144,11 @@ def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
     unknown = sorted(name for name in unparsed if not _is_known(name))
     if unknown:
         names = clipped(", ".join(name for name in unknown[:20]))
-        yield "metadata-field-unknown", unknown[0], f"{len(unknown)} fields are not of the core metadata: {names}."
+        yield (
+            "metadata-field-unknown",
+            unknown[0],
+            f"{counted(len(unknown), 'field is', 'fields are')} not of the core metadata: {names}.",
+        )
     for name in sorted(unparsed.keys() - set(unknown)):
         if name == "project-url":
             yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."

@@ -30,6 +30,7 @@ from eggwatch.archives.tar_walk import (
     TarMember,
     TarWalk,
 )
+from eggwatch.model.counting import counted
 from eggwatch.model.names import Filename, project_name
 from eggwatch.model.parsing import parsed
 
@@ -182,13 +183,15 @@ class SdistContents:
         check_places(self._places, self._findings, same)
         if self._dotted:
             message = (
-                f"{len(self._dotted)} members are called './…', this one first: pip takes the dot for the top folder, "
+                f"{counted(len(self._dotted), 'member is', 'members are')} "
+                f"called './…', this one first: pip takes the dot for the top folder, "
                 "and finds no project in it. Pack the folder without './' in front: 'tar czf x-1.0.tar.gz x-1.0'."
             )
             self._findings.refuse("sdist-leading-dot", self._dotted[0], message)
         if self._odd_modes:
             message = (
-                f"{len(self._odd_modes)} members have permissions that nobody means, this one first: it is setuid or "
+                f"{counted(len(self._odd_modes), 'member has', 'members have')} "
+                f"permissions that nobody means, this one first: it is setuid or "
                 f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
             )
             self._findings.note("tar-mode", self._odd_modes[0], message)

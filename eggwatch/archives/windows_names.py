@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.paths import in_lots
+from eggwatch.model.counting import counted
 
 _CHARACTER = re.compile(r'[<>"|?*]')
 _END = re.compile(r"[^./]\.*[. ]/")
@@ -25,7 +26,8 @@ def note_strange(names: Sequence[str], findings: Findings) -> None:
     if not strange:
         return
     message = (
-        f"{len(strange)} members have names that Windows can't hold, or holds otherwise, this one first. "
+        f"{counted(len(strange), 'member has a name', 'members have names')} "
+        f"that Windows can't hold, or holds otherwise, this one first. "
         "Rename them if the project is meant for Windows."
     )
     findings.note("windows-name", strange[0], message)

@@ -12,6 +12,7 @@ from eggwatch.archives.paths import CONTROL, folded, zip_name_oddity, zip_path_d
 from eggwatch.archives.windows_names import note_strange
 from eggwatch.archives.zip_directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip_local import DESCRIPTOR
+from eggwatch.model.counting import counted
 
 
 def check_names(directory: Directory, findings: Findings) -> None:
@@ -134,15 +135,17 @@ def _note_comments(directory: Directory, findings: Findings) -> None:
         message = f"The zip ends in a comment of {len(directory.comment)} bytes; PyPI takes none. {BUILD_AGAIN}"
         findings.note("zip-comment", "end record", message)
     if members:
-        message = f"{len(members)} members have comments, this one first; PyPI takes none. {BUILD_AGAIN}"
+        what = counted(len(members), "member has a comment", "members have comments")
+        message = f"{what}, this one first; PyPI takes none. {BUILD_AGAIN}"
         findings.note("zip-comment", members[0].name, message)
 
 
 def _note_descriptors(directory: Directory, findings: Findings) -> None:
     members = [member for member in directory.members if member.flags & DESCRIPTOR]
     if members:
+        what = counted(len(members), "member has its size", "members have their sizes")
         message = (
-            f"{len(members)} members have their sizes behind their data (data descriptors), this one first; "
+            f"{what} behind the data (data descriptors), this one first; "
             f"PyPI takes none. Write the zip to a file that can seek. {BUILD_AGAIN}"
         )
         findings.note("zip-data-descriptor", members[0].name, message)

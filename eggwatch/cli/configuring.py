@@ -17,6 +17,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.config import LOCAL_FILE, IndexConfig, WrongConfigurationError, in_full, load
 from eggwatch.errors import ConfigurationError
+from eggwatch.model.counting import counted
 from eggwatch.store.accounts import has_account, has_group
 
 SAMPLE = """\
@@ -137,7 +138,7 @@ def config(selection: Selection, what: str, as_json: bool) -> None:
     Examples:
       eggwatch config check
       eggwatch --config /etc/eggwatch/eggwatch.toml config check --json
-    Exit status: 0 good, 1 good but for what this machine lacks, 2 wrong.
+    Exit status: 0 good, 1 this machine lacks what it names, 2 wrong.
     """
     try:
         found = selection.load()
@@ -152,8 +153,9 @@ def config(selection: Selection, what: str, as_json: bool) -> None:
     if as_json:
         print_json({"file": file, "valid": True, "problems": [], "lacking": lacking})
     else:
-        count = f"{len(found.indexes)} index{'' if len(found.indexes) == 1 else 'es'}"
-        say(f"{file or 'no file'}: good; {count}: {', '.join(found.indexes)}")
+        count = counted(len(found.indexes), "index", "indexes")
+        verdict = "this machine lacks what it names" if lacking else "good"
+        say(f"{file or 'no file'}: {verdict}; {count}: {', '.join(found.indexes)}")
         for sentence in lacking:
             say(f"  {sentence}")
     sys.exit(1 if lacking else 0)

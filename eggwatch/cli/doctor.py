@@ -11,6 +11,7 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.doctor import CHECKS, Told, examine
 from eggwatch.doctor.findings import Finding, Unchecked
 from eggwatch.doctor.surroundings import surroundings_of
+from eggwatch.model.counting import counted
 
 
 @click.command()
@@ -62,7 +63,7 @@ def _say(name: str, told: list[Told]) -> None:
     for one in told:
         if isinstance(one.outcome, Unchecked):
             say(f"not checked: {one.check}: {one.outcome.where}: {one.outcome.reason}")
-    count = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}"
+    count = counted(len(findings), "finding")
     left = len({one.check for one in told if isinstance(one.outcome, Unchecked)})
     more = f", {left} not checked or not wholly" if left else ""
     say(f"{name}: {count} ({len(CHECKS)} checks{more})")

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from eggwatch.errors import in_words
 from eggwatch.loglines import INDEX
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
@@ -88,6 +89,16 @@ class Named(logging.Filter):
         return True
 
 
+class InWords(logging.Filter):
+    """Errors of the system among the arguments of a line are told without their numbers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every line is to be written."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(in_words(one) if isinstance(one, OSError) else one for one in record.args)
+        return True
+
+
 class Repeats(logging.Filter):
     """Lets a warning or error through once in ten minutes, and then says how often it came in between."""
 
@@ -141,7 +152,7 @@ def _stream(formatter: logging.Formatter) -> logging.Handler:
 
 def _set_up(handler: logging.Handler, *, verbose: bool, quiet: bool) -> None:
     logger = logging.getLogger("eggwatch")
-    handler.filters.insert(0, Named())  # before repeats are counted: they are an index's own
+    handler.filters[:0] = [InWords(), Named()]  # before repeats are counted, which are an index's own
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)

@@ -64,37 +64,46 @@ def has_colours(stream: TextIO) -> bool:
 class Ticker:
     """Progress for a person who waits; silent in a pipe."""
 
+    PAUSE = 0.2
+    """Seconds between two looks of it."""
+
     def __init__(self, what: str, *, total: int | None = None) -> None:
         self._what, self._count, self._live = what, 0, sys.stderr.isatty()
         self._total = f" of {total}" if total is not None else ""
+        self._next = time.monotonic() + self.PAUSE
+        self._shown = False
 
     def __call__(self, subject: str) -> None:
         """One step further."""
         self._count += 1
-        if self._live and self._count % 100 == 0:
+        if self._live and time.monotonic() >= self._next:
+            self._next, self._shown = time.monotonic() + self.PAUSE, True
             click.echo(f"\r{self._what}: {self._count}{self._total}", nl=False, err=True)
 
     def done(self) -> None:
         """Leave a clean line."""
-        if self._live and self._count >= 100:
-            click.echo("\r" + " " * 40 + "\r", nl=False, err=True)
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 class Bar:
     """How far a long work has come, with the time that is left: on a terminal only, never in a pipe."""
 
     WIDTH = 30
+    SURE_SECONDS, SURE_SHARE = 2.0, 50
+    """Nothing is estimated before so many seconds, nor before one part of so many is done."""
     PAUSE = 0.2
     """Seconds between two looks of it."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what, self._total, self._live = what, max(total, 1), sys.stderr.isatty()
         self._begun = time.monotonic()
-        self._next = self._count = 0.0
+        self._next = self._count = self._done = 0.0
 
-    def step(self) -> None:
-        """One step further."""
+    def step(self, *, done: int | None = None) -> None:
+        """One step further; `done` is how much was done by now, where steps come in groups."""
         self._count += 1
+        self._done = max(self._count, done or 0)
         if self._live and time.monotonic() >= self._next:
             self._next = time.monotonic() + self.PAUSE
             click.echo(f"\r{self._line()}\x1b[K", nl=False, err=True)
@@ -102,10 +111,16 @@ class Bar:
     def _line(self) -> str:
         share = min(self._count / self._total, 1.0)
         full = int(share * self.WIDTH)
-        speed = self._count / max(time.monotonic() - self._begun, 0.001)
-        left = max(self._total - self._count, 0.0) / speed
         bar = "#" * full + "." * (self.WIDTH - full)
-        return f"{self._what} [{bar}] {self._count:.0f} of {self._total}, {speed:.0f}/s, {left:.0f} s left"
+        return f"{self._what} [{bar}] {self._count:.0f} of {self._total}{self._estimate()}"
+
+    def _estimate(self) -> str:
+        """Speed and time left, once there is enough to tell by."""
+        seconds = time.monotonic() - self._begun
+        if seconds < self.SURE_SECONDS or self._done * self.SURE_SHARE < self._total:
+            return f", {seconds:.0f} s so far"
+        speed = self._done / seconds
+        return f", {speed:.0f}/s, {max(self._total - self._done, 0.0) / speed:.0f} s left"
 
     def clear(self) -> None:
         """Make room for a line of text."""

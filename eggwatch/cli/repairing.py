@@ -7,10 +7,13 @@ import sys
 import click
 
 from eggwatch import repair as repairing
+from eggwatch.cli.finding_lines import group_of, grouped, line_of, verbose_option
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
+from eggwatch.cli.upkeep import steps_of
 from eggwatch.config import IndexConfig
+from eggwatch.model.counting import counted
 from eggwatch.repair import Mended
 
 
@@ -18,7 +21,8 @@ from eggwatch.repair import Mended
 @index_options
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @json_option
-def repair(selection: Selection, dry_run: bool, as_json: bool) -> None:
+@verbose_option
+def repair(selection: Selection, dry_run: bool, as_json: bool, verbose: bool) -> None:
     """Mend what 'eggwatch verify' finds.
 
     Altered and missing pages are rendered again. An archive with other bytes than were published is quarantined:
@@ -33,19 +37,19 @@ def repair(selection: Selection, dry_run: bool, as_json: bool) -> None:
       something is wrong), 3 a daemon runs.
     """
     log_to_stderr(verbose=False, quiet=True)
-    results = [_repair(config, dry_run=dry_run, as_json=as_json) for config in selection.all()]
+    results = [_repair(config, dry_run=dry_run, as_json=as_json, verbose=verbose) for config in selection.all()]
     sys.exit(0 if all(results) else 1)
 
 
-def _repair(config: IndexConfig, *, dry_run: bool, as_json: bool) -> bool:
-    ticker = Ticker("looked at")
+def _repair(config: IndexConfig, *, dry_run: bool, as_json: bool, verbose: bool) -> bool:
+    ticker = Ticker("looked at", total=steps_of(config))
     findings = repairing.look(config, ticker)
     ticker.done()
     mended = repairing.plan(findings) if dry_run or not findings else repairing.mend(config, findings)
     if as_json:
         print_json({"index": config.name, "dry_run": dry_run, "findings": [_row(one) for one in mended]})
     else:
-        _say(config, mended, dry_run=dry_run)
+        _say(config, mended, dry_run=dry_run, verbose=verbose)
     return not findings if dry_run else all(one.done for one in mended)
 
 
@@ -53,11 +57,16 @@ def _row(one: Mended) -> dict[str, object]:
     return {**one.finding.as_json(), "done": one.done, "what": one.what}
 
 
-def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool) -> None:
-    for one in mended:
+def _group_of(one: Mended) -> tuple[str, ...]:
+    return (*group_of(one.finding), one.what)
+
+
+def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool, verbose: bool) -> None:
+    for group in [[one] for one in mended] if verbose else grouped(mended, _group_of):
+        one = group[0]
         would = "would " if dry_run and one.done else ""
         more = "" if one.done else f": {one.finding.remedy}"
-        say(f"{one.finding.where}: {one.finding.problem}\n  {would}{one.what}{more}")
+        say(f"{line_of([one.finding for one in group])}\n  {would}{one.what}{more}")
     left = sum(not one.done for one in mended)
-    verdict = "sound" if not mended else f"{len(mended)} findings, {left} left to you"
+    verdict = "sound" if not mended else f"{counted(len(mended), 'finding')}, {left} left to you"
     say(f"{config.name}: {verdict}")

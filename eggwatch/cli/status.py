@@ -41,7 +41,8 @@ def status(selection: Selection, url: str | None, as_json: bool) -> None:
     Examples:
       eggwatch status
       eggwatch status --url http://packages.example.com/
-    Exit status: 0 all is well, 1 something is to be mended, such as uploads that wait for a daemon.
+    Exit status: 0 all is well, 1 something is to be mended (uploads wait for a
+    daemon, say).
     """
     if url is not None:
         _say_remote(RemoteReader(url=url), as_json=as_json)

@@ -15,6 +15,7 @@ from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_e
 from eggwatch.config import IndexConfig, overlapped
 from eggwatch.errors import FolderError
 from eggwatch.importing import Import, Outcome, Stock
+from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
 from eggwatch.policy.rules import Profile
 from eggwatch.status import told_index
@@ -81,7 +82,7 @@ def import_(
         bar = Bar("import", stock.archives)
         try:
             for outcome in work.run():
-                bar.step()
+                bar.step(done=work.begun)
                 _report(outcome, bar, as_json=as_json, verbose=verbose)
         except KeyboardInterrupt:
             say_error("Interrupted. Give the same command again: it goes on where it was.")
@@ -164,6 +165,8 @@ def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
         verdict: count for verdict, count in counts.verdicts.items() if count or verdict in ("imported", "known")
     }
     text = ", ".join(f"{count} {verdict.replace('-', ' ')}" for verdict, count in numbers.items())
-    say(f"{config.name}: {text}; {counts.others} other files were passed by")
+    passed = counted(counts.others, "other file was", "other files were")
+    say(f"{config.name}: {text}; {passed} passed by")
     if counts.copied:
-        say(f"  {counts.copied} were copied: others may write to them, or they lie on another file system")
+        copied = counted(counts.copied, "archive was", "archives were")
+        say(f"  {copied} copied: others may write to them, or they lie on another file system")

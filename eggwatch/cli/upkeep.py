@@ -13,11 +13,13 @@ import click
 from eggwatch.assembly import landing_options, permissions_of
 from eggwatch.audit import Audit, Finding, fresh_catalog, fresh_pages
 from eggwatch.backup import Backup
+from eggwatch.cli.finding_lines import group_of, grouped, line_of, verbose_option
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError, LedgerError
+from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.reading import IndexReader
 from eggwatch.restoration import rebuild as rebuild_index
@@ -28,7 +30,8 @@ from eggwatch.store.verified import keep as keep_verified
 @click.command()
 @index_options
 @json_option
-def verify(selection: Selection, as_json: bool) -> None:
+@verbose_option
+def verify(selection: Selection, as_json: bool, verbose: bool) -> None:
     """Hash every archive, compare every page with a fresh render, check the ledger's chain.
 
     `check` judges local files before they are published; `verify` looks at what is published; `doctor` at the
@@ -39,13 +42,13 @@ def verify(selection: Selection, as_json: bool) -> None:
     Example:  eggwatch verify
     Exit status: 0 sound, 1 damage was found.
     """
-    sound = [_verify(index, as_json=as_json) for index in selection.all()]
+    sound = [_verify(index, as_json=as_json, verbose=verbose) for index in selection.all()]
     sys.exit(0 if all(sound) else 1)
 
 
-def _verify(config: IndexConfig, *, as_json: bool) -> bool:
+def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
     IndexReader(config=config).ledger()  # or the sentence that says why not
-    ticker = Ticker("verified")
+    ticker = Ticker("verified", total=steps_of(config))
     audit = Audit(config, progress=ticker)
     findings = audit.run()
     ticker.done()
@@ -56,7 +59,7 @@ def _verify(config: IndexConfig, *, as_json: bool) -> bool:
             {"index": config.name, "sound": not rows, "files": audit.files, "pages": audit.pages, "findings": rows}
         )
     else:
-        _say_findings(config, audit, findings)
+        _say_findings(config, audit, findings, verbose=verbose)
     return not findings
 
 
@@ -68,11 +71,17 @@ def _note(config: IndexConfig, audit: Audit) -> None:
         keep_verified(config.state, verified, permissions_of(config))
 
 
-def _say_findings(config: IndexConfig, audit: Audit, findings: list[Finding]) -> None:
-    for finding in findings:
-        say(f"{finding.where}: {finding.problem}\n  {finding.remedy}")
-    verdict = f"{len(findings)} findings" if findings else "sound"
-    say(f"{config.name}: {verdict} ({audit.files} files, {audit.pages} pages)")
+def steps_of(config: IndexConfig) -> int | None:
+    """How many archives and pages there are to look at; None where the catalog can't be read."""
+    with IndexReader(config=config).catalog() as catalog:
+        return None if catalog is None else sum(catalog.counts()) + 1
+
+
+def _say_findings(config: IndexConfig, audit: Audit, findings: list[Finding], *, verbose: bool) -> None:
+    for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
+        say(f"{line_of(group)}\n  {group[0].remedy}")
+    verdict = counted(len(findings), "finding") if findings else "sound"
+    say(f"{config.name}: {verdict} ({counted(audit.files, 'file')}, {counted(audit.pages, 'page')})")
 
 
 @click.command()
@@ -132,10 +141,15 @@ def rebuild(selection: Selection, as_json: bool) -> None:
             }
         )
         return
-    counts = f"{report.kept_events} events kept, {report.new_events} learnt from the pages"
-    say(f"{config.name}: {counts}, {report.files} files")
+    counts = f"{counted(report.kept_events, 'event')} kept, {report.new_events} learnt from the pages"
+    say(f"{config.name}: {counts}, {counted(report.files, 'file')}")
     for lost in report.lost:
         say(f"  not brought back: {lost}")
+
+
+def _files_of(config: IndexConfig) -> int | None:
+    with IndexReader(config=config).catalog() as catalog:
+        return None if catalog is None else catalog.counts()[1]
 
 
 @click.command()
@@ -154,14 +168,16 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
       cp -a /backup/packages/public /backup/packages/state /srv/packages/
     Exit status: 0 all is kept, 1 archives are missing or not what they were.
     """
-    config, ticker = selection.one(), Ticker("kept")
+    config = selection.one()
+    ticker = Ticker("kept", total=_files_of(config))
     report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
     ticker.done()
     if as_json:
         print_json({"index": config.name, **asdict(report)})
     else:
-        more = f", {report.forgotten} removed ones gone" if report.forgotten else ""
-        say(f"{config.name}: {report.files} files up to serial {report.serial}; {report.copied} were new{more}")
+        more = f", {counted(report.forgotten, 'removed one')} gone" if report.forgotten else ""
+        new = f"{report.copied} {'was' if report.copied == 1 else 'were'} new{more}"
+        say(f"{config.name}: {counted(report.files, 'file')} up to serial {report.serial}; {new}")
         for damaged in report.damaged:
             say(f"  not kept: {damaged}")
     sys.exit(1 if report.damaged else 0)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from watchdog.observers.inotify_c import InotifyFD
 
+from eggwatch.model.counting import counted
 from eggwatch.service.folder_events import EVERYTHING, FolderEvents
 from eggwatch.service.mounts import mounts_in
 from eggwatch.service.watches import watched_inodes
@@ -123,7 +124,7 @@ class Watcher:
         lasting = missing & self._missing
         self._missing = missing
         if lasting:
-            self._tell(f"{len(lasting)} folders can't be watched (is fs.inotify.max_user_watches too low?)")
+            self._tell(f"{counted(len(lasting), 'folder')} can't be watched (is fs.inotify.max_user_watches too low?)")
         else:
             self._mend()
 

@@ -79,7 +79,7 @@ def test_a_folder_comes_in_whole_and_stays_as_it_was(site: Site, stock: Path) ->
     """Every archive below DIR is on its page; nothing in DIR has changed; the events are `imported`."""
     before = state_of(stock)
     done = site.call("import", stock)
-    assert (done.code, done.out) == (0, "main: 2 imported, 0 known; 1 other files were passed by\n")
+    assert (done.code, done.out) == (0, "main: 2 imported, 0 known; 1 other file was passed by\n")
     assert site.filenames("demo") + site.filenames("other") == ["demo-1.0-py3-none-any.whl", "other-2.0.tar.gz"]
     assert [event["event"] for event in site.events()] == ["imported", "imported"]
     assert state_of(stock) == before
@@ -135,7 +135,7 @@ def test_a_second_import_finds_everything_known(site: Site, stock: Path) -> None
     site.call("import", stock)
     before = site.events(), pages_of(site.public)
     done = site.call("import", stock)
-    assert (done.code, done.out) == (0, "main: 0 imported, 2 known; 1 other files were passed by\n")
+    assert (done.code, done.out) == (0, "main: 0 imported, 2 known; 1 other file was passed by\n")
     assert (site.events(), pages_of(site.public)) == before
 
 
@@ -270,7 +270,7 @@ def test_what_is_moved_is_gone_from_the_stock(site: Site, stock: Path) -> None:
     loose.chmod(0o666)
     bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
     done = site.call("import", stock, "--move")
-    assert "1 were copied" in done.out
+    assert "1 archive was copied" in done.out
     assert sorted(path.name for path in stock.rglob("*") if path.is_file()) == sorted(["README", bad.name, loose.name])
     again = add(stock, wheel("demo", "1.0"))
     assert "1 imported" not in site.call("import", stock, "--move").out

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from eggwatch.cli import logs
-from eggwatch.cli.logs import REPEAT_SECONDS, Repeats, _Prefixed, log_as, priority
+from eggwatch.cli.logs import REPEAT_SECONDS, Repeats, _Prefixed, log_as, log_to_stderr, priority
 from eggwatch.notifiers.journal import NOTICE
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
@@ -97,3 +97,11 @@ def test_auto_is_text_where_standard_error_is_no_journal(logger: logging.Logger)
         log_as("auto", verbose=False)
         logger.info("ready")
     assert stream.getvalue().endswith(" ready\n")
+
+
+def test_errors_of_the_system_are_told_in_words(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where and why, without the number."""
+    log_to_stderr(verbose=False)
+    logger.error("announce %s: %s", "x", OSError(30, "Read-only file system", "/srv/drop/x"))
+    said = capsys.readouterr().err
+    assert "announce x: Read-only file system: /srv/drop/x" in said and "Errno" not in said

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from eggwatch.service.trial_server import TrialServer
 
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
@@ -206,15 +208,26 @@ def test_wait_without_a_daemon_is_1_soon(filled: Site) -> None:
     assert (done.code, "no daemon is at work" in done.out, time.monotonic() - begun < 10) == (1, True, True)
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files as they are."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextmanager
 def served(site: Site) -> Iterator[str]:
     """PUBLIC by HTTP."""
-    trial = TrialServer({"": site.public})
-    trial.start()
+    handler = functools.partial(Quiet, directory=str(site.public))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
     try:
-        yield trial.url
+        yield f"http://127.0.0.1:{server.server_port}/"
     finally:
-        trial.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def changed(site: Site, **values: Any) -> None:
