@@ -71,7 +71,7 @@ def test_a_publish_and_a_refusal_are_told_by_every_way(tmp_path: Path) -> None:
         hooks = stack.enter_context(http_server())
         site = Site(tmp_path)
         told, program = tmp_path / "told", tmp_path / "tell"
-        program.write_text(f"#!/bin/sh\ncat >>{told}\nenv | sort >{told}.environment\n")
+        program.write_text(f"#!/bin/sh\ncat >>'{told}'\nenv | sort >'{told}.environment'\n")
         program.chmod(0o755)
         command = f'\n[index.main.command.log]\nrun = ["{program}"]\nevents = ["rejected"]\n'
         configured(site, mail_table(port) + hook_table(hooks.url) + command)
