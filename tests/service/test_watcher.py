@@ -177,24 +177,23 @@ def test_folders_that_come_and_go_are_watched_in_the_end(watcher: Watcher, folde
 def test_what_is_moved_out_of_the_drop_folder_holds_nothing_back(
     watcher: Watcher, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """A neighbour's `mv` has no second half: it is told at once, and an upload after it in the same read of events."""
-    drop, read = folders[0], inotify_c.InotifyFD.read_events
-    batches = []
-    with mock.patch.object(inotify_c.InotifyFD, "read_events", lambda self: batches.append(read(self)) or batches[-1]):
-        (drop / "old.txt").write_bytes(b"x")
+    """A neighbour's `mv` has no second half: it is hinted at as soon as its event is read, and so is what follows."""
+    drop, handle = folders[0], inotify_c.InotifyFD.handle_event
+    told: dict[bytes, set[str]] = {}
+
+    def noted(inotify: inotify_c.InotifyFD, event: inotify_c.InotifyEvent) -> None:
+        handle(inotify, event)
+        told.setdefault(event.name, set(watcher._hints))
+
+    (drop / "old.txt").write_bytes(b"x")
+    with mock.patch.object(inotify_c.InotifyFD, "handle_event", noted):
         watcher.check()
-        rest(watcher)
-        with mock.patch("time.sleep", side_effect=AssertionError("waits")):
-            (drop / "old.txt").rename(tmp_path / "old.txt")
-            (drop / "demo.whl").write_bytes(b"x")
-            hints: set[str] = set()
-            for _ in range(2000):
-                hints |= watcher.take() or set()
-                if {"old.txt", "demo.whl"} <= hints:
-                    break
-                threading.Event().wait(0.001)
-    told = [event.name for batch in batches for event in batch]
-    assert {"old.txt", "demo.whl"} <= hints and told.index(b"old.txt") < told.index(b"demo.whl")
+        watcher.take()
+        (drop / "old.txt").rename(tmp_path / "old.txt")
+        (drop / "demo.whl").write_bytes(b"x")
+        until("both were read", lambda: {b"old.txt", b"demo.whl"} <= told.keys())
+    assert told[b"old.txt"] == {"old.txt"}
+    assert told[b"demo.whl"] == {"old.txt", "demo.whl"}
 
 
 def test_folders_of_answers_and_dot_folders_are_not_watched(watcher: Watcher, folders: tuple[Path, Path]) -> None:
