@@ -14,6 +14,7 @@ import time
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from eggwatch.errors import FolderError
 from eggwatch.model.events import timestamp
@@ -23,7 +24,7 @@ from eggwatch.parts import Parts
 from eggwatch.room import Room
 from eggwatch.sights import Sights
 from eggwatch.store.catalog import key_of
-from eggwatch.store.spool import Changed, UnwritableError
+from eggwatch.store.spool import CHUNK, Changed, Steps, UnwritableError
 
 log = logging.getLogger("eggwatch")
 
@@ -35,12 +36,35 @@ OLDEST_TURN = 16
 """and every so many times the one that waits for longest, whatever it weighs."""
 CREDIT = 64 * 1024 * 1024
 """Bytes of large uploads that may be copied before small ones; as many more as were copied of small ones since."""
+GIVEN_UP = -1
 CHANGED = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ESTALE)
 """What opening a path says when something else lies there by now, as a link or another folder."""
+
+SLICE = 0.02
+"""Seconds for which one upload is copied before others go on."""
+MOST_BEGUN = 8
+"""Copies under way, each with two descriptors open."""
+BEGUN_TURN = 4
+"""Every so many times the copy goes on that was begun first, however much is left of it."""
 
 Ready = tuple[Sighting, bool]
 """An upload that may be read, and whether it is unfinished and has had all its time."""
 Unreadable = Callable[[Sighting, OSError], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Copy:
+    """A copy under way."""
+
+    sighting: Sighting
+    overdue: bool
+    steps: Steps[Claim]
+    done: int = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes that are still to be copied, about."""
+        return self.sighting.identity.size - self.done
 
 
 class Claiming:
@@ -53,15 +77,17 @@ class Claiming:
         """By project, with the number of their arrival."""
         self._order: list[tuple[int, int, str]] = []
         """(bytes, arrival, project) of the first of each project, sorted."""
-        self._arrivals = self._taken = 0
+        self._begun: list[_Copy] = []
+        self._arrivals = self._taken = self._turns = 0
         self._credit = CREDIT
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self._waiting or self._begun)
 
     def paths(self) -> set[str]:
-        """The paths of those that wait here."""
-        return {sighting.path for waiting in self._waiting.values() for _, (sighting, _) in waiting}
+        """The paths of those that wait here, or are being copied."""
+        waiting = {sighting.path for waiting in self._waiting.values() for _, (sighting, _) in waiting}
+        return waiting | {copy.sighting.path for copy in self._begun}
 
     def add(self, ready: Iterable[Ready]) -> None:
         """More of them."""
@@ -70,7 +96,7 @@ class Claiming:
             project = _project(one[0].filename)
             waiting = self._waiting.setdefault(project, deque())
             waiting.append((self._arrivals, one))
-            if len(waiting) == 1:
+            if len(waiting) == 1 and not self._is_begun(project):
                 self._line_up(project)
             self._sights.has_its_turn(one[0].path)
 
@@ -90,53 +116,109 @@ class Claiming:
         size, _, project = self._order.pop(place)
         self._credit = min(CREDIT, self._credit + sign * size)
         _, ready = self._waiting[project].popleft()
-        if self._waiting[project]:
-            self._line_up(project)
-        else:
+        if not self._waiting[project]:
             del self._waiting[project]
         return ready
 
+    def _is_begun(self, project: str) -> bool:
+        return any(_project(copy.sighting.filename) == project for copy in self._begun)
+
+    def _over(self, sighting: Sighting) -> None:
+        """It is copied, or will not be: the next one of its project may be."""
+        project = _project(sighting.filename)
+        if project in self._waiting:
+            self._line_up(project)
+
     def portion(self, most: int, meanwhile: Callable[[], None]) -> list[tuple[Claim, bool]]:
-        """Copy as many as there is time for, one at least and `most` at most, and make the copies last.
+        """Copy as many as there is time for and `most` at most, a large one in part, and make the copies last.
 
         `meanwhile()` is called after each.
         """
         claims: list[tuple[Claim, bool]] = []
-        deadline = time.monotonic() + PORTION
-        while self._waiting and len(claims) < most and (not claims or time.monotonic() < deadline):
-            sighting, overdue = self._next()
-            claim = self._claim(sighting) if self._room.let_in(sighting) else None
-            if claim is not None:
-                claims.append((claim, overdue))
+        deadline, first = time.monotonic() + PORTION, True
+        while self and len(claims) < most and (first or time.monotonic() < deadline):
+            copy = self._turn()
+            if copy is not None and (claim := self._go_on(copy)) is not None:
+                claims.append((claim, copy.overdue))
+            first = False
             meanwhile()
         self._parts.spool.sync([claim for claim, _ in claims])
         if not self._waiting:
             self._credit = CREDIT
         return claims
 
-    def _claim(self, sighting: Sighting) -> Claim | None:
-        """Copy one upload; None if it is gone, is another one by now, or the drop folder is: the next look says so."""
-        spool, now = self._parts.spool, timestamp(self._parts.now())
+    def _turn(self) -> _Copy | None:
+        """Which copy goes on: a new one, or of those under way that of which the least is left; at times the oldest."""
+        self._turns += 1
+        least = min(self._begun, key=lambda copy: copy.left, default=None)
+        if self._begun and (not self._order or self._turns % BEGUN_TURN == 0):
+            return self._begun[0] if self._turns % BEGUN_TURN == 0 else least
+        if least is not None and (len(self._begun) >= MOST_BEGUN or self._order[0][0] >= least.left):
+            return least
+        return self._begin(self._next())
+
+    def _begin(self, ready: Ready) -> _Copy | None:
+        sighting, overdue = ready
+        if not self._room.let_in(sighting, reserved=sum(copy.left for copy in self._begun)):
+            self._over(sighting)
+            return None
+        now = timestamp(self._parts.now())
+        steps = self._parts.spool.claiming(self._parts.drop, sighting, at=now)
+        self._begun.append(copy := _Copy(sighting=sighting, overdue=overdue, steps=steps))
+        return copy
+
+    def _go_on(self, copy: _Copy) -> Claim | None:
+        """Copy for a moment; the claim when that was the last part of it."""
+        deadline = time.monotonic() + SLICE
         try:
-            claim = spool.claim(self._parts.drop, sighting, at=now)
+            claim = self._stepped(copy, deadline)
+        except BaseException:
+            self._begun.remove(copy)
+            self._over(copy.sighting)
+            raise
+        if claim is None and copy.done >= 0:
+            return None
+        self._begun.remove(copy)
+        self._over(copy.sighting)
+        if claim is not None:
+            self._room.is_open()
+            who = claim.uploader or "nobody in particular"
+            log.info("claim    %s: %d bytes from %s, sha256 %s", shown(claim.path), claim.size, who, claim.sha256)
+        return claim
+
+    def _stepped(self, copy: _Copy, deadline: float) -> Claim | None:
+        """The claim; None if there is more to copy, or nothing any more (`done` is below 0 then).
+
+        It may be gone, another one by now, or the drop folder is gone: the next look says so.
+        """
+        path = copy.sighting.path
+        try:
+            while time.monotonic() < deadline:
+                next(copy.steps)
+                copy.done += CHUNK
+                self._parts.spool.progress()
+            return None
+        except StopIteration as end:
+            claim: Claim = end.value
+            return claim
         except UnwritableError as error:
-            self._room.is_closed(sighting, error)
-            return None
-        except (Changed, FileNotFoundError, FolderError):
-            self._sights.later(sighting.path, now=time.monotonic())
-            return None
+            self._room.is_closed(copy.sighting, error)
         except PermissionError as error:
-            self._unreadable(sighting, error)
-            return None
+            self._unreadable(copy.sighting, error)
+        except (Changed, FileNotFoundError, FolderError):
+            self._sights.later(path, now=time.monotonic())
         except OSError as error:
             if error.errno not in CHANGED:
                 raise
-            self._sights.later(sighting.path, now=time.monotonic())
-            return None
-        self._room.is_open()
-        who = claim.uploader or "nobody in particular"
-        log.info("claim    %s: %d bytes from %s, sha256 %s", shown(claim.path), claim.size, who, claim.sha256)
-        return claim
+            self._sights.later(path, now=time.monotonic())
+        copy.done = GIVEN_UP
+        return None
+
+    def let_go(self) -> None:
+        """Give up the copies under way: their uploads are found again."""
+        for copy in self._begun:
+            copy.steps.close()
+        self._begun.clear()
 
 
 def _project(text: str) -> str:

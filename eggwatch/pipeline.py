@@ -36,6 +36,7 @@ from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
 from eggwatch.store.catalog import Original, key_of
+from eggwatch.store.spool import LARGE
 from eggwatch.worker import Job, Result
 
 log = logging.getLogger("eggwatch")
@@ -105,7 +106,8 @@ class Pipeline:
             deferred = self.sights.deferred(probed.path)
             verdict = settling.settle(probed, deferred=deferred, now=now, patience=self.config.patience)
             if isinstance(verdict, settling.Ready):
-                ready.append((probed, verdict.overdue))
+                if verdict.overdue or not self._is_unwritten(probed):
+                    ready.append((probed, verdict.overdue))
             else:
                 log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
                 self.sights.wait(probed.path, verdict, now=now)
@@ -122,6 +124,16 @@ class Pipeline:
         except OSError as error:
             self._cannot_read(sighting, error)
             return None
+
+    def _is_unwritten(self, sighting: Sighting) -> bool:
+        """A large file whose head was never written waits for it: the inspector would say the same of a copy."""
+        if sighting.identity.size < LARGE or not self.parts.drop.starts_with_zeros(sighting):
+            return False
+        why = "The file starts with zeros."
+        unfinished = Original(path=sighting.path, identity=sighting.identity, fate="deferred", reason=why)
+        self.parts.catalog.remember([unfinished])
+        self.sights.remember(unfinished)
+        return True
 
     def _cannot_read(self, sighting: Sighting, error: OSError) -> None:
         """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
@@ -367,10 +379,12 @@ class Pipeline:
         """Close what is open, as a crash would."""
         self.retirement.let_go()
         self._looking.end()
+        self._claiming.let_go()
 
     def finish(self) -> None:
         """Bring every page up to date, and leave nothing half done but what the spool remembers."""
         self._looking.end()
+        self._claiming.let_go()
         self.retirement.finish()
         while self.parts.catalog.stale(1):
             self.publish(self.render())

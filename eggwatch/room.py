@@ -28,10 +28,13 @@ class Room:
         self._config, self._spool, self._sights, self._news = config, spool, sights, news
         self._told: set[tuple[str, Identity]] = set()
 
-    def let_in(self, sighting: Sighting) -> bool:
-        """Whether an upload may be copied; if not, it waits and its uploader is told."""
+    def let_in(self, sighting: Sighting, *, reserved: int = 0) -> bool:
+        """Whether an upload may be copied; if not, it waits and its uploader is told.
+
+        `reserved` are bytes that copies under way will still take.
+        """
         try:
-            left = self._spool.free_bytes() - self._config.min_free
+            left = self._spool.free_bytes() - self._config.min_free - reserved
         except UnwritableError as error:
             self.is_closed(sighting, error)
             return False

@@ -14,7 +14,7 @@ from eggwatch import claiming
 from eggwatch.claiming import CREDIT, OLDEST_TURN, Claiming
 from eggwatch.errors import FolderError
 from eggwatch.model.sightings import Claim, Identity, Sighting
-from eggwatch.store.spool import Changed
+from eggwatch.store.spool import Changed, Steps
 
 MIB = 1 << 20
 
@@ -26,9 +26,17 @@ class Copies:
         self.synced: list[list[str]] = []
         self.gone: set[str] = set()
         self.errors: dict[str, Exception] = {}
+        self.steps: dict[str, int] = {}
+        self.stepped: list[str] = []
 
-    def claim(self, _: object, sighting: Sighting, *, at: str) -> Claim:
-        """A claim without bytes."""
+    def progress(self) -> None:
+        """Nobody asks."""
+
+    def claiming(self, _: object, sighting: Sighting, *, at: str) -> Steps[Claim]:
+        """A claim without bytes, after as many steps as are wanted."""
+        for _step in range(self.steps.get(sighting.path, 0)):
+            self.stepped.append(sighting.path)
+            yield
         if sighting.path in self.gone:
             raise Changed(sighting.path)
         if sighting.path in self.errors:
@@ -61,7 +69,7 @@ class Bench:
             later=lambda path, now: self.later.append(path), has_its_turn=lambda path: self.told.append(path)
         )
         self.has_room = True
-        room = SimpleNamespace(let_in=lambda _: self.has_room)
+        room = SimpleNamespace(let_in=lambda _, reserved: self.has_room)
         around = [cast(Any, one) for one in (parts, sights, room)]
         self.claiming = Claiming(*around, unreadable=lambda one, _: self.unreadable.append(one.path))
 
@@ -203,3 +211,42 @@ def test_others_have_their_turn_after_each_copy(bench: Bench) -> None:
     turns: list[Path] = []
     bench.claiming.portion(10, lambda: turns.append(Path()))
     assert len(turns) == 2
+
+
+def test_a_giant_is_copied_in_parts_and_holds_up_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that come while it is under way are copied first; it goes on nevertheless, its project after it."""
+    monkeypatch.setattr(claiming, "SLICE", 0.001)
+    monkeypatch.setattr(claiming, "PORTION", 0.0)
+    monkeypatch.setattr(claiming, "CHUNK", 1)
+    bench.copies.steps["giant-1.0.tar.gz"] = 1_000_000
+    bench.add(("giant-1.0.tar.gz", 4096 * MIB))
+    assert bench.take() == [] and bench.claiming
+    bench.add(("giant-2.0.tar.gz", 1), *((f"small{number}-1.0.tar.gz", MIB) for number in range(8)))
+    taken: list[str] = []
+    for _ in range(12):
+        before = len(bench.copies.stepped)
+        taken += bench.take()
+    assert taken == [f"small{number}-1.0.tar.gz" for number in range(8)]
+    assert len(bench.copies.stepped) > before and "giant-2.0.tar.gz" in bench.claiming.paths()
+    bench.claiming.let_go()
+    assert bench.claiming.paths() == {"giant-2.0.tar.gz"}
+
+
+def test_forty_giants_hold_up_no_smaller_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of which less is left goes before them."""
+    monkeypatch.setattr(claiming, "CHUNK", 1)
+    monkeypatch.setattr(claiming, "SLICE", 0.001)
+    monkeypatch.setattr(claiming, "PORTION", 0.0)
+    for number in range(40):
+        bench.copies.steps[f"giant{number}"] = 1_000_000
+        bench.add((f"giant{number}", (4096 + number) * MIB))
+    for _ in range(20):
+        assert bench.take() == []
+    bench.add(("large", 200 * MIB))
+    assert [name for _ in range(4) for name in bench.take()] == ["large"]
+
+
+def test_the_next_of_a_project_is_copied_when_the_one_before_it_was_or_could_not_be(bench: Bench) -> None:
+    bench.copies.gone.add("demo-1.0.tar.gz")
+    bench.add(("demo-1.0.tar.gz", 5), ("demo-2.0.tar.gz", 4), ("demo-3.0.tar.gz", 3))
+    assert bench.take() == ["demo-2.0.tar.gz", "demo-3.0.tar.gz"]

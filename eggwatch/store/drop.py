@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eggwatch import privileges
 from eggwatch.errors import FolderError
-from eggwatch.model.sightings import Identity
+from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.store import durable, granting
 from eggwatch.store.durable import Place
@@ -23,6 +23,8 @@ LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
 COPY = re.compile(r"\.eggwatch-copy-\d+-[0-9a-f]+")
 COPYING_SECONDS = 86400.0
 DEEPEST = 32
+HEAD = 512
+"""Zero bytes in a row that count as a block that was never written."""
 PORTION = 256
 """Names that are looked at in one go."""
 TAIL = 64 * 1024
@@ -281,6 +283,16 @@ class Drop:
                 return granting.advice(place, path)
         except (OSError, FolderError):
             return "ask the administrator"
+
+    def starts_with_zeros(self, sighting: Sighting) -> bool:
+        """Whether the head of a file was never written, as that of one that costs its owner nothing."""
+        try:
+            with self.reading(sighting.path) as fd:
+                return identity_of(os.fstat(fd)) == sighting.identity and not any(os.pread(fd, HEAD, 0))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return False
 
     def ends_of(self, found: Found) -> tuple[bytes, bytes]:
         """The first and the last bytes of a file; empty if it can't be read, or is another one by now."""

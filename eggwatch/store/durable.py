@@ -15,7 +15,7 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,6 +202,12 @@ def sync_descriptor(fd: int, subject: object) -> None:
     """Make one open file or folder last."""
     changing("sync", subject)
     os.fsync(fd)
+
+
+def syncing(fd: int) -> Future[None]:
+    """Make one open file last, beside whatever else is done; it has to stay open until then."""
+    changing("sync", "a large file")
+    return _pool().submit(os.fsync, fd)
 
 
 def sync_everything(folders: Iterable[Path]) -> None:

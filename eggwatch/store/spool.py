@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eggwatch import privileges
 from eggwatch.errors import FolderError
@@ -22,7 +23,15 @@ from eggwatch.store.drop import Drop, identity_of
 from eggwatch.store.durable import PRIVATE, Permissions
 
 CHUNK = 1024 * 1024
+ZEROS = bytearray(CHUNK)
+LARGE = 16 * CHUNK
+"""Copies above this are written out beside the loop."""
+MOMENT = 0.005
 ARCHIVE_MODE = 0o444
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""Work that can be left and gone on with."""
 
 
 class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
@@ -90,13 +99,17 @@ class Spool:
 
         Not durable before `sync`.
         """
+        return finished(self.claiming(drop, sighting, at=at), self.progress)
+
+    def claiming(self, drop: Drop, sighting: Sighting, *, at: str) -> Steps[Claim]:
+        """The same in steps of a MiB; whoever closes it before its end gives up the copy."""
         number, target = self.new_place()
         with drop.reading(sighting.path) as source:
             status = os.fstat(source)
             if identity_of(status) != sighting.identity:
                 raise Changed(sighting.path)
             uploader = self._identify(sighting, Traces(file=status, folder_owner=_first_owner(drop, sighting)))
-            digest, size = self._copy(source, target)
+            digest, size = yield from self._copy(source, target)
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
                 raise Changed(sighting.path)
@@ -125,14 +138,16 @@ class Spool:
         with self._writing():
             durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
 
-    def _copy(self, source: int, target: Path) -> tuple[str, int]:
+    def _copy(self, source: int, target: Path) -> Steps[tuple[str, int]]:
         durable.changing("write", target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._writing():
             fd = os.open(target, flags, 0o600)
         try:
-            result = copy_hashing(source, fd, self.progress)
+            result = yield from copying(source, fd)
             self.publishable(fd)
+            if result[1] > LARGE:
+                yield from _synced(fd)
         except BaseException:
             durable.unlink(target)
             raise
@@ -170,9 +185,12 @@ class Spool:
 
     def is_whole(self, claim: Claim) -> bool:
         """Whether a claim found at start still has the bytes that were read (a power cut may have taken some)."""
-        self.progress()
-        with self.reading(claim) as fd, open(fd, "rb", closefd=False) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == claim.sha256
+        digest = hashlib.sha256()
+        with self.reading(claim) as fd:
+            while data := os.read(fd, CHUNK):
+                digest.update(data)
+                self.progress()
+        return digest.hexdigest() == claim.sha256
 
     @contextmanager
     def reading(self, claim: Claim) -> Iterator[int]:
@@ -212,14 +230,43 @@ def unobserved() -> None:
 
 def copy_hashing(source: int, target: int, progress: Callable[[], object] = unobserved) -> tuple[str, int]:
     """Copy an open file to another one; answers with its sha256 and size. `progress` is called with every MiB."""
+    return finished(copying(source, target), progress)
+
+
+def copying(source: int, target: int) -> Steps[tuple[str, int]]:
+    """The same in steps of a MiB. Where there is nothing but zeros no room on the disk is taken."""
     digest, size, buffer = hashlib.sha256(), 0, bytearray(CHUNK)
     view = memoryview(buffer)
     while count := os.readv(source, [buffer]):
         digest.update(view[:count])
-        durable.write_all(target, view[:count])
+        if count == CHUNK and buffer == ZEROS:
+            os.ftruncate(target, size + count)
+            os.lseek(target, size + count, os.SEEK_SET)
+        else:
+            durable.write_all(target, view[:count])
         size += count
-        progress()
+        yield
     return digest.hexdigest(), size
+
+
+def _synced(fd: int) -> Steps[None]:
+    """Gigabytes that are to last would hold up the loop: they are written out beside it."""
+    done = durable.syncing(fd)
+    while not done.done():
+        wait([done], timeout=MOMENT)
+        yield
+    done.result()
+
+
+def finished(steps: Steps[T], progress: Callable[[], object] = unobserved) -> T:
+    """Go through all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+        progress()
 
 
 def _first_owner(drop: Drop, sighting: Sighting) -> int | None:

@@ -75,3 +75,14 @@ def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: Daemon, machin
     publish(daemon, machine, "kept")
     until("it has left", lambda: name not in daemon.lying())
     machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -r {' '.join(folders)}")
+
+
+def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: Daemon, machine: Machine) -> None:
+    """Four GiB of holes each: one that looks like a wheel at its head, and one that has nothing there."""
+    names = [f"sparse{number}-1.0-py3-none-any.whl" for number in range(2)]
+    line = f"printf 'PK\\003\\004' > {names[0]}; truncate -s 4G {' '.join(names)}"
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && {line}")
+    assert publish(daemon, machine, "beside") < 3.0
+    until("it waits for its head", lambda: "starts with zeros" in daemon.reason_for(names[1]))
+    machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -f {' '.join(names)}")
+    until("they are forgotten", lambda: not daemon.status()["in_hand"] and not daemon.status()["queue"])
