@@ -270,7 +270,7 @@ def test_many_uploads_are_progress_one_by_one(tmp_path: Path) -> None:
         index.pipeline.parts.spool.progress = lambda: calls.append(1)
         pipeline = index.pipeline
         pipeline.claim(pipeline.settle(pipeline.sight(None)))
-        assert len(calls) == 3, "each is copied"
+        assert len(calls) >= 3, "each is copied"
         while pipeline.is_inspecting():
             pipeline.inspect(1.0)
         pipeline.admit(pipeline.judge())
