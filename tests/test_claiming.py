@@ -69,7 +69,7 @@ class Bench:
             later=lambda path, now: self.later.append(path), has_its_turn=lambda path: self.told.append(path)
         )
         self.has_room = True
-        room = SimpleNamespace(let_in=lambda _, reserved: self.has_room)
+        room = SimpleNamespace(let_in=lambda _, reserved: self.has_room, is_open=lambda: None)
         around = [cast(Any, one) for one in (parts, sights, room)]
         self.claiming = Claiming(*around, unreadable=lambda one, _: self.unreadable.append(one.path))
 
