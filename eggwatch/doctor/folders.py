@@ -26,7 +26,7 @@ from eggwatch.doctor.rights import (
     names_somebody,
 )
 from eggwatch.doctor.surroundings import Surroundings, groups_of
-from eggwatch.store.accounts import account_name
+from eggwatch.store.accounts import account_name, has_group
 
 ALL = READ | WRITE | ENTER
 OURS = (".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json")
@@ -52,11 +52,19 @@ def drop_is_there(around: Surroundings) -> Iterator[Outcome]:
         yield Finding(
             where=str(drop),
             problem="the drop folder is not there; is its disk mounted?",
-            remedy=f"install -d -g packages -m 3770 {quoted(drop)}",
+            remedy=_making(drop),
         )
         return
     if not is_folder:
-        yield Finding(where=str(drop), problem="is no folder", remedy=f"mv {quoted(drop)} {quoted(drop)}.old")
+        yield Finding(
+            where=str(drop), problem="is no folder", remedy=f"mv {quoted(drop)} {quoted(drop)}.old && {_making(drop)}"
+        )
+
+
+def _making(drop: Path) -> str:
+    """A sticky and set-gid folder, of the group that docs/accounts.rst gives to uploaders where there is one."""
+    group = "-g packages " if has_group("packages") else ""
+    return f"install -d {group}-m 3770 {quoted(drop)}"
 
 
 def way(around: Surroundings) -> Iterator[Outcome]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,15 @@ def test_a_right_is_given_to_the_class_that_counts(
     monkeypatch.setattr(rights, "access_acl", lambda _: ())
     assert not is_granted(account, status, (), ENTER)
     assert granting(account, tmp_path, ENTER) == f"{command} {tmp_path}"
+
+
+@pytest.mark.parametrize("left", ["nothing", "a file"])
+def test_a_drop_folder_that_is_none_is_made_by_the_remedy(around: Surroundings, left: str) -> None:
+    """Carried out here: it names no group that this machine lacks, and afterwards there is nothing to find."""
+    drop = around.config.drop
+    drop.rmdir()
+    if left == "a file":
+        drop.write_text("somebody's")
+    (finding,) = [one for one in CHECKS["drop-there"](around) if isinstance(one, Finding)]
+    subprocess.run(["sh", "-ec", finding.remedy], check=True)
+    assert found(around, "drop-there") == []
