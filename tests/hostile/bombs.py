@@ -34,12 +34,17 @@ def _large_wheel(name: str, count: int, declared: int | None = None) -> bytes:
     packed, crc = _deflated(count)
     facts = {"crc": crc, "size": count if declared is None else declared}
     parts = [Part(name=b"large.bin", packed=packed, local=facts, central=facts)]
-    parts += [Part(name=path.encode(), content=content) for path, content in wheel_members(name).items()]
+    parts += [Part(name=path.encode(), content=content) for path, content in _of_another(name).items()]
     return raw_zip(parts)
 
 
+def _of_another(name: str) -> dict[str, bytes]:
+    """A wheel's members, with the metadata of another project."""
+    return {**wheel_members(name), f"{name}-1.0.dist-info/METADATA": core_metadata("another")}
+
+
 def wheel_under_the_cap(name: str) -> bytes:
-    """All of it has to be inflated to see that RECORD does not list it."""
+    """It is whole, and of another project than its name says."""
     return _large_wheel(name, JUST_UNDER)
 
 
@@ -54,8 +59,8 @@ def wheel_that_lies(name: str) -> bytes:
 
 
 def wheel_of_many_members(name: str) -> bytes:
-    """Tens of thousands of empty members that RECORD does not list."""
-    return zip_of({**{f"{number:x}": b"" for number in range(30_000)}, **wheel_members(name)})
+    """Tens of thousands of empty members that RECORD does not list, and the metadata of another project."""
+    return zip_of({**{f"{number:x}": b"" for number in range(30_000)}, **_of_another(name)})
 
 
 def wheel_of_giant_sizes(name: str) -> bytes:
@@ -143,7 +148,7 @@ def sdist_of_deep_folders(name: str) -> bytes:
 def sdist_of_requirements(name: str) -> bytes:
     """As many requirements, with as many extras, as may be; the last can't be read."""
     lines = "".join(f"Requires-Dist: p{number}[{','.join(['e'] * 300)}]\n" for number in range(800))
-    metadata = core_metadata(name, metadata_extra=f"{lines}Requires-Dist: =\n")
+    metadata = core_metadata(name, metadata_extra=f"{lines}Requires-Dist: =\n").replace(b": 2.1", b": 2.2", 1)
     return _gzip(tar_block(f"{name}-1.0/PKG-INFO", metadata) + ZEROS * 2)
 
 

@@ -18,10 +18,10 @@ from tests.cli.program import Site, until
 from tests.hostile.bombs import SDISTS, WHEELS, filename_of, wheel_under_the_cap
 
 CODES = {
-    "wheel_under_the_cap": "record-unlisted-member",
+    "wheel_under_the_cap": "metadata-name-mismatch",
     "wheel_over_the_cap": "compression-ratio",
     "wheel_that_lies": "zip-size",
-    "wheel_of_many_members": "record-unlisted-member",
+    "wheel_of_many_members": "metadata-name-mismatch",
     "wheel_of_giant_sizes": "compression-ratio",
     "sdist_under_the_cap": "metadata-name-mismatch",
     "sdist_over_the_cap": "compression-ratio",
@@ -29,7 +29,7 @@ CODES = {
     "sdist_of_many_streams": "gzip-members",
     "sdist_of_giant_sizes": "tar-unclosed",
     "wheel_of_garbage_scripts": "entry-points-invalid",
-    "wheel_of_stray_lines": "record-stray-entry",
+    "wheel_of_stray_lines": "record-invalid",
     "sdist_of_deep_folders": "too-many-members",
     "sdist_of_requirements": "requirement-invalid",
 }
