@@ -57,7 +57,7 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
     trouble = excess(content)
     if trouble is not None:
-        findings.refuse("metadata-unreadable", subject, f"{trouble} {BUILD_AGAIN}")
+        findings.refuse("metadata-unreadable", subject, trouble)
         return None
     try:
         with warnings.catch_warnings():
@@ -179,7 +179,7 @@ def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     """Name has to be there, a project name, and the filename's once both are normalised (PEP 503)."""
     where = member_name(filename)
     if core.name is None:
-        yield _missing("name", where)
+        yield (_unknown if filename.project == "unknown" else _missing)("name", where)
     elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
         yield _flaw("metadata-name-invalid", "Name", f"{where} says {quoted(core.name)}, which is no project name.")
     elif project_name(core.name) != filename.project:
@@ -232,12 +232,23 @@ def _missing(field: str, where: str) -> Flaw:
     return _flaw(f"metadata-{field}-missing", field.capitalize(), f"{where} says no {field.capitalize()}.")
 
 
-def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) -> Flaw:
-    return _flaw(
-        f"metadata-{field}-mismatch",
-        field.capitalize(),
-        f"The filename says {clipped(filename_says)}, {where} says {clipped(metadata_says)}.",
+def _unknown(field: str, where: str) -> Flaw:
+    """setuptools before 61 knows nothing of [project], and calls what it can't name UNKNOWN 0.0.0."""
+    code, subject = f"metadata-{field}-missing", field.capitalize()
+    message = (
+        f"{where} says no {subject}: the setuptools that built it is too old to read [project] in pyproject.toml. "
+        'Write requires = ["setuptools>=61"] below [build-system] there, and build it again. (UNKNOWN and 0.0.0 are '
+        "what setuptools before 61 writes for a name and a version that it does not find.)"
     )
+    return Flaw(code=code, subject=subject, message=message)
+
+
+def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) -> Flaw:
+    message = (
+        f"The file was renamed after it was built. The filename says {clipped(filename_says)}, {where} says "
+        f"{clipped(metadata_says)}. Set the {field} in the project, and build it again; don't rename the file."
+    )
+    return Flaw(code=f"metadata-{field}-mismatch", subject=field.capitalize(), message=message)
 
 
 def _flaw(code: str, subject: str, sentence: str) -> Flaw:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eggwatch.archives.findings import BUILD_AGAIN
 from eggwatch.archives.metadata_head import head_of
 
 MOST_LINES = 100_000
@@ -23,7 +24,7 @@ _FREE_TEXT = frozenset((b"description", b"license"))
 def excess(content: bytes) -> str | None:
     """Why these bytes must not reach a parser of mails, or None."""
     if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
-        return f"It has more than {MOST_LINES} lines."
+        return f"It has more than {MOST_LINES} lines. Shorten the README."
     count, size, names, name = 0, 0, set(), b""
     for line in head_of(content).splitlines():
         if line and not line.startswith((b" ", b"\t")):
@@ -37,14 +38,18 @@ def excess(content: bytes) -> str | None:
 
 def _too_much(count: int, names: int, size: int) -> str | None:
     if count > MOST_HEADERS:
-        return f"It has more than {MOST_HEADERS} header fields."
+        return f"It has more than {MOST_HEADERS} header fields. {BUILD_AGAIN}"
     if names > MOST_NAMES:
-        return f"It has fields of {names} names; {MOST_NAMES} are allowed."
+        return f"It has fields of {names} names; {MOST_NAMES} are allowed. {BUILD_AGAIN}"
     if size > LARGEST_FIELDS:
-        return f"Its fields but Description and License have {size} bytes; {LARGEST_FIELDS} are allowed."
+        return f"Its fields but Description and License have {size} bytes; {LARGEST_FIELDS} are allowed. {BUILD_AGAIN}"
     return None
 
 
 def _multipart(names: set[bytes]) -> str | None:
     # It would be taken for a mail with attachments, and searched for them, each line once for each nesting.
-    return "It has a Content-Type, which is no field of core metadata." if b"content-type" in names else None
+    return (
+        f"It has a Content-Type, which is no field of core metadata. {BUILD_AGAIN}"
+        if b"content-type" in names
+        else None
+    )

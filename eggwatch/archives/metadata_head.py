@@ -34,4 +34,4 @@ def ambiguity(head: bytes) -> str | None:
     if stray is None:
         return None
     text = clipped(stray.decode("utf-8", "surrogateescape"))
-    return f"The line {text!r} is no field: some readers take it and all that follows for the description."
+    return f"The line '{text}' is no field: some readers take it and all that follows for the description."

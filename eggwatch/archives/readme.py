@@ -42,13 +42,15 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         return
     kind, parameters = _content_type(fields.get("description_content_type", ""))
     warnings = io.StringIO()
-    found = "is too long to be rendered" if len(text) > LONGEST_README else None
-    if found is None and _rendered(kind, text, warnings, parameters) is None:
-        found = (
-            f"does not render as {kind or 'text/x-rst'}: {clipped(warnings.getvalue().strip()) or 'no reason given'}"
+    message = None
+    if len(text) > LONGEST_README:
+        message = (
+            f"The README is too long to be rendered. Shorten the README. ({LONGEST_README} characters are allowed.)"
         )
-    if found is not None:
-        message = f"The description {found}. Look at it with 'twine check'."
+    elif _rendered(kind, text, warnings, parameters) is None:
+        reason = clipped(warnings.getvalue().strip()) or "no reason given"
+        message = f"The README does not render as {kind or 'text/x-rst'}: {reason}. Look at it with 'twine check'."
+    if message is not None:
         yield Flaw(
             code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
         )

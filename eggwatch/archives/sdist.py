@@ -233,7 +233,7 @@ class SdistContents:
             message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
             self._findings.refuse("metadata-not-a-file", path, message)
         elif member.content is None:
-            message = f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. {BUILD_AGAIN}"
+            message = f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. Shorten the README, which it holds."
             self._findings.refuse("metadata-too-large", path, message)
         else:
             return member.content

@@ -110,7 +110,8 @@ def _is_readable(member: ZipMember, name: str, path: str, findings: Findings) ->
         message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
         findings.refuse("metadata-not-a-file" if code == "metadata" else code, path, message)
     elif member.size > _LARGEST[name]:
-        message = f"It has {member.size} bytes; {_LARGEST[name]} are allowed. {BUILD_AGAIN}"
+        advice = "Shorten the README, which it holds." if code == "metadata" else BUILD_AGAIN
+        message = f"It has {member.size} bytes; {_LARGEST[name]} are allowed. {advice}"
         findings.refuse("metadata-too-large" if code == "metadata" else code, path, message)
     else:
         return True

@@ -37,7 +37,10 @@ def find_dist_info(directory: Directory, filename: Filename, findings: Findings)
 
 def _renamed(info: str, expected: str, findings: Findings) -> str:
     """The dist-info of another name or version, whose METADATA will say what the file was built as."""
-    message = f"There is no {clipped(expected)}, but a {clipped(info)}. Do not rename wheels. {BUILD_AGAIN}"
+    message = (
+        f"The wheel was renamed after it was built: there is no {clipped(expected)}, but a {clipped(info)}. Set "
+        "name and version in the project, and build it again; don't rename the file."
+    )
     findings.refuse("metadata-missing", expected, message)
     return info
 

@@ -17,6 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from eggwatch.model.parsing import parsed
 from eggwatch.model.tags import MOST_TAGS, count_tags, repeated_tags, tag_flaws
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -46,6 +47,13 @@ _CHARACTERS = re.compile(r"[A-Z0-9._+!-]+", re.I | re.ASCII)
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.I | re.ASCII)
 """PEP 508's grammar for names, which core metadata adopts."""
 
+_ADDED = re.compile(r"(?P<name>.+(?:\.whl|\.tar\.gz))\.(?:zip|tar|gz|tgz|txt|bin|html?|download|octet-stream)", re.I)
+_LOCAL = re.compile(
+    r"-(?P<release>[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?(?:\.post[0-9]+)?(?:\.dev[0-9]+)?)"
+    r"(?:_(?P<local>[a-z0-9]+(?:[._][a-z0-9]+)*)(?:(?:-[^-]+){3,4}\.whl|\.tar\.gz)|-(?P<dashed>[a-z0-9]+(?:[._][a-z0-9]+)*)\.tar\.gz)",
+    re.I | re.ASCII,
+)
+"""A version and what should be its local part, in the name of a wheel or sdist."""
 _COPY = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?)(?P<suffix>\.whl|\.tar\.gz)", re.I)
 
 
@@ -141,6 +149,8 @@ def parse_filename(text: str) -> Filename | Flaw:
         return _capital_suffix(text, suffix)
     if suffix:
         return _parse_wheel(text) if suffix == ".whl" else _parse_sdist(text)
+    if original_name(text) is not None:
+        return Flaw(code="filename-copy", subject=shown(text), message=named_by_browser(text))
     return Flaw(
         code="filename-format",
         subject=shown(text),
@@ -157,6 +167,24 @@ def _strange_character(text: str) -> Flaw | None:
         message = "The filename holds a slash or backslash. Rename the file."
         return Flaw(code="filename-slash", subject=shown(text), message=message)
     return None
+
+
+def original_name(text: str) -> str | None:
+    """What a wheel or sdist was called before a browser or mail program added a suffix; None if none did."""
+    match = _ADDED.fullmatch(text)
+    return match["name"] if match else None
+
+
+def named_by_browser(text: str) -> str:
+    """What to tell somebody whose file has a suffix too many."""
+    original = original_name(text) or text
+    found = f"A browser or mail program added '{shown(text[len(original) :])}' to the name of the file."
+    advice = f"Rename it to {shown(original)} and upload it again."
+    if original.lower().endswith(".tar.gz"):
+        advice += (
+            " (If it is refused as no gzip then, it was unpacked on the way, too: download it again by pip or curl.)"
+        )
+    return f"{found} {advice}"
 
 
 def _capital_suffix(text: str, suffix: str) -> Flaw:
@@ -228,7 +256,24 @@ def _strange_part(text: str, name_part: str) -> ValueError | None:
     return None
 
 
+def _meant_version(text: str) -> str | None:
+    """The local version that a filename was meant to have, where '_' or '-' stands for its '+'; else None."""
+    match = _LOCAL.search(text)
+    if match is None or parsed(Version, f"{match['release']}-{match['local'] or match['dashed']}") is not None:
+        return None
+    meant = f"{match['release']}+{match['local'] or match['dashed']}"
+    return meant if parsed(Version, meant) is not None else None
+
+
 def _bad_name(text: str, error: Exception, form: str) -> Flaw:
+    meant = _meant_version(text)
+    if meant is not None:
+        message = (
+            f"The version in the filename is none (PEP 440): what follows {meant.partition('+')[0]} needs a '+' before "
+            f"it, as a local version has. Set the version to {meant} in the project, and build it again. (A build tool "
+            "wrote '_' or '-' there, for a '+' or for what the project's version had instead.)"
+        )
+        return Flaw(code="filename-invalid", subject=shown(text), message=message)
     return Flaw(
         code="filename-invalid",
         subject=shown(text),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
 
+from eggwatch.model.names import named_by_browser, original_name
 from eggwatch.model.sightings import Identity, Lease, Sighting
 
 TEMPORARY = (".*", "*.part", "*.filepart", "*.tmp", ".in.*", "#*")
@@ -37,10 +38,10 @@ _KNOWN_STRANGERS = {
     ".msi": f"Windows installers (.msi) can't be installed by pip. {_BUILD_ONE}",
     ".rpm": f"RPM packages are for dnf, not for pip. {_BUILD_ONE}",
     ".deb": f"Debian packages are for apt, not for pip. {_BUILD_ONE}",
-    ".egg": f"Eggs are no longer installed by pip, and 'formats' does not name them. {_BUILD_ONE}",
-    ".zip": f"Zip archives are not taken, since 'formats' does not name them. {_BUILD_ONE}",
-    ".tgz": f"An sdist's name ends in .tar.gz, and 'formats' does not name .tgz. {_BUILD_ONE}",
-    ".tar.bz2": f"An sdist's name ends in .tar.gz, and 'formats' does not name .tar.bz2. {_BUILD_ONE}",
+    ".egg": f"Eggs are no longer installed by pip, and this index takes none. {_BUILD_ONE}",
+    ".zip": f"This index takes no zip archives. {_BUILD_ONE}",
+    ".tgz": f"An sdist's name ends in .tar.gz, not in .tgz. {_BUILD_ONE}",
+    ".tar.bz2": f"An sdist's name ends in .tar.gz, not in .tar.bz2. {_BUILD_ONE}",
     ".tar.xz": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
     ".tar": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
 }
@@ -75,7 +76,8 @@ def _decodable(name: str) -> bool:
 
 def is_foreign_package(name: str) -> bool:
     """Whether somebody meant this to be published: a package, in a format that is not taken."""
-    return not is_temporary(name) and name.lower().endswith(tuple(_KNOWN_STRANGERS))
+    is_package = name.lower().endswith(tuple(_KNOWN_STRANGERS)) or original_name(name) is not None
+    return not is_temporary(name) and is_package
 
 
 def remark_on(name: str) -> str | None:
@@ -86,6 +88,8 @@ def remark_on(name: str) -> str | None:
         return None
     if not _decodable(name):
         return "The name is no UTF-8, so it can't be a package. Rename it."
+    if original_name(name) is not None:
+        return named_by_browser(name)
     lower = name.lower()
     for suffix, sentence in _KNOWN_STRANGERS.items():
         if lower.endswith(suffix):

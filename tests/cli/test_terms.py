@@ -125,11 +125,10 @@ def test_rules_have_the_last_word(tmp_path: Path) -> None:
     """A warning may refuse, a refusal may warn, and what is off is not even told."""
     archive = wheel(tags="py3-none-linux_x86_64")
     assert refused(Site(tmp_path / "a", rules='{ platform-tag-linux = "refuse" }'), archive) == ["platform-tag-linux"]
-    members = wheel_members()
-    members["added.py"] = b""
-    added = ("demo-1.0-py3-none-any.whl", zip_of(members))
-    assert refused(Site(tmp_path / "b"), added) == ["record-unlisted-member"]
-    site = Site(tmp_path / "c", rules='{ record-unlisted-member = "off" }')
+    members = {**wheel_members(), "demo-1.0.data/scripts/folder/x": b""}
+    added = ("demo-1.0-py3-none-any.whl", zip_of(recorded(members)))
+    assert refused(Site(tmp_path / "b"), added) == ["wheel-data-folder"]
+    site = Site(tmp_path / "c", rules='{ wheel-data-folder = "off" }')
     assert refused(site, added) == [] and site.events()[-1]["flaws"] == []
 
 
