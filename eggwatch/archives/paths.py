@@ -17,6 +17,7 @@ DEEPEST_PATH = 128
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
 _COLON = "on Windows a colon stands for a drive, or for a stream of another file"
+_COLON_IN_TAR = f"uv unpacks no name with a colon, on any system, which pip does; {_COLON}"
 _LOT = 1000
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BLANKS = " \t\n\x0c\r"
@@ -47,7 +48,7 @@ def tar_path_danger(name: str) -> str | None:
     if "\0" in name:
         return "it holds a zero byte"
     if ":" in name:
-        return _COLON
+        return _COLON_IN_TAR
     # Nearly every name; taking it apart would be a third of the work on a member.
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None

@@ -319,3 +319,9 @@ def test_an_archive_with_more_tops_than_are_counted_is_refused() -> None:
     assert refusals(inspection) == ["sdist-top-folder"]
     assert "top3" in message(inspection, "sdist-top-folder")
     assert sdist_module._MOST_TOPS == 4
+
+
+def test_a_colon_says_who_refuses_it() -> None:
+    """uv unpacks no such tar on any system; pip does."""
+    said = message(judge(SDIST, targz_of({**sdist_members(), "demo-1.0/tests/a:b.txt": b""})), "tar-unsafe-path")
+    assert "uv unpacks no name with a colon, on any system" in said and "Windows" in said
