@@ -108,8 +108,8 @@ RULES = (
         title="A member that would land elsewhere",
         rule="Names are relative and without '..' and colons, at most 4096 characters long and 128 folders deep, and "
         "no part of them has more than 255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to. uv unpacks no name with a colon, on "
-        "any system; pip does, and on Windows it stands for a drive, or writes into a stream of another member.",
+        why="Unpacking would write outside the folder that it was told to write to. uv unpacks no name with a colon, "
+        "on any system; pip does, and on Windows it stands for a drive, or writes into a stream of another member.",
         mend="Rename the file in the project, and build it again.",
         source=_FEATURES,
         fixed=True,
