@@ -260,6 +260,15 @@ def test_an_upload_is_refused_with_a_hint_even_when_it_is_long(server: Server, m
     assert b"drop folder" in reply.body
 
 
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+def test_a_body_in_chunks_is_dropped_and_its_connection_goes_on(server: Server, expect: bytes) -> None:
+    body = b"100000\r\n" + bytes(1 << 20) + b"\r\n0\r\n\r\n"
+    head = b"POST /legacy/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + expect + b"\r\n"
+    after = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw(server.url, head + body + after)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [*([b"100"] if expect else []), b"405", b"200"]
+
+
 def test_a_body_is_never_taken_for_the_next_request(server: Server) -> None:
     smuggled = b"GET /status.json HTTP/1.1\r\nHost: x\r\n\r\n"
     head = (
