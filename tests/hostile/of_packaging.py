@@ -115,7 +115,7 @@ PACKAGING = (
     ),
     Case("packaging", "a summary of two lines", fields(Summary="Hello\n    Again"), ADMITTED, ("summary-multiline",)),
     Case(
-        "packaging", "an author that is not UTF-8", fields(Author="J\udce9r\udcf4me"), ADMITTED, ("metadata-encoding",)
+        "packaging", "an author that is not UTF-8", fields(Author="J\udce9r\udcf4me"), REFUSED, ("metadata-encoding",)
     ),
     Case(
         "packaging",
