@@ -20,7 +20,7 @@ from tests.hostile.installing import differences, installed
 from tests.hostile.wheel_mutations import mutated
 from tests.installers import uv
 
-SAMPLE = 40
+SAMPLE = 20
 """Mutations tried in each run; by command as many as one likes."""
 
 _PIP = """
