@@ -24,6 +24,7 @@ from eggwatch.errors import ConfigurationError, EggwatchError, NoIndexError
 from eggwatch.lanes import LAST_TRY
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import parse_filename, shown
+from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict
 from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.rules import RULES, Profile
@@ -213,6 +214,8 @@ def _say(file: str, found: Verdict, *, as_json: bool) -> bool:
         print_json({"file": file, "verdict": verdict, "flaws": [flaw.as_json() for flaw in flaws]})
         return good
     say(f"{shown(file)}: {verdict}")
+    if good and (note := only_for(Path(file).name)) is not None:
+        say(f"  {shown(note)}")
     for flaw in flaws:
         say(f"  [{flaw.level}] {flaw.code}: {shown(flaw.subject)}\n      {flaw.message}")
     known = dict.fromkeys(flaw.code for flaw in flaws if flaw.code in RULES)

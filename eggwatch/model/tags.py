@@ -31,6 +31,7 @@ _NOT_ON_PYPI = re.compile(
     r"(?:many|musl)linux_.*_loongarch64|musllinux_.*_ppc64|macosx_(?!10_|1[1-5]_|26_).*|pyodide_.*"
 )
 """Platforms that installers know and PyPI does not take yet (its list of August 2026)."""
+_COMMON = re.compile(r"(?:many|musl)?linux.*_x86_64")
 _OWN_MACHINE = re.compile(r"linux_[a-z0-9_]+")
 
 
@@ -77,3 +78,13 @@ def repeated_tags(stem: str) -> list[str]:
     """Tags that stand twice in one compressed set."""
     parts = [part.lower().split(".") for part in stem.split("-")[-3:]]
     return sorted({tag for part in parts for tag in part if part.count(tag) > 1})
+
+
+def only_for(filename: str) -> str | None:
+    """A sentence about a wheel for other systems than most servers, Linux on x86_64; None about all else."""
+    if not filename.endswith(".whl"):
+        return None
+    platforms = filename[: -len(".whl")].rpartition("-")[2].split(".")
+    if any(platform == "any" or _COMMON.fullmatch(platform) for platform in platforms):
+        return None
+    return f"It is for {', '.join(platforms)} only: pip and uv on other systems don't find it."

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
+from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
 from eggwatch.store.answers import Answers
@@ -150,7 +151,8 @@ def published_text(event: Event, *, index_url: str) -> str:
         f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
         "The file leaves the drop folder by itself; its published name is never used for other bytes.",
     ]
-    return "\n".join([*lines, *map(_warning, event.flaws)]) + "\n"
+    notes = filter(None, [only_for(event.filename or "")])
+    return "\n".join([*lines, *map(shown, notes), *map(_warning, event.flaws)]) + "\n"
 
 
 def _warning(flaw: Flaw) -> str:

@@ -45,6 +45,15 @@ def test_the_profile_strict_refuses_for_form(place: Site) -> None:
     assert levels(place, "--profile", "strict", file) == {"sdist-no-pyproject": "refuse"}
 
 
+@pytest.mark.parametrize("platform", ["win_amd64", "macosx_11_0_arm64", "manylinux_2_28_aarch64"])
+def test_a_wheel_for_another_system_has_a_line_that_says_so(place: Site, platform: str) -> None:
+    """It is no fault, and no warning; one for any system, or for the usual server, has none."""
+    foreign = place.call("check", place.build(wheel(tags=f"py3-none-{platform}")))
+    assert foreign.code == 0 and f"It is for {platform} only" in foreign.out and "[warn]" not in foreign.out
+    for usual in ("any", "manylinux_2_28_x86_64"):
+        assert "It is for" not in place.call("check", place.build(wheel(tags=f"py3-none-{usual}"))).out
+
+
 def test_an_unknown_profile_is_2(place: Site) -> None:
     """There are three, and the error names them."""
     done = place.call("check", "--profile", "severe", place.build(LINUX))
