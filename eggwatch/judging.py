@@ -43,8 +43,7 @@ def _block(parts: Parts, hand: InHand) -> Block | None:
     record = parts.catalog.blocked(hand.claim.sha256, key=hand.key)
     if record is None:
         return None
-    event = event_at(parts.ledger, parts.catalog.event_at(record.serial))
-    reason = None if event is None else event.reason
+    reason = _reason_of_removal(parts, record)
     return Block(filename=record.file.filename, sha256=record.file.sha256, at=record.changed_at, reason=reason)
 
 
@@ -58,9 +57,15 @@ def held_of(parts: Parts, project: str) -> list[Held]:
             lies=record.state == "removed" and catalog.is_unswept(record.file.filename),
             bytes_until=record.bytes_until,
             blocked=record.blocked,
+            reason=_reason_of_removal(parts, record),
         )
         for record in catalog.files(project)
     ]
+
+
+def _reason_of_removal(parts: Parts, record: FileRecord) -> str | None:
+    event = None if record.state == "present" else event_at(parts.ledger, parts.catalog.event_at(record.serial))
+    return None if event is None or event.kind != "removed" else event.reason
 
 
 def _removed_since(parts: Parts, hand: InHand, record: FileRecord) -> str | None:

@@ -28,7 +28,7 @@ class Spec:
 class Held:
     """A file that the index has published, as orders see it; see `RemovedFile` for `bytes_until` and `blocked`.
 
-    `lies`: it was removed, and its bytes may still be there.
+    `lies`: it was removed, and its bytes may still be there; `reason` is why it was.
     """
 
     file: PublishedFile
@@ -36,6 +36,7 @@ class Held:
     lies: bool = False
     bytes_until: str | None = None
     blocked: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +155,11 @@ def _event(order: Order, held: Held, at: str, until: str) -> Event:
     )
     if not isinstance(order, Remove):
         return event
-    left = until if held.present else held.bytes_until
-    return replace(event, bytes_until=at if order.now else left, blocked=order.block or None)
+    event = replace(event, bytes_until=at if order.now else until, blocked=order.block or None)
+    if held.present:
+        return event
+    # What was removed before keeps its reason, unless there is a new one, and is not to be had for longer.
+    return replace(event, bytes_until=at if order.now else held.bytes_until, reason=order.reason or held.reason)
 
 
 def _changes(order: Order, held: Held, at: str) -> bool:

@@ -66,11 +66,13 @@ def test_nobody_takes_the_bytes_away_while_nobody_is_at_work(filled: Site) -> No
 
 
 def test_what_is_still_in_its_grace_goes_by_a_second_order(filled: Site, order: Call) -> None:
-    assert order("remove", "demo==1.0").code == 0
+    """It keeps the reason of the first."""
+    assert order("remove", "demo==1.0", "--reason", "holds a password").code == 0
     assert lying(filled) != []
     done = order("remove", "demo==1.0", "--now", "--block")
     assert (done.code, lying(filled)) == (0, [])
-    assert upload(filled, SDIST).code == 1
+    done = upload(filled, SDIST)
+    assert (done.code, "holds a password" in done.out) == (1, True)
 
 
 def test_blocked_bytes_do_not_return_under_any_name(filled: Site, order: Call) -> None:
