@@ -208,7 +208,9 @@ class Pipeline:
     def _hold(self, hand: InHand, trouble: str) -> None:
         """A bug of ours met this file: it stays in the drop with the traceback, and the next one goes on."""
         claim = hand.claim
-        log.error("inspect  %s: held, because of an error in eggwatch itself:\n%s", shown(claim.path), trouble)
+        log.error(
+            "inspect  %s: held, because of an error in eggwatch itself", shown(claim.path), extra={"traceback": trouble}
+        )
         if claim.imported is None:
             # The receipt first: what is remembered as held is not looked at again.
             self.news.held(claim.path)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from eggwatch.errors import in_words
+from eggwatch.errors import EggwatchError, in_words
 from eggwatch.loglines import INDEX
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
@@ -32,20 +32,51 @@ log_format_option = click.option(
 )
 
 
+def told(record: logging.LogRecord) -> str:
+    """The message. Its words are ours, and what it names is foreign: no name makes a line, or moves the cursor."""
+    if not record.args:
+        return shown(str(record.msg))
+    if isinstance(record.args, tuple):
+        return str(record.msg) % tuple(_inert(argument) for argument in record.args)
+    return str(record.msg) % {key: _inert(argument) for key, argument in record.args.items()}
+
+
+def _inert(argument: object) -> object:
+    if isinstance(argument, int | float):
+        return argument
+    text = str(argument)
+    return shown(" ".join(text.split("\n  ")) if isinstance(argument, EggwatchError) else text)
+
+
+def _with_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    """The message, and below it what went wrong, set in so that it is taken for nothing else."""
+    trace = traceback_of(formatter, record)
+    return [told(record), *(f"    {shown(line)}" for line in trace.splitlines())]
+
+
+def traceback_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The traceback of an exception of this process or of an inspector; empty without one."""
+    return formatter.formatException(record.exc_info) if record.exc_info else str(vars(record).get("traceback", ""))
+
+
 class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Time, level where it matters, and the message."""
         level = "" if record.levelno <= NOTICE else f"{record.levelname.lower()}: "
-        text = f"{self.formatTime(record, '%H:%M:%S')} {level}{record.getMessage()}"
-        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        return f"{self.formatTime(record, '%H:%M:%S')} {level}" + "\n".join(_with_traceback(self, record))
 
 
 class _Prefixed(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Every line with its priority in front, as journald reads it (sd-daemon(3)), and without the time."""
-        text = record.getMessage()
-        text = f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+        text = "\n".join(_with_traceback(self, record))
         return "\n".join(f"<{priority(record.levelno)}>{line}" for line in text.split("\n"))
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """The message alone: time and priority are fields of the journal."""
+        return "\n".join(_with_traceback(self, record))
 
 
 class _JsonLine(logging.Formatter):
@@ -54,11 +85,11 @@ class _JsonLine(logging.Formatter):
         data: dict[str, Any] = {
             "at": timestamp(record.created),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": told(record),
             **{name.removeprefix("EGGWATCH_").lower(): value for name, value in fields_of(record).items()},
         }
-        if record.exc_info:
-            data["traceback"] = self.formatException(record.exc_info)
+        if trace := traceback_of(self, record):
+            data["traceback"] = trace
         return json.dumps(data, ensure_ascii=True)
 
 
@@ -117,7 +148,7 @@ class Repeats(logging.Filter):
             return False
         self._remember(text, now)
         if count:
-            record.msg, record.args = f"{text} (and {count} times since it was last said)", ()
+            record.msg, record.args = "%s (and %d times since it was last said)", (told(record), count)
         return True
 
     def _remember(self, text: str, now: float) -> None:
@@ -154,6 +185,7 @@ def _set_up(handler: logging.Handler, *, verbose: bool, quiet: bool) -> None:
     logger = logging.getLogger("eggwatch")
     handler.filters[:0] = [InWords(), Named()]  # before repeats are counted, which are an index's own
     logger.handlers[:] = [handler]
+    logging.lastResort = handler  # libraries name files, too
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     logging.getLogger("eggwatch.http").setLevel(logging.DEBUG if verbose else logging.WARNING)
     logging.addLevelName(NOTICE, "NOTICE")
@@ -190,6 +222,7 @@ def _journal() -> logging.Handler | None:
             super().emit(record)
 
     handler: logging.Handler = Handler(sender_function=with_fields, SYSLOG_IDENTIFIER="eggwatch")
+    handler.setFormatter(_Plain())
     return handler
 
 

@@ -106,7 +106,10 @@ def project_name(text: str) -> Project:
 
 def shown(name: str) -> str:
     r"""A name for people: bytes that are no UTF-8 and control characters become `\xNN`."""
-    raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may hold it
+        raw = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return raw if raw.isprintable() else "".join(_shown_character(character) for character in raw)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,13 @@ class Notice:
             "index": self.index,
             "index_url": self.index_url,
             "rules_url": self.rules_url,
-            "text": headline(self.event),
+            "text": inert(headline(self.event)),
         }
+
+
+def inert(text: str) -> str:
+    """Text in which no chat finds somebody to call: @everyone, @here, <!channel>, <@U123> get a space of no width."""
+    return re.sub(r"@(?=\w)|<(?=[!@#])", lambda match: f"{match[0]}\u200b", text)
 
 
 def headline(event: Event) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch.errors import ConfigurationError
-from eggwatch.model.news import Notice, headline
+from eggwatch.model.news import Notice, headline, inert
 from eggwatch.notifiers import NotDelivered
 from eggwatch.notifiers.webhook import lines_of
 from eggwatch.policy.subscriptions import Apprise
@@ -30,8 +30,8 @@ class AppriseMessenger:
     def deliver(self, notices: Sequence[Notice]) -> None:
         """Tell each service; the library says only whether all have taken it."""
         for notice in notices:
-            body = "\n".join(lines_of(notice)[1:]) or headline(notice.event)
-            if not self._apprise.notify(body=body, title=f"[{notice.index}] {headline(notice.event)}"):
+            body = "\n".join(lines_of(notice)[1:]) or inert(headline(notice.event))
+            if not self._apprise.notify(body=body, title=f"[{notice.index}] {inert(headline(notice.event))}"):
                 raise NotDelivered("apprise could not reach every service; the lines before this one may say why")
 
 

@@ -20,7 +20,7 @@ from eggwatch import __version__
 from eggwatch.errors import in_words
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
-from eggwatch.model.news import Notice, headline
+from eggwatch.model.news import Notice, headline, inert
 from eggwatch.model.verdicts import Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
 from eggwatch.policy.subscriptions import Webhook
@@ -151,7 +151,7 @@ def slack(notice: Notice) -> dict[str, Any]:
 
 def matrix(notice: Notice) -> dict[str, Any]:
     """The content of an m.room.message (Matrix client-server API v1.11, m.notice: bots)."""
-    return {"msgtype": "m.notice", "body": "\n".join(lines_of(notice))}
+    return {"msgtype": "m.notice", "body": "\n".join(lines_of(notice)), "m.mentions": {}}
 
 
 def matrix_url(room: str, notice: Notice) -> str:
@@ -163,9 +163,11 @@ def lines_of(notice: Notice) -> list[str]:
     """An event for a chat."""
     event = notice.event
     flaws = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
-    lines = [f"[{notice.index}] {headline(event)}"]
+    lines = [f"[{notice.index}] {inert(headline(event))}"]
     if event.kind == "admitted":
         lines.append(pip_install(notice.index_url, f"{event.project}=={event.version}"))
-    lines += [f"• {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}" for flaw in flaws[:MOST_FLAWS]]
+    lines += [
+        inert(f"• {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}") for flaw in flaws[:MOST_FLAWS]
+    ]
     lines += [f"and {len(flaws) - MOST_FLAWS} more"] if len(flaws) > MOST_FLAWS else []
     return lines + ([f"{notice.rules_url}#{shown(flaws[0].code)}"] if notice.rules_url is not None and flaws else [])

@@ -13,7 +13,18 @@ from unittest import mock
 import pytest
 
 from eggwatch.cli import logs
-from eggwatch.cli.logs import REPEAT_SECONDS, Repeats, _Prefixed, log_as, log_to_stderr, priority
+from eggwatch.cli.logs import (
+    REPEAT_SECONDS,
+    Repeats,
+    _JsonLine,
+    _OneLine,
+    _Plain,
+    _Prefixed,
+    log_as,
+    log_to_stderr,
+    priority,
+)
+from eggwatch.errors import FolderError
 from eggwatch.notifiers.journal import NOTICE
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
@@ -87,7 +98,7 @@ def test_without_a_journal_library_each_line_begins_with_its_priority() -> None:
     except ValueError:
         line = logging.LogRecord("eggwatch", logging.ERROR, "file", 1, "held", (), sys.exc_info())
     text = _Prefixed().format(line)
-    assert text.startswith("<3>held\n<3>Traceback")
+    assert text.startswith("<3>held\n<3>    Traceback")
     assert all(part.startswith("<3>") for part in text.split("\n"))
 
 
@@ -105,3 +116,43 @@ def test_errors_of_the_system_are_told_in_words(logger: logging.Logger, capsys: 
     logger.error("announce %s: %s", "x", OSError(30, "Read-only file system", "/srv/drop/x"))
     said = capsys.readouterr().err
     assert "announce x: Read-only file system: /srv/drop/x" in said and "Errno" not in said
+
+
+HOSTILE = [
+    "a\n12:00:00 publish  forged",
+    "a\r12:00:00 publish  forged",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31m",
+    "a\u202egnp.exe",
+    "a\u2066b\u2069",
+    "a\u2028b\u2029c\x85d\x0be\x0cf",
+    "a\u200bb\u200d\ufeff\u2060",
+    "\udcff\udc80",
+    "\ud800",
+    "a\x00b\x7f",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("formatter", [_OneLine(), _Prefixed(), _Plain(), _JsonLine()])
+def test_no_name_makes_a_line_or_moves_the_cursor(formatter: logging.Formatter, name: str) -> None:
+    """Whatever part of the program writes the line, and however the name came into it."""
+    error = FolderError(f"{name} is gone", remedy="Look.")
+    records = [
+        logging.LogRecord("eggwatch", logging.INFO, "file", 1, "announce %s: %s", (name, error), None),
+        logging.LogRecord("eggwatch", logging.INFO, "file", 1, f"announce {name}", (), None),
+        logging.LogRecord("eggwatch", logging.INFO, "file", 1, "announce %(name)s", ({"name": name},), None),
+    ]
+    for record in records:
+        text = formatter.format(record)
+        assert text.isprintable() and text.encode().decode() == text, ascii(text)
+
+
+@pytest.mark.parametrize("formatter", [_OneLine(), _Prefixed(), _Plain()])
+def test_a_traceback_is_set_in_and_says_no_more_than_it_is(formatter: logging.Formatter) -> None:
+    """An inspector's, too: what it names is foreign."""
+    record = logging.LogRecord("eggwatch", logging.ERROR, "file", 1, "inspect  %s: held", ("x",), None)
+    record.traceback = "Traceback\n  File\nValueError: a\x1b[2J\u2028b"
+    first, *others = formatter.format(record).split("\n")
+    assert first.endswith("inspect  x: held") and len(others) == 4
+    assert all(line.isprintable() and "    " in line for line in others)
