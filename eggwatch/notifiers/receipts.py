@@ -83,7 +83,7 @@ class Receipts:
         self._tell_lying(
             filename,
             "UNFINISHED, it is not in the index yet",
-            f"{why.rstrip('.')}. Nothing has come since {_second(since)}.",
+            f"Its end is missing, and nothing has come since {_second(since)}. {why.rstrip('.')}.",
             "Upload it again, to the end: the whole file takes the place of this one, and nothing else is to be done.",
             f"Until {_second(until)} it waits for the rest at {shown(path)}; then it is judged as it lies.",
         )
