@@ -9,6 +9,9 @@ import pytest
 os.environ.pop("EGGWATCH_CONFIG", None)
 """Whoever runs the tests may use eggwatch, and it is no test's business to look at that index, or to work on it."""
 
+os.umask(0o022)
+"""Accounts of the tests read what the tests make; those that are about another umask set it themselves."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `root` are skipped for other accounts, and say so."""
