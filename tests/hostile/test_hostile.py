@@ -66,12 +66,12 @@ def test_what_is_forgiven_is_a_code() -> None:
 
 
 NO_CODES = {
-    "utf-8",
+    *("utf-8", "latin-1"),
     "content-type",
     *("description-content-type", "import-name", "import-namespace", "license-expression", "license-file"),
     *("metadata-version", "project-url", "requires-python", "root-is-purelib", "supported-platform", "wheel-version"),
 }
-"""Texts in the sources of archives/ that look like codes: an encoding, a header, fields of core metadata."""
+"""Texts in the sources of archives/ that look like codes: encodings, a header, fields of core metadata."""
 
 
 def _literals() -> Iterator[str]:
