@@ -17,6 +17,26 @@ from eggwatch.model.verdicts import Flaw
 from eggwatch.worker import Job, Result, Worker, read_answer, read_given_up
 
 MOST_STILLBORN = 3
+FEWEST_DESCRIPTORS = 64
+"""Open files with which inspectors can just be started, and pages and copies made beside them."""
+ENOUGH_DESCRIPTORS = 1024
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as it may and needs. EggwatchError if that is not enough to inspect any."""
+    try:
+        import resource
+    except ImportError:  # where 'check' runs without Linux there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < ENOUGH_DESCRIPTORS:
+        soft = min(hard, ENOUGH_DESCRIPTORS) if hard != resource.RLIM_INFINITY else ENOUGH_DESCRIPTORS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < FEWEST_DESCRIPTORS:
+        raise EggwatchError(
+            f"This process may open {soft} files at a time; it takes {FEWEST_DESCRIPTORS} at least to inspect uploads.",
+            remedy="Raise the limit: 'ulimit -n 1024' before the command, or LimitNOFILE=1024 in the unit.",
+        )
 
 
 class Inspectors:
@@ -27,6 +47,7 @@ class Inspectors:
 
         Where nobody has to be spared waiting, `first_try` is `LAST_TRY`.
         """
+        raise_descriptor_limit()
         sizes = {Lane.BIG: 1, Lane.SLOW: slow}
         self._queues = {lane: Queue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
         self._first_try, self._readme = first_try, readme

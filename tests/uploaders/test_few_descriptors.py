@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -57,10 +59,27 @@ def test_no_descriptor_is_left_for_a_while(tmp_path: Path, more: int) -> None:
 
 def test_an_error_of_a_round_leaves_no_descriptor_of_an_original_open(tmp_path: Path) -> None:
     """What was hidden when the index was let go is closed, and met by the next scan under its hidden name."""
-    with running(tmp_path, prefix=["prlimit", "--nofile=48:64"], linger='"100ms"') as daemon:
+    with running(tmp_path, prefix=["prlimit", "--nofile=64:64"], linger='"100ms"') as daemon:
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (48, 64))
         drop_all(daemon)
         until("an error", lambda: "Too many open files" in daemon.log)
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (64, 64))
         assert_all_published(daemon)
         links = [os.readlink(f"/proc/{daemon.pid}/fd/{number}") for number in os.listdir(f"/proc/{daemon.pid}/fd")]
         assert not [link for link in links if ".eggwatch-" in link]
+
+
+def test_a_low_limit_is_raised_as_far_as_it_may_be(tmp_path: Path) -> None:
+    """Only the soft one stood in the way."""
+    with running(tmp_path, prefix=["prlimit", "--nofile=32:512"]) as daemon:
+        assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (512, 512)
+
+
+def test_with_too_few_descriptors_nothing_is_begun_and_the_remedy_named(tmp_path: Path) -> None:
+    """Not an upload after the other held, for an error that nobody is told of."""
+    for name in ("drop", "public", "state"):
+        (tmp_path / name).mkdir()
+    folders = [f"--{name}={tmp_path / name}" for name in ("drop", "public", "state")]
+    command = ["prlimit", "--nofile=40:40", sys.executable, "-m", "eggwatch", *folders, "run", "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2 and "ulimit -n 1024" in done.stderr, done.stderr
