@@ -7,8 +7,10 @@ A round runs all nine over whatever is there. Start-up, recovery after a crash, 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from eggwatch.admitting import Batch, original, prepare
 from eggwatch.announcing import News
@@ -35,6 +37,7 @@ from eggwatch.retirement import Retirement
 from eggwatch.room import Room
 from eggwatch.sights import Queued, Sights, in_hand
 from eggwatch.store import durable, lease
+from eggwatch.store.accounts import others_who_may_write
 from eggwatch.store.catalog import Original, key_of
 from eggwatch.store.spool import LARGE
 from eggwatch.worker import Job, Result
@@ -118,7 +121,8 @@ class Pipeline:
     def _probe(self, sighting: Sighting) -> Sighting | None:
         try:
             with self.parts.drop.reading(sighting.path) as fd:
-                return self.sights.with_lease(sighting, lease.probe(fd))
+                probed = self.sights.with_lease(sighting, lease.probe(fd))
+                return replace(probed, open_to=others_who_may_write(os.fstat(fd)))
         except FileNotFoundError:
             return None
         except OSError as error:

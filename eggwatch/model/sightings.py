@@ -43,6 +43,8 @@ class Sighting:
     uid: int
     since: float
     lease: Lease = Lease.UNPROVEN
+    open_to: str | None = None
+    """Who besides its owner may have it open for writing, where somebody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

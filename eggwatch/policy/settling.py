@@ -169,7 +169,8 @@ def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patienc
     period: an archive carries its own end, and a truncated one is deferred until it changes.
     """
     if sighting.lease is Lease.HELD:
-        return Wait(reason="somebody has it open for writing")
+        who = f": its owner, or {sighting.open_to}, who may write to it" if sighting.open_to else ""
+        return Wait(reason=f"somebody has it open for writing{who}")
     if sighting.identity == deferred:
         deadline = sighting.since + patience.unfinished_after
         if now >= deadline:

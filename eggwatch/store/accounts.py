@@ -78,6 +78,19 @@ def _doubt(file: os.stat_result) -> str | None:
     return None
 
 
+def others_who_may_write(file: os.stat_result) -> str | None:
+    """Whom the mode of a file lets write to it besides its owner; None if nobody."""
+    if file.st_mode & stat.S_IWOTH:
+        return f"anybody (mode {stat.S_IMODE(file.st_mode):04o})"
+    if not file.st_mode & stat.S_IWGRP:
+        return None
+    try:
+        group = grp.getgrgid(file.st_gid).gr_name
+    except KeyError:
+        group = str(file.st_gid)
+    return f"a member of the group {group} (mode {stat.S_IMODE(file.st_mode):04o})"
+
+
 def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
     """The account that DROP/<account>/… is called after (`identity = "folder"`).
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, Machine, make_folders
+from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, PACKAGES, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
 from tests.uploaders.running import Daemon, running, until
 
@@ -86,3 +87,17 @@ def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: Daemon, mach
     until("it waits for its head", lambda: "starts with zeros" in daemon.reason_for(names[1]))
     machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -f {' '.join(names)}")
     until("they are forgotten", lambda: not daemon.status()["in_hand"] and not daemon.status()["queue"])
+
+
+def test_whoever_may_keep_an_upload_open_is_named(daemon: Daemon) -> None:
+    """Alice uploads with umask 002, and somebody keeps her file open: she is told who can."""
+    name, data = wheel_of("open", 20_000)
+    with (daemon.drop / f".{name}").open("wb") as kept:
+        kept.write(data)
+        kept.flush()
+        os.chown(kept.name, ALICE, PACKAGES)
+        os.chmod(kept.name, 0o664)
+        os.rename(kept.name, daemon.drop / name)
+        told = "its owner, or a member of the group packages (mode 0664), who may write to it"
+        until("it is told", lambda: told in daemon.reason_for(name))
+    daemon.wait_published(name, time.time())
