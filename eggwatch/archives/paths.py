@@ -61,12 +61,14 @@ def tar_name_oddity(name: str) -> str | None:
     uv's reader is stricter with a tar's names than with a zip's among ASCII, and takes all other letters.
     """
     if name.isascii():
-        if name.isprintable() and "\\" not in name and name.strip(" ") == name:
+        if name.isprintable() and "\\" not in name and ":" not in name and name.strip(" ") == name:
             return None
     elif _NOT_UTF8.search(name):
         return "it is not UTF-8, and uv refuses that"
     if "\\" in name:
         return "it holds a backslash, and uv refuses that: to Windows it is a slash"
+    if ":" in name:
+        return "it holds a colon, and uv refuses that: on Windows it stands for a drive, or a stream of another file"
     if CONTROL.search(name):
         return "it holds a control character, and uv refuses that"
     if name.strip(_BLANKS) != name:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from eggwatch.archives.findings import bytes_in_words
+from eggwatch.archives.findings import bytes_in_words, quoted
 
 USTAR = b"ustar\x0000"
 GNU = b"ustar  \0"
@@ -142,24 +142,27 @@ def _odd_record(key: str, value: str) -> str | None:
         return _odd_time(key, value)
     if key in _NUMBERS:
         whole = not value or (_DECIMAL.fullmatch(value) is not None and int(value) < 1 << 64)
-        return None if whole else f"its pax record {key} is {value!r}, which is no number to uv"
+        return None if whole else f"its pax record {key} is {quoted(value)}, which is no number to uv"
     if key in _TEXTS or (vendor in ("realtime", "security") and name):
         if not _is_utf8(value) and key not in ("path", "linkpath", "uname", "gname"):
-            return f"its pax record {key} is not UTF-8, which uv asks for"
-        return None if key != "hdrcharset" or value in _CHARSETS else f"its names are in {value!r}, which uv can't read"
+            return f"its pax record {quoted(key)} is not UTF-8, which uv asks for"
+        return (
+            None
+            if key != "hdrcharset" or value in _CHARSETS
+            else f"its names are in {quoted(value)}, which uv can't read"
+        )
     if vendor in _KNOWN_VENDORS and name:
         return None
     if vendor and dot and name:
-        return (
-            f"it has a pax record of a vendor whom uv does not know ({key}); GNU tar leaves them out with --no-selinux"
-        )
-    return f"it has a pax record {key!r}, which POSIX does not know and uv refuses"
+        known = f"it has a pax record of a vendor whom uv does not know ({quoted(key)})"
+        return f"{known}; GNU tar leaves those of SELinux out with --no-selinux"
+    return f"it has a pax record {quoted(key)}, which POSIX does not know and uv refuses"
 
 
 def _odd_time(key: str, value: str) -> str | None:
     time = _TIME.fullmatch(value)
     if value and (time is None or int(time[1]) >= 1 << 64):
-        return f"its pax record {key} is {value!r}; uv refuses a time before 1970, and what is no decimal number"
+        return f"its pax record {key} is {quoted(value)}; uv refuses a time before 1970, and what is no decimal number"
     if key == "mtime" and time is not None and int(time[1]) > LATEST:
         return "its time is beyond all clocks, and pip stops there"
     return None

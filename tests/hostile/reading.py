@@ -108,7 +108,7 @@ def sdist_reads_the_same(data: bytes) -> None:
     ours = our_tar_members(data)
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
         theirs = archive.getmembers()
-        assert [member.name.rstrip("/") for member in ours] == [member.name for member in theirs]
+        assert [member.name.rstrip("/") for member in ours] == [member.name.rstrip("/") for member in theirs]
         for mine, other in zip(ours, theirs, strict=True):
             assert (mine.kind in REGULAR, mine.kind == FOLDER) == (other.isreg(), other.isdir())
             assert mine.offset == other.offset

@@ -12,7 +12,19 @@ import pytest
 
 from tests.archives.judging import SDIST, WHEEL, judge, refusals
 from tests.hostile.differential import run, sdists, wheels
-from tests.hostile.tar_mutations import GNU, TOP, member, pax, record, sound, targz
+from tests.hostile.tar_mutations import (
+    FIELDS,
+    GNU,
+    NUMBERS,
+    TOP,
+    USTAR,
+    member,
+    odd_numbers,
+    pax,
+    record,
+    sound,
+    targz,
+)
 from tests.hostile.zip_mutations import DESCRIPTOR, FULL, LATER, TEXT, UTF8, file, with_part
 
 SECONDS = 25.0
@@ -52,6 +64,7 @@ TARS = {
     "a control character": ("tar-name-characters", with_member(f"{TOP}/a\tb")),
     "no UTF-8": ("tar-name-characters", with_member(b"demo-1.0/\xff")),
     "a blank at the end": ("tar-name-characters", with_member(f"{TOP}/a ")),
+    "a link to a name with a colon": ("tar-name-characters", with_member(f"{TOP}/x", kind=b"2", target=b"./a:b")),
     "a link to itself": ("tar-broken-link", with_member(f"{TOP}/link", kind=b"2", target=b"link")),
     "a hard link to ./": ("tar-broken-link", with_member(f"{TOP}/link", kind=b"1", target=b"./demo-1.0/setup.py")),
     "a way out and in": ("tar-unsafe-link", with_member(f"{TOP}/link", kind=b"2", target=b"../demo-1.0/setup.py")),
@@ -113,6 +126,23 @@ def test_a_line_separator_in_a_wheel_is_warned_of() -> None:
     """installer alone stumbles there."""
     flaws = judge(WHEEL, with_part(file(name="demo/\u2028x".encode(), flags=UTF8))).flaws
     assert [(flaw.code, flaw.level) for flaw in flaws] == [("zip-name-invisible", "warn")]
+
+
+@pytest.mark.parametrize(
+    "record", [("RHT.\x1b[2J", "x"), ("\u202e" * 999, "x"), ("mtime", "\x9b" * 5000), ("uid", "\n")]
+)
+def test_what_a_pax_record_says_is_told_short_and_printable(record: tuple[str, str]) -> None:
+    """Neither its key nor its value reaches a terminal as it is."""
+    flaws = judge(SDIST, with_record(*record)).flaws
+    assert flaws and all(flaw.message.isprintable() and len(flaw.message) < 600 for flaw in flaws)
+
+
+def test_no_number_in_a_header_makes_an_exception() -> None:
+    """Empty, negative, padded, binary or no number at all: each field has its verdict."""
+    for field in NUMBERS:
+        for value in odd_numbers(FIELDS[field][1]):
+            for magic in (USTAR, GNU):
+                judge(SDIST, with_member(f"{TOP}/file", magic=magic, **{field: value}))
 
 
 @pytest.mark.parts

@@ -166,9 +166,11 @@ RULES = (
         title="Two names that are one on Windows and macOS",
         rule="No two members, nor the folders that they lie in, differ only in case, in how accents are composed, in "
         "dots and blanks at the end of a name, or in backslash and slash.",
-        why="There they are one file, and the last overwrites the other: the build is another one than on Linux.",
+        why="There they are one file, and the last overwrites the other: the build is another one than on Linux. There "
+        "pip and uv install it alike, so it is only warned of.",
         mend="Rename one of the two.",
         source=_FEATURES,
+        default=Weight.WARN,
     ),
     Rule(
         code="tar-mode",

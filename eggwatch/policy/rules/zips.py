@@ -61,9 +61,11 @@ RULES = (
         title="Two members that differ in case only",
         rule="No two names, nor the folders that they lie in, are equal once case and Unicode form are folded, and "
         "dots and blanks at the end of a name are left out.",
-        why="On Windows and macOS one overwrites the other, so the same archive installs differently.",
+        why="On Windows and macOS one overwrites the other, so the same archive installs differently. On Linux "
+        "pip and uv install it alike, so it is only warned of.",
         mend="Rename one of the files in the project.",
         source="eggwatch: one reading on every system",
+        default=Weight.WARN,
     ),
     Rule(
         code="zip-local-mismatch",
