@@ -60,6 +60,18 @@ def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], fi
         findings.warn(_COLLISION, path, f"{twice} {IF_YOURS}")
 
 
+def script_names(content: bytes) -> frozenset[str]:
+    """The names of the programs that an entry_points.txt asks for; whether it is sound is not judged here."""
+    group, names = "", set()
+    for line in content.decode("utf-8", "replace").split("\n"):
+        text = line.strip()
+        if text.startswith("["):
+            group = text.strip("[] ")
+        elif group in _SCRIPTS and "=" in text:
+            names.add(text.partition("=")[0].strip())
+    return frozenset(names)
+
+
 def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Told]:
     try:
         text = content.decode("utf-8")

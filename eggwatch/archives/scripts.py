@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Set
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
 from eggwatch.archives.zip_directory import Directory
@@ -26,8 +27,11 @@ def interpreter_named(name: str) -> str:
     return f"A script is called {name}: uv refuses to install it, and pip writes it over the interpreter of that name."
 
 
-def check_scripts(directory: Directory, filename: Filename, findings: Findings) -> None:
-    """Note scripts of the data folder that are called as an interpreter, or that pip does not make executable."""
+def check_scripts(directory: Directory, filename: Filename, programs: Set[str], findings: Findings) -> None:
+    """Note scripts of the data folder that are called as an interpreter, or that pip does not make executable.
+
+    `programs` are those of entry points, which pip and uv install in the place of a script of that name.
+    """
     idle = []
     for member in directory.members:
         match = _IN_SCRIPTS.fullmatch(member.name)
@@ -36,7 +40,7 @@ def check_scripts(directory: Directory, filename: Filename, findings: Findings) 
         if is_interpreter(re.sub(r"\.exe\Z", "", match[1], flags=re.IGNORECASE)):
             message = f"{interpreter_named(match[1])} Give it another name."
             findings.refuse("script-unsupported", member.name, message)
-        elif not (stat.S_ISREG(member.mode) and member.mode & 0o111):
+        elif match[1] not in programs and not (stat.S_ISREG(member.mode) and member.mode & 0o111):
             idle.append(member.name)
     if idle and not all(tag.platform.startswith("win") for tag in filename.tags):
         message = (

@@ -6,7 +6,7 @@ from functools import partial
 from typing import BinaryIO
 
 from eggwatch.archives.bytecode import check_bytecode
-from eggwatch.archives.entry_points import LARGEST_ENTRY_POINTS, check_entry_points
+from eggwatch.archives.entry_points import LARGEST_ENTRY_POINTS, check_entry_points, script_names
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, bytes_in_words, clipped
 from eggwatch.archives.holes import starts_with_zeros
 from eggwatch.archives.limits import LARGEST_METADATA
@@ -56,7 +56,8 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
     check_data_folders(directory, info, filename, findings)
     check_places(directory, info, contents.sha256, findings)
     check_bytecode(contents.heads, findings)
-    check_scripts(directory, filename, findings)
+    programs = script_names(contents.kept.get(f"{info}/entry_points.txt", b""))
+    check_scripts(directory, filename, programs, findings)
     _check_dist_info(file, directory, info, filename, contents, findings)
     return _opened(directory, info, contents)
 

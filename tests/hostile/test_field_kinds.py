@@ -16,7 +16,7 @@ from eggwatch.policy.admission import judge as verdict_on
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.terms import Terms
 from tests.archive_factory import zip_of
-from tests.archives.judging import judge
+from tests.archives.judging import Part, judge, raw_zip
 from tests.hostile.field_kinds import ALIKE, REFUSED, Kind
 from tests.hostile.installing import differences, installed
 from tests.installers import pip, uv
@@ -55,6 +55,13 @@ def test_the_profile_strict_refuses_all_of_it(kind: str) -> None:
     """For teams that publish only what they build."""
     verdict = judged(*wheel_of(0, kind), Profile.STRICT)
     assert isinstance(verdict, Reject) and ALIKE[kind][0] in {flaw.code for flaw in verdict.flaws}
+
+
+def test_a_script_in_whose_place_an_entry_point_is_installed_needs_no_execute_bit() -> None:
+    """pip and uv install the program of the entry point, which they make executable."""
+    members = Kind("demo").program("scripts")
+    parts = [Part(name=name.encode(), content=data, attributes=0o100644 << 16) for name, data in members.items()]
+    assert isinstance(judged("demo-1.0-py3-none-any.whl", raw_zip(parts)), Admit)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
