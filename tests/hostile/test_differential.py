@@ -63,6 +63,7 @@ TARS = {
     "a backslash": ("tar-name-characters", with_member(f"{TOP}/a\\b")),
     "a control character": ("tar-name-characters", with_member(f"{TOP}/a\tb")),
     "no UTF-8": ("tar-name-characters", with_member(b"demo-1.0/\xff")),
+    "a link called as a folder": ("tar-name-characters", with_member(f"{TOP}/x/", kind=b"2", target=b"setup.py")),
     "a blank at the end": ("tar-name-characters", with_member(f"{TOP}/a ")),
     "a link to a name with a colon": ("tar-name-characters", with_member(f"{TOP}/x", kind=b"2", target=b"./a:b")),
     "a link to itself": ("tar-broken-link", with_member(f"{TOP}/link", kind=b"2", target=b"link")),
