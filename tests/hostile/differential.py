@@ -27,7 +27,7 @@ from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.terms import Terms
 from tests.archives.judging import SDIST, WHEEL
-from tests.hostile import installing, tar_mutations, unpacking, zip_mutations
+from tests.hostile import clients, installing, tar_mutations, unpacking, wheel_mutations, zip_mutations
 
 LOT = 40
 """Archives that one process of pip is shown."""
@@ -106,9 +106,18 @@ def wheels(archives: Mapping[str, bytes], folder: Path) -> Iterator[Outcome]:
         yield Outcome(label, archives[label], refusals(WHEEL, archives[label]), *trees, other.get(path, ""))
 
 
+def lines(archives: Mapping[str, bytes], folder: Path) -> Iterator[Outcome]:
+    """What becomes of these wheels by the commands pip and uv, which read metadata and dependencies, too."""
+    found = clients.outcomes([(WHEEL, data) for data in archives.values()], folder)
+    for (label, data), (pip, uv, differ) in zip(archives.items(), found, strict=True):
+        trees: tuple[unpacking.Tree | str, ...] = (pip or {}, uv or dict.fromkeys(differ))
+        yield Outcome(label, data, refusals(WHEEL, data), *trees)
+
+
 KINDS: dict[str, tuple[Callable[[Random], tuple[str, bytes]], Callable[..., Iterator[Outcome]]]] = {
     "tar": (tar_mutations.mutated, sdists),
     "zip": (zip_mutations.mutated, wheels),
+    "lines": (wheel_mutations.mutated, lines),
 }
 """What is made, and who is shown it. Another kind of mutation is one more line."""
 

@@ -1,6 +1,6 @@
 """Wheels with something odd in a line of WHEEL, RECORD, METADATA or entry_points.txt, or in the mode of a script.
 
-`python -m tests.hostile.test_clients 1000` runs pip and uv over so many of them.
+`python -m tests.hostile.differential --kind lines` runs pip and uv over them.
 """
 
 from __future__ import annotations
