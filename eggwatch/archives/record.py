@@ -89,7 +89,12 @@ def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
         line = text.count("\n", 0, empty.end())
         raise ValueError(f"line {line} is empty, over which pip fails (uv skips it)")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    width = 0
     for row in lines:
+        width = width or len(row)
+        if row and len(row) != width:
+            found = f"line {lines.line_num} has {len(row)} columns and those before {width}, and uv can't read it"
+            raise ValueError(found)
         if len(row) > 3:
             check.tell("record-invalid", row[0], "Its line in RECORD has more than three columns.")
             row = row[:3]

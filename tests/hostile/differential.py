@@ -110,8 +110,8 @@ def lines(archives: Mapping[str, bytes], folder: Path) -> Iterator[Outcome]:
     """What becomes of these wheels by the commands pip and uv, which read metadata and dependencies, too."""
     found = clients.outcomes([(WHEEL, data) for data in archives.values()], folder)
     for (label, data), (pip, uv, differ) in zip(archives.items(), found, strict=True):
-        trees: tuple[unpacking.Tree | str, ...] = (pip or {}, uv or dict.fromkeys(differ))
-        yield Outcome(label, data, refusals(WHEEL, data), *trees)
+        of_uv: unpacking.Tree | str = uv or dict.fromkeys(differ)
+        yield Outcome(label, data, refusals(WHEEL, data), pip or {}, of_uv)
 
 
 KINDS: dict[str, tuple[Callable[[Random], tuple[str, bytes]], Callable[..., Iterator[Outcome]]]] = {

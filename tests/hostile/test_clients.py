@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,18 +13,18 @@ from tests.hostile.building import INFO, build
 from tests.hostile.clients import outcomes
 
 
-def _metadata(lines: str) -> dict[str, object]:
+def _metadata(lines: str) -> dict[str, Any]:
     return {
         "members": {f"{INFO}/METADATA": f"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n{lines}".encode("latin-1")}
     }
 
 
-def _wheel_file(text: str) -> dict[str, object]:
+def _wheel_file(text: str) -> dict[str, Any]:
     return {"members": {f"{INFO}/WHEEL": text.encode()}}
 
 
 TAG = "Tag: py3-none-any\n"
-FAIL = {
+FAIL: dict[str, tuple[str, dict[str, Any]]] = {
     "author": ("pip", _metadata("Author: \xff\n")),
     "no version": ("uv", _metadata("Requires-Dist: other===foo; python_version < '3'\n")),
     "large": ("uv", _metadata(f"Requires-Python: <{2**64 - 1}\n")),
@@ -35,6 +36,7 @@ FAIL = {
     "01.0": ("uv", _wheel_file(f"Wheel-Version: 01.0\nRoot-Is-Purelib: true\n{TAG}")),
     "lower": ("uv", _wheel_file(f"wheel-version: 1.0\nRoot-Is-Purelib: true\n{TAG}")),
     "empty line": ("pip", {"lines": {f"{INFO}/RECORD": f"\n{INFO}/RECORD,,"}}),
+    "four columns": ("uv", {"lines": {f"{INFO}/RECORD": f"{INFO}/RECORD,,,"}}),
     "own size": ("uv", {"lines": {f"{INFO}/RECORD": f"{INFO}/RECORD,,\0"}}),
     "python": ("uv", {"members": {f"{INFO}/entry_points.txt": b"[console_scripts]\npython3 = demo:main\n"}}),
     "percent": ("pip", {"members": {f"{INFO}/entry_points.txt": b"[console_scripts]\nx = demo:main [%]\n"}}),
