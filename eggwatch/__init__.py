@@ -1,45 +1,32 @@
 """eggwatch: what is copied into a drop folder can be installed with pip a moment later.
 
-The map of the house, from left to right; each room imports only from its left:
+The map of the house, from left to right; a room imports only from the steps to its left (tests/test_directions.py):
 
-errors      what can go wrong for the operator, with the remedy
-model/      what we know: frozen values
-policy/     what we think of it: pure functions from values to values
-archives/   foreign archives, opened without trust
-pages/      what the world will see: values to bytes
-privileges, sandbox   capabilities, effective only where they are needed; what shuts inspectors in
-store/      the file system and the database: durable operations, drop, spool, pool, ledger, catalog
-inspector, worker, lanes, workers   inspection in processes of their own: one, its turns, all of them
-targets/    where pages are published
-notifiers/  who tells the news
-grammar, news_settings, settings, toml_lines  how settings are written, what each may be, and in which line it stands
-config      eggwatch.toml → a frozen Config
-front       root and landing pages, coalesced, rendered in a process of their own
-answered, scanning, looking   who was told of what gets no verdict; the drop folder, a portion at a time
-parts, sights, loglines, retirement, judging, admitting, announcing, grace  the pipeline's longer stages, one file each
-measuring, room, answering   what is counted of the work; who waits for the disk; what is told without a verdict
-claiming    copies of uploads, a portion at a time
-pipeline    the nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce
-rounds, copies, obeying   one round over everything; orders carried out by whoever holds the lock, what they leave
-missing     what is missing of an index, by a few looks
-assembly    Config → a ready Pipeline
-importing   a stock of archives by the same stages
-backup      ledger and archives in a folder elsewhere
-messengers, courier   news to mail servers, webhooks and programs, in a process beside the daemon
-repair      what is found damaged is mended, or taken off the pages
-status, audit, restoration    what an index is doing; whether it is sound; how to make it so again
-asking      an order and its answer, from whoever holds the lock or from this process
-reading, remote       what can be known of an index without its lock, here and from afar
-standing    how an index stands, with a daemon and without
-doctor/     what is around an index: accounts, folders, disks, kernel, units; one small function a check
-installing/ installed for good: program, account, folders and units, by steps that can be printed first
-webserver/  HTTP: one WSGI application over the published trees, on waitress
-service/    the daemon: watcher, loop, station, signals, metrics
-cli/        the command line
+1. errors       what can go wrong for the operator, with the remedy
+   model/       what we know: frozen values
+2. policy/      what we think of it: pure functions from values to values; rules/ is the one table of rules
+   archives/    foreign archives, opened without trust: zip/, tar/, wheel/, metadata/
+   pages/       what the world will see: values to bytes
+   linux/       the kernel: capabilities, leases, accounts, inotify, mounts, limits, walls around inspectors; systemd
+   webserver/   the pages over HTTP, by one WSGI application
+3. store/       the disk: durable operations; drop/, public/ and state/ are the three folders of an index
+   config/      eggwatch.toml: a frozen Config, and every wrong key at once
+   inspection/  archives opened in processes of their own: one, their queues, all of them
+4. targets/     where pages are published
+   notifiers/   who tells the news, one file a way
+   intake/      how uploads come in and leave: what is known of each, scans, copies, disk space, retiring
+   readers/     what can be known of an index without its lock, here and from afar; what is missing of it
+   setup/       installed for good: program, account, folders and units, by steps that can be printed first
+5. pipeline/    the way of one file: pipeline.py has the nine stages, the long ones have files of their own
+   doctor/      what is around an index: accounts, folders, disks, kernel, units; one small function a check
+6. writer/      the one writer: opens an index under its lock, catches up, carries out orders, tells its status
+7. maintenance/ verify, repair, rebuild, backup and import, named as their commands
+   service/     the daemon: watcher, loop, signals, metrics, and the courier of news beside it
+8. cli/         the command line
 
-Where this differs from the first drawing: the pipeline's long stages have files of their own, so that the
-story in `pipeline` stays short; copies in the spool carry a sidecar with what is known of their original; and what
-needs a network (mail, webhooks) is told by a process of its own that reads the ledger, so that the daemon needs none.
+Where this differs from the first drawing: copies in the spool carry a sidecar with what is known of their original;
+and what needs a network (mail, webhooks) is told by a process of its own that reads the ledger, so that the daemon
+needs none.
 """
 
 __version__ = "0.1.0"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 def in_words(error: BaseException) -> str:
     """An error without the number that the kernel gives it: 'Read-only file system: /srv/drop/receipts'."""
@@ -71,3 +73,13 @@ class InstallationError(EggwatchError):
     """Something could not be installed on this machine."""
 
     exit_code = 1
+
+
+OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What a disk says that is full or fails."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error may be over without anybody's changing the configuration."""
+    cause = error.__cause__
+    return isinstance(error, OSError) or (isinstance(cause, OSError) and cause.errno in OF_DISKS)

@@ -6,15 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
+from eggwatch.archives.filename_rules import filename_flaws
 from eggwatch.archives.findings import Findings, clipped
-from eggwatch.archives.holes import unwritten
-from eggwatch.archives.metadata import is_of_old_sdist, member_name, read_metadata
-from eggwatch.archives.metadata_fields import check_fields
+from eggwatch.archives.metadata.fields import check_fields
+from eggwatch.archives.metadata.metadata import is_of_old_sdist, member_name, read_metadata
 from eggwatch.archives.opened import Opened, check_license_files
-from eggwatch.archives.sdist import read_sdist
-from eggwatch.archives.wheel import read_wheel
+from eggwatch.archives.tar.sdist import read_sdist
+from eggwatch.archives.unwritten import unwritten
+from eggwatch.archives.wheel.wheel import read_wheel
 from eggwatch.model.archives import CoreMetadata, Inspection
-from eggwatch.model.names import Filename, filename_flaws, parse_filename
+from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.verdicts import Flaw
 
 ExtraCheck = Callable[[bytes], Iterable[Flaw]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
-from eggwatch.archives.nesting import count_folders
+from eggwatch.archives.folder_tree import count_folders
 
 FREE_GROWTH = 64 << 20
 """Bytes that any archive may inflate to, whatever the ratio (PyPI's rule)."""

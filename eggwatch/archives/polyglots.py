@@ -6,7 +6,7 @@ import tarfile
 from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
-from eggwatch.archives.tar_header import BLOCK
+from eggwatch.archives.tar.header import BLOCK
 
 _END_SIGNATURE = b"PK\x05\x06"
 _END_SIZE = 22

@@ -17,7 +17,7 @@ from eggwatch import __version__
 from eggwatch.cli.commands import COMMANDS, GROUPS
 from eggwatch.cli.options import global_options
 from eggwatch.cli.output import say_error
-from eggwatch.config import in_full
+from eggwatch.config.loading import in_full
 from eggwatch.errors import EggwatchError
 from eggwatch.model.names import shown
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from eggwatch.grammar import url as url_grammar
+from eggwatch.config.grammar import url as url_grammar
 from eggwatch.model.instructions import is_loopback
 
 

@@ -19,9 +19,11 @@ import click
 from eggwatch.archives import ExtraCheck, inspect
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
-from eggwatch.config import Config
+from eggwatch.config.index_config import Config
 from eggwatch.errors import ConfigurationError, EggwatchError, NoIndexError
-from eggwatch.lanes import LAST_TRY
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.inspection.queues import LAST_TRY
+from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import parse_filename, shown
 from eggwatch.model.tags import only_for
@@ -30,8 +32,6 @@ from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.rules import RULES, Profile
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
 from eggwatch.policy.terms import Terms
-from eggwatch.worker import Job, Result
-from eggwatch.workers import Inspectors
 
 FORMATS = ("wheel", "sdist")
 FEW = 8
@@ -255,6 +255,6 @@ def extra_checks() -> tuple[ExtraCheck, ...]:
     """Checks that are too slow for the way to the page; READMEs are rendered where readme-renderer is installed."""
     if find_spec("readme_renderer") is None:
         return ()
-    from eggwatch.archives.readme import readme_flaws
+    from eggwatch.archives.metadata.readme import readme_flaws
 
     return (readme_flaws,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up and run": {
         "setup": ("setup:setup", "Install as a service of systemd; upgrade, roll back, uninstall."),
-        "init": ("configuring:init", "Write a commented configuration that works as it is."),
-        "config": ("configuring:config", "Name what is wrong in a configuration, by its line."),
+        "init": ("init_config:init", "Write a commented configuration that works as it is."),
+        "config": ("init_config:config", "Name what is wrong in a configuration, by its line."),
         "run": ("run:run", "Watch the drop folder in the foreground; --once: a single round."),
         "serve": ("serve:serve", "Serve the pages alone over HTTP, without the daemon."),
         "notify": ("notify:notify", "Carry mails and webhooks; --test: a sample to everybody."),
@@ -15,15 +15,15 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check:check", "Judge local files as the daemon would, without publishing."),
         "explain": ("explain:explain", "Say what a rule asks, why, and how to mend an archive."),
         "publish": ("publish:publish", "Copy files into the drop folder, wait, print each verdict."),
-        "wait": ("waiting:wait", "Wait until something can be installed, or say why it can't."),
+        "wait": ("wait:wait", "Wait until something can be installed, or say why it can't."),
     },
     "Look": {
-        "list": ("looking:list_", "List the published projects, or the files of one."),
-        "show": ("looking:show", "Show a project, a version or a file with all that is known."),
-        "history": ("looking:history", "Print what has happened; --follow goes on."),
+        "list": ("list_show_history:list_", "List the published projects, or the files of one."),
+        "show": ("list_show_history:show", "Show a project, a version or a file with all that is known."),
+        "history": ("list_show_history:history", "Print what has happened; --follow goes on."),
         "status": ("status:status", "Tell what is done, what waits and why, what is to be mended."),
         "doctor": ("doctor:doctor", "Look at rights, disks and units around an index."),
-        "verify": ("upkeep:verify", "Hash all archives, compare all pages; change nothing."),
+        "verify": ("maintenance:verify", "Hash all archives, compare all pages; change nothing."),
     },
     "Change what is published": {
         "yank": ("orders:yank", "Mark files as not to be installed unless pinned (PEP 592)."),
@@ -32,11 +32,11 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "unblock": ("orders:unblock", "Let files return that were removed with --block."),
     },
     "Mend and move": {
-        "repair": ("repairing:repair", "Mend what 'verify' finds."),
-        "rebuild": ("upkeep:rebuild", "Make ledger and catalog again from the published tree."),
-        "render": ("upkeep:render", "Render all pages afresh into another folder."),
-        "backup": ("upkeep:backup", "Keep ledger and archives elsewhere, beside the daemon."),
-        "import": ("stock:import_", "Bring in a stock of archives, upload times kept."),
+        "repair": ("maintenance:repair", "Mend what 'verify' finds."),
+        "rebuild": ("maintenance:rebuild", "Make ledger and catalog again from the published tree."),
+        "render": ("maintenance:render", "Render all pages afresh into another folder."),
+        "backup": ("maintenance:backup", "Keep ledger and archives elsewhere, beside the daemon."),
+        "import": ("import_stock:import_", "Bring in a stock of archives, upload times kept."),
     },
 }
 

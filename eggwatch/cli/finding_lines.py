@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from eggwatch.audit import Finding, Sort
+from eggwatch.maintenance.verify import Finding, Sort
 from eggwatch.model.counting import counted
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from eggwatch.config import IndexConfig
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.instructions import UNKNOWN_HOST, host_of, is_loopback, pip_install, upload
 
 GROUP = "packages"

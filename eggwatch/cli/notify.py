@@ -14,19 +14,19 @@ from dataclasses import replace
 
 import click
 
-from eggwatch import privileges
-from eggwatch.assembly import permissions_of
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.config import IndexConfig
-from eggwatch.courier import LOOK_SECONDS, Courier, try_each
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, LockHeldError
-from eggwatch.messengers import messenger_of
-from eggwatch.service.systemd import Supervisor
+from eggwatch.linux import capabilities
+from eggwatch.linux.systemd import Supervisor
+from eggwatch.notifiers.registry import messenger_of
+from eggwatch.service.courier import LOOK_SECONDS, Courier, try_each
 from eggwatch.store import durable
-from eggwatch.store.deliveries import FOLDER, Deliveries
-from eggwatch.store.lock import Lock
+from eggwatch.store.state.deliveries import FOLDER, Deliveries
+from eggwatch.store.state.lock import Lock
+from eggwatch.writer.folders import permissions_of
 
 log = logging.getLogger("eggwatch")
 
@@ -67,7 +67,7 @@ def notify(
       3 another courier is at work.
     """
     log_as(log_format, verbose=verbose, quiet=testing)
-    privileges.lower()
+    capabilities.lower()
     selection = replace(selection, served_at=served_at)
     indexes = selection.all()
     if testing:

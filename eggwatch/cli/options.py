@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
-from eggwatch.config import Config, IndexConfig, find, from_folders, in_full
+from eggwatch.config.grammar import duration
+from eggwatch.config.index_config import Config, IndexConfig
+from eggwatch.config.loading import find, from_folders, in_full
 from eggwatch.errors import ConfigurationError
 
 INDEX = ("public", "state")
@@ -109,3 +111,13 @@ def _with_options(function: Callable[..., Any], *, hidden: bool) -> Callable[...
     ):
         function = option(function)
     return function
+
+
+def duration_option(text: str) -> float:
+    """Seconds of a --timeout; `0` looks once."""
+    if text == "0":
+        return 0.0
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise click.UsageError(f"--timeout {text!r} {error}") from error

@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
-from eggwatch.asking import ask
 from eggwatch.cli.logs import log_to_stderr
-from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.config import IndexConfig
-from eggwatch.grammar import duration
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.counting import counted
 from eggwatch.policy.orders import parse_spec
-from eggwatch.store.lock import Lock
+from eggwatch.store.state.lock import Lock
+from eggwatch.writer.ask import ask
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
@@ -55,16 +54,6 @@ def _check(order: dict[str, Any]) -> None:
         raise click.UsageError(f"{order['spec']!r} is no project, no project==version and no filename.")
     if order["reason"] is not None and not order["reason"].isprintable():
         raise click.UsageError("The reason must be one line without control characters.")
-
-
-def duration_option(text: str) -> float:
-    """Seconds of a --timeout; `0` looks once."""
-    if text == "0":
-        return 0.0
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise click.UsageError(f"--timeout {text!r} {error}") from error
 
 
 def actor() -> str:

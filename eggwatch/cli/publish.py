@@ -13,18 +13,17 @@ from pathlib import Path
 import click
 
 from eggwatch.cli.logs import log_to_stderr
-from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.orders import duration_option
+from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
-from eggwatch.cli.waiting import Answer, understand, wait_for
-from eggwatch.config import IndexConfig
+from eggwatch.cli.wait import Answer, understand, wait_for
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError, LockHeldError, TimeoutReachedError
 from eggwatch.model.names import shown
+from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import remark_on
-from eggwatch.reading import IndexReader, is_upload
-from eggwatch.rounds import run_until_rest
-from eggwatch.status import told_index
+from eggwatch.readers.local import IndexReader, is_upload
 from eggwatch.store.durable import NEW_FILE
+from eggwatch.writer.ask import told_index
 
 READABLE = 0o644
 """The mode of a copy: whatever the umask, the daemon's account must be able to read it."""

@@ -8,23 +8,22 @@ from dataclasses import replace
 
 import click
 
-from eggwatch import privileges
-from eggwatch.asking import ask
 from eggwatch.cli.addresses import address_for_others
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.notify import deliver_once
-from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.orders import duration_option
+from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.cli.serve import trees_of
-from eggwatch.config import Config, IndexConfig
-from eggwatch.loglines import of_index
+from eggwatch.config.index_config import Config, IndexConfig
+from eggwatch.linux import capabilities
 from eggwatch.model.instructions import pip_install
+from eggwatch.pipeline.log_lines import of_index
+from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
-from eggwatch.service.newsroom import Newsroom
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
+from eggwatch.writer.ask import ask
 
 
 @click.command()
@@ -61,7 +60,7 @@ def run(
     Exit status of --once: 0 all published, 1 something refused or unfinished.
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
-    privileges.lower()  # before a thread is started
+    capabilities.lower()  # before a thread is started
     config = selection.load(needed=())
     if once:
         seconds = duration_option(timeout)
@@ -91,7 +90,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
             selection = replace(selection, served_at=address_for_others(server.url, parse_listen(serve or "")[0]))
             config = selection.load(needed=())
         told = Metrics(config)
-        newsroom = Newsroom(_courier(config, selection, news)) if news else None
+        newsroom = CourierProcess(_courier(config, selection, news)) if news else None
         if metrics is not None:
             stack.callback(_endpoint(told, metrics).stop)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from eggwatch import privileges
 from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say_error
-from eggwatch.config import Config
+from eggwatch.config.index_config import Config
 from eggwatch.errors import EggwatchError
+from eggwatch.linux import capabilities
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
 
@@ -35,7 +35,7 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
     Example:  eggwatch serve --listen 0.0.0.0:8080
     """
     log_as(log_format, verbose=False)
-    privileges.lower()
+    capabilities.lower()
 
     def load() -> Config:
         return selection.load(needed=("public",))

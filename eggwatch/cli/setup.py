@@ -9,20 +9,20 @@ from pathlib import Path
 import click
 
 from eggwatch.cli.addresses import ask_for_url, machine_name, url_option
-from eggwatch.cli.configuring import sample
+from eggwatch.cli.init_config import sample
 from eggwatch.cli.next_steps import after_setup, samples_beside
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say
-from eggwatch.config import load
+from eggwatch.config.loading import load
 from eggwatch.errors import ConfigurationError, InstallationError
-from eggwatch.installing.finding import Finder, running_checkout
-from eggwatch.installing.installation import Installation, Wish, take
-from eggwatch.installing.interpreter import find_interpreter
-from eggwatch.installing.machine import Machine, Step, alone
-from eggwatch.installing.places import Places
-from eggwatch.installing.removal import Removal, what_stays
-from eggwatch.installing.source import Source
-from eggwatch.installing.versions import Versions
+from eggwatch.setup.find_source import Finder, running_checkout
+from eggwatch.setup.installation import Installation, Wish, take
+from eggwatch.setup.interpreter import find_interpreter
+from eggwatch.setup.machine import Machine, Step, alone
+from eggwatch.setup.paths import Places
+from eggwatch.setup.source import Source
+from eggwatch.setup.uninstall import Removal, what_stays
+from eggwatch.setup.versions import Versions
 
 
 @click.command()

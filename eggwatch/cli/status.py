@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from eggwatch.cli.looking import event_line
+from eggwatch.cli.list_show_history import event_line
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.cli.reaching import url_option
+from eggwatch.cli.url_option import url_option
 from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event
-from eggwatch.remote import RemoteReader, is_silent
-from eggwatch.sights import Stage
-from eggwatch.standing import standing
+from eggwatch.model.queue import Stage
+from eggwatch.readers.remote import RemoteReader, is_silent
+from eggwatch.readers.status import standing
 
 KEPT_IN = {
     "quarantine": "quarantine (public/.eggwatch/quarantine/)",

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from eggwatch.doctor import folders, machine, naming, service
+from eggwatch.doctor import configuration, folders, machine, service
+from eggwatch.doctor.environment import Environment
 from eggwatch.doctor.findings import Finding, Outcome, Unchecked
-from eggwatch.doctor.surroundings import Surroundings
 from eggwatch.errors import FolderError
 
-Check = Callable[[Surroundings], Iterator[Outcome]]
+Check = Callable[[Environment], Iterator[Outcome]]
 
 CHECKS: dict[str, Check] = {
     "index": service.index,
-    "names": naming.names,
+    "names": configuration.names,
     "libraries": service.libraries,
     "drop-there": folders.drop_is_there,
     "way": folders.way,
@@ -38,8 +38,8 @@ CHECKS: dict[str, Check] = {
     "unit": service.unit,
     "daemon": service.life,
     "metrics": service.textfile,
-    "mail": naming.mail,
-    "webhooks": naming.webhooks,
+    "mail": configuration.mail,
+    "webhooks": configuration.webhooks,
 }
 """Every check by its name, in the order in which they are told."""
 
@@ -55,7 +55,7 @@ class Told:
     outcome: Outcome
 
 
-def examine(around: Surroundings) -> list[Told]:
+def examine(around: Environment) -> list[Told]:
     """All checks of one index, in their order; what one of them may not look at is told as unchecked."""
     told: list[Told] = []
     for name, check in CHECKS.items():
@@ -75,7 +75,7 @@ def _is_found(told: list[Told], check: str) -> bool:
     return any(one.check == check and isinstance(one.outcome, Finding) for one in told)
 
 
-def _outcomes(check: Check, around: Surroundings) -> Iterator[Outcome]:
+def _outcomes(check: Check, around: Environment) -> Iterator[Outcome]:
     try:
         yield from check(around)
     except FolderError as error:

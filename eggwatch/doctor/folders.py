@@ -9,8 +9,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from eggwatch.doctor.environment import Environment, groups_of
 from eggwatch.doctor.findings import Finding, Outcome, Unchecked
-from eggwatch.doctor.rights import (
+from eggwatch.linux.access import (
     ENTER,
     READ,
     WRITE,
@@ -25,8 +26,7 @@ from eggwatch.doctor.rights import (
     may,
     names_somebody,
 )
-from eggwatch.doctor.surroundings import Surroundings, groups_of
-from eggwatch.store.accounts import account_name, has_group
+from eggwatch.linux.accounts import account_name, has_group
 
 ALL = READ | WRITE | ENTER
 OURS = (".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json")
@@ -38,12 +38,12 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def nobody_known(around: Surroundings) -> Unchecked:
+def nobody_known(around: Environment) -> Unchecked:
     """The answer of checks that need the daemon's account."""
     return Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
 
 
-def drop_is_there(around: Surroundings) -> Iterator[Outcome]:
+def drop_is_there(around: Environment) -> Iterator[Outcome]:
     """DROP is never made by the daemon: it may be a disk that is not mounted."""
     drop = around.config.drop
     try:
@@ -67,7 +67,7 @@ def _making(drop: Path) -> str:
     return f"install -d {group}-m 3770 {quoted(drop)}"
 
 
-def way(around: Surroundings) -> Iterator[Outcome]:
+def way(around: Environment) -> Iterator[Outcome]:
     """The daemon's account can get to its folders."""
     account = around.account
     if account is None:
@@ -79,7 +79,7 @@ def way(around: Surroundings) -> Iterator[Outcome]:
         yield Finding(where=str(closed), problem=problem, remedy=granting(account, closed, ENTER))
 
 
-def drop_mode(around: Surroundings) -> Iterator[Outcome]:
+def drop_mode(around: Environment) -> Iterator[Outcome]:
     """A drop folder of several people is sticky and set-gid, unless a server writes as one account for all."""
     drop = around.config.drop
     status = os.stat(drop)
@@ -96,7 +96,7 @@ def drop_mode(around: Surroundings) -> Iterator[Outcome]:
         yield Finding(where=str(drop), problem=problem, remedy=f"chmod {modes} {quoted(drop)}")
 
 
-def drop_acl(around: Surroundings) -> Iterator[Outcome]:
+def drop_acl(around: Environment) -> Iterator[Outcome]:
     """By the default ACL the daemon can empty the folders that people make, whatever their umask."""
     drop, account = around.config.drop, around.account
     status = os.stat(drop)
@@ -121,7 +121,7 @@ def drop_acl(around: Surroundings) -> Iterator[Outcome]:
         )
 
 
-def drop_access(around: Surroundings) -> Iterator[Outcome]:
+def drop_access(around: Environment) -> Iterator[Outcome]:
     """The daemon's account takes uploads from DROP and leaves answers there."""
     drop, account = around.config.drop, around.account
     if account is None:
@@ -155,7 +155,7 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def owners(around: Surroundings) -> Iterator[Outcome]:
+def owners(around: Environment) -> Iterator[Outcome]:
     """PUBLIC, STATE and what lies in them belong to the daemon's account."""
     account = around.account
     if account is None:
@@ -188,7 +188,7 @@ def _owner(path: Path) -> int | None:
         return None
 
 
-def writers(around: Surroundings) -> Iterator[Outcome]:
+def writers(around: Environment) -> Iterator[Outcome]:
     """Nobody but the daemon writes to PUBLIC, STATE and the configuration."""
     if around.source is not None and (open_to := _open_to(around.source, 0)):
         yield _too_open(around.source, open_to, f"chmod go-w {quoted(around.source)}")
@@ -213,7 +213,7 @@ def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
     return Finding(where=str(where), problem=f"{open_to} may write to it, past all rules", remedy=remedy)
 
 
-def web(around: Surroundings) -> Iterator[Outcome]:
+def web(around: Environment) -> Iterator[Outcome]:
     """A web server, which has an account of its own, can reach and read the published pages."""
     public, gid = around.config.public, _configured_group(around)
     reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))
@@ -226,7 +226,7 @@ def web(around: Surroundings) -> Iterator[Outcome]:
             return
 
 
-def _unseen(around: Surroundings, folder: Path, wanted: str) -> Finding:
+def _unseen(around: Environment, folder: Path, wanted: str) -> Finding:
     group, verb = around.config.group, "pass through" if wanted == "x" else "read"
     return Finding(
         where=str(folder),
@@ -235,7 +235,7 @@ def _unseen(around: Surroundings, folder: Path, wanted: str) -> Finding:
     )
 
 
-def _configured_group(around: Surroundings) -> int | None:
+def _configured_group(around: Environment) -> int | None:
     import grp
 
     try:

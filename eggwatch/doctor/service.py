@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eggwatch import __version__
+from eggwatch.doctor.environment import Environment
 from eggwatch.doctor.findings import Finding, Outcome, Unchecked
 from eggwatch.doctor.folders import nobody_known, quoted
-from eggwatch.doctor.rights import ENTER, WRITE, is_shared, may
-from eggwatch.doctor.surroundings import Surroundings
+from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
-from eggwatch.remote import SILENCE
+from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
     "CAP_LEASE": "an upload is taken only when it has been quiet for a while",
@@ -25,13 +25,13 @@ WRITABLE = ("", "no")
 """Values of ProtectSystem= that leave /srv and /var alone."""
 
 
-def index(around: Surroundings) -> Iterator[Outcome]:
+def index(around: Environment) -> Iterator[Outcome]:
     """The published tree and the ledger are there, and somebody is at work if there is work."""
     for one in around.absences:
         yield Finding(where=str(one.where), problem=one.problem, remedy=one.remedy)
 
 
-def capabilities(around: Surroundings) -> Iterator[Outcome]:
+def capabilities(around: Environment) -> Iterator[Outcome]:
     """A daemon that is not root has what it needs for the files of others."""
     account = around.account
     if account is None:
@@ -54,7 +54,7 @@ def capabilities(around: Surroundings) -> Iterator[Outcome]:
         )
 
 
-def unit(around: Surroundings) -> Iterator[Outcome]:
+def unit(around: Environment) -> Iterator[Outcome]:
     """The unit has not failed, and lets the daemon write where the configuration wants it to."""
     if around.unit is None:
         why = "systemd does not run here" if not around.systemd.is_dir() else "no unit runs this configuration"
@@ -85,7 +85,7 @@ def may_write(properties: Mapping[str, str], folder: Path) -> bool:
     return any(folder.is_relative_to(path) for path in named)
 
 
-def life(around: Surroundings) -> Iterator[Outcome]:
+def life(around: Environment) -> Iterator[Outcome]:
     """A daemon that is at work tells of itself, and is of the version that is installed."""
     status = around.status
     if not around.sees_lock:
@@ -101,7 +101,7 @@ def life(around: Surroundings) -> Iterator[Outcome]:
         yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
 
 
-def libraries(around: Surroundings) -> Iterator[Outcome]:
+def libraries(around: Environment) -> Iterator[Outcome]:
     """What the configuration asks for is installed."""
     wanted = {
         "readme": ("readme_renderer", around.config.terms.refuses_readmes()),
@@ -113,7 +113,7 @@ def libraries(around: Surroundings) -> Iterator[Outcome]:
             yield Finding(where="Python", problem=problem, remedy=f"pip install 'eggwatch[{extra}]'")
 
 
-def textfile(around: Surroundings) -> Iterator[Outcome]:
+def textfile(around: Environment) -> Iterator[Outcome]:
     """The folder for node_exporter is there, and the daemon may write to it."""
     metrics, account = around.config.metrics, around.account
     if metrics is None:

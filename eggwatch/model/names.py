@@ -18,8 +18,8 @@ from packaging.utils import (
 from packaging.version import Version
 
 from eggwatch.model.parsing import parsed
-from eggwatch.model.tags import MOST_TAGS, count_tags, repeated_tags, tag_flaws
-from eggwatch.model.verdicts import Flaw, Level
+from eggwatch.model.tags import MOST_TAGS, count_tags
+from eggwatch.model.verdicts import Flaw
 
 __all__ = [
     "LONGEST_FILENAME",
@@ -27,11 +27,9 @@ __all__ = [
     "Filename",
     "Kind",
     "Project",
-    "filename_flaws",
     "parse_filename",
     "project_name",
     "shown",
-    "spelling_flaws",
     "stored_name",
 ]
 
@@ -284,58 +282,16 @@ def _bad_name(text: str, error: Exception, form: str) -> Flaw:
     )
 
 
-def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
-    """A warning when an older tool wrote a name that is not normalised (PEP 625, binary distribution format)."""
-    if filename.text == filename.expected:
-        return ()
-    return (
-        Flaw(
-            code="filename-not-normalized",
-            subject=filename.text,
-            level=Level.WARN,
-            message=f"The specifications spell it {filename.expected}; a current build tool writes it so.",
-        ),
-    )
-
-
-def filename_flaws(filename: Filename) -> tuple[Flaw, ...]:
-    """All that is to be said of a filename that could be taken apart (PyPI's F6 to F11, M2)."""
-    return (*spelling_flaws(filename), *_size_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
-
-
 def is_too_large(version: Version) -> bool:
     """True if uv can't read the version, for its numbers; those of a local version may have any size."""
     numbers = (version.epoch, *version.release, *(version.pre or ("", 0))[1:], version.post or 0, version.dev or 0)
     return max(numbers) > LARGEST_NUMBER
 
 
-def _size_flaws(filename: Filename) -> Iterator[Flaw]:
+def size_flaws(filename: Filename) -> Iterator[Flaw]:
     if is_too_large(filename.version) or (filename.build and filename.build[0] > LARGEST_NUMBER + 1):
         message = (
             f"uv can't install it: a number of the version or build is larger than {LARGEST_NUMBER}. pip can. "
             "Build it again under a smaller version."
         )
         yield Flaw(code="version-too-large", subject=filename.text, message=message)
-
-
-def _local_flaws(filename: Filename) -> Iterator[Flaw]:
-    if filename.version.local is not None:
-        message = (
-            f"{filename.version} is a local version (PEP 440): an index of your own may hold it, PyPI takes none. "
-            "Leave out what stands after '+' to publish it elsewhere."
-        )
-        yield Flaw(code="version-local", subject=filename.text, message=message, level=Level.WARN)
-
-
-def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
-    if filename.kind is not Kind.WHEEL:
-        return
-    tags = "-".join(filename.text[: -len(".whl")].split("-")[-3:])
-    if tags != tags.lower():
-        message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
-        yield Flaw(code="filename-tags-uppercase", subject=filename.text, message=message)
-    repeated = repeated_tags(filename.text[: -len(".whl")])
-    if repeated:
-        message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
-        yield Flaw(code="filename-tags-repeated", subject=filename.text, message=message, level=Level.WARN)
-    yield from tag_flaws(filename.text, filename.tags)

@@ -21,7 +21,7 @@ class Notifier(Protocol):
 
 
 class Messenger(Protocol):
-    """Something that takes its time, and may fail: it is told by a process beside the daemon (`eggwatch.courier`)."""
+    """Something that takes its time, and may fail: it is told by a process beside the daemon (`service.courier`)."""
 
     def deliver(self, notices: Sequence[Notice]) -> None:
         """Tell these events, together; may happen again, with the same keys.

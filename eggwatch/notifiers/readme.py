@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eggwatch.model.instructions import pip_install, upload
-from eggwatch.store.answers import README_MARK
+from eggwatch.store.drop.answers import README_MARK
 
 
 def readme_text(index_url: str, upload_to: str, *, contact: str | None) -> str:

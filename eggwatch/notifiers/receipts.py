@@ -12,7 +12,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
-from eggwatch.store.answers import Answers
+from eggwatch.store.drop.answers import Answers
 
 
 class Receipts:

@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from eggwatch.config import Config
-from eggwatch.errors import EggwatchError, FolderError, LedgerError, in_words
-from eggwatch.service.disk_errors import may_pass
+from eggwatch.config.index_config import Config
+from eggwatch.errors import EggwatchError, FolderError, LedgerError, in_words, may_pass
+from eggwatch.linux.mounts import Mounts
+from eggwatch.linux.systemd import Supervisor
+from eggwatch.service.courier_process import CourierProcess
+from eggwatch.service.index_runner import IndexRunner
 from eggwatch.service.metrics import Metrics
-from eggwatch.service.mounts import Mounts
-from eggwatch.service.newsroom import Newsroom
-from eggwatch.service.station import Station
-from eggwatch.service.systemd import Supervisor
 from eggwatch.service.watcher import Bell
 
 log = logging.getLogger("eggwatch")
@@ -36,7 +35,7 @@ class Daemon:
         when_ready: Callable[[], None],
         when_reloaded: Callable[[Config], None],
         metrics: Metrics | None = None,
-        newsroom: Newsroom | None = None,
+        newsroom: CourierProcess | None = None,
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first look.
 
@@ -52,10 +51,10 @@ class Daemon:
         self._newsroom = newsroom
         self._stopping = self._reloading = self._was_ready = False
 
-    def _stations_of(self, config: Config) -> list[Station]:
+    def _stations_of(self, config: Config) -> list[IndexRunner]:
         several = len(config.indexes) > 1
         return [
-            Station(index, self._bell, self._supervisor.progress, label=index.name if several else None)
+            IndexRunner(index, self._bell, self._supervisor.progress, label=index.name if several else None)
             for index in config.indexes.values()
         ]
 
@@ -71,7 +70,7 @@ class Daemon:
         finally:
             self._close()
 
-    def _open(self, station: Station) -> None:
+    def _open(self, station: IndexRunner) -> None:
         try:
             station.open()
         except sqlite3.DatabaseError as error:

@@ -13,10 +13,10 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from eggwatch import __version__
-from eggwatch.measuring import BOUNDS
 from eggwatch.model.events import seconds_of
+from eggwatch.model.queue import Stage
+from eggwatch.pipeline.measures import BOUNDS
 from eggwatch.service.samples import Sample
-from eggwatch.sights import Stage
 
 Source = Callable[[], Iterable[Sample]]
 

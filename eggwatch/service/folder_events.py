@@ -14,7 +14,7 @@ from pathlib import Path
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
-from eggwatch.store.drop import ANSWER_FOLDERS
+from eggwatch.store.drop.folder import ANSWER_FOLDERS
 
 EVERYTHING = None
 """The hint where no path says where to look."""

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from eggwatch.config import Config
+from eggwatch.config.index_config import Config
 from eggwatch.errors import ConfigurationError
+from eggwatch.linux.systemd import line_lacking
 from eggwatch.service.samples import Sample
-from eggwatch.service.systemd import line_lacking
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eggwatch.measuring import Measures
+from eggwatch.pipeline.measures import Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

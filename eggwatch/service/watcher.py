@@ -11,11 +11,11 @@ from pathlib import Path
 
 from watchdog.observers.inotify_c import InotifyFD
 
+from eggwatch.linux import leases
+from eggwatch.linux.inotify import watched_inodes
+from eggwatch.linux.mounts import mounts_in
 from eggwatch.model.counting import counted
 from eggwatch.service.folder_events import EVERYTHING, FolderEvents
-from eggwatch.service.mounts import mounts_in
-from eggwatch.service.watches import watched_inodes
-from eggwatch.store import lease
 
 log = logging.getLogger("eggwatch")
 
@@ -196,7 +196,7 @@ def _is_local(path: Path) -> bool:
     except OSError:
         return True
     try:
-        return lease.proves_something(fd)
+        return leases.proves_something(fd)
     finally:
         os.close(fd)
 

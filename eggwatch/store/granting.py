@@ -10,8 +10,8 @@ import shlex
 import stat
 import struct
 
+from eggwatch.linux.accounts import account_name
 from eggwatch.model.names import shown
-from eggwatch.store.accounts import account_name
 from eggwatch.store.durable import Place
 
 _NAMED_USER = 0x02

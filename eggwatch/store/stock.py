@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from eggwatch.linux import leases
 from eggwatch.model.sightings import Lease
 from eggwatch.policy.settling import NameKind, is_foreign_package, kind_of_name
-from eggwatch.store import durable, lease
-from eggwatch.store.spool import Changed, Spool, copy_hashing
+from eggwatch.store import durable
+from eggwatch.store.public.spool import Changed, Spool, copy_hashing
 
 _FICLONE = 0x40049409
 """ioctl_ficlone(2): let two files share their blocks until one of them is written to."""
@@ -147,7 +148,7 @@ class Opened:
         """Whether its bytes are those that were there when it was opened, as far as the kernel tells."""
         now = os.fstat(self.fd)
         return (now.st_size, now.st_mtime_ns) == (self.status.st_size, self.status.st_mtime_ns) and (
-            lease.probe(self.fd) is not Lease.HELD
+            leases.probe(self.fd) is not Lease.HELD
         )
 
     def is_at_its_path(self) -> bool:
@@ -174,7 +175,7 @@ def opened(path: Path) -> Iterator[Opened]:
 def _is_private(fd: int, status: os.stat_result, path: Path) -> bool:
     """The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask)."""
     ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return ours and not path.is_symlink() and lease.probe(fd) is Lease.FREE
+    return ours and not path.is_symlink() and leases.probe(fd) is Lease.FREE
 
 
 def digest_of(source: Opened) -> str:

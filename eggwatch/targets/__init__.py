@@ -1,9 +1,9 @@
-"""Where pages are published: one protocol of three verbs, and the places that keep it."""
+"""Where pages are published: one protocol of two verbs, and the places that keep it."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -19,10 +19,6 @@ class Target(Protocol):
 
         A page that is there with the same content is not touched (twins in `.gz` are compared unpacked).
         """
-        ...
-
-    def withdraw(self, paths: Iterable[str]) -> None:
-        """Take pages away; those that are not there don't matter."""
         ...
 
 

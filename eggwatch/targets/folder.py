@@ -84,11 +84,3 @@ class FolderTarget:
         except FileNotFoundError:
             return self._now_ns()
         return max(self._now_ns(), last + SECOND)
-
-    def withdraw(self, paths: Iterable[str]) -> None:
-        """Delete pages, lasting."""
-        folders = set()
-        for path in paths:
-            if durable.unlink(self.root / path):
-                folders.add((self.root / path).parent)
-        durable.sync(folders)

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eggwatch.archives.findings import Findings
-from eggwatch.archives.gzip_stream import GzipStream
-from eggwatch.archives.tar_walk import FOLDER, REGULAR, ByteStream, TarWalk
-from eggwatch.archives.zip_directory import read_directory
-from eggwatch.archives.zip_walk import read_members
+from eggwatch.archives.tar.gzip_stream import GzipStream
+from eggwatch.archives.tar.walk import FOLDER, REGULAR, ByteStream, TarWalk
+from eggwatch.archives.zip.directory import read_directory
+from eggwatch.archives.zip.walk import read_members
 from eggwatch.model.archives import Inspection
 from tests.archive_factory import MARKER, sdist, targz_of, wheel, zip_of
 from tests.archives.judging import SDIST, WHEEL, judge, refusals, targz
-from tests.archives.test_sdists import SOUND as SOUND_SDISTS
-from tests.archives.test_wheels import SOUND as SOUND_WHEELS
+from tests.archives.tar.test_sdist import SOUND as SOUND_SDISTS
+from tests.archives.wheel.test_wheel import SOUND as SOUND_WHEELS
 
 SMALL_SDISTS = [data for data in SOUND_SDISTS.values() if len(data) < 5000]
 SMALL_WHEELS = [data for data in SOUND_WHEELS.values() if len(data) < 5000]

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from eggwatch.archives import inspect, readme, record
-from eggwatch.archives.metadata_bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
-from eggwatch.archives.readme import readme_flaws
+from eggwatch.archives import inspect
+from eggwatch.archives.metadata import readme
+from eggwatch.archives.metadata.bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
+from eggwatch.archives.metadata.readme import readme_flaws
+from eggwatch.archives.wheel import record
 from eggwatch.model.verdicts import Flaw
 from tests.archive_factory import sdist_members, targz_of, wheel_members, zip_of
 from tests.archives.judging import (
@@ -96,7 +98,7 @@ def test_a_parser_that_gives_up_makes_the_metadata_unreadable(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("eggwatch.archives.metadata_fields.parse_email", fail)
+    monkeypatch.setattr("eggwatch.archives.metadata.fields.parse_email", fail)
     assert refusals(judge(SDIST, sdist(""))) == ["metadata-unreadable"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.archives.readme import readme_flaws
+from eggwatch.archives.metadata.readme import readme_flaws
 from tests.archive_factory import core_metadata, sdist, sdist_members, targz_of, wheel, wheel_members, zip_of
 from tests.archive_factory import recorded as with_record
 from tests.archives.judging import SDIST, WHEEL, judge, refusals, warnings

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from eggwatch.archives import holes, inspect
+from eggwatch.archives import inspect, unwritten
 from eggwatch.model.archives import Inspection
 from tests.archive_factory import recorded, sdist, sdist_members, tar_of, wheel, wheel_members, zip_of
 from tests.archives.judging import (
@@ -182,14 +182,14 @@ def test_a_file_system_that_knows_its_holes_is_asked(tmp_path: Path, monkeypatch
         out.write(b"x" * 8192)
         out.seek(1 << 21)
         out.write(b"x" * 8192)
-    monkeypatch.setattr(holes, "FARTHEST_SCAN", 100)
+    monkeypatch.setattr(unwritten, "FARTHEST_SCAN", 100)
     with path.open("rb") as file:
-        found = holes.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)])
+        found = unwritten.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)])
         assert found == (10, path.stat().st_size)
         monkeypatch.delattr(os, "SEEK_HOLE")
-        assert holes.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)]) is None
-        monkeypatch.setattr(holes, "FARTHEST_SCAN", 1 << 20)
-        assert holes.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)]) is not None
+        assert unwritten.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)]) is None
+        monkeypatch.setattr(unwritten, "FARTHEST_SCAN", 1 << 20)
+        assert unwritten.unwritten(file, path.stat().st_size, [(0, 10), (10, 1 << 30)]) is not None
 
 
 @pytest.mark.parametrize("at", [0, 1, 511, 512, (1 << 20) - 600, (1 << 20) - 300, (1 << 20) + 5, 3 << 20])
@@ -197,8 +197,8 @@ def test_a_run_of_zeros_is_found_across_chunks(at: int) -> None:
     """The file is scanned in pieces, and a run may lie across two."""
     data = b"x" * at + ZEROS + b"x" * 900
     short = b"x" * at + ZEROS[1:] + b"x" * 900
-    assert holes.unwritten(io.BytesIO(data), len(data), [(0, len(data))]) == (0, len(data))
-    assert holes.unwritten(io.BytesIO(short), len(short), [(0, len(short))]) is None
+    assert unwritten.unwritten(io.BytesIO(data), len(data), [(0, len(data))]) == (0, len(data))
+    assert unwritten.unwritten(io.BytesIO(short), len(short), [(0, len(short))]) is None
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_no_error() -> None:
@@ -220,7 +220,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_no_error() -> None:
     stored = Part(name=b"demo/noise.bin", content=NOISE, method=0)
     vanished = inspect(Vanishing(raw_wheel([*wheel_parts(), stored])), WHEEL)
     assert refusals(vanished) == ["zip-size"]
-    assert holes.unwritten(Shrinking(b"x"), 9000, [(0, 9000)]) is None
+    assert unwritten.unwritten(Shrinking(b"x"), 9000, [(0, 9000)]) is None
 
 
 def _real(path: Path, data: bytes) -> BinaryIO:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.assembly import opened_index
-from eggwatch.config import load
+from eggwatch.config.loading import load
+from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from eggwatch import config
 from eggwatch.cli import main
+from eggwatch.config import loading
 
 PATIENT = 30.0
 
@@ -116,7 +116,7 @@ class Site:
             contextlib.chdir(self.base),
             mock.patch.dict(os.environ, clean_environment(env or {}), clear=True),
             mock.patch.object(sys, "argv", ["eggwatch", *map(str, arguments)]),
-            mock.patch.object(config, "SYSTEM_FILE", NO_FILE),
+            mock.patch.object(loading, "SYSTEM_FILE", NO_FILE),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
@@ -227,14 +227,16 @@ def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
 AS_NOBODY = """
 import importlib, importlib.readers, json, os, sys, tempfile
 import ctypes, encodings.idna, fcntl, getpass, hashlib, linecache, shutil, traceback, uuid
-from eggwatch import assembly, audit, cli
+from eggwatch import cli
+from eggwatch.maintenance import verify
 from eggwatch.pages.simple import environment
+from eggwatch.writer import index, page_sources
 for target in cli.COMMANDS.values():
     importlib.import_module(target.partition(":")[0])
-sources = assembly.templates()
+sources = page_sources.templates()
 for name in sources:
     environment(sources).get_template(name)
-assembly.templates = audit.templates = lambda: sources
+index.templates = verify.templates = lambda: sources
 for arguments in json.loads(sys.argv[1]):
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     pid = os.fork()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.store.catalog import Reader
+from eggwatch.store.state.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, run_as_nobody
 from tests.laws.at_work import pages_of, unpacked

@@ -196,7 +196,7 @@ def test_without_metadata_nothing_is_admitted_whatever_is_off(tmp_path: Path) ->
 
 def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked at within the daemon's limits: an inspector dies of it, and the other files get their verdicts."""
-    monkeypatch.setattr("eggwatch.worker._BOOTSTRAP", GREEDY)
+    monkeypatch.setattr("eggwatch.inspection.worker._BOOTSTRAP", GREEDY)
     files = [place.build(sdist(version=f"{number}.0")) for number in range(3)]
     greedy = place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))
     found = list(checking.inspected([*files, greedy, files[0]]))
@@ -206,7 +206,8 @@ def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, m
 GREEDY = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from eggwatch import archives, inspector
+from eggwatch import archives
+from eggwatch.inspection import inspector
 inspect = archives.inspect
 def greedily(file, filename, **more):
     hoard = bytearray(4 << 30) if filename.startswith("greedy") else b""
@@ -219,7 +220,7 @@ inspector.serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.arg
 
 def test_a_trouble_of_an_inspector_is_a_reject_that_says_so(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug of ours, told with its traceback."""
-    monkeypatch.setattr("eggwatch.worker._BOOTSTRAP", GREEDY.replace("bytearray(4 << 30)", "1 / 0"))
+    monkeypatch.setattr("eggwatch.inspection.worker._BOOTSTRAP", GREEDY.replace("bytearray(4 << 30)", "1 / 0"))
     (found,) = checking.inspected([place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))])
     (flaw,) = found.flaws
     assert flaw.code == "eggwatch-error" and "ZeroDivisionError" in flaw.message

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from eggwatch import news_settings
 from eggwatch.cli import cli
-from eggwatch.cli.configuring import SAMPLE
-from eggwatch.config import IndexConfig, load
-from eggwatch.settings import SETTINGS
+from eggwatch.cli.init_config import SAMPLE
+from eggwatch.config import news
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.loading import load
+from eggwatch.config.settings import SETTINGS
 from tests.archive_factory import sdist
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site
@@ -90,7 +91,7 @@ def test_the_sample_names_every_setting() -> None:
     main = tomllib.loads(uncommented(SAMPLE))["index"]["main"]
     assert set(main) == set(SETTINGS)
     tables = (main["mail"], main["webhook"]["ci"], main["command"]["deploy"], main["apprise"]["team"])
-    known = (news_settings._MAIL, news_settings._WEBHOOK, news_settings._PROGRAM, news_settings._APPRISE)
+    known = (news._MAIL, news._WEBHOOK, news._PROGRAM, news._APPRISE)
     others = {"user", "password-file", "url-file", "events", "timeout", "give-up-after"}  # said in words
     assert [set(keys) - set(table) - others for table, keys in zip(tables, known, strict=True)] == [set()] * 4
 

@@ -55,6 +55,7 @@ def test_the_printed_pip_line_installs_over_plain_http(site: Site, place: str, t
     assert list((tmp_path / "into").glob("demo-1.0.dist-info"))
 
 
+@pytest.mark.parts
 def test_the_printed_uv_line_installs_over_plain_http(site: Site, tmp_path: Path) -> None:
     command = shlex.split(printed(site, "uv on the landing page"))
     done = uv(tmp_path, *command[1:], "--python", sys.executable, "--target", str(tmp_path / "into"))

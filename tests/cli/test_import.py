@@ -18,7 +18,7 @@ import pytest
 
 from eggwatch.model.events import timestamp
 from eggwatch.store import stock as stock_module
-from eggwatch.store.catalog import Reader
+from eggwatch.store.state.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
 from tests.laws.at_work import pages_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from eggwatch import importing
+from eggwatch.maintenance import import_stock
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 
@@ -135,7 +135,7 @@ def test_a_whole_tree_can_be_moved_in(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tree: Callable[[Path], None]
 ) -> None:
     """No archive stays behind, also when links to it are met after it is gone; and again, everything is there."""
-    monkeypatch.setattr(importing, "GROUP", 1)
+    monkeypatch.setattr(import_stock, "GROUP", 1)
     tree(tmp_path / "tree")
     assert site.call("import", tmp_path / "tree", "--move").code == 0
     left = [path for path in (tmp_path / "tree").rglob("*") if path.name in dict(ARCHIVES) and not path.is_symlink()]

@@ -208,7 +208,7 @@ def test_status_without_a_daemon(filled: Site) -> None:
     assert (row["index"], row["running"], list(row["faults"])) == ("main", False, ["daemon"])
     reasons = {waiting["path"]: waiting["reason"] for waiting in row["waiting"]}
     assert reasons.keys() == {"demo-3.0.tar.gz", "notes.txt", "holiday.zip", "._demo-1.0.whl"}
-    assert "Mac" in reasons["._demo-1.0.whl"] and "formats" in reasons["holiday.zip"]
+    assert "Mac" in reasons["._demo-1.0.whl"] and "takes no zip archives" in reasons["holiday.zip"]
     text = filled.call("status").out
     assert "no daemon is running" in text and "demo-3.0.tar.gz" in text
 

@@ -15,7 +15,8 @@ import pytest
 
 from eggwatch.cli.addresses import address_for_others
 from eggwatch.cli.next_steps import after_setup
-from eggwatch.config import IndexConfig, load
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.loading import load
 from tests.archive_factory import wheel
 from tests.cli.program import Daemon, Site, until
 from tests.installers import clean_environment, pip

@@ -19,7 +19,7 @@ from unittest import mock
 import pytest
 
 from eggwatch.model.verdicts import parted
-from eggwatch.policy import delivery
+from eggwatch.policy import retries
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, until
 from tests.notifiers.receiving import free_port, http_server, smtp_server
@@ -133,7 +133,7 @@ def test_an_outage_is_waited_out_with_growing_pauses_and_one_way_holds_up_no_oth
         hooks.answers = [500, 503, 429]
         site = Site(tmp_path)
         configured(site, mail_table(port) + hook_table(hooks.url))
-        with mock.patch.object(delivery, "PAUSES", (0.05, 0.1)):
+        with mock.patch.object(retries, "PAUSES", (0.05, 0.1)):
             site.put(GOOD)
             assert site.call("run", "--once").code == 0
             assert len(mailbox.messages) == 2
@@ -160,7 +160,7 @@ def test_what_will_never_be_taken_is_put_aside_and_can_be_tried_again(tmp_path: 
 
 
 def test_after_a_long_outage_news_are_put_aside_one_a_try(tmp_path: Path) -> None:
-    with mock.patch.object(delivery, "PAUSES", (0.01,)):
+    with mock.patch.object(retries, "PAUSES", (0.01,)):
         site = Site(tmp_path)
         configured(site, hook_table(f"http://127.0.0.1:{free_port()}", 'give-up-after = "10ms"\n'))
         site.put(GOOD)
@@ -188,7 +188,7 @@ def test_a_courier_killed_between_delivery_and_its_note_tells_again_with_the_sam
         site = Site(tmp_path)
         configured(site, hook_table(hooks.url, 'timeout = "30s"\n'))
         site.put(GOOD)
-        with mock.patch("eggwatch.courier.Courier.deliver_once", return_value=True):
+        with mock.patch("eggwatch.service.courier.Courier.deliver_once", return_value=True):
             assert site.call("run", "--once").code == 0
         hooks.held = threading.Event()
         courier = site.start("notify")

@@ -12,11 +12,11 @@ from functools import partial
 
 import pytest
 
-from eggwatch.assembly import opened_index
-from eggwatch.config import load
-from eggwatch.obeying import carry_out
-from eggwatch.store.catalog import Catalog
-from eggwatch.store.orders import OrderBox
+from eggwatch.config.loading import load
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.orders import OrderBox
+from eggwatch.writer.index import opened_index
+from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist
 from tests.cli.program import Done, Site, until
 

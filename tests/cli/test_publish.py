@@ -7,7 +7,7 @@ import os
 import pytest
 
 from eggwatch.cli.publish import copy_in
-from eggwatch.config import load
+from eggwatch.config.loading import load
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site

@@ -163,7 +163,7 @@ def test_a_look_at_the_lock_never_keeps_a_writer_out(filled: Site) -> None:
     """`status` and `wait` look at the lock all the time; a daemon or command that wants it gets it all the same."""
     import threading
 
-    from eggwatch.store.lock import Lock
+    from eggwatch.store.state.lock import Lock
 
     ended = threading.Event()
 

@@ -140,7 +140,7 @@ def test_another_command_at_work_is_not_taken_for_the_daemon_that_was_killed(fil
         until("its status", lambda: row_of(filled, ready=True))
         daemon.process.kill()
         daemon.process.wait()
-    from eggwatch.store.lock import Lock
+    from eggwatch.store.state.lock import Lock
 
     lock = Lock(filled.state / "lock")
     lock.acquire()

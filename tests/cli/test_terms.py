@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.store.accounts import groups_of
+from eggwatch.linux.accounts import groups_of
 from tests.archive_factory import record_line, recorded, sdist, sdist_members, targz_of, wheel, wheel_members, zip_of
 from tests.cli.program import Site
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from eggwatch.store.catalog import Catalog
-from eggwatch.store.lock import Lock
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.lock import Lock
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of, unpacked

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.config import IndexConfig
-from eggwatch.installing.drop_ins import Service
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.setup.drop_ins import Service
 from tests.contrib.booting import CLONE
 
 UNITS = CLONE / "contrib" / "systemd"

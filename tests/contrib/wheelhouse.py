@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 
 import eggwatch
-from eggwatch.installing.machine import Machine
-from eggwatch.installing.source import PARTS
+from eggwatch.setup.machine import Machine
+from eggwatch.setup.source import PARTS
 from tests.archive_factory import record_line
 
 CLONE = Path(eggwatch.__file__).parents[1]

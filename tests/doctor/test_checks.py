@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from eggwatch import __version__
-from eggwatch.config import IndexConfig
-from eggwatch.doctor import CHECKS, examine, rights, surroundings
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.doctor import CHECKS, environment, examine
+from eggwatch.doctor.configuration import reached
+from eggwatch.doctor.environment import Environment, Unit, configuration_of, of_process, of_unit, surroundings_of
 from eggwatch.doctor.findings import Finding, Unchecked
-from eggwatch.doctor.naming import reached
-from eggwatch.doctor.rights import ENTER, Account, granting, is_granted
 from eggwatch.doctor.service import may_write
-from eggwatch.doctor.surroundings import Surroundings, Unit, configuration_of, of_process, of_unit, surroundings_of
+from eggwatch.linux import access
+from eggwatch.linux.access import ENTER, Account, granting, is_granted
 from eggwatch.model.events import timestamp
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
@@ -46,14 +47,14 @@ def config(tmp_path: Path) -> IndexConfig:
 
 
 @pytest.fixture
-def around(config: IndexConfig) -> Surroundings:
+def around(config: IndexConfig) -> Environment:
     """What is around them: the account of this process, which owns them."""
     account = of_process(os.getpid())
     assert account is not None
-    return Surroundings(config=config, account=account, now=NOW)
+    return Environment(config=config, account=account, now=NOW)
 
 
-def found(around: Surroundings, check: str) -> list[str]:
+def found(around: Environment, check: str) -> list[str]:
     """What a check finds, as its problems."""
     return [outcome.problem for outcome in CHECKS[check](around) if isinstance(outcome, Finding)]
 
@@ -72,7 +73,7 @@ def test_a_strict_unit_may_write_nowhere_else(folder: str) -> None:
     assert may_write({**STRICT, "BindPaths": f"/elsewhere:{folder}:rbind"}, Path(folder))
 
 
-def test_a_unit_that_may_not_write_is_found_with_the_line_that_it_lacks(around: Surroundings) -> None:
+def test_a_unit_that_may_not_write_is_found_with_the_line_that_it_lacks(around: Environment) -> None:
     """One finding for each folder that it may not write to."""
     outside = replace(around, unit=Unit(name="eggwatch.service", properties=STRICT))
     lines = [one.remedy for one in CHECKS["unit"](outside) if isinstance(one, Finding)]
@@ -85,7 +86,7 @@ def test_a_unit_that_may_not_write_is_found_with_the_line_that_it_lacks(around: 
     assert found(with_metrics, "unit") == ["may not write to /var/lib/prometheus (metrics)"]
 
 
-def test_a_failed_unit_is_found(around: Surroundings) -> None:
+def test_a_failed_unit_is_found(around: Environment) -> None:
     """systemd has given it up."""
     properties = {**STRICT, "ActiveState": "failed", "ProtectSystem": "no"}
     assert found(replace(around, unit=Unit(name="eggwatch.service", properties=properties)), "unit") == ["has failed"]
@@ -101,7 +102,7 @@ def test_the_account_of_a_unit_has_its_capabilities() -> None:
     assert of_unit(Unit(name="eggwatch.service", properties={"User": "nobody-of-that-name"})) is None
 
 
-def test_a_daemon_that_fell_silent_is_found(around: Surroundings) -> None:
+def test_a_daemon_that_fell_silent_is_found(around: Environment) -> None:
     """It holds the lock and has not told of itself for minutes."""
     status: dict[str, Any] = {"pid": 7, "at": timestamp(NOW - 100), "eggwatch": __version__}
     assert found(replace(around, daemon=7, status=status), "daemon") == []
@@ -109,21 +110,21 @@ def test_a_daemon_that_fell_silent_is_found(around: Surroundings) -> None:
     assert "400 s" in problem
 
 
-def test_a_daemon_of_an_older_version_is_found(around: Surroundings) -> None:
+def test_a_daemon_of_an_older_version_is_found(around: Environment) -> None:
     """After an upgrade it has to be started anew."""
     status = {"pid": 7, "at": timestamp(NOW), "eggwatch": "0.0.1"}
     (problem,) = found(replace(around, daemon=7, status=status), "daemon")
     assert "0.0.1" in problem and __version__ in problem
 
 
-def test_a_clock_behind_the_ledger_is_found(around: Surroundings) -> None:
+def test_a_clock_behind_the_ledger_is_found(around: Environment) -> None:
     """More than a minute is no rounding."""
     assert found(replace(around, last_event_at=timestamp(NOW + 30)), "clock") == []
     (problem,) = found(replace(around, last_event_at=timestamp(NOW + 3600)), "clock")
     assert "3600 s before" in problem
 
 
-def test_a_missing_library_is_found(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_found(around: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only where the configuration asks for it."""
     monkeypatch.setattr("eggwatch.doctor.service.find_spec", lambda _: None)
     assert found(around, "libraries") == []
@@ -151,7 +152,7 @@ def test_a_server_that_does_not_answer_is_found() -> None:
     assert unknown.remedy.endswith("getent hosts nowhere.invalid")
 
 
-def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Surroundings) -> None:
+def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Environment) -> None:
     """Once for each server, also where a digest goes by the same."""
     assert (found(around, "mail"), found(around, "webhooks")) == ([], [])
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -165,7 +166,7 @@ def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Surr
 
 def test_without_a_known_account_its_checks_are_not_made(config: IndexConfig) -> None:
     """Nobody can tell whose the index is: that is said, and nothing is called sound."""
-    told = examine(Surroundings(config=config, account=None))
+    told = examine(Environment(config=config, account=None))
     unchecked = {one.check for one in told if isinstance(one.outcome, Unchecked)}
     assert unchecked >= {"way", "drop-acl", "drop-access", "owners", "capabilities"}
 
@@ -224,8 +225,8 @@ def test_another_configuration_is_not_the_installed_units(
 ) -> None:
     """Its findings would blame a unit that never reads it."""
     properties = {**STRICT, "ExecStart": exec_start(INSTALLED)}
-    monkeypatch.setattr(surroundings, "SYSTEMD", tmp_path)
-    monkeypatch.setattr(surroundings, "_shown", lambda name: Unit(name=name, properties=properties))
+    monkeypatch.setattr(environment, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(environment, "_shown", lambda name: Unit(name=name, properties=properties))
     around = surroundings_of(config, None if source is None else Path(source))
     assert (around.unit and around.unit.name) == unit
 
@@ -240,14 +241,14 @@ def test_a_right_is_given_to_the_class_that_counts(
     """A right for others does not help the file's owner or its group."""
     account = Account(name="egg", uid=1, gids=frozenset((2,)))
     status = os.stat_result((0o040000 | mode, 1, 1, 1, owner, group, 0, 0, 0, 0))
-    monkeypatch.setattr(rights.os, "stat", lambda *_, **__: status)
-    monkeypatch.setattr(rights, "access_acl", lambda _: ())
+    monkeypatch.setattr(access.os, "stat", lambda *_, **__: status)
+    monkeypatch.setattr(access, "access_acl", lambda _: ())
     assert not is_granted(account, status, (), ENTER)
     assert granting(account, tmp_path, ENTER) == f"{command} {tmp_path}"
 
 
 @pytest.mark.parametrize("left", ["nothing", "a file"])
-def test_a_drop_folder_that_is_none_is_made_by_the_remedy(around: Surroundings, left: str) -> None:
+def test_a_drop_folder_that_is_none_is_made_by_the_remedy(around: Environment, left: str) -> None:
     """Carried out here: it names no group that this machine lacks, and afterwards there is nothing to find."""
     drop = around.config.drop
     drop.rmdir()

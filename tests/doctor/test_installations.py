@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from eggwatch.assembly import open_index
-from eggwatch.config import load
+from eggwatch.config.loading import load
 from eggwatch.doctor import CHECKS
-from eggwatch.rounds import run_until_rest
+from eggwatch.pipeline.rounds import run_until_rest
+from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist
 from tests.cli.program import Site, until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.doctor.rights import ENTER, READ, WRITE, Account, acl_of, closed_on_the_way, decoded, may
+from eggwatch.linux.access import ENTER, READ, WRITE, Account, acl_of, closed_on_the_way, decoded, may
 from tests.uploaders.accounts import ALICE, BOB, CAROL, EGGWATCH, PACKAGES, Machine
 from tests.uploaders.accounts import machine as new_machine
 

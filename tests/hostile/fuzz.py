@@ -19,10 +19,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eggwatch.archives import inspect
-from eggwatch.archives.entry_points import check_entry_points
+from eggwatch.archives.filename_rules import filename_flaws
 from eggwatch.archives.findings import Findings
+from eggwatch.archives.wheel.entry_points import check_entry_points
 from eggwatch.model.archives import Inspection
-from eggwatch.model.names import Filename, filename_flaws, parse_filename
+from eggwatch.model.names import Filename, parse_filename
 from tests.archive_factory import core_metadata, recorded, sdist_members, targz_of, wheel_members, zip_of
 from tests.archives.judging import SDIST, WHEEL
 from tests.hostile import tar_mutations, zip_mutations

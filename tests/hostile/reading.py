@@ -19,11 +19,11 @@ from installer.utils import parse_entrypoints
 
 from eggwatch.archives import inspect
 from eggwatch.archives.findings import Findings
-from eggwatch.archives.gzip_stream import GzipStream
 from eggwatch.archives.paths import plain
-from eggwatch.archives.tar_walk import FOLDER, REGULAR, SYMBOLIC_LINK, ByteStream, TarMember, TarWalk
-from eggwatch.archives.zip_directory import read_directory
-from eggwatch.archives.zip_walk import read_members
+from eggwatch.archives.tar.gzip_stream import GzipStream
+from eggwatch.archives.tar.walk import FOLDER, REGULAR, SYMBOLIC_LINK, ByteStream, TarMember, TarWalk
+from eggwatch.archives.zip.directory import read_directory
+from eggwatch.archives.zip.walk import read_members
 from eggwatch.model.verdicts import Flaw
 
 

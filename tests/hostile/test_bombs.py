@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.verdicts import Flaw
-from eggwatch.worker import Job, Result
-from eggwatch.workers import Inspectors
 from tests.archive_factory import wheel
 from tests.archives.judging import judge, refusals
 from tests.cli.program import Site, until

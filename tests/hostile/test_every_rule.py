@@ -19,7 +19,7 @@ from tests.hostile.uploads import UPLOADS, twin_of, upload_of
 
 NO_ARCHIVE = {
     "more-flaws": "says that there are fifty others (tests/archives)",
-    "inspection-limit": "a matter of the machine (tests/test_workers.py)",
+    "inspection-limit": "a matter of the machine (tests/inspection/test_inspectors.py)",
     "eggwatch-error": "a bug of ours (tests/cli/test_check_rules.py)",
 }
 """Rules that no archive breaks alone, and where they are tested."""

@@ -12,7 +12,7 @@ import pytest
 from eggwatch.model.verdicts import Flaw, Level
 from tests.archive_factory import wheel
 from tests.archives.judging import WHEEL, judge
-from tests.archives.test_wheels import SOUND, WARNED
+from tests.archives.wheel.test_wheel import SOUND, WARNED
 from tests.hostile.building import build, twin
 from tests.hostile.installing import by_installer, by_pip, by_uv, differences, expected, installed, random_wheel
 from tests.hostile.metadatas import METADATA

@@ -11,7 +11,7 @@ import pytest
 from eggwatch.model.verdicts import Level
 from tests.archive_factory import sdist, wheel
 from tests.archives.judging import SDIST, judge, tar_block, tar_parts, targz
-from tests.archives.test_sdists import SOUND
+from tests.archives.tar.test_sdist import SOUND
 from tests.hostile.building import build, twin
 from tests.hostile.fuzz import INSTALLER_ALONE, fuzz
 from tests.hostile.metadatas import METADATA

@@ -19,16 +19,17 @@ from jinja2 import Environment
 from pypi_simple import ProjectPage
 
 from eggwatch.archives import inspect
-from eggwatch.assembly import Index, landing_options, open_index, templates
-from eggwatch.audit import Audit, fresh_catalog, fresh_pages
-from eggwatch.config import IndexConfig
-from eggwatch.obeying import carry_out
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.inspection.worker import Job, Result
+from eggwatch.maintenance.verify import Verification, fresh_catalog, fresh_pages
 from eggwatch.pages.simple import environment
+from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
-from eggwatch.rounds import run_until_rest
-from eggwatch.store.ledger import Ledger
+from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets import same_page
-from eggwatch.worker import Job, Result
+from eggwatch.writer.index import Index, open_index
+from eggwatch.writer.orders import carry_out
+from eggwatch.writer.page_sources import landing_options, templates
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
 START = 1_700_000_000.0
@@ -36,7 +37,7 @@ START = 1_700_000_000.0
 
 
 class InlineInspectors:
-    """Stands in for `eggwatch.workers.Inspectors`: the same judgement, in this process."""
+    """Stands in for `eggwatch.inspection.inspectors.Inspectors`: the same judgement, in this process."""
 
     def __init__(self, *, readme: bool = False) -> None:
         self._results: list[Result] = []
@@ -86,7 +87,10 @@ def templates_compiled_once() -> Iterator[None]:
         assert sources == templates()
         return compiled
 
-    with mock.patch("eggwatch.audit.environment", same), mock.patch("eggwatch.assembly.environment", same):
+    with (
+        mock.patch("eggwatch.maintenance.verify.environment", same),
+        mock.patch("eggwatch.writer.index.environment", same),
+    ):
         yield
 
 
@@ -210,7 +214,7 @@ def assert_equals_fresh_render(config: IndexConfig) -> None:
     for _, pages in fresh_pages(catalog, config, landing_options(config)):
         fresh |= pages
     assert unpacked(pages_of(config.public)) == unpacked(fresh)
-    assert [finding.as_json() for finding in Audit(config).run()] == []
+    assert [finding.as_json() for finding in Verification(config).run()] == []
 
 
 def assert_unchanged_pages_untouched(

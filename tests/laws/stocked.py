@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from eggwatch.assembly import open_index
-from eggwatch.config import IndexConfig
-from eggwatch.front import FrontPages
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.events import Event, timestamp
 from eggwatch.model.releases import newest
+from eggwatch.pipeline.root_pages import RenderedRoot
 from eggwatch.policy.settling import Patience
+from eggwatch.writer.index import open_index
 from tests import archive_factory
 from tests.laws.at_work import InlineInspectors
 
@@ -81,7 +81,7 @@ class NoFront:
     def begin(self, known_projects: int) -> None:
         """Never done."""
 
-    def result(self, timeout: float) -> FrontPages | None:
+    def result(self, timeout: float) -> RenderedRoot | None:
         """Never done."""
         return None
 
@@ -94,7 +94,7 @@ class NoFront:
 
 def work(base: Path) -> None:
     """Publish a few uploads of one new project."""
-    with mock.patch("eggwatch.assembly.Inspectors", InlineInspectors):
+    with mock.patch("eggwatch.writer.index.Inspectors", InlineInspectors):
         index = open_index(configuration(base), front=lambda *_: NoFront())
     pipeline, steps, counts = index.pipeline, [0], []
     pipeline.recover()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.announcing import TIDY_SECONDS, UNSURE_SECONDS, News
-from eggwatch.policy.keeping import Keeping
+from eggwatch.pipeline.housekeeping import TIDY_SECONDS, UNSURE_SECONDS
+from eggwatch.policy.retention import Keeping
 from tests.archive_factory import sdist
 from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render
 
@@ -98,7 +98,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.up, self.day = 1000.0, 1_700_000_000.0
-        monkeypatch.setattr("eggwatch.announcing.uptime", lambda: self.up)
+        monkeypatch.setattr("eggwatch.pipeline.housekeeping.uptime", lambda: self.up)
 
     def pass_by(self, seconds: float) -> None:
         """Time passes, also while the machine is suspended."""
@@ -113,12 +113,12 @@ def test_a_jump_ahead_deletes_no_refused_file(tmp_path: Path, monkeypatch: pytes
         work.upload("demo-1.0.tar.gz", b"no archive at all" * 50)
         assert work.index is not None
         clock.day = (tmp_path / "drop/rejected/demo-1.0.tar.gz").stat().st_ctime
-        news = News(work.index.pipeline.parts)
+        housekeeping = work.index.pipeline.housekeeping
 
         def kept() -> tuple[int, int]:
             clock.pass_by(TIDY_SECONDS)
-            news.tidy(Keeping(age=30 * 86400.0), now=clock.day)
-            return news.leavings["rejected"].kept, news.leavings["receipts"].kept
+            housekeeping.tidy(Keeping(age=30 * 86400.0), now=clock.day)
+            return housekeeping.kept["rejected"].kept, housekeeping.kept["receipts"].kept
 
         assert kept() == (1, 1)
         clock.day += YEAR
@@ -139,9 +139,9 @@ def test_a_suspended_machine_is_no_jump(tmp_path: Path, monkeypatch: pytest.Monk
         work.upload("demo-1.0.tar.gz", b"no archive at all" * 50)
         assert work.index is not None
         clock.day = (tmp_path / "drop/rejected/demo-1.0.tar.gz").stat().st_ctime
-        news = News(work.index.pipeline.parts)
-        news.tidy(Keeping(age=7 * 86400.0), now=clock.day)
-        assert news.leavings["rejected"].kept == 1
+        housekeeping = work.index.pipeline.housekeeping
+        housekeeping.tidy(Keeping(age=7 * 86400.0), now=clock.day)
+        assert housekeeping.kept["rejected"].kept == 1
         clock.pass_by(31 * 86400.0)
-        news.tidy(Keeping(age=7 * 86400.0), now=clock.day)
-        assert news.leavings["rejected"].kept == 0
+        housekeeping.tidy(Keeping(age=7 * 86400.0), now=clock.day)
+        assert housekeeping.kept["rejected"].kept == 0

@@ -14,12 +14,14 @@ from unittest import mock
 
 import pytest
 
-from eggwatch import announcing, assembly, retirement
-from eggwatch.assembly import Index
-from eggwatch.config import IndexConfig
-from eggwatch.service.station import Station
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.intake import retire
+from eggwatch.pipeline import announce
+from eggwatch.service.index_runner import IndexRunner
 from eggwatch.service.watcher import Bell
 from eggwatch.store import durable
+from eggwatch.writer import index as assembly
+from eggwatch.writer.index import Index
 from tests.archive_factory import wheel
 from tests.laws.at_work import (
     HASTY,
@@ -46,12 +48,12 @@ def open_inline(config: IndexConfig, **_: Any) -> Index:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No processes and no long pauses."""
-    monkeypatch.setattr(announcing, "LONGEST_WAIT", 0.2)
-    monkeypatch.setattr(announcing, "PAUSES", (0.0,))
-    monkeypatch.setattr(announcing, "HOME_SECONDS", 0.0)
-    monkeypatch.setattr(retirement, "TROUBLE_SECONDS", 0.0)
-    monkeypatch.setattr("eggwatch.service.station.open_index", open_inline)
-    monkeypatch.setattr("eggwatch.service.station.PAUSES", (0.0,))
+    monkeypatch.setattr(announce, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(announce, "PAUSES", (0.0,))
+    monkeypatch.setattr(announce, "HOME_SECONDS", 0.0)
+    monkeypatch.setattr(retire, "TROUBLE_SECONDS", 0.0)
+    monkeypatch.setattr("eggwatch.service.index_runner.open_index", open_inline)
+    monkeypatch.setattr("eggwatch.service.index_runner.PAUSES", (0.0,))
     with templates_compiled_once():
         yield
 
@@ -81,7 +83,7 @@ def play(base: Path, failing: Failing) -> IndexConfig:
     )
     config.drop.mkdir()
     with closing(Bell()) as bell:
-        station = Station(config, bell, lambda: None)
+        station = IndexRunner(config, bell, lambda: None)
         station.open()
         try:
             with durable.observed(failing):
@@ -93,14 +95,14 @@ def play(base: Path, failing: Failing) -> IndexConfig:
     return config
 
 
-def beat(station: Station) -> bool:
+def beat(station: IndexRunner) -> bool:
     """One beat that looks at everything."""
     station._next_scan = 0.0
     station.beat()
     index = station.index
     if index is None or index.pipeline.is_working() or not index.pipeline.pages_current():
         return False
-    return index.pipeline.sights.faults == {}
+    return index.pipeline.uploads.faults == {}
 
 
 def is_at_rest(config: IndexConfig, name: str) -> bool:
@@ -112,7 +114,7 @@ def points() -> list[str]:
     """The changes of the disk on the way."""
     with quick_folder() as base, templates_compiled_once():
         failing = Failing()
-        with mock.patch("eggwatch.service.station.open_index", open_inline):
+        with mock.patch("eggwatch.service.index_runner.open_index", open_inline):
             play(base, failing)
     return failing.points
 

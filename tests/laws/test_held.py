@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eggwatch.worker import Result
+from eggwatch.inspection.worker import Result
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, InlineInspectors
 
@@ -46,7 +46,7 @@ def test_a_held_upload_has_a_receipt_that_is_written_once(
         assert receipt.read_text().startswith(f"{BAD[0]}: HELD, it is not in the index yet\n")
         assert site.lying() == [BAD[0]] and site.files("good") and site.files("last")
         assert site.index is not None
-        assert [row["reason"][:5] for row in site.index.pipeline.sights.waiting()] == ["held:"]
+        assert [row["reason"][:5] for row in site.index.pipeline.uploads.waiting()] == ["held:"]
         before = receipt.stat()
         site.work()
     with site:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eggwatch.store import retiring
+from eggwatch.store.drop import retiring
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
 
@@ -73,5 +73,5 @@ def test_many_files_under_names_of_unknown_events_are_one_fault(work: IndexAtWor
         (work.config.drop / f"some{number}/x").rename(work.config.drop / f"some{number}/.eggwatch-9-0123abcd")
     work.work()
     assert work.index is not None
-    (fault,) = work.index.pipeline.sights.faults.values()
+    (fault,) = work.index.pipeline.uploads.faults.values()
     assert "and 49 more: left by an unknown event" in fault

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch import backup
-from eggwatch.backup import Backup
+from eggwatch.maintenance import backup
+from eggwatch.maintenance.backup import Backup
 from eggwatch.store import durable
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch import importing
-from eggwatch.assembly import open_index
-from eggwatch.audit import Audit
-from eggwatch.importing import Import, Stock
+from eggwatch.maintenance import import_stock
+from eggwatch.maintenance.import_stock import Import, Stock
+from eggwatch.maintenance.verify import Verification
 from eggwatch.store.stock import Way
+from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, InlineInspectors, quick_folder
 from tests.laws.killing import killed
@@ -67,7 +67,7 @@ def published(site: IndexAtWork) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize("way", list(Way))
 def test_an_import_goes_on_after_a_kill_at_any_step(base: Path, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     """Whenever it is killed: every archive lies in the stock or in the index, and the second run ends as one alone."""
-    monkeypatch.setattr(importing, "GROUP", 2)
+    monkeypatch.setattr(import_stock, "GROUP", 2)
     whole = lay_out(base / "whole")
     do_import(whole, base / "whole/stock", way)
     wanted, moment, kills = published(whole), 0, 0
@@ -85,7 +85,7 @@ def test_an_import_goes_on_after_a_kill_at_any_step(base: Path, monkeypatch: pyt
         assert published(site) == wanted
         names = [event["filename"] for event in site.events()]
         assert sorted(names) == sorted(wanted)
-        assert Audit(site.config).run() == []
+        assert Verification(site.config).run() == []
         assert not list((site.config.public / ".eggwatch").glob("*.bytes"))
         assert "bad-1.0.tar.gz" in {path.name for path in stock.iterdir()}
         assert way is not Way.MOVE or not {path.name for path in stock.iterdir()} & wanted.keys()

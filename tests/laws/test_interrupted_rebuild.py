@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from eggwatch.audit import Audit
-from eggwatch.config import IndexConfig
-from eggwatch.restoration import rebuild
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.maintenance.rebuild import rebuild
+from eggwatch.maintenance.verify import Verification
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
 from tests.laws.killing import killed
@@ -90,7 +90,7 @@ def test_a_rebuild_goes_on_after_a_kill_at_any_step(base: Path, harm: Any) -> No
             assert old in [path.read_bytes() for path in config.state.glob("ledger.jsonl*")], moment
         rebuild(config)
         assert history(config) == wanted, moment
-        assert Audit(config).run() == [], moment
+        assert Verification(config).run() == [], moment
         shutil.rmtree(config.drop.parent)
         moment += 1
     assert moment > 20
@@ -110,4 +110,4 @@ def test_what_an_earlier_rebuild_has_left_is_taken_up(base: Path, torn: bool) ->
     report = rebuild(site.config)
     assert (report.kept_events, report.new_events, report.lost) == (7, 0, [])
     assert (ledger.read_bytes(), aside.read_bytes()) == (whole, whole if torn else half)
-    assert Audit(site.config).run() == []
+    assert Verification(site.config).run() == []

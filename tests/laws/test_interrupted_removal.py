@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.asking import ask
-from eggwatch.audit import Audit
-from eggwatch.config import IndexConfig
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.maintenance.verify import Verification
+from eggwatch.writer.ask import ask
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
 from tests.laws.killing import killed
@@ -50,7 +50,7 @@ def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
             again.upload(NAME, DATA)
             assert again.files("demo") == {}, moment
         assert [event["event"] for event in again.events()] == ["admitted", "removed", "rejected"], moment
-        assert Audit(again.config).run() == [], moment
+        assert Verification(again.config).run() == [], moment
         shutil.rmtree(place)
         moment += 3
         if not was_killed:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch import answered, scanning
-from eggwatch.store.drop import PORTION
+from eggwatch.intake import answered, scan
+from eggwatch.store.drop.folder import PORTION
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
 
@@ -19,8 +19,8 @@ MANY = 3 * PORTION
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWork]:
     """A machine on which each moment suffices for one part of a scan only."""
-    monkeypatch.setattr(scanning, "SECONDS", 0.0)
-    monkeypatch.setattr(scanning, "AT_LEAST", 1)
+    monkeypatch.setattr(scan, "SECONDS", 0.0)
+    monkeypatch.setattr(scan, "AT_LEAST", 1)
     with quick_folder() as base, IndexAtWork(base) as work:
         yield work
 
@@ -142,10 +142,10 @@ def test_unfinished_uploads_are_answered_up_to_the_same_number(
 
 
 def test_status_names_some_and_counts_the_others(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eggwatch.sights.MOST_SHOWN", 10)
+    monkeypatch.setattr("eggwatch.intake.uploads.MOST_SHOWN", 10)
     put_many(work)
     work.work()
-    sights = work.index.pipeline.sights  # type: ignore[union-attr]
+    sights = work.index.pipeline.uploads  # type: ignore[union-attr]
     assert len(sights.waiting()) == 10 and sights.not_shown() == MANY - 10
 
 

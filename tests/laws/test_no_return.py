@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch import retirement
-from eggwatch.store.retiring import Outcome
+from eggwatch.intake import retire
+from eggwatch.store.drop.retiring import Outcome
 from tests.archive_factory import sdist
 from tests.laws.at_work import IndexAtWork
 
@@ -20,7 +20,7 @@ NAME, DATA = sdist("demo", "1.0")
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWork]:
     """An index that may not remove originals, with the clock of this machine, and one published file."""
-    monkeypatch.setattr(retirement.retiring, "hide", lambda *_: Outcome.STUCK)
+    monkeypatch.setattr(retire.retiring, "hide", lambda *_: Outcome.STUCK)
     work = IndexAtWork(tmp_path)
     work.now = time.time()
     with work:
@@ -49,7 +49,7 @@ def lose_catalog(work: IndexAtWork) -> None:
 def reasons(work: IndexAtWork) -> list[str]:
     """What `status` says of the files that lie there."""
     assert work.index is not None
-    return [row["reason"] for row in work.index.pipeline.sights.waiting()]
+    return [row["reason"] for row in work.index.pipeline.uploads.waiting()]
 
 
 def test_it_stays_away_when_the_catalog_is_lost(work: IndexAtWork) -> None:

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from eggwatch.audit import Audit
+from eggwatch.maintenance.verify import Verification
 from eggwatch.policy.rules import CHAPTERS, RULES, Profile, Weight
 from eggwatch.policy.terms import Terms
 from tests.archive_factory import wheel
@@ -74,7 +74,7 @@ def test_another_configuration_changes_the_page_and_no_other(tmp_path: Path) -> 
         old = work.config
         work.close()
         work.config = replace(old, terms=Terms(profile=Profile.STRICT))
-        assert Audit(work.config).run() == [], "no daemon has read of it yet"
+        assert Verification(work.config).run() == [], "no daemon has read of it yet"
         work.open()
         work.work()
         after = stamps_of(work.config.public)
@@ -100,7 +100,7 @@ def test_a_lost_page_is_found(tmp_path: Path) -> None:
     with IndexAtWork(tmp_path) as work:
         work.work()
         (work.config.public / PATH).unlink()
-        (finding,) = Audit(work.config).run()
+        (finding,) = Verification(work.config).run()
         assert (finding.where, finding.problem) == (str(work.config.public / PATH), "is missing")
 
 

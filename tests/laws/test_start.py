@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from eggwatch.model.events import Entry
-from eggwatch.store import ledger
-from eggwatch.store.ledger import Position
+from eggwatch.store.state import ledger
+from eggwatch.store.state.ledger import Position
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork
 

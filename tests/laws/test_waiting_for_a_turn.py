@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from eggwatch import claiming, pipeline
+from eggwatch.intake import claim
+from eggwatch.model.queue import Stage
+from eggwatch.pipeline import pipeline
 from eggwatch.policy.terms import Terms
-from eggwatch.sights import Stage
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
 
@@ -19,7 +20,7 @@ from tests.laws.at_work import IndexAtWork, quick_folder
 @pytest.fixture(autouse=True)
 def _one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a disk that takes as long for one copy as a portion may take."""
-    monkeypatch.setattr(claiming, "PORTION", 0.0)
+    monkeypatch.setattr(claim, "PORTION", 0.0)
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_whatever_takes_their_place_meanwhile_stops_nothing(work: IndexAtWork, h
         (drop / "jane").write_text("")
     for _ in range(6):
         found.round()
-    assert ("drop" in found.sights.faults) == (how == "no drop folder")
+    assert ("drop" in found.uploads.faults) == (how == "no drop folder")
     if how == "no drop folder":
         drop.with_name("away").rename(drop)
     work.work()

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.assembly import open_index
 from eggwatch.errors import FolderError, LedgerError, NewerStateError
-from eggwatch.restoration import rebuild
-from eggwatch.store.catalog import Reader
+from eggwatch.maintenance.rebuild import rebuild
+from eggwatch.store.state.catalog import Reader
+from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, run_as_nobody, until
 from tests.laws.at_work import (

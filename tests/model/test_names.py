@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown, spelling_flaws, stored_name
+from eggwatch.archives.filename_rules import spelling_flaws
+from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown, stored_name
 from eggwatch.model.verdicts import Flaw, Level
 
 

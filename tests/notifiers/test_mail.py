@@ -12,12 +12,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from eggwatch.messengers import own_template
 from eggwatch.model.events import Event
 from eggwatch.model.news import Notice
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
 from eggwatch.notifiers.mail import MailMessenger, Templates
+from eggwatch.notifiers.registry import own_template
 from eggwatch.policy.subscriptions import Mail, MailServer
 from tests.notifiers.receiving import Mailbox, free_port, smtp_server
 

@@ -18,8 +18,8 @@ from eggwatch.notifiers.receipts import (
     refused_text,
     shell_word,
 )
-from eggwatch.store.answers import Answers
-from eggwatch.store.drop import Drop
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.folder import Drop
 
 URL = "https://packages.example.com/simple/"
 

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from pypi_simple import ProjectPage
 
-from eggwatch.assembly import templates
 from eggwatch.model.releases import (
     ProjectListing,
     PublishedFile,
@@ -32,6 +31,7 @@ from eggwatch.model.releases import (
 )
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.simple import HTML_NAMES, JSON_NAME, environment, project_pages, root_html, root_json
+from eggwatch.writer.page_sources import templates
 
 GOLDEN = Path(__file__).parent / "golden"
 ENV = environment(templates())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
-from eggwatch.pages.recall import recall
+from eggwatch.pages.read_back import recall
 from eggwatch.pages.simple import project_json
 
 AT = "2026-01-02T03:04:05.000006Z"

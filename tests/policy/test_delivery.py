@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eggwatch.policy.delivery import PAUSES, Progress, gives_up, pause
+from eggwatch.policy.retries import PAUSES, Progress, gives_up, pause
 
 
 def test_pauses_grow_with_each_failure_and_the_last_repeats() -> None:

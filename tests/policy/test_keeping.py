@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.policy.keeping import Keeping, Leaving, outlived
+from eggwatch.policy.retention import Keeping, Leaving, outlived
 
 LEAVINGS = [Leaving(names=(name,), since=since, size=10) for name, since in (("b", 20.0), ("a", 10.0), ("c", 30.0))]
 

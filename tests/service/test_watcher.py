@@ -16,9 +16,9 @@ from unittest import mock
 import pytest
 from watchdog.observers import inotify_c
 
+from eggwatch.linux.inotify import watched_inodes
 from eggwatch.service.folder_events import EVERYTHING
 from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher
-from eggwatch.service.watches import watched_inodes
 from tests.laws.at_work import until
 
 
@@ -140,7 +140,7 @@ def test_a_subfolder_that_can_not_be_watched_is_told_and_watched_when_there_is_r
         assert watcher.is_blind()
         for _ in range(3):
             watcher.compare(inodes(drop))
-            assert watcher.fault is not None and "1 folders can't be watched" in watcher.fault
+            assert watcher.fault is not None and "1 folder can't be watched" in watcher.fault
             assert not watcher.check(), "not tried all the time"
         now[0] += MEND_SECONDS
         assert watcher.check()

@@ -14,7 +14,7 @@ from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.targets import Target
 from eggwatch.targets.folder import SECOND, FolderTarget
-from eggwatch.targets.memory import MemoryTarget
+from tests.targets.memory import MemoryTarget
 
 NOW = 1_700_000_000 * SECOND
 
@@ -72,12 +72,6 @@ def test_twins_that_unpack_to_the_same_are_equal(target: Target) -> None:
 def test_a_damaged_twin_is_replaced(target: Target) -> None:
     target.publish({"a.gz": b"not gzip at all"})
     assert target.publish({"a.gz": packed(b"text")}) == ("a.gz",)
-
-
-def test_withdrawn_pages_are_gone_and_missing_ones_do_not_matter(target: Target) -> None:
-    target.publish({"a": b"x", "b": b"y"})
-    target.withdraw(["a", "never"])
-    assert (target.read("a"), target.read("b")) == (None, b"y")
 
 
 def test_a_page_that_did_not_change_keeps_its_inode_and_mtime(folder: FolderTarget) -> None:

@@ -13,22 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eggwatch import announcing
-from eggwatch.grace import Grace
+from eggwatch.intake.retire import Retirement
 from eggwatch.model.events import Entry, Event
 from eggwatch.model.verdicts import Admit, Verdict
 from eggwatch.notifiers import Notifier
-from eggwatch.parts import InHand
-from eggwatch.pipeline import Pipeline
-from eggwatch.retirement import Retirement
-from eggwatch.store import durable, retiring
-from eggwatch.store.answers import Answers
-from eggwatch.store.catalog import Catalog, Original
+from eggwatch.pipeline import announce
+from eggwatch.pipeline.in_hand import InHand
+from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.pipeline.sweep import GracePeriod
+from eggwatch.store import durable
+from eggwatch.store.drop import retiring
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.retiring import Hidden, Outcome
 from eggwatch.store.durable import Place
-from eggwatch.store.ledger import Ledger, Position
-from eggwatch.store.pool import Pool
-from eggwatch.store.retiring import Hidden, Outcome
-from eggwatch.store.spool import Spool
+from eggwatch.store.public.pool import Pool
+from eggwatch.store.public.spool import Spool
+from eggwatch.store.state.catalog import Catalog, Original
+from eggwatch.store.state.ledger import Ledger, Position
 from eggwatch.targets.folder import FolderTarget
 
 Plant = Callable[[], None]
@@ -222,15 +223,15 @@ def stale_list_cleared_early() -> None:
 @fault(r"tell ")
 def cursor_moved_before_telling() -> None:
     """A notifier's cursor says that it has told what it is going to tell."""
-    tell_one = announcing.News._tell_one
+    tell_one = announce.News._tell_one
 
-    def told(self: announcing.News, notifier: Notifier) -> None:
+    def told(self: announce.News, notifier: Notifier) -> None:
         visible = [entry.serial for entry in self._untold if self._may_tell(entry)]
         if visible:
             self._parts.catalog.move_cursor(notifier.name, max(visible))
         tell_one(self, notifier)
 
-    announcing.News._tell_one = told  # type: ignore[method-assign]
+    announce.News._tell_one = told  # type: ignore[method-assign]
 
 
 @fault(r"rename .*/simple/(beta|gamma|delta)")
@@ -267,7 +268,7 @@ def originals_leave_by_name() -> None:
 @fault(r"unlink .*/files/")
 def grace_ignored() -> None:
     """Removed bytes go at once."""
-    Grace.left = lambda *_, **__: 0.0  # type: ignore[method-assign]
+    GracePeriod.left = lambda *_, **__: 0.0  # type: ignore[method-assign]
 
 
 @fault(r"unlink .*\.eggwatch-")
@@ -301,7 +302,7 @@ def linked_but_uncommitted_is_an_error() -> None:
 
 
 def _refuse(self: Pool, target: Path, sha256: str) -> None:
-    from eggwatch.store.pool import StrangerInPoolError
+    from eggwatch.store.public.pool import StrangerInPoolError
 
     raise StrangerInPoolError(f"{target} exists")
 

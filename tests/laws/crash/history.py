@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from eggwatch import retirement, status
-from eggwatch.asking import ask
-from eggwatch.assembly import Index, inline_front, open_index, permissions_of, spawned_front
-from eggwatch.config import IndexConfig
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.intake import retire
 from eggwatch.model.events import Entry, timestamp
-from eggwatch.obeying import finish_begun, obey
-from eggwatch.pipeline import Pipeline
-from eggwatch.status import StatusFile, public_state, state_of
+from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store import durable
-from eggwatch.store.retiring import Departure, Hidden, Outcome
+from eggwatch.store.drop.retiring import Departure, Hidden, Outcome
+from eggwatch.writer import status
+from eggwatch.writer.ask import ask
+from eggwatch.writer.folders import permissions_of
+from eggwatch.writer.index import Index, inline_renderer, open_index, spawned_renderer
+from eggwatch.writer.orders import finish_begun, obey
+from eggwatch.writer.status import StatusFile, public_state, state_of
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import START, InlineInspectors
 from tests.laws.crash.places import Place
@@ -163,7 +165,7 @@ class Player:
         index.close()
 
     def _assemble(self) -> Index:
-        opened = open_index(self.config, now=self.now, front=spawned_front if self._workers else inline_front)
+        opened = open_index(self.config, now=self.now, renderer=spawned_renderer if self._workers else inline_renderer)
         parts = opened.pipeline.parts
         parts = replace(parts, notifiers=[*parts.notifiers, Recorder(self.place.outside / "told")])
         if not self._workers:
@@ -189,7 +191,7 @@ class Player:
         """An original that is overwritten stays hidden for a few rounds: by the clock each run would be another one."""
         self._rounds_hidden -= 1
         if self._rounds_hidden <= 0:
-            retirement.HIDDEN_SECONDS = 0.0
+            retire.HIDDEN_SECONDS = 0.0
 
     def _tell_status(self) -> None:
         pipeline = self.index.pipeline
@@ -230,19 +232,19 @@ class Player:
         action()
 
     def _watch_hiding(self) -> None:
-        retirement.HIDDEN_SECONDS = 0.0
-        hide = retirement.retiring.hide
+        retire.HIDDEN_SECONDS = 0.0
+        hide = retire.retiring.hide
 
         def watched(drop: Any, departure: Departure) -> Hidden | Outcome:
             hidden = hide(drop, departure)
             if self._overwriting is not None and departure.path == self._overwriting[0] and isinstance(hidden, Hidden):
                 _, self._rounds_hidden, action = self._overwriting
                 self._overwriting = None
-                retirement.HIDDEN_SECONDS = 3600.0 if self._rounds_hidden else 0.0
+                retire.HIDDEN_SECONDS = 3600.0 if self._rounds_hidden else 0.0
                 action()
             return hidden
 
-        retirement.retiring.hide = watched
+        retire.retiring.hide = watched
 
     def order(self, verb: str, spec: str, reason: str) -> None:
         """Give an order and wait for the answer. Its giver dies with the index: then it is given again."""

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from eggwatch.config import IndexConfig
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.policy.settling import Patience
 
 GRACE = 60.0

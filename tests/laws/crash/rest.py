@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eggwatch.audit import Audit, fresh_catalog
+from eggwatch.maintenance.verify import Verification, fresh_catalog
 from eggwatch.store import ballast
-from eggwatch.store.ledger import Ledger
+from eggwatch.store.state.ledger import Ledger
 from tests.laws.crash.history import archives
 from tests.laws.crash.places import Place
 
@@ -73,7 +73,7 @@ def modes_of(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
 def problems_at_rest(place: Place) -> Iterator[str]:
     """Everything that is wrong, in the place alone."""
     config = place.config
-    for finding in Audit(config).run():
+    for finding in Verification(config).run():
         yield f"audit: {finding.where}: {finding.problem}"
     yield from _untold(place)
     yield from _lost(place)

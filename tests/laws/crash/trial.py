@@ -16,8 +16,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from eggwatch import assembly, audit
+from eggwatch.maintenance import verify
 from eggwatch.store import durable
+from eggwatch.writer import index
 from tests.laws.crash.faults import FAULTS
 from tests.laws.crash.history import Player, archives
 from tests.laws.crash.places import KEPT, LOST, SAVED, MountedPlace, Place
@@ -195,10 +196,10 @@ def _tell(outcome: Path, what: dict[str, Any]) -> None:
 def warm_up() -> None:
     """Do once what each child would do again. No thread and no open file of eggwatch may exist before a fork."""
     archives()
-    env = assembly.environment(assembly.templates())
+    env = index.environment(index.templates())
     for name in env.list_templates():
         env.get_template(name)
-    assembly.environment = audit.environment = lambda _: env
+    index.environment = verify.environment = lambda _: env
 
 
 def sync_one_by_one() -> None:

@@ -1,0 +1,124 @@
+"""What the rules say of a filename that could be taken apart: its spelling, its local version, its tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from packaging.tags import Tag
+
+from eggwatch.model.names import Filename, Kind, size_flaws
+from eggwatch.model.verdicts import Flaw, Level
+
+
+def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
+    """A warning when an older tool wrote a name that is not normalised (PEP 625, binary distribution format)."""
+    if filename.text == filename.expected:
+        return ()
+    return (
+        Flaw(
+            code="filename-not-normalized",
+            subject=filename.text,
+            level=Level.WARN,
+            message=f"The specifications spell it {filename.expected}; a current build tool writes it so.",
+        ),
+    )
+
+
+def filename_flaws(filename: Filename) -> tuple[Flaw, ...]:
+    """All that is to be said of a filename that could be taken apart (PyPI's F6 to F11, M2)."""
+    return (*spelling_flaws(filename), *size_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
+
+
+def _local_flaws(filename: Filename) -> Iterator[Flaw]:
+    if filename.version.local is not None:
+        message = (
+            f"{filename.version} is a local version (PEP 440): an index of your own may hold it, PyPI takes none. "
+            "Leave out what stands after '+' to publish it elsewhere."
+        )
+        yield Flaw(code="version-local", subject=filename.text, message=message, level=Level.WARN)
+
+
+def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
+    if filename.kind is not Kind.WHEEL:
+        return
+    tags = "-".join(filename.text[: -len(".whl")].split("-")[-3:])
+    if tags != tags.lower():
+        message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
+        yield Flaw(code="filename-tags-uppercase", subject=filename.text, message=message)
+    repeated = repeated_tags(filename.text[: -len(".whl")])
+    if repeated:
+        message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
+        yield Flaw(code="filename-tags-repeated", subject=filename.text, message=message, level=Level.WARN)
+    yield from tag_flaws(filename.text, filename.tags)
+
+
+_PYTHON = re.compile(r"py[0-9]{1,4}|cp[0-9]{1,4}|pp[0-9]{1,4}|ip[0-9]{1,4}|jy[0-9]{1,4}|graalpy[0-9]{2,5}")
+
+
+_ABI = re.compile(r"none|abi3t?|cp[0-9]{2,4}[a-z]{0,3}|pypy[0-9_]+(?:pp)?[0-9]{0,4}|graalpy[0-9_]+(?:native)?")
+
+
+_GLIBC = r"(?:x86_64|i686|aarch64|armv7l|ppc64|ppc64le|s390x|riscv64|loongarch64)"
+
+
+_PLATFORMS = (
+    r"any|win32|win_arm64|win_amd64|win_ia64",
+    r"manylinux1_(?:x86_64|i686)|manylinux2010_(?:x86_64|i686)",
+    r"manylinux2014_(?:x86_64|i686|aarch64|armv7l|ppc64|ppc64le|s390x)",
+    rf"manylinux_[0-9]+_[0-9]+_{_GLIBC}|musllinux_[0-9]+_[0-9]+_{_GLIBC}",
+    r"linux_armv[67]l",
+    r"macosx_(?:10_[0-9]+|1[1-5]_0|2[6-9]_0)_(?:ppc|ppc64|i386|x86_64|arm64|intel|fat|fat3|fat64|universal|universal2)",
+    r"ios_[0-9]+_[0-9]+_(?:arm64|x86_64)_iphone(?:os|simulator)",
+    r"android_[0-9]+_(?:armeabi_v7a|arm64_v8a|x86|x86_64)",
+    r"pyemscripten_[0-9]+_[0-9]+_wasm32|pyodide_[0-9]+_[0-9]+_wasm32",
+)
+
+
+_PLATFORM = re.compile("|".join(_PLATFORMS))
+
+
+_NOT_ON_PYPI = re.compile(
+    r"(?:many|musl)linux_.*_loongarch64|musllinux_.*_ppc64|macosx_(?!10_|1[1-5]_|26_).*|pyodide_.*"
+)
+"""Platforms that installers know and PyPI does not take yet (its list of August 2026)."""
+
+
+_OWN_MACHINE = re.compile(r"linux_[a-z0-9_]+")
+
+
+def tag_flaws(text: str, tags: Iterable[Tag]) -> Iterator[Flaw]:
+    """Each unknown part of the tags once, and platforms that only fit the machine they were built on."""
+    known = list(tags)
+    for part in sorted({tag.interpreter for tag in known}):
+        if not _PYTHON.fullmatch(part):
+            yield _flaw("python-tag-unknown", text, f"The Python tag {part} is none that an installer looks for.")
+    for part in sorted({tag.abi for tag in known}):
+        if not _ABI.fullmatch(part):
+            yield _flaw("abi-tag-unknown", text, f"The ABI tag {part} is none that an installer looks for.")
+    for part in sorted({tag.platform for tag in known}):
+        if not _PLATFORM.fullmatch(part):
+            yield _platform_flaw(text, part)
+        elif _NOT_ON_PYPI.fullmatch(part):
+            found = f"The platform tag {part} is one that installers know and PyPI does not take yet."
+            yield _flaw("platform-tag-newer", text, f"{found} Build for an older system to publish it there.")
+
+
+def _platform_flaw(text: str, part: str) -> Flaw:
+    if _OWN_MACHINE.fullmatch(part):
+        found = f"The platform tag {part} promises nothing about the C library, so PyPI takes none."
+        return _flaw("platform-tag-linux", text, f"{found} For other machines than yours use auditwheel.")
+    found = (
+        f"The platform tag {part} is none that PyPI or an installer knows; expected is one like manylinux_2_28_x86_64."
+    )
+    return _flaw("platform-tag-unknown", text, f"{found} Build it again with a current build tool.", Level.REFUSE)
+
+
+def _flaw(code: str, subject: str, message: str, level: Level = Level.WARN) -> Flaw:
+    return Flaw(code=code, subject=subject, message=message, level=level)
+
+
+def repeated_tags(stem: str) -> list[str]:
+    """Tags that stand twice in one compressed set."""
+    parts = [part.lower().split(".") for part in stem.split("-")[-3:]]
+    return sorted({tag for part in parts for tag in part if part.count(tag) > 1})

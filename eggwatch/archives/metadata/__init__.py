@@ -1,0 +1,1 @@
+"""Core metadata: METADATA and PKG-INFO, field by field."""

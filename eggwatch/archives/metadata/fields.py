@@ -1,0 +1,231 @@
+"""Every field of the core metadata as packaging reads it strictly, and what PyPI asks of a few beyond that.
+
+packaging.metadata is the reference implementation of the core metadata specification. Single values that it only
+judges as a whole (requirements, URLs, classifiers) are judged one by one, so that all flaws are told at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any, cast
+
+from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
+
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.metadata.field_rules import RULES, Told
+from eggwatch.model.counting import counted
+from eggwatch.model.parsing import parsed
+
+LONGEST_VALUE = 10_000
+"""Characters of a field that is taken apart; parsers take long over longer ones."""
+
+MOST_OF_ONE_CODE = 5
+"""Values of a kind that are told one by one; the rest are counted."""
+
+_MOST_LICENSE_FILES = 1000
+
+_SINCE = {
+    "supported_platforms": "1.1",
+    "download_url": "1.1",
+    "classifiers": "1.1",
+    "requires": "1.1",
+    "provides": "1.1",
+    "obsoletes": "1.1",
+    "maintainer": "1.2",
+    "maintainer_email": "1.2",
+    "requires_dist": "1.2",
+    "provides_dist": "1.2",
+    "obsoletes_dist": "1.2",
+    "requires_python": "1.2",
+    "requires_external": "1.2",
+    "project_urls": "1.2",
+    "description_content_type": "2.1",
+    "provides_extra": "2.1",
+    "dynamic": "2.2",
+    "license_expression": "2.4",
+    "license_files": "2.4",
+    "import_names": "2.5",
+    "import_namespaces": "2.5",
+}
+"""The metadata version that brought a field (core metadata specification)."""
+
+_JUDGED_ELSEWHERE = frozenset(("metadata_version", "name", "version", "requires_python"))
+_JUDGED_HERE = frozenset(
+    ("summary", "requires_dist", "provides_dist", "obsoletes_dist", "classifiers", "project_urls", "home_page")
+)
+_FIELD_CODES = {
+    "dynamic": "dynamic-invalid",
+    "license-expression": "license-expression-invalid",
+    "description-content-type": "description-content-type-invalid",
+}
+_IDENTITY = frozenset(("metadata-version", "name", "version", "requires-python"))
+"""Fields that installers decide by: said twice, each may take another."""
+
+_LONG = frozenset(("description", "license", "summary", "keywords", "author", "maintainer"))
+"""Fields of free text, which nobody takes apart."""
+
+
+def check_fields(content: bytes, findings: Findings, *, mild: bool = False) -> list[str]:
+    """Note the flaws of all fields; return the License-File fields that can be looked for in the archive.
+
+    `mild` if nobody resolves by these fields: then dependencies that can't be read, and fields that stand twice, only
+    warn, unless they are name or version.
+    """
+    apart = parsed_fields(content)
+    if apart is None:
+        findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
+        return []
+    fields, unparsed = apart
+    _tell(_unparsed(unparsed), findings, mild=mild)
+    # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
+    every = [fields, *_set_aside(unparsed)]
+    for rule in (_too_long, _too_new, _invalid, *RULES):
+        _tell((told for one in every for told in rule(one)), findings, mild=mild)
+    return list(fields.get("license_files", []))[:_MOST_LICENSE_FILES]
+
+
+def parsed_fields(content: bytes) -> tuple[dict[str, Any], dict[str, list[str]]] | None:
+    """The fields as packaging names them, and what it sets aside: unknown fields, and single ones that stand twice.
+
+    Bytes that are not UTF-8 are replaced first: packaging would set aside all values of a field for one of them.
+    """
+    return cast("tuple[dict[str, Any], dict[str, list[str]]] | None", parsed(_apart, content))
+
+
+def _apart(content: bytes) -> object:
+    return parse_email(content.decode("utf-8", "replace"))
+
+
+def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    """The values of repeated fields, as fields that stand once: the first of each, then the second, and so on."""
+    names = [name for name in sorted(unparsed) if _is_known(name)]
+    for values in zip_longest(*(unparsed[name] for name in names)):
+        said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
+        yield {_RAW_NAMES.get(name, name.replace("-", "_")): _taken_apart(name, value) for name, value in said.items()}
+
+
+def _taken_apart(name: str, value: str) -> object:
+    """A single value in the form in which packaging gives it."""
+    if name == "project-url":
+        label, _, url = value.partition(",")
+        return {label.strip(): url.strip()}
+    return [word.strip() for word in value.split(",")] if name == "keywords" else value
+
+
+_RAW_NAMES = {"project-url": "project_urls"}
+
+
+def _tell(flaws: Iterator[Told], findings: Findings, *, mild: bool) -> None:
+    """Note flaws; of each kind a few one by one, and how many there are more."""
+    counts: dict[tuple[str, str], int] = {}
+    for code, field, sentence in flaws:
+        counts[code, field] = counts.get((code, field), 0) + 1
+        if counts[code, field] <= MOST_OF_ONE_CODE:
+            _note(code, field, f"{sentence} Mend it in the project's metadata.", findings, mild=mild)
+    for (code, field), count in counts.items():
+        if count > MOST_OF_ONE_CODE:
+            more = f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}"
+            _note(code, field, more, findings, mild=mild)
+
+
+def _note(code: str, field: str, message: str, findings: Findings, *, mild: bool) -> None:
+    milder = mild and code in _RESOLVED_BY and field.lower() not in _BELIEVED
+    (findings.warn if milder else findings.note)(code, field, message)
+
+
+_RESOLVED_BY = ("metadata-ambiguous", "requirement-invalid", "requirement-unsupported")
+_BELIEVED = ("metadata-version", "name", "version")
+"""Fields by which an archive is published, whoever resolves by the others."""
+
+
+def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
+    """What packaging could not bring into its form: unknown, or repeated."""
+    unknown = sorted(name for name in unparsed if not _is_known(name))
+    if unknown:
+        names = clipped(", ".join(name for name in unknown[:20]))
+        yield (
+            "metadata-field-unknown",
+            unknown[0],
+            f"{counted(len(unknown), 'field is', 'fields are')} not of the core metadata: {names}.",
+        )
+    for name in sorted(unparsed.keys() - set(unknown)):
+        if name == "project-url":
+            yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."
+        else:
+            code = "metadata-ambiguous" if name in _IDENTITY else "metadata-field-repeated"
+            yield code, name.title(), f"It is there {len(unparsed[name])} times, and should be there once."
+
+
+def _is_known(name: str) -> bool:
+    # parse_email does not say which of the two it was; a field that it knows it can write back.
+    return name.replace("-", "_") in _ATTRIBUTES or name in _PLURAL
+
+
+_ATTRIBUTES = frozenset(name for name in vars(Metadata) if not name.startswith("_"))
+_PLURAL = frozenset(
+    (
+        "classifier",
+        "dynamic",
+        "import-name",
+        "import-namespace",
+        "license-file",
+        "platform",
+        "project-url",
+        "supported-platform",
+    )
+)
+
+
+def _too_long(fields: dict[str, Any]) -> Iterator[Told]:
+    """Take out the values that are too long to be taken apart; the others stay."""
+    for name in sorted(fields.keys() - _LONG - _JUDGED_ELSEWHERE):
+        value = fields[name]
+        kept: Any
+        if isinstance(value, str):
+            kept = value if len(value) <= LONGEST_VALUE else ""
+        elif isinstance(value, dict):
+            kept = {label: url for label, url in value.items() if max(len(label), len(url)) <= LONGEST_VALUE}
+        else:
+            kept = [item for item in value if len(item) <= LONGEST_VALUE]
+        if len(kept) != len(value):
+            yield "metadata-field-invalid", _title(name), f"It has more than {LONGEST_VALUE} characters."
+            if kept:
+                fields[name] = kept
+            else:
+                del fields[name]
+
+
+def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
+    version = str(fields.get("metadata_version", ""))
+    # Version 2.0 had what 2.1 has.
+    said = "2.1" if version == "2.0" else version
+    for name in sorted(fields.keys() & _SINCE.keys()):
+        if len(said) == 3 and said < _SINCE[name]:
+            yield (
+                "license-file-early" if name == "license_files" else "metadata-field-too-new",
+                _title(name),
+                f"The field came with metadata version {_SINCE[name]}, and Metadata-Version is {clipped(version)}.",
+            )
+
+
+def _invalid(fields: dict[str, Any]) -> Iterator[Told]:
+    """What packaging says of all fields that are not judged value by value."""
+    for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE):
+        # One by one: a parser under packaging that gives up over one field says nothing of the others.
+        newest = "2.5" if name in ("import_names", "import_namespaces") else "2.4"
+        whole = {name: fields[name], "metadata_version": newest, "name": "judged", "version": "1"}
+        try:
+            Metadata.from_raw(cast("RawMetadata", whole))
+        except ExceptionGroup as group:
+            for error in sorted(group.exceptions, key=str):
+                if isinstance(error, InvalidMetadata):
+                    code = _FIELD_CODES.get(error.field, "metadata-field-invalid")
+                    yield code, error.field.title(), f"{clipped(str(error))}."
+        except Exception as error:
+            yield "metadata-field-invalid", _title(name), f"packaging can't read it: {clipped(repr(error))}."
+
+
+def _title(name: str) -> str:
+    special = {"project_urls": "Project-URL", "requires_dist": "Requires-Dist"}
+    return special.get(name, name.removesuffix("s").replace("_", "-").title())

@@ -1,0 +1,255 @@
+"""Core metadata, read by pkginfo from bytes that we found ourselves, and compared with the filename."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+
+import pkginfo
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
+from eggwatch.archives.leniencies import level_of
+from eggwatch.archives.metadata.bounds import excess
+from eggwatch.archives.metadata.fields import parsed_fields
+from eggwatch.archives.metadata.head import ambiguity, head_of
+from eggwatch.archives.metadata.resolving import unread_list, unread_specifiers
+from eggwatch.model.archives import CoreMetadata
+from eggwatch.model.names import Filename, Kind, project_name
+from eggwatch.model.parsing import parsed
+from eggwatch.model.verdicts import Flaw, Level
+
+LONGEST_FIELD = 200
+"""Characters of a name or version."""
+
+LONGEST_REQUIRES_PYTHON = 500
+LONGEST_SUMMARY = 512
+
+NEWEST = (2, 6)
+"""The newest metadata version that is checked in full."""
+
+_FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
+
+# PEP 508's grammar for names, which core metadata adopts.
+_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
+# Operators with which a version ends in no star.
+_WILDCARD = re.compile(r"(>=|<=|<|>|~=)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
+
+
+_BLANKS = " \t\r\n"
+"""What pip and uv both skip at the ends of a version."""
+
+
+class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
+    """pkginfo's fields out of given bytes: its own readers trust the archive, and import by name."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.extractMetadata()
+
+    def read(self) -> bytes:
+        return self._content
+
+
+def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
+    """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
+    trouble = excess(content)
+    if trouble is not None:
+        findings.refuse("metadata-unreadable", subject, trouble)
+        return None
+    try:
+        with warnings.catch_warnings():
+            # Versions newer than pkginfo are read as the newest that it knows; we judge that ourselves.
+            warnings.simplefilter("ignore")
+            distribution = _Distribution(content)
+            known = any(True for _ in distribution)
+    except Exception as error:  # pkginfo and email validate nothing, so anything may come out of them
+        message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
+        findings.refuse("metadata-unreadable", subject, message)
+        return None
+    core = _core(distribution)
+    findings.extend(_encoding_flaws(content, filename))
+    findings.extend(_blank_flaws(content, core))
+    if _is_known(core, subject, findings, known=known):
+        if doubt := ambiguity(head_of(content)):
+            mild = is_of_old_sdist(core, filename)
+            tell = findings.warn if mild else findings.refuse
+            tell("metadata-ambiguous", subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
+        findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
+    return _bounded(core)
+
+
+def is_of_old_sdist(core: CoreMetadata, filename: Filename) -> bool:
+    """Whether installers resolve by none of the fields but name, version and Requires-Python: they ask the build.
+
+    From Metadata-Version 2.2 on the fields of an sdist hold for its wheels, too (PEP 643).
+    """
+    said = _FORMAT.fullmatch(core.metadata_version or "")
+    return filename.kind is Kind.SDIST and said is not None and (int(said[1]), int(said[2])) < (2, 2)
+
+
+def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bool) -> bool:
+    """True if the metadata is of a version that can be judged: 1.0 to 2.6, and minor versions to come.
+
+    "Tools SHOULD warn if metadata_version is greater than the highest version they support, and MUST fail if it
+    has a greater major version" (core metadata, Metadata-Version).
+    """
+    said = core.metadata_version or ""
+    match = _FORMAT.fullmatch(said)
+    if not known or match is None or int(match[1]) > NEWEST[0]:
+        findings.refuse("metadata-version-unknown", subject, _unknown_format(core))
+        return False
+    if said == "2.0":
+        message = f"Metadata-Version is 2.0, which was never standardised (PEP 426 is withdrawn). {BUILD_AGAIN}"
+        findings.note("metadata-version-withdrawn", "Metadata-Version", message)
+    elif (int(match[1]), int(match[2])) > NEWEST:
+        message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
+        findings.note("metadata-version-newer", "Metadata-Version", message)
+    return True
+
+
+def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
+    """Metadata has to be UTF-8; in an sdist nobody but us minds, since installers ask the build."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"Byte {error.start}, in line {line}, is not UTF-8"
+        wheel = filename.kind is Kind.WHEEL
+        message = f"{found}: pip can't install it, uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
+        level = Level.REFUSE if wheel else Level.WARN
+        yield Flaw(code="metadata-encoding", subject=f"line {line}", message=message, level=level)
+
+
+def _blank_flaws(content: bytes, core: CoreMetadata) -> Iterator[Flaw]:
+    """Blanks around name and version: pkginfo leaves them out, and installers do not."""
+    fields, _ = parsed_fields(content) or ({}, {})
+    name, version = str(fields.get("name", "")), str(fields.get("version", ""))
+    if name != name.strip() and name.strip() == core.name:
+        found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
+        yield _flaw("metadata-name-invalid", "Name", found)
+    if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
+        found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
+        yield _flaw("metadata-version-invalid", "Version", found)
+
+
+def _core(distribution: _Distribution) -> CoreMetadata:
+    return CoreMetadata(
+        metadata_version=_text(distribution.metadata_version),
+        name=_text(distribution.name),
+        version=_text(distribution.version),
+        requires_python=_text(distribution.requires_python),
+        summary=_text(distribution.summary),
+    )
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+def _bounded(core: CoreMetadata) -> CoreMetadata:
+    """The fields as they may be shown on a page: printable and of bounded length."""
+    return CoreMetadata(
+        metadata_version=_clipped(core.metadata_version, LONGEST_FIELD),
+        name=_clipped(core.name, LONGEST_FIELD),
+        version=_clipped(core.version, LONGEST_FIELD),
+        requires_python=_clipped(core.requires_python, LONGEST_REQUIRES_PYTHON),
+        summary=_clipped(core.summary, LONGEST_SUMMARY),
+    )
+
+
+def _clipped(text: str | None, longest: int) -> str | None:
+    return None if text is None else clipped(text, longest)
+
+
+def _unknown_format(core: CoreMetadata) -> str:
+    if core.metadata_version is None:
+        return f"There is no Metadata-Version, which should be its first line. {BUILD_AGAIN}"
+    return f"Metadata-Version is {clipped(core.metadata_version)}, which no tool knows. {BUILD_AGAIN}"
+
+
+def member_name(filename: Filename) -> str:
+    """What the metadata member is called in an archive of this kind."""
+    return "METADATA" if filename.kind is Kind.WHEEL else "PKG-INFO"
+
+
+def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Name has to be there, a project name, and the filename's once both are normalised (PEP 503)."""
+    where = member_name(filename)
+    if core.name is None:
+        yield (_unknown if filename.project == "unknown" else _missing)("name", where)
+    elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
+        yield _flaw("metadata-name-invalid", "Name", f"{where} says {quoted(core.name)}, which is no project name.")
+    elif project_name(core.name) != filename.project:
+        yield _mismatch("name", filename.name_part, where, core.name)
+
+
+def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Version has to be there, valid (PEP 440), and equal to the filename's."""
+    where = member_name(filename)
+    if core.version is None:
+        yield _missing("version", where)
+        return
+    version = parsed(Version, core.version) if len(core.version) <= LONGEST_FIELD else None
+    if version is None:
+        said = f"{where} says {quoted(core.version)}, which is no version (PEP 440)."
+        yield _flaw("metadata-version-invalid", "Version", said)
+    elif version != filename.version:
+        yield _mismatch("version", filename.version_part, where, core.version)
+
+
+def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
+    """Requires-Python, if it is there, has to be a printable specifier set (PEP 440)."""
+    text = core.requires_python
+    if text is None:
+        return
+    if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable():
+        specifiers = parsed(SpecifierSet, text)
+        if specifiers is not None:
+            if trouble := unread_list(text) or unread_specifiers(specifiers):
+                yield _flaw("requires-python-unsupported", "Requires-Python", f"{trouble}.")
+            return
+    said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
+    code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
+    yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
+
+
+def _is_wildcard(text: str) -> bool:
+    """True for '>=3.6.*', which setuptools took for years, and which is sound without its star."""
+    if len(text) > LONGEST_REQUIRES_PYTHON or not text.isprintable():
+        return False
+    return parsed(SpecifierSet, _WILDCARD.sub(r"\1\2", text)) is not None
+
+
+Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
+
+RULES: tuple[Rule, ...] = (name_flaws, version_flaws, requires_python_flaws)
+
+
+def _missing(field: str, where: str) -> Flaw:
+    return _flaw(f"metadata-{field}-missing", field.capitalize(), f"{where} says no {field.capitalize()}.")
+
+
+def _unknown(field: str, where: str) -> Flaw:
+    """setuptools before 61 knows nothing of [project], and calls what it can't name UNKNOWN 0.0.0."""
+    code, subject = f"metadata-{field}-missing", field.capitalize()
+    message = (
+        f"{where} says no {subject}: the setuptools that built it is too old to read [project] in pyproject.toml. "
+        'Write requires = ["setuptools>=61"] below [build-system] there, and build it again. (UNKNOWN and 0.0.0 are '
+        "what setuptools before 61 writes for a name and a version that it does not find.)"
+    )
+    return Flaw(code=code, subject=subject, message=message)
+
+
+def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) -> Flaw:
+    message = (
+        f"The file was renamed after it was built. The filename says {clipped(filename_says)}, {where} says "
+        f"{clipped(metadata_says)}. Set the {field} in the project, and build it again; don't rename the file."
+    )
+    return Flaw(code=f"metadata-{field}-mismatch", subject=field.capitalize(), message=message)
+
+
+def _flaw(code: str, subject: str, sentence: str) -> Flaw:
+    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=level_of(code))

@@ -1,0 +1,127 @@
+"""Does the description render? The check of PyPI's that costs milliseconds, so it is an extra one.
+
+Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from importlib import import_module
+from typing import Any
+
+from eggwatch.archives.findings import clipped
+from eggwatch.archives.leniencies import level_of
+from eggwatch.archives.metadata.fields import parsed_fields
+from eggwatch.model.parsing import parsed
+from eggwatch.model.verdicts import Flaw
+
+LONGEST_README = 512 << 10
+"""Characters that are rendered; docutils takes 200 ms for 100,000, of honest text."""
+
+MOST_SECONDS = 5.0
+"""CPU time that rendering may take, where there is a clock for it: docutils takes 10 s for one table of 180 KiB."""
+
+_INDENT = 8
+_INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
+
+_AGAIN = 0.05
+_RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
+"""No type means reStructuredText (PyPI)."""
+
+
+def readme_flaws(content: bytes) -> Iterator[Flaw]:
+    """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
+    fields, _ = parsed_fields(content) or ({}, {})
+    text = unfolded(fields.get("description", ""))
+    if not text.strip() or text.strip() == "UNKNOWN":
+        return
+    kind, parameters = _content_type(fields.get("description_content_type", ""))
+    warnings = io.StringIO()
+    message = None
+    if len(text) > LONGEST_README:
+        message = (
+            f"The README is too long to be rendered. Shorten the README. ({LONGEST_README} characters are allowed.)"
+        )
+    elif _rendered(kind, text, warnings, parameters) is None:
+        reason = clipped(warnings.getvalue().strip()) or "no reason given"
+        message = f"The README does not render as {kind or 'text/x-rst'}: {reason}. Look at it with 'twine check'."
+    if message is not None:
+        yield Flaw(
+            code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
+        )
+
+
+def unfolded(text: str) -> str:
+    """A description without what a field of several lines is indented by.
+
+    Before metadata 2.1 it was such a field: distutils put eight blanks before each line but the first, and the
+    specification asks for seven and a '|'.
+    """
+    first, *rest = text.split("\n")
+    if not all(line.startswith(_INDENTS) or not line.strip() for line in rest):
+        return text
+    return "\n".join([first, *(line[_INDENT:] for line in rest)])
+
+
+def _content_type(text: str) -> tuple[str, dict[str, str]]:
+    return (parsed(_of_mail, text) if 0 < len(text) <= 200 else None) or ("", {})
+
+
+def _of_mail(text: str) -> tuple[str, dict[str, str]]:
+    message = EmailMessage()
+    message["content-type"] = text
+    header: Any = message["content-type"]
+    return message.get_content_type(), dict(header.params)
+
+
+def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:
+    renderer = import_module(f"readme_renderer.{_RENDERERS.get(kind, 'txt')}")
+    try:
+        with _at_most(MOST_SECONDS):
+            if kind in ("text/x-rst", ""):
+                html: str | None = renderer.render(text, stream=warnings)
+            else:
+                html = renderer.render(text, **parameters)
+    except _TooSlowError:
+        warnings.write(f"it takes more than {MOST_SECONDS:g} seconds")
+        return None
+    except BaseException as error:  # whatever docutils, comrak or nh3 make of hostile text
+        # What goes wrong inside of Rust is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        warnings.write(f"{type(error).__name__}: {error}")
+        return None
+    return html
+
+
+class _TooSlowError(BaseException):
+    """The time for rendering is over. No `except Exception` on the way may catch it."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise `_TooSlowError` in the block once it has used so much CPU time; only where POSIX has the clock for it."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    inside = True
+
+    def give_up(*_: object) -> None:
+        if inside:
+            raise _TooSlowError
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    # Again and again: what is raised in a finalizer, or below a bare `except`, is lost.
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
+    try:
+        yield
+    finally:
+        inside = False  # a signal that has come by now is only acted on later
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

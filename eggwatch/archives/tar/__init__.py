@@ -1,0 +1,1 @@
+"""Sdists: gzip and tar, read as tarfile, pip and uv read them."""

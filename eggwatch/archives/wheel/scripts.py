@@ -1,0 +1,50 @@
+"""Programs that a wheel brings into bin/: none stands for the interpreter, and each can be run once it is installed.
+
+Tried with pip 26.3, uv 0.13.9 and pypa/installer 1.1 (tests/hostile/test_clients.py).
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Set
+
+from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.zip.directory import Directory
+from eggwatch.model.names import Filename
+
+_IN_SCRIPTS = re.compile(r"[^/]+\.data/scripts/([^/]+)", re.IGNORECASE)
+_INTERPRETER = re.compile(r"python|pythonw|python3(\.[0-9]+t?)?|pypy[23]?|graalpy", re.IGNORECASE)
+
+
+def is_interpreter(name: str) -> bool:
+    """True for a name that uv keeps for interpreters, and under which pip would write over one."""
+    return _INTERPRETER.fullmatch(name) is not None
+
+
+def interpreter_named(name: str) -> str:
+    """What is said of a script with such a name."""
+    return f"A script is called {name}: uv refuses to install it, and pip writes it over the interpreter of that name."
+
+
+def check_scripts(directory: Directory, filename: Filename, programs: Set[str], findings: Findings) -> None:
+    """Note scripts of the data folder that are called as an interpreter, or that pip does not make executable.
+
+    `programs` are those of entry points, which pip and uv install in the place of a script of that name.
+    """
+    idle = []
+    for member in directory.members:
+        match = _IN_SCRIPTS.fullmatch(member.name)
+        if match is None:
+            continue
+        if is_interpreter(re.sub(r"\.exe\Z", "", match[1], flags=re.IGNORECASE)):
+            message = f"{interpreter_named(match[1])} Give it another name."
+            findings.refuse("script-unsupported", member.name, message)
+        elif match[1] not in programs and not (stat.S_ISREG(member.mode) and member.mode & 0o111):
+            idle.append(member.name)
+    if idle and not all(tag.platform.startswith("win") for tag in filename.tags):
+        message = (
+            f"{len(idle)} scripts can't be run after pip has installed them, this one first: they have no execute bit "
+            f"in the zip. uv sets it, pip and pypa/installer do not. {BUILD_AGAIN}"
+        )
+        findings.refuse("script-not-executable", idle[0], message)

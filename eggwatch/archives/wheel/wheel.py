@@ -1,0 +1,151 @@
+"""Wheels: which dist-info is the lawful one, and what lies in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import BinaryIO
+
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, bytes_in_words, clipped
+from eggwatch.archives.limits import LARGEST_METADATA
+from eggwatch.archives.opened import Opened
+from eggwatch.archives.polyglots import is_also_tar, refuse_polyglot
+from eggwatch.archives.unwritten import starts_with_zeros
+from eggwatch.archives.wheel.bytecode import check_bytecode
+from eggwatch.archives.wheel.collisions import check_places, installed_scripts
+from eggwatch.archives.wheel.dist_info import check_data_folders, find_dist_info
+from eggwatch.archives.wheel.entry_points import LARGEST_ENTRY_POINTS, check_entry_points, script_names
+from eggwatch.archives.wheel.record import LARGEST_RECORD, Files, check_record
+from eggwatch.archives.wheel.scripts import check_scripts
+from eggwatch.archives.wheel.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
+from eggwatch.archives.zip.directory import END_SIGNATURE, LOCAL_SIGNATURE, Directory, ZipMember, read_directory
+from eggwatch.archives.zip.walk import ZipContents, read_members, rehash
+from eggwatch.model.names import Filename
+
+_LARGEST = {
+    "METADATA": LARGEST_METADATA,
+    "WHEEL": LARGEST_WHEEL_FILE,
+    "RECORD": LARGEST_RECORD,
+    "entry_points.txt": LARGEST_ENTRY_POINTS,
+}
+"""The members of the dist-info that are looked into, and the bytes that each may have."""
+
+
+def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> Opened | None:
+    """Check the whole zip and its dist-info; return what was found if there is one lawful and readable METADATA.
+
+    Without a parsed filename no member is lawful, and only the zip itself is checked.
+    """
+    if not _is_zip(file, findings):
+        return None
+    if is_also_tar(file):
+        refuse_polyglot("tar", "first bytes", findings)
+    directory = read_directory(file, size, findings)
+    if directory is None:
+        return None
+    info = None if filename is None else find_dist_info(directory, filename, findings)
+    lawful = {} if info is None else _lawful(directory, info, findings)
+    contents = read_members(file, size, directory, lambda member: lawful.get(member.name) is member, findings)
+    if filename is None or info is None or findings.full:
+        return None
+    check_data_folders(directory, info, filename, findings)
+    check_places(directory, info, contents.sha256, findings)
+    check_bytecode(contents.heads, findings)
+    programs = script_names(contents.kept.get(f"{info}/entry_points.txt", b""))
+    check_scripts(directory, filename, programs, findings)
+    _check_dist_info(file, directory, info, filename, contents, findings)
+    return _opened(directory, info, contents)
+
+
+def _is_zip(file: BinaryIO, findings: Findings) -> bool:
+    file.seek(0)
+    head = file.read(4)
+    if head in (LOCAL_SIGNATURE, END_SIGNATURE):
+        return True
+    if starts_with_zeros(file):
+        # The tail may have come first: then there is an end record, and the walk tells more.
+        findings.ends_early("The file starts with zeros.")
+        return True
+    if LOCAL_SIGNATURE.startswith(head) or END_SIGNATURE.startswith(head):
+        findings.ends_early("The file ends after its first bytes.")
+        return False
+    message = f"The file starts with {bytes_in_words(head)}; a wheel is a zip, which starts with PK. {BUILD_AGAIN}"
+    findings.refuse("not-a-zip", "first bytes", message)
+    return False
+
+
+def _lawful(directory: Directory, info: str, findings: Findings) -> dict[str, ZipMember]:
+    """The members of the dist-info that will be looked into, by path; what is missing or no file is noted."""
+    members = {member.name.removesuffix("/"): member for member in directory.members}
+    lawful: dict[str, ZipMember] = {}
+    for name in _LARGEST:
+        path = f"{info}/{name}"
+        member = members.get(path)
+        if member is None:
+            _note_missing(name, path, findings)
+        elif _is_readable(member, name, path, findings):
+            lawful[path] = member
+    return lawful
+
+
+def _note_missing(name: str, path: str, findings: Findings) -> None:
+    code = {"METADATA": "metadata-missing", "WHEEL": "wheel-file-missing", "RECORD": "record-missing"}.get(name)
+    if code is not None:
+        message = f"There is no {clipped(path)}, where installers look for it. {BUILD_AGAIN}"
+        findings.refuse(code, path, message)
+
+
+def _is_readable(member: ZipMember, name: str, path: str, findings: Findings) -> bool:
+    code = {
+        "METADATA": "metadata",
+        "WHEEL": "wheel-file-invalid",
+        "RECORD": "record-invalid",
+        "entry_points.txt": "entry-points-invalid",
+    }[name]
+    if member.is_folder or member.is_link:
+        message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
+        findings.refuse("metadata-not-a-file" if code == "metadata" else code, path, message)
+    elif member.size > _LARGEST[name]:
+        advice = "Shorten the README, which it holds." if code == "metadata" else BUILD_AGAIN
+        message = f"It has {member.size} bytes; {_LARGEST[name]} are allowed. {advice}"
+        findings.refuse("metadata-too-large" if code == "metadata" else code, path, message)
+    else:
+        return True
+    return False
+
+
+def _check_dist_info(
+    file: BinaryIO, directory: Directory, info: str, filename: Filename, contents: ZipContents, findings: Findings
+) -> None:  # fmt: skip
+    kept = contents.kept
+    if (path := f"{info}/WHEEL") in kept:
+        check_wheel_file(kept[path], path, filename, findings)
+    if (path := f"{info}/entry_points.txt") in kept:
+        check_entry_points(kept[path], path, installed_scripts(directory), findings)
+    if (path := f"{info}/RECORD") in kept:
+        check_record(kept[path], path, _files(file, directory, contents), findings)
+
+
+def _files(file: BinaryIO, directory: Directory, contents: ZipContents) -> Files:
+    members = {member.name: member for member in directory.members if not member.is_folder}
+    return Files(
+        sizes={name: member.size for name, member in members.items()},
+        sha256=contents.sha256,
+        rehash=lambda path, algorithm: rehash(file, members[path], contents.starts[path], algorithm),
+    )
+
+
+def _opened(directory: Directory, info: str, contents: ZipContents) -> Opened | None:
+    metadata = contents.kept.get(f"{info}/METADATA")
+    if metadata is None:
+        return None
+    return Opened(
+        metadata=metadata,
+        files=frozenset(member.name for member in directory.members),
+        license_places=partial(_license_places, info),
+    )
+
+
+def _license_places(info: str, path: str, standard: bool) -> tuple[str, ...]:  # noqa: FBT001
+    """PEP 639: below `licenses`; setuptools before 77 and wheel put the bare file into the dist-info itself."""
+    places = (f"{info}/licenses/{path}",)
+    return places if standard else (*places, f"{info}/{path}", f"{info}/{path.rpartition('/')[2]}")

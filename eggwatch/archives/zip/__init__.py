@@ -1,0 +1,1 @@
+"""The container of wheels: one reading, and no other."""

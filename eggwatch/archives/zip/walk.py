@@ -1,0 +1,254 @@
+"""A walk over all members of a zip: each local header against the directory, each byte against its CRC.
+
+The records have to fill the file from its first byte to the directory, so that nothing hides between
+them and no two share bytes (the bomb of overlapping members). Each byte is read once: the sha256 that RECORD
+will be compared with comes out of the same pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import BinaryIO
+
+from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span
+from eggwatch.archives.limits import check_ratio
+from eggwatch.archives.zip.directory import UTF8_NAME, Directory, ZipMember
+from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
+from eggwatch.archives.zip.names import check_entries, check_names
+from eggwatch.archives.zip.portable import Oddity, comment_oddity, descriptor_oddity, tell
+
+STORED = 0
+DEFLATED = 8
+
+HEAD = 8
+_CHUNK = 256 << 10
+_LONGEST_HEADER = 30 + 2 * 0xFFFF
+
+_ENCRYPTED = 1 | 1 << 6 | 1 << 13
+_DEFLATE_LEVEL = 1 << 1 | 1 << 2
+_FLAGS = _DEFLATE_LEVEL | DESCRIPTOR | UTF8_NAME
+"""All that a wheel needs of APPNOTE 4.4.4; the rest is reserved, or says that the data is no plain data."""
+
+Wanted = Callable[[ZipMember], bool]
+"""Says of which members the contents are kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ZipContents:
+    """What came out of the members, by name: the wanted contents, and the sha256 of all that are sound."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+    sha256: dict[str, bytes] = field(default_factory=dict)
+    heads: dict[str, bytes] = field(default_factory=dict)
+    """The first `HEAD` bytes of each sound member."""
+    starts: dict[str, int] = field(default_factory=dict)
+    """Where in the file the packed bytes of a sound member begin."""
+    oddities: list[Oddity] = field(default_factory=list)
+    """What uv refuses in local headers and data descriptors."""
+
+
+@dataclass(slots=True)
+class _Inflated:
+    """Contents of a member as they come: their CRC, size and sha256, and themselves if they are wanted."""
+
+    keep: bool
+    crc: int = 0
+    size: int = 0
+    head: bytes = b""
+    kept: list[bytes] = field(default_factory=list)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next chunk."""
+        self.crc = zlib.crc32(chunk, self.crc)
+        self.size += len(chunk)
+        self.digest.update(chunk)
+        if len(self.head) < HEAD:
+            self.head += chunk[: HEAD - len(self.head)]
+        if self.keep:
+            self.kept.append(chunk)
+
+
+def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted, findings: Findings) -> ZipContents:
+    """Check every member of the directory, and inflate it to its end."""
+    contents = ZipContents()
+    check_names(directory, findings)
+    check_entries(directory, findings)
+    if not check_ratio(sum(member.size for member in directory.members), size, findings):
+        return contents
+    for member, where in _records(directory, findings):
+        keep = wanted(member)
+        try:
+            inflated = _read_member(file, member, where, contents, keep=keep)
+        except BrokenError as error:
+            findings.broken(error)
+        else:
+            contents.sha256[member.name] = inflated.digest.digest()
+            contents.heads[member.name] = inflated.head
+            if keep:
+                contents.kept[member.name] = b"".join(inflated.kept)
+        if findings.full:
+            break
+    tell([*_of_directory(directory), *contents.oddities], findings)
+    return contents
+
+
+def _of_directory(directory: Directory) -> Iterator[Oddity]:
+    """What uv refuses in the entries of the directory and in the zip's comment."""
+    for member in directory.members:
+        if member.oddity:
+            yield member.name, member.oddity, member.offset
+    if reason := comment_oddity(directory.comment):
+        yield "end record", reason, directory.start
+
+
+def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, Span]]:
+    """The members by their place in the file, each with the bytes up to the next one."""
+    members = sorted(directory.members, key=lambda member: member.offset)
+    # A zip64 offset may be any of 64 bits; no file can be read there.
+    starts = [min(member.offset, directory.start) for member in members] + [directory.start]
+    if starts[0] > 0:
+        message = f"{starts[0]} bytes stand before the zip's first member. {BUILD_AGAIN}"
+        findings.refuse("zip-leading-data", f"{starts[0]} bytes", message, (0, starts[0]))
+    yield from zip(members, pairwise(starts), strict=True)
+
+
+def _read_member(file: BinaryIO, member: ZipMember, where: Span, contents: ZipContents, *, keep: bool) -> _Inflated:
+    length = where[1] - where[0]
+    file.seek(where[0])
+    # Small members are read at once, header and all: a system call is dearer than what it brings.
+    head = file.read(min(length, max(_CHUNK, _LONGEST_HEADER)))
+    local = check_local(head, member, where)
+    start = local.start
+    if start + member.packed > length:
+        raise broken("zip-overlap", member, "It reaches into the next member or the directory.", where)
+    is_wide = _check_end(file, head, start + member.packed, member, where)
+    _check_method(member)
+    contents.starts[member.name] = where[0] + start
+    oddity = local.oddity
+    if member.flags & DESCRIPTOR and oddity is None:
+        oddity = descriptor_oddity(member.method, is_wide=is_wide, has_zip64=local.has_zip64)
+    if oddity:
+        contents.oddities.append((member.name, oddity, member.offset))
+    first = head[start : start + member.packed]
+    if inflated := _whole(first, member):
+        return inflated
+    packed = _packed(file, first, contents.starts[member.name], member.packed)
+    return _in_chunks(packed, member, where, keep=keep)
+
+
+def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: Span) -> bool:
+    """Look at what stands between a member's data and the next member; True for a data descriptor of 64 bits."""
+    gap = where[1] - where[0] - end
+    if not gap and not member.flags & DESCRIPTOR:
+        return False
+    after = head[end : end + LONGEST_DESCRIPTOR + 1]
+    if len(after) < min(gap, LONGEST_DESCRIPTOR + 1):
+        file.seek(where[0] + end)
+        after = file.read(min(gap, LONGEST_DESCRIPTOR + 1))
+    return check_descriptor(after, gap, member, where)
+
+
+def _check_method(member: ZipMember) -> None:
+    if member.flags & _ENCRYPTED:
+        raise BrokenError(
+            "zip-encrypted", member.name, "The member is encrypted. Store it in the clear.", at=member.offset
+        )
+    if strange := member.flags & ~_FLAGS:
+        found = f"It has flags {strange:#06x}, which no installer knows (patched data, or reserved)."
+        raise BrokenError("zip-flags", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
+    if member.method not in (STORED, DEFLATED):
+        found = f"It is compressed by method {member.method}; installers read stored (0) and deflated (8)."
+        raise BrokenError("zip-compression", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
+
+
+def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
+    """The contents of a small and sound member, in one step; None if it is not one."""
+    if member.size > _CHUNK or len(packed) < member.packed:
+        return None
+    if member.method == STORED:
+        content = packed
+    else:
+        stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        try:
+            content = stream.decompress(packed, member.size + 1)
+        except zlib.error:
+            return None
+        if not stream.eof or stream.unused_data:
+            return None
+    if len(content) != member.size or zlib.crc32(content) != member.crc:
+        return None
+    return _Inflated(keep=True, head=content[:HEAD], kept=[content], digest=hashlib.sha256(content))
+
+
+def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: Span, *, keep: bool) -> _Inflated:
+    """Inflate a member to its end, never further than its stated size, and compare size and CRC-32."""
+    inflated = _Inflated(keep)
+    for chunk in packed if member.method == STORED else _deflated(packed, member, where):
+        inflated.add(chunk)
+        if inflated.size > member.size:
+            sentence = f"It holds more than the {member.size} bytes that the directory states."
+            raise broken("zip-size", member, sentence, where)
+    if inflated.size != member.size:
+        sentence = f"It holds {inflated.size} bytes, and the directory states {member.size}."
+        raise broken("zip-size", member, sentence, where)
+    if inflated.crc != member.crc:
+        sentence = f"Its contents have the CRC {inflated.crc:08x}, and the directory states {member.crc:08x}."
+        raise broken("zip-crc", member, sentence, where)
+    return inflated
+
+
+def _packed(file: BinaryIO, first: bytes, start: int, count: int) -> Iterator[bytes]:
+    """The `count` packed bytes from offset `start` of the file on; the `first` of them are in hand."""
+    if first:
+        yield first
+    left = count - len(first)
+    file.seek(start + len(first))
+    while left > 0:
+        chunk = file.read(min(left, _CHUNK))
+        if not chunk:
+            return
+        left -= len(chunk)
+        yield chunk
+
+
+def _deflated(packed: Iterator[bytes], member: ZipMember, where: Span) -> Iterator[bytes]:
+    stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    try:
+        for raw in packed:
+            yield from _drained(stream, raw)
+            if stream.eof:
+                break
+    except zlib.error as error:
+        raise broken("zip-malformed", member, f"It does not inflate ({error}).", where) from None
+    if not stream.eof or stream.unused_data or next(packed, b""):
+        sentence = f"Its {member.packed} packed bytes are not one whole deflate stream."
+        raise broken("zip-size", member, sentence, where)
+
+
+def _drained(stream: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
+    chunk = stream.decompress(raw, _CHUNK)
+    yield chunk
+    # A full chunk may have more behind it, even when all input is taken.
+    while not stream.eof and (stream.unconsumed_tail or len(chunk) == _CHUNK):
+        chunk = stream.decompress(stream.unconsumed_tail, _CHUNK)
+        yield chunk
+
+
+def rehash(file: BinaryIO, member: ZipMember, start: int, algorithm: str) -> bytes:
+    """The digest of a sound member by another algorithm; its data begins at offset `start`."""
+    digest = hashlib.new(algorithm)
+    packed = _packed(file, b"", start, member.packed)
+    where = (start, start + member.packed)
+    for chunk in packed if member.method == STORED else _deflated(packed, member, where):
+        digest.update(chunk)
+    return digest.digest()
+
+
+def broken(code: str, member: ZipMember, sentence: str, where: Span) -> BrokenError:
+    """The flaw of one member's bytes."""
+    return BrokenError(code, member.name, f"{sentence} {UPLOAD_AGAIN}", where)

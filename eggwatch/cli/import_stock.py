@@ -1,0 +1,173 @@
+"""eggwatch import: a stock of archives that another index, or nobody, has looked after so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.logs import log_to_stderr
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_error
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.overlaps import overlapped
+from eggwatch.errors import FolderError
+from eggwatch.maintenance.import_stock import Import, Outcome, Stock
+from eggwatch.model.counting import counted
+from eggwatch.model.names import shown
+from eggwatch.policy.rules import Profile
+from eggwatch.store.stock import Way
+from eggwatch.writer.ask import told_index
+from eggwatch.writer.index import Index
+
+
+@click.command("import")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--upload-time",
+    type=click.Choice(["now", "mtime"]),
+    default="now",
+    show_default=True,
+    help="Of files whose upload-time is recorded nowhere in DIR: this moment, or the file's own time.",
+)
+@click.option("--copy", is_flag=True, help="Copy the archives (the default).")
+@click.option("--link", is_flag=True, help="Give them a second name, where nobody else may write to them.")
+@click.option("--move", is_flag=True, help="Take them away from DIR, likewise.")
+@click.option(
+    "--profile",
+    type=click.Choice([str(profile) for profile in Profile]),
+    default=str(Profile.DEFAULT),
+    show_default=True,
+    help="Judge the archives by this profile, whatever is configured for uploads.",
+)
+@index_options
+@json_option
+@click.option("-v", "--verbose", is_flag=True, help="A line for every archive, also for those that are taken.")
+def import_(
+    selection: Selection,
+    directory: Path,
+    upload_time: str,
+    profile: str,
+    as_json: bool,
+    verbose: bool,
+    **ways: bool,
+) -> None:
+    """Bring a stock of archives in, from DIR and the folders below it.
+
+    DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
+    Archives are judged like uploads, but by the profile 'default', since a stock is what it is. Upload times,
+    yanks and uploaders are kept where JSON in DIR records them. Nobody is notified. Stop the daemon first; when
+    interrupted, give the same command again. What is refused stays where it is.
+
+    With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
+    nobody else may write to it and nobody has it open; else it is copied, and a line says so. A linked file
+    becomes read-only, and is one file with two names.
+
+    \b
+    Examples:
+      eggwatch import /srv/pypiserver/packages --upload-time mtime
+      eggwatch import /srv/bandersnatch/web --link
+      eggwatch import ~/wheelhouse --json > report.jsonl
+    Exit status: 0 all archives are in the index, 1 some were refused or can't
+      be read, 3 a daemon runs.
+    """
+    way = _one_way(ways)
+    log_to_stderr(verbose=False, quiet=True)
+    config = _judging_by(selection.one(), Profile(profile))
+    _refuse_own_folders(config, selection.every(), directory, way)
+    with told_index(config) as index:
+        stock = _survey(config, directory)
+        work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
+        bar = Bar("import", stock.archives)
+        try:
+            for outcome in work.run():
+                bar.step(done=work.begun)
+                _report(outcome, bar, as_json=as_json, verbose=verbose)
+        except KeyboardInterrupt:
+            say_error("Interrupted. Give the same command again: it goes on where it was.")
+            raise
+        finally:
+            bar.clear()
+            stock.times.close()
+        _render(index)
+    _summarise(work, config, as_json=as_json)
+    raise SystemExit(0 if work.counts.is_good() else 1)
+
+
+def _judging_by(config: IndexConfig, profile: Profile) -> IndexConfig:
+    return replace(config, terms=replace(config.terms, stock=profile))
+
+
+def _one_way(ways: dict[str, bool]) -> Way:
+    """The way that was asked for. click.UsageError for two of them: nobody's files are moved by a guess."""
+    asked = [way for way in Way if ways[way]]
+    if len(asked) > 1:
+        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
+    return asked[0] if asked else Way.COPY
+
+
+def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], directory: Path, way: Way) -> None:
+    """A folder of an index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already.
+
+    But from another index's PUBLIC one may copy.
+    """
+    folders = list(config.folders)
+    for other in others:
+        if other.name != config.name:
+            folders += [other.drop, other.state] if way is Way.COPY else other.folders
+    own = overlapped(directory, folders)
+    if own is not None:
+        raise FolderError(
+            f"{directory} and {own}, a folder of an index, may not lie in one another.",
+            remedy="Copy from the PUBLIC of another index. What lies in a drop folder, 'eggwatch run' takes.",
+        )
+
+
+def _survey(config: IndexConfig, directory: Path) -> Stock:
+    stock, ticker = Stock(directory, config.formats, now=time.time()), Ticker("looked at")
+    stock.survey(ticker)
+    ticker.done()
+    return stock
+
+
+def _report(outcome: Outcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:
+    if as_json:
+        flaws = [flaw.as_json() for flaw in outcome.flaws]
+        row = {"file": shown(str(outcome.path)), "verdict": outcome.verdict}
+        print_json({**row, "upload_time": outcome.upload_time, "remark": outcome.remark, "flaws": flaws})
+    elif verbose or outcome.remark or outcome.verdict not in ("imported", "known"):
+        bar.clear()
+        remark = f": {outcome.remark}" if outcome.remark else ""
+        say(f"{shown(str(outcome.path))}: {outcome.verdict.replace('-', ' ')}{remark}")
+        for flaw in outcome.flaws:
+            say(f"  [{flaw.level}] {flaw.code}: {flaw.subject}: {flaw.message}")
+
+
+def _render(index: Index) -> None:
+    """All pages, in slices, then the root."""
+    pipeline, ticker = index.pipeline, Ticker("slices of pages rendered")
+    while pipeline.parts.catalog.stale(1):
+        pipeline.publish(pipeline.render())
+        ticker("")
+    ticker.done()
+    pipeline.finish()
+
+
+def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
+    counts = work.counts
+    if as_json:
+        numbers = {verdict.replace("-", "_"): count for verdict, count in counts.verdicts.items()}
+        more = {"others": counts.others, "recorded": counts.recorded, "copied": counts.copied, "bytes": counts.bytes}
+        print_json({"index": config.name, **numbers, **more})
+        return
+    numbers = {
+        verdict: count for verdict, count in counts.verdicts.items() if count or verdict in ("imported", "known")
+    }
+    text = ", ".join(f"{count} {verdict.replace('-', ' ')}" for verdict, count in numbers.items())
+    passed = counted(counts.others, "other file was", "other files were")
+    say(f"{config.name}: {text}; {passed} passed by")
+    if counts.copied:
+        copied = counted(counts.copied, "archive was", "archives were")
+        say(f"  {copied} copied: others may write to them, or they lie on another file system")

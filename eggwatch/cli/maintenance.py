@@ -1,0 +1,241 @@
+"""eggwatch verify, render, rebuild, backup."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.finding_lines import group_of, grouped, line_of, verbose_option
+from eggwatch.cli.logs import log_to_stderr
+from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.output import Ticker, json_option, print_json, say
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError, FolderError, LedgerError
+from eggwatch.maintenance import repair as repairing
+from eggwatch.maintenance.backup import Backup
+from eggwatch.maintenance.rebuild import rebuild as rebuild_index
+from eggwatch.maintenance.repair import Mended
+from eggwatch.maintenance.verify import Finding, Verification, fresh_catalog, fresh_pages
+from eggwatch.model.counting import counted
+from eggwatch.model.events import timestamp
+from eggwatch.readers.local import IndexReader
+from eggwatch.store.state.verified import Verified
+from eggwatch.store.state.verified import keep as keep_verified
+from eggwatch.writer.folders import permissions_of
+from eggwatch.writer.page_sources import landing_options
+
+
+@click.command()
+@index_options
+@json_option
+@verbose_option
+def verify(selection: Selection, as_json: bool, verbose: bool) -> None:
+    """Hash every archive, compare every page with a fresh render, check the ledger's chain.
+
+    `check` judges local files before they are published; `verify` looks at what is published; `doctor` at the
+    machine around it: accounts, folders, disks, units. It changes nothing of the index, and leaves its time and the
+    number of findings in STATE for `status`, if this account may write there.
+
+    \b
+    Example:  eggwatch verify
+    Exit status: 0 sound, 1 damage was found.
+    """
+    sound = [_verify(index, as_json=as_json, verbose=verbose) for index in selection.all()]
+    sys.exit(0 if all(sound) else 1)
+
+
+def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
+    IndexReader(config=config).ledger()  # or the sentence that says why not
+    ticker = Ticker("verified", total=steps_of(config))
+    audit = Verification(config, progress=ticker)
+    findings = audit.run()
+    ticker.done()
+    _note(config, audit)
+    if as_json:
+        rows = [finding.as_json() for finding in findings]
+        print_json(
+            {"index": config.name, "sound": not rows, "files": audit.files, "pages": audit.pages, "findings": rows}
+        )
+    else:
+        _say_findings(config, audit, findings, verbose=verbose)
+    return not findings
+
+
+def _note(config: IndexConfig, audit: Verification) -> None:
+    """For `status` and metrics; the index is as it was."""
+    count = len(audit.findings)
+    verified = Verified(at=timestamp(time.time()), findings=count, files=audit.files, pages=audit.pages)
+    with suppress(ConfigurationError):  # a group that is not there is not this command's business
+        keep_verified(config.state, verified, permissions_of(config))
+
+
+def steps_of(config: IndexConfig) -> int | None:
+    """How many archives and pages there are to look at; None where the catalog can't be read."""
+    with IndexReader(config=config).catalog() as catalog:
+        return None if catalog is None else sum(catalog.counts()) + 1
+
+
+def _say_findings(config: IndexConfig, audit: Verification, findings: list[Finding], *, verbose: bool) -> None:
+    for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
+        say(f"{line_of(group)}\n  {group[0].remedy}")
+    verdict = counted(len(findings), "finding") if findings else "sound"
+    say(f"{config.name}: {verdict} ({counted(audit.files, 'file')}, {counted(audit.pages, 'page')})")
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@index_options
+def render(selection: Selection, directory: Path) -> None:
+    """Render all pages from the ledger into DIR, laid out as the published tree.
+
+    \b
+    Example:
+      eggwatch render /tmp/pages && diff -r /tmp/pages/simple public/simple
+    """
+    config = selection.one()
+    ledger = IndexReader(config=config).ledger()
+    if not ledger.path.exists():
+        raise LedgerError(
+            f"There is no {ledger.path}.", remedy="Name the index with --config, or run 'eggwatch rebuild'."
+        )
+    if directory.exists() and any(directory.iterdir()):
+        raise FolderError(f"{directory} is not empty.", remedy="Choose a new or empty folder.")
+    try:
+        for _, pages in fresh_pages(fresh_catalog(ledger), config, landing_options(config)):
+            for path, data in pages.items():
+                file = directory / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+    except OSError as error:
+        raise FolderError(
+            f"{error.filename or directory} can't be written: {error.strerror}.", remedy="Choose another folder."
+        ) from error
+
+
+@click.command()
+@index_options
+@json_option
+def rebuild(selection: Selection, as_json: bool) -> None:
+    """Make ledger and catalog again from the published tree and whatever ledger there is.
+
+    For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
+    brought back. May be interrupted, and given again.
+
+    \b
+    Example:  eggwatch rebuild
+    """
+    log_to_stderr(verbose=False, quiet=as_json)
+    config, ticker = selection.one(needed=("public",)), Ticker("read")
+    report = rebuild_index(config, progress=ticker)
+    ticker.done()
+    if as_json:
+        print_json(
+            {
+                "index": config.name,
+                "kept_events": report.kept_events,
+                "new_events": report.new_events,
+                "files": report.files,
+                "lost": report.lost,
+            }
+        )
+        return
+    counts = f"{counted(report.kept_events, 'event')} kept, {report.new_events} learnt from the pages"
+    say(f"{config.name}: {counts}, {counted(report.files, 'file')}")
+    for lost in report.lost:
+        say(f"  not brought back: {lost}")
+
+
+def _files_of(config: IndexConfig) -> int | None:
+    with IndexReader(config=config).catalog() as catalog:
+        return None if catalog is None else catalog.counts()[1]
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@index_options
+@json_option
+def backup(selection: Selection, directory: Path, as_json: bool) -> None:
+    """Keep the ledger and all archives in DIR; the daemon may be at work. Copies only what is new.
+
+    To restore, copy DIR/public and DIR/state to where they belong, give them to the index's account, and start
+    the daemon: it renders all pages.
+
+    \b
+    Examples:
+      eggwatch backup /backup/packages
+      cp -a /backup/packages/public /backup/packages/state /srv/packages/
+    Exit status: 0 all is kept, 1 archives are missing or not what they were.
+    """
+    config = selection.one()
+    ticker = Ticker("kept", total=_files_of(config))
+    report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
+    ticker.done()
+    if as_json:
+        print_json({"index": config.name, **asdict(report)})
+    else:
+        more = f", {counted(report.forgotten, 'removed one')} gone" if report.forgotten else ""
+        new = f"{report.copied} {'was' if report.copied == 1 else 'were'} new{more}"
+        say(f"{config.name}: {counted(report.files, 'file')} up to serial {report.serial}; {new}")
+        for damaged in report.damaged:
+            say(f"  not kept: {damaged}")
+    sys.exit(1 if report.damaged else 0)
+
+
+@click.command()
+@index_options
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@json_option
+@verbose_option
+def repair(selection: Selection, dry_run: bool, as_json: bool, verbose: bool) -> None:
+    """Mend what 'eggwatch verify' finds.
+
+    Altered and missing pages are rendered again. An archive with other bytes than were published is quarantined:
+    it leaves the pages, and its bytes are kept in PUBLIC/.eggwatch/quarantine/; the right bytes, dropped again,
+    restore it with its upload-time. An archive that is missing is not touched: put it back from a backup.
+
+    Looks without the lock, so the daemon may run; if there is something to mend, stop it first.
+
+    \b
+    Example:  eggwatch repair --dry-run
+    Exit status: 0 all is sound now, 1 something is left to you (with --dry-run:
+      something is wrong), 3 a daemon runs.
+    """
+    log_to_stderr(verbose=False, quiet=True)
+    results = [_repair(config, dry_run=dry_run, as_json=as_json, verbose=verbose) for config in selection.all()]
+    sys.exit(0 if all(results) else 1)
+
+
+def _repair(config: IndexConfig, *, dry_run: bool, as_json: bool, verbose: bool) -> bool:
+    ticker = Ticker("looked at", total=steps_of(config))
+    findings = repairing.look(config, ticker)
+    ticker.done()
+    mended = repairing.plan(findings) if dry_run or not findings else repairing.mend(config, findings)
+    if as_json:
+        print_json({"index": config.name, "dry_run": dry_run, "findings": [_row(one) for one in mended]})
+    else:
+        _say(config, mended, dry_run=dry_run, verbose=verbose)
+    return not findings if dry_run else all(one.done for one in mended)
+
+
+def _row(one: Mended) -> dict[str, object]:
+    return {**one.finding.as_json(), "done": one.done, "what": one.what}
+
+
+def _group_of(one: Mended) -> tuple[str, ...]:
+    return (*group_of(one.finding), one.what)
+
+
+def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool, verbose: bool) -> None:
+    for group in [[one] for one in mended] if verbose else grouped(mended, _group_of):
+        one = group[0]
+        would = "would " if dry_run and one.done else ""
+        more = "" if one.done else f": {one.finding.remedy}"
+        say(f"{line_of([one.finding for one in group])}\n  {would}{one.what}{more}")
+    left = sum(not one.done for one in mended)
+    verdict = "sound" if not mended else f"{counted(len(mended), 'finding')}, {left} left to you"
+    say(f"{config.name}: {verdict}")

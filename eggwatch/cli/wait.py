@@ -1,0 +1,206 @@
+"""eggwatch wait: is it up, and if not, why not?"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.options import Selection, duration_option, index_options
+from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.url_option import Index, reader_of, url_option
+from eggwatch.errors import TimeoutReachedError
+from eggwatch.model.events import Event
+from eggwatch.model.names import Filename, parse_filename, shown
+from eggwatch.model.verdicts import Level
+from eggwatch.policy.orders import Spec, parse_spec
+from eggwatch.readers.local import IndexReader
+from eggwatch.readers.remote import RemoteReader
+from eggwatch.store.state.catalog import key_of
+
+PAUSE = 0.1
+PAUSE_AFAR = 1.0
+IDLE_SECONDS = 1.0
+"""So long nobody may be at work before it is believed: a daemon may be starting anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is waited for: a spec, and the bytes of it where a file was named."""
+
+    text: str
+    spec: Spec | None
+    filename: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How the waiting ended: there (True), refused (False)."""
+
+    there: bool
+    text: str
+    event: Event | None = None
+
+
+@click.command()
+@click.argument("what", metavar="SPEC|FILE")
+@index_options
+@click.option("--timeout", default="5m", show_default=True, help="0 looks once.")
+@url_option
+@json_option
+def wait(selection: Selection, what: str, timeout: str, url: str | None, as_json: bool) -> None:
+    """Wait until a file, version or project can be installed, or say why it was refused.
+
+    An argument with a slash, or the name of an existing file, is meant by its bytes.
+
+    \b
+    Examples:
+      eggwatch wait demo==1.0
+      eggwatch wait dist/demo-1.0.tar.gz --timeout 30s
+      eggwatch wait dist/demo-1.0.tar.gz --url http://packages.example.com/
+    Exit status: 0 installable, 1 refused or nobody is at work on it, 4 timeout.
+    """
+    reader = reader_of(selection, url)
+    wanted = understand(what)
+    answer = wait_for(reader, wanted, seconds=duration_option(timeout))
+    if as_json:
+        event = None if answer.event is None else answer.event.as_json()
+        print_json({"what": what, "installable": answer.there, "text": answer.text, "event": event})
+    else:
+        say(answer.text)
+    sys.exit(0 if answer.there else 1)
+
+
+def understand(what: str) -> Wanted:
+    """What an argument means. click.UsageError if nothing."""
+    path = Path(what)
+    if "/" in what or path.is_file():
+        if not path.is_file():
+            raise click.UsageError(f"There is no file {shown(what)}.")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Wanted(text=shown(what), spec=parse_spec(path.name), filename=path.name, sha256=digest)
+    spec = parse_spec(what)
+    if spec is None:
+        raise click.UsageError(f"{what!r} is no project, no project==version, no filename and no file.")
+    return Wanted(text=what, spec=spec, filename=what if spec.filename else None)
+
+
+def _nothing_to_be_done() -> bool:
+    return True
+
+
+def wait_for(
+    reader: Index, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
+) -> Answer:
+    """Look again and again; TimeoutReachedError when the time is up.
+
+    `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
+    Where nobody is at work, nothing will come of waiting.
+    """
+    deadline = time.monotonic() + seconds
+    idle_since, has_worked = None, False
+    while True:
+        answer = look(reader, wanted)
+        if answer is not None:
+            return answer
+        # The lock is looked at before the drop folder: a daemon that just took a file in must not be missed.
+        if reader.is_running():
+            idle_since, has_worked = None, False
+        else:
+            pending = _is_pending(reader, wanted)
+            if pending and not has_worked and not work():
+                continue
+            has_worked = has_worked or pending
+            idle_since = idle_since or time.monotonic()
+            sure = idle_since + IDLE_SECONDS
+            if time.monotonic() >= (min(sure, deadline) if pending else sure):
+                return _nobody_works(reader, wanted, pending=pending)
+        if time.monotonic() >= deadline:
+            raise _too_late(reader, wanted)
+        pause = PAUSE if isinstance(reader, IndexReader) else PAUSE_AFAR
+        time.sleep(min(pause, max(0.0, deadline - time.monotonic())) or 0.001)
+
+
+def _nobody_works(reader: Index, wanted: Wanted, *, pending: bool) -> Answer:
+    where = f"on {reader.base}" if isinstance(reader, RemoteReader) else "on it"
+    what = "waits in the drop folder" if pending else "is not installable"
+    return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is at work {where}.")
+
+
+def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:
+    if isinstance(reader, RemoteReader):
+        where = "From afar no refusal can be seen: look for its receipt in receipts/ of the drop folder."
+        return TimeoutReachedError(f"{wanted.text} is not installable yet.", remedy=where)
+    return TimeoutReachedError(
+        f"{wanted.text} is not installable yet, and was not refused.", remedy="'eggwatch status' tells what waits."
+    )
+
+
+def look(reader: Index, wanted: Wanted) -> Answer | None:
+    """One look: there, refused, or None for neither."""
+    if wanted.filename is not None and wanted.sha256 is None and (refused := _refusal(reader, wanted)) is not None:
+        return refused  # of one name the latest event decides, also over a file that is on the page
+    published = _published(reader, wanted)
+    if published and (wanted.sha256 is not None or not _is_pending(reader, wanted)):
+        return Answer(there=True, text=f"{wanted.text}: installable ({', '.join(published)})")
+    return _refusal(reader, wanted)
+
+
+def _published(reader: Index, wanted: Wanted) -> list[str]:
+    page = reader.project(wanted.spec.project) if wanted.spec is not None else None
+    if page is None or wanted.spec is None:
+        return []
+    names = []
+    for file in page["files"]:
+        parsed = parse_filename(file["filename"])
+        if not isinstance(parsed, Filename) or not _matches(wanted.spec, parsed):
+            continue
+        if wanted.sha256 in (None, file["hashes"]["sha256"]):
+            names.append(file["filename"])
+    return names
+
+
+def _matches(spec: Spec, filename: Filename) -> bool:
+    if spec.filename is not None:
+        return filename.normalized == spec.filename.normalized
+    return filename.project == spec.project and spec.version in (None, filename.version)
+
+
+def _is_pending(reader: Index, wanted: Wanted) -> bool:
+    return any(_concerns(wanted, found.name) for found in reader.pending())
+
+
+def _concerns(wanted: Wanted, name: str) -> bool:
+    if wanted.filename is not None:
+        return key_of(name) == key_of(wanted.filename)
+    parsed = parse_filename(name)
+    return isinstance(parsed, Filename) and wanted.spec is not None and _matches(wanted.spec, parsed)
+
+
+def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
+    """The latest event decides, unless a newer file of that name is pending."""
+    event = _latest(reader, wanted)
+    if event is None or event.kind != "rejected" or _is_pending(reader, wanted):
+        return None
+    lines = [f"{wanted.text}: refused at {event.at}"]
+    lines += [f"  {flaw.code}: {flaw.message}" for flaw in event.flaws if flaw.level is Level.REFUSE]
+    return Answer(there=False, text="\n".join(lines), event=event)
+
+
+def _latest(reader: Index, wanted: Wanted) -> Event | None:
+    if wanted.filename is not None:
+        return reader.latest(wanted.filename, lambda event: wanted.sha256 in (None, event.sha256))
+    spec = wanted.spec
+    return None if spec is None else reader.latest_of(spec.project, lambda event: _is_of(spec, event))
+
+
+def _is_of(spec: Spec, event: Event) -> bool:
+    parsed = parse_filename(event.filename or "")
+    return isinstance(parsed, Filename) and _matches(spec, parsed)

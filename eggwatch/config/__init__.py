@@ -1,0 +1,1 @@
+"""eggwatch.toml, read into frozen values; every wrong key is named at once, with its line."""

@@ -1,0 +1,83 @@
+"""The configuration as frozen values: one index, and all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eggwatch.config.settings import SUPPORTED_FORMATS
+from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
+from eggwatch.policy.retention import Keeping
+from eggwatch.policy.settling import Patience
+from eggwatch.policy.subscriptions import Subscription
+from eggwatch.policy.terms import Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexConfig:
+    """One index: its three folders and its settings (times in seconds, sizes in bytes)."""
+
+    name: str
+    drop: Path
+    public: Path
+    state: Path
+    contact: str | None = None
+    url: str | None = None
+    upload_to: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    scan: float = 30.0
+    grace: float = 600.0
+    min_free: int = 64 << 20
+    formats: tuple[str, ...] = SUPPORTED_FORMATS
+    mode: int = 0o644
+    group: str | None = None
+    identity: str = "owner"
+    """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
+    terms: Terms = field(default_factory=Terms)
+    keep_rejected: Keeping = field(default_factory=Keeping)
+    keep_aside: Keeping = field(default_factory=Keeping)
+    subscriptions: tuple[Subscription, ...] = ()
+    """Who is told the news outside of this machine's files."""
+    metrics: Path | None = None
+    """The file for node_exporter, where one is wanted."""
+    makes_folders: bool = False
+    """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """DROP, PUBLIC and STATE."""
+        return self.drop, self.public, self.state
+
+    @property
+    def index_url(self) -> str:
+        """The URL of the simple index, as far as it is known."""
+        base = (self.url or f"http://{UNKNOWN_HOST}").rstrip("/").removesuffix("/simple")
+        return f"{base}/simple/"
+
+    @property
+    def rules_url(self) -> str | None:
+        """Where the rules stand for uploaders, a fragment for each code; None where nobody knows the URL."""
+        return None if self.url is None else f"{self.url.rstrip('/')}/rules/"
+
+    @property
+    def upload_address(self) -> str:
+        """What uploaders copy to: `upload-to`, or what `url` and `drop` tell of it."""
+        return self.upload_to or upload_address(self.url, str(self.drop))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All indexes, by name, and where this was read."""
+
+    indexes: Mapping[str, IndexConfig] = field(default_factory=dict)
+    source: Path | None = None
+
+    def served_at(self, base: str) -> Config:
+        """The same, and indexes that name no `url` have the one that they are served at below `base` (with a slash)."""
+        several = len(self.indexes) > 1
+        indexes = {
+            name: replace(index, url=index.url or (f"{base}{name}/" if several else base))
+            for name, index in self.indexes.items()
+        }
+        return replace(self, indexes=indexes)

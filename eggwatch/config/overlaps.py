@@ -1,0 +1,52 @@
+"""Which folders of indexes lie in each other, or are the same one under two names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+Owned = tuple[str, str]
+"""A folder by the name of its index and its key: drop, public or state."""
+
+
+def overlapping(named: Iterable[tuple[Owned, Path]]) -> list[tuple[Owned, str]]:
+    """The same, of folders by index and key, each with the later one of the two."""
+    places = [(owned, Path(os.path.realpath(path))) for owned, path in named]
+    return [
+        (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) may not share a folder or lie in one another")
+        for number, (one, path) in enumerate(places)
+        for other, second in places[:number]
+        if _lies_in(path, second) or _lies_in(second, path)
+    ]
+
+
+def _said(owned: Owned) -> str:
+    return f"[index.{owned[0]}] {owned[1]}"
+
+
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
+    place = _inode(outer)
+    return inner.is_relative_to(outer) or (
+        place is not None and any(_inode(folder) == place for folder in (inner, *inner.parents))
+    )
+
+
+def _inode(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of a folder; None if it is not there, or not for this account to see."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
+    """The first of some folders that is, holds or lies in `place`; links are followed before they are compared."""
+    real = Path(os.path.realpath(place))
+    for folder in folders:
+        other = Path(os.path.realpath(folder))
+        if _lies_in(real, other) or _lies_in(other, real):
+            return folder
+    return None

@@ -1,0 +1,64 @@
+"""Checks of what the configuration names: accounts, groups, servers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from eggwatch.doctor.environment import Environment
+from eggwatch.doctor.findings import Finding, Outcome
+from eggwatch.linux.accounts import has_account, has_group
+from eggwatch.policy.subscriptions import Mail, Webhook
+
+SECONDS = 5.0
+"""How long a server may take to answer a connection."""
+
+
+def names(around: Environment) -> Iterator[Outcome]:
+    """This machine has the accounts and groups of `owners` and `group`."""
+    owners = {name for names in around.config.terms.owners.values() for name in names}
+    groups = {name.removeprefix("@") for name in owners if name.startswith("@")}
+    groups |= set() if around.config.group is None else {around.config.group}
+    for group in sorted(groups):
+        if not has_group(group):
+            yield _lacking(around, f"names the group {group}, which this machine does not have", f"groupadd {group}")
+    for account in sorted(name for name in owners if not name.startswith("@")):
+        if not has_account(account):
+            problem = f"names the account {account}, which this machine does not have"
+            yield _lacking(around, problem, f"useradd {account}")
+
+
+def _lacking(around: Environment, problem: str, remedy: str) -> Finding:
+    where = f"[index.{around.config.name}]" if around.source is None else str(around.source)
+    return Finding(where=where, problem=problem, remedy=f"{remedy}, or mend the configuration")
+
+
+def mail(around: Environment) -> Iterator[Outcome]:
+    """The servers that take our mail can be reached."""
+    servers = {(one.server.host, one.server.port) for one in around.config.subscriptions if isinstance(one, Mail)}
+    for host, port in sorted(servers):
+        yield from reached("mail", host, port)
+
+
+def webhooks(around: Environment) -> Iterator[Outcome]:
+    """The servers of webhooks can be reached, where the configuration names their URL."""
+    for one in around.config.subscriptions:
+        if isinstance(one, Webhook) and one.url is not None:
+            parts = urlsplit(one.url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            yield from reached(one.name, parts.hostname or "", port)
+
+
+def reached(what: str, host: str, port: int) -> Iterator[Finding]:
+    """Nothing, if a server takes connections; it is told nothing."""
+    where = f"{what}: {host}:{port}"
+    try:
+        socket.create_connection((host, port), timeout=SECONDS).close()
+    except socket.gaierror:
+        problem = "there is no host of that name"
+        yield Finding(where=where, problem=problem, remedy=f"mend the setting; look with: getent hosts {host}")
+    except OSError as error:
+        reason = "does not answer" if isinstance(error, TimeoutError) else (error.strerror or str(error))
+        remedy = f"start it, or mend the setting; look with: nc -vz {host} {port}"
+        yield Finding(where=where, problem=f"can't be reached: {reason}", remedy=remedy)

@@ -1,0 +1,223 @@
+"""What an index lives in: the process that works on it, its unit, its account. Gathered once, for all checks."""
+
+from __future__ import annotations
+
+import grp
+import itertools
+import os
+import pwd
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.linux.access import Account
+from eggwatch.linux.accounts import account_name
+from eggwatch.linux.capabilities import CAPABILITIES
+from eggwatch.readers.local import IndexReader
+from eggwatch.readers.missing import Absence
+from eggwatch.readers.status import idleness, standing
+from eggwatch.store.state.lock import Lock
+
+PROC, SYSTEMD = Path("/proc"), Path("/run/systemd/system")
+PROPERTIES = (
+    "LoadState", "ActiveState", "ExecStart", "User", "Group", "SupplementaryGroups", "AmbientCapabilities",
+    "CapabilityBoundingSet", "ProtectSystem", "ProtectHome", "ReadWritePaths", "StateDirectory", "BindPaths",
+    "PrivateNetwork",
+)  # fmt: skip
+PATIENCE = 10.0
+INSTALLED = Path("/etc/eggwatch/eggwatch.toml")
+"""What a unit runs that names no configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A loaded service and its properties, as `systemctl show` writes them."""
+
+    name: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One index and what was found around it.
+
+    `daemon` is the pid of who holds the lock, `command` how it was called; `account` is the one that it runs as, or
+    would; each is None (or empty) if nobody can tell. `last_event_at` is RFC 3339, `now` in seconds since the epoch.
+    """
+
+    config: IndexConfig
+    source: Path | None = None
+    account: Account | None = None
+    daemon: int | None = None
+    command: str = ""
+    unit: Unit | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+    sees_lock: bool = True
+    last_event_at: str | None = None
+    absences: tuple[Absence, ...] = ()
+    """What is missing of the index itself, and that nobody is at work although there is work."""
+    now: float = field(default_factory=time.time)
+    proc: Path = PROC
+    systemd: Path = SYSTEMD
+
+    @property
+    def restart(self) -> str:
+        """How the daemon of this index is started anew."""
+        return (
+            "restart the daemon: stop it, and start it again"
+            if self.unit is None
+            else f"systemctl restart {self.unit.name}"
+        )
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """PUBLIC, STATE and DROP, by their settings."""
+        return {"drop": self.config.drop, "public": self.config.public, "state": self.config.state}
+
+
+def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PROC) -> Environment:
+    """Look around one index."""
+    reader = IndexReader(config=config)
+    daemon, command = _daemon(config, reader, proc) or (None, "")
+    unit = _unit(config, source, daemon, proc)
+    events, status = reader.last_events(1), reader.status() or {}
+    absences = [one for one in reader.missing() if one.what != "drop"]  # of which doctor has a check of its own
+    if daemon is None:
+        absences += idleness(config, standing(config), now=time.time())
+    return Environment(
+        config=config,
+        source=source,
+        absences=tuple(absences),
+        account=_account(config, daemon, unit, proc),
+        daemon=daemon,
+        command=command,
+        unit=unit,
+        status=status,
+        sees_lock=reader.sees_lock(),
+        last_event_at=events[0][1].at if events else status.get("last_event_at"),
+        proc=proc,
+    )
+
+
+def _daemon(config: IndexConfig, reader: IndexReader, proc: Path) -> tuple[int, str] | None:
+    holder = Lock(config.state / "lock").holder()
+    if holder is None or not reader.sees_lock() or not reader.is_running() or not (proc / str(holder[0])).exists():
+        return None
+    return holder
+
+
+def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: Path) -> Account | None:
+    """Of the running daemon, else of its unit, else the owner of STATE."""
+    if daemon is not None:
+        return of_process(daemon, proc)
+    if unit is not None:
+        return of_unit(unit)
+    try:
+        owner = os.stat(config.state).st_uid
+    except OSError:
+        return None
+    return Account(name=account_name(owner), uid=owner, gids=groups_of(owner), whence=f"the owner of {config.state}")
+
+
+def of_process(pid: int, proc: Path = PROC) -> Account | None:
+    """The account of a process, with the groups and capabilities that it really has."""
+    try:
+        text = (proc / str(pid) / "status").read_text()
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    uid, gid = int(fields["Uid"].split()[1]), int(fields["Gid"].split()[1])
+    bits = int(fields["CapPrm"], 16)
+    return Account(
+        name=account_name(uid),
+        uid=uid,
+        gids=frozenset([gid, *map(int, fields["Groups"].split())]),
+        capabilities=frozenset(name for name, bit in CAPABILITIES.items() if bits >> bit & 1),
+        whence=f"process {pid}",
+    )
+
+
+def of_unit(unit: Unit) -> Account | None:
+    """The account that a unit names, with its groups and capabilities; None if this machine has no such account."""
+    properties = unit.properties
+    name = properties.get("User") or "root"
+    try:
+        uid = pwd.getpwnam(name).pw_uid
+        more = {grp.getgrnam(group).gr_gid for group in properties.get("SupplementaryGroups", "").split()}
+    except KeyError:
+        return None
+    given = {word.upper() for word in properties.get("AmbientCapabilities", "").split()}
+    return Account(
+        name=name,
+        uid=uid,
+        gids=groups_of(uid) | more,
+        capabilities=frozenset(given & CAPABILITIES.keys()) if uid else frozenset(CAPABILITIES),
+        whence=unit.name,
+    )
+
+
+def groups_of(uid: int) -> frozenset[int]:
+    """The groups that the machine gives an account when it begins a process."""
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset()
+    return frozenset(os.getgrouplist(account.pw_name, account.pw_gid))
+
+
+def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Path) -> Unit | None:
+    """The service that runs the index, or would; None where systemd does not run, or knows of none."""
+    if not SYSTEMD.is_dir():
+        return None
+    if daemon is not None:
+        own = _unit_of(daemon, proc)
+        unit = None if own is None else _shown(own)
+        # A daemon that somebody has started by hand, in a session of sshd or cron, belongs to no unit of ours.
+        return unit if unit is not None and configuration_of(unit) is not None else None
+    if source is None:
+        return None
+    units = (_shown(name) for name in ["eggwatch.service", f"eggwatch@{source.stem}.service"])
+    return next((unit for unit in units if unit and _is_same(configuration_of(unit), source)), None)
+
+
+def configuration_of(unit: Unit) -> Path | None:
+    """The configuration that a unit runs eggwatch with; None if it runs something else."""
+    match = re.search(r"argv\[\]=(.*?) ; ", unit.properties.get("ExecStart", ""))
+    words = match[1].split() if match else []
+    if "run" not in words or ("eggwatch" not in words[0].rpartition("/")[2] and "eggwatch" not in words):
+        return None
+    named = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
+    named += [after for before, after in itertools.pairwise(words) if before == "--config"]
+    return Path(named[0]) if named else INSTALLED
+
+
+def _is_same(one: Path | None, other: Path) -> bool:
+    return one is not None and one.resolve() == other.resolve()
+
+
+def _unit_of(pid: int, proc: Path) -> str | None:
+    try:
+        text = (proc / str(pid) / "cgroup").read_text()
+    except OSError:
+        return None
+    return next(iter(re.findall(r"/([^/\n]+\.service)$", text, re.MULTILINE)), None)
+
+
+def _shown(name: str) -> Unit | None:
+    try:
+        done = subprocess.run(
+            ["systemctl", "show", name, *(f"--property={one}" for one in PROPERTIES)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    properties = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    return Unit(name=name, properties=properties) if properties.get("LoadState") == "loaded" else None

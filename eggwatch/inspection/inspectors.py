@@ -1,0 +1,222 @@
+"""Inspection in processes of their own: a death there costs one file, and a bomb delays no honest one."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from eggwatch.errors import EggwatchError
+from eggwatch.inspection.inspector import TOO_MUCH
+from eggwatch.inspection.queues import NICE, Lane, Queue, Turn, slow_seconds
+from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
+from eggwatch.linux.process_limits import MEMORY_LIMIT
+from eggwatch.model.archives import Inspection
+from eggwatch.model.verdicts import Flaw
+
+MOST_STILLBORN = 3
+FEWEST_DESCRIPTORS = 64
+"""Open files with which inspectors can just be started, and pages and copies made beside them."""
+ENOUGH_DESCRIPTORS = 1024
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as it may and needs. EggwatchError if that is not enough to inspect any."""
+    try:
+        import resource
+    except ImportError:  # where 'check' runs without Linux there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < ENOUGH_DESCRIPTORS:
+        soft = min(hard, ENOUGH_DESCRIPTORS) if hard != resource.RLIM_INFINITY else ENOUGH_DESCRIPTORS
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < FEWEST_DESCRIPTORS:
+        raise EggwatchError(
+            f"This process may open {soft} files at a time; it takes {FEWEST_DESCRIPTORS} at least to inspect uploads.",
+            remedy="Raise the limit: 'ulimit -n 1024' before the command, or LimitNOFILE=1024 in the unit.",
+        )
+
+
+class Inspectors:
+    """The lanes and their workers. Not for use by several threads."""
+
+    def __init__(self, *, fast: int | None = None, slow: int = 1, first_try: int = 0, readme: bool = False) -> None:
+        """So many workers in the lanes for many and in that for last tries; `readme` where READMEs are rendered too.
+
+        Where nobody has to be spared waiting, `first_try` is `LAST_TRY`.
+        """
+        raise_descriptor_limit()
+        sizes = {Lane.BIG: 1, Lane.SLOW: slow}
+        self._queues = {lane: Queue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
+        self._first_try, self._readme = first_try, readme
+        self._turns: dict[int, Turn] = {}
+        self._blame: Counter[str] = Counter()
+        """By uploader: first tries that were not enough, since the last moment when nothing was left to do."""
+        self._stillborn = 0
+        self._results: list[Result] = []
+
+    def __enter__(self) -> Inspectors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; `poll` gives its result."""
+        if not self._turns:
+            self._blame.clear()
+        turn = self._turns[job.number] = Turn(job=job, tries=self._first_try)
+        self._wait(turn)
+        self._start_waiting()
+
+    def warm_up(self) -> None:
+        """Start one worker before the first upload comes: it takes a fifth of a second to import what it needs."""
+        queue = self._queues[Lane.FAST]
+        if not queue.workers:
+            queue.workers.append(self._worker(queue))
+
+    def busy(self) -> int:
+        """How many jobs are queued or in hand."""
+        return len(self._results) + len(self._turns)
+
+    def left_open(self) -> list[str]:
+        """What the sandboxes leave open on this machine, in words; empty where they are whole."""
+        return sorted({what for worker in self._workers() for what in worker.open})
+
+    def sockets(self) -> list[socket.socket]:
+        """What becomes readable when a result has arrived."""
+        return [worker.socket for worker in self._workers() if worker.job is not None or not worker.ready]
+
+    def next_deadline(self) -> float | None:
+        """The moment of the monotonic clock at which a job's time is up."""
+        return min((worker.deadline for worker in self._workers() if worker.job is not None), default=None)
+
+    def _workers(self) -> Iterable[Worker]:
+        return [worker for queue in self._queues.values() for worker in queue.workers]
+
+    def _worker(self, queue: Queue) -> Worker:
+        return Worker(niceness=0 if self._first_try else NICE[queue.lane], readme=self._readme)
+
+    def poll(self, timeout: float) -> list[Result]:
+        """Results that have arrived; waits for the first one up to `timeout` seconds."""
+        self._start_waiting()
+        if not self._results and self.sockets():
+            deadline = self.next_deadline()
+            limit = timeout if deadline is None else max(0.0, min(timeout, deadline - time.monotonic()))
+            readable, _, _ = select.select(self.sockets(), [], [], limit)
+            self._collect(set(readable))
+        self._enforce_deadlines()
+        self._start_waiting()
+        results, self._results = self._results, []
+        return results
+
+    def _wait(self, turn: Turn) -> None:
+        self._queues[turn.lane].turns.append(turn)
+
+    def _start_waiting(self) -> None:
+        for queue in self._queues.values():
+            while queue.turns and (worker := self._idle(queue)) is not None:
+                self._begin(queue, worker, queue.next(self._blame))
+
+    def _begin(self, queue: Queue, worker: Worker, turn: Turn) -> None:
+        try:
+            alive = worker.give(turn.job, seconds=turn.seconds, quick=turn.quick, first=not turn.tries)
+        except OSError:
+            del self._turns[turn.job.number]
+            raise
+        if not alive:
+            self._bury(queue, worker)
+
+    def _idle(self, queue: Queue) -> Worker | None:
+        for worker in queue.workers:
+            if worker.job is None and worker.ready:
+                return worker
+        starting = sum(not worker.ready for worker in queue.workers)
+        if len(queue.workers) < queue.size and starting < len(queue.turns):
+            queue.workers.append(self._worker(queue))
+        return None
+
+    def _collect(self, readable: set[socket.socket]) -> None:
+        for queue in self._queues.values():
+            for worker in [worker for worker in queue.workers if worker.socket in readable]:
+                answer = worker.receive()
+                if answer == b"":
+                    self._bury(queue, worker)
+                elif answer is not None and worker.job is not None:
+                    self._take_answer(worker.job, answer)
+                    worker.rest()
+
+    def _take_answer(self, job: Job, answer: bytes) -> None:
+        turn = self._turns[job.number]
+        if turn.quick is not None and (needs := read_given_up(answer)) is not None:
+            if not turn.tries and needs <= TOO_MUCH * turn.quick:  # it was begun: the archive did not say so itself
+                self._blame[job.owner] += 1
+            turn.give_up(needs)
+            self._wait(turn)
+        else:
+            self._end(turn, read_answer(job.number, answer))
+
+    def _end(self, turn: Turn, result: Result) -> None:
+        del self._turns[turn.job.number]
+        self._results.append(result)
+
+    def _enforce_deadlines(self) -> None:
+        now = time.monotonic()
+        for queue in self._queues.values():
+            for worker in list(queue.workers):
+                if worker.job is not None and worker.deadline <= now:
+                    self._bury(queue, worker)
+
+    def _bury(self, queue: Queue, worker: Worker) -> None:
+        """A worker died or took too long: its file gets one more chance in the slow lane, then it is refused."""
+        job, late = worker.job, worker.deadline <= time.monotonic()
+        how = worker.kill()
+        queue.workers.remove(worker)
+        if not worker.ready:
+            self._count_stillborn(how)
+        if job is None:
+            return
+        self._stillborn = 0
+        what, turn = "took too long" if late else f"died ({how})", self._turns[job.number]
+        if queue.lane is Lane.SLOW and (late or turn.died is not None):
+            self._end(turn, _given_up(job, what, killed=not late and how == "signal SIGKILL"))
+            return
+        turn.died = what
+        self._wait(turn)
+
+    def _count_stillborn(self, how: str) -> None:
+        """A worker that never began says nothing about any archive: after a few of them the operator has to look."""
+        self._stillborn += 1
+        if self._stillborn >= MOST_STILLBORN:
+            self._stillborn = 0
+            raise EggwatchError(
+                f"Inspectors can't be started ({how}).", remedy="Look above for their own message; uploads wait."
+            )
+
+    def close(self) -> None:
+        """End all workers."""
+        for queue in self._queues.values():
+            for worker in queue.workers:
+                worker.kill()
+            queue.workers.clear()
+            queue.turns.clear()
+        self._turns.clear()
+
+
+def _given_up(job: Job, what: str, *, killed: bool) -> Result:
+    """Refused if the archive was too much for its inspector; held if somebody else killed that (no memory left?)."""
+    if killed:
+        trouble = f"the inspector {what} twice, by somebody else: is the machine out of memory?"
+        return Result(number=job.number, trouble=trouble)
+    return Result(number=job.number, inspection=_too_much(job, what))
+
+
+def _too_much(job: Job, what: str) -> Inspection:
+    message = (
+        f"The inspection {what}: the archive needs more time or memory than an honest one "
+        f"(limits: {slow_seconds(job.size):.0f} s, {MEMORY_LIMIT >> 20} MiB). Build it again, or ask the administrator."
+    )
+    return Inspection(flaws=(Flaw(code="inspection-limit", subject=job.filename, message=message),))

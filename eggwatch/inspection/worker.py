@@ -1,0 +1,194 @@
+"""One inspecting process, what is asked of it, and what it answers.
+
+It is spawned, never forked, so it holds no descriptor of lock, ledger or catalog. It gets one read-only descriptor
+and never a path, has limits on memory and CPU, dies with the daemon, and answers over a socket with values that are
+checked here as if they came from the archive itself. It can reach neither files nor network (`sandbox`). The same
+kind of process renders the root and landing pages apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eggwatch.model.archives import CoreMetadata, Inspection
+from eggwatch.model.verdicts import Flaw, Level
+
+LONGEST_ANSWER = 32 * 1024 * 1024
+MOST_FLAWS = 64
+LONGEST_NEED = 3600.0
+"""Seconds of CPU time that an archive is believed to need at most."""
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One archive to look at: the claim's number, a path to open for the worker, its filename and size."""
+
+    number: int
+    path: Path
+    filename: str
+    size: int
+    readme: bool = False
+    """Whether its README is to be rendered too, which takes milliseconds."""
+    owner: str = ""
+    """Whose upload it is, as far as anybody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a job: an inspection, or what went wrong with the inspector itself."""
+
+    number: int
+    inspection: Inspection | None = None
+    trouble: str | None = None
+    """A traceback: a bug of ours, so the file is held."""
+
+
+class Worker:
+    """One inspecting process and the job in its hands."""
+
+    def __init__(self, *, niceness: int = 5, readme: bool = False) -> None:
+        ours, theirs = socket.socketpair()
+        arguments = [_ROOT, str(theirs.fileno()), str(niceness), "readme" if readme else ""]
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+                cwd="/",
+                close_fds=True,
+                restore_signals=True,
+            )
+        self.socket = ours
+        self.ready = False
+        self.open: tuple[str, ...] = ()
+        """What its sandbox leaves open on this machine."""
+        self.job: Job | None = None
+        self.deadline = 0.0
+        self._received = bytearray()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def give(self, job: Job, *, seconds: float, quick: float | None = None, first: bool = False) -> bool:
+        """Hand a job over; False if the worker is dead. OSError if the copy can't be opened, which is not its fault.
+
+        It is killed after so many `seconds`, and gives up by itself after `quick` seconds of CPU time; at its `first`
+        try sooner, where the archive says of itself that it needs less, or more.
+        """
+        fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.job, self.deadline = job, time.monotonic() + seconds
+        self._received.clear()
+        try:
+            times = {"cpu": seconds, "quick": quick, "first": first}
+            request = {"filename": job.filename, "readme": job.readme, **times}
+            socket.send_fds(self.socket, [json.dumps(request).encode() + b"\n"], [fd])
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def receive(self) -> bytes | None:
+        """Take what has arrived; the whole answer when it is there, b"" when the worker is gone."""
+        try:
+            data = self.socket.recv(1 << 20)
+        except ConnectionError:
+            return b""
+        self._received += data
+        if not data or len(self._received) > LONGEST_ANSWER:
+            return b""
+        if not self._received.endswith(b"\n"):
+            return None
+        if self.ready:
+            return bytes(self._received)
+        self.ready, self.open = True, tuple(json.loads(self._received))
+        self._received.clear()
+        return None
+
+    def kill(self) -> str:
+        """End the process; says how it ended."""
+        self.socket.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        code = self._process.wait()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+    def rest(self) -> None:
+        """Ready for the next job."""
+        self.job = None
+        self._received.clear()
+
+
+_BOOTSTRAP = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from eggwatch.inspection.inspector import serve; "
+    "serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.argv[4]))"
+)
+
+
+def read_answer(number: int, data: bytes) -> Result:
+    """Check a worker's answer as if the archive had written it."""
+    try:
+        answer = json.loads(data)
+        if "trouble" in answer:
+            return Result(number=number, trouble=_text(answer["trouble"], 20_000))
+        return Result(number=number, inspection=_inspection(answer))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Result(number=number, trouble=f"the inspector's answer makes no sense: {error!r}")
+
+
+def read_given_up(data: bytes) -> float | None:
+    """The seconds of CPU time that an archive says it needs, 0 if it does not; None if nothing was given up."""
+    try:
+        needs = json.loads(data)["given up"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return float(needs) if isinstance(needs, int | float) and 0 <= needs <= LONGEST_NEED else LONGEST_NEED
+
+
+def _inspection(answer: dict[str, Any]) -> Inspection:
+    metadata, core = answer["metadata"], answer["core"]
+    return Inspection(
+        flaws=tuple(_flaw(flaw) for flaw in answer["flaws"][:MOST_FLAWS]),
+        incomplete=_optional(answer["incomplete"], 1000),
+        metadata=None if metadata is None else base64.b64decode(metadata, validate=True),
+        core=None if core is None else _core(core),
+    )
+
+
+def _flaw(data: dict[str, Any]) -> Flaw:
+    return Flaw(
+        code=_text(data["code"], 100),
+        subject=_text(data["subject"], 1000),
+        message=_text(data["message"], 4000),
+        level=Level(data["level"]),
+    )
+
+
+def _core(data: dict[str, Any]) -> CoreMetadata:
+    fields = ("metadata_version", "name", "version", "requires_python", "summary")
+    return CoreMetadata(**{key: _optional(data[key], 4000) for key in fields})
+
+
+def _optional(value: object, longest: int) -> str | None:
+    return None if value is None else _text(value, longest)
+
+
+def _text(value: object, longest: int) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where a text was expected")
+    return value[:longest].encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,81 @@
+"""Files that get no verdict, and of which their uploaders were told: each once, and not any number of them."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+
+from eggwatch.linux.accounts import account_name
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.store.drop.folder import Found
+from eggwatch.store.state.catalog import Original
+
+log = logging.getLogger("eggwatch")
+
+MOST = 100
+"""Files of one account that lie there without a verdict and have a receipt; of more of them only `status` tells."""
+TOLD = "told"
+"""The fate of such a file, by which the catalog remembers it."""
+
+
+class Answered:
+    """What uploaders were told of files without a verdict, as long as these lie there."""
+
+    def __init__(self, originals: Iterable[Original]) -> None:
+        self._told = {original.path: original for original in originals if original.fate == TOLD}
+        self._passed: dict[str, Identity] = {}
+        """Files that nobody has to be told of."""
+        self._of: dict[int, set[str]] = defaultdict(set)
+        self._full: set[int] = set()
+        for path, original in self._told.items():
+            self._of[original.told - 1].add(path)
+
+    def is_due(self, found: Found) -> bool:
+        """Whether this very file was not looked at yet, and its owner may still be told of one more."""
+        told = self._told.get(found.path)
+        if told is not None and told.identity == found.identity:
+            return False
+        return self._passed.get(found.path) != found.identity and self.may_tell(found)
+
+    def may_tell(self, found: Found | Sighting) -> bool:
+        """Whether the owner of a file may be told of it; many are told of at the same time, but not any number."""
+        paths = self._of[found.uid]
+        if len(paths) < MOST or found.path in paths:
+            paths.add(found.path)
+            return True
+        if found.uid not in self._full:
+            self._full.add(found.uid)
+            log.warning(
+                "sight    %s has more than %d files in the drop folder without a verdict: only 'status' tells of them",
+                shown(account_name(found.uid)),
+                MOST,
+            )
+        return False
+
+    def passed(self, found: Found) -> None:
+        """Nobody is to be told of this file."""
+        self._passed[found.path] = found.identity
+        self._of[found.uid].discard(found.path)
+
+    def told(self, found: Found, remark: str) -> Original:
+        """This file's owner was told so; answers with what is to be remembered."""
+        original = Original(path=found.path, identity=found.identity, fate=TOLD, reason=remark, told=found.uid + 1)
+        self._told[found.path] = original
+        return original
+
+    def remark(self, found: Found) -> str | None:
+        """What was told of this very file."""
+        told = self._told.get(found.path)
+        return told.reason if told is not None and told.identity == found.identity else None
+
+    def prune(self, present: set[str]) -> list[str]:
+        """After a scan: what no longer lies there is no longer remembered; answers with paths that were told of."""
+        gone = sorted(path for path in self._told if path not in present)
+        for path in gone:
+            del self._told[path]
+        self._passed = {path: identity for path, identity in self._passed.items() if path in present}
+        self._of = defaultdict(set, {uid: kept for uid, paths in self._of.items() if (kept := paths & present)})
+        self._full = {uid for uid in self._full if len(self._of.get(uid, ())) >= MOST}
+        return gone

@@ -1,0 +1,110 @@
+"""Room on the disk: what has none waits in the drop folder, is listed by `status`, and its uploader is told once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.intake.uploads import Uploads
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.policy.settling import Wait
+from eggwatch.store.public.spool import Spool, UnwritableError
+
+log = logging.getLogger("eggwatch")
+
+LOOK_AGAIN = 1.0
+"""Seconds after which an upload is looked at again that waits for the disk."""
+LARGE_LOOK_AGAIN = 10.0
+"""The same for one that is larger than what the disk has left, which is hardly ever over soon."""
+
+
+Told = Callable[[str, str], None]
+
+
+class DiskSpace:
+    """What PUBLIC's disk has left beside `min-free`, and who waits for it."""
+
+    def __init__(
+        self, config: IndexConfig, spool: Spool, uploads: Uploads, *, told_waits: Told, told_too_large: Told
+    ) -> None:
+        """`told_waits(path, reason)` and `told_too_large(path, reason)` tell the uploader of it."""
+        self._config, self._spool, self._uploads = config, spool, uploads
+        self._told_waits, self._told_too_large = told_waits, told_too_large
+        self._told: set[tuple[str, Identity]] = set()
+
+    def let_in(self, sighting: Sighting, *, reserved: int = 0) -> bool:
+        """Whether an upload may be copied; if not, it waits and its uploader is told.
+
+        `reserved` are bytes that copies under way will still take.
+        """
+        try:
+            left = self._spool.free_bytes() - self._config.min_free - reserved
+        except UnwritableError as error:
+            self.is_closed(sighting, error)
+            return False
+        if left < 0 or (left == 0 and sighting.identity.size):
+            self._wait_for_disk(sighting)
+            return False
+        self._uploads.mend("disk")
+        if sighting.identity.size > left:
+            self._wait_as_too_large(sighting, left)
+            return False
+        return True
+
+    def _wait_for_disk(self, sighting: Sighting) -> None:
+        """The disk is told of once, and each upload that waits for it."""
+        reason = f"{self._config.public} has less than min-free left: uploads wait, and go on by themselves"
+        if self._uploads.fault("disk", reason):
+            log.error("claim    %s", reason)
+            self._told.clear()
+        self._wait(sighting, reason, LOOK_AGAIN)
+        if self._is_news(sighting):
+            self._told_waits(sighting.path, reason)
+
+    def _wait_as_too_large(self, sighting: Sighting, left: int) -> None:
+        """Nothing is wrong with the disk: smaller uploads go on."""
+        size = sighting.identity.size
+        reason = f"its {readable(size)} are more than the {readable(left)} that the disk of the index has left"
+        self._wait(sighting, f"larger than what is free: {reason}", LARGE_LOOK_AGAIN)
+        if self._is_news(sighting):
+            log.warning("claim    %s: waits, since %s", shown(sighting.path), reason)
+            self._told_too_large(sighting.path, reason)
+
+    def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
+        """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
+        if self._uploads.fault("public", f"{error.message} Uploads wait. {error.remedy}"):
+            log.error("claim    %s uploads wait: %s", error.message, error.remedy)
+            self._told.clear()
+        self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
+        if self._is_news(sighting):
+            self._told_waits(sighting.path, "The index can't be written to, which its administrator has to mend")
+
+    def is_open(self) -> None:
+        """A copy went well."""
+        self._uploads.mend("public")
+
+    def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
+        now = time.monotonic()
+        self._uploads.wait(sighting.path, Wait(reason=reason, until=now + seconds, finished=True), now=now)
+
+    def _is_news(self, sighting: Sighting) -> bool:
+        key = (sighting.path, sighting.identity)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        return self._uploads.answered.may_tell(sighting)
+
+
+def readable(size: int) -> str:
+    """A size as a person says it: 512 bytes, 1.5 GiB."""
+    if size < 1024:
+        return f"{size} bytes"
+    number, unit = size / 1024, "KiB"
+    for larger in ("MiB", "GiB", "TiB", "PiB", "EiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{number:.1f} {unit}"

@@ -1,0 +1,329 @@
+"""How judged originals leave the drop folder: last of all, and never in a way that could lose an overwriting upload."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eggwatch.errors import in_words
+from eggwatch.intake.uploads import Uploads, folder_of
+from eggwatch.model.events import Event
+from eggwatch.model.names import shown
+from eggwatch.model.queue import LEAVING
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.policy.settling import Patience, Ready, may_retire
+from eggwatch.store.drop import retiring
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.folder import EXHAUSTED, LEFTOVER, Drop, Found, Survey
+from eggwatch.store.drop.retiring import Departure, Hidden, Outcome
+from eggwatch.store.public.spool import Spool
+from eggwatch.store.state.catalog import Catalog, Original
+from eggwatch.store.state.history import event_at
+from eggwatch.store.state.ledger import Ledger
+
+log = logging.getLogger("eggwatch")
+
+HIDDEN_SECONDS = 0.02
+"""How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
+TROUBLE_SECONDS = 5.0
+"""Seconds after which an original is tried again that a full or failing disk has kept."""
+STUCK_SECONDS = 10.0
+"""Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
+MOST_LEAVING = 64
+"""Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Leaving:
+    hidden: Hidden
+    since: float
+
+
+class Retirement:
+    """The originals on their way out."""
+
+    def __init__(
+        self,
+        uploads: Uploads,
+        *,
+        drop: Drop,
+        spool: Spool,
+        answers: Answers,
+        catalog: Catalog,
+        ledger: Ledger,
+        patience: Patience,
+        now: Callable[[], float],
+        left: Callable[[int], None],
+        stays: Callable[[int, str, str], None],
+    ) -> None:
+        """`left(serial)` is told of each refusal whose original has found its last place.
+
+        `stays(serial, filename, path)` is told of each original that we may not remove.
+        """
+        self._uploads, self._drop, self._spool, self._answers = uploads, drop, spool, answers
+        self._catalog, self._ledger, self._patience, self._now, self._left = catalog, ledger, patience, now, left
+        self._stays = stays
+        self._leaving: list[_Leaving] = []
+        self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
+        self._troubles: dict[str, str] = {}
+        self._unknown: set[str] = set()
+        """Files under hidden names that a look has met, and that are none of ours."""
+        self._tried: dict[str, str] = {}
+        """The original that is tried next in each folder where some are stuck."""
+
+    def takes(self, sighting: Sighting, *, now: float) -> bool:
+        """Whether this file was judged already; if its time has come it is hidden now, to leave in a moment."""
+        original = self._uploads.original(sighting)
+        if original is None or original.fate not in (*LEAVING, "stuck"):
+            return False
+        verdict = may_retire(sighting, now=now, patience=self._patience)
+        if isinstance(verdict, Ready):
+            self._hide(sighting, original)
+        else:
+            self._uploads.wait(sighting.path, verdict, now=now)
+        return True
+
+    def _hide(self, sighting: Sighting, original: Original) -> None:
+        departure = Departure(
+            path=sighting.path,
+            filename=sighting.filename,
+            identity=sighting.identity,
+            serial=original.serial or 0,
+            sha256=original.sha256 or "",
+            rejected=self._was_refused(original),
+        )
+        if departure.rejected and not self._answers.keeps_refused():
+            self._end(departure, Outcome.STUCK)
+            return
+        if len(self._leaving) >= self._most:
+            self._uploads.later(departure.path, now=time.monotonic())
+            return
+        try:
+            hidden = retiring.hide(self._drop, departure)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            self._trouble(departure.path, departure.path, error)
+            self._uploads.later(departure.path, now=time.monotonic() + TROUBLE_SECONDS)
+            return
+        if isinstance(hidden, Outcome):
+            self._end(departure, hidden)
+        else:
+            self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic()))
+
+    def _was_refused(self, original: Original) -> bool:
+        if original.fate != "stuck" or original.serial is None:
+            return original.fate == "rejected"
+        event = event_at(self._ledger, self._catalog.event_at(original.serial))
+        return event is not None and event.kind == "rejected"
+
+    def step(self) -> None:
+        """Let go those that have been hidden long enough."""
+        for leaving in list(self._leaving):
+            if time.monotonic() >= leaving.since + HIDDEN_SECONDS:
+                self._leaving.remove(leaving)
+                try:
+                    outcome = retiring.finish(leaving.hidden, self._answers)
+                except OSError as error:
+                    self._trouble(leaving.hidden.departure.path, _hidden_path(leaving.hidden), error)
+                    continue
+                self._end(leaving.hidden.departure, outcome)
+                if outcome is Outcome.DISPLACED:
+                    self._uploads.later(_hidden_path(leaving.hidden), now=time.monotonic())
+
+    def _trouble(self, path: str, hidden: str, error: OSError) -> None:
+        """One original that can't be taken away stops nothing else; it is met again under the name that it has now."""
+        if self._fault(hidden, f"leaving {shown(path)}", f"can't be taken away: {error.strerror}"):
+            log.error("retire   %s: can't be taken away: %s", shown(path), in_words(error))
+
+    def _fault(self, hidden: str, what: str, message: str) -> bool:
+        self._troubles[hidden] = what
+        return self._uploads.fault(what, message)
+
+    def forget_troubles(self, survey: Survey) -> None:
+        """After a scan: trouble with a hidden original that no longer lies there is over, whoever took it away."""
+        if not survey.complete:
+            return
+        self._plan_stuck()
+        self._tell_unknown()
+        for hidden in self._troubles.keys() - {found.path for found in [*survey.leftovers, *survey.uploads]}:
+            self._uploads.mend(self._troubles.pop(hidden))
+
+    def _tell_unknown(self) -> None:
+        """Files that are called as if we had hidden them, in one sentence however many there are."""
+        unknown, self._unknown = sorted(self._unknown), set()
+        if not unknown:
+            self._uploads.mend("leftovers")
+            return
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        what = f"{shown(unknown[0])}{more}: left by an unknown event; look at it and move it away"
+        if self._uploads.fault("leftovers", what):
+            log.error("retire   %s", what)
+
+    def _end(self, departure: Departure, outcome: Outcome) -> None:
+        path = departure.path
+        log.debug("retire   %s: %s", shown(path), outcome)
+        if outcome is Outcome.BUSY:
+            self._uploads.later(path, now=time.monotonic() + 1.0)
+            return
+        self._uploads.mend(self._troubles.pop(path, ""))
+        if outcome is Outcome.STUCK:
+            self._stuck(departure)
+        else:
+            if folder_of(path) in self._tried:
+                self.try_stuck(folder_of(path))
+            if self._uploads.left(path, departure.identity):
+                self._catalog.forget([path])
+            if outcome is not Outcome.GONE:
+                self._uploads.later(path, now=time.monotonic())
+        if departure.rejected:
+            self._left(departure.serial)
+
+    def _stuck(self, departure: Departure) -> None:
+        path = departure.path
+        if path in self._uploads.stuck().get(folder_of(path), ()):
+            self._uploads.stays(path)  # it was told
+        else:
+            self._stuck_now(departure)
+        self._plan_stuck()
+
+    def _stuck_now(self, departure: Departure) -> None:
+        verdict = "refused" if departure.rejected else "published"
+        reason = f"{verdict}, but the daemon may not remove the original: delete it yourself"
+        log.warning("retire   %s: %s", shown(departure.path), reason)
+        original = Original(
+            path=departure.path,
+            identity=departure.identity,
+            fate="stuck",
+            serial=departure.serial,
+            sha256=departure.sha256,
+            reason=reason,
+        )
+        self._catalog.remember([original])
+        self._uploads.remember(original)
+        self._stays(departure.serial, departure.filename, departure.path)
+
+    def _plan_stuck(self) -> None:
+        """In each folder one of those that are stuck is tried after a while, and then the next one."""
+        folders, at = self._uploads.stuck(), time.monotonic() + STUCK_SECONDS
+        for folder, paths in folders.items():
+            last = self._tried.get(folder, "")
+            if last not in paths or not self._uploads.is_tried_again(last):
+                self._tried[folder] = next((path for path in paths if path > last), paths[0])
+                self._uploads.try_again(self._tried[folder], at=at)
+        self._tried = {folder: path for folder, path in self._tried.items() if folder in folders}
+
+    def try_stuck(self, *folders: str) -> None:
+        """Try all that are stuck in these folders at once, or in all folders."""
+        stuck = self._uploads.stuck()
+        for folder in folders or stuck:
+            for path in stuck.get(folder, ()):
+                self._uploads.try_again(path, at=0.0)
+
+    def next_due(self) -> float | None:
+        """When the next hidden original may go."""
+        return min((leaving.since + HIDDEN_SECONDS for leaving in self._leaving), default=None)
+
+    def finish(self) -> None:
+        """Leave nothing under a hidden name behind."""
+        while self._leaving:
+            time.sleep(HIDDEN_SECONDS)
+            self.step()
+
+    def let_go(self) -> None:
+        """Close what is open, as a crash would: the next scan meets the originals under their hidden names."""
+        for leaving in self._leaving:
+            leaving.hidden.close()
+        self._leaving.clear()
+
+    def _holds(self, found: Found) -> bool:
+        return any(_inode(found.identity) == _inode(leaving.hidden.after) for leaving in self._leaving)
+
+    def resume(self, found: Found) -> Sighting | None:
+        """Finish what a crash left under a hidden name.
+
+        Answers with a sighting when it must be claimed as an older upload of a name that is taken by now.
+        """
+        if self._holds(found):
+            return None
+        named = self._named(found)
+        if named is None:
+            self._unknown.add(found.path)
+            return None
+        serial, event = named
+        judged = self._uploads.hidden(found)
+        path = judged.path if judged is not None else folder_of(found.path) + _last(str(event.path or event.filename))
+        # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
+        since = time.monotonic() - max(0.0, self._now() - found.identity.ctime_ns / 1e9)
+        sighting = Sighting(path=found.path, filename=_last(path), identity=found.identity, uid=found.uid, since=since)
+        if self._uploads.original(sighting) is not None:
+            return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
+        if judged is None or not _is_by(event, found):
+            return sighting if self._restored(found.path, path) is Outcome.DISPLACED else None
+        departure = Departure(
+            path=path,
+            filename=sighting.filename,
+            identity=found.identity,
+            serial=serial,
+            sha256=event.sha256 or "",
+            rejected=event.kind == "rejected",
+        )
+        return sighting if self._finished(found.path, departure, size=event.size) is Outcome.DISPLACED else None
+
+    def _restored(self, path: str, to: str) -> Outcome | None:
+        """What became of a file that nobody remembers to have hidden; None if it stays, and somebody is to look."""
+        try:
+            outcome = retiring.restore(self._drop, path, to)
+        except OSError:
+            self._unknown.add(path)
+            return None
+        log.info("retire   %s: found under a hidden name that nobody remembers: %s", shown(to), outcome)
+        self._uploads.later(to, now=time.monotonic())
+        return outcome
+
+    def _named(self, found: Found) -> tuple[int, Event] | None:
+        """The event that a hidden name tells of, with its serial; None if there is none that fits it."""
+        match = LEFTOVER.fullmatch(found.name)
+        if match is None:
+            return None
+        event = event_at(self._ledger, self._catalog.event_at(int(match[1])))
+        if event is None or event.filename is None:
+            return None
+        fits = self._uploads.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
+        return (int(match[1]), event) if fits else None
+
+    def _finished(self, path: str, departure: Departure, *, size: int | None) -> Outcome | None:
+        """How the end of what lies at a hidden path came; None if it could not be brought about."""
+        drop, answers, progress = self._drop, self._answers, self._spool.progress
+        try:
+            outcome = retiring.resume(drop, path, departure, answers, size=size, progress=progress)
+        except OSError as error:
+            self._trouble(departure.path, path, error)
+            return None
+        self._uploads.mend(self._troubles.pop(path, ""))
+        log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
+        if outcome is Outcome.CHANGED:
+            self._uploads.later(departure.path, now=time.monotonic())
+        if departure.rejected and outcome is not Outcome.DISPLACED:
+            self._left(departure.serial)
+        return outcome
+
+
+def _hidden_path(hidden: Hidden) -> str:
+    return folder_of(hidden.departure.path) + hidden.name
+
+
+def _inode(identity: Identity) -> tuple[int, int]:
+    return identity.dev, identity.ino
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _is_by(event: Event, found: Found) -> bool:
+    """Whether a file may be kept as the one that an event has refused: it belongs to the account that uploaded it."""
+    return event.kind != "rejected" or event.uid in (None, found.uid)

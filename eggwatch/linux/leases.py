@@ -1,0 +1,105 @@
+"""Read leases: the kernel's word on whether somebody has a file open for writing (fcntl(2), F_SETLEASE)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eggwatch.linux import capabilities
+from eggwatch.model.sightings import Lease
+
+LOCAL_FILE_SYSTEMS = {
+    0xEF53: "ext",
+    0x58465342: "xfs",
+    0x9123683E: "btrfs",
+    0x01021994: "tmpfs",
+    0x858458F6: "ramfs",
+    0x794C7630: "overlay",
+    0x2FC12FC1: "zfs",
+    0xF2F52010: "f2fs",
+    0xCA451A4E: "bcachefs",
+    0x3153464A: "jfs",
+}
+"""statfs(2) magic numbers where every writer passes through this kernel, so that a lease proves something."""
+
+_REFUSED = (errno.EAGAIN, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTTY, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+def file_system_magic(fd: int) -> int:
+    """The `f_type` of the file system that an open file lies on; 0 if it can't be told."""
+    buffer = ctypes.create_string_buffer(512)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fstatfs(fd, buffer) != 0:
+        return 0
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+_local_devices: dict[int, bool] = {}
+
+
+def proves_something(fd: int) -> bool:
+    """Whether a lease on this file system sees every writer (never on a network file system)."""
+    device = os.fstat(fd).st_dev
+    if device not in _local_devices:
+        _local_devices[device] = file_system_magic(fd) in LOCAL_FILE_SYSTEMS
+    return _local_devices[device]
+
+
+def take(fd: int) -> Lease:
+    """Take a read lease and keep it; the caller gives it back by `release` or by closing."""
+    import fcntl
+
+    if not proves_something(fd):
+        return Lease.UNPROVEN
+    try:
+        with capabilities.raised():
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        return Lease.HELD if error.errno == errno.EAGAIN else Lease.UNPROVEN
+    return Lease.FREE
+
+
+def release(fd: int) -> None:
+    """Give a lease back; a writer that waits for it may go on."""
+    import fcntl
+
+    with capabilities.raised():
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def unbroken(fd: int) -> bool:
+    """Whether a lease that was taken stands, and nobody is waiting to write."""
+    import fcntl
+
+    return bool(fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_RDLCK)
+
+
+def probe(fd: int) -> Lease:
+    """Ask once, and hold nobody up: a writer's open would block for as long as the lease is kept."""
+    answer = take(fd)
+    if answer is Lease.FREE:
+        release(fd)
+    return answer
+
+
+@contextmanager
+def held(fd: int) -> Iterator[Lease]:
+    """A lease for the length of a block."""
+    answer = take(fd)
+    try:
+        yield answer
+    finally:
+        if answer is Lease.FREE:
+            release(fd)
+
+
+def ignore_breaks() -> None:
+    """Let a writer that meets our lease not end this process: SIGIO's default action would (process-wide)."""
+    import signal
+
+    signal.signal(signal.SIGIO, signal.SIG_IGN)

@@ -1,0 +1,1 @@
+"""verify, repair, rebuild, backup and import, each named as its command."""

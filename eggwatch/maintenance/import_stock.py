@@ -1,0 +1,270 @@
+"""`import`: a stock of archives comes in by the same stages as uploads, in groups that share a commit.
+
+Nobody is told but the importer: events are `imported`, with the upload-time that was recorded. A group that
+a crash has interrupted is finished from the spool, like any upload; what is published already is known again
+by its bytes. So an import that is given again goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eggwatch.errors import FolderError
+from eggwatch.model.events import timestamp
+from eggwatch.model.sightings import Claim, Imported
+from eggwatch.model.verdicts import Admit, Flaw, Known, Level, Reject, Verdict
+from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.policy.settling import remark_on
+from eggwatch.store import durable
+from eggwatch.store.drop.folder import identity_of
+from eggwatch.store.public.pool import digest
+from eggwatch.store.public.spool import Changed
+from eggwatch.store.state.catalog import FileRecord, key_of
+from eggwatch.store.stock import Item, Opened, Sort, Way, digest_of, opened, take, walk
+from eggwatch.store.upload_times import UploadTimes
+
+GROUP = 512
+"""Archives that share a commit."""
+GROUP_BYTES = 1 << 30
+"""A group is closed when it has so many bytes."""
+VERDICTS: tuple[str, ...] = ("imported", "known", "refused", "not-taken", "failed")
+NO_LINK = "copied, since others may write to it or it lies on another file system"
+STAYS = "copied, and left where it is, since others may write to it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one file of the stock; `verdict` is imported, known, refused, not-taken or failed."""
+
+    path: Path
+    verdict: str
+    flaws: tuple[Flaw, ...] = ()
+    remark: str | None = None
+    upload_time: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """How many files of the stock came to what; `copied` of those that were to be linked or moved."""
+
+    verdicts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))
+    others: int = 0
+    recorded: int = 0
+    copied: int = 0
+    bytes: int = 0
+
+    def is_good(self) -> bool:
+        """Whether every archive is in the index."""
+        return not self.verdicts["refused"] and not self.verdicts["failed"]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Taken:
+    """An archive under way: its claim, and what is needed when its verdict is there."""
+
+    item: Item
+    claim: Claim
+    identity: tuple[int, int]
+    private: bool
+    linked: bool
+
+
+class Stock:
+    """A folder with archives, looked through once for what is there and when it was uploaded."""
+
+    def __init__(self, root: Path, formats: tuple[str, ...], *, now: float) -> None:
+        self.root, self._formats = root, formats
+        self.times = UploadTimes(now=now)
+        self.archives = self.others = self.recorded = 0
+
+    def survey(self, progress: Callable[[str], None]) -> None:
+        """Count what is there, and read what is recorded of it."""
+        for item in self.items():
+            progress(item.name)
+            self.archives += item.sort is Sort.ARCHIVE
+            self.others += item.sort in (Sort.OTHER, Sort.RECORD)
+            if item.sort is Sort.RECORD:
+                self.recorded += self.times.learn(item.path)
+
+    def items(self) -> Iterator[Item]:
+        """Everything, in an order that is always the same. FolderError if the folder itself can't be read."""
+        try:
+            yield from walk(self.root, self._formats)
+        except OSError as error:
+            raise FolderError(
+                f"{error.filename or self.root} can't be read: {error.strerror}.",
+                remedy="Give this account the right to read it; the same command then goes on where it was.",
+            ) from error
+
+
+class Import:
+    """One run over a stock."""
+
+    def __init__(self, pipeline: Pipeline, stock: Stock, *, way: Way, by_mtime: bool) -> None:
+        """`by_mtime`: where no upload-time is recorded, the file's own time stands for it; else this moment."""
+        self._pipeline, self._stock, self._way, self._by_mtime = pipeline, stock, way, by_mtime
+        self.begun = 0
+        """Archives that were looked at: their outcomes come in groups."""
+        self.counts = Counts(others=stock.others, recorded=stock.recorded)
+
+    def run(self) -> Iterator[Outcome]:
+        """Bring in every archive; an outcome for each, when it is durable. Pages are left to the caller."""
+        self._pipeline.recover()
+        group: list[_Taken] = []
+        size = 0
+        for item in self._stock.items():
+            taken = self._begin(item) if item.sort is Sort.ARCHIVE else self._pass_by(item)
+            if isinstance(taken, _Taken):
+                group.append(taken)
+                size += taken.claim.size
+                if len(group) >= GROUP or size >= GROUP_BYTES:
+                    yield from self._finish(group)
+                    group, size = [], 0
+            elif taken is not None:
+                yield self._counted(taken)
+        yield from self._finish(group)
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self.counts.verdicts[outcome.verdict] += 1
+        return outcome
+
+    def _pass_by(self, item: Item) -> Outcome | None:
+        if item.sort in (Sort.CLOSED, Sort.BROKEN) and not self._was_moved(item):
+            return Outcome(path=item.path, verdict="failed", remark=item.why)
+        if item.sort is not Sort.FOREIGN:
+            return None
+        return Outcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))
+
+    def _was_moved(self, item: Item) -> bool:
+        """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""
+        target = Path(os.path.realpath(item.path))
+        if (
+            not item.path.is_symlink()
+            or target.exists()
+            or not target.is_relative_to(os.path.realpath(self._stock.root))
+        ):
+            return False
+        record = self._pipeline.parts.catalog.file(key_of(target.name))
+        return record is not None and record.state == "present"
+
+    def _begin(self, item: Item) -> _Taken | Outcome:
+        self.begun += 1
+        try:
+            with opened(item.path) as source:
+                return self._recognised(item, source) or self._take(item, source)
+        except Changed:
+            return Outcome(path=item.path, verdict="failed", remark="somebody is writing to it")
+        except OSError as error:
+            return Outcome(path=item.path, verdict="failed", remark=f"can't be read: {error.strerror}")
+
+    def _recognised(self, item: Item, source: Opened) -> Outcome | None:
+        """An archive that is published already is read, but not copied."""
+        record = self._pipeline.parts.catalog.file(key_of(item.name))
+        if record is None or record.state != "present" or record.file.size != source.status.st_size:
+            return None
+        if digest_of(source) != record.file.sha256:
+            return None
+        if self._way is Way.MOVE and source.private and source.is_unchanged() and source.is_at_its_path():
+            self._remove_known(item, record)
+        return Outcome(path=item.path, verdict="known")
+
+    def _remove_known(self, item: Item, record: FileRecord) -> None:
+        """With --move a known archive goes too, if its bytes in the index are really sound."""
+        published = self._pipeline.parts.pool.path_of(record.project, record.file.filename)
+        if published.exists() and digest(published) == record.file.sha256:
+            durable.unlink(item.path)
+
+    def _take(self, item: Item, source: Opened) -> _Taken:
+        parts, config = self._pipeline.parts, self._pipeline.config
+        if parts.spool.free_bytes() - source.status.st_size < config.min_free:
+            raise FolderError(
+                f"{config.public} is nearly full (min-free).",
+                remedy="Make room, and give the same command again: it goes on where it was.",
+            )
+        share = self._way is not Way.COPY and source.private
+        number, sha256, linked = take(parts.spool, source, share=share)
+        claim = Claim(
+            number=number,
+            path=str(item.path),
+            filename=item.name,
+            identity=identity_of(source.status),
+            sha256=sha256,
+            size=source.status.st_size,
+            uid=None,
+            uploader=None,
+            at=timestamp(parts.now()),
+            imported=self._imported(item, sha256, source.status.st_mtime),
+        )
+        parts.spool.record(claim)
+        self._pipeline.take_in_hand(claim, overdue=True)
+        self._pipeline.collect()
+        identity = (source.status.st_dev, source.status.st_ino)
+        return _Taken(item=item, claim=claim, identity=identity, private=source.private, linked=linked)
+
+    def _imported(self, item: Item, sha256: str, mtime: float) -> Imported:
+        recorded, now = self._stock.times.of(item.name, sha256), self._pipeline.parts.now()
+        otherwise = min(max(mtime, 0.0), now) if self._by_mtime else now
+        return Imported(
+            upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
+        )
+
+    def _finish(self, group: list[_Taken]) -> Iterator[Outcome]:
+        """Commit a group: the claims last before anything is linked from them, the originals leave after it."""
+        pipeline, verdicts = self._pipeline, dict[int, Verdict]()
+        pipeline.parts.spool.sync([one.claim for one in group])
+        while pipeline.in_hand():
+            if pipeline.is_inspecting():
+                pipeline.inspect(1.0)
+            if not pipeline.is_inspecting():  # all at once, so that the order is that of the stock
+                judged = pipeline.judge()
+                pipeline.admit(judged)
+                verdicts |= {hand.claim.number: verdict for hand, verdict in judged}
+        for one in group:
+            yield self._counted(self._outcome(one, verdicts.get(one.claim.number)))
+
+    def _outcome(self, one: _Taken, verdict: Verdict | None) -> Outcome:
+        path = one.item.path
+        if verdict is None:
+            return Outcome(path=path, verdict="failed", remark="an error in eggwatch itself, see above")
+        if isinstance(verdict, Reject):
+            refusing = tuple(flaw for flaw in verdict.flaws if flaw.level is Level.REFUSE)
+            return Outcome(path=path, verdict="refused", flaws=refusing)
+        record = self._pipeline.parts.catalog.file(key_of(one.claim.filename))
+        if record is None or record.state != "present" or record.file.sha256 != one.claim.sha256:
+            return Outcome(path=path, verdict="failed", remark="other bytes lie in files/ under its name: see above")
+        remark = self._leave(one)
+        if isinstance(verdict, Known):
+            return Outcome(path=path, verdict="known")
+        assert isinstance(verdict, Admit)
+        self.counts.bytes += one.claim.size
+        return Outcome(
+            path=path,
+            verdict="imported",
+            flaws=verdict.warnings,
+            remark=remark,
+            upload_time=record.file.upload_time,
+        )
+
+    def _leave(self, one: _Taken) -> str | None:
+        """With --move the original goes, now that its bytes are in the index; says if it was copied instead."""
+        if self._way is Way.COPY:
+            return None
+        if self._way is Way.MOVE and one.private and self._is_as_it_was(one):
+            durable.unlink(one.item.path)
+            return None
+        if one.linked:
+            return None
+        self.counts.copied += 1
+        return NO_LINK if self._way is Way.LINK else STAYS
+
+    def _is_as_it_was(self, one: _Taken) -> bool:
+        try:
+            with opened(one.item.path) as source:
+                unchanged = identity_of(source.status).mtime_ns == one.claim.identity.mtime_ns
+                same = (source.status.st_dev, source.status.st_ino) == one.identity
+                return same and unchanged and source.status.st_size == one.claim.size and source.private
+        except OSError:
+            return False

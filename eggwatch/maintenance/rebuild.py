@@ -1,0 +1,296 @@
+"""`rebuild`: ledger and catalog again, from the published tree and whatever ledger there is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import LedgerError, NewerStateError, in_words
+from eggwatch.model.events import REBUILDER, Event, timestamp
+from eggwatch.model.names import Filename, parse_filename
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
+from eggwatch.pages.read_back import recall
+from eggwatch.pages.simple import JSON_NAME
+from eggwatch.readers.missing import shown_serial
+from eggwatch.store import durable
+from eggwatch.store.durable import Permissions
+from eggwatch.store.public.pool import Pool, digest
+from eggwatch.store.state import cursors
+from eggwatch.store.state.catalog import Catalog, key_of
+from eggwatch.store.state.ledger import START, ChainBroken, Ledger, Position, after
+from eggwatch.store.state.lock import Lock
+from eggwatch.writer.ask import told_index
+from eggwatch.writer.catch_up import CATALOG, set_aside
+from eggwatch.writer.folders import make_folders, permissions_of
+
+log = logging.getLogger("eggwatch")
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What a rebuild has done, and what it could not bring back."""
+
+    kept_events: int = 0
+    new_events: int = 0
+    files: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: None) -> Report:
+    """Make ledger and catalog anew, then bring every page up to date. The old ones are kept under other names."""
+    permissions = permissions_of(config)
+    make_folders(config, permissions)
+    lock = Lock(config.state / "lock", permissions)
+    lock.acquire()
+    try:
+        report = _rebuild_ledger(config, progress)
+        catalog = config.state / CATALOG
+        if catalog.exists():
+            cursors.keep(config.state, cursors.read_from(catalog), permissions)  # serials never go back
+            set_aside(catalog)
+    finally:
+        lock.release()
+    with told_index(config) as index:
+        index.pipeline.finish()
+        report.files = index.pipeline.parts.catalog.counts()[1]
+    return report
+
+
+def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Report:
+    path, report, permissions = config.state / "ledger.jsonl", Report(), permissions_of(config)
+    scratch = path.with_name(f"{path.name}.rebuilt")
+    _take_up(path, scratch)
+    ledger = Ledger(path)
+    ledger.refuse_newer()
+    durable.unlink(scratch)
+    is_damaged = _copy_sound_part(ledger, scratch, report, permissions)
+    new, catalog = Ledger(scratch, permissions), Catalog(":memory:")
+    end = _project(new, catalog)
+    new.open(end)
+    listings = list(_published_listings(config.public, report))
+    shown = max([shown_serial(config.public), *(listing.last_serial for listing in listings)])
+    new.skip_to(shown)
+    events: list[Event] = []
+    for listing in listings:
+        events += list(_missing_events(listing, catalog, config.public, report, progress)) or _confirmation(
+            listing, catalog
+        )
+    events.sort(key=lambda event: (event.first_upload_time or event.at, event.filename or ""))
+    entries = new.append(events or ([_reminder(config.public, catalog)] if end.serial < shown else []))
+    new.close()
+    report.new_events = len(entries)
+    catalog.apply(entries)
+    report.lost += _unnamed(config.public, catalog)
+    _put_in_place(scratch, path, keeps_old=is_damaged)
+    return report
+
+
+def _take_up(path: Path, scratch: Path) -> None:
+    """Where there is no ledger, the one that goes furthest of those that an earlier rebuild has left takes its place.
+
+    A ledger that was set aside keeps its name too.
+    """
+    found = [other for other in (scratch, *sorted(path.parent.glob(f"{path.name}.damaged-*"))) if other.is_file()]
+    if Ledger(path).exists() or not found:
+        return
+    best = max(found, key=_reach)
+    log.warning("there is no %s: what an earlier rebuild has left as %s is taken up", path, best)
+    if best != scratch:
+        durable.unlink(scratch)
+        durable.link(best, scratch)
+    durable.sync([scratch, path.parent])
+    durable.rename(scratch, path)
+    durable.sync([path.parent])
+
+
+def _reach(path: Path) -> int:
+    """The last serial before which a ledger is sound."""
+    serial = 0
+    with suppress(LedgerError):
+        for entry in Ledger(path).read():
+            serial = entry.serial
+    return serial
+
+
+def _put_in_place(scratch: Path, path: Path, *, keeps_old: bool) -> None:
+    """At every moment there is a whole ledger at the path, or the damaged one that was there."""
+    if keeps_old:
+        durable.link(path, path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
+    durable.sync([scratch, path.parent])
+    durable.rename(scratch, path)
+    durable.sync([path, path.parent])
+
+
+def _project(ledger: Ledger, catalog: Catalog) -> Position:
+    """Apply a whole ledger; answers with its end."""
+    end = START
+    for entry in ledger.read():
+        catalog.apply([entry])
+        end = after(entry)
+    return end
+
+
+def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report, permissions: Permissions) -> bool:
+    """Copy the ledger as far as it is sound; answers whether something of it was left out."""
+    end, before, is_damaged = START, START, False
+    try:
+        for entry in ledger.read():
+            before, end = end, after(entry)
+            report.kept_events += 1
+    except NewerStateError:
+        raise
+    except LedgerError as error:
+        is_damaged = True
+        if isinstance(error.__cause__, ChainBroken):  # either neighbour may be the altered one: neither is trusted
+            end = before
+            report.kept_events -= 1
+        report.lost.append(f"the rest of the old ledger: {error.message}")
+    data = b""
+    if ledger.exists():
+        with ledger.path.open("rb") as file:
+            data = file.read(end.offset)
+    else:
+        report.lost.append("the history of refusals, and who yanked or removed what: they stand in the ledger only")
+    durable.write(scratch, data, permissions=permissions)
+    return is_damaged
+
+
+def _published_listings(public: Path, report: Report) -> Iterator[ProjectListing]:
+    simple = public / "simple"
+    entries = list(os.scandir(simple)) if simple.is_dir() else []
+    for project in sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)):
+        page = simple / project / JSON_NAME
+        try:
+            listing, problems = recall(page.read_bytes(), project)
+        except (OSError, ValueError, RecursionError) as error:
+            report.lost.append(
+                f"{page}: can't be read ({in_words(error)}); its files are known only if the ledger has them"
+            )
+            continue
+        report.lost += [f"{page}: {problem}, so the page is not believed in this" for problem in problems]
+        yield listing
+
+
+def _unnamed(public: Path, catalog: Catalog) -> list[str]:
+    """Files that neither ledger nor page names. They are not published: one may have been removed, or never judged."""
+    pool, lost = Pool(public), []
+    for project, name in pool.names() if pool.folder.is_dir() else ():
+        record = catalog.file(key_of(name.removesuffix(".metadata")))
+        if record is None or record.project != project or record.file.filename != name.removesuffix(".metadata"):
+            path = pool.path_of(project, name)
+            lost.append(f"{path}: neither a page nor the ledger names it; to publish it, copy it to the drop folder")
+    return lost
+
+
+def _missing_events(
+    listing: ProjectListing, catalog: Catalog, public: Path, report: Report, progress: Callable[[str], None]
+) -> Iterator[Event]:
+    for file in listing.files:
+        progress(file.filename)
+        yield from _events_of_file(listing, file, catalog, public, report)
+    for removed in listing.removed:
+        record = catalog.file(key_of(removed.filename))
+        if record is None or record.state == "present" or (removed.blocked and not record.blocked):
+            yield _removal(listing, removed)
+        elif record.blocked and not removed.blocked and _is_newer(listing, catalog):
+            yield replace(_removal(listing, removed), kind="unblocked", at=timestamp(time.time()))
+
+
+def _confirmation(listing: ProjectListing, catalog: Catalog) -> list[Event]:
+    """An event that changes nothing, for a page with a later serial than the ledger's: serials never go back."""
+    if not _is_newer(listing, catalog):
+        return []
+    return [_confirming(listing)] if listing.files or listing.removed else []
+
+
+def _is_newer(listing: ProjectListing, catalog: Catalog) -> bool:
+    """Whether a page knows more than the ledger."""
+    known = catalog.listing(listing.project)
+    return known is None or known.last_serial < listing.last_serial
+
+
+def _confirming(listing: ProjectListing) -> Event:
+    if listing.files:
+        return _event(listing, listing.files[-1], "imported", at=listing.files[-1].upload_time)
+    return _removal(listing, listing.removed[-1])
+
+
+def _reminder(public: Path, catalog: Catalog) -> Event:
+    """An event that changes nothing, where the root shows a serial and the page that it came from can't be read."""
+    for project in catalog.projects():
+        listing = catalog.listing(project)
+        if listing is not None and (listing.files or listing.removed):
+            return _confirming(listing)
+    raise LedgerError(
+        f"No page below {public / 'simple'} can be read, and no ledger: there is nothing to learn from.",
+        remedy=f"Put {public} or the ledger back from a backup; or move {public / 'simple'} away, to begin anew.",
+    )
+
+
+def _events_of_file(
+    listing: ProjectListing, file: PublishedFile, catalog: Catalog, public: Path, report: Report
+) -> Iterator[Event]:
+    record = catalog.file(key_of(file.filename))
+    path = public / "files" / listing.project / file.filename
+    if record is not None and record.file.sha256 != file.sha256:
+        report.lost.append(f"{path}: the page and the ledger name different bytes; the ledger's word stands")
+        return
+    present = record is not None and record.state == "present"
+    if not present:
+        if not _has_bytes(path, file.sha256):
+            report.lost.append(f"{path}: its bytes are missing or altered, so it is not in the new ledger")
+            return
+        yield _event(listing, file, "imported", at=file.upload_time)
+    before = record.file.yanked if present and record is not None else None
+    if file.yanked != before:
+        kind = "unyanked" if file.yanked is None else "yanked"
+        yield replace(_event(listing, file, kind, at=timestamp(time.time())), reason=file.yanked or None)
+
+
+def _has_bytes(path: Path, sha256: str) -> bool:
+    try:
+        return path.is_file() and digest(path) == sha256
+    except OSError:
+        return False
+
+
+def _event(listing: ProjectListing, file: PublishedFile, kind: str, *, at: str) -> Event:
+    return Event(
+        kind=kind,
+        at=at,
+        project=listing.project,
+        version=file.version,
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        uploader=file.uploader,
+        actor=REBUILDER,
+        name=listing.name,
+        requires_python=file.requires_python,
+        metadata_sha256=file.metadata_sha256,
+        first_upload_time=file.upload_time,
+    )
+
+
+def _removal(listing: ProjectListing, removed: RemovedFile) -> Event:
+    filename = parse_filename(removed.filename)
+    return Event(
+        kind="removed",
+        at=removed.at,
+        project=listing.project,
+        version=str(filename.version) if isinstance(filename, Filename) else None,
+        filename=removed.filename,
+        sha256=removed.sha256,
+        size=removed.size,
+        actor=REBUILDER,
+        name=listing.name,
+        first_upload_time=removed.upload_time,
+        bytes_until=removed.bytes_until,
+        blocked=removed.blocked or None,
+    )

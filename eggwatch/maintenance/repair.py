@@ -1,0 +1,138 @@
+"""`repair`: what `verify` finds and what can be mended without anybody's help.
+
+Altered pages are rendered again, a wheel's metadata is taken out of the wheel again, and an archive that has
+other bytes than were published is quarantined: it leaves the pages, and its bytes are kept aside. What is
+missing is never taken for removed: that is left to the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import LedgerError
+from eggwatch.inspection.worker import Job
+from eggwatch.maintenance.verify import Finding, Sort, Verification, compare
+from eggwatch.model.events import Event, timestamp
+from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.store.public.pool import digest
+from eggwatch.store.state.catalog import FileRecord
+from eggwatch.writer.ask import told_index
+
+ACTOR = "eggwatch repair"
+MENDABLE = {Sort.PAGE: "render again", Sort.METADATA: "take out of the archive again", Sort.ROTTEN: "quarantine"}
+LEFT_ASIDE = "is left to you"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What was done about a finding, or would be: `done` is False for what only the operator can mend."""
+
+    finding: Finding
+    what: str
+    done: bool
+
+
+def look(config: IndexConfig, progress: Callable[[str], None]) -> list[Finding]:
+    """Everything that is wrong, without the lock. LedgerError where only `rebuild` helps."""
+    findings = Verification(config, progress=progress).run()
+    for finding in findings:
+        if finding.sort is Sort.LEDGER:
+            raise LedgerError(f"{finding.where}: {finding.problem}", remedy=finding.remedy)
+    return findings
+
+
+def plan(findings: Iterable[Finding]) -> list[Mended]:
+    """What a repair would do."""
+    return [Mended(finding=one, what=MENDABLE.get(one.sort, LEFT_ASIDE), done=one.sort in MENDABLE) for one in findings]
+
+
+def mend(config: IndexConfig, findings: Sequence[Finding]) -> list[Mended]:
+    """Mend what can be mended, under the lock; each archive is looked at once more before it is touched."""
+    if not any(finding.sort in MENDABLE for finding in findings):
+        return plan(findings)
+    with told_index(config) as index:
+        pipeline = index.pipeline
+        pipeline.recover()
+        mended = [_mend(pipeline, finding) for finding in findings]
+        pipeline.finish()
+    return mended
+
+
+def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
+    catalog = pipeline.parts.catalog
+    if finding.sort is Sort.PAGE:
+        if finding.key is None:
+            catalog.set_meta({"root_serial": None})
+        else:
+            catalog.mark_stale([finding.key], {})
+        return Mended(finding=finding, what="rendered again", done=True)
+    record = catalog.file(finding.key) if finding.key is not None else None
+    if record is None or record.state != "present" or finding.sort not in MENDABLE:
+        return Mended(finding=finding, what=LEFT_ASIDE, done=False)
+    if finding.sort is Sort.METADATA:
+        try:
+            return _mend_metadata(pipeline, finding, record)
+        except OSError as error:
+            return _left(finding, error)
+    return _quarantine(pipeline, finding, record)
+
+
+def _quarantine(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
+    """Keep the bytes aside, lasting; commit; publish the pages without them; then their public name goes."""
+    parts, file = pipeline.parts, record.file
+    path = parts.pool.path_of(record.project, file.filename)
+    problem = compare(path, file.sha256)
+    if problem is None:
+        return Mended(finding=finding, what="has been put right meanwhile", done=True)
+    if not path.is_file():
+        return Mended(finding=finding, what=LEFT_ASIDE, done=False)
+    try:
+        aside = parts.pool.keep_aside(
+            parts.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
+        )
+    except OSError as error:
+        return _left(finding, error)
+    pipeline.commit([_event(record, problem, at=timestamp(parts.now()))])
+    pipeline.publish(pipeline.render())  # and without any grace the public name goes
+    return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
+
+
+def _left(finding: Finding, error: OSError) -> Mended:
+    """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
+    where = f" ({error.filename2 or error.filename})" if error.filename else ""
+    return Mended(finding=finding, what=f"can't be mended: {error.strerror}{where}", done=False)
+
+
+def _event(record: FileRecord, problem: str, *, at: str) -> Event:
+    file = record.file
+    return Event(
+        kind="quarantined",
+        at=at,
+        project=record.project,
+        version=file.version,
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        actor=ACTOR,
+        reason=problem,
+    )
+
+
+def _mend_metadata(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
+    """`<filename>.metadata` from the archive, by an inspector, if the archive itself is sound."""
+    parts, file = pipeline.parts, record.file
+    path = parts.pool.path_of(record.project, file.filename)
+    if compare(path, file.sha256) is not None:
+        return Mended(finding=finding, what="goes with its archive", done=True)
+    parts.inspectors.submit(Job(number=0, path=path, filename=file.filename, size=file.size))
+    while not (results := parts.inspectors.poll(1.0)):
+        pass
+    inspection = results[0].inspection
+    if inspection is None or inspection.metadata is None:
+        return Mended(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
+    parts.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
+    parts.pool.sync()
+    sound = compare(path.with_name(f"{path.name}.metadata"), file.metadata_sha256 or "") is None
+    return Mended(finding=finding, what="taken out of the archive again" if sound else LEFT_ASIDE, done=sound)

@@ -1,0 +1,267 @@
+"""Is the published tree what the ledger says? A fresh render, and the comparison of everything with it."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from pathlib import Path
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import LedgerError
+from eggwatch.model.releases import newest, with_status
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.simple import environment, project_pages
+from eggwatch.pipeline.root_pages import render_root
+from eggwatch.readers.missing import shown_serial
+from eggwatch.store.public.pool import digest
+from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
+from eggwatch.store.state.ledger import START, Ledger, after
+from eggwatch.store.state.lock import Lock
+from eggwatch.targets import same_page
+from eggwatch.writer.page_sources import archived_projects, landing_options, templates
+
+Progress = Callable[[str], None]
+
+
+class Sort(StrEnum):
+    """What is not as it should be."""
+
+    LEDGER = "ledger"
+    ROTTEN = "rotten"
+    """An archive has other bytes than were published."""
+    MISSING = "missing"
+    """An archive is not there, or can't be read."""
+    METADATA = "metadata"
+    PAGE = "page"
+    STRANGER = "stranger"
+
+
+REMEDIES = {
+    Sort.LEDGER: "Run 'eggwatch rebuild' with the daemon stopped, or put the file back from a backup.",
+    Sort.ROTTEN: "Put the file back from a backup, or run 'eggwatch repair', which takes it off the pages.",
+    Sort.MISSING: "Put the file back from a backup, or take it off the pages with 'eggwatch remove'.",
+    Sort.METADATA: "Run 'eggwatch repair', which takes it out of the archive again.",
+    Sort.PAGE: "Run 'eggwatch repair', which renders it again.",
+    Sort.STRANGER: "Move it away; nobody is shown it.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it should be: where, what, and how to mend it.
+
+    `key` is the normalised filename of an archive, or the project of a page; None for the front pages.
+    """
+
+    where: str
+    problem: str
+    remedy: str
+    sort: Sort
+    key: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """The finding for scripts."""
+        return {"where": self.where, "problem": self.problem, "remedy": self.remedy, "sort": str(self.sort)}
+
+
+def fresh_catalog(ledger: Ledger) -> Catalog:
+    """A catalog in memory, made from the whole ledger. LedgerError names a damaged line."""
+    catalog = Catalog(":memory:")
+    batch = []
+    for entry in ledger.read(START):
+        batch.append(entry)
+        if len(batch) == 1000:
+            catalog.apply(batch)
+            batch.clear()
+    catalog.apply(batch)
+    return catalog
+
+
+def fresh_pages(
+    catalog: Catalog, config: IndexConfig, options: LandingOptions
+) -> Iterator[tuple[str | None, dict[str, bytes]]]:
+    """All pages as the ledger wants them: (project, its pages) for each, then (None, root and landing page)."""
+    sources = templates()
+    env = environment(sources)
+    for project in catalog.projects():
+        listing = catalog.listing(project)
+        assert listing is not None
+        yield project, project_pages(with_status(listing, config.terms.archived), env)
+        catalog.mark_published([(listing, *(newest(listing) or (None, None)))])
+    yield None, dict(render_root(catalog, env, options, known_projects=-1).pages)
+
+
+class Verification:
+    """One look at everything; changes nothing, and needs no lock."""
+
+    def __init__(self, config: IndexConfig, *, progress: Progress = lambda _: None) -> None:
+        self.config = config
+        self.findings: list[Finding] = []
+        self.files = self.pages = 0
+        self._progress = progress
+        self._ledger = Ledger(config.state / "ledger.jsonl")
+        self._lock = Lock(config.state / "lock")
+        self._live = _reader(config.state / "catalog.sqlite3")
+
+    def run(self) -> list[Finding]:
+        """Everything that is wrong; an empty list is the good answer."""
+        try:
+            self._check_end()
+            catalog = fresh_catalog(self._ledger)
+        except LedgerError as error:
+            self._find(Sort.LEDGER, self._ledger.path, error.message, remedy=error.remedy)
+            return self.findings
+        self._check_archives(catalog)
+        self._check_strangers(catalog)
+        for project, pages in fresh_pages(catalog, self._config_shown(), self._options_shown()):
+            self._check_pages(project, pages, catalog)
+        return self.findings
+
+    def _config_shown(self) -> IndexConfig:
+        """The configuration that the pages were rendered by: what has been archived since, no daemon has read yet."""
+        if self._live is None:
+            return self.config
+        archived = tuple(archived_projects(self._live))
+        return replace(self.config, terms=replace(self.config.terms, archived=archived))
+
+    def _options_shown(self) -> LandingOptions:
+        """Likewise of what the landing page says: a daemon may know a URL that no configuration names."""
+        stored = None if self._live is None else self._live.meta("front")
+        options = {} if stored is None else json.loads(str(stored))[0]
+        known = options.keys() == {item.name for item in fields(LandingOptions)}
+        return LandingOptions(**options) if known else landing_options(self.config)
+
+    def _find(self, sort: Sort, where: Path, problem: str, *, key: str | None = None, remedy: str = "") -> None:
+        found = Finding(where=str(where), problem=problem, remedy=remedy or REMEDIES[sort], sort=sort, key=key)
+        self.findings.append(found)
+
+    def _check_end(self) -> None:
+        if self._live is not None and not self._ledger.follows(self._live.position()):
+            raise LedgerError(
+                f"{self._ledger.path}: the line of serial {self._live.position().serial} is missing or was altered."
+            )
+        end = START
+        for entry in self._ledger.read(START):
+            end = after(entry)
+        shown = shown_serial(self.config.public)
+        if end.serial < shown:
+            raise LedgerError(f"{self._ledger.path} ends at serial {end.serial}, the root page shows {shown}.")
+
+    def _check_archives(self, catalog: Catalog) -> None:
+        for record in catalog.every_file():
+            if record.state == "present":
+                self._progress(record.file.filename)
+                self._check_archive(record)
+
+    def _check_archive(self, record: FileRecord) -> None:
+        self.files += 1
+        path = self.config.public / "files" / record.project / record.file.filename
+        problem = compare(path, record.file.sha256)
+        if problem is not None and not self._was_changed(record):
+            self._find(Sort.ROTTEN if problem.startswith("its sha256") else Sort.MISSING, path, problem, key=record.key)
+        if record.file.metadata_sha256 is not None:
+            beside = path.with_name(f"{path.name}.metadata")
+            problem = compare(beside, record.file.metadata_sha256)
+            if problem is not None and not self._was_changed(record):
+                self._find(Sort.METADATA, beside, problem, key=record.key)
+
+    def _was_changed(self, record: FileRecord) -> bool:
+        """Whether something has happened to this very file since the ledger was read."""
+        live = record if self._live is None else self._live.file(record.key)
+        return live is None or live.serial != record.serial
+
+    def _check_strangers(self, catalog: Catalog) -> None:
+        files = self.config.public / "files"
+        if not files.is_dir():
+            return
+        for folder in sorted(files.iterdir()):
+            known = _expected(catalog, folder.name)
+            is_folder = folder.is_dir() and not folder.is_symlink()
+            names = sorted(path.name for path in folder.iterdir()) if is_folder else [""]
+            for name in names:
+                if name not in known and not self._is_new(folder.name, name):
+                    where = folder / name if name else folder
+                    self._find(Sort.STRANGER, where, "the ledger does not know it")
+
+    def _is_new(self, project: str, name: str) -> bool:
+        """Published or linked by a live daemon since the ledger was read."""
+        if self._live is None:
+            return False
+        known = {record.file.filename for record in self._live.files(project)}
+        return name.removesuffix(".metadata") in known or self._in_spool(self.config.public / "files" / project / name)
+
+    def _in_spool(self, path: Path) -> bool:
+        """A file with a second name is still on its way: its first one is in the spool."""
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            return True
+        return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
+
+    def _has_gone_on(self, project: str | None, serial: int) -> bool:
+        """Whether the page shows more by now than the ledger held when it was read."""
+        if self._live is None:
+            return False
+        if project is None:
+            return self._root_serial(self._live) > serial
+        listing = self._live.listing(project)
+        return listing is not None and listing.last_serial > serial
+
+    def _is_owed(self, project: str | None, serial: int) -> bool:
+        """Whether a page is known to be stale: a live daemon is about to render it."""
+        if self._live is None:
+            return False
+        if project is None:
+            return self._root_serial(self._live) < max(serial, self._live.number("root_wanted"))
+        return self._live.listing(project) is None or project in self._live.stale()
+
+    def _root_serial(self, live: Reader) -> int:
+        shown = live.meta("root_serial")
+        return -1 if shown is None else int(str(shown))
+
+    def _check_pages(self, project: str | None, pages: dict[str, bytes], catalog: Catalog) -> None:
+        self._progress(project or "root")
+        listing = catalog.listing(project) if project is not None else None
+        serial = listing.last_serial if listing is not None else catalog.root().last_serial
+        for path, data in pages.items():
+            self.pages += 1
+            beside_daemon = self._lock.is_held()  # asked before: it may finish and end while we look
+            published = self.config.public / path
+            try:
+                current: bytes | None = published.read_bytes()
+            except OSError:
+                current = None
+            if same_page(path, current, data) or self._has_gone_on(project, serial):
+                continue
+            if not (beside_daemon and self._is_owed(project, serial)):
+                problem = "is missing" if current is None else "differs from a fresh render"
+                self._find(Sort.PAGE, published, problem, key=project)
+
+
+def _reader(path: Path) -> Reader | None:
+    import sqlite3
+
+    try:
+        return Reader.open(path)
+    except sqlite3.Error:
+        return None
+
+
+def compare(path: Path, sha256: str) -> str | None:
+    """What is wrong with the bytes at a path; None if they have this hash."""
+    try:
+        found = digest(path)
+    except OSError as error:
+        return f"can't be read: {error.strerror}"
+    return None if found == sha256 else f"its sha256 is {found}, and should be {sha256}"
+
+
+def _expected(catalog: Catalog, project: str) -> set[str]:
+    """Names that may lie in a project's folder; removed ones until their grace is over."""
+    names = set()
+    for filename in [record.file.filename for record in catalog.files(project)] + catalog.unswept_names(project):
+        names |= {filename, f"{filename}.metadata"}
+    return names

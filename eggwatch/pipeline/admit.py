@@ -1,0 +1,190 @@
+"""From verdicts to what lies on the disk before the commit: linked archives, reasons, and the events to append."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from eggwatch.model.events import IMPORTER, Event, timestamp
+from eggwatch.model.names import Filename, Kind, parse_filename, shown
+from eggwatch.model.sightings import Claim
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Reject, Verdict
+from eggwatch.notifiers.receipts import reason_text
+from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.in_hand import InHand
+from eggwatch.store.public.pool import StrangerInPoolError
+from eggwatch.store.state.catalog import FileRecord, Original
+
+log = logging.getLogger("eggwatch")
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What one commit will make happen, and what becomes of the originals."""
+
+    next_serial: int
+    events: list[Event] = field(default_factory=list)
+    originals: list[Original] = field(default_factory=list)
+    known: list[tuple[Event, str]] = field(default_factory=list)
+    """Uploads that were there already, with since when."""
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """(path, why) of uploads that stay where they are."""
+
+    def serial(self) -> int:
+        """The serial that the next event of this batch will get."""
+        return self.next_serial + len(self.events)
+
+
+def original(claim: Claim, fate: str, *, serial: int | None = None, reason: str | None = None) -> Original:
+    """What is remembered of a claim's original."""
+    return Original(
+        path=claim.path, identity=claim.identity, fate=fate, serial=serial, sha256=claim.sha256, reason=reason
+    )
+
+
+def prepare(parts: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
+    """Do on the disk what a verdict needs before its commit. Not durable before `Pool.sync`."""
+    if hand.claim.imported is not None:
+        _prepare_imported(parts, hand, verdict, batch)
+    elif isinstance(verdict, Admit):
+        _admit(parts, hand, verdict, batch)
+    elif isinstance(verdict, Known):
+        _recognise(parts, hand, verdict, batch)
+    elif isinstance(verdict, Defer):
+        _take_back(parts, hand.claim)
+        batch.originals.append(original(hand.claim, "deferred", reason=verdict.reason))
+    elif isinstance(verdict, Leave):
+        _take_back(parts, hand.claim)
+        _leave(hand, verdict, batch)
+    else:
+        _take_back(parts, hand.claim)
+        _refuse(parts, hand, verdict, batch)
+
+
+def _admit(parts: Components, hand: InHand, verdict: Admit, batch: Batch) -> None:
+    claim = hand.claim
+    event = _event(parts, hand, "admitted", verdict.warnings)
+    try:
+        _place(parts, hand, event)
+    except StrangerInPoolError as error:
+        log.error("admit    %s: held: %s", shown(claim.path), error)
+        batch.originals.append(original(claim, "held", reason=error.message))
+        return
+    batch.originals.append(original(claim, "admitted", serial=batch.serial()))
+    batch.events.append(event)
+
+
+def _prepare_imported(parts: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
+    """An archive of a stock: what is not admitted stays where it is, and nobody but the importer is told."""
+    if not isinstance(verdict, Admit):
+        if not isinstance(verdict, Known):
+            _take_back(parts, hand.claim)
+        return
+    imported = hand.claim.imported
+    assert imported is not None
+    event = _event(parts, hand, "imported", verdict.warnings)
+    event = replace(event, uploader=imported.uploader, uid=None, actor=IMPORTER)
+    event = replace(event, first_upload_time=imported.upload_time)
+    try:
+        _place(parts, hand, event)
+        parts.spool.make_publishable(hand.claim)
+    except StrangerInPoolError as error:
+        log.error("admit    %s: not imported: %s", shown(hand.claim.path), error)
+        return
+    batch.events.append(event)
+    if imported.yanked is not None:
+        batch.events.append(replace(event, kind="yanked", reason=imported.yanked or None, flaws=()))
+
+
+def _place(parts: Components, hand: InHand, event: Event) -> None:
+    assert event.project and event.filename and event.sha256
+    place = {"project": event.project, "filename": event.filename}
+    parts.pool.place(parts.spool.bytes_of(hand.claim), sha256=event.sha256, **place)
+    if event.metadata_sha256 is not None and hand.inspection is not None and hand.inspection.metadata is not None:
+        parts.pool.place_metadata(hand.inspection.metadata, **place)
+
+
+def _heal(parts: Components, hand: InHand, record: FileRecord) -> None:
+    """The uploader's copy leaves the drop folder, so the published one had better be whole."""
+    file, claim = record.file, hand.claim
+    place = {"project": record.project, "filename": file.filename}
+    if parts.pool.heal(parts.spool.bytes_of(claim), parts.spool.quarantine, sha256=file.sha256, **place):
+        log.error("admit    %s: its published bytes were damaged or gone; they are back", shown(claim.path))
+
+
+def _recognise(parts: Components, hand: InHand, verdict: Known, batch: Batch) -> None:
+    record = parts.catalog.file(hand.key)
+    if record is not None:
+        _heal(parts, hand, record)
+    batch.originals.append(original(hand.claim, "known", serial=verdict.serial))
+    if record is not None and not hand.touched and _is_another(record, hand):
+        batch.known.append((_event(parts, hand, "admitted", ()), record.file.upload_time))
+
+
+def _is_another(record: FileRecord, hand: InHand) -> bool:
+    """Whether this is another upload than the published one: read after that was published, or spelled otherwise.
+
+    Else it is the very one, found in the spool after a crash, or came twice at once. By serials, since clocks may
+    be set back.
+    """
+    if record.file.filename != hand.claim.filename:
+        return True
+    return record.changed_at < hand.claim.at if hand.after is None else record.serial <= hand.after
+
+
+def _leave(hand: InHand, verdict: Leave, batch: Batch) -> None:
+    """Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose."""
+    reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
+    batch.originals.append(original(hand.claim, "stuck", reason=reason))
+    batch.left.append((hand.claim.path, reason))
+
+
+def _refuse(parts: Components, hand: InHand, verdict: Reject, batch: Batch) -> None:
+    event = _event(parts, hand, "rejected", verdict.flaws)
+    before = parts.catalog.refusal(hand.key)
+    # The same bytes refused again: the reason is refreshed, and nothing new has happened.
+    repeated = before is not None and before.sha256 == event.sha256 and before.codes == _codes(verdict.flaws)
+    serial = before.serial if repeated and before is not None else batch.serial()
+    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject", "rules_url": parts.rules_url}
+    text = reason_text(event, rules_url=parts.rules_url)
+    parts.answers.explain_refusal(hand.claim.filename, data, text)
+    batch.originals.append(original(hand.claim, "rejected", serial=serial))
+    if not repeated:
+        batch.events.append(event)
+
+
+def _codes(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
+    return tuple(flaw.code for flaw in flaws)
+
+
+def _take_back(parts: Components, claim: Claim) -> None:
+    """What a crash left linked but not committed, and what is not admitted now, was never shown to anybody."""
+    filename = parse_filename(claim.filename)
+    if isinstance(filename, Filename):
+        source = parts.spool.bytes_of(claim)
+        parts.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
+
+
+def _event(parts: Components, hand: InHand, kind: str, flaws: tuple[Flaw, ...]) -> Event:
+    claim, filename = hand.claim, parse_filename(hand.claim.filename)
+    core = hand.inspection.core if hand.inspection else None
+    metadata = hand.inspection.metadata if hand.inspection else None
+    is_wheel = isinstance(filename, Filename) and filename.kind is Kind.WHEEL
+    return Event(
+        kind=kind,
+        at=timestamp(parts.now()),
+        project=filename.project if isinstance(filename, Filename) else None,
+        version=str(filename.version) if isinstance(filename, Filename) else None,
+        filename=claim.filename,
+        sha256=claim.sha256,
+        size=claim.size,
+        uploader=claim.uploader,
+        uid=claim.uid,
+        flaws=flaws,
+        name=core.name if core and isinstance(filename, Filename) else None,
+        requires_python=core.requires_python if core and kind in ("admitted", "imported") else None,
+        metadata_sha256=hashlib.sha256(metadata).hexdigest() if metadata is not None and is_wheel else None,
+        path=claim.path,
+    )

@@ -1,0 +1,43 @@
+"""What a pipeline is made of; `assembly` chooses the pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment
+
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.notifiers import Notifier
+from eggwatch.notifiers.receipts import Receipts
+from eggwatch.pipeline.root_pages import RootPages
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.public.pool import Pool
+from eggwatch.store.public.spool import Spool
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.ledger import Ledger
+from eggwatch.targets import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """The collaborators of one index; `now` gives seconds since the epoch.
+
+    `rules_url` is where uploaders read the rules, None where nobody knows.
+    """
+
+    drop: Drop
+    spool: Spool
+    pool: Pool
+    ledger: Ledger
+    catalog: Catalog
+    answers: Answers
+    target: Target
+    templates: Environment
+    front: RootPages
+    inspectors: Inspectors
+    receipts: Receipts
+    notifiers: Sequence[Notifier]
+    now: Callable[[], float]
+    rules_url: str | None = None

@@ -1,0 +1,377 @@
+"""The way of one file, in nine stages: sight, settle, claim, inspect, judge, admit, render, publish, announce.
+
+A round runs all nine over whatever is there. Start-up, recovery after a crash, the daemon's every beat and
+`run --once` are the same round; there is no other code.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.inspection.worker import Job, Result
+from eggwatch.intake.claim import ClaimQueue, Ready
+from eggwatch.intake.disk_space import DiskSpace
+from eggwatch.intake.retire import Retirement
+from eggwatch.intake.uploads import Uploads, in_hand
+from eggwatch.model.events import Entry, Event, is_news, timestamp
+from eggwatch.model.names import shown
+from eggwatch.model.queue import Queued
+from eggwatch.model.releases import ProjectListing, newest, with_status
+from eggwatch.model.sightings import Claim, Sighting
+from eggwatch.model.verdicts import Known, Leave, Verdict
+from eggwatch.pages.simple import project_pages
+from eggwatch.pipeline.admit import Batch, original, prepare
+from eggwatch.pipeline.announce import News
+from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.housekeeping import Housekeeping
+from eggwatch.pipeline.in_hand import InHand, Tally
+from eggwatch.pipeline.judge import held_of, scarce_of, upload_of
+from eggwatch.pipeline.log_lines import found_in, names, said
+from eggwatch.pipeline.measures import Measures
+from eggwatch.pipeline.settle import Settling
+from eggwatch.pipeline.sight import DropWatch
+from eggwatch.pipeline.sweep import GracePeriod
+from eggwatch.policy.admission import judge
+from eggwatch.policy.orders import Order, Remove, events_of
+from eggwatch.policy.terms import Terms
+from eggwatch.store import durable
+from eggwatch.store.state.catalog import Original, key_of
+
+log = logging.getLogger("eggwatch")
+
+MOST_IN_HAND = 256
+"""Claims under way at a time; the others wait in the drop folder."""
+FEW = 4
+"""With so many archives under inspection, or fewer, each is committed as soon as it is judged."""
+GATHERING = 0.03
+"""Seconds for which answers are gathered when more are under way."""
+PAGES_A_ROUND = 64
+"""Project pages rendered in one round, so that a long list of stale ones never holds up an upload."""
+
+
+class Pipeline:
+    """One index at work."""
+
+    def __init__(self, parts: Components, config: IndexConfig) -> None:
+        self.parts, self.config = parts, config
+        self.uploads = Uploads(parts.catalog.originals(), patience=config.patience)
+        self.news = News(parts)
+        self.housekeeping = Housekeeping(parts.answers, parts.drop, parts.spool.quarantine, parts.catalog.path)
+        self.retirement = Retirement(
+            self.uploads,
+            drop=parts.drop,
+            spool=parts.spool,
+            answers=parts.answers,
+            catalog=parts.catalog,
+            ledger=parts.ledger,
+            patience=config.patience,
+            now=parts.now,
+            left=self._has_left,
+            stays=self.news.stays,
+        )
+        self._settling = Settling(parts, config, self.uploads, self.news, self.retirement)
+        told = {"told_waits": self.news.waits, "told_too_large": self.news.too_large}
+        space = DiskSpace(config, parts.spool, self.uploads, **told)
+        unreadable = self._settling.cannot_read
+        self._claims = ClaimQueue(parts.drop, parts.spool, self.uploads, space, now=parts.now, unreadable=unreadable)
+        self.grace = GracePeriod(config.grace)
+        self._looking = DropWatch(parts, config, self.uploads, self.news, self.retirement)
+        self.tally = Tally()
+        self.measures = Measures()
+        self._in_hand: dict[int, InHand] = {}
+        self._fresh: set[str] = set()
+
+    def _has_left(self, serial: int) -> None:
+        """The original of a refusal has found its last place."""
+        self.news.release(serial)
+        self.housekeeping.soon()
+
+    def recover(self) -> None:
+        """Take up again what lies in the spool, before anything new is looked at."""
+        claims = list(self.parts.spool.intents())
+        self.parts.spool.sync(claims)
+        for claim in claims:
+            if self.parts.spool.is_whole(claim):
+                log.info("claim    %s: found in the spool, goes on", shown(claim.path))
+                self.take_in_hand(claim, overdue=False)
+            else:
+                self.parts.spool.release(claim)
+        while self._in_hand:
+            self.inspect(1.0)
+            self.admit(self.judge())
+
+    def round(self, paths: set[str] | None = None, *, wait: float = 0.0) -> None:
+        """All nine stages once. `paths` are hints of events; None looks at the whole drop folder."""
+        self.retirement.step()
+        self.claim(self.settle(self.sight(paths)))
+        self.inspect(wait)
+        self.admit(self.judge())
+        self.publish(self.render())
+        self.announce()
+
+    def sight(self, paths: set[str] | None) -> list[Sighting]:
+        """What lies in the drop folder; the scan decides, events only say where to look."""
+        return self._looking.look(paths)
+
+    def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
+        """The uploads that may be read now, and whether an unfinished one has had all its time."""
+        return self._settling.settle(sightings, taken={*self.in_hand(), *self._claims.paths()})
+
+    def claim(self, ready: Iterable[Ready]) -> None:
+        """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
+        self._claims.add(ready)
+        for claim, overdue in self._claims.portion(self._free_hands(), self.collect):
+            self.take_in_hand(claim, overdue=overdue, after=self.parts.ledger.end.serial)
+
+    def _free_hands(self) -> int:
+        return max(0, MOST_IN_HAND - len(self._in_hand))
+
+    def _may_claim(self) -> bool:
+        return bool(self._claims) and self._free_hands() > 0
+
+    def _may_judge(self) -> bool:
+        return any(hand.done for hand in self._in_hand.values())
+
+    def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
+        """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
+        touched, key = self.uploads.is_touched(claim), key_of(claim.filename)
+        scarce = scarce_of(self.parts.catalog, claim, key, self.config.terms)
+        hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
+        self._in_hand[claim.number] = hand
+        record = self.parts.catalog.file(hand.key)
+        if record is not None and record.state == "present" and record.file.sha256 == claim.sha256:
+            hand.done = True  # the same bytes are published: nothing needs opening
+        else:
+            self._send_to_inspection(hand)
+
+    def _send_to_inspection(self, hand: InHand) -> None:
+        claim, readme, owner = hand.claim, self._terms(hand).refuses_readmes(), hand.claim.uploader or ""
+        path = self.parts.spool.bytes_of(claim)
+        job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
+        self.parts.inspectors.submit(job)
+
+    def inspect(self, wait: float) -> None:
+        """Collect what the inspectors have found; where nothing else can be done, wait up to `wait` seconds for it."""
+        self.parts.spool.progress()
+        self._take_in(self._results(0.0 if self._may_claim() or self._may_judge() else wait))
+
+    def collect(self) -> None:
+        """Take what inspectors have found until now, so that they go on beside other work; waits for nothing."""
+        self._take_in(self.parts.inspectors.poll(0.0))
+
+    def _take_in(self, results: list[Result]) -> None:
+        for result in results:
+            if (hand := self._in_hand.get(result.number)) is None:
+                continue
+            hand.inspection, hand.done = result.inspection, True
+            if result.trouble is not None:
+                self._hold(hand, result.trouble)
+            else:
+                log.info("inspect  %s: %s", shown(hand.claim.path), found_in(result.inspection))
+
+    def _results(self, wait: float) -> list[Result]:
+        """Answers that have come; many uploads at once share a commit, so a few milliseconds are spent on more.
+
+        While there are uploads to copy, that takes those milliseconds already.
+        """
+        inspectors, deadline = self.parts.inspectors, time.monotonic() + (0.0 if self._may_claim() else GATHERING)
+        results = inspectors.poll(wait)
+        while results and inspectors.busy() > FEW and time.monotonic() < deadline:
+            results += inspectors.poll(GATHERING)
+        return results
+
+    def _hold(self, hand: InHand, trouble: str) -> None:
+        """A bug of ours met this file: it stays in the drop with the traceback, and the next one goes on."""
+        claim = hand.claim
+        log.error(
+            "inspect  %s: held, because of an error in eggwatch itself", shown(claim.path), extra={"traceback": trouble}
+        )
+        if claim.imported is None:
+            # The receipt first: what is remembered as held is not looked at again.
+            self.news.held(claim.path)
+            self.parts.answers.sync()
+            held = original(claim, "held", reason=trouble)
+            self.parts.catalog.remember([held])
+            self.uploads.remember(held)
+        self.parts.spool.release(claim)
+        del self._in_hand[claim.number]
+        self.measures.held()
+
+    def judge(self) -> list[tuple[InHand, Verdict]]:
+        """Verdicts in the order of the claims; within a batch a filename belongs to the first, others wait."""
+        verdicts: list[tuple[InHand, Verdict]] = []
+        taken: set[str] = set()
+        for number in sorted(self._in_hand):
+            hand = self._in_hand[number]
+            if hand.done and taken.isdisjoint(hand.scarce):
+                verdict = self._judge(hand)
+                if verdict is not None:
+                    verdicts.append((hand, verdict))
+            taken |= hand.scarce
+        return verdicts
+
+    def _terms(self, hand: InHand) -> Terms:
+        """What an import has left unfinished is still a stock's, whoever finishes it."""
+        return self.config.terms if hand.claim.imported is None else self.config.terms.for_stock()
+
+    def _judge(self, hand: InHand) -> Verdict | None:
+        terms = self._terms(hand)
+        verdict = judge(upload_of(self.parts.catalog, self.parts.ledger, hand, terms), terms)
+        if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
+            hand.done = False  # it was published when it was claimed, and has been removed since
+            self._send_to_inspection(hand)
+            return None
+        log.info("judge    %s: %s", shown(hand.claim.path), said(verdict))
+        return verdict
+
+    def admit(self, verdicts: list[tuple[InHand, Verdict]]) -> None:
+        """Link and explain, sync, commit to the ledger, project to the catalog, release the spool: in this order."""
+        if not verdicts:
+            return
+        batch = Batch(next_serial=self.parts.ledger.end.serial + 1)
+        for hand, verdict in verdicts:
+            prepare(self.parts, hand, verdict, batch)
+            self.collect()
+        self.parts.pool.sync()
+        self.parts.answers.sync()
+        self.commit(batch.events, batch.originals)
+        for event, since in batch.known:
+            self.tally.known += 1
+            self.news.known(event, since=since)
+        self.news.left(batch.left)
+        for one in batch.originals:
+            if one.fate == "held":
+                self.news.held(one.path)
+        self.parts.answers.sync()
+        self.measures.judged(verdicts, batch)
+        for hand, _ in verdicts:
+            self.parts.spool.release(hand.claim)
+            self._in_hand.pop(hand.claim.number)
+
+    def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
+        """Make events happen, and what follows from them at once."""
+        entries = self.parts.ledger.append(events)
+        remembered = tuple(originals)
+        self.parts.catalog.apply(entries, remembered)
+        for one in remembered:
+            self.uploads.remember(one)
+        for entry in entries:
+            self._note(entry)
+        return entries
+
+    def _note(self, entry: Entry) -> None:
+        event = entry.event
+        log.info("admit    %s: %s, serial %d", shown(event.filename or ""), event.kind, entry.serial)
+        self.news.add(entry)
+        self.tally.published += event.kind == "admitted"
+        if event.kind == "rejected":
+            self.tally.refused += 1
+        elif event.project and is_news(event):
+            self._fresh.add(event.project)
+
+    def render(self) -> list[ProjectListing]:
+        """The listings of the stale pages, the ones that just changed first."""
+        catalog = self.parts.catalog
+        projects = list(dict.fromkeys([*sorted(self._fresh), *catalog.stale(PAGES_A_ROUND)]))
+        self._fresh.clear()
+        listings = (listing for project in projects if (listing := catalog.listing(project)) is not None)
+        return [with_status(listing, self.config.terms.archived) for listing in listings]
+
+    def publish(self, listings: list[ProjectListing]) -> None:
+        """Project pages, then root and landing page, then the bytes of removed files whose grace is over."""
+        pages: dict[str, bytes] = {}
+        for listing in listings:
+            self.parts.spool.progress()
+            pages |= project_pages(listing, self.parts.templates)
+        if pages:
+            changed = self.parts.target.publish(pages)
+            log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
+            self.parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+            self.measures.shown([listing.project for listing in listings], now=self.parts.now())
+        if self.parts.front.step():
+            log.info("publish  root and landing page")
+        self._sweep()
+
+    def announce(self) -> None:
+        """Tell what has happened, as soon as it can be seen."""
+        if self.news.come_home():
+            self.retirement.try_stuck()
+        self.news.tell()
+
+    def events_of(self, order: Order) -> list[Event]:
+        """What an order would make happen now."""
+        now = self.parts.now()
+        held = held_of(self.parts.catalog, self.parts.ledger, order.spec.project)
+        return list(events_of(order, held, at=timestamp(now), until=timestamp(now + self.config.grace)))
+
+    def obey(self, order: Order) -> list[Entry]:
+        """Carry out an order; when this returns its pages are published, and gone is what was to go at once."""
+        events = self.events_of(order)
+        if isinstance(order, Remove) and events:
+            # A power cut must not bring back the upload or its claim: it would be published again.
+            durable.sync_everything([self.config.drop, self.config.public, self.config.state])
+        entries = self.commit(events)
+        self.publish(self.render())
+        while isinstance(order, Remove) and order.now and self._sweep():
+            pass
+        self.announce()
+        return entries
+
+    def is_working(self) -> bool:
+        """Whether something is under way that does not wait for uploaders or the clock."""
+        under_way = self._in_hand or self._claims or self._looking or self.parts.catalog.stale(1)
+        return bool(under_way) or self.retirement.next_due() is not None
+
+    def pages_current(self) -> bool:
+        """Whether every page shows what the ledger holds."""
+        return not self.parts.catalog.stale(1) and not self.parts.front.is_stale() and not self.parts.front.is_busy()
+
+    def is_inspecting(self) -> bool:
+        """Whether the answer of an inspector is awaited."""
+        return not all(hand.done for hand in self._in_hand.values())
+
+    def in_hand(self) -> list[str]:
+        """The paths whose claims are under way."""
+        return [hand.claim.path for hand in self._in_hand.values()]
+
+    def queue(self) -> list[Queued]:
+        """Every upload without a verdict: those in hand, then what waits in the drop folder, each with why."""
+        taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
+        return taken + self.uploads.queue(now=time.monotonic(), wall=self.parts.now(), taken=set(self.in_hand()))
+
+    def next_due(self) -> float | None:
+        """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
+        moments = [self.uploads.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
+        moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
+        if self._looking or self._may_judge() or self._may_claim() or self.parts.catalog.stale(1):
+            moments.append(0.0)
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _sweep(self) -> int:
+        catalog, pool, now = self.parts.catalog, self.parts.pool, self.parts.now()
+        return self.grace.sweep(catalog, pool, now=now, limit=PAGES_A_ROUND)
+
+    def _sweep_due(self) -> float | None:
+        for _, _, at in self.parts.catalog.unswept(1):
+            return time.monotonic() + self.grace.left(at, now=self.parts.now())
+        return None
+
+    def let_go(self) -> None:
+        """Close what is open, as a crash would."""
+        self.retirement.let_go()
+        self._looking.end()
+        self._claims.let_go()
+
+    def finish(self) -> None:
+        """Bring every page up to date, and leave nothing half done but what the spool remembers."""
+        self._looking.end()
+        self._claims.let_go()
+        self.retirement.finish()
+        while self.parts.catalog.stale(1):
+            self.publish(self.render())
+        self.parts.front.finish()
+        self.news.give_up_waiting()
+        self.announce()

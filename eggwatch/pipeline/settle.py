@@ -1,0 +1,86 @@
+"""The second stage: which uploads are finished, and may be read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.intake.claim import Ready
+from eggwatch.intake.retire import Retirement
+from eggwatch.intake.uploads import Uploads
+from eggwatch.linux import leases
+from eggwatch.linux.accounts import others_who_may_write
+from eggwatch.model.names import shown
+from eggwatch.model.sightings import Sighting
+from eggwatch.pipeline.announce import News
+from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.remarks import answer_unfinished
+from eggwatch.policy import settling
+from eggwatch.store.public.spool import LARGE
+from eggwatch.store.state.catalog import Original
+
+log = logging.getLogger("eggwatch")
+
+
+class Settling:
+    """Looks whether somebody still writes to an upload, and which may not be read."""
+
+    def __init__(
+        self, parts: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
+    ) -> None:
+        self._parts, self._config, self._uploads = parts, config, uploads
+        self._news, self._retirement = news, retirement
+
+    def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Ready]:
+        """The uploads that may be read now, and whether an unfinished one has had all its time.
+
+        `taken` are the paths of those that are under way already.
+        """
+        ready, now = [], time.monotonic()
+        for sighting in sightings:
+            probed = None if sighting.path in taken else self._probe(sighting)
+            if probed is None or self._retirement.takes(probed, now=now):
+                continue
+            deferred = self._uploads.deferred(probed.path)
+            verdict = settling.settle(probed, deferred=deferred, now=now, patience=self._config.patience)
+            if isinstance(verdict, settling.Ready):
+                if verdict.overdue or not self._is_unwritten(probed):
+                    ready.append((probed, verdict.overdue))
+            else:
+                log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
+                self._uploads.wait(probed.path, verdict, now=now)
+                if verdict.answered:
+                    answer_unfinished(probed, self._uploads, self._news, self._config.patience)
+        return ready
+
+    def _probe(self, sighting: Sighting) -> Sighting | None:
+        try:
+            with self._parts.drop.reading(sighting.path) as fd:
+                probed = self._uploads.with_lease(sighting, leases.probe(fd))
+                return replace(probed, open_to=others_who_may_write(os.fstat(fd)))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.cannot_read(sighting, error)
+            return None
+
+    def _is_unwritten(self, sighting: Sighting) -> bool:
+        """A large file whose head was never written waits for it: the inspector would say the same of a copy."""
+        if sighting.identity.size < LARGE or not self._parts.drop.starts_with_zeros(sighting):
+            return False
+        why = "The file starts with zeros."
+        unfinished = Original(path=sighting.path, identity=sighting.identity, fate="deferred", reason=why)
+        self._parts.catalog.remember([unfinished])
+        self._uploads.remember(unfinished)
+        return True
+
+    def cannot_read(self, sighting: Sighting, error: OSError) -> None:
+        """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
+        advice = self._parts.drop.advice(sighting.path)
+        reason = self._uploads.cannot_read(sighting.path, error, advice=advice, now=time.monotonic())
+        if reason is not None and self._uploads.answered.may_tell(sighting):
+            self._news.not_taken(sighting.path, reason)

@@ -1,0 +1,83 @@
+"""The first stage: what lies in the drop folder, by the events that tell of it and by the scan, which decides.
+
+A scan goes on a portion at a time: neither a hundred thousand files that get no verdict, nor those who made them, hold
+up an upload that an event has named.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import FolderError
+from eggwatch.intake.retire import Retirement
+from eggwatch.intake.scan import Scan
+from eggwatch.intake.uploads import Uploads
+from eggwatch.model.sightings import Sighting
+from eggwatch.pipeline.announce import News
+from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.log_lines import crowded
+from eggwatch.pipeline.remarks import answer_strangers
+from eggwatch.store.drop.folder import Survey
+
+log = logging.getLogger("eggwatch")
+
+
+class DropWatch:
+    """Looks at what is named or due, and at the rest in portions; true while a scan is under way."""
+
+    def __init__(
+        self, parts: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
+    ) -> None:
+        self._parts, self._config = parts, config
+        self._uploads, self._news, self._retirement = uploads, news, retirement
+        self._scanning = Scan(parts.drop)
+
+    def __bool__(self) -> bool:
+        return bool(self._scanning)
+
+    def look(self, paths: set[str] | None) -> list[Sighting]:
+        """Uploads without a verdict, as they are now; None begins a scan."""
+        now = time.monotonic()
+        try:
+            surveys = self._surveys(paths, now)
+        except FolderError as error:
+            if self._uploads.fault("drop", str(error)):
+                log.error("sight    %s", error)
+            return []
+        sightings = [sighting for survey in surveys for sighting in self._take_in(survey, now)]
+        if whole := self._scanning.whole():
+            self._conclude(whole)
+        return list({sighting.path: sighting for sighting in sightings}.values())
+
+    def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
+        named = set() if paths is None else paths | self._uploads.due_paths(now)
+        self._scanning.meanwhile(named)
+        seen = self._parts.drop.look(named)
+        is_back = self._uploads.mend("drop")
+        if is_back:
+            log.info("sight    %s is there again", self._config.drop)
+        if paths is None or is_back:
+            self._scanning.begin()
+        return [seen, self._scanning.portion()] if self._scanning else [seen]
+
+    def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
+        if gone := self._uploads.update(survey, now=now, wall=self._parts.now()):
+            self._parts.catalog.forget(gone)
+        answer_strangers(survey, self._parts, self._uploads, self._news)
+        older = [self._retirement.resume(found) for found in survey.leftovers]
+        self._parts.spool.progress()
+        return [*(sighting for sighting in older if sighting), *self._uploads.candidates(survey)]
+
+    def _conclude(self, survey: Survey) -> None:
+        """A scan has seen everything: what it has not seen is gone."""
+        if crowd := self._uploads.crowd(survey):
+            log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
+        if gone := self._uploads.conclude(survey, wall=self._parts.now()):
+            self._parts.catalog.forget(gone)
+        self._retirement.forget_troubles(survey)
+
+    def end(self) -> None:
+        """Let go of the folders that are open."""
+        self._scanning.end()

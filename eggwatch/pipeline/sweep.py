@@ -1,0 +1,50 @@
+"""How long the bytes of removed files stay for readers of the page of a moment ago, whatever the clock is set to."""
+
+from __future__ import annotations
+
+import logging
+
+from eggwatch.model.events import seconds_of
+from eggwatch.store.public.pool import Pool
+from eggwatch.store.state.catalog import Catalog, key_of
+
+log = logging.getLogger("eggwatch")
+
+
+class GracePeriod:
+    """The grace period of one index. `now` is in seconds since the epoch and may jump."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: dict[str, float] = {}
+
+    def left(self, at: str, *, now: float) -> float:
+        """Seconds until the bytes of what was removed `at` a moment (RFC 3339) may go; 0 or less if they may now.
+
+        A removal that seems to lie in the future was made before the clock was set back: it gets its grace
+        from the first look after that, and no more.
+        """
+        since = min(self._since.get(at, seconds_of(at)), now)
+        if since < seconds_of(at):
+            self._since[at] = since
+        return since + self._seconds - now
+
+    def sweep(self, catalog: Catalog, pool: Pool, *, now: float, limit: int) -> int:
+        """Take away bytes of removed files after their grace, once their page shows it, unless they have returned.
+
+        Answers with how many of the `limit` oldest are done with.
+        """
+        swept = []
+        for project, filename, at in catalog.unswept(limit):
+            if self.left(at, now=now) > 0:
+                continue
+            record = catalog.file(key_of(filename))
+            if record is not None and not catalog.is_visible(serial=record.serial, project=project):
+                continue
+            if record is None or record.state == "removed" or record.file.filename != filename:
+                pool.sweep(project=project, filename=filename)
+                log.info("publish  %s: its bytes are deleted", filename)
+            swept.append(filename)
+        if swept:
+            catalog.mark_swept(swept)
+        return len(swept)

@@ -1,0 +1,1 @@
+"""What can be known of an index without its lock: here, from afar, and how it stands."""

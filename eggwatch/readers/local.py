@@ -1,0 +1,238 @@
+"""What readers know of an index without its lock: pages from PUBLIC, and more where STATE may be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import EggwatchError, FolderError, in_words
+from eggwatch.linux.accounts import run_as_owner
+from eggwatch.model.events import Entry, Event, timestamp
+from eggwatch.model.names import stored_name
+from eggwatch.pages.simple import JSON_NAME
+from eggwatch.policy.retries import Progress
+from eggwatch.policy.settling import NameKind, kind_of_name
+from eggwatch.readers.missing import Absence, absences, root_serial
+from eggwatch.store.drop.folder import Drop, Found, read_foreign
+from eggwatch.store.state.catalog import Reader, key_of
+from eggwatch.store.state.deliveries import Deliveries
+from eggwatch.store.state.history import event_at
+from eggwatch.store.state.ledger import START, Ledger, Position
+from eggwatch.store.state.lock import Lock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexReader:
+    """One index, read from outside; every call looks at what is there now."""
+
+    config: IndexConfig
+
+    def _page(self, path: str) -> dict[str, Any] | None:
+        try:
+            data: dict[str, Any] = json.loads((self.config.public / path).read_bytes())
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise FolderError(
+                f"{self.config.public / path} can't be read: {error.strerror}.", remedy=run_as_owner(self.config.public)
+            ) from error
+        except (OSError, ValueError) as error:
+            raise FolderError(
+                f"{self.config.public / path} can't be read: {in_words(error)}.", remedy="Run 'eggwatch verify'."
+            ) from error
+        return data
+
+    def projects(self) -> list[dict[str, Any]]:
+        """The published projects as the root page has them (`name`, `_newest`), sorted."""
+        root = self._page(f"simple/{JSON_NAME}")
+        return [] if root is None else root["projects"]
+
+    def project(self, name: str) -> dict[str, Any] | None:
+        """A project's page (PEP 691); None if it has none."""
+        return self._page(f"simple/{name}/{JSON_NAME}")
+
+    def is_running(self) -> bool:
+        """Whether a writer holds the lock; taken for granted where this account can't see it."""
+        return not self.sees_lock() or Lock(self._lock).is_held()
+
+    def sees_lock(self) -> bool:
+        """Whether this account can tell if a writer is at work."""
+        return os.access(self._lock, os.R_OK) or _is_missing(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.config.state / "lock"
+
+    def news(self) -> dict[str, dict[str, Any]]:
+        """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why."""
+        deliveries = Deliveries(self.config.state)
+        progress, letters = deliveries.progress(), Counter(letter.subscription for letter in deliveries.letters())
+        with self.catalog() as catalog:
+            end = 0 if catalog is None else catalog.position().serial
+            begun = {} if catalog is None else catalog.cursors()
+        told = {}
+        for one in self.config.subscriptions:
+            here = progress.get(one.name, Progress(cursor=begun.get(one.name, end)))
+            told[one.name] = {
+                "cursor": here.cursor,
+                "behind": max(0, end - here.cursor),
+                "undelivered": letters[one.name],
+                "failures": here.failures,
+                "failing_since": None if here.since is None else timestamp(here.since),
+                "error": here.error,
+            }
+        return told
+
+    def status(self) -> dict[str, Any] | None:
+        """What the daemon last wrote of itself; None if nothing is there for this account."""
+        for folder in (self.config.state, self.config.public):
+            try:
+                data: dict[str, Any] = json.loads((folder / "status.json").read_bytes())
+                return data
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def is_by_holder(self, status: Mapping[str, Any]) -> bool:
+        """Whether a status was written by the very process that holds the lock, and not by one before it."""
+        holder = Lock(self._lock).holder()
+        return holder is not None and holder[0] == status.get("pid")
+
+    @contextmanager
+    def catalog(self) -> Iterator[Reader | None]:
+        """The catalog, if this account may read it."""
+        try:
+            reader = Reader.open(self.config.state / "catalog.sqlite3")
+        except sqlite3.Error:
+            yield None
+            return
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    def ledger(self) -> Ledger:
+        """The ledger, for reading. FolderError where this account may not enter STATE."""
+        path = self.config.state / "ledger.jsonl"
+        try:
+            path.open("rb").close()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise FolderError(
+                f"{path} can't be read: {error.strerror}.",
+                remedy=run_as_owner(self.config.state),
+            ) from error
+        return Ledger(path)
+
+    def visible_entries(self, start: Position = START) -> Iterator[Entry]:
+        """Everything after `start` that can be seen, oldest first."""
+        ledger = self.ledger()
+        with self.catalog() as reader:
+            shown = reader.published_serials() if reader is not None else {}
+        for entry in ledger.read(start):
+            event = entry.event
+            if event.kind == "rejected" or event.project is None or self._shows(shown, event.project, entry.serial):
+                yield entry
+
+    def _shows(self, shown: dict[str, int], project: str, serial: int) -> bool:
+        if project not in shown:
+            page = self.project(project)
+            shown[project] = 0 if page is None else int(page["meta"]["_last-serial"])
+        return shown[project] >= serial
+
+    def last_events(self, limit: int) -> list[tuple[int, Event]]:
+        """The last visible events, newest first, of the last `limit`; none where this account may not read STATE."""
+        with self.catalog() as reader:
+            places = [] if reader is None else reader.last_events(limit)
+            try:
+                events = [(place[0], event_at(self.ledger(), place[1:])) for place in places]
+            except (FolderError, OSError, ValueError, KeyError):
+                return []
+            return [(serial, event) for serial, event in events if event and self._is_visible(reader, serial, event)]
+
+    def _is_visible(self, reader: Reader | None, serial: int, event: Event) -> bool:
+        project = None if event.kind == "rejected" else event.project
+        return reader is not None and reader.is_visible(serial=serial, project=project)
+
+    def latest(self, filename: str, wanted: Callable[[Event], bool]) -> Event | None:
+        """The last visible event of a filename that `wanted` is true of.
+
+        Where STATE may not be read, the refusal that lies in the drop.
+        """
+        with self.catalog() as reader:
+            if reader is not None:
+                return self._visible(reader, reader.events_of(key_of(filename)), wanted)
+        reason = self._reason(filename)
+        return reason if reason is not None and wanted(reason) else None
+
+    def latest_of(self, project: str, wanted: Callable[[Event], bool]) -> Event | None:
+        """The last visible event of a project that `wanted` is true of, if this account may read STATE."""
+        with self.catalog() as reader:
+            places = [] if reader is None else reader.latest_events(project)
+            return None if reader is None else self._visible(reader, places, wanted)
+
+    def _visible(
+        self, reader: Reader, places: Iterable[tuple[int, int, int]], wanted: Callable[[Event], bool]
+    ) -> Event | None:
+        ledger = self.ledger()
+        for serial, offset, length in places:
+            event = event_at(ledger, (offset, length))
+            if event is not None and wanted(event):
+                return event if self._is_visible(reader, serial, event) else None
+        return None
+
+    def _reason(self, filename: str) -> Event | None:
+        for folder in (self.config.drop, self.config.state / "answers"):
+            try:
+                path = folder / "rejected" / f"{stored_name(filename)}.reason.json"
+                return Event.from_json(json.loads(read_foreign(path)))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return None
+
+    def missing(self) -> list[Absence]:
+        """What is missing of the index, as far as this account may look."""
+        shown = root_serial(self.config)  # first: a daemon may be at work
+        with self.catalog() as catalog:
+            return absences(self.config, catalog, shown=shown)
+
+    def pending(self) -> list[Found]:
+        """Uploads in the drop folder that have no verdict yet, as far as this account can tell."""
+        try:
+            survey = Drop(self.config.drop, self.config.formats).scan()
+        except (EggwatchError, OSError):
+            return []
+        with self.catalog() as reader:
+            originals = {} if reader is None else {original.path: original for original in reader.originals()}
+        final = ("admitted", "known", "rejected", "stuck")
+        return [
+            found
+            for found in survey.uploads
+            if found.path not in originals
+            or originals[found.path].identity != found.identity
+            or originals[found.path].fate not in final
+        ]
+
+
+def is_upload(path: Path, config: IndexConfig) -> bool:
+    """Whether a file's name is one that the drop folder takes in."""
+    return kind_of_name(path.name, config.formats) is NameKind.UPLOAD
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

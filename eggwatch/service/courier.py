@@ -1,0 +1,336 @@
+"""The courier: carries news to mail servers, webhooks and programs, in a process beside the daemon.
+
+It reads ledger, catalog and pages like any other reader, so it needs no lock of the index, no right over the drop
+folder and no capability; the daemon needs no network. Every subscription is a route of its own, with its own cursor
+and its own outages: a mail server that is down holds up no webhook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import EggwatchError, in_words
+from eggwatch.model.events import Entry, Event, is_news, seconds_of, timestamp
+from eggwatch.model.news import Notice
+from eggwatch.notifiers import Messenger, NeverDelivered, NotDelivered
+from eggwatch.notifiers.registry import messenger_of
+from eggwatch.pipeline.log_lines import of_index
+from eggwatch.policy.retries import Progress, gives_up, pause
+from eggwatch.policy.subscriptions import Digest, Subscription
+from eggwatch.readers.local import IndexReader
+from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.deliveries import DeadLetter, Deliveries
+from eggwatch.store.state.history import entries_after
+
+log = logging.getLogger("eggwatch")
+
+LOOK_SECONDS = 0.25
+"""Between two looks at the ledger's size; only when it has changed anything else is read."""
+AT_MOST = 500
+"""Events in one digest, and events looked at before the progress is kept."""
+
+
+class Route:
+    """One subscription on its way through the ledger."""
+
+    def __init__(
+        self, config: IndexConfig, subscription: Subscription, messenger: Messenger, deliveries: Deliveries
+    ) -> None:
+        self.config, self.subscription = config, subscription
+        self._messenger, self._deliveries = messenger, deliveries
+        self._reader = IndexReader(config=config)
+        self._again = 0.0
+        self._seen: tuple[int, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its cursor."""
+        return self.subscription.name
+
+    def step(self) -> float:
+        """Deliver what can be delivered now; answers with the seconds after which to look again."""
+        now = time.monotonic()
+        if now < self._again:
+            return min(self._again - now, LOOK_SECONDS)
+        seen = self._size()
+        if seen == self._seen and not self._is_gathering():
+            return LOOK_SECONDS
+        finished = self._deliver_all()
+        self._seen = seen if finished else None
+        return LOOK_SECONDS if finished else min(max(self._again - time.monotonic(), 0.0), LOOK_SECONDS)
+
+    def _is_gathering(self) -> bool:
+        return isinstance(self.subscription, Digest)
+
+    def _size(self) -> tuple[int, ...]:
+        """What changes whenever something happens."""
+        try:
+            status = (self.config.state / "ledger.jsonl").stat()
+        except OSError:
+            return ()
+        return status.st_size, status.st_ino
+
+    def _deliver_all(self) -> bool:
+        """Whether all that had happened was told, or put aside."""
+        progress = self._deliveries.of(self.name) or self._begun()
+        if progress is None:
+            return False
+        with self._reader.catalog() as catalog:
+            if catalog is None:
+                return False
+            after = entries_after(self._reader.ledger(), catalog, progress.cursor)
+            known = list(itertools.islice(after, AT_MOST))
+            entries = list(itertools.takewhile(lambda entry: is_visible(entry, catalog), known))
+        # The catalog is let go of first: servers may be slow.
+        return self._tell(entries, progress) and len(entries) == len(known)
+
+    def _begun(self) -> Progress | None:
+        """Where a new subscription begins: at what the daemon had done when it first read of it."""
+        with self._reader.catalog() as catalog:
+            cursors = {} if catalog is None else catalog.cursors()
+        if self.name not in cursors:
+            return None
+        progress = Progress(cursor=cursors[self.name])
+        self._deliveries.keep(self.name, progress)
+        return progress
+
+    def _tell(self, entries: list[Entry], progress: Progress) -> bool:
+        if isinstance(self.subscription, Digest):
+            return self._tell_together(entries, progress, every=self.subscription.every)
+        for entry in entries:
+            if not self._concerns(entry):
+                progress = progress.passed(entry.serial)
+            elif (after := self._deliver([entry], progress)) is None:
+                return False
+            else:
+                progress = after
+        return self._pass(entries, progress)
+
+    def _pass(self, entries: list[Entry], progress: Progress) -> bool:
+        """Keep that nothing of these is left to tell; whether they were all there are."""
+        if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.of(self.name):
+            self._deliveries.keep(self.name, passed)
+        return len(entries) < AT_MOST
+
+    def _tell_together(self, entries: list[Entry], progress: Progress, *, every: float) -> bool:
+        """A digest: when its time has come; one that was begun is repeated as it was."""
+        wanted = [entry for entry in entries if self._concerns(entry)]
+        if progress.sending is not None:
+            wanted = [entry for entry in wanted if entry.serial <= progress.sending]
+        if not wanted:
+            return self._pass(entries, progress)
+        if progress.sending is None and not self._is_time(wanted[0], progress, every):
+            return True
+        begun = replace(progress, sending=wanted[-1].serial)
+        self._deliveries.keep(self.name, begun)
+        return self._deliver(wanted, begun) is not None
+
+    def _is_time(self, first: Entry, progress: Progress, every: float) -> bool:
+        return time.time() - max(seconds_of(first.event.at), progress.told_at) >= every
+
+    def _concerns(self, entry: Entry) -> bool:
+        return is_news(entry.event) and self.subscription.wants(entry.event)
+
+    def _deliver(self, entries: Sequence[Entry], progress: Progress) -> Progress | None:
+        """The progress after these events were told or put aside; None if they have to wait."""
+        notices = [notice_of(self.config, entry.serial, entry.sha256, entry.event) for entry in entries]
+        try:
+            self._messenger.deliver(notices)
+        except NeverDelivered as error:
+            self._put_aside(notices, in_words(error))
+            return self._keep(progress.told(entries[-1].serial, now=time.time()))
+        except NotDelivered as error:
+            return self._failed(notices, progress, in_words(error))
+        for notice in notices:
+            log.info("announce %s: %s, by %s", notice.event.filename or "", notice.event.kind, self.name)
+        return self._keep(progress.told(entries[-1].serial, now=time.time()))
+
+    def _keep(self, progress: Progress) -> Progress:
+        self._deliveries.keep(self.name, progress)
+        return progress
+
+    def _failed(self, notices: Sequence[Notice], progress: Progress, error: str) -> Progress | None:
+        now = time.time()
+        failed = progress.failed(error, now=now)
+        self._again = time.monotonic() + pause(failed)
+        if gives_up(failed, give_up_after=self.subscription.give_up_after, now=now):
+            self._put_aside(notices, error)
+            failed = failed.passed(notices[-1].serial)
+        self._deliveries.keep(self.name, failed)
+        log.log(
+            logging.ERROR if failed.failures == 1 else logging.WARNING,
+            "announce %s: %s; tried again in %g s, nothing is lost",
+            self.name,
+            error,
+            pause(failed),
+        )
+        return None
+
+    def _put_aside(self, notices: Sequence[Notice], error: str) -> None:
+        at = timestamp(time.time())
+        for notice in notices:
+            letter = DeadLetter(subscription=self.name, key=notice.key, serial=notice.serial, at=at, error=error)
+            self._deliveries.put_aside(letter)
+        log.error("announce %s: put aside for 'eggwatch notify --retry': %s", self.name, error)
+
+    def retry(self) -> bool:
+        """Try this subscription's dead letters once more; whether all have arrived now."""
+        letters = [letter for letter in self._deliveries.letters() if letter.subscription == self.name]
+        arrived = [self._retry(letter) for letter in letters]  # each is tried, whatever became of the others
+        return all(arrived)
+
+    def _retry(self, letter: DeadLetter) -> bool:
+        entry = self._entry(letter.serial)
+        if entry is None:
+            log.error("announce %s: the ledger has no serial %d any more", self.name, letter.serial)
+            return False
+        notice = notice_of(self.config, entry.serial, entry.sha256, entry.event)
+        try:
+            self._messenger.deliver([notice])
+        except NotDelivered as error:
+            again = {**letter.as_json(), "at": timestamp(time.time()), "error": in_words(error)}
+            self._deliveries.put_aside(DeadLetter(**again))
+            return False
+        self._deliveries.delivered(letter)
+        log.info("announce %s: %s, by %s, at last", entry.event.filename or "", entry.event.kind, self.name)
+        return True
+
+    def _entry(self, serial: int) -> Entry | None:
+        with self._reader.catalog() as catalog:
+            entries = [] if catalog is None else entries_after(self._reader.ledger(), catalog, serial - 1)
+            return next((entry for entry in entries if entry.serial == serial), None)
+
+
+def is_visible(entry: Entry, catalog: Reader) -> bool:
+    """Whether everybody can see what has happened; what nobody is told of may be passed at once."""
+    project = None if entry.event.kind == "rejected" else entry.event.project
+    return not is_news(entry.event) or catalog.is_visible(serial=entry.serial, project=project)
+
+
+class Courier:
+    """All routes of one index, each in a thread of its own."""
+
+    def __init__(self, config: IndexConfig, deliveries: Deliveries, *, label: str | None = None) -> None:
+        """ConfigurationError if a template, a library or a file of some subscription is missing.
+
+        `label` is the index's name in log lines, where there are several.
+        """
+        self._deliveries, self._label = deliveries, label
+        deliveries.open(subscription.name for subscription in config.subscriptions)
+        self.routes = [Route(config, one, messenger_of(one), deliveries) for one in config.subscriptions]
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin to carry."""
+        self._threads = [threading.Thread(target=self._carry, args=(route,), daemon=True) for route in self.routes]
+        for thread in self._threads:
+            thread.start()
+
+    def _carry(self, route: Route) -> None:
+        with of_index(self._label):
+            while not self._stop.is_set():
+                self._stop.wait(max(_guarded(route.name, route.step), 0.01))
+
+    def _retry(self, route: Route) -> None:
+        with of_index(self._label):
+            route.retry()
+
+    def is_alive(self) -> bool:
+        """Whether every route still has its thread."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def look_around(self) -> None:
+        """Do what somebody has asked for."""
+        if self._deliveries.is_asked_to_retry():
+            for route in self.routes:
+                threading.Thread(target=self._retry, args=(route,), daemon=True).start()
+
+    def stop(self, seconds: float) -> None:
+        """Begin nothing new, and wait so long for what is under way; what is cut off is told again later."""
+        self._stop.set()
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def deliver_once(self) -> bool:
+        """Deliver what can be delivered now; whether nothing has failed."""
+        for route in self.routes:
+            before = None
+            while (cursor := _cursor(self._deliveries, route)) != before:
+                before = cursor
+                _guarded(route.name, route.step)
+        return not any(_has_failed(self._deliveries, route) for route in self.routes)
+
+
+def _cursor(deliveries: Deliveries, route: Route) -> int:
+    progress = deliveries.of(route.name)
+    return 0 if progress is None else progress.cursor
+
+
+def _has_failed(deliveries: Deliveries, route: Route) -> bool:
+    progress = deliveries.of(route.name)
+    return progress is not None and progress.since is not None
+
+
+def _guarded(name: str, step: Callable[[], float]) -> float:
+    """One step of a route; what goes wrong on our side costs a pause, and no other route."""
+    try:
+        return step()
+    except (EggwatchError, OSError, json.JSONDecodeError) as error:
+        log.error("announce %s: %s", name, error)
+    except Exception:
+        log.exception("announce %s: held up by an error in eggwatch itself", name)
+    return 60.0
+
+
+def sample(config: IndexConfig, now: float) -> Notice:
+    """What `eggwatch notify --test` sends: it says that it is a test, and names no real file."""
+    event = Event(
+        kind="admitted",
+        at=timestamp(now),
+        project="eggwatch-test",
+        version="1.0",
+        filename="eggwatch_test-1.0-py3-none-any.whl",
+        sha256="0" * 64,
+        size=0,
+        uploader=None,
+        reason="this is only a test of eggwatch's news",
+    )
+    return notice_of(config, 0, f"{int(now):012x}", event)
+
+
+def try_each(config: IndexConfig) -> Iterator[tuple[str, str | None]]:
+    """Send the sample through every subscription; its name, and what has gone wrong."""
+    for subscription in config.subscriptions:
+        try:
+            messenger_of(subscription).deliver([sample(config, time.time())])
+            yield subscription.name, None
+        except (NotDelivered, EggwatchError) as error:
+            yield subscription.name, in_words(error)
+
+
+@contextlib.contextmanager
+def at_work(config: IndexConfig, deliveries: Deliveries) -> Iterator[Courier]:
+    """A courier for the length of a block."""
+    courier = Courier(config, deliveries)
+    courier.start()
+    try:
+        yield courier
+    finally:
+        courier.stop(5.0)
+
+
+def notice_of(config: IndexConfig, serial: int, sha256: str, event: Event) -> Notice:
+    """An event of the ledger as it is told outside; `sha256` is that of its line, which no other line shares."""
+    key = f"{config.name}-{serial}-{sha256[:12]}"
+    urls = (config.index_url, config.rules_url)
+    return Notice(key=key, index=config.name, serial=serial, event=event, index_url=urls[0], rules_url=urls[1])

@@ -1,0 +1,274 @@
+"""One index in the daemon: its beat, what it tells of itself, and how it begins anew after an error."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import EggwatchError, FolderError, in_words
+from eggwatch.linux.systemd import line_lacking
+from eggwatch.model.events import timestamp
+from eggwatch.pipeline.log_lines import of_index
+from eggwatch.pipeline.measures import Measures
+from eggwatch.pipeline.rounds import horizon, summary
+from eggwatch.service.samples import Sample, taken
+from eggwatch.service.watcher import Bell, Watcher
+from eggwatch.store.ballast import Ballast
+from eggwatch.store.state.orders import Order, OrderBox
+from eggwatch.writer.catch_up import CATALOG, set_aside
+from eggwatch.writer.folders import permissions_of, prepare_drop
+from eggwatch.writer.index import Index, open_index, spawned_renderer
+from eggwatch.writer.orders import finish_begun, is_round, obey
+from eggwatch.writer.status import StatusFile, public_state, state_of, tell_last
+
+log = logging.getLogger("eggwatch")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before an index is opened again after an error; the last one repeats."""
+STOP_SECONDS = 8.0
+TELL_SECONDS = 10.0
+"""Seconds after which the status is told although uploads are under way."""
+BLIND_SCAN = 2.0
+"""Seconds between scans while the kernel tells nothing of the drop folder."""
+
+
+def _labelled(method: Callable[Concatenate[IndexRunner, P], R]) -> Callable[Concatenate[IndexRunner, P], R]:
+    """What this method logs names the index."""
+
+    @functools.wraps(method)
+    def labelled(self: IndexRunner, /, *arguments: P.args, **options: P.kwargs) -> R:
+        with of_index(self._label):
+            return method(self, *arguments, **options)
+
+    return labelled
+
+
+class IndexRunner:
+    """One index in the daemon: opened, and opened anew after an error, which is the same as after a crash."""
+
+    def __init__(
+        self, config: IndexConfig, bell: Bell, progress: Callable[[], None], *, label: str | None = None
+    ) -> None:
+        """`label` is the index's name in log lines, where there are several."""
+        self._label = label
+        self.config, self._bell, self._progress = config, bell, progress
+        self.watcher = Watcher(config.drop, OrderBox(config.state).folder, bell)
+        permissions = permissions_of(config)
+        self._ballast = Ballast(config.state, config.public, permissions)
+        self._status = StatusFile(config.state, config.public, permissions, make_room=self._ballast.give_piece)
+        self.index: Index | None = None
+        self.ready = False
+        self._failures = 0
+        self._next_scan = self._open_at = 0.0
+        self._was_there: tuple[Path, ...] = ()
+        self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
+        self._status_owed = True
+        self._tell_at = 0.0
+        self._measures = Measures()
+        self._told: dict[str, Any] | None = None
+
+    @_labelled
+    def open(self) -> None:
+        """Take the lock and begin. EggwatchError where the operator has to act."""
+        for folder in (self.config.public, self.config.state):
+            if lacking := line_lacking(folder):
+                raise FolderError(f"[index.{self.config.name}] {lacking}.")
+        self.index = open_index(self.config, renderer=spawned_renderer)
+        self._warn_of_closed_drop(self.index)
+        self.index.pipeline.parts.spool.progress = self._progress
+        self.index.pipeline.measures = self._measures
+        self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
+        self._errands.clear()
+        self.index.pipeline.parts.inspectors.warm_up()
+        self.watcher.check()
+        if self.index.orders.pending():
+            self._ballast.throw_off()
+        finish_begun(self.index.pipeline, self.index.orders)
+        self.index.pipeline.recover()
+        self._next_scan = 0.0
+
+    def _warn_of_closed_drop(self, index: Index) -> None:
+        """Uploads are published from a drop folder that can only be read, but can't leave it."""
+        lacking = line_lacking(self.config.drop)
+        if lacking is None:
+            index.pipeline.uploads.mend("unit")
+        elif index.pipeline.uploads.fault("unit", lacking):
+            log.error("[%s] %s", self.config.name, lacking)
+
+    def channels(self) -> list[int]:
+        """Descriptors that become readable when a helper process has an answer."""
+        if self.index is None:
+            return []
+        parts = self.index.pipeline.parts
+        front = parts.front.channel()
+        sockets = [*parts.inspectors.sockets(), *([front] if front is not None else [])]
+        return [channel.fileno() for channel in sockets]
+
+    @_labelled
+    def beat(self) -> None:
+        """One beat of the loop. An error costs a pause and a fresh start from what lies on the disk."""
+        try:
+            if self.index is None:
+                self._reopen()
+            else:
+                self._work(self.index)
+                self._failures = 0
+        except sqlite3.DatabaseError as error:
+            self.doubt_catalog(error)
+        except Exception as error:
+            self.fail(_named(error), traceback=not isinstance(error, (OSError, EggwatchError)))
+
+    @_labelled
+    def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
+        """The catalog could not be read or written: begin anew, without it if it is damaged."""
+        if isinstance(error, sqlite3.OperationalError):
+            self.fail(str(error))
+            return
+        self.fail(f"the catalog is damaged ({error}); it is made anew from the ledger")
+        set_aside(self.config.state / CATALOG)
+
+    def _reopen(self) -> None:
+        if time.monotonic() < self._open_at:
+            return
+        # A new index is not begun in the empty folder below an unmounted disk.
+        for path in self._was_there:
+            if not path.exists():
+                raise FolderError(f"{path} is gone. Is its disk mounted?")
+        self.open()
+
+    @_labelled
+    def fail(self, what: str, *, traceback: bool = False) -> None:
+        """Let go of the index after an error, to open it again in a while."""
+        pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
+        self._failures += 1
+        log.error("[%s] %s; tried again in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)
+        self._open_at = time.monotonic() + pause
+        if self.index is not None:
+            index, self.index = self.index, None
+            index.abandon()
+        self._status.tell_down(f"down after an error, tried again in {pause:g} s: {what}", at=timestamp(time.time()))
+
+    def _work(self, index: Index) -> None:
+        for order in self._ballast.given_for(index.orders.pending()):
+            self._obey(index, order)
+        now = time.monotonic()
+        hints = self.watcher.take()
+        if now >= self._next_scan or self.watcher.is_to_check():
+            if self.watcher.check():
+                prepare_drop(self.config, index.pipeline.parts.answers)
+            hints = None
+        if hints is None:
+            self._warn_of_closed_drop(index)
+            index.pipeline.housekeeping.tidy(self.config.keep_rejected, self.config.keep_aside, now=time.time())
+            self._ballast.take_in()
+        index.pipeline.round(hints)
+        if hints is None:
+            self.watcher.compare(index.pipeline.uploads.folders)
+            self._next_scan = now + self._scan_pause()
+        self._next_scan = min(self._next_scan, now + self._scan_pause())
+        self._answer_errands(index)
+        self._settle_in(index)
+        if not index.pipeline.in_hand() or now >= self._tell_at:
+            self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
+            self._tell_at = now + TELL_SECONDS
+
+    def _scan_pause(self) -> float:
+        """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
+        sights = self.index.pipeline.uploads if self.index is not None else None
+        blind = self.watcher.is_blind() or (sights is not None and (sights.unwatched or "drop" in sights.faults))
+        return min(self.config.scan, BLIND_SCAN) if blind else self.config.scan
+
+    def _settle_in(self, index: Index) -> None:
+        if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
+            self.ready = True
+            log.info("[%s] all that was there at start has been looked at", self.config.name)
+
+    def _obey(self, index: Index, order: Order) -> None:
+        pipeline = index.pipeline
+        if not is_round(order):
+            obey(pipeline, index.orders, order)
+        elif index.orders.begin(order, serial=pipeline.parts.ledger.end.serial):
+            until = time.monotonic() + horizon(pipeline)
+            self._errands.append((order.number, until, pipeline.tally.counts()))
+            self._next_scan = 0.0
+
+    def _answer_errands(self, index: Index) -> None:
+        """`run --once` asked for a round: answer when it is through."""
+        for errand in list(self._errands):
+            number, until, since = errand
+            pipeline = index.pipeline
+            due = pipeline.next_due()
+            if not pipeline.is_working() and (due is None or due > until):
+                pipeline.parts.front.finish()
+                self._errands.remove(errand)
+                index.orders.answer(number, summary(pipeline, since=since))
+
+    def _tell_status(self, index: Index) -> None:
+        self._status_owed = not self._status.is_due()
+        if self._status_owed:
+            return
+        pipeline = index.pipeline
+        self.heed("status", self._status.fault)
+        private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        public = public_state(pipeline, ready=self.ready, watching=self.watcher.fault)
+        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+
+    def sample(self) -> Sample:
+        """What metrics tell of it: what it has last told of itself, None while it is down."""
+        state = self._told if self.index is not None else None
+        return taken(self.config.name, state, self._measures, at=time.time())
+
+    def heed(self, what: str, fault: str | None) -> None:
+        """Note something beside the pipeline that is to be mended; None if nothing is."""
+        if self.index is not None and fault is not None:
+            self.index.pipeline.uploads.fault(what, fault)
+        elif self.index is not None:
+            self.index.pipeline.uploads.mend(what)
+
+    def in_short(self) -> str:
+        """What it has done since it was opened and what is to be mended, for `systemctl status`."""
+        if self.index is None:
+            return f"{self.config.name}: down, tried again soon; see the log"
+        pipeline = self.index.pipeline
+        faults = "".join(f"; {why}" for why in pipeline.uploads.faults.values())
+        return f"{self.config.name}: {pipeline.tally.published} published, {pipeline.tally.refused} refused{faults}"
+
+    def next_due(self) -> float:
+        """The moment of the monotonic clock at which this index needs the next beat."""
+        if self.index is None:
+            return self._open_at
+        due = self.index.pipeline.next_due()
+        moments = [self._next_scan, *([due] if due is not None else [])]
+        if self._status_owed or self._errands:
+            moments.append(time.monotonic() + (0.05 if self._errands else 1.0))
+        return min(moments)
+
+    @_labelled
+    def close(self) -> None:
+        """Finish what is in hand, publish what is stale, and let go."""
+        self.watcher.stop()
+        if self.index is None:
+            return
+        index, self.index = self.index, None
+        pipeline = index.pipeline
+        deadline = time.monotonic() + STOP_SECONDS
+        while pipeline.in_hand() and time.monotonic() < deadline:
+            pipeline.inspect(0.1)
+            pipeline.admit(pipeline.judge())
+        pipeline.finish()
+        tell_last(pipeline, self._status)
+        index.close()
+
+
+def _named(error: Exception) -> str:
+    """What went wrong, for status and log; the class of an error that only a developer can mend."""
+    is_for_operators = isinstance(error, (OSError, EggwatchError))
+    return in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"

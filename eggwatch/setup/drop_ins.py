@@ -1,0 +1,102 @@
+"""What a configuration changes in the units: drop-ins that say which folders, and which account."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError
+
+NAME = "folders.conf"
+ACCOUNT = "eggwatch"
+BACKUPS = Path("/var/backups/eggwatch")
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+HIDDEN = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # the units have their own: PrivateTmp
+STATES = Path("/var/lib")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A configuration, the unit that runs it, and the account."""
+
+    file: Path
+    indexes: tuple[IndexConfig, ...]
+    account: str = ACCOUNT
+    group: str = ACCOUNT
+
+    @property
+    def instance(self) -> str:
+        """`team` for /etc/eggwatch/team.toml; empty for eggwatch.toml."""
+        return "" if self.file.stem == "eggwatch" else self.file.stem
+
+    def unit(self, name: str) -> str:
+        """A unit's name, of the instance if this is one."""
+        return f"{name}@{self.instance}.service" if self.instance else f"{name}.service"
+
+    def drop_ins(self) -> dict[str, str]:
+        """The text of each drop-in, by the unit it belongs to."""
+        states, publics = ([getattr(index, name) for index in self.indexes] for name in ("state", "public"))
+        drops = [index.drop for index in self.indexes]
+        news = [state / "news" for state in states]
+        hidden = ["InaccessiblePaths=", *(f"InaccessiblePaths=-{quoted(drop)}" for drop in drops)]
+        # A drop folder may be missing: a disk that is not mounted is no reason not to start, but told by status.
+        metrics = [index.metrics.parent for index in self.indexes if index.metrics is not None]
+        maybe = [f"-{quoted(folder)}" for folder in [*drops, *metrics]]
+        units = {
+            "eggwatch": self._text([*drops, *publics, *states], [*maybe, *map(quoted, [*publics, *states])]),
+            "eggwatch-news": self._text([*publics, *states], map(quoted, news), hidden),
+        }
+        if not self.instance:
+            units["eggwatch-verify"] = self._text([*publics, *states], map(quoted, states))
+            units["eggwatch-backup"] = self._text([*publics, *states, BACKUPS], map(quoted, [*states, BACKUPS]))
+        return {self.unit(name): text for name, text in units.items()}
+
+    def _text(self, needed: list[Path], writable: Iterable[str], more: Iterable[str] = ()) -> str:
+        lines = [
+            f"# Made from {self.file} by 'eggwatch setup': run it again when folders have changed there.",
+            "# Lines of your own: 'systemctl edit', which puts them in another file.",
+            "[Unit]",
+            f"RequiresMountsFor={' '.join(map(quoted, needed))}",
+            "",
+            "[Service]",
+            "ReadWritePaths=",
+            *(f"ReadWritePaths={path}" for path in writable),
+            *more,
+            *self._state_lines(),
+            *self._account_lines(),
+            *_home_lines(needed),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _state_lines(self) -> list[str]:
+        """Where no state is where the unit makes it, it need not make it."""
+        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
+        return [] if usual in [index.state for index in self.indexes] else ["StateDirectory="]
+
+    def _account_lines(self) -> list[str]:
+        return [] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]
+
+
+def _home_lines(folders: list[Path]) -> list[str]:
+    below = [folder for folder in folders if any(folder.is_relative_to(home) for home in HOMES)]
+    return ["ProtectHome=tmpfs", *(f"BindPaths={quoted(folder)}" for folder in below)] if below else []
+
+
+def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:
+    """ConfigurationError where a folder lies where services have folders of their own."""
+    for index in indexes:
+        for folder in (index.drop, index.public, index.state):
+            if any(Path(os.path.realpath(folder)).is_relative_to(hidden) for hidden in HIDDEN):
+                raise ConfigurationError(
+                    f"{folder} lies below {folder.parents[-2]}: a service has a folder of its own there.",
+                    remedy="Choose one elsewhere, such as /srv/drop.",
+                )
+
+
+def quoted(path: Path) -> str:
+    """A path as unit files and tmpfiles.d want it: % is theirs, and blanks part words."""
+    text = str(path).replace("\\", "\\\\").replace("%", "%%").replace('"', '\\"')
+    return f'"{text}"' if any(character in text for character in " \t\"'\\") else text

@@ -1,0 +1,118 @@
+"""Account, group and folders, as systemd's own tools make them from the samples.
+
+Folders are made once: one that somebody has made, or uses, keeps its rights. There is no file of ours in
+/etc/tmpfiles.d, as at a boot it would make a drop folder below a disk that is not mounted, and give yours other rights.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError
+from eggwatch.linux.accounts import account_name
+from eggwatch.setup import files
+from eggwatch.setup.drop_ins import ACCOUNT, Service, quoted
+from eggwatch.setup.machine import Machine, Step
+from eggwatch.setup.paths import Places
+
+UPLOADERS = "packages"
+SAMPLE_FOLDERS: dict[str, Callable[[IndexConfig], Path]] = {
+    "/srv/drop": lambda index: index.drop,
+    "/srv/eggwatch": lambda index: index.public,
+    "/var/lib/eggwatch": lambda index: index.state,
+    "/var/lib/eggwatch/news": lambda index: index.state / "news",
+}
+
+
+def account_there(sample: bytes, account: str, places: Places, machine: Machine) -> Iterator[Step]:
+    """The account, in the group of the uploaders."""
+    text = sample.decode().replace(f" {ACCOUNT} ", f" {account} ").encode()
+    yield from files.written(places.accounts, text)
+    if not _is_member(account):
+        yield Step(
+            what=f"make the account {account}, and the group {UPLOADERS} that uploaders are in (systemd-sysusers)",
+            do=lambda: machine.run("systemd-sysusers", places.accounts),
+        )
+
+
+def _is_member(account: str) -> bool:
+    try:
+        gid = pwd.getpwnam(account).pw_gid
+        return grp.getgrnam(UPLOADERS).gr_gid in os.getgrouplist(account, gid)
+    except KeyError:
+        return False
+
+
+def primary_group(account: str) -> str:
+    """The group of an account; one that is yet to be made has a group of its own name."""
+    try:
+        return grp.getgrgid(pwd.getpwnam(account).pw_gid).gr_name
+    except KeyError:
+        return account
+
+
+def folders_there(sample: bytes, services: list[Service], machine: Machine) -> Iterator[Step]:
+    """Each folder that is missing, with the rights that the sample gives it."""
+    done: set[str] = set()
+    for service in services:
+        for path, lines in _lines_of(sample.decode(), service).items():
+            if path not in done and is_nobodys(Path(path)):
+                yield _made(path, lines, machine)
+            done.add(path)
+
+
+def refuse_anothers(services: list[Service]) -> None:
+    """ConfigurationError where what the daemon has to write to belongs to another account."""
+    for service in services:
+        for folder in (folder for index in service.indexes for folder in (index.public, index.state)):
+            if not is_nobodys(folder) and (owner := account_name(folder.stat().st_uid)) != service.account:
+                there = f"Make the account if it is missing (useradd --system {service.account})"
+                raise ConfigurationError(
+                    f"{folder} belongs to {owner}, and the daemon is to run as {service.account}.",
+                    remedy=f"{there}, and give it the folder (chown -R {service.account}: {folder}); or choose --user.",
+                )
+
+
+def is_nobodys(path: Path) -> bool:
+    """Whether a folder is missing, or as a new disk is: root's, and empty."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return True
+    return (status.st_uid, status.st_gid) == (0, 0) and set(os.listdir(path)) <= {"lost+found"}
+
+
+def _made(path: str, lines: list[list[str]], machine: Machine) -> Step:
+    mode, user, group = lines[0][2:5]
+    given = "".join(f"{' '.join(line)}\n" for line in lines)
+    more = ", and a default ACL for the daemon" if len(lines) > 1 else ""
+    return Step(
+        what=f"make {path} (mode {mode}, {user}:{group}{more})",
+        do=lambda: machine.run("systemd-tmpfiles", "--create", "-", given=given),
+    )
+
+
+def _lines_of(sample: str, service: Service) -> dict[str, list[list[str]]]:
+    """The sample's lines, by folder, for the folders and the account of a service."""
+    lines: dict[str, list[list[str]]] = {}
+    for line in sample.splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        kind, path, mode, user, group, *rest = line.split(None, 6)
+        rest = [part.replace(f":user:{ACCOUNT}:", f":user:{service.account}:") for part in rest]
+        user = service.account if user == ACCOUNT else user
+        group = service.group if group == ACCOUNT else group
+        for folder in _folders(path, service):
+            lines.setdefault(str(folder), []).append([kind, quoted(folder), mode, user, group, *rest])
+    return lines
+
+
+def _folders(path: str, service: Service) -> list[Path]:
+    """The folders that stand for a folder of the sample."""
+    folder = SAMPLE_FOLDERS.get(path)
+    return [Path(path)] if folder is None else [folder(index) for index in service.indexes]

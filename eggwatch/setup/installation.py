@@ -1,0 +1,169 @@
+"""The whole story: what has to be done on this machine so that eggwatch runs here, and how it is undone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggwatch.config import loading
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError, InstallationError
+from eggwatch.setup import files, system_packages
+from eggwatch.setup.drop_ins import Service, refuse_hidden
+from eggwatch.setup.folders import account_there, folders_there, primary_group, refuse_anothers
+from eggwatch.setup.interpreter import Interpreter
+from eggwatch.setup.machine import Machine, Step
+from eggwatch.setup.paths import Places
+from eggwatch.setup.services import DAEMON, Life, Units, noted_account
+from eggwatch.setup.source import Source
+from eggwatch.setup.versions import Versions
+
+Tell = Callable[[str], None]
+FOLDERS = {"drop": Path("/srv/drop"), "public": Path("/srv/eggwatch"), "state": Path("/var/lib/eggwatch")}
+NEEDED = {DAEMON, "sysusers.conf", "tmpfiles.conf"}
+NEWER = "Choose a newer one by --from."
+PROGRAMS = ("systemctl", "systemd-sysusers", "systemd-tmpfiles")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What was asked for; None where nothing was said."""
+
+    drop: Path | None = None
+    public: Path | None = None
+    state: Path | None = None
+    account: str | None = None
+    url: str | None = None
+
+    def folder(self, name: str) -> Path | None:
+        """One of the three folders."""
+        wanted: Path | None = getattr(self, name)
+        return None if wanted is None else wanted.absolute()
+
+    def folders(self) -> dict[str, Path]:
+        """All three, those of the sample where nothing was said."""
+        return {name: self.folder(name) or default for name, default in FOLDERS.items()}
+
+
+class Installation:
+    """Plans steps from what is there and what is wished, and takes them."""
+
+    def __init__(
+        self, *, places: Places, machine: Machine, interpreter: Interpreter, sample: Callable[..., str]
+    ) -> None:
+        self._places, self._machine, self._interpreter, self._sample = places, machine, interpreter, sample
+        self.versions = Versions(places, machine)
+        self._systemd_python = system_packages.SystemdPython(machine, self.versions)
+        self._life = Life(machine)
+
+    def plan(self, source: Source, wish: Wish) -> list[Step]:
+        """What is to be done, in order; empty if all is as it should be."""
+        self._refuse_what_is_impossible()
+        services = self._services(wish)
+        home, shipped = self.versions.home_of(source, self._interpreter), source.shipped()
+        if not shipped.keys() >= NEEDED:
+            raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
+        current = self.versions.current()
+        units = Units(self._places, self._machine, shipped)
+        steps = [
+            *system_packages.whole_python(self._interpreter, self._machine),
+            *self.versions.built(source, self._interpreter),
+            *self._systemd_python.there(self._interpreter, home),
+            *account_there(shipped["sysusers.conf"], services[0].account, self._places, self._machine),
+            *folders_there(shipped["tmpfiles.conf"], services, self._machine),
+            *self._configured(wish),
+        ]
+        about_units = [*units.there(services), *units.others_gone({} if current is None else current.shipped())]
+        steps += [*about_units, *units.explained(), *self.versions.in_use(home)]
+        steps += files.linked(self._places.command, str(self._places.program))
+        steps += [*units.enabled(), *self._life.running(home, changed=bool(about_units))]
+        return [*steps, *self.versions.forgotten(home)]
+
+    def take(self, steps: list[Step], tell: Tell) -> None:
+        """Do what was planned; if the new version does not come up, the old one is put back."""
+        before, previous = self.versions.current(), self.versions.previous()
+        try:
+            take(steps, tell)
+        except InstallationError as error:
+            if before is None or self.versions.current() == before:
+                raise
+            tell(f"{error.message}\n")
+            try:
+                take(self.plan(before, Wish()), tell)
+            finally:
+                self.versions.remember(previous)
+            raise InstallationError(f"That version does not work here; {before.version} is back, and runs.") from error
+
+    def notes(self) -> list[str]:
+        """What the person should know at the end."""
+        notes = [self._systemd_python.lacking] if self._systemd_python.lacking else []
+        if not self._machine.is_booted_by_systemd:
+            notes.append(f"systemd does not run here: nothing was started. It starts {DAEMON} at the next boot.")
+        return notes
+
+    def _refuse_what_is_impossible(self) -> None:
+        for program in PROGRAMS:
+            if not self._machine.has(program):
+                raise InstallationError(
+                    f"There is no {program} here, and eggwatch is installed as a service of systemd.",
+                    remedy="Without systemd: 'eggwatch init', then 'eggwatch run' under what supervises services here.",
+                )
+        self.versions.refuse_what_is_not_ours()
+
+    def _services(self, wish: Wish) -> list[Service]:
+        """The daemon of eggwatch.toml, and one of each other configuration beside it."""
+        account = wish.account or noted_account(self._places)
+        if account == "root":
+            raise ConfigurationError("eggwatch does not run as root.", remedy="Name another account by --user.")
+        group = primary_group(account)
+        found = [(self._places.configuration, self._indexes(wish))]
+        for path in sorted(self._places.configurations.glob("*.toml")):
+            if path != self._places.configuration:
+                found.append((path, tuple(loading.load(path).indexes.values())))
+        refuse_hidden(index for _, indexes in found for index in indexes)
+        services = [Service(file=path, indexes=indexes, account=account, group=group) for path, indexes in found]
+        refuse_anothers(services)
+        return services
+
+    def _indexes(self, wish: Wish) -> tuple[IndexConfig, ...]:
+        """Those of the configuration, which has to be what is wished, or the one that it is to begin with."""
+        path = self._places.configuration
+        if path.exists():
+            indexes = tuple(loading.load(path).indexes.values())
+            refuse_another_wish(path, indexes, wish)
+            return indexes
+        folders = wish.folders()
+        begun = loading.from_folders(folders["drop"], folders["public"], folders["state"])
+        return tuple(begun.indexes.values())
+
+    def _configured(self, wish: Wish) -> Iterator[Step]:
+        path = self._places.configuration
+        if not path.exists():
+            url = {} if wish.url is None else {"url": wish.url}
+            yield from files.written(path, self._sample(**wish.folders(), **url).encode())
+
+
+def take(steps: list[Step], tell: Tell) -> None:
+    """Say each step, and do it."""
+    for step in steps:
+        tell(step.what)
+        step.do()
+
+
+def refuse_another_wish(path: Path, indexes: tuple[IndexConfig, ...], wish: Wish) -> None:
+    """ConfigurationError where a folder or URL is wished that the configuration does not name."""
+    if wish.url is not None and [wish.url] != [index.url for index in indexes]:
+        raise ConfigurationError(
+            f"{path} is there already and does not say url = {wish.url}.",
+            remedy="Change it there, run 'systemctl reload eggwatch', and 'eggwatch setup' without --url.",
+        )
+    for name in FOLDERS:
+        wanted = wish.folder(name)
+        there = [getattr(index, name) for index in indexes]
+        if wanted is not None and [os.path.realpath(wanted)] != [os.path.realpath(folder) for folder in there]:
+            raise ConfigurationError(
+                f"{path} is there already and says {name} = {', '.join(map(str, there))}, not {wanted}.",
+                remedy=f"Change it there, and run 'eggwatch setup' again without --{name}.",
+            )

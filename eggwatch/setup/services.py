@@ -1,0 +1,151 @@
+"""The units: put in their places, started, and seen to stay up."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from eggwatch.errors import InstallationError
+from eggwatch.setup import files
+from eggwatch.setup.drop_ins import ACCOUNT, NAME, Service
+from eggwatch.setup.machine import Machine, Step
+from eggwatch.setup.paths import Places
+
+DAEMON = "eggwatch.service"
+WANTED = (DAEMON, "eggwatch-news.service", "eggwatch-verify.timer")
+"""What runs after a setup; the backup is yours to enable, when its disk is there."""
+SUFFIXES = (".service", ".timer")
+CATALOG = "eggwatch.catalog"
+PROOF = 1.0
+"""Seconds that the daemon has to stay up after it has said that it is ready."""
+JOURNAL_LINES = 20
+UNTIL = "and wait until its first round is done"
+
+
+def noted_account(places: Places) -> str:
+    """The account that an earlier setup has noted in the daemon's drop-in."""
+    try:
+        text = (places.units / f"{DAEMON}.d" / NAME).read_text()
+    except OSError:
+        return ACCOUNT
+    match = re.search(r"^User=(.+)$", text, re.M)
+    return match[1] if match else ACCOUNT
+
+
+def unit_names(shipped: dict[str, bytes]) -> list[str]:
+    """The units among what a version brings."""
+    return sorted(name for name in shipped if name.endswith(SUFFIXES))
+
+
+class Units:
+    """The units of one version, on this machine."""
+
+    def __init__(self, places: Places, machine: Machine, shipped: dict[str, bytes]) -> None:
+        self._places, self._machine, self._shipped = places, machine, shipped
+
+    def there(self, services: list[Service]) -> Iterator[Step]:
+        """Each unit, and what the configurations change in it."""
+        for name in unit_names(self._shipped):
+            yield from files.written(self._places.units / name, self._shipped[name])
+        for service in services:
+            for unit, text in service.drop_ins().items():
+                if self._is_shipped(unit):
+                    yield from files.written(self._places.units / f"{unit}.d" / NAME, text.encode())
+
+    def _is_shipped(self, unit: str) -> bool:
+        stem, mark, _ = unit.partition("@")
+        return (f"{stem}@.service" if mark else unit) in self._shipped
+
+    def others_gone(self, before: dict[str, bytes]) -> Iterator[Step]:
+        """What the version before brought, and this one doesn't."""
+        for name in sorted(set(unit_names(before)) - set(self._shipped)):
+            yield from files.removed(self._places.units / f"{name}.d" / NAME)
+            yield from files.removed(self._places.units / name)
+
+    def explained(self) -> Iterator[Step]:
+        """What `journalctl -x` says, if this version has it."""
+        if CATALOG not in self._shipped:
+            return
+        steps = list(files.written(self._places.catalog, self._shipped[CATALOG]))
+        yield from steps
+        if steps:
+            yield Step(
+                what="tell journalctl of it (--update-catalog)",
+                do=lambda: self._machine.run("journalctl", "--update-catalog"),
+            )
+
+    def enabled(self) -> Iterator[Step]:
+        """They start at every boot."""
+        missing = [unit for unit in WANTED if self._machine.says("systemctl", "is-enabled", unit) != "enabled"]
+        if missing:
+            yield Step(
+                what=f"enable {' and '.join(missing)}",
+                do=lambda: self._machine.run("systemctl", "--quiet", "enable", *missing),
+            )
+
+
+class Life:
+    """What runs."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def running(self, home: Path, *, changed: bool) -> Iterator[Step]:
+        """The daemons of the version in `home`; anew if units have changed, or if another version runs."""
+        if not self._machine.is_booted_by_systemd:
+            return
+        if changed or self._show("NeedDaemonReload") == "yes":
+            yield Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
+            changed = True
+        for unit in (DAEMON, *self._instances()):
+            yield from self._up_to_date(unit, home, changed=changed)
+        others = [unit for unit in WANTED[1:] if self._show("ActiveState", unit) != "active"]
+        if others:
+            yield Step(
+                what=f"start {' and '.join(others)}",
+                do=lambda: self._machine.run("systemctl", "start", *others),
+            )
+
+    def _instances(self) -> list[str]:
+        """Those that run; what has been stopped, or has failed, is its administrator's matter."""
+        which = ("--plain", "--no-legend", "--state=active", "eggwatch@*.service")
+        listed = self._machine.says("systemctl", "list-units", *which)
+        return [line.split()[0] for line in listed.splitlines()]
+
+    def _up_to_date(self, unit: str, home: Path, *, changed: bool) -> Iterator[Step]:
+        if self._show("MainPID", unit) not in ("", "0") and (changed or not self._runs_from(home, unit)):
+            yield Step(what=f"restart {unit}, {UNTIL}", do=lambda: self.bring_up("restart", unit))
+        elif self._show("ActiveState", unit) != "active":
+            yield Step(what=f"start {unit}, {UNTIL}", do=lambda: self.bring_up("start", unit))
+
+    def bring_up(self, verb: str, unit: str) -> None:
+        """Start or restart a daemon; InstallationError with the journal's last lines unless it stays up."""
+        begun = int(time.time())
+        ready = self._machine.grants("systemctl", verb, unit)
+        life = self._show("MainPID", unit), self._show("NRestarts", unit)
+        end = time.monotonic() + PROOF
+        while ready and time.monotonic() < end:
+            time.sleep(0.1)
+            ready = (self._show("MainPID", unit), self._show("NRestarts", unit)) == life
+        if not ready:
+            said = [f"{unit} does not come up. Its last words:", *self._last_words(unit, begun)]
+            raise InstallationError("\n  ".join(said))
+
+    def _last_words(self, unit: str, since: int) -> list[str]:
+        self._machine.says("journalctl", "--sync")
+        lines = (f"--lines={JOURNAL_LINES}", f"--since=@{since}")
+        return self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", unit, *lines).splitlines()
+
+    def _runs_from(self, home: Path, unit: str) -> bool:
+        """Whether a daemon's interpreter is that of a version."""
+        pid = self._show("MainPID", unit)
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return words[0].startswith(f"{home}/".encode())
+
+    def _show(self, name: str, unit: str = DAEMON) -> str:
+        return self._machine.says("systemctl", "show", "--value", f"--property={name}", unit)

@@ -1,0 +1,88 @@
+"""Program, units and drop-ins go; data, configuration and account stay."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from eggwatch.config import loading
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import EggwatchError
+from eggwatch.setup import files
+from eggwatch.setup.drop_ins import BACKUPS, NAME
+from eggwatch.setup.folders import UPLOADERS
+from eggwatch.setup.machine import Machine, Step
+from eggwatch.setup.paths import Places
+from eggwatch.setup.services import noted_account, unit_names
+
+
+class Removal:
+    """Takes away what a setup has brought."""
+
+    def __init__(self, places: Places, machine: Machine, shipped: dict[str, bytes]) -> None:
+        self._places, self._machine, self._units = places, machine, unit_names(shipped)
+
+    def plan(self) -> list[Step]:
+        """What is to be done, in order; the program goes last, as it is at work."""
+        units = [*self._stopped(), *self._without_units()]
+        if units and self._machine.is_booted_by_systemd:
+            units.append(
+                Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
+            )
+        gone = [*files.removed(self._places.accounts), *self._without_catalog(), *self._without_program()]
+        return [*units, *gone]
+
+    def _stopped(self) -> Iterator[Step]:
+        there = [name for name in self._units if (self._places.units / name).exists()]
+        plain = [name for name in there if "@" not in name]
+        instances = sorted({path.name for path in self._places.units.glob("*.wants/eggwatch*@?*.service")})
+        if not there:
+            return
+        names = [*plain, *instances]
+        yield Step(what=f"stop and disable {', '.join(names)}", do=lambda: self._stop(names))
+
+    def _stop(self, names: list[str]) -> None:
+        if self._machine.is_booted_by_systemd:
+            self._machine.run("systemctl", "stop", *names, "eggwatch@*.service", "eggwatch-*@*.service")
+        self._machine.run("systemctl", "--quiet", "disable", *names)
+
+    def _without_units(self) -> Iterator[Step]:
+        for drop_in in sorted(self._places.units.glob(f"eggwatch*.service.d/{NAME}")):
+            yield from files.removed(drop_in)
+        for name in self._units:
+            yield from files.removed(self._places.units / name)
+
+    def _without_catalog(self) -> Iterator[Step]:
+        steps = list(files.removed(self._places.catalog))
+        yield from steps
+        if steps:
+            yield Step(
+                what="tell journalctl of it (--update-catalog)",
+                do=lambda: self._machine.run("journalctl", "--update-catalog"),
+            )
+
+    def _without_program(self) -> Iterator[Step]:
+        yield from files.removed(self._places.command)
+        home = self._places.home
+        if home.exists():
+            yield Step(what=f"remove {home}", do=lambda: shutil.rmtree(home))
+
+
+def what_stays(places: Places) -> list[str]:
+    """The commands that would delete the rest."""
+    try:
+        indexes: Iterable[IndexConfig] = loading.load(places.configuration).indexes.values()
+    except EggwatchError:
+        indexes = ()
+    folders = [folder for index in indexes for folder in (index.drop, index.public, index.state)]
+    there = [path for path in [*folders, places.configurations, BACKUPS] if path.exists()]
+    there += [path.parent for path in _own_lines(places)]
+    deletions = [f"rm -r {shlex.quote(str(path))}" for path in dict.fromkeys(there)]
+    return [*deletions, f"userdel {noted_account(places)}", f"groupdel {UPLOADERS}"]
+
+
+def _own_lines(places: Places) -> list[Path]:
+    """What an administrator has written beside our drop-ins."""
+    return sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)

@@ -1,0 +1,106 @@
+"""The folders of our answers, opened by descriptor: those in the drop only if they are ours, and those below STATE."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from eggwatch.errors import FolderError
+from eggwatch.store import durable
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.durable import Permissions, Place
+
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NotOurs(Exception):  # noqa: N818 - an answer, not an error: the fallback takes over
+    """A folder of ours can't be had in the drop; the text says why."""
+
+
+class AnswerFolders:
+    """rejected/ and receipts/, in the drop and below STATE."""
+
+    def __init__(self, drop: Drop, away: Path, permissions: Permissions) -> None:
+        """`away` is the folder below STATE."""
+        self._drop, self._away, self._permissions = drop, away, permissions
+
+    def has_away(self, name: str) -> bool:
+        """Whether something may lie in the one below STATE."""
+        return (self._away / name).is_dir()
+
+    @contextmanager
+    def away(self, name: str) -> Iterator[Place]:
+        """Open the one below STATE, made if missing."""
+        path = self._away / name
+        durable.make_folders(path, self._permissions)
+        fd = os.open(path, _FLAGS)
+        try:
+            yield Place(fd, "", str(path))
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def in_drop(self, *names: str) -> Iterator[Place]:
+        """Open DROP/<names> by descriptor, without following links. NotOurs says why that can't be."""
+        with ExitStack() as stack:
+            try:
+                fd, label = os.dup(stack.enter_context(self._drop.opened())), str(self._drop.root)
+            except FolderError as error:
+                raise NotOurs(error.message) from error
+            try:
+                for name in names:
+                    label = f"{label}/{name}"
+                    below = self.enter(Place(fd, name, label))
+                    os.close(fd)
+                    fd = below
+                yield Place(fd, "", label)
+            finally:
+                os.close(fd)
+
+    def enter(self, place: Place) -> int:
+        """Open a folder of ours, made if missing, for the caller to close. NotOurs says why that can't be."""
+        try:
+            return self._enter(place)
+        except FileNotFoundError:
+            return self._make(place)
+
+    def _enter(self, place: Place) -> int:
+        try:
+            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise NotOurs(f"{place} is not a folder of ours: {error.strerror}") from error
+        status = os.fstat(fd)
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+            os.close(fd)
+            raise NotOurs(f"{place} belongs to somebody else, or others may write to it")
+        return fd
+
+    def _make(self, place: Place) -> int:
+        """A new folder; by the time that it is opened somebody may have put something else there."""
+        try:
+            durable.make_folder_at(place)
+            fd = self._enter(place)
+        except OSError as error:
+            raise NotOurs(f"{place} can't be made: {error.strerror}") from error
+        os.fchmod(fd, 0o755)
+        return fd
+
+    @contextmanager
+    def existing(self, place: Place, name: str) -> Iterator[Place]:
+        """Open a folder of ours in another one. FileNotFoundError if there is none."""
+        os.stat(name, dir_fd=place.folder, follow_symlinks=False)
+        fd = self.enter(inside(place, name))
+        try:
+            yield Place(fd, "", f"{place.label}/{name}")
+        finally:
+            os.close(fd)
+
+
+def inside(place: Place, name: str) -> Place:
+    """A name in an open folder, whose own place has none."""
+    return Place(place.folder, name, f"{place.label}/{name}")

@@ -1,0 +1,392 @@
+"""Answers for the uploader: rejected/, receipts/ and README.txt in the drop folder, made and owned by us.
+
+Where the drop is not ours to write, is full or fails, or somebody has put something else under these names, answers
+lie in STATE/answers/ and refused files stay where they are; when it is in order again, they are brought home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from eggwatch.model.names import stored_name
+from eggwatch.policy.retention import Keeping
+from eggwatch.store import durable
+from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
+from eggwatch.store.drop.folder import ANSWER_FOLDERS, EXHAUSTED, READING, Drop
+from eggwatch.store.drop.leftovers import REASONS, Tally, below, files_in, leaving_of, refusals, tidied
+from eggwatch.store.durable import Permissions, Place
+
+log = logging.getLogger("eggwatch")
+
+README_MARK = "This is eggwatch's drop folder."
+LONGEST = 1024 * 1024
+"""Bytes that are read of an answer; none is longer."""
+Writing = Callable[[Place], object]
+"""Writes an answer into a folder; may be done again, in another one."""
+
+
+class Answers:
+    """The places where answers are left."""
+
+    def __init__(self, drop: Drop, state: Path, permissions: Permissions = durable.OURS) -> None:
+        self._drop = drop
+        self._fallback = state / "answers"
+        self._folders = AnswerFolders(drop, self._fallback, permissions)
+        self._unsynced = durable.Unsynced()
+        self._written: list[tuple[str, Writing]] = []
+        """What was written since the last `sync`: should that fail, it is written elsewhere."""
+        self._faults: dict[str, str] = {}
+        self._retractions: list[Writing] = []
+        """What the folder in the drop will need when it is ours again."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why answers lie in STATE/answers/, if they do."""
+        return "; ".join(dict.fromkeys(self._faults.values())) or None
+
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Place]:
+        """Open the folder in which answers lie now, DROP/<name> (made if missing) or STATE/answers/<name>."""
+        with ExitStack() as stack:
+            try:
+                if name in self._faults:
+                    raise NotOurs(self._faults[name])
+                place = stack.enter_context(self._folders.in_drop(name))
+            except NotOurs as reason:
+                self._lie_elsewhere(name, reason)
+                place = stack.enter_context(self._folders.away(name))
+            yield place
+
+    def _lie_elsewhere(self, name: str, reason: NotOurs | OSError) -> None:
+        if isinstance(reason, OSError):
+            message = f"{self._drop.root / name} can't be written to: {reason.strerror}"
+        else:
+            message = str(reason)
+        if self._faults.get(name) != message:
+            log.warning("announce %s: answers lie in %s", message, self._fallback / name)
+        self._faults[name] = message
+
+    def _leave(self, folder: str, write: Writing) -> None:
+        """Write an answer into a folder of the drop, or where that fails below STATE."""
+        self._written.append((folder, write))
+        try:
+            if folder in self._faults and not self.bring_home(folder):
+                raise NotOurs(self._faults[folder])
+            with self._folders.in_drop(folder) as place:
+                write(place)
+        except NotOurs as reason:
+            self._write_elsewhere(reason, folder)
+        except OSError as error:
+            self._write_elsewhere(error, *ANSWER_FOLDERS)
+
+    def _write_elsewhere(self, error: NotOurs | OSError, *folders: str) -> None:
+        """Write all that may not have come to last in these folders below STATE; there is no other place after that."""
+        if isinstance(error, OSError) and error.errno in EXHAUSTED:
+            raise error
+        written, self._written = self._written, []
+        for folder, write in written:
+            if folder in folders:
+                self._lie_elsewhere(folder, error)
+                with self._folders.away(folder) as place:
+                    write(place)
+            else:
+                self._written.append((folder, write))
+
+    def bring_home(self, name: str) -> bool:
+        """Bring the answers below STATE into DROP/<name>, if that is in order again; answers whether it is."""
+        try:
+            with self._folders.in_drop(name) as home:
+                self._bring_home(name, home)
+        except (NotOurs, OSError) as error:
+            self._lie_elsewhere(name, error)
+            return False
+        if self._faults.pop(name, None):
+            log.info("announce %s: answers lie there again", self._drop.root / name)
+        return True
+
+    def _bring_home(self, name: str, home: Place) -> None:
+        if self._folders.has_away(name):
+            with self._folders.away(name) as away:
+                if name == "rejected" and _exists(inside(away, "earlier")):
+                    with self._folders.existing(away, "earlier") as older, self._in_earlier(home) as earlier:
+                        self._bring(older, earlier)
+                self._bring(away, home)
+        if name == "rejected":
+            for retraction in self._retractions:
+                retraction(home)
+            self._retractions.clear()
+        self._unsynced.sync()
+
+    def _bring(self, away: Place, home: Place) -> None:
+        names = [name for name in sorted(os.listdir(away.folder)) if name != "earlier"]
+        for name in names:
+            text = _read_text(inside(away, name)) or ""
+            if name.endswith(REASONS[1]):
+                reason = _read_reason(inside(away, name)) or {}
+                self._make_way(home, name.removesuffix(REASONS[1]), reason.get("sha256"))
+            self._write(inside(home, name), text.encode("utf-8", "backslashreplace"))
+        self._unsynced.sync()
+        for name in names:
+            durable.unlink_at(inside(away, name))
+
+    def prepare(self) -> None:
+        """Make the folders, so that people see where answers will lie; bring home what lies elsewhere."""
+        for name in ANSWER_FOLDERS:
+            if not self.bring_home(name):
+                with self._folders.away(name):
+                    pass
+
+    def is_away(self) -> bool:
+        """Whether answers lie in STATE/answers/."""
+        return bool(self._faults)
+
+    def come_home(self) -> bool:
+        """Bring home whatever lies in STATE/answers/, as far as the drop is in order; whether something came."""
+        return [name for name in list(self._faults) if self.bring_home(name)] != []
+
+    def keeps_refused(self) -> bool:
+        """Whether refused files go to rejected/, and do not have to stay where they are."""
+        if "rejected" in self._faults:
+            return False
+        try:
+            with self._folders.in_drop("rejected"):
+                return True
+        except NotOurs:
+            return False
+
+    def receipt(self, filename: str) -> str | None:
+        """The last receipt of a name, if there is one."""
+        with self.folder("receipts") as place:
+            return _read_text(inside(place, stored_name(filename) + ".txt"))
+
+    def write_receipt(self, filename: str, text: str) -> None:
+        """Leave the last verdict on a name in receipts/; one that says the same stays as it is."""
+        name, data = stored_name(filename) + ".txt", text.encode("utf-8", "backslashreplace")
+        self._leave("receipts", lambda place: self._write_changed(inside(place, name), data))
+
+    def _write_changed(self, place: Place, data: bytes) -> None:
+        if _read_text(place) != data.decode("utf-8"):
+            self._write(place, data)
+            return
+        self._unsynced.add(place.folder)  # a process that was killed may have written it, and not made it last
+        fd = os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place.folder)
+        self._unsynced.add(fd)
+        os.close(fd)
+
+    def _write(self, place: Place, data: bytes) -> None:
+        durable.write_at(place, data, self._unsynced)
+
+    def sync(self) -> None:
+        """Make all answers that were written since the last call last."""
+        try:
+            self._unsynced.sync()
+        except OSError as error:
+            self._write_elsewhere(error, *ANSWER_FOLDERS)
+            self._unsynced.sync()
+        self._written.clear()
+
+    def sweep_unfinished(self) -> None:
+        """Take away what a process has left half written that was killed: nobody else writes under such names."""
+        with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
+            _sweep(name for name in _unfinished_in(root) if _is_ours(name))
+        for name in ANSWER_FOLDERS:
+            with self.folder(name) as place:
+                _sweep(_unfinished_in(place))
+
+    def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
+        """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
+        with self.folder("receipts") as place:
+            return tidied(place, [leaving_of(place, [name]) for name in files_in(place)], keeping, now)
+
+    def tidy_refusals(self, keeping: Keeping, *, now: float) -> Tally:
+        """Delete refused files that have had their time, each with its reason; say what is left."""
+        with self.folder("rejected") as place:
+            leavings = refusals(place)
+            with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
+                leavings += [below("earlier", leaving) for leaving in refusals(earlier)]
+            return tidied(place, leavings, keeping, now)
+
+    def explain_refusal(self, filename: str, data: dict[str, Any], text: str) -> None:
+        """Write the reason files of a refusal; they last after `sync`. An older refusal moves to earlier/."""
+        name = stored_name(filename)
+
+        def explain(place: Place) -> None:
+            self._make_way(place, name, data["sha256"])
+            self._write(inside(place, f"{name}.reason.json"), json.dumps(data, indent=1).encode("ascii") + b"\n")
+            self._write(inside(place, f"{name}.reason.txt"), text.encode("utf-8", "backslashreplace"))
+
+        self._leave("rejected", explain)
+
+    def _make_way(self, place: Place, name: str, sha256: object) -> None:
+        """A refusal of other bytes under that name moves to earlier/."""
+        older = _read_reason(inside(place, f"{name}.reason.json"))
+        if older is not None and older.get("sha256") != sha256:
+            self._move_earlier(place, name, older)
+
+    def retract_refusal(self, filename: str, *, before: int) -> None:
+        """The name was published: move a refusal before that serial to earlier/, so that no stale reason lies there."""
+        name = stored_name(filename)
+
+        def retract(place: Place) -> None:
+            older = _read_reason(inside(place, f"{name}.reason.json"))
+            if older is not None and int(older.get("serial") or 0) < before:
+                self._move_earlier(place, name, older)
+
+        self._leave("rejected", retract)
+        if "rejected" in self._faults:
+            self._retractions.append(retract)
+
+    def _move_earlier(self, place: Place, name: str, older: dict[str, Any]) -> None:
+        with self._in_earlier(place) as earlier:
+            prefix = f"{older.get('serial', 0)}-"
+            # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
+            for suffix in ("", *REASONS):
+                with contextlib.suppress(FileNotFoundError):
+                    _move_aside(inside(place, name + suffix), earlier, prefix, name + suffix)
+            self._unsynced.add(earlier.folder)
+            self._unsynced.add(place.folder)
+
+    @contextmanager
+    def _in_earlier(self, place: Place) -> Iterator[Place]:
+        try:
+            fd, label = self._folders.enter(inside(place, "earlier")), f"{place.label}/earlier"
+        except NotOurs as reason:  # somebody has put something else there: then it stays beside the newer one
+            log.warning("announce %s: earlier refusals stay in %s", reason, place.label)
+            fd, label = os.dup(place.folder), place.label
+        try:
+            yield Place(fd, "", label)
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def place_of_refused(self, filename: str, serial: int) -> Iterator[Place]:
+        """Where a refused original belongs: beside its reason, which goes to earlier/ when a newer verdict comes.
+
+        NotOurs if refused files stay where they are.
+        """
+        if "rejected" in self._faults:
+            raise NotOurs(self._faults["rejected"])
+        name, prefix = stored_name(filename), f"{serial}-"
+        reason = _longest(prefix, f"{name}.reason.json")
+        with self._folders.in_drop("rejected") as place:
+            if _exists(inside(place, f"earlier/{reason}")):
+                with self._folders.in_drop("rejected", "earlier") as earlier:
+                    yield inside(earlier, _longest(prefix, name))
+            else:
+                yield inside(place, _longest(prefix, name) if _exists(inside(place, reason)) else name)
+
+    def keep_refused(self, source: Place, filename: str, serial: int) -> None:
+        """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are.
+
+        Never in the place of another: where its owner has left the same there it may go, else it lies in earlier/.
+        """
+        with self.place_of_refused(filename, serial) as target:
+            try:
+                durable.rename_new_at(source, target)
+                durable.sync_descriptor(target.folder, target)
+            except FileExistsError:
+                if not _are_alike(source, target):
+                    self._keep_aside(source, target, serial)
+
+    def _keep_aside(self, source: Place, target: Place, serial: int) -> None:
+        with self._folders.in_drop("rejected") as place, self._in_earlier(place) as earlier:
+            _move_aside(source, earlier, f"{serial}-", target.name)
+            durable.sync_descriptor(earlier.folder, earlier)
+
+    def write_readme(self, text: str) -> None:
+        """Write DROP/README.txt, unless it is somebody else's or the drop is not ours to write."""
+        with self._drop.opened() as root:
+            place = Place(root, "README.txt", str(self._drop.root / "README.txt"))
+            current = _read_text(place)
+            if current is not None and (not current.startswith(README_MARK) or not _is_ours(place)):
+                return
+            if current == text:
+                return
+            with contextlib.suppress(PermissionError):
+                self._write(place, text.encode())
+            self._unsynced.sync()
+
+
+def _unfinished_in(place: Place) -> list[Place]:
+    return [inside(place, name) for name in os.listdir(place.folder) if name.startswith(durable.UNFINISHED_NAME)]
+
+
+def _sweep(places: Iterable[Place]) -> None:
+    for place in places:
+        durable.unlink_at(place)
+
+
+def _is_ours(place: Place) -> bool:
+    """Whether a regular file of this account lies there: anybody can make one that is called or begins like ours."""
+    try:
+        status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _move_aside(source: Place, earlier: Place, prefix: str, name: str) -> None:
+    """Into earlier/, where nothing is written over either."""
+    try:
+        durable.rename_new_at(source, inside(earlier, _longest(prefix, name)))
+    except FileExistsError:
+        durable.rename_new_at(source, inside(earlier, _longest(f"{prefix}{secrets.token_hex(4)}-", name)))
+
+
+def _are_alike(source: Place, target: Place) -> bool:
+    """Whether the same account has left a file of the same size: of a name and a reason, it is the same one again."""
+    ours, theirs = (os.stat(one.name, dir_fd=one.folder, follow_symlinks=False) for one in (source, target))
+    return stat.S_ISREG(theirs.st_mode) and (ours.st_uid, ours.st_size) == (theirs.st_uid, theirs.st_size)
+
+
+def _exists(place: Place) -> bool:
+    try:
+        os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _longest(prefix: str, name: str) -> str:
+    """At most 255 bytes, which is what a file name may have."""
+    raw = name.encode("utf-8", "surrogateescape")[: 255 - len(prefix)]
+    return prefix + raw.decode("utf-8", "surrogateescape")
+
+
+def _read_text(place: Place) -> str | None:
+    """What a file holds, None if there is none; empty for what can't be read, or is none: a FIFO would hold us up."""
+    try:
+        fd = os.open(place.name, READING, dir_fd=place.folder)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+    try:
+        return os.read(fd, LONGEST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    finally:
+        os.close(fd)
+
+
+def _holds(place: Place, data: bytes) -> bool:
+    """Whether a file of ours holds this already; one that is to be repeated at each start is not written anew."""
+    return _is_ours(place) and (_read_text(place) or "").encode("utf-8", "backslashreplace") == data
+
+
+def _read_reason(place: Place) -> dict[str, Any] | None:
+    text = _read_text(place)
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}

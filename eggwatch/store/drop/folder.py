@@ -1,0 +1,338 @@
+"""The drop folder: what lies there, opened without following links. Foreign ground: everything by descriptor."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eggwatch.errors import FolderError
+from eggwatch.linux import capabilities
+from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.policy.settling import NameKind, kind_of_name
+from eggwatch.store import durable, granting
+from eggwatch.store.durable import Place
+
+ANSWER_FOLDERS = ("rejected", "receipts")
+LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
+COPY = re.compile(r"\.eggwatch-copy-\d+-[0-9a-f]+")
+COPYING_SECONDS = 86400.0
+DEEPEST = 32
+HEAD = 512
+"""Zero bytes in a row that count as a block that was never written."""
+PORTION = 256
+"""Names that are looked at in one go."""
+TAIL = 64 * 1024
+"""Bytes at the end of a file that are looked at: a zip has its directory there."""
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing of the file: the daemon itself, or the machine, has run out of something."""
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+"""How a file is opened that others have made: a FIFO, a link or somebody's lease never holds us up."""
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """The identity of what stat(2) saw."""
+    return Identity(
+        dev=status.st_dev,
+        ino=status.st_ino,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One regular file: its path in the drop, the name at its end, its identity and owner."""
+
+    path: str
+    name: str
+    identity: Identity
+    uid: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Survey:
+    """What one look at the drop folder saw."""
+
+    uploads: list[Found] = field(default_factory=list)
+    others: list[Found] = field(default_factory=list)
+    leftovers: list[Found] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    closed: list[Found] = field(default_factory=list)
+    """Folders that this account may not enter; they are among the `unreadable` too."""
+    gone: list[str] = field(default_factory=list)
+    """Paths that were asked for, where nothing lies any more."""
+    unwatched: bool = False
+    """Whether a folder was entered by privilege only: the kernel tells this account of no events in it."""
+    folders: set[int] = field(default_factory=set)
+    """The inodes of the folders that were entered, and of which the kernel may tell this account."""
+    complete: bool = True
+    """False when only some paths were looked at: then nothing can be said of the others."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Paths that were looked at beside a long scan."""
+
+    def add(self, part: Survey) -> None:
+        """Take in what a look at something else has seen."""
+        for ours, theirs in ((self.uploads, part.uploads), (self.others, part.others)):
+            ours += theirs
+        self.leftovers += part.leftovers
+        self.closed += part.closed
+        self.unreadable |= part.unreadable
+        self.folders |= part.folders
+        self.unwatched = self.unwatched or part.unwatched
+
+
+class Drop:
+    """The drop folder at a path. Opened anew for every look, so that a replaced or mounted folder is seen."""
+
+    def __init__(self, root: Path, formats: tuple[str, ...]) -> None:
+        self.root = root
+        self.formats = formats
+
+    def __repr__(self) -> str:
+        return f"Drop({str(self.root)!r})"
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """The drop folder's descriptor. FolderError if it is not there."""
+        try:
+            with capabilities.raised():
+                fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FolderError(
+                f"The drop folder {self.root} can't be opened: {error.strerror}.",
+                remedy="Mount or create it; it is looked for again all the time, nothing is lost meanwhile.",
+            ) from error
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def scan(self) -> Survey:
+        """Look at everything that lies in the drop folder."""
+        survey = Survey()
+        with capabilities.raised():
+            for part in self.scanning():
+                survey.add(part)
+        return survey
+
+    def scanning(self) -> Iterator[Survey]:
+        """The same, a few hundred names at a time. To be gone on with where privileges are raised."""
+        with self.opened() as fd:
+            yield from self._scan_folder(fd, "")
+
+    def _scan_folder(self, fd: int, prefix: str) -> Iterator[Survey]:
+        survey, status = Survey(complete=False), os.fstat(fd)
+        if _may_read(status):
+            survey.folders.add(status.st_ino)
+        else:
+            survey.unwatched = True
+        with os.scandir(fd) as entries:
+            names = sorted(entry.name for entry in entries)
+        for number, name in enumerate(names, 1):
+            if number % PORTION == 0:
+                yield survey
+                survey = Survey(complete=False)
+            try:
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError):
+                    survey.unreadable[prefix + name] = str(error.strerror)
+                continue
+            if stat.S_ISDIR(status.st_mode) and self._enters(prefix, name):
+                yield survey  # what comes first in the order of names is seen first
+                yield from self._descend(fd, prefix, _found(prefix, name, status))
+                survey = Survey(complete=False)
+            else:
+                self._note(prefix, name, status, survey)
+        yield survey
+
+    def _descend(self, parent: int, prefix: str, folder: Found) -> Iterator[Survey]:
+        if prefix.count("/") >= DEEPEST:
+            yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, not looked at"}, complete=False)
+            return
+        try:
+            fd = os.open(folder.name, _FOLDER_FLAGS, dir_fd=parent)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            what_to_do = granting.advice(Place(parent, folder.name), folder.path)
+            why = f"folder can't be read ({error.strerror}): {what_to_do}"
+            yield Survey(unreadable={folder.path: why}, closed=[folder], complete=False)
+            return
+        try:
+            yield from self._scan_folder(fd, f"{folder.path}/")
+        finally:
+            os.close(fd)
+
+    def _note(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
+        if stat.S_ISREG(status.st_mode):
+            self._sort(prefix, name, status, survey)
+        elif not self._never_looked_at(name):
+            self._note_special(prefix, name, status, survey)
+
+    def _enters(self, prefix: str, name: str) -> bool:
+        return not name.startswith(".") and (bool(prefix) or name not in ANSWER_FOLDERS)
+
+    def _never_looked_at(self, name: str) -> bool:
+        return kind_of_name(name, self.formats) is NameKind.TEMPORARY or name in ANSWER_FOLDERS
+
+    def _note_special(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
+        if stat.S_ISLNK(status.st_mode):
+            survey.unreadable[prefix + name] = "a symbolic link is not followed; copy the file itself"
+        elif not stat.S_ISDIR(status.st_mode):
+            survey.unreadable[prefix + name] = "not a regular file"
+
+    def _sort(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
+        found = _found(prefix, name, status)
+        if LEFTOVER.fullmatch(name):
+            survey.leftovers.append(found)
+            return
+        kind = kind_of_name(name, self.formats)
+        if kind is NameKind.UPLOAD:
+            survey.uploads.append(found)
+        elif (kind is NameKind.OTHER or name.startswith("._")) and prefix + name != "README.txt":
+            survey.others.append(found)
+
+    def look(self, paths: set[str]) -> Survey:
+        """Look at a few paths only, those that events named. FolderError if the folder itself is gone."""
+        survey = Survey(complete=False)
+        with self.opened():
+            pass  # a drop folder that has vanished is told at once, not at the next scan
+        for path in sorted(paths):
+            self._look_at(path, survey)
+        return survey
+
+    def _look_at(self, path: str, survey: Survey) -> None:
+        parts = path.split("/")
+        if (
+            len(parts) > DEEPEST + 1
+            or any(part.startswith(".") for part in parts[:-1])
+            or (len(parts) > 1 and parts[0] in ANSWER_FOLDERS)
+        ):
+            return
+        try:
+            with self.place(path) as place, capabilities.raised():
+                status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            if error.errno == errno.ENOENT:
+                survey.gone.append(path)
+            return
+        if stat.S_ISREG(status.st_mode):
+            self._sort("/".join([*parts[:-1], ""]), parts[-1], status, survey)
+
+    def sweep_copies(self, *, now: float) -> None:
+        """Take away what `eggwatch publish` had begun to copy here a day ago, and was killed. `now` since the epoch."""
+        with self.opened() as root, os.scandir(root) as entries:
+            for entry in entries:
+                if not COPY.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                    continue
+                with suppress(FileNotFoundError, PermissionError):
+                    if entry.stat(follow_symlinks=False).st_ctime < now - COPYING_SECONDS:
+                        durable.unlink_at(Place(root, entry.name, str(self.root / entry.name)))
+
+    @contextmanager
+    def place(self, path: str) -> Iterator[Place]:
+        """The folder of a path, open, and the name in it; no part of the way may be a link."""
+        *folders, name = path.split("/")
+        with self.opened() as root:
+            fd = os.dup(root)
+            try:
+                for folder in folders:
+                    with capabilities.raised():
+                        below = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
+                    os.close(fd)
+                    fd = below
+                yield Place(fd, name, str(self.root / path))
+            finally:
+                os.close(fd)
+
+    def owner_of_first_folder(self, path: str) -> int | None:
+        """The uid that owns the first folder on a path; None for a file that lies in the drop folder itself."""
+        folder, slash, _ = path.partition("/")
+        if not slash:
+            return None
+        with self.place(folder) as place, capabilities.raised():
+            return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_uid
+
+    @contextmanager
+    def reading(self, path: str) -> Iterator[int]:
+        """A file, open for reading only; OSError if it is gone, no regular file, or not ours to read."""
+        with self.place(path) as place:
+            fd = open_regular(place)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def advice(self, path: str) -> str:
+        """What its uploader can do so that this account can read a file."""
+        try:
+            with self.place(path) as place:
+                return granting.advice(place, path)
+        except (OSError, FolderError):
+            return "ask the administrator"
+
+    def starts_with_zeros(self, sighting: Sighting) -> bool:
+        """Whether the head of a file was never written, as that of one that costs its owner nothing."""
+        try:
+            with self.reading(sighting.path) as fd:
+                return identity_of(os.fstat(fd)) == sighting.identity and not any(os.pread(fd, HEAD, 0))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return False
+
+    def ends_of(self, found: Found) -> tuple[bytes, bytes]:
+        """The first and the last bytes of a file; empty if it can't be read, or is another one by now."""
+        try:
+            with self.reading(found.path) as fd:
+                if identity_of(os.fstat(fd)) == found.identity:
+                    return os.pread(fd, 16, 0), os.pread(fd, TAIL, max(0, found.identity.size - TAIL))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+        return b"", b""
+
+
+def _found(prefix: str, name: str, status: os.stat_result) -> Found:
+    return Found(path=prefix + name, name=name, identity=identity_of(status), uid=status.st_uid)
+
+
+def _may_read(status: os.stat_result) -> bool:
+    """Whether this account may read a folder without privileges."""
+    if os.geteuid() in (0, status.st_uid):
+        return True
+    own_group = status.st_gid == os.getegid() or status.st_gid in os.getgroups()
+    return bool(status.st_mode & (stat.S_IRGRP if own_group else stat.S_IROTH))
+
+
+def read_foreign(path: Path) -> bytes:
+    """A whole file that anybody may have made. OSError if it is gone, or no regular file."""
+    fd = os.open(path, READING)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(f"{path} is not a regular file")
+    with open(fd, "rb") as file:
+        return file.read()
+
+
+def open_regular(place: Place) -> int:
+    """Open a regular file without following links and without waiting (a FIFO would block)."""
+    with capabilities.raised():
+        fd = os.open(place.name, READING, dir_fd=place.folder)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(f"{place} is not a regular file")
+    return fd

@@ -1,0 +1,69 @@
+"""What lies of our answers in a folder of ours, and what of it has had its time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from eggwatch.policy.retention import Keeping, Leaving, outlived
+from eggwatch.store import durable
+from eggwatch.store.drop.answer_folders import inside
+from eggwatch.store.durable import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What is left of one kind of answers, in files (each with its reason) and bytes, and how many went."""
+
+    kept: int = 0
+    size: int = 0
+    deleted: int = 0
+
+
+REASONS = (".reason.txt", ".reason.json")
+
+
+def refusals(place: Place) -> list[Leaving]:
+    """Refused files and their reasons, each file with its own."""
+    groups: dict[str, list[str]] = {}
+    for name in files_in(place):
+        stem = next((name.removesuffix(suffix) for suffix in REASONS if name.endswith(suffix)), name)
+        groups.setdefault(stem, []).append(name)
+    groups.pop("earlier", None)
+    return [leaving_of(place, names) for names in groups.values()]
+
+
+def files_in(place: Place) -> list[str]:
+    """What lies there, but for folders: earlier/, and whatever somebody else has made."""
+    with os.scandir(place.folder) as entries:
+        return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
+
+
+def leaving_of(place: Place, names: list[str]) -> Leaving:
+    """They lie there since the last of them came or was written anew: no uploader can set a ctime."""
+    # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
+    names = sorted(names, key=lambda name: (name.endswith(REASONS[1]), name))
+    found = [os.stat(name, dir_fd=place.folder, follow_symlinks=False) for name in names]
+    return Leaving(
+        names=tuple(names),
+        since=max(status.st_ctime for status in found),
+        size=sum(status.st_size for status in found),
+    )
+
+
+def below(folder: str, leaving: Leaving) -> Leaving:
+    """The same as seen from the folder above."""
+    return replace(leaving, names=tuple(f"{folder}/{name}" for name in leaving.names))
+
+
+def tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float) -> Tally:
+    """Delete what is not kept any longer; say what is left."""
+    gone = outlived(leavings, keeping, now=now)
+    for leaving in gone:
+        for name in leaving.names:
+            durable.unlink_at(inside(place, name))
+    return Tally(
+        kept=len(leavings) - len(gone),
+        size=sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone),
+        deleted=len(gone),
+    )

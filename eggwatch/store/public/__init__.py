@@ -1,0 +1,1 @@
+"""PUBLIC: the pool of published archives, and the spool beside it."""

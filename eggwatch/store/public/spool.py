@@ -1,0 +1,288 @@
+"""The spool: PUBLIC/.eggwatch, private copies of uploads on their way: the intents that recovery finishes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from eggwatch.errors import FolderError
+from eggwatch.linux import capabilities, leases
+from eggwatch.linux.accounts import Identify, Traces, account_name, by_owner
+from eggwatch.model.sightings import Claim, Identity, Imported, Lease, Sighting
+from eggwatch.store import ballast, durable
+from eggwatch.store.drop.folder import Drop, identity_of
+from eggwatch.store.durable import PRIVATE, Permissions
+
+CHUNK = 1024 * 1024
+ZEROS = bytearray(CHUNK)
+LARGE = 16 * CHUNK
+"""Copies above this are written out beside the loop."""
+MOMENT = 0.005
+ARCHIVE_MODE = 0o444
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""Work that can be left and gone on with."""
+
+
+class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes on
+    """The original changed, vanished or is being written while it was read."""
+
+
+class UnwritableError(FolderError):
+    """The spool itself may not be written to, which is no fault of an upload."""
+
+
+class Spool:
+    """The private folder inside PUBLIC, on the same file system as files/, so that its bytes can be linked there."""
+
+    def __init__(self, public: Path, permissions: Permissions = durable.OURS, *, identify: Identify = by_owner) -> None:
+        """`identify` tells whose an upload is."""
+        self._identify = identify
+        self.folder = public / ".eggwatch"
+        self.scratch = self.folder / "pages"
+        self.quarantine = self.folder / "quarantine"
+        self._permissions = permissions
+        self._next = 1
+        self.progress: Callable[[], object] = unobserved
+        """Called with every step of what takes long when there is much of it, such as each MiB that is copied."""
+
+    def prepare(self) -> None:
+        """Make the folders, drop what is no whole intent, and check that files/ can be linked to."""
+        durable.make_folders(self.folder, PRIVATE)
+        durable.make_folders(self.scratch, PRIVATE)
+        for path in sorted(self.scratch.iterdir()):
+            durable.unlink(path)
+        claims = list(self.intents())
+        whole = {path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))}
+        for path in sorted(
+            {*self.folder.iterdir()} - {self.scratch, self.quarantine, self.folder / ballast.NAME} - whole
+        ):
+            durable.unlink(path)
+        self._next = 1 + max((claim.number for claim in claims), default=0)
+
+    def check_linking(self, files: Path) -> None:
+        """FolderError if the spool and files/ lie on two file systems."""
+        if os.stat(self.folder).st_dev != os.stat(files).st_dev:
+            raise FolderError(
+                f"{self.folder} and {files} lie on two file systems: archives can't be linked from one to the other.",
+                remedy=f"Mount one file system at {self.folder.parent}, not parts of it.",
+            )
+
+    def intents(self) -> Iterator[Claim]:
+        """Claims that can be read and have their bytes, in the order in which they were made."""
+        for path in sorted(self.folder.glob("*.json")):
+            with suppress(ValueError, KeyError, TypeError):
+                data = json.loads(path.read_bytes())
+                claim = _claim_from_json(data)
+                if self.bytes_of(claim).exists():
+                    yield claim
+
+    def bytes_of(self, claim: Claim) -> Path:
+        """Where a claim's private copy lies."""
+        return self.folder / f"{claim.number:012d}.bytes"
+
+    def _sidecar_of(self, claim: Claim) -> Path:
+        return self.folder / f"{claim.number:012d}.json"
+
+    def claim(self, drop: Drop, sighting: Sighting, *, at: str) -> Claim:
+        """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if unreadable.
+
+        Not durable before `sync`.
+        """
+        return finished(self.claiming(drop, sighting, at=at), self.progress)
+
+    def claiming(self, drop: Drop, sighting: Sighting, *, at: str) -> Steps[Claim]:
+        """The same in steps of a MiB; whoever closes it before its end gives up the copy."""
+        number, target = self.new_place()
+        with drop.reading(sighting.path) as source:
+            status = os.fstat(source)
+            if identity_of(status) != sighting.identity:
+                raise Changed(sighting.path)
+            uploader = self._identify(sighting, Traces(file=status, folder_owner=_first_owner(drop, sighting)))
+            digest, size = yield from self._copy(source, target)
+            if not _untouched(drop, sighting, source):
+                durable.unlink(target)
+                raise Changed(sighting.path)
+        claim = Claim(
+            number=number,
+            path=sighting.path,
+            filename=sighting.filename,
+            identity=sighting.identity,
+            sha256=digest,
+            size=size,
+            uid=uploader.uid,
+            uploader=uploader.name,
+            doubt=uploader.doubt,
+            at=at,
+        )
+        self.record(claim)
+        return claim
+
+    def new_place(self) -> tuple[int, Path]:
+        """The number of the next claim, and where its bytes are to lie; no number is given out twice."""
+        number, self._next = self._next, self._next + 1
+        return number, self.folder / f"{number:012d}.bytes"
+
+    def record(self, claim: Claim) -> None:
+        """Write down what is known of a claim's original. Not durable before `sync`."""
+        with self._writing():
+            durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
+
+    def _copy(self, source: int, target: Path) -> Steps[tuple[str, int]]:
+        durable.changing("write", target)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._writing():
+            fd = os.open(target, flags, 0o600)
+        try:
+            result = yield from copying(source, fd)
+            self.publishable(fd)
+            if result[1] > LARGE:
+                yield from _synced(fd)
+        except BaseException:
+            durable.unlink(target)
+            raise
+        finally:
+            os.close(fd)
+        return result
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """UnwritableError if the spool is not to be written to."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            remedy = "Mount it writable." if error.errno == errno.EROFS else f"chown -R {_me()}: {self.folder.parent}"
+            raise UnwritableError(f"{self.folder} can't be written to: {error.strerror}.", remedy=remedy) from error
+
+    def publishable(self, fd: int) -> None:
+        """Give a file the mode and group of a published archive."""
+        self._permissions.apply(fd, ARCHIVE_MODE & self._permissions.file)
+
+    def make_publishable(self, claim: Claim) -> None:
+        """The same for a claim's bytes, where they are still those of a stock, with its mode: only when it is taken."""
+        with self.reading(claim) as fd:
+            if stat.S_IMODE(os.fstat(fd).st_mode) != ARCHIVE_MODE & self._permissions.file:
+                durable.changing("write", self.bytes_of(claim))
+                self.publishable(fd)
+
+    def sync(self, claims: list[Claim]) -> None:
+        """Make claims last, so that whatever is linked from them later is never without its intent."""
+        if claims:
+            paths = [path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))]
+            durable.sync([*paths, self.folder])
+
+    def is_whole(self, claim: Claim) -> bool:
+        """Whether a claim found at start still has the bytes that were read (a power cut may have taken some)."""
+        digest = hashlib.sha256()
+        with self.reading(claim) as fd:
+            while data := os.read(fd, CHUNK):
+                digest.update(data)
+                self.progress()
+        return digest.hexdigest() == claim.sha256
+
+    @contextmanager
+    def reading(self, claim: Claim) -> Iterator[int]:
+        """The private copy, open for reading only."""
+        fd = os.open(self.bytes_of(claim), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def release(self, claim: Claim) -> None:
+        """The claim is finished: its intent goes first, then its bytes' name here."""
+        durable.unlink(self._sidecar_of(claim))
+        durable.unlink(self.bytes_of(claim))
+
+    def free_bytes(self) -> int:
+        """Bytes that may still be written on this file system. UnwritableError if its folder can't be entered."""
+        with self._writing():
+            status = os.statvfs(self.folder)
+        return status.f_bavail * status.f_frsize
+
+
+def _claim_from_json(data: dict[str, Any]) -> Claim:
+    claim = Claim(**{**data, "identity": Identity(**data["identity"])})
+    if claim.imported is None:
+        return claim
+    return replace(claim, imported=Imported(**data["imported"]))
+
+
+def _me() -> str:
+    return account_name(os.geteuid())
+
+
+def unobserved() -> None:
+    """Nobody asks whether this gets on."""
+
+
+def copy_hashing(source: int, target: int, progress: Callable[[], object] = unobserved) -> tuple[str, int]:
+    """Copy an open file to another one; answers with its sha256 and size. `progress` is called with every MiB."""
+    return finished(copying(source, target), progress)
+
+
+def copying(source: int, target: int) -> Steps[tuple[str, int]]:
+    """The same in steps of a MiB. Where there is nothing but zeros no room on the disk is taken."""
+    digest, size, buffer = hashlib.sha256(), 0, bytearray(CHUNK)
+    view = memoryview(buffer)
+    while count := os.readv(source, [buffer]):
+        digest.update(view[:count])
+        if count == CHUNK and buffer == ZEROS:
+            os.ftruncate(target, size + count)
+            os.lseek(target, size + count, os.SEEK_SET)
+        else:
+            durable.write_all(target, view[:count])
+        size += count
+        yield
+    return digest.hexdigest(), size
+
+
+def _synced(fd: int) -> Steps[None]:
+    """Gigabytes that are to last would hold up the loop: they are written out beside it."""
+    done = durable.syncing(fd)
+    while not done.done():
+        wait([done], timeout=MOMENT)
+        yield
+    done.result()
+
+
+def finished(steps: Steps[T], progress: Callable[[], object] = unobserved) -> T:
+    """Go through all steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: T = end.value
+            return answer
+        progress()
+
+
+def _first_owner(drop: Drop, sighting: Sighting) -> int | None:
+    """Changed if the folder was moved away since the file in it was opened."""
+    try:
+        return drop.owner_of_first_folder(sighting.path)
+    except FileNotFoundError:
+        raise Changed(sighting.path) from None
+
+
+def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:
+    if identity_of(os.fstat(source)) != sighting.identity or leases.probe(source) is Lease.HELD:
+        return False
+    try:
+        with drop.place(sighting.path) as place, capabilities.raised():
+            status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return identity_of(status) == sighting.identity

@@ -1,0 +1,385 @@
+"""The catalog as it is read: every question has a key, and needs neither the lock nor the right to write."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eggwatch.model.names import Filename, parse_filename, stored_name
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing
+from eggwatch.model.sightings import Identity
+from eggwatch.store.state.ledger import Position
+
+SCHEMA_VERSION = 5
+"""Raised whenever a table changes: a catalog of another version is made anew from the ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """What became of a file that still lies in the drop folder.
+
+    `fate` is admitted, known, rejected, deferred, held, told or stuck (we may not remove it); `serial` and
+    `sha256` are those of the event, where there is one.
+    """
+
+    path: str
+    identity: Identity
+    fate: str
+    serial: int | None = None
+    sha256: str | None = None
+    reason: str | None = None
+    told: int = 0
+    """Of a file without a verdict (its fate is `told`): one more than the uid of the account that was told of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A filename that the index has ever published. `state` is present or removed; `changed_at` is since when.
+
+    `bytes_until` and `blocked` are those of a removed file (see `RemovedFile`).
+    """
+
+    key: str
+    project: str
+    state: str
+    serial: int
+    changed_at: str
+    file: PublishedFile
+    bytes_until: str | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The latest refusal of a name, while no later event of that name has replaced it."""
+
+    serial: int
+    sha256: str
+    codes: tuple[str, ...]
+
+
+_FILE_COLUMNS = (
+    "filename, project, spelled, version, sha256, size, upload_time, requires_python, metadata_sha256, yanked, "
+    "uploader, state, serial, changed_at, bytes_until, blocked"
+)
+
+
+def _record(row: sqlite3.Row) -> FileRecord:
+    return FileRecord(
+        key=row["filename"],
+        project=row["project"],
+        state=row["state"],
+        serial=row["serial"],
+        changed_at=row["changed_at"],
+        file=PublishedFile(
+            filename=row["spelled"],
+            version=row["version"],
+            sha256=row["sha256"],
+            size=row["size"],
+            upload_time=row["upload_time"],
+            requires_python=row["requires_python"],
+            metadata_sha256=row["metadata_sha256"],
+            yanked=row["yanked"],
+            uploader=row["uploader"],
+        ),
+        bytes_until=row["bytes_until"],
+        blocked=bool(row["blocked"]),
+    )
+
+
+def key_of(filename: str) -> str:
+    """The key under which events and refusals of a filename are found: normalised, where it can be parsed."""
+    parsed = parse_filename(filename)
+    return parsed.normalized if isinstance(parsed, Filename) else stored_name(filename)
+
+
+ROOM = 128 * 1024
+"""Bytes that must be free where a catalog is opened."""
+
+
+def _is_allocated(shared: Path) -> bool:
+    """Whether the shared memory has all its blocks, so that no more are needed for it."""
+    try:
+        status = shared.stat()
+    except OSError:
+        return False
+    return 0 < status.st_size <= status.st_blocks * 512
+
+
+def is_disk_full(path: Path) -> bool:
+    """Whether a catalog can't be opened for want of room.
+
+    SQLite maps its shared memory (32 KiB, made by whoever comes first) into the process, and on a file system
+    without a free block the first write to it is the end of the process (SIGBUS; met on ext4).
+    """
+    try:
+        status = os.statvfs(path.parent)
+    except OSError:
+        return False  # whoever opens it will say what is wrong
+    return status.f_bavail * status.f_frsize < ROOM
+
+
+class Reader:
+    """Answers by key; needs neither the lock nor the right to write."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._db.row_factory = sqlite3.Row
+
+    @classmethod
+    def open(cls, path: Path) -> Reader:
+        """Open for reading only, beside a writer or without one. sqlite3.Error if it can't be read."""
+        if is_disk_full(path) and not _is_allocated(path.with_name(f"{path.name}-shm")):
+            raise sqlite3.OperationalError("the disk is full")
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        reader = cls(connection)
+        if reader.meta("schema") != SCHEMA_VERSION:
+            connection.close()
+            raise sqlite3.DatabaseError("the catalog is of another version")
+        return reader
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def _one(self, sql: str, *values: object) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
+        return row
+
+    def meta(self, key: str) -> object:
+        """A value of the table `meta`, None if there is none."""
+        row = self._one("SELECT value FROM meta WHERE key = ?", key)
+        return None if row is None else row["value"]
+
+    def number(self, key: str) -> int:
+        """A number of the table `meta`, 0 if there is none."""
+        value = self.meta(key)
+        return value if isinstance(value, int) else 0
+
+    def position(self) -> Position:
+        """The place in the ledger up to which it was applied."""
+        offset, serial, sha256, length = (
+            self.meta(key) for key in ("ledger_offset", "ledger_serial", "ledger_sha256", "ledger_length")
+        )
+        if not (isinstance(offset, int) and isinstance(serial, int) and isinstance(length, int)):
+            return Position()
+        return Position(offset=offset, serial=serial, sha256=str(sha256), length=length)
+
+    def file(self, key: str) -> FileRecord | None:
+        """A file by its normalised name, present or removed."""
+        row = self._one(f"SELECT {_FILE_COLUMNS} FROM files WHERE filename = ?", key)  # noqa: S608
+        return None if row is None else _record(row)
+
+    def published_since(self, filename: str) -> str | None:
+        """Since when a file is in the index under this very name (RFC 3339); None if none is."""
+        record = self.file(key_of(filename))
+        if record is None or record.state != "present" or record.file.filename != filename:
+            return None
+        return record.file.upload_time
+
+    def files(self, project: str) -> list[FileRecord]:
+        """All files that a project ever had."""
+        rows = self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files WHERE project = ?", (project,))  # noqa: S608
+        return [_record(row) for row in rows]
+
+    def twin(self, sha256: str, *, key: str) -> str | None:
+        """The filename, other than `key`, under which the same bytes are published."""
+        row = self._one(
+            "SELECT spelled FROM files WHERE sha256 = ? AND filename <> ? AND state = 'present' LIMIT 1", sha256, key
+        )
+        return None if row is None else row["spelled"]
+
+    def blocked(self, sha256: str, *, key: str) -> FileRecord | None:
+        """The file that was blocked with this name or these bytes; a name comes before its bytes."""
+        row = self._one(
+            f"SELECT {_FILE_COLUMNS} FROM files WHERE (sha256 = ? OR filename = ?) AND blocked "  # noqa: S608
+            "ORDER BY filename = ? DESC LIMIT 1",
+            *(sha256, key, key),
+        )
+        return None if row is None else _record(row)
+
+    def other_sdist(self, project: str, release: str, *, key: str) -> str | None:
+        """A published sdist, other than `key`, of a release (its version canonical: 1 for 1.0.0)."""
+        rows = self._db.execute(
+            "SELECT filename, spelled FROM files WHERE project = ? AND release = ? AND state = 'present'",
+            (project, release),
+        )
+        names = (row["spelled"] for row in rows if row["filename"] != key)
+        return next((name for name in names if not name.lower().endswith(".whl")), None)
+
+    def size_of(self, project: str) -> int:
+        """Bytes of a project's published files; looks at all of them."""
+        row = self._one("SELECT SUM(size) AS size FROM files WHERE project = ? AND state = 'present'", project)
+        return 0 if row is None else row["size"] or 0
+
+    def first_uploader(self, project: str) -> str | None:
+        """Who uploaded the first file of a project, as far as anybody knows."""
+        row = self._one("SELECT first_uploader FROM projects WHERE project = ?", project)
+        return None if row is None else row["first_uploader"]
+
+    def every_file(self) -> Iterator[FileRecord]:
+        """Every file, by normalised name; for `verify`, never for one upload."""
+        for row in self._db.execute(f"SELECT {_FILE_COLUMNS} FROM files ORDER BY filename"):  # noqa: S608
+            yield _record(row)
+
+    def listing(self, project: str) -> ProjectListing | None:
+        """What the project's page has to show; None if there is no such project."""
+        row = self._one("SELECT name, serial FROM projects WHERE project = ?", project)
+        if row is None:
+            return None
+        records = self.files(project)
+        return ProjectListing(
+            project=project,
+            name=row["name"],
+            last_serial=row["serial"],
+            files=tuple(record.file for record in records if record.state == "present"),
+            removed=tuple(_removed(record) for record in records if record.state == "removed"),
+        )
+
+    def root(self) -> RootListing:
+        """What the root page has to show: the projects whose own page is published."""
+        rows = self._db.execute(
+            "SELECT project, name, page_serial, newest_version, newest_at, newest_yanked FROM projects "
+            "WHERE page_serial IS NOT NULL ORDER BY project"
+        )
+        return RootListing(
+            entries=tuple(
+                RootEntry(
+                    project=row["project"],
+                    name=row["name"],
+                    last_serial=row["page_serial"],
+                    newest_version=row["newest_version"],
+                    newest_at=row["newest_at"],
+                    newest_yanked=bool(row["newest_yanked"]),
+                )
+                for row in rows
+            )
+        )
+
+    def projects(self) -> list[str]:
+        """The names of all projects, sorted."""
+        return [row["project"] for row in self._db.execute("SELECT project FROM projects ORDER BY project")]
+
+    def published_serial(self, project: str) -> int | None:
+        """The serial that the project's published page shows; None if it was never published."""
+        row = self._one("SELECT page_serial FROM projects WHERE project = ?", project)
+        return None if row is None else row["page_serial"]
+
+    def stale_count(self) -> int:
+        """How many projects' pages are to be rendered."""
+        row = self._one("SELECT count(*) FROM stale")
+        return int(row[0]) if row is not None else 0
+
+    def stale(self, limit: int = -1) -> list[str]:
+        """Projects whose page is not yet as the ledger has it, sorted."""
+        rows = self._db.execute("SELECT project FROM stale ORDER BY project LIMIT ?", (limit,))
+        return [row["project"] for row in rows]
+
+    def is_visible(self, *, serial: int, project: str | None) -> bool:
+        """Whether the page that an event changed is published (a refusal changes none: give no project)."""
+        if project is None:
+            return True
+        published = self.published_serial(project)
+        return published is not None and published >= serial
+
+    def published_serials(self) -> dict[str, int]:
+        """The serial that each published page shows; for `history`, never for one upload."""
+        rows = self._db.execute("SELECT project, page_serial FROM projects WHERE page_serial IS NOT NULL")
+        return {row["project"]: row["page_serial"] for row in rows}
+
+    def events_of(self, key: str) -> Iterator[tuple[int, int, int]]:
+        """(serial, offset, length) of each event of a filename, newest first."""
+        rows = self._db.execute(
+            "SELECT serial, offset, length FROM events WHERE filename = ? ORDER BY serial DESC", (key,)
+        )
+        return ((row["serial"], row["offset"], row["length"]) for row in rows)
+
+    def latest_events(self, project: str, limit: int = 200) -> list[tuple[int, int, int]]:
+        """(serial, offset, length) of a project's last events, newest first."""
+        rows = self._db.execute(
+            "SELECT serial, offset, length FROM events WHERE project = ? ORDER BY serial DESC LIMIT ?", (project, limit)
+        )
+        return [(row["serial"], row["offset"], row["length"]) for row in rows]
+
+    def last_events(self, limit: int) -> list[tuple[int, int, int]]:
+        """(serial, offset, length) of the index's last events, newest first."""
+        rows = self._db.execute("SELECT serial, offset, length FROM events ORDER BY serial DESC LIMIT ?", (limit,))
+        return [(row["serial"], row["offset"], row["length"]) for row in rows]
+
+    def last_projects(self, limit: int) -> list[str]:
+        """The projects of the index's last events."""
+        rows = self._db.execute("SELECT project FROM events ORDER BY serial DESC LIMIT ?", (limit,))
+        return list(dict.fromkeys(row["project"] for row in rows if row["project"] is not None))
+
+    def event_at(self, serial: int) -> tuple[int, int] | None:
+        """(offset, length) of an event's line in the ledger."""
+        row = self._one("SELECT offset, length FROM events WHERE serial = ?", serial)
+        return None if row is None else (row["offset"], row["length"])
+
+    def refusal(self, key: str) -> Refusal | None:
+        """The latest refusal of a name, unless it was published later."""
+        row = self._one("SELECT serial, sha256, codes FROM refusals WHERE filename = ?", key)
+        if row is None:
+            return None
+        return Refusal(serial=row["serial"], sha256=row["sha256"], codes=tuple(json.loads(row["codes"])))
+
+    def refusals_of(self, sha256: str) -> list[int]:
+        """Serials of the latest refusals of names under which these bytes came; looks at all of them."""
+        return [row["serial"] for row in self._db.execute("SELECT serial FROM refusals WHERE sha256 = ?", (sha256,))]
+
+    def unswept(self, limit: int = -1) -> list[tuple[str, str, str]]:
+        """(project, filename as spelled, time of removal) of removed files whose bytes may still lie, oldest first."""
+        rows = self._db.execute("SELECT project, filename, at FROM unswept ORDER BY at, filename LIMIT ?", (limit,))
+        return [(row["project"], row["filename"], row["at"]) for row in rows]
+
+    def is_unswept(self, filename: str) -> bool:
+        """Whether the bytes of a removed file may still lie in files/."""
+        return self._one("SELECT 1 FROM unswept WHERE filename = ?", filename) is not None
+
+    def unswept_names(self, project: str) -> list[str]:
+        """The filenames of a project whose bytes may still lie in files/ although they were removed; for `verify`."""
+        rows = self._db.execute("SELECT filename FROM unswept WHERE project = ? ORDER BY filename", (project,))
+        return [row["filename"] for row in rows]
+
+    def originals(self) -> list[Original]:
+        """What is remembered of files that still lie in the drop folder."""
+        return [_original(row) for row in self._db.execute("SELECT * FROM originals ORDER BY path")]
+
+    def cursor(self, notifier: str) -> int:
+        """The serial up to which a notifier has told everything."""
+        row = self._one("SELECT serial FROM cursors WHERE notifier = ?", notifier)
+        return 0 if row is None else row["serial"]
+
+    def cursors(self) -> dict[str, int]:
+        """The cursor of every notifier that has told something."""
+        return {row["notifier"]: row["serial"] for row in self._db.execute("SELECT * FROM cursors")}
+
+    def counts(self) -> tuple[int, int]:
+        """(projects, present files)."""
+        return self.number("count_projects"), self.number("count_files")
+
+
+def _removed(record: FileRecord) -> RemovedFile:
+    file = record.file
+    return RemovedFile(
+        filename=file.filename,
+        sha256=file.sha256,
+        size=file.size,
+        at=record.changed_at,
+        upload_time=file.upload_time,
+        bytes_until=record.bytes_until,
+        blocked=record.blocked,
+    )
+
+
+def _original(row: sqlite3.Row) -> Original:
+    identity = Identity(
+        dev=row["dev"], ino=row["ino"], size=row["size"], mtime_ns=row["mtime_ns"], ctime_ns=row["ctime_ns"]
+    )
+    path = row["path"].decode("utf-8", "surrogateescape") if isinstance(row["path"], bytes) else row["path"]
+    more = {key: row[key] for key in ("fate", "serial", "sha256", "reason", "told")}
+    return Original(path=path, identity=identity, **more)

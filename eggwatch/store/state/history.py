@@ -1,0 +1,35 @@
+"""Events of the ledger found by their serial, without reading all that came before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from eggwatch.model.events import Entry, Event
+from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.ledger import START, Ledger, Position
+
+
+def entries_after(ledger: Ledger, reader: Reader, serial: int) -> Iterator[Entry]:
+    """The entries with a serial above `serial`, without reading those before it where the catalog knows the place."""
+    place = reader.event_at(serial)
+    start = START if place is None else _after(ledger, place, serial)
+    return (entry for entry in ledger.read(start) if entry.serial > serial)
+
+
+def _after(ledger: Ledger, place: tuple[int, int], serial: int) -> Position:
+    with ledger.path.open("rb") as file:
+        file.seek(place[0])
+        line = file.read(place[1])
+    return Position(offset=sum(place), serial=serial, sha256=hashlib.sha256(line[:-1]).hexdigest(), length=place[1])
+
+
+def event_at(ledger: Ledger, place: tuple[int, int] | None) -> Event | None:
+    """One event by the (offset, length) of its line, as the catalog remembers it; None without a place."""
+    if place is None:
+        return None
+    offset, length = place
+    with ledger.path.open("rb") as file:
+        file.seek(offset)
+        return Event.from_json(json.loads(file.read(length)))

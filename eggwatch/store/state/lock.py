@@ -1,0 +1,141 @@
+"""The lock of one index: whoever holds it is the only writer."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from eggwatch.errors import FolderError, LockHeldError
+from eggwatch.linux.accounts import run_as_owner
+from eggwatch.store import durable
+from eggwatch.store.durable import PRIVATE, Permissions
+
+LOOKS = 1000
+
+
+class Lock:
+    """An flock(2) on STATE/lock.owner, which the kernel takes back when the process ends, however it ends.
+
+    Whoever may read a file may lock it, so this one is for its owner alone. STATE/lock, which names the holder and
+    is locked likewise where nobody hinders that, is there for other accounts to look at.
+    """
+
+    def __init__(self, path: Path, permissions: Permissions = durable.OURS) -> None:
+        self.path = path
+        self._owned = path.with_name(f"{path.name}.owner")
+        self._permissions = permissions
+        self._fds: list[int] = []
+
+    def acquire(self) -> None:
+        """Take the lock. LockHeldError names who has it; FolderError if this account may not."""
+        try:
+            self._fds.append(self._open(self._owned, PRIVATE))
+            self._fds.append(self._open(self.path, self._permissions))
+            if not _taken(self._fds[0]):
+                raise self._held()
+            _taken(self._fds[1])
+            self._name_holder()
+        except BaseException:
+            self.release()
+            raise
+
+    def _name_holder(self) -> None:
+        durable.changing("write", self.path)
+        os.ftruncate(self._fds[1], 0)
+        holder = {"pid": os.getpid(), "command": " ".join(sys.argv)}
+        os.pwrite(self._fds[1], json.dumps(holder).encode() + b"\n", 0)
+
+    def _open(self, path: Path, permissions: Permissions) -> int:
+        durable.changing("write", path)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            remedy = "Mount it writable." if error.errno == errno.EROFS else run_as_owner(path.parent)
+            raise FolderError(f"{path} can't be opened: {error.strerror}.", remedy=remedy) from error
+        if os.fstat(fd).st_uid == os.geteuid():
+            permissions.apply(fd, permissions.file)
+        if os.geteuid() == 0:  # what root makes in another account's index must not keep its daemon out
+            os.fchown(fd, os.stat(path.parent).st_uid, -1)
+        return fd
+
+    def _held(self) -> LockHeldError:
+        holder = self.holder()
+        who = f"Process {holder[0]} ({holder[1]})" if holder is not None and _is_alive(holder[0]) else "Another process"
+        return LockHeldError(
+            f"{who} is at work on this index and holds {self.path}.",
+            remedy="Stop it first, or let it do the work: yank, remove, publish and 'run --once' ask it by themselves.",
+        )
+
+    def holder(self) -> tuple[int, str] | None:
+        """(pid, command) of whoever wrote the lock last."""
+        try:
+            data = json.loads(self.path.read_bytes())
+            return int(data["pid"]), str(data["command"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def is_held(self) -> bool:
+        """Whether somebody is at work; needs only the right to read STATE/lock."""
+        for path in (self._owned, self.path):
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
+            except OSError:
+                continue  # not for this account
+            try:
+                return _has_writer(fd)
+            finally:
+                os.close(fd)
+        return False
+
+    def close(self) -> None:
+        """Give the lock back, at the end of a block."""
+        self.release()
+
+    def release(self) -> None:
+        """Give the lock back."""
+        fds, self._fds = self._fds, []
+        for fd in reversed(fds):
+            os.close(fd)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _taken(fd: int) -> bool:
+    """Take the lock, if nobody else has it; somebody who is just looking (`_has_writer`) is waited out."""
+    import fcntl
+
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if _has_writer(fd):
+                return False
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            time.sleep(0.001)
+    return False
+
+
+def _has_writer(fd: int) -> bool:
+    """Whether somebody holds the lock. This descriptor shares it from then on, if nobody does."""
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False

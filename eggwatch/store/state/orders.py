@@ -1,0 +1,203 @@
+"""Orders: STATE/orders/<number>.json from the command line, <number>.answer.json back from the writer.
+
+An order counts only for as long as somebody waits for its answer: its giver holds a lock on the file, which the
+kernel takes away when that process ends, however it ends. So a stale order is never carried out. Whoever begins
+one renames it to <number>.begun-<serial of the ledger's end>, so that after a kill in the middle the next writer
+knows what of the ledger is its doing, and a giver whether it could still be withdrawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import logging
+import os
+import re
+import stat
+import struct
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eggwatch.errors import FolderError
+from eggwatch.linux.accounts import run_as_owner
+from eggwatch.store import durable
+from eggwatch.store.durable import Permissions
+
+log = logging.getLogger("eggwatch")
+
+UNREAD_SECONDS = 3600.0
+LONGEST_ORDER = 1 << 16
+_NAME = re.compile(r"([^.]+)\.(?:json|begun-(\d+))")
+_FLOCK = "hhqqi"
+"""struct flock of fcntl(2): type, whence, start, length, pid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order that somebody waits for; `after` is the ledger's last serial when a writer who died began it."""
+
+    number: str
+    data: dict[str, Any]
+    after: int | None = None
+
+
+class Given:
+    """An order of ours in the box."""
+
+    def __init__(self, folder: Path, number: str) -> None:
+        self._folder, self.number = folder, number
+
+    def answer(self) -> dict[str, Any] | None:
+        """The answer, if it has come."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            data: dict[str, Any] = json.loads((self._folder / f"{self.number}.answer.json").read_bytes())
+            return data
+        return None
+
+    def withdraw(self) -> bool:
+        """Take it back; False if a writer has begun it, who may yet carry it out."""
+        return durable.unlink(self._folder / f"{self.number}.json")
+
+    def clear(self) -> None:
+        """Leave nothing of it behind."""
+        for path in sorted(self._folder.glob(f"{self.number}.*")):
+            durable.unlink(path)
+
+
+class OrderBox:
+    """The folder through which orders and answers pass."""
+
+    def __init__(self, state: Path, permissions: Permissions = durable.OURS) -> None:
+        self.folder = state / "orders"
+        self._permissions = permissions
+        self._begun: dict[str, Path] = {}
+
+    def prepare(self) -> None:
+        """Make the folder, and drop answers that nobody came for and what killed commands left half written."""
+        durable.make_folders(self.folder, self._permissions)
+        self._begun.clear()
+        limit = time.time() - UNREAD_SECONDS
+        for path in sorted([*self.folder.glob("*.answer.json"), *self.folder.glob(".*.new")]):
+            with contextlib.suppress(OSError):  # somebody has just come for it, or it is nothing of ours
+                if path.lstat().st_mtime < limit:
+                    durable.unlink(path)
+
+    @contextlib.contextmanager
+    def giving(self, data: dict[str, Any]) -> Iterator[Given]:
+        """Give an order, for as long as a block lasts. FolderError if this account may not."""
+        number = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+        try:
+            fd = self._leave(number, json.dumps(data).encode())
+        except OSError as error:
+            raise FolderError(
+                f"{self.folder} can't be written to: {error.strerror}.",
+                remedy=run_as_owner(self.folder.parent),
+            ) from error
+        given = Given(self.folder, number)
+        try:
+            yield given
+        finally:
+            with contextlib.suppress(OSError):
+                given.clear()
+            os.close(fd)
+
+    def _leave(self, number: str, data: bytes) -> int:
+        """Write an order, locked before anybody can see it; its descriptor holds the lock."""
+        if not self.folder.exists() and os.stat(self.folder.parent).st_uid == os.geteuid():
+            durable.make_folders(self.folder, self._permissions)
+        path = self.folder / f"{number}.json"
+        temporary = path.with_name(f".{path.name}.new")
+        durable.changing("write", temporary)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(temporary, flags, durable.UNFINISHED_FILE)
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            durable.write_all(fd, data)
+            self._permissions.apply(fd, self._permissions.file)
+            if os.geteuid() == 0:  # who carries it out must be able to read it, whatever the mode
+                os.fchown(fd, os.stat(self.folder).st_uid, -1)
+            durable.rename(temporary, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def pending(self) -> list[Order]:
+        """What somebody waits for and this process has not begun: first what a writer who died had begun, then by age.
+
+        Orders that nobody waits for any more are dropped, and what is no order is set aside.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            found = [(name, match) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name))]
+            found.sort(key=lambda one: (one[1][2] is None, one[0]))
+            orders = (self._look(name, match) for name, match in found if match[1] not in self._begun)
+            return [order for order in orders if order is not None]
+        return []
+
+    def _look(self, name: str, match: re.Match[str]) -> Order | None:
+        path = self.folder / name
+        try:
+            text = _awaited(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._set_aside(path, str(error.strerror))
+            return None
+        if text is None:
+            log.warning("orders   %s: nobody waits for it any more: it is dropped", path)
+            durable.unlink(path)
+            return None
+        return Order(number=match[1], data=_parsed(text), after=int(match[2]) if match[2] else None)
+
+    def _set_aside(self, path: Path, why: str) -> None:
+        log.warning("orders   %s: no order (%s): it is set aside, under .odd-%s", path, why, path.name)
+        durable.rename(path, path.with_name(f".odd-{path.name}"))
+
+    def begin(self, order: Order, *, serial: int) -> bool:
+        """Note that an order is being carried out, `serial` being the ledger's last; False if it was withdrawn."""
+        begun = self.folder / f"{order.number}.begun-{serial if order.after is None else order.after}"
+        if order.after is None:
+            try:
+                durable.rename(self.folder / f"{order.number}.json", begun)
+            except FileNotFoundError:
+                return False
+        self._begun[order.number] = begun
+        return True
+
+    def answer(self, number: str, answer: dict[str, Any]) -> None:
+        """Answer an order that was begun, if somebody still waits; it is done with."""
+        begun = self._begun[number]
+        with contextlib.suppress(FileNotFoundError):
+            if _awaited(begun) is not None:
+                path = self.folder / f"{number}.answer.json"
+                durable.replace(path, json.dumps(answer).encode(), self._permissions)
+        durable.unlink(begun)
+        del self._begun[number]
+
+
+def _awaited(path: Path) -> bytes | None:
+    """The text of an order, None if nobody waits for its answer. OSError if it is no file that can be read."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        # Asking takes nothing; and only who may write to the file can hold what is asked for.
+        wanted = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        held = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
+        return None if held[0] == fcntl.F_UNLCK else os.read(fd, LONGEST_ORDER)
+    finally:
+        os.close(fd)
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

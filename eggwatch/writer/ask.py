@@ -1,0 +1,74 @@
+"""An order and its answer: from whoever holds the lock, or from this very process if nobody does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import LockHeldError, TimeoutReachedError
+from eggwatch.store.ballast import Ballast
+from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.orders import Given, OrderBox
+from eggwatch.writer.folders import make_folders, permissions_of
+from eggwatch.writer.index import Index, opened_index
+from eggwatch.writer.orders import drain
+from eggwatch.writer.status import StatusFile, tell_last
+
+PAUSE = 0.02
+
+
+def ask(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    """Have an order carried out; TimeoutReachedError, and it is withdrawn, if that takes too long.
+
+    Whoever waits tries the lock again and again: the one who gets it carries out all that lies in the box.
+    """
+    permissions = permissions_of(config)
+    Ballast(config.state, config.public).throw_off()
+    make_folders(config, permissions)
+    deadline = time.monotonic() + seconds
+    with OrderBox(config.state, permissions).giving(order) as given:
+        while True:
+            do_what_is_asked(config)
+            if (answer := given.answer()) is not None:
+                return answer
+            if time.monotonic() >= deadline:
+                return _given_up(given, seconds)
+            time.sleep(PAUSE)
+
+
+def do_what_is_asked(config: IndexConfig) -> None:
+    """Carry out what lies in the box, unless somebody else is at work on this index."""
+    if Lock(config.state / "lock").is_held():
+        return
+    try:
+        with told_index(config) as index:
+            index.pipeline.finish()
+    except LockHeldError:
+        return
+    Ballast(config.state, config.public, permissions_of(config)).take_in()
+
+
+def _given_up(given: Given, seconds: float) -> dict[str, Any]:
+    withdrawn = given.withdraw()
+    if (answer := given.answer()) is not None:
+        return answer
+    what = "it is withdrawn, and will not be carried out" if withdrawn else "it was begun, and may yet be carried out"
+    raise TimeoutReachedError(
+        f"The daemon has not answered within {seconds:g} s.",
+        remedy=f"'eggwatch status' tells what it is doing. As to the order: {what}.",
+    )
+
+
+@contextmanager
+def told_index(config: IndexConfig) -> Iterator[Index]:
+    """An index for one command (`opened_index`): what was asked of others is done first (STATE/orders/).
+
+    Afterwards the two files tell what is so.
+    """
+    with opened_index(config) as index:
+        drain(index.pipeline, index.orders)
+        yield index
+        tell_last(index.pipeline, StatusFile(config.state, config.public, permissions_of(config)))

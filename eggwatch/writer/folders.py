@@ -1,0 +1,50 @@
+"""The folders of an index and their modes; the drop folder is only furnished, never made."""
+
+from __future__ import annotations
+
+import grp
+import logging
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.notifiers.readme import readme_text
+from eggwatch.store import durable
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.durable import Permissions
+
+log = logging.getLogger("eggwatch")
+
+
+def permissions_of(config: IndexConfig) -> Permissions:
+    """Modes and group of what lies in PUBLIC and STATE; a folder may be entered by whoever may read its files."""
+    gid = None
+    if config.group is not None:
+        try:
+            gid = grp.getgrnam(config.group).gr_gid
+        except KeyError as error:
+            raise ConfigurationError(
+                f"[index.{config.name}] group: there is no group {config.group!r}.", remedy="Make it with groupadd."
+            ) from error
+    return Permissions(file=config.mode, folder=config.mode | 0o100 | (config.mode & 0o444) >> 2, gid=gid)
+
+
+def make_folders(config: IndexConfig, permissions: Permissions) -> None:
+    """Make STATE and PUBLIC if they are missing; DROP only without a configuration."""
+    for folder in (config.state, config.public, *([config.drop] if config.makes_folders else [])):
+        try:
+            durable.make_folders(folder, permissions)
+        except OSError as error:
+            raise FolderError(
+                f"{folder} can't be made: {error.strerror}.", remedy="Make it, or run as its owner."
+            ) from error
+
+
+def prepare_drop(config: IndexConfig, answers: Answers) -> None:
+    """Leave README.txt and the folders of answers in the drop; where that can't be, the rest goes on."""
+    try:
+        answers.prepare()
+        answers.write_readme(readme_text(config.index_url, config.upload_address, contact=config.contact))
+    except FolderError:  # it is not there, which every look at it says
+        return
+    except OSError as error:
+        log.warning("sight    %s: %s", config.drop, error)

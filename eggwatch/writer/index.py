@@ -1,0 +1,203 @@
+"""Config → a ready Pipeline: the only place that chooses implementations and reads templates."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from jinja2 import Environment
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.linux import capabilities, leases
+from eggwatch.linux.accounts import IDENTITIES, run_as_owner
+from eggwatch.model.events import timestamp
+from eggwatch.notifiers.journal import JournalNotifier
+from eggwatch.notifiers.receipts import Receipts
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.simple import environment
+from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.housekeeping import RECEIPTS
+from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
+from eggwatch.pipeline.root_renderer import SpawnedRenderer
+from eggwatch.store import durable
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.durable import Permissions
+from eggwatch.store.public.pool import Pool
+from eggwatch.store.public.spool import Spool
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.ledger import Ledger
+from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.orders import OrderBox
+from eggwatch.targets.folder import FolderTarget
+from eggwatch.writer.catch_up import CATALOG, open_catalog, set_damaged_aside
+from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
+from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
+
+RendererMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], RootRenderer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """One index that is open for work: its lock, its pipeline, and the box in which orders lie."""
+
+    config: IndexConfig
+    lock: Lock
+    pipeline: Pipeline
+    orders: OrderBox
+
+    def close(self) -> None:
+        """End helpers and let go of files, in order: the catalog is left readable for others."""
+        parts = self.pipeline.parts
+        with closing(self.lock):
+            parts.front.close()
+            parts.inspectors.close()
+            parts.catalog.finish()
+            parts.ledger.close()
+
+    def abandon(self) -> None:
+        """Let go after an error, as a crash would: nothing more is written."""
+        self.pipeline.let_go()
+        parts = self.pipeline.parts
+        with closing(self.lock):
+            for close in (parts.front.close, parts.inspectors.close, parts.catalog.close, parts.ledger.close):
+                close()
+
+
+def spawned_renderer(
+    catalog: Catalog, sources: dict[str, str], _: Environment, options: LandingOptions
+) -> RootRenderer:
+    """The daemon's way: root and landing page in a process of their own."""
+    return SpawnedRenderer(catalog.path, sources, options)
+
+
+def inline_renderer(catalog: Catalog, _: dict[str, str], env: Environment, options: LandingOptions) -> RootRenderer:
+    """A single command's way: root and landing page here and now."""
+    return InlineRenderer(catalog, env, options)
+
+
+def open_index(
+    config: IndexConfig, *, renderer: RendererMaker = inline_renderer, now: Callable[[], float] = time.time
+) -> Index:
+    """Take the lock and make everything ready. EggwatchError where the operator has to act."""
+    capabilities.lower()
+    _check_renderer(config)
+    permissions = permissions_of(config)
+    make_folders(config, permissions)
+    lock = Lock(config.state / "lock", permissions)
+    lock.acquire()
+    try:
+        _refuse_root_on_foreign_ground(config)
+        orders = OrderBox(config.state, permissions)
+        orders.prepare()
+        try:
+            pipeline = _assemble(config, permissions, renderer, now)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked, or the disk: nothing is wrong with what is in it
+                raise
+            set_damaged_aside(config.state / CATALOG, str(error))
+            pipeline = _assemble(config, permissions, renderer, now)
+        return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
+    except BaseException:
+        lock.release()
+        raise
+
+
+@contextmanager
+def opened_index(config: IndexConfig) -> Iterator[Index]:
+    """An index for one command: closed in order in the end, or let go of, as by a crash, after an error.
+
+    FolderError if the catalog turns out to be damaged in the middle of the work: it is set aside, so the same
+    command goes well when it is given again.
+    """
+    index = open_index(config)
+    try:
+        yield index
+    except sqlite3.DatabaseError as error:
+        index.abandon()
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        set_damaged_aside(config.state / CATALOG, str(error))
+        raise FolderError(
+            f"{config.state / CATALOG} was damaged ({error}) and has been set aside.",
+            remedy="Give the command again: the catalog is made anew from the ledger, nothing is lost.",
+        ) from error
+    except BaseException:
+        index.abandon()
+        raise
+    index.close()
+
+
+def _refuse_root_on_foreign_ground(config: IndexConfig) -> None:
+    """FolderError where root would leave folders of its own in another account's index: its daemon couldn't go on."""
+    if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
+        raise FolderError(
+            f"{config.state} belongs to another account, which could not change what root makes in it.",
+            remedy=run_as_owner(config.state),
+        )
+
+
+def _check_renderer(config: IndexConfig) -> None:
+    """ConfigurationError if READMEs are to be judged and nothing is there to render them."""
+    if config.terms.needs_renderer() and find_spec("readme_renderer") is None:
+        raise ConfigurationError(
+            f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
+            remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
+        )
+
+
+def _assemble(
+    config: IndexConfig, permissions: Permissions, renderer: RendererMaker, now: Callable[[], float]
+) -> Pipeline:
+    leases.ignore_breaks()
+    spool = Spool(config.public, permissions, identify=IDENTITIES[config.identity])
+    pool = Pool(config.public, permissions)
+    ledger = Ledger(config.state / "ledger.jsonl", permissions)
+    catalog = open_catalog(config, ledger, permissions)
+    spool.prepare()
+    pool.prepare()
+    durable.make_folders(config.public / "simple", permissions)
+    spool.check_linking(pool.folder)
+    sources, drop = templates(), Drop(config.drop, config.formats)
+    env, options = environment(sources), landing_options(config)
+    answers = Answers(drop, config.state, permissions)
+    target = FolderTarget(
+        config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
+    )
+    mark_stale_pages(catalog, sources, options, config.terms.archived)
+    mark_lost_pages(config, catalog)
+    prepare_drop(config, answers)
+    oldest = timestamp(now() - (RECEIPTS.age or 0.0))
+    receipts = Receipts(
+        answers,
+        since=catalog.published_since,
+        index_url=config.index_url,
+        rules_url=config.rules_url,
+        oldest=oldest,
+        retold=ledger.end.serial,
+    )
+    parts = Components(
+        drop=drop,
+        spool=spool,
+        pool=pool,
+        ledger=ledger,
+        catalog=catalog,
+        answers=answers,
+        target=target,
+        templates=env,
+        front=RootPages(renderer(catalog, sources, env, options), catalog, target),
+        inspectors=Inspectors(readme=config.terms.needs_renderer()),
+        receipts=receipts,
+        notifiers=[receipts, JournalNotifier(config.name)],
+        rules_url=config.rules_url,
+        now=now,
+    )
+    return Pipeline(parts, config)

@@ -1,0 +1,56 @@
+"""What pages are rendered from beside the ledger: templates, options, and which of them are stale."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Sequence
+
+from eggwatch.config.index_config import IndexConfig
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION
+from eggwatch.pipeline.root_pages import front_key
+from eggwatch.store.state.catalog import Catalog, Reader
+
+
+def templates() -> dict[str, str]:
+    """The pages' templates by name."""
+    folder = importlib.resources.files("eggwatch.pages") / "templates"
+    return {item.name: item.read_text("utf-8") for item in sorted(folder.iterdir(), key=lambda item: item.name)}
+
+
+def landing_options(config: IndexConfig) -> LandingOptions:
+    """What the landing page says that is not in the ledger."""
+    return LandingOptions(
+        index_url=config.index_url,
+        upload_to=config.upload_address,
+        contact=config.contact,
+        profile=str(config.terms.profile),
+        weights=config.terms.weights(),
+    )
+
+
+def mark_stale_pages(
+    catalog: Catalog, sources: dict[str, str], options: LandingOptions, archived: Sequence[str]
+) -> None:
+    """Another renderer or other options make pages stale; those that come out equal are not rewritten."""
+    renderer = f"{RENDERER_VERSION}-{hashlib.sha256(sources['project.html'].encode()).hexdigest()[:16]}"
+    if catalog.meta("renderer") != renderer:
+        catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
+    front = front_key(sources, options)
+    if catalog.meta("front") != front:
+        catalog.set_meta({"front": front, "root_serial": None})
+    if changed := set(archived) ^ set(archived_projects(catalog)):
+        catalog.mark_stale(sorted(changed), {"archived": json.dumps(sorted(set(archived)))})
+
+
+def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:
+    """Without a root page, no page is taken for granted: PUBLIC may have been put back without them."""
+    if catalog.position().serial and not (config.public / "simple" / JSON_NAME).exists():
+        catalog.mark_all_stale({"root_serial": None})
+
+
+def archived_projects(catalog: Reader) -> list[str]:
+    """The projects that pages show as archived, or will as soon as they are rendered."""
+    return list(json.loads(str(catalog.meta("archived") or "[]")))

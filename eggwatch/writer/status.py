@@ -1,0 +1,221 @@
+"""status.json: what an index is doing, for `eggwatch status` and, without names of accounts, for monitors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eggwatch import __version__
+from eggwatch.linux import capabilities
+from eggwatch.linux.accounts import account_name
+from eggwatch.model.events import timestamp
+from eggwatch.model.names import shown
+from eggwatch.model.queue import Queued
+from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.readers.missing import absences, root_serial
+from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queued_json, told, writer_lives
+from eggwatch.store import durable
+from eggwatch.store.durable import Permissions
+from eggwatch.store.state.history import event_at
+from eggwatch.store.state.ledger import Ledger
+
+log = logging.getLogger("eggwatch")
+
+SHORTEST_PAUSE = 1.0
+BUSY_PAUSE, IDLE_PAUSE = 5.0, 60.0
+"""Seconds after which the files are written anew although nothing has happened: what is in them has grown old."""
+FULL_PAUSE = 10.0
+"""Seconds after which a file is written again that could not be written."""
+AGING = frozenset(("oldest_waiting_seconds", "disk_free"))
+"""What changes without anything having happened."""
+
+
+def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> dict[str, Any]:
+    """The whole state, for accounts of this machine.
+
+    `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
+    """
+    queue = pipeline.queue()
+    faults = _faults(pipeline, watching)
+    public = _public_state(pipeline, queue, ready=ready, faults=len(faults))
+    sights, parts = pipeline.uploads, pipeline.parts
+    return {
+        **public,
+        "pid": os.getpid(),
+        "account": account_name(os.geteuid()),
+        "privileges": capabilities.held(),
+        "index": pipeline.config.name,
+        "waiting": sights.waiting(),
+        "waiting_not_shown": sights.not_shown(),
+        "unfinished": sights.unfinished(),
+        "in_hand": [shown(path) for path in pipeline.in_hand()],
+        "queue": [queued_json(one) for one in queue],
+        "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
+        "faults": faults,
+        "leavings": leavings_of(pipeline),
+        **told(parts.ledger.end.serial, {one.name: parts.catalog.cursor(one.name) for one in parts.notifiers}),
+    }
+
+
+def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
+    """What the operator should mend, or at least know of, by what it is about."""
+    sights, parts = pipeline.uploads, pipeline.parts
+    faults = dict(sights.faults)
+    for one in absences(pipeline.config, parts.catalog, shown=root_serial(pipeline.config)):
+        faults.setdefault(one.what, one.text)
+    if parts.answers.fault and "drop" not in faults:
+        faults["answers"] = f"{parts.answers.fault}: answers lie in {pipeline.config.state / 'answers'}"
+    if sights.unproven:
+        faults["leases"] = (
+            f"leases prove nothing here: uploads wait until they are quiet for {pipeline.config.patience.quiet:g} s"
+        )
+    if left_open := parts.inspectors.left_open():
+        faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
+    if watching and "drop" not in faults:  # what is not there can't be watched
+        faults["events"] = watching
+    return faults | pipeline.news.faults()
+
+
+def leavings_of(pipeline: Pipeline) -> dict[str, dict[str, int]]:
+    """What lies there of our own making but the index; nothing by whoever has not looked."""
+    tallies, left = pipeline.housekeeping.kept, pipeline.uploads.leftovers
+    rows = {name: {"files": tally.kept, "bytes": tally.size} for name, tally in tallies.items()}
+    if not rows:
+        return {}
+    return {**rows, "leftovers": {"files": len(left), "bytes": sum(found.identity.size for found in left)}}
+
+
+def public_state(
+    pipeline: Pipeline, *, ready: bool, watching: str | None = None, running: bool = True
+) -> dict[str, Any]:
+    """What monitors may know: no names of accounts, no waiting files. `running`: a daemon goes on after this."""
+    faults = len(_faults(pipeline, watching))
+    return {**_public_state(pipeline, pipeline.queue(), ready=ready, faults=faults), "running": running}
+
+
+def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, faults: int) -> dict[str, Any]:
+    catalog = pipeline.parts.catalog
+    projects, files = catalog.counts()
+    return {
+        "schema": 1,
+        "eggwatch": __version__,
+        "ready": ready,
+        "serial": pipeline.parts.ledger.end.serial,
+        "projects": projects,
+        "files": files,
+        "pages_current": pipeline.pages_current(),
+        "pages_stale": catalog.stale_count(),
+        "faults_count": faults,
+        **lag(queue, now=pipeline.parts.now()),
+        "last_publish_seconds": pipeline.measures.latencies.last,
+        "last_event_at": _last_event_at(pipeline.parts.ledger),
+        **around(pipeline.config),
+    }
+
+
+def _last_event_at(ledger: Ledger) -> str | None:
+    """When the last event happened: its line is read, and no other."""
+    end = ledger.end
+    event = event_at(ledger, (end.offset - end.length, end.length)) if end.length else None
+    return None if event is None else event.at
+
+
+class StatusFile:
+    """Writes the two files when something has happened, at most once a second; else before they are too old."""
+
+    def __init__(
+        self, state: Path, public: Path, permissions: Permissions, *, make_room: Callable[[], object] | None = None
+    ) -> None:
+        """`make_room` is called when a disk is full, and may give a few blocks free."""
+        self._make_room = make_room
+        self._paths = (state / "status.json", public / "status.json")
+        self._permissions = permissions
+        self._written: list[bytes] = [b"", b""]
+        self._not_before = self._at = 0.0
+        self._faults: dict[Path, str] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """Why what the files tell is old, if it is."""
+        return "; ".join(f"{path} can't be written: {why}" for path, why in self._faults.items()) or None
+
+    def is_due(self) -> bool:
+        """Whether the pause is over in which nothing more is written."""
+        return time.monotonic() >= self._not_before
+
+    def write(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> bool:
+        """Write what changed, if a second has passed; False if something is still to be written."""
+        if not self.is_due():
+            return False
+        pause = IDLE_PAUSE if public["oldest_waiting_seconds"] is None else BUSY_PAUSE
+        if time.monotonic() >= self._at + pause:
+            self._written = [b"", b""]
+        before = self.fault
+        self.write_now(private, public, at=at)
+        return before is None and self.fault is None  # what has just gone well told that it did not
+
+    def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
+        """Write what changed; each file for itself, since one of the disks may be full, or gone."""
+        for number, data in enumerate((private, public)):
+            content = json.dumps({key: data[key] for key in data.keys() - AGING}, sort_keys=True).encode()
+            if content != self._written[number]:
+                text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
+                written, now = self._replace(number, text), time.monotonic()
+                self._written[number] = content if written else b""
+                self._at = now
+                self._not_before = now + (SHORTEST_PAUSE if written else FULL_PAUSE)
+
+    def _replace(self, number: int, text: bytes) -> bool:
+        path = self._paths[number]
+        try:
+            self._replace_once(path, text)
+        except OSError as error:
+            if self._faults.get(path) != error.strerror:
+                log.warning("status   %s can't be written: %s", path, error)
+            self._faults[path] = str(error.strerror)
+            return False
+        self._faults.pop(path, None)
+        return True
+
+    def _replace_once(self, path: Path, text: bytes) -> None:
+        try:
+            durable.replace(path, text, self._permissions)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
+                raise
+            log.warning("status   %s: room is made for it: %s", path, error)
+            self._make_room()
+            durable.replace(path, text, self._permissions)
+
+    def tell_down(self, why: str, *, at: str) -> None:
+        """Write that this process has let go of the index after an error; the rest stays as it was told."""
+        private, public = self.told(0), self.told(1)
+        down = {"schema": 1, "eggwatch": __version__, "ready": False, "faults_count": 1, **UNKNOWN_LAG}
+        mine: dict[str, Any] = {"pid": os.getpid(), "faults": {"index": why}, "waiting": [], "in_hand": []}
+        mine |= {"queue": [], "unfinished": []}
+        self.write_now({**private, **down, **mine}, {**public, **down}, at=at)
+
+    def told(self, number: int = 0) -> dict[str, Any]:
+        """What the first or the second file tells; nothing if it is missing or can't be read."""
+        try:
+            data = json.loads(self._paths[number].read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return {key: value for key, value in data.items() if key != "at"} if isinstance(data, dict) else {}
+
+
+def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
+    """Write how an index is left by who has worked on it."""
+    before = file.told()
+    private = {**state_of(pipeline, ready=False, watching=None, watched=False), "pid": None}
+    private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
+    if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
+        private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
+    public = public_state(pipeline, ready=False, running=private["pid"] is not None)
+    file.write_now(private, public, at=timestamp(time.time()))

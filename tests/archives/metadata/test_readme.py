@@ -1,0 +1,56 @@
+"""Does the description render? As PyPI shows it, and as the metadata of the time wrote it down."""
+
+from __future__ import annotations
+
+import pytest
+
+from eggwatch.archives.metadata.readme import readme_flaws, unfolded
+from tests.archive_factory import core_metadata
+
+README = """\
+.. image:: https://example.org/demo.svg
+   :target: https://example.org/
+
+=====
+Title
+=====
+
+* one
+
+  * two::
+
+      code
+"""
+
+
+def pkg_info(first: str, others: str) -> bytes:
+    """A PKG-INFO of setuptools' first ten years, whose description is a field of several lines."""
+    lines = README.splitlines()
+    field = "\n".join([f"{first}{lines[0]}", *(f"{others}{line}" for line in lines[1:])])
+    head = "Metadata-Version: 1.1\nName: demo\nVersion: 1.0\n"
+    return f"{head}Description: {field}\nPlatform: UNKNOWN\n".encode()
+
+
+@pytest.mark.parametrize("others", [" " * 8, " " * 7 + "|"])
+def test_a_description_that_is_a_field_is_rendered_without_its_indentation(others: str) -> None:
+    """distutils' eight blanks, and the specification's seven and a bar."""
+    assert list(readme_flaws(pkg_info("", others))) == []
+
+
+def test_empty_lines_of_such_a_field_may_have_lost_their_blanks() -> None:
+    """Editors and mailers take blanks off the end of a line."""
+    assert unfolded("Title\n        =====\n\n        * one\n          * two\n  ") == "Title\n=====\n\n* one\n  * two\n"
+
+
+@pytest.mark.parametrize("text", ["one line", "", "Title\n=====\n\n        a quote", "a\n    b\n        c"])
+def test_other_descriptions_are_left_as_they_are(text: str) -> None:
+    """What is not indented throughout means its blanks."""
+    assert unfolded(text) == text
+
+
+def test_a_description_behind_the_fields_is_rendered_as_it_stands() -> None:
+    """Since metadata 2.1 nothing is indented."""
+    sound = core_metadata().partition(b"\n\n")[0] + b"\n\n" + README.encode()
+    assert list(readme_flaws(sound)) == []
+    broken = sound.replace(b"=====\nTitle", b"=======\nTitle")
+    assert [flaw.code for flaw in readme_flaws(broken)] == ["readme-unrenderable"]

@@ -1,0 +1,350 @@
+"""Inspection in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch.archives.expected_cpu import A_MEMBER
+from eggwatch.errors import EggwatchError
+from eggwatch.inspection import inspector, queues, worker
+from eggwatch.inspection.inspector import given_up
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, Queue, Turn
+from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
+from tests import archive_factory
+from tests.hostile.bombs import sdist_of_requirements
+
+
+@pytest.fixture
+def inspectors() -> Iterator[Inspectors]:
+    with Inspectors(fast=1) as inspectors:
+        yield inspectors
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    name, data = archive_factory.wheel()
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+def job(number: int, path: Path) -> Job:
+    return Job(number=number, path=path, filename=path.name, size=path.stat().st_size)
+
+
+def results(inspectors: Inspectors, count: int) -> dict[int, Result]:
+    found: dict[int, Result] = {}
+    deadline = time.monotonic() + 30
+    while len(found) < count and time.monotonic() < deadline:
+        found |= {result.number: result for result in inspectors.poll(1.0)}
+    return found
+
+
+def workers_of(inspectors: Inspectors) -> list[Worker]:
+    return list(inspectors._workers())
+
+
+def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
+    """Whoever is given job 1 gets these signals before it can answer."""
+    give = Worker.give
+
+    def give_and_signal(self: Worker, job: Job, **how: Any) -> bool:
+        if job.number == 1:
+            os.kill(self.pid, signal.SIGSTOP)
+        given = give(self, job, **how)
+        if job.number == 1:
+            for number in numbers:
+                os.kill(self.pid, number)
+        return given
+
+    monkeypatch.setattr(Worker, "give", give_and_signal)
+
+
+def test_a_worker_says_what_the_inspection_found(inspectors: Inspectors, archive: Path) -> None:
+    inspectors.submit(job(1, archive))
+    inspection = results(inspectors, 1)[1].inspection
+    assert inspection is not None and inspection.core is not None
+    assert (inspection.flaws, inspection.core.name, inspection.core.version) == ((), "demo", "1.0")
+
+
+def test_a_worker_holds_no_descriptor_but_its_socket_and_dies_with_its_parent(
+    inspectors: Inspectors, archive: Path, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("w"):
+        inspectors.submit(job(1, archive))
+        results(inspectors, 1)
+        (worker,) = workers_of(inspectors)
+        links = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{worker.pid}/fd")}
+    assert not any(link.startswith(str(tmp_path / "lock")) for link in links)
+
+
+def test_a_killed_worker_costs_no_file_if_the_second_try_succeeds(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspectors.submit(job(1, archive))
+    results(inspectors, 1)
+    (worker,) = workers_of(inspectors)
+    os.kill(worker.pid, signal.SIGKILL)
+    inspectors.submit(job(2, archive))
+    inspectors.submit(job(3, archive))
+    found = results(inspectors, 2)
+    assert [found[number].inspection.flaws for number in (2, 3)] == [(), ()]  # type: ignore[union-attr]
+
+
+def test_a_job_that_is_killed_twice_by_somebody_else_is_held_and_not_refused(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_first_job(monkeypatch, signal.SIGKILL)
+    inspectors.submit(job(1, archive))
+    assert "out of memory" in str(results(inspectors, 1)[1].trouble)
+
+
+def test_a_job_that_takes_too_long_is_begun_again_in_the_slow_lane_and_then_refused(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "slow_seconds", lambda _: 0.4)
+    signal_first_job(monkeypatch)
+    inspectors.submit(job(1, archive))
+    inspectors.submit(job(2, archive))
+    found = results(inspectors, 2)
+    assert found[2].inspection is not None and not found[2].inspection.flaws
+    assert [flaw.code for flaw in found[1].inspection.flaws] == ["inspection-limit"]  # type: ignore[union-attr]
+
+
+def lanes_of(inspectors: Inspectors) -> list[Lane]:
+    return [lane for lane, queue in inspectors._queues.items() if queue.workers]
+
+
+def test_first_tries_of_small_middling_and_big_archives_have_workers_of_their_own(
+    inspectors: Inspectors, archive: Path
+) -> None:
+    for number, size in enumerate((SMALL - 1, SMALL, BIG - 1, BIG)):
+        inspectors.submit(Job(number=number, path=archive, filename=archive.name, size=size))
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.MIDDLE, Lane.BIG]
+    assert len(results(inspectors, 4)) == 4
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.MIDDLE, Lane.BIG]
+
+
+@pytest.fixture
+def laborious(tmp_path: Path) -> Path:
+    """A wheel of thousands of files."""
+    name, data = archive_factory.wheel("large", files={f"demo/{number}.py": b"" for number in range(3000)})
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+def test_a_job_that_needs_more_than_a_moment_is_begun_again_elsewhere(
+    inspectors: Inspectors, laborious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "FIRST_CPU", 0.005)
+    monkeypatch.setattr(queues, "CPU_A_MIB", 0.0)
+    monkeypatch.setattr(queues, "MORE", 1000)
+    inspectors.submit(job(1, laborious))
+    assert results(inspectors, 1)[1].inspection.flaws == ()  # type: ignore[union-attr]
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.SLOW]
+    assert inspectors.busy() == 0
+
+
+def turn(size: int = 1000, *, tries: int = 0, owner: str = "", readme: bool = False) -> Turn:
+    """A turn that was given up so often."""
+    found = Turn(job=Job(number=0, path=Path(), filename="", size=size, owner=owner, readme=readme))
+    for _ in range(tries):
+        found.give_up()
+    return found
+
+
+def test_each_try_has_more_time_until_the_last_which_only_the_clock_ends() -> None:
+    tried = [turn(tries=tries) for tries in range(5)]
+    assert [one.lane for one in tried] == [Lane.FAST, Lane.AGAIN, Lane.AGAIN, Lane.SLOW, Lane.SLOW]
+    assert [one.quick is None for one in tried] == [False, False, False, True, True]
+    assert all(one.quick < 2 * AGAIN_CPU for one in tried[:3] if one.quick)
+    assert tried[4].seconds == queues.slow_seconds(1000)
+
+
+def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None:
+    assert turn(8 << 20).quick == pytest.approx(0.25)
+    assert (turn(readme=True).quick or 0) > (turn().quick or 0)
+    assert (turn(1 << 30).quick or 0) > 30
+
+
+def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:
+    """Which of them go first, by their place among the arguments."""
+    queue, waiting = Queue(Lane.AGAIN, 1, turns=list(turns)), list(turns)
+    return [waiting.index(queue.next(blame or {})) for _ in turns]
+
+
+def test_who_has_cost_the_least_for_its_size_goes_first() -> None:
+    assert order(turn(8 << 20, tries=1), turn(4000, tries=2), turn(4000, tries=1)) == [0, 2, 1]
+
+
+def test_who_says_that_it_will_cost_much_for_its_size_goes_last_before_it_has_cost_anything() -> None:
+    greedy = turn(4000)
+    greedy.give_up(5.0)
+    assert order(greedy, turn(4000, tries=2)) == [1, 0]
+
+
+def test_of_those_never_tried_the_smallest_goes_first_and_every_third_time_the_largest() -> None:
+    assert order(turn(30), turn(10), turn(20), turn(10), turn(25)) == [1, 3, 0, 2, 4]
+
+
+def test_an_uploader_of_bombs_waits_for_the_others() -> None:
+    assert order(turn(10, owner="mallory"), turn(20, owner="jane"), blame={"mallory": 3}) == [1, 0]
+
+
+def test_a_first_try_that_is_not_enough_is_remembered_until_nothing_is_left_to_do(
+    inspectors: Inspectors, archive: Path, silent: Path
+) -> None:
+    inspectors.submit(replace(job(1, silent), owner="mallory"))
+    results(inspectors, 1)
+    assert inspectors._blame == {"mallory": 1}
+    inspectors.submit(job(2, archive))
+    assert not inspectors._blame
+
+
+def test_nobody_is_blamed_for_what_the_archive_says_itself(inspectors: Inspectors, laborious: Path) -> None:
+    inspectors.submit(replace(job(1, laborious), owner="jane"))
+    results(inspectors, 1)
+    assert lanes_of(inspectors) == [Lane.FAST, Lane.AGAIN]
+    assert not inspectors._blame
+
+
+def test_a_small_archive_goes_before_large_ones_that_came_before_it(inspectors: Inspectors, archive: Path) -> None:
+    for number, size in enumerate((4000, 10, 5000)):
+        inspectors.submit(Job(number=number, path=archive, filename=archive.name, size=size))
+    assert list(results(inspectors, 3)) == [1, 0, 2]
+
+
+def test_what_says_that_it_needs_more_than_a_first_try_is_not_begun_there(
+    inspectors: Inspectors, laborious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is remembered: the second try is long enough."""
+    given: list[tuple[float | None, bool]] = []
+    give = Worker.give
+
+    def noted(self: Worker, job: Job, **how: Any) -> bool:
+        given.append((how["quick"], how["first"]))
+        return give(self, job, **how)
+
+    monkeypatch.setattr(Worker, "give", noted)
+    inspectors.submit(job(1, laborious))
+    assert results(inspectors, 1)[1].inspection.flaws == ()  # type: ignore[union-attr]
+    (first, is_first), (second, is_second) = given
+    assert (is_first, is_second) == (True, False)
+    assert first is not None and second is not None and first < 0.03 < second
+    assert second >= 2 * 3000 * A_MEMBER
+
+
+def test_an_archive_that_says_that_it_needs_too_much_is_not_even_opened(laborious: Path) -> None:
+    def inspect(*_: object, **__: object) -> None:
+        raise AssertionError("it was begun")
+
+    request = {"filename": laborious.name, "readme": False, "cpu": 60.0, "quick": 0.01, "first": True}
+    with laborious.open("rb") as file:
+        needs = read_given_up(inspector._answer_soon(request, file, inspect))
+    assert needs is not None and needs > 3000 * A_MEMBER
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Path:
+    """An sdist of four kilobytes that takes half a second, and does not say so."""
+    name = "bomb-1.0.tar.gz"
+    (tmp_path / name).write_bytes(sdist_of_requirements("bomb"))
+    return tmp_path / name
+
+
+def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(inspectors: Inspectors, silent: Path) -> None:
+    """A few milliseconds: then it waits behind the others."""
+    inspectors.submit(job(1, silent))
+    results(inspectors, 1)
+    (fast,) = inspectors._queues[Lane.FAST].workers
+    used = cpu_seconds(fast.pid)
+    inspectors.submit(replace(job(2, silent), size=SMALL - 1))  # which would buy 70 ms
+    wait_until_given_up(inspectors, 2)
+    assert cpu_seconds(fast.pid) - used < 0.05
+    results(inspectors, 1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/schedstat").read_text("ascii").split()
+    return int(fields[0]) / 1e9
+
+
+def wait_until_given_up(inspectors: Inspectors, number: int) -> None:
+    """Until the first try of a job is over."""
+    deadline = time.monotonic() + 30
+    while inspectors._turns[number].tries == 0 and time.monotonic() < deadline:
+        inspectors.poll(0.01)
+    assert inspectors._turns[number].tries
+
+
+@pytest.mark.parametrize(
+    ("answer", "needs"),
+    [
+        (b'{"given up": 0.25}\n', 0.25),
+        (b'{"given up": -1}\n', LONGEST_NEED),
+        (b'{"given up": NaN}\n', LONGEST_NEED),
+        (b'{"given up": 1e99}\n', LONGEST_NEED),
+        (b'{"given up": "soon"}\n', LONGEST_NEED),
+        (b'{"flaws": []}\n', None),
+        (b"[1]\n", None),
+        (b"given up\n", None),
+    ],
+)
+def test_what_an_archive_says_that_it_needs_is_believed_within_reason(answer: bytes, needs: float | None) -> None:
+    assert read_given_up(answer) == needs
+
+
+def test_a_worker_that_gives_up_where_it_may_not_holds_the_file() -> None:
+    assert read_answer(1, given_up(0.0)).trouble
+
+
+def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_BOOTSTRAP", "raise SystemExit(3)")
+    inspectors.submit(job(1, archive))
+    with pytest.raises(EggwatchError, match="exit status 3"):
+        for _ in range(20):
+            assert not inspectors.poll(1.0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{}\n",
+        b"[]\n",
+        b"not json\n",
+        b'{"flaws": [{"code": 1}], "incomplete": null, "metadata": null, "core": null}\n',
+        b'{"flaws": [], "incomplete": 7, "metadata": null, "core": null}\n',
+        b'{"flaws": [], "incomplete": null, "metadata": "%%%", "core": null}\n',
+    ],
+)
+def test_an_answer_that_makes_no_sense_holds_the_file(answer: bytes) -> None:
+    assert read_answer(1, answer).trouble
+
+
+def test_texts_of_an_answer_are_bounded() -> None:
+    flaw = {"code": "c" * 10_000, "subject": "s", "message": "m", "level": "refuse"}
+    data = {"flaws": [flaw] * 500, "incomplete": None, "metadata": None, "core": None}
+    inspection = read_answer(1, json.dumps(data).encode()).inspection
+    assert inspection is not None
+    assert len(inspection.flaws) == worker.MOST_FLAWS and len(inspection.flaws[0].code) == 100
+
+
+def test_a_copy_that_can_not_be_opened_is_no_fault_of_a_worker(inspectors: Inspectors, tmp_path: Path) -> None:
+    """The disk below the spool has gone: that is the operator's error, and says nothing about any archive."""
+    path = tmp_path / "gone-1.0.tar.gz"
+    inspectors.submit(Job(number=1, path=path, filename=path.name, size=1))
+    with pytest.raises(FileNotFoundError):
+        results(inspectors, 1)
+    assert inspectors.busy() == 0

@@ -1,0 +1,354 @@
+"""Private copies on their way, and the published bytes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from eggwatch.errors import FolderError
+from eggwatch.linux.accounts import Traces, Uploader, account_name, by_folder, by_owner
+from eggwatch.model.names import Project
+from eggwatch.model.sightings import Claim, Identity, Sighting
+from eggwatch.store import durable
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.durable import Permissions
+from eggwatch.store.public.pool import Pool, StrangerInPoolError
+from eggwatch.store.public.spool import Changed, Spool
+
+NAME = "demo-1.0.tar.gz"
+PLACE = {"project": Project("demo"), "filename": NAME}
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Drop:
+    """A drop folder with one upload."""
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop" / NAME).write_bytes(b"hello" * 300_000)
+    return Drop(tmp_path / "drop", ("wheel", "sdist"))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    """A prepared spool."""
+    spool = Spool(tmp_path / "public")
+    spool.prepare()
+    return spool
+
+
+@pytest.fixture
+def pool(tmp_path: Path, spool: Spool) -> Pool:
+    """A prepared pool beside it."""
+    pool = Pool(tmp_path / "public")
+    pool.prepare()
+    return pool
+
+
+def sighting(drop: Drop) -> Sighting:
+    """What a scan has seen."""
+    (found,) = drop.scan().uploads
+    return Sighting(path=found.path, filename=found.name, identity=found.identity, uid=found.uid, since=0.0)
+
+
+def claimed(spool: Spool, drop: Drop) -> Claim:
+    """The upload, claimed and durable."""
+    claim = spool.claim(drop, sighting(drop), at="2026")
+    spool.sync([claim])
+    return claim
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "uid"),
+    [
+        ("root/demo-1.0.tar.gz", "root", 0),
+        ("alice.of@example.com/x/demo-1.0.tar.gz", "alice.of@example.com", None),
+        ("demo-1.0.tar.gz", None, None),
+        ("two words/demo-1.0.tar.gz", None, None),
+        ("@wheel/demo-1.0.tar.gz", None, None),
+        ("new\nline/demo-1.0.tar.gz", None, None),
+        ("\udcff/demo-1.0.tar.gz", None, None),
+        ("x" * 70 + "/demo-1.0.tar.gz", None, None),
+    ],
+)
+def test_by_folder_an_upload_is_the_account_s_whose_name_its_first_folder_has(
+    path: str, name: str | None, uid: int | None
+) -> None:
+    """And nobody's where there is no folder, or one that is called like no account."""
+    identity = Identity(dev=1, ino=1, size=1, mtime_ns=1, ctime_ns=1)
+    sighting = Sighting(path=path, filename="demo-1.0.tar.gz", identity=identity, uid=1_234_567, since=0.0)
+    traces = Traces(file=status_of(mode=0o644, uid=1_234_567), folder_owner=os.geteuid() if "/" in path else None)
+    assert by_folder(sighting, traces) == Uploader(name=name, uid=uid)
+    assert by_owner(sighting, traces) == Uploader(name="uid:1234567", uid=1_234_567)
+
+
+def status_of(*, mode: int, uid: int = 1, names: int = 1) -> os.stat_result:
+    """What stat(2) would say of a file."""
+    return os.stat_result((0o100000 | mode, 2, 3, names, uid, uid, 4, 5, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("folder_owner", "name"),
+    [(0, "daemon"), (pwd.getpwnam("daemon").pw_uid, "daemon"), (os.geteuid(), "daemon"), (1_234_567, None)],
+)
+def test_a_folder_of_another_account_is_not_whom_it_is_called_after(folder_owner: int, name: str | None) -> None:
+    """Whoever may write to DROP may make a folder with any name: it is nobody's."""
+    identity = Identity(dev=1, ino=1, size=1, mtime_ns=1, ctime_ns=1)
+    sighting = Sighting(path="daemon/x", filename="x", identity=identity, uid=1_234_567, since=0.0)
+    assert by_folder(sighting, Traces(file=status_of(mode=0o644), folder_owner=folder_owner)).name == name
+
+
+def test_an_owner_proves_nothing_where_others_may_have_written(drop: Drop, spool: Spool) -> None:
+    """Writable for group or others, or with a second name; as it was when the bytes were read."""
+    upload = drop.root / NAME
+    upload.chmod(0o644)
+    assert claimed(spool, drop).doubt is None
+    for mode in (0o664, 0o646, 0o660):
+        upload.chmod(mode)
+        assert f"(mode {mode:04o})" in str(claimed(spool, drop).doubt)
+    upload.chmod(0o644)
+    os.link(upload, drop.root / "notes.txt")
+    assert "hard link" in str(claimed(spool, drop).doubt)
+
+
+def test_the_first_folder_of_a_path_tells_whose_it_is(drop: Drop) -> None:
+    """Its owner, without following links; None for a file in DROP itself."""
+    (drop.root / "team" / "deep").mkdir(parents=True)
+    assert drop.owner_of_first_folder("team/deep/x") == os.geteuid()
+    assert drop.owner_of_first_folder(NAME) is None
+    with pytest.raises(FileNotFoundError):
+        drop.owner_of_first_folder("absent/x")
+
+
+def test_a_claim_is_a_private_copy_with_its_hash(spool: Spool, drop: Drop) -> None:
+    """Another inode, 0444, with sha256, size and owner; the original stays."""
+    claim = claimed(spool, drop)
+    data = (drop.root / NAME).read_bytes()
+    assert (claim.sha256, claim.size) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert (claim.uid, claim.uploader) == (os.geteuid(), account_name(os.geteuid()))
+    copy = spool.bytes_of(claim)
+    assert copy.read_bytes() == data and copy.stat().st_mode & 0o777 == 0o444
+    assert copy.stat().st_ino != (drop.root / NAME).stat().st_ino
+    assert spool.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_claims_are_found_again_in_their_order(spool: Spool, drop: Drop) -> None:
+    """After a restart: the same values, and numbers go on."""
+    claims = [claimed(spool, drop) for _ in range(3)]
+    again = Spool(spool.folder.parent)
+    again.prepare()
+    assert list(again.intents()) == claims
+    assert all(again.is_whole(claim) for claim in claims)
+    assert claimed(again, drop).number == claims[-1].number + 1
+
+
+def test_a_released_claim_leaves_nothing(spool: Spool, drop: Drop) -> None:
+    """Intent and bytes go; twice is once."""
+    claim = claimed(spool, drop)
+    spool.release(claim)
+    spool.release(claim)
+    assert [path.name for path in spool.folder.iterdir()] == ["pages"]
+
+
+@pytest.mark.parametrize("text", [b"", b"not json", b"{}", b'{"number": 1}', b"[]", b"null"])
+def test_what_is_no_whole_intent_is_dropped(spool: Spool, drop: Drop, text: bytes) -> None:
+    """A torn sidecar, bytes without one, and one without bytes: none was told to anybody."""
+    claim = claimed(spool, drop)
+    torn = claimed(spool, drop)
+    (spool.folder / f"{torn.number:012d}.json").write_bytes(text)
+    (spool.folder / "000000000009.bytes").write_bytes(b"x")
+    (spool.scratch / "3.new").write_bytes(b"x")
+    again = Spool(spool.folder.parent)
+    again.prepare()
+    assert list(again.intents()) == [claim]
+    assert sorted(path.name for path in again.folder.iterdir()) == ["000000000001.bytes", "000000000001.json", "pages"]
+    assert list(again.scratch.iterdir()) == []
+
+
+def test_bytes_that_a_power_cut_took_are_noticed(spool: Spool, drop: Drop) -> None:
+    """A claim whose copy is not what was read is not whole."""
+    claim = claimed(spool, drop)
+    spool.bytes_of(claim).chmod(0o644)
+    os.truncate(spool.bytes_of(claim), 10)
+    assert not spool.is_whole(claim)
+
+
+def test_an_upload_that_changed_since_it_was_seen_is_not_claimed(spool: Spool, drop: Drop) -> None:
+    """Other size, other inode, gone: Changed or FileNotFoundError, and nothing is left in the spool."""
+    path = drop.root / NAME
+    seen = sighting(drop)
+    path.write_bytes(b"other")
+    with pytest.raises(Changed):
+        spool.claim(drop, seen, at="2026")
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        spool.claim(drop, seen, at="2026")
+    assert [name.name for name in spool.folder.iterdir()] == ["pages"]
+
+
+def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, drop: Drop) -> None:
+    """Written to, replaced or taken away between the first byte and the last."""
+    path, real = drop.root / NAME, os.readv
+    data = path.read_bytes()
+
+    def write() -> None:
+        with path.open("ab") as file:
+            file.write(b"more")
+
+    def replace() -> None:
+        (path.parent / ".new").write_bytes(data)
+        (path.parent / ".new").rename(path)
+
+    for meanwhile in (write, replace, path.unlink):
+        path.write_bytes(data)
+        seen, done = sighting(drop), []
+
+        def readv(fd: int, buffers: list[bytearray], meanwhile=meanwhile, done=done) -> int:  # type: ignore[no-untyped-def]
+            if not done:
+                done.append(meanwhile())
+            return real(fd, buffers)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "readv", readv)
+            with pytest.raises(Changed):
+                spool.claim(drop, seen, at="2026")
+        assert [name.name for name in spool.folder.iterdir()] == ["pages"], meanwhile
+
+
+def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENOSPC in the middle of a copy: the error goes up, the piece goes."""
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.claim(drop, sighting(drop), at="2026")
+    monkeypatch.undo()
+    assert [path.name for path in spool.folder.iterdir()] == ["pages"]
+    assert spool.free_bytes() > 0
+
+
+def test_a_sidecar_says_where_a_file_came_from(spool: Spool, drop: Drop) -> None:
+    """The intent is JSON, for whoever has to look at it by hand."""
+    claim = claimed(spool, drop)
+    data = json.loads((spool.folder / f"{claim.number:012d}.json").read_text())
+    assert (data["path"], data["filename"], data["sha256"]) == (NAME, NAME, claim.sha256)
+
+
+def test_accounts_that_are_gone_are_numbers() -> None:
+    """CONTRACT: the account's name at the time, else its uid."""
+    assert account_name(0) == "root"
+    assert account_name(1_234_567) == "uid:1234567"
+
+
+def test_two_file_systems_are_an_error(spool: Spool) -> None:
+    """Linking would fail for every upload."""
+    with pytest.raises(FolderError, match="two file systems"):
+        spool.check_linking(Path("/proc"))
+
+
+def test_a_placed_file_is_a_link_of_the_private_copy(spool: Spool, drop: Drop, pool: Pool) -> None:
+    """The bytes exist once; the name in the spool can go."""
+    claim = claimed(spool, drop)
+    pool.place(spool.bytes_of(claim), sha256=claim.sha256, **PLACE)
+    pool.sync()
+    target = pool.path_of(**PLACE)
+    assert target.stat().st_ino == spool.bytes_of(claim).stat().st_ino
+    spool.release(claim)
+    assert target.read_bytes() == (drop.root / NAME).read_bytes() and target.stat().st_nlink == 1
+    assert target.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_same_bytes_count_as_placed_and_others_are_refused(spool: Spool, drop: Drop, pool: Pool) -> None:
+    """A crash may have come right after the link; a stranger's file is never overwritten."""
+    claim = claimed(spool, drop)
+    source = spool.bytes_of(claim)
+    pool.place(source, sha256=claim.sha256, **PLACE)
+    pool.place(source, sha256=claim.sha256, **PLACE)
+    stranger = pool.path_of(Project("demo"), "demo-2.0.tar.gz")
+    stranger.write_bytes(b"stranger")
+    with pytest.raises(StrangerInPoolError, match="eggwatch rebuild"):
+        pool.place(source, sha256=claim.sha256, project=Project("demo"), filename="demo-2.0.tar.gz")
+    assert stranger.read_bytes() == b"stranger"
+
+
+def test_only_what_was_not_committed_is_withdrawn(spool: Spool, drop: Drop, pool: Pool) -> None:
+    """The public name goes if it is this very copy; anything else stays."""
+    claim = claimed(spool, drop)
+    source = spool.bytes_of(claim)
+    pool.withdraw_uncommitted(source, **PLACE)
+    pool.place(source, sha256=claim.sha256, **PLACE)
+    other = claimed(spool, drop)
+    pool.withdraw_uncommitted(spool.bytes_of(other), **PLACE)
+    assert pool.path_of(**PLACE).exists()
+    pool.withdraw_uncommitted(source, **PLACE)
+    assert not pool.path_of(**PLACE).exists() and source.exists()
+
+
+def test_metadata_lies_beside_byte_for_byte(spool: Spool, drop: Drop, pool: Pool) -> None:
+    """0644, replaced as a whole, untouched when it is the same."""
+    claim = claimed(spool, drop)
+    pool.place(spool.bytes_of(claim), sha256=claim.sha256, **PLACE)
+    beside = pool.path_of(Project("demo"), f"{NAME}.metadata")
+    for data in (b"one\r\n", b"two\xff"):
+        pool.place_metadata(data, **PLACE)
+        pool.sync()
+        assert beside.read_bytes() == data and beside.stat().st_mode & 0o777 == 0o644
+        inode = beside.stat().st_ino
+        pool.place_metadata(data, **PLACE)
+        assert beside.stat().st_ino == inode
+    assert list(pool.names()) == [("demo", NAME), ("demo", f"{NAME}.metadata")]
+
+
+def test_sweeping_takes_the_bytes_and_their_metadata(spool: Spool, drop: Drop, pool: Pool) -> None:
+    """Both go; what is gone already does not matter."""
+    claim = claimed(spool, drop)
+    pool.place(spool.bytes_of(claim), sha256=claim.sha256, **PLACE)
+    pool.place_metadata(b"x", **PLACE)
+    for _ in range(2):
+        pool.sweep(**PLACE)
+        assert list(pool.names()) == []
+
+
+def test_strange_things_in_the_pool_are_named(pool: Pool, tmp_path: Path) -> None:
+    """Files and links at the top belong to no project."""
+    (pool.folder / "file").write_text("x")
+    (pool.folder / "link").symlink_to(tmp_path)
+    assert list(pool.names()) == [("", "file"), ("", "link")]
+
+
+def test_modes_are_what_is_configured_whatever_the_umask(tmp_path: Path, drop: Drop) -> None:
+    """Archives 0444 narrowed by `mode`; folders follow."""
+    mask = os.umask(0o077)
+    try:
+        permissions = Permissions(file=0o640, folder=0o750)
+        spool, pool = Spool(tmp_path / "narrow", permissions), Pool(tmp_path / "narrow", permissions)
+        spool.prepare()
+        pool.prepare()
+        claim = claimed(spool, drop)
+        pool.place(spool.bytes_of(claim), sha256=claim.sha256, **PLACE)
+    finally:
+        os.umask(mask)
+    assert pool.path_of(**PLACE).stat().st_mode & 0o777 == 0o440
+    assert pool.path_of(**PLACE).parent.stat().st_mode & 0o777 == 0o750
+
+
+def test_every_change_is_announced_before_it_happens(tmp_path: Path, drop: Drop) -> None:
+    """What the crash tests stop at: nothing changes the disk without a word before."""
+    seen: list[tuple[str, str]] = []
+    spool, pool = Spool(tmp_path / "public"), Pool(tmp_path / "public")
+    with durable.observed(lambda operation, subject: seen.append((operation, Path(subject).name))):
+        spool.prepare()
+        pool.prepare()
+        claim = claimed(spool, drop)
+        pool.place(spool.bytes_of(claim), sha256=claim.sha256, **PLACE)
+        pool.sync()
+        spool.release(claim)
+    operations = [operation for operation, _ in seen]
+    assert operations.index("write") < operations.index("link") < operations.index("unlink")
+    assert ("link", NAME) in seen and operations.count("sync") >= 3
