@@ -61,11 +61,11 @@ def bytes_in_words(data: bytes) -> str:
 
 
 def located(message: str, at: int | None, inside: str = "") -> str:
-    """The message with the offset that it is about in front, as far as it is known: 'Byte 1234: …'.
+    """The message, and behind it the offset that it is about, as far as it is known: '… (At byte 1234.)'.
 
     `inside` says of what, when it is not the file: ' of the tar'.
     """
-    return message if at is None else f"Byte {at}{inside}: {message}"
+    return message if at is None else f"{message} (At byte {at}{inside}.)"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class Findings:
     ) -> None:
         """Note a flaw; `where` are the damaged bytes, which may turn out to be a hole of an upload.
 
-        The message begins with the offset `at`, or else with that of the first damaged byte.
+        The message ends with the offset `at`, or else with that of the first damaged byte.
         """
         if where is not None:
             self.suspect(where)

@@ -25,7 +25,7 @@ class Flaw:
     """One thing that is wrong with an upload.
 
     `code` is stable and kebab-case, `subject` names the filename, member or field, `message` says what was
-    found, what was expected and how to mend it; it begins with 'Byte N: ' where it is about bytes.
+    found, what was expected and how to mend it; it ends with '(At byte N.)' where it is about bytes.
     """
 
     code: str

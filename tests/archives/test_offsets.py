@@ -1,4 +1,4 @@
-"""Where a flaw is about bytes, its message begins with the offset of the first of them."""
+"""Where a flaw is about bytes, its message ends with the offset of the first of them."""
 
 from __future__ import annotations
 
@@ -49,36 +49,36 @@ def local(data: bytes, name: bytes, *, last: bool = False) -> int:
 def test_a_zip_member_is_told_by_its_local_header(code: str, lie: dict[str, Any]) -> None:
     """Also when it is not the first one."""
     said, data = told(code, parts=[FIRST, {**FILE, **lie}])
-    assert said.startswith(f"Byte {data.index(LOCAL, 1)}: ")
+    assert said.endswith(f" (At byte {data.index(LOCAL, 1)}.)")
 
 
 @pytest.mark.parametrize("second", [FILE["name"], b"demo/FILE"])
 def test_both_members_of_one_name_are_told(second: bytes) -> None:
-    """The later one in front, the earlier one in the sentence."""
+    """The later one at the end, the earlier one in the sentence."""
     code = "zip-duplicate-member" if second == FILE["name"] else "zip-case-collision"
     said, data = told(code, parts=[FIRST, FILE, {**FILE, "name": second}])
-    assert said.startswith(f"Byte {local(data, second, last=True)}: ")
+    assert said.endswith(f" (At byte {local(data, second, last=True)}.)")
     assert f" at byte {local(data, b'demo/file')}" in said
 
 
 def test_an_entry_of_the_directory_is_told_by_its_own_offset() -> None:
     """Not by that of the directory."""
     said, data = told("zip-name-characters", parts=[FIRST, {**FILE, "name": b"demo/\xff", "flags": 1 << 11}])
-    assert said.startswith(f"Byte {data.rindex(b'demo/' + bytes([255])) - 46}: ")
+    assert said.endswith(f" (At byte {data.rindex(b'demo/' + bytes([255])) - 46}.)")
 
 
 def test_what_is_wrong_with_the_end_of_a_zip_is_told_by_its_place() -> None:
     """The end record, the zip64 record, what follows, what stands in front."""
     said, data = told("zip-trailing-data", after=b"more")
-    assert said.startswith(f"Byte {len(data) - 4}: 4 bytes follow")
+    assert said.startswith("4 bytes follow") and said.endswith(f" (At byte {len(data) - 4}.)")
     said, data = told("zip-malformed", zip={"end": {"size": 9}})
-    assert said.startswith(f"Byte {data.rindex(b'PK' + bytes([5, 6]))}: ")
+    assert said.endswith(f" (At byte {data.rindex(b'PK' + bytes([5, 6]))}.)")
     said, data = told("zip64-mismatch", zip={"zip64": {"count": 9}})
-    assert said.startswith(f"Byte {data.rindex(b'PK' + bytes([6, 6]))}: ")
+    assert said.endswith(f" (At byte {data.rindex(b'PK' + bytes([6, 6]))}.)")
     said, data = told("too-many-members", zip={"end": {"here": 65535, "count": 65535}, "zip64": {"count": 200_001}})
-    assert said.startswith(f"Byte {data.index(b'PK' + bytes([1, 2]))}: ")
+    assert said.endswith(f" (At byte {data.index(b'PK' + bytes([1, 2]))}.)")
     said, data = told("zip-leading-data", before=b"PK\x05\x06" + bytes(18))
-    assert said.startswith("Byte 0: 22 bytes stand before")
+    assert said.startswith("22 bytes stand before") and said.endswith(" (At byte 0.)")
 
 
 def test_a_damaged_gzip_is_told_between_two_bytes() -> None:
@@ -86,20 +86,20 @@ def test_a_damaged_gzip_is_told_between_two_bytes() -> None:
     _, data = build({"kind": "sdist"})
     half = len(data) // 2
     garbled = data[:half] + b"\xff" * 20 + data[half + 20 :]
-    assert f"or up to byte {len(data)}." in message(judge(SDIST, garbled), "gzip-corrupt")
-    assert message(judge(SDIST, garbled), "gzip-corrupt").startswith("Byte 0: ")
-    assert message(judge(SDIST, data + b"more"), "gzip-trailing-data").startswith(f"Byte {len(data)}: 4 bytes")
+    assert f"before byte {len(data)}." in message(judge(SDIST, garbled), "gzip-corrupt")
+    assert message(judge(SDIST, garbled), "gzip-corrupt").endswith(" (At byte 0.)")
+    assert message(judge(SDIST, data + b"more"), "gzip-trailing-data").endswith(f" (At byte {len(data)}.)")
 
 
 def test_a_tar_member_is_told_by_its_header() -> None:
     """The offset counts in the inflated tar, and from the extended header if it has one."""
     at = len(b"".join(tar_parts()))
     device = tar_block(f"{TOP}/null", kind=b"3")
-    assert message(judge(SDIST, targz(*tar_parts(), device)), "tar-device").startswith(f"Byte {at} of the tar: ")
+    assert message(judge(SDIST, targz(*tar_parts(), device)), "tar-device").endswith(f" (At byte {at} of the tar.)")
     long = pax({"path": f"{TOP}/null"})
     plain = tar_block(f"{TOP}/file", b"x" * 600)
     said = message(judge(SDIST, targz(*tar_parts(), plain, long, device)), "tar-device")
-    assert said.startswith(f"Byte {at + len(plain)} of the tar: ")
+    assert said.endswith(f" (At byte {at + len(plain)} of the tar.)")
 
 
 @pytest.mark.parametrize("name", ["file", "FILE"])
@@ -108,7 +108,7 @@ def test_both_tar_members_of_one_name_are_told(name: str) -> None:
     at = len(b"".join(tar_parts()))
     data = targz(*tar_parts(), tar_block(f"{TOP}/file"), tar_block(f"{TOP}/{name}", b"x"))
     said = message(judge(SDIST, data), "tar-duplicate-member" if name == "file" else "tar-case-collision")
-    assert said.startswith(f"Byte {at + 512} of the tar: ") and f" at byte {at}" in said
+    assert said.endswith(f" (At byte {at + 512} of the tar.)") and f" at byte {at}" in said
 
 
 def test_where_a_tar_breaks_is_told() -> None:
@@ -119,9 +119,9 @@ def test_where_a_tar_breaks_is_told() -> None:
         ("tar-sparse", tar_block(f"{TOP}/x", kind=b"S"), at),
         ("tar-malformed", ZEROS + b"x" * 512, at + 512),
     ):
-        assert message(judge(SDIST, targz(*tar_parts(), record)), code).startswith(f"Byte {offset} of the tar: ")
+        assert message(judge(SDIST, targz(*tar_parts(), record)), code).endswith(f" (At byte {offset} of the tar.)")
     data = gzip.compress(b"".join(tar_parts()))
-    assert message(judge(SDIST, data), "tar-unclosed").startswith(f"Byte {at} of the tar: ")
+    assert message(judge(SDIST, data), "tar-unclosed").endswith(f" (At byte {at} of the tar.)")
 
 
 ABOUT_THE_WHOLE = {
@@ -146,7 +146,7 @@ def test_every_flaw_of_structure_tells_its_byte(hostile: dict[str, Any]) -> None
     """Of zip, gzip and tar, but for what is about the whole file."""
     filename, data = build(hostile)
     for flaw in judge(filename, data).flaws:
-        known = re.match(r"Byte [0-9]+( of the tar)?: [A-Z0-9]", flaw.message) is not None
+        known = re.match(r"[A-Z0-9].*\. \(At byte [0-9]+( of the tar)?\.\)$", flaw.message) is not None
         assert known is (hostile["code"] not in ABOUT_THE_WHOLE)
 
 

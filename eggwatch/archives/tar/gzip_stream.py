@@ -105,7 +105,7 @@ class GzipStream:
 
     def _note_damage(self, reason: str) -> None:
         # The inflater does not say where in the bytes that it was given last.
-        message = f"The gzip stream is damaged ({reason}) there, or up to byte {self._read}. {UPLOAD_AGAIN}"
+        message = f"The gzip stream is damaged ({reason}), somewhere before byte {self._read}. {UPLOAD_AGAIN}"
         self._findings.refuse("gzip-corrupt", "gzip", message, self._near(), at=self._position)
         # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
         self._findings.suspect((0, self._size))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import adler32
 
-from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, bytes_in_words, clipped
 
 BLOCK = 512
 
@@ -106,7 +106,7 @@ def _number(field: bytes, name: str) -> int:
     # Not int() alone, which takes signs, underscores and '0o' too.
     digits = field.rstrip(b" \0").lstrip(b" ")
     if digits.strip(b"01234567"):
-        raise malformed(name, f"Its header has no number where one belongs: {clipped(repr(field))}.")
+        raise malformed(name, f"Its header has no number where one belongs: {bytes_in_words(field)}.")
     return int(digits or b"0", 8)
 
 
@@ -130,5 +130,5 @@ def pax_records(raw: bytes) -> dict[str, str]:
 
 
 def malformed(subject: str, sentence: str) -> BrokenError:
-    """The flaw of a tar that does not keep to its format."""
-    return BrokenError("tar-malformed", subject, f"{sentence} {UPLOAD_AGAIN}")
+    """The flaw of a tar that does not keep to its format; what was damaged later, the gzip around it tells."""
+    return BrokenError("tar-malformed", subject, f"{sentence} {BUILD_AGAIN}")

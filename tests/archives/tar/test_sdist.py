@@ -202,7 +202,7 @@ def test_a_flawed_sdist_is_refused_for_that_flaw_only(code: str, data: bytes) ->
     assert refusals(inspection) == [code]
     assert inspection.incomplete is None
     for flaw in inspection.flaws:
-        assert flaw.subject and flaw.message.endswith(".")
+        assert flaw.subject and flaw.message.endswith((".", ".)"))
 
 
 @pytest.mark.parametrize("data", SOUND.values(), ids=SOUND.keys())
@@ -325,3 +325,11 @@ def test_a_colon_says_who_refuses_it() -> None:
     """uv unpacks no such tar on any system; pip does."""
     said = message(judge(SDIST, targz_of({**sdist_members(), "demo-1.0/tests/a:b.txt": b""})), "tar-unsafe-path")
     assert "uv unpacks no name with a colon, on any system" in said and "Windows" in said
+
+
+def test_what_no_upload_mends_is_not_to_be_uploaded_again() -> None:
+    """Nor does a message show bytes as Python writes them."""
+    unknown, odd = tar_block(FILE, kind=b"V"), tar_block(FILE, size=b"-0000000001\x00")
+    for record in (unknown, odd):
+        said = message(judge(SDIST, added(record)), "tar-malformed")
+        assert "Upload it again" not in said and "b'" not in said and "Build it again" in said
