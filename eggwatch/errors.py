@@ -63,6 +63,15 @@ class TimeoutReachedError(EggwatchError):
     exit_code = 4
 
 
+class OlderDaemonError(EggwatchError):
+    """The daemon at work is of a version that does not know all of an order."""
+
+    exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, remedy="Restart it, then give the order again.")
+
+
 class NotFoundError(EggwatchError):
     """The index holds nothing under that name."""
 

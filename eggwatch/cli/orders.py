@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
+import time
 from typing import Any
 
 import click
@@ -13,10 +13,15 @@ from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import OlderDaemonError
+from eggwatch.linux.accounts import account_name
 from eggwatch.model.counting import counted
+from eggwatch.model.events import timestamp
 from eggwatch.policy.orders import parse_spec
 from eggwatch.store.state.lock import Lock
 from eggwatch.writer.ask import ask
+
+_OLDER = "The running daemon is older than this command, and knows nothing of --now and --block."
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
@@ -45,8 +50,19 @@ def _run(config: IndexConfig, order: dict[str, Any], *, timeout: str, as_json: b
     _check(order)
     log_to_stderr(verbose=False, quiet=True)
     answer = ask(config, {**order, "actor": actor()}, seconds=duration_option(timeout))
+    if not _is_understood(order, answer):
+        answer = {**answer, "error": str(OlderDaemonError(_OLDER))}
     report(config, order, answer, as_json=as_json)
-    sys.exit(0 if answer.get("matched") else 1)
+    sys.exit(0 if answer.get("matched") and not answer.get("error") else 1)
+
+
+def _is_understood(order: dict[str, Any], answer: dict[str, Any]) -> bool:
+    """Whether an answer confirms --now and --block: a daemon of before they were there carries out the rest."""
+    if not (order.get("now") or order.get("block")) or answer.get("error"):
+        return True
+    until = answer.get("bytes_until")
+    is_gone = not (order["now"] and answer["changed"]) or (until is not None and until <= timestamp(time.time()))
+    return answer.get("blocked") is order["block"] and is_gone
 
 
 def _check(order: dict[str, Any]) -> None:
@@ -58,13 +74,13 @@ def _check(order: dict[str, Any]) -> None:
 
 def actor() -> str:
     """Who gives an order: the account behind sudo, if there is one."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    return os.environ.get("SUDO_USER") or account_name(os.getuid())
 
 
 def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *, as_json: bool) -> None:
     """Print what an order changed, and of a removal until when the bytes can be had and how it is undone."""
     verb, spec, dry_run = order["verb"], order["spec"], order["dry_run"]
-    undo = _undo(order) if verb == "remove" else None
+    undo = _undo(spec, answer) if verb == "remove" else None
     if as_json:
         more = {} if undo is None else {"undo": undo}
         print_json({"order": verb, "spec": spec, "dry_run": dry_run, **answer, **more})
@@ -77,7 +93,7 @@ def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *
         say(f"Nothing to change: it is so already ({counted(answer['matched'], 'file')}).")
     for filename in answer["changed"]:
         say(f"{'would ' if dry_run else ''}{verb} {filename}")
-    if undo is not None and answer["changed"]:
+    if undo is not None and answer["changed"] and not answer.get("error"):
         _say_removal(config, order, answer)
         say(f"To undo it: {undo}")
 
@@ -86,17 +102,19 @@ def _say_removal(config: IndexConfig, order: dict[str, Any], answer: dict[str, A
     if order["now"]:
         would = "would be" if order["dry_run"] else "are"
         say(f"The bytes {would} deleted at once; a link on the page of a moment ago leads nowhere.")
-    elif until := answer.get("bytes_until"):
+    elif (until := answer.get("bytes_until")) and until <= timestamp(time.time()):
+        say("The bytes are gone already.")
+    elif until:
         late = "" if Lock(config.state / "lock").is_held() else ", and then until a daemon or the next command runs"
         say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}; --now takes them at once.")
     for path in answer.get("elsewhere", []):
         say(f"The same bytes also lie in {path}, which is left to you.")
 
 
-def _undo(order: dict[str, Any]) -> str:
+def _undo(spec: str, answer: dict[str, Any]) -> str:
     """What takes a removal back."""
     again = "upload the same bytes again; they come back with their first upload time"
-    return f"'eggwatch unblock {order['spec']}', then {again}" if order["block"] else again
+    return f"'eggwatch unblock {spec}', then {again}" if answer.get("blocked") else again
 
 
 yank = _order_command(
@@ -162,11 +180,17 @@ def _confirmed(config: IndexConfig, order: dict[str, Any], timeout: str) -> dict
     _check(order)
     log_to_stderr(verbose=False, quiet=True)
     answer = ask(config, {**order, "actor": actor(), "dry_run": True}, seconds=duration_option(timeout))
+    if not _is_understood(order, answer):
+        raise OlderDaemonError(_OLDER)
     if len(answer["changed"]) < 2:
         return {}
     say(f"This removes {counted(len(answer['changed']), 'file')}:")
     for filename in answer["changed"]:
         say(f"  {filename}")
-    say(f"To undo it: {_undo(order)}")
+    if order["now"]:
+        say("Their bytes are deleted at once.")
+    if order["block"]:
+        say("They are blocked: neither their bytes nor their names return before 'eggwatch unblock'.")
+    say(f"To undo it: {_undo(order['spec'], answer)}")
     click.confirm("Remove them?", abort=True)
     return {"only": answer["changed"]}

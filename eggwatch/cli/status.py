@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -111,8 +112,17 @@ def _say_state(state: dict[str, Any]) -> None:
         if kept["files"]:
             place = KEPT_IN.get(folder, f"{folder}/")
             say(f"  kept in {place}: {counted(kept['files'], 'file')}, {counted(kept['bytes'], 'byte')}")
-    for row in state["last_events"]:
-        say(f"  event {event_line(row['serial'], Event.from_json(row)).strip()}")
+    for serial, event in _as_of_now([(row["serial"], Event.from_json(row)) for row in state["last_events"]]):
+        say(f"  event {event_line(serial, event).strip()}")
+
+
+def _as_of_now(events: list[tuple[int | None, Event]]) -> list[tuple[int | None, Event]]:
+    """Events, oldest first; until when bytes can be had is told only where nothing later took or brought them."""
+    later, told = set[str | None](), list[tuple[int | None, Event]]()
+    for serial, event in reversed(events):
+        told.append((serial, replace(event, bytes_until=None) if event.filename in later else event))
+        later |= {event.filename} if event.kind in ("removed", "admitted") else set()
+    return told[::-1]
 
 
 def _who_works(state: dict[str, Any]) -> str:

@@ -159,7 +159,9 @@ def _event(order: Order, held: Held, at: str, until: str) -> Event:
     if held.present:
         return event
     # What was removed before keeps its reason, unless there is a new one, and is not to be had for longer.
-    return replace(event, bytes_until=at if order.now else held.bytes_until, reason=order.reason or held.reason)
+    is_gone = order.now or not held.lies
+    ends = min(held.bytes_until or at, at) if is_gone else held.bytes_until
+    return replace(event, bytes_until=ends, reason=order.reason or held.reason)
 
 
 def _changes(order: Order, held: Held, at: str) -> bool:

@@ -232,7 +232,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _sync_one(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = _open_to_sync(path)
     try:
         os.fsync(fd)
     finally:
@@ -242,11 +242,21 @@ def _sync_one(path: Path) -> None:
 def _sync_file_systems(paths: list[Path]) -> None:
     devices = {os.stat(path).st_dev: path for path in paths}
     for path in devices.values():
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = _open_to_sync(path)
         try:
             _syncfs(fd)
         finally:
             os.close(fd)
+
+
+def _open_to_sync(path: Path) -> int:
+    """Open a file or folder of ours; the operator's own folders may be links to folders (on another disk)."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _syncfs(fd: int) -> None:

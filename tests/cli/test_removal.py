@@ -7,8 +7,10 @@ import pty
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -218,3 +220,80 @@ def test_lines_that_block_are_of_a_newer_schema(filled: Site) -> None:
     filled.call("yank", "demo")
     assert [event["schema"] for event in filled.events()[-5:]] == [2, 2, 1, 1, 1]
     assert {row["schema"] for row in filled.call("history", "--json").rows} == {1}
+
+
+@pytest.mark.parametrize(
+    ("ordered", "answer"),
+    [
+        (["--now"], {"changed": ["demo-2.0.tar.gz"], "matched": 1, "serials": [9]}),
+        (["--block"], {"changed": ["demo-2.0.tar.gz"], "matched": 1, "serials": [9]}),
+        (["--now"], {"changed": [], "matched": 0, "serials": []}),
+        (
+            ["--now"],
+            {"changed": ["demo-2.0.tar.gz"], "matched": 1, "blocked": False, "bytes_until": "2999-01-01T00:00:00Z"},
+        ),
+        (
+            ["--block"],
+            {"changed": ["demo-2.0.tar.gz"], "matched": 1, "blocked": False, "bytes_until": "2999-01-01T00:00:00Z"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--dry-run"]])
+def test_what_a_daemon_of_an_older_version_left_out_is_not_told_as_done(
+    filled: Site, monkeypatch: pytest.MonkeyPatch, ordered: list[str], answer: dict[str, object], form: list[str]
+) -> None:
+    """It says 1, and what to do."""
+    monkeypatch.setattr("eggwatch.cli.orders.ask", lambda *_, **__: answer)
+    done = filled.call("remove", "demo==2.0", *ordered, *form)
+    assert done.code == 1 and "running daemon is older" in done.out and "Restart it" in done.out
+    assert "deleted at once" not in done.out and "unblock" not in done.out
+
+
+def test_bytes_that_are_gone_are_not_said_to_be_had(filled: Site, order: Call) -> None:
+    """Neither by a block that comes later, nor of the removal before the one that took them."""
+    order("remove", "demo==2.0")
+    order("remove", "demo==2.0", "--now")
+    assert "can be had until" not in filled.call("status").out
+    said = order("remove", "demo==2.0", "--block").out
+    assert "gone already" in said and "downloaded until" not in said
+    for command in (["show", "demo==2.0"], ["status"]):
+        assert "can be had until" not in filled.call(*command).out
+    assert filled.call("verify").code == 0
+
+
+@pytest.mark.parametrize(
+    ("ordered", "said"),
+    [([], []), (["--now"], ["deleted at once"]), (["--now", "--block"], ["deleted at once", "They are blocked"])],
+)
+def test_the_question_says_what_cannot_be_undone(filled: Site, ordered: list[str], said: list[str]) -> None:
+    """That bytes go at once, and that they are kept away."""
+    asked = on_a_terminal(filled, "n\n", "remove", "demo==1.0", *ordered)[1]
+    assert [words for words in ("deleted at once", "They are blocked") if words in asked] == said
+
+
+@pytest.mark.parametrize("verb", ["yank", "remove", "unblock"])
+def test_an_account_without_a_name_gives_orders_too(filled: Site, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    """A container's uid has no line in passwd(5)."""
+    monkeypatch.setattr("os.getuid", lambda: 3_999_999)
+    monkeypatch.setattr("pwd.getpwuid", mock.Mock(side_effect=KeyError))
+    environment = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "")
+    done = filled.call(verb, "demo==2.0", env=environment)
+    assert done.code == int(verb == "unblock") and "Traceback" not in done.err
+    assert verb == "unblock" or filled.events()[-1]["actor"] == "uid:3999999"
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a second file system")
+@pytest.mark.parametrize("name", ["drop", "public", "state"])
+def test_an_index_whose_folder_is_a_link_to_another_disk_is_ordered_about(filled: Site, name: str) -> None:
+    """Each of the operator's folders may be one, and so may the folder of a backup."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        folder = filled.base / name
+        shutil.copytree(folder, f"{elsewhere}/there", dirs_exist_ok=True)
+        shutil.rmtree(folder)
+        folder.symlink_to(f"{elsewhere}/there")
+        (filled.base / "kept").symlink_to(elsewhere + "/kept")
+        Path(elsewhere, "kept").mkdir()
+        for command in (["remove", "demo==1.0"], ["backup", "kept"], ["run", "--once"]):
+            done = filled.call(*command)
+            assert done.code == 0, (command, done)
+        assert filled.filenames("demo") == ["demo-2.0.tar.gz"]
