@@ -93,7 +93,8 @@ class Uploads:
                 self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
                 self._forget_reason(found.path)
         self._hidden |= self._remembered(survey.leftovers)
-        self._others |= {found.path: self._remark_on(found) for found in survey.others}
+        self._others |= {found.path: self._remark_on(found) for found in survey.others} | survey.unreadable
+        self.unwatched = self.unwatched or survey.unwatched
         return self.conclude(survey, wall=wall) if survey.complete else self._vanished(survey.gone)
 
     def conclude(self, survey: Survey, *, wall: float) -> list[str]:

@@ -15,6 +15,7 @@ from eggwatch.inspection.worker import Job, Result
 from eggwatch.intake.claim import ClaimQueue, Ready
 from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
+from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads, in_hand
 from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
@@ -115,6 +116,11 @@ class Pipeline:
     def sight(self, paths: set[str] | None) -> list[Sighting]:
         """What lies in the drop folder; the scan decides, events only say where to look."""
         return self._looking.look(paths)
+
+    @property
+    def scan(self) -> Scan:
+        """The scan of the whole drop folder: whether one is under way, what it costs."""
+        return self._looking.scan
 
     def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""

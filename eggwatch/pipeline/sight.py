@@ -38,7 +38,11 @@ class DropWatch:
         return bool(self._scanning)
 
     def look(self, paths: set[str] | None) -> list[Sighting]:
-        """Uploads without a verdict, as they are now; None begins a scan."""
+        """Uploads without a verdict, as they are now; None begins a scan, a path that ends in a slash one below it."""
+        with self._scanning.counted():
+            return self._look(paths)
+
+    def _look(self, paths: set[str] | None) -> list[Sighting]:
         now = time.monotonic()
         try:
             surveys = self._surveys(paths, now)
@@ -52,7 +56,8 @@ class DropWatch:
         return list({sighting.path: sighting for sighting in sightings}.values())
 
     def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
-        named = set() if paths is None else paths | self._uploads.due_paths(now)
+        folders = {path for path in paths or () if path.endswith("/")}
+        named = set() if paths is None else (paths - folders) | self._uploads.due_paths(now)
         self._scanning.meanwhile(named)
         seen = self._parts.drop.look(named)
         is_back = self._uploads.mend("drop")
@@ -60,6 +65,8 @@ class DropWatch:
             log.info("sight    %s is there again", self._config.drop)
         if paths is None or is_back:
             self._scanning.begin()
+        for folder in sorted(folders):
+            self._scanning.begin_below(folder.rstrip("/"))
         return [seen, self._scanning.portion()] if self._scanning else [seen]
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
@@ -77,6 +84,11 @@ class DropWatch:
         if gone := self._uploads.conclude(survey, wall=self._parts.now()):
             self._parts.catalog.forget(gone)
         self._retirement.forget_troubles(survey)
+
+    @property
+    def scan(self) -> Scan:
+        """What is known of the scans: whether one is under way, what they cost."""
+        return self._scanning
 
     def end(self) -> None:
         """Let go of the folders that are open."""

@@ -6,10 +6,11 @@ second, in which they look for the other half, and all events that follow with i
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
@@ -46,24 +47,24 @@ class FolderEvents:
         self._paths: dict[WatchDescriptor, bytes] = {}
         self._watched: dict[bytes, WatchDescriptor] = {}
         self._watch(b"")
-        self._watch_all(self._folders_below(b""))
+        self._watch_all(b"")
 
     def on_event(self, event: InotifyEvent) -> None:
-        """Pass the path of a file on; anything about a folder means that everything is to be looked at."""
+        """Pass on the path of what has changed: of a file, or with a slash at its end of a folder that has come."""
         with self._lock:
             folder = self._paths.get(event.wd)
         if folder is None:
             return
         if not event.name:
-            if event.mask & _GONE:
+            # Of a folder below, the one that it lies in tells too, and says what became of it.
+            if event.mask & (InotifyConstants.IN_UNMOUNT if folder else _GONE):
                 self._hint(EVERYTHING)
             return
         path = os.path.join(folder, event.name)
         if not event.mask & InotifyConstants.IN_ISDIR:
             self._hint(os.fsdecode(path))
         elif _is_entered(path):
-            self._follow(path, event)
-            self._hint(EVERYTHING)
+            self._hint(self._follow(path, event))
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
         """The folder is gone."""
@@ -73,15 +74,21 @@ class FolderEvents:
     def on_queue_overflow(self) -> None:
         """Events were lost, those of new folders perhaps among them: all are watched anew."""
         self._leave(b"")
-        self._watch_all([b"", *self._folders_below(b"")])
+        self._watch_all(b"")
         self._hint(EVERYTHING)
 
-    def _follow(self, path: bytes, event: InotifyEvent) -> None:
-        """Watch a folder that came; one that went is watched by its new name, if it has one here, and else no more."""
+    def _follow(self, path: bytes, event: InotifyEvent) -> str | None:
+        """Watch a folder that came; one that went is watched by its new name, if it has one here, and else no more.
+
+        Answers with the hint: a folder can be deleted only when it is empty, of which events have told; what went
+        with one that was moved is known to a scan alone, as is what comes to a folder that can't be watched.
+        """
         if event.is_moved_from:
             self._leave(path)
-        elif event.is_create or event.is_moved_to:
-            self._watch_all([path, *self._folders_below(path)])
+            return EVERYTHING
+        if not event.is_create and not event.is_moved_to:
+            return os.fsdecode(path)
+        return os.fsdecode(path + b"/") if self._watch_all(path) else EVERYTHING
 
     def _leave(self, path: bytes) -> None:
         below = path + b"/" if path else b""
@@ -96,10 +103,15 @@ class FolderEvents:
         if path is not None and self._watched.get(path) == wd:
             del self._watched[path]
 
-    def _watch_all(self, paths: Iterable[bytes]) -> None:
-        for path in paths:
-            with suppress(OSError):  # gone since, or the kernel has no watch left: the scan finds out
-                self._watch(path)
+    def _watch_all(self, path: bytes) -> bool:
+        """Watch a folder, and only then look for those below it; whether the kernel had watches for all of them."""
+        has_all = True
+        for folder in chain([path], self._folders_below(path)):
+            try:
+                self._watch(folder)
+            except OSError as error:  # no watch is left: the scan finds out
+                has_all = has_all and error.errno == errno.ENOENT
+        return has_all
 
     def _folders_below(self, path: bytes) -> Iterator[bytes]:
         for folder, names, _ in os.walk(os.path.join(self._root, path)):

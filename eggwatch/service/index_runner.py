@@ -38,6 +38,10 @@ TELL_SECONDS = 10.0
 """Seconds after which the status is told although uploads are under way."""
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel tells nothing of the drop folder."""
+REST = 10.0
+"""So many times what a scan has cost passes before the next one, whatever asks for it: anybody can move folders,"""
+IDLE_REST = 30.0
+"""and so many times if nothing does."""
 
 
 def _labelled(method: Callable[Concatenate[IndexRunner, P], R]) -> Callable[Concatenate[IndexRunner, P], R]:
@@ -160,7 +164,8 @@ class IndexRunner:
         for order in self._ballast.given_for(index.orders.pending()):
             self._obey(index, order)
         now = time.monotonic()
-        hints = self.watcher.take()
+        may_scan = now >= index.pipeline.scan.rests_until(REST)
+        hints = self.watcher.take() if may_scan else self.watcher.take_paths()
         if now >= self._next_scan or self.watcher.is_to_check():
             if self.watcher.check():
                 prepare_drop(self.config, index.pipeline.parts.answers)
@@ -181,10 +186,16 @@ class IndexRunner:
             self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:
-        """Without events the scan is all there is, so it comes more often; also while the drop folder is missed."""
-        sights = self.index.pipeline.uploads if self.index is not None else None
-        blind = self.watcher.is_blind() or (sights is not None and (sights.unwatched or "drop" in sights.faults))
-        return min(self.config.scan, BLIND_SCAN) if blind else self.config.scan
+        """Without events the scan is all there is, so it comes more often; also while the drop folder is missed.
+
+        A large folder is scanned less often, so that scans take a small part of the time.
+        """
+        if self.index is None:
+            return self.config.scan
+        sights, cost = self.index.pipeline.uploads, self.index.pipeline.scan.cost
+        if self.watcher.is_blind() or sights.unwatched or "drop" in sights.faults:
+            return max(min(self.config.scan, BLIND_SCAN), REST * cost)
+        return max(self.config.scan, IDLE_REST * cost)
 
     def _settle_in(self, index: Index) -> None:
         if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
@@ -247,6 +258,8 @@ class IndexRunner:
             return self._open_at
         due = self.index.pipeline.next_due()
         moments = [self._next_scan, *([due] if due is not None else [])]
+        if self.watcher.asks_for_everything():
+            moments.append(self.index.pipeline.scan.rests_until(REST))
         if self._status_owed or self._errands:
             moments.append(time.monotonic() + (0.05 if self._errands else 1.0))
         return min(moments)

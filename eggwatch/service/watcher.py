@@ -83,6 +83,16 @@ class Watcher:
             self._hints, self._everything = set(), False
         return EVERYTHING if everything else hints
 
+    def take_paths(self) -> set[str]:
+        """The paths alone: that everything is to be looked at is still to be taken."""
+        with self._lock:
+            hints, self._hints = self._hints, set()
+        return hints
+
+    def asks_for_everything(self) -> bool:
+        """Whether the next `take` says so."""
+        return self._everything
+
     def is_blind(self) -> bool:
         """Whether events of some folder do not arrive."""
         return self._inotify is None or self.fault is not None or bool(self._missing)

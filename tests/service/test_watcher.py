@@ -174,6 +174,34 @@ def test_folders_that_come_and_go_are_watched_in_the_end(watcher: Watcher, folde
     until("a hint", lambda: (hints := watcher.take()) is EVERYTHING or "renamed1/deep/a.whl" in hints)
 
 
+def test_a_folder_that_comes_or_is_deleted_is_hinted_at_alone(watcher: Watcher, folders: tuple[Path, Path]) -> None:
+    """Nothing else is looked at for its sake; what went with one that was moved away is known to a scan alone."""
+    drop = folders[0]
+    watcher.check()
+    watcher.take()
+    (drop / "team").mkdir()
+    until("made", lambda: watcher.take() == {"team/"})
+    (drop / "team").rmdir()
+    until("deleted", lambda: watcher.take() == {"team"})
+    (drop / "old").mkdir()
+    until("made", lambda: watcher.take() == {"old/"})
+    (drop / "old").rename(drop / "new")
+    until("moved", lambda: watcher.asks_for_everything() and "new/" in watcher._hints)
+    assert watcher.take_paths() == {"new/"}
+    assert watcher.take() is EVERYTHING
+
+
+def test_a_folder_that_can_not_be_watched_is_found_by_a_scan(
+    watcher: Watcher, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which compares the folders, and so begins to look more often."""
+    limited(monkeypatch, b"team")
+    watcher.check()
+    watcher.take()
+    (folders[0] / "team").mkdir()
+    until("asked for", lambda: watcher.take() is EVERYTHING)
+
+
 def test_what_is_moved_out_of_the_drop_folder_holds_nothing_back(
     watcher: Watcher, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -130,6 +130,21 @@ class Drop:
         with self.opened() as fd:
             yield from self._scan_folder(fd, "")
 
+    def scanning_below(self, path: str) -> Iterator[Survey]:
+        """The same for one folder and what is below it; nothing if it is gone, or a scan does not enter it."""
+        *parents, name = path.split("/")
+        prefix = "".join(f"{parent}/" for parent in parents)
+        if not _leads_in(parents) or not self._enters(prefix, name):
+            return
+        try:
+            with self.place(path) as place:
+                status = os.stat(name, dir_fd=place.folder, follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    yield from self._descend(place.folder, prefix, _found(prefix, name, status))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+
     def _scan_folder(self, fd: int, prefix: str) -> Iterator[Survey]:
         survey, status = Survey(complete=False), os.fstat(fd)
         if _may_read(status):
@@ -214,11 +229,7 @@ class Drop:
 
     def _look_at(self, path: str, survey: Survey) -> None:
         parts = path.split("/")
-        if (
-            len(parts) > DEEPEST + 1
-            or any(part.startswith(".") for part in parts[:-1])
-            or (len(parts) > 1 and parts[0] in ANSWER_FOLDERS)
-        ):
+        if not _leads_in(parts[:-1]):
             return
         try:
             with self.place(path) as place, capabilities.raised():
@@ -308,6 +319,12 @@ class Drop:
 
 def _found(prefix: str, name: str, status: os.stat_result) -> Found:
     return Found(path=prefix + name, name=name, identity=identity_of(status), uid=status.st_uid)
+
+
+def _leads_in(folders: list[str]) -> bool:
+    """Whether a scan enters all these folders, one in the other."""
+    is_answers = bool(folders) and folders[0] in ANSWER_FOLDERS
+    return len(folders) <= DEEPEST and not is_answers and not any(folder.startswith(".") for folder in folders)
 
 
 def _may_read(status: os.stat_result) -> bool:
