@@ -94,6 +94,14 @@ ALIKE: dict[str, tuple[str, Callable[[Kind], Members]]] = {
         "record-stray-entry",
         lambda kind: kind.record(lambda lines: [*lines, f"{kind.name}/gone.py,sha256=abc,3"]),
     ),
+    "a whole folder of a package that was taken out": (
+        "record-stray-entry",
+        lambda kind: kind.record(lambda lines: [*lines, f"{kind.name}/gone/,,", f"{kind.name}/gone/x/y.py,,"]),
+    ),
+    "a file named as the project that was taken out": (
+        "record-stray-entry",
+        lambda kind: kind.record(lambda lines: [*lines, f"{kind.name}.py,,", f"{kind.name}-1.0.data/scripts/x,,"]),
+    ),
     "a file that was put in": ("record-unlisted-member", lambda kind: kind.record(lambda lines: lines[1:])),
     "paths with a leading slash": (
         "record-stray-entry",
@@ -162,6 +170,44 @@ REFUSED: dict[str, tuple[str, Callable[[Kind], Members], str]] = {
     "a size that is no number": (
         "record-invalid",
         lambda kind: kind.record(lambda lines: [line.rpartition(",")[0] + ", 5" for line in lines]),
+        "pip",
+    ),
+    "Root-Is-Purelib TRUE": (
+        "wheel-file-invalid",
+        lambda kind: kind.wheel_file(_FIRST[0], "Root-Is-Purelib: TRUE", TAG),
+        "both",
+    ),
+    "a file of another project in RECORD": (
+        "record-unsafe-path",
+        lambda kind: kind.record(lambda lines: [*lines, "pip/__init__.py,,"]),
+        "both",
+    ),
+    "a folder of another project in RECORD": (
+        "record-unsafe-path",
+        lambda kind: kind.record(lambda lines: [*lines, "pip/,,"]),
+        "both",
+    ),
+    "a file of a shared namespace in RECORD": (
+        "record-unsafe-path",
+        lambda kind: {
+            **kind.adding({"shared/mine/x.py": b""}),
+            **kind.record(lambda lines: [*lines, "shared/theirs/x.py,,"]),
+        },
+        "both",
+    ),
+    "a program in data/bin called as an interpreter": (
+        "script-unsupported",
+        lambda kind: kind.adding({f"{kind.data}/data/bin/python3.9": b"#!python\n"}),
+        "pip",
+    ),
+    "metadata of another project": (
+        "dist-info-ambiguous",
+        lambda kind: kind.adding({"requests-99.0.egg-info/PKG-INFO": b"Name: requests\nVersion: 99.0\n"}),
+        "both",
+    ),
+    "a Requires-Python with ~= and a star": (
+        "metadata-requires-python",
+        lambda kind: kind.metadata("Requires-Python: ~=3.6.*\n"),
         "pip",
     ),
     "a program in data/bin and in entry points": ("wheel-collision", lambda kind: kind.program("data/bin"), "differ"),

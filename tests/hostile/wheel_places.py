@@ -47,6 +47,17 @@ PLACES: tuple[dict[str, Any], ...] = (
         "members": {"other-2.0.egg-info/PKG-INFO": b"", "third-3.0.egg-info": b""},
         "twin": {"members": {"demo/other-2.0.egg-info/PKG-INFO": b"", "third-3.0.egg-information": b""}},
     },
+    {"code": "dist-info-ambiguous", "members": {"requests-99.0.egg-info/PKG-INFO": b"Name: demo\nVersion: 1.0\n"}},
+    {"code": "dist-info-ambiguous", "members": {"demo.egg-info/PKG-INFO": b"Name: requests\nVersion: 1.0\n"}},
+    {"code": "dist-info-ambiguous", "members": {"demo.egg-info/PKG-INFO": b"Name: demo\nSummary: none\n"}},
+    {"code": "dist-info-ambiguous", "members": {f"{DATA}/purelib/demo-1.0.egg-info/SOURCES.txt": b""}},
+    {
+        "code": "script-unsupported",
+        "members": {f"{DATA}/data/bin/python": b""},
+        "twin": {"members": {f"{DATA}/data/bin/pythonic": b"", f"{DATA}/data/share/bin/python": b""}},
+    },
+    {"code": "script-unsupported", "members": {f"{DATA}/data/Scripts/Python.exe": b""}},
+    {"code": "script-unsupported", "members": {f"{DATA}/data/bin/python3.11": b""}},
     {
         "code": "dist-info-installer",
         "members": {f"{INFO}/direct_url.json": b"{}"},

@@ -35,7 +35,7 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 # Operators with which a version ends in no star.
-_WILDCARD = re.compile(r"(>=|<=|<|>|~=)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
+_WILDCARD = re.compile(r"(>=|<=|<|>)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
 
 
 _BLANKS = " \t\r\n"

@@ -12,7 +12,10 @@ from collections.abc import Iterable, Mapping
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped
 from eggwatch.archives.folder_tree import with_others_below
 from eggwatch.archives.paths import folded, in_lots
+from eggwatch.archives.wheel import egg_info
 from eggwatch.archives.zip.directory import Directory, ZipMember
+from eggwatch.archives.zip.walk import ZipContents
+from eggwatch.model.names import project_name
 
 SUFFIX = ".dist-info"
 DATA = ".data"
@@ -35,12 +38,12 @@ file that is there already.
 """
 
 
-def check_places(directory: Directory, info: str, sha256: Mapping[str, bytes], findings: Findings) -> None:
-    """Look at all members where they will be installed; `info` is the lawful dist-info, `sha256` of sound members."""
-    _check_projects(directory.members, info, findings)
+def check_places(directory: Directory, info: str, contents: ZipContents, findings: Findings) -> None:
+    """Look at all members where they will be installed; `info` is the lawful dist-info."""
+    _check_projects(directory.members, info, contents.kept, findings)
     # Most wheels have none, and one look at all names is cheaper than one at each.
     if any(DATA in "/".join(lot).lower() for lot in in_lots([member.name for member in directory.members])):
-        _check_collisions(directory.members, sha256, findings)
+        _check_collisions(directory.members, contents.sha256, findings)
 
 
 def installed_scripts(directory: Directory) -> dict[str, str]:
@@ -68,7 +71,9 @@ def _is_data(name: str) -> bool:
     return name.partition("/")[0].lower().endswith(DATA)
 
 
-def _check_projects(members: Iterable[ZipMember], info: str, findings: Findings) -> None:
+def _check_projects(
+    members: Iterable[ZipMember], info: str, kept: Mapping[str, bytes], findings: Findings
+) -> None:  # fmt: skip
     """Site-packages gets one dist-info out of a wheel, the lawful one, with nothing in it that installers write."""
     told: set[str] = set()
     for member in members:
@@ -77,13 +82,14 @@ def _check_projects(members: Iterable[ZipMember], info: str, findings: Findings)
             continue
         place, path = installed_place(member.name)
         top, _, inner = path.partition("/")
-        if place or not top.endswith((SUFFIX, ".egg-info")):
+        if place or not top.endswith((SUFFIX, egg_info.SUFFIX)):
             continue
         lawful = member.name.partition("/")[0] == info
         # Of other dist-info folders at the root `find_dist_info` has told.
         if not lawful and top not in told and not _is_told(member.name):
             told.add(top)
-            _note_second(member, top, info, findings)
+            spelled = member.name[: len(member.name) - len(inner) - 1] if inner else member.name.removesuffix("/")
+            _note_second(spelled, member, kept, info, findings)
         elif lawful and inner in _INSTALLERS:
             message = (
                 f"This is a file that installers write, to say by whom and where from it was installed. {IF_YOURS}"
@@ -93,14 +99,17 @@ def _check_projects(members: Iterable[ZipMember], info: str, findings: Findings)
             return
 
 
-def _note_second(member: ZipMember, top: str, info: str, findings: Findings) -> None:
-    """Installers go by the dist-info, whatever .egg-info an older tool has left beside it."""
-    if top.endswith(".egg-info"):
-        message = f"There is metadata of an older form beside {clipped(info)}, which nobody reads. {IF_YOURS}"
-        findings.warn("dist-info-ambiguous", member.name, message)
-    else:
+def _note_second(path: str, member: ZipMember, kept: Mapping[str, bytes], info: str, findings: Findings) -> None:
+    """Installers go by the dist-info, whatever .egg-info an older tool has left beside it; who lists them does not."""
+    if not path.lower().endswith(egg_info.SUFFIX):
         message = f"It would be installed as another project's metadata, or in the place of {clipped(info)}."
-        findings.refuse("dist-info-ambiguous", member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
+    elif trouble := egg_info.trouble(path, kept, project_name(info.partition("-")[0])):
+        message = f"{trouble}."
+    else:
+        message = f"There is metadata of an older form beside {clipped(info)}, by which neither pip nor uv installs."
+        findings.warn("dist-info-ambiguous", member.name, f"{message} {IF_YOURS}")
+        return
+    findings.refuse("dist-info-ambiguous", member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
 
 
 def _is_told(name: str) -> bool:

@@ -12,11 +12,13 @@ import binascii
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
+from eggwatch.archives.paths import LONGEST_PART, LONGEST_PATH
+from eggwatch.model.names import Project, project_name
 from eggwatch.model.verdicts import Level
 
 LARGEST_RECORD = 32 << 20
@@ -29,6 +31,7 @@ _STRONG = ("sha256", "sha384", "sha512")
 """Hashes that count; md5, sha1 and sha224 are not permitted (binary distribution format)."""
 
 _LARGEST_SIZE = (1 << 64) - 1
+_SUFFIX = re.compile(r"\.(py|pth|libs|data|egg-info)\Z")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -48,14 +51,6 @@ class Files:
     sha256: Mapping[str, bytes]
     rehash: Callable[[str, str], bytes]
     """Takes a path and an algorithm's name; a second reading of that member."""
-
-    def folders(self) -> frozenset[str]:
-        """All folders that files lie in."""
-        found: set[str] = set()
-        for path in self.sizes:
-            while (path := path.rpartition("/")[0]) and path not in found:
-                found.add(path)
-        return frozenset(found)
 
 
 def check_record(content: bytes, path: str, files: Files, findings: Findings) -> None:
@@ -104,6 +99,43 @@ def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
             raise ValueError(f"line {lines.line_num} has {len(row)} columns instead of 3, and uv can't read it")
 
 
+@dataclass(slots=True, kw_only=True)
+class _Folders:
+    """The folders of a wheel, by which a line without a member is seen to be of this project or of another one."""
+
+    project: Project
+    every: frozenset[str]
+    holding: frozenset[str]
+    """Those in which a file lies: a namespace has none, and is shared with other projects."""
+    modules: frozenset[str]
+    """Modules at the root."""
+
+    @classmethod
+    def of(cls, record: str, paths: Iterable[str]) -> _Folders:
+        """Those that these files lie in; `record` is RECORD's own path, which begins with the project's name."""
+        every: set[str] = set()
+        holding = {path.rpartition("/")[0] for path in paths} - {""}
+        for path in holding:
+            while path and path not in every:
+                every.add(path)
+                path = path.rpartition("/")[0]
+        modules = frozenset(path.removesuffix(".py") for path in paths if "/" not in path)
+        project = project_name(record.partition("-")[0])
+        return cls(project=project, every=frozenset(every), holding=frozenset(holding), modules=modules)
+
+    def are_around(self, path: str) -> bool:
+        """Whether it is, or lies in, a folder with files of the wheel, or is named as the project."""
+        top, _, below = path.partition("/")
+        # A wheel that was packed out of an installed project has bytecode of its modules in RECORD.
+        if top == "__pycache__":
+            return below.partition(".")[0] in self.modules
+        return self._is_named(top) or any(folder in self.holding for folder in _and_parents(path))
+
+    def _is_named(self, top: str) -> bool:
+        name = _SUFFIX.sub("", top.partition("-")[0])
+        return len(name) <= LONGEST_PART and project_name(name) == self.project
+
+
 @dataclass(slots=True)
 class _Told:
     """The first line of which something is wrong, and how many there are."""
@@ -125,7 +157,7 @@ class _Check:
     """So many lines are no member's that nobody looks at the rest."""
     unhashed: tuple[str, ...] = ()
     """Files that can't hold their own hash, or are made after RECORD."""
-    folders: frozenset[str] | None = None
+    folders: _Folders | None = None
     strangers: int = 0
 
     def __post_init__(self) -> None:
@@ -182,24 +214,19 @@ class _Check:
 
     def _stray(self, entry: Entry) -> None:
         """A line whose path is no member's as it stands; it may be meant for one."""
-        if self.folders is None:
-            self.folders = self.files.folders()
+        self.folders = self.folders or _Folders.of(self.path, self.files.sizes)
         meant = _meant(entry.path)
-        if meant is None or (_is_absolute(entry.path) and not self._is_own(meant)):
-            sentence = "RECORD lists a path outside of the wheel, which 'pip uninstall' would delete."
+        if meant is None or not (meant in self.files.sizes or self.folders.are_around(meant)):
+            sentence = "RECORD lists a path that is none of this project's, which 'pip uninstall' would delete."
             self.tell("record-unsafe-path", entry.path, sentence, level=Level.REFUSE)
         elif meant in self.files.sizes:
             self.seen.add(meant)
             self.tell("record-stray-entry", entry.path, "RECORD spells the path of a file otherwise than the wheel.")
-        elif meant in self.folders or entry.path.endswith("/"):
+        elif meant in self.folders.every or entry.path.endswith("/"):
             sentence = "RECORD lists a folder, all of which 'pip uninstall' takes away; only files are listed."
             self.tell("record-stray-entry", entry.path, sentence)
         else:
             self.tell("record-stray-entry", entry.path, "RECORD lists it, and it was taken out of the wheel.")
-
-    def _is_own(self, path: str) -> bool:
-        """Whether it is a file of the wheel, or lies in a folder that the wheel has at its root."""
-        return path in self.files.sizes or path.partition("/")[0] in (self.folders or ())
 
     def _size(self, entry: Entry) -> None:
         """The size is there (pypa/installer insists on it), and the member's."""
@@ -259,10 +286,6 @@ class _Check:
             (findings.refuse if refuses else findings.warn)(code, told.path or "''", message)
 
 
-def _is_absolute(path: str) -> bool:
-    return path.startswith(("/", "\\"))
-
-
 def _meant(path: str) -> str | None:
     """The path below site-packages that a line means; None if it leads out, or is that folder itself."""
     parts: list[str] = []
@@ -276,6 +299,14 @@ def _meant(path: str) -> str | None:
         elif part not in ("", "."):
             parts.append(part)
     return "/".join(parts) or None
+
+
+def _and_parents(path: str) -> Iterator[str]:
+    """A path and the folders that it lies in, of a bounded length."""
+    path = path[:LONGEST_PATH]
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def _urlsafe(digest: bytes) -> str:

@@ -10,7 +10,9 @@ import stat
 from collections.abc import Set
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.wheel.collisions import installed_scripts
 from eggwatch.archives.zip.directory import Directory
+from eggwatch.model.counting import counted
 from eggwatch.model.names import Filename
 
 _IN_SCRIPTS = re.compile(r"[^/]+\.data/scripts/([^/]+)", re.IGNORECASE)
@@ -32,19 +34,23 @@ def check_scripts(directory: Directory, filename: Filename, programs: Set[str], 
 
     `programs` are those of entry points, which pip and uv install in the place of a script of that name.
     """
+    reserved = set()
+    for path, name in installed_scripts(directory).items():
+        # As a folder, too: no installer makes one where the interpreter lies.
+        if is_interpreter(path.partition("/")[0].removesuffix(".exe")):
+            reserved.add(name)
+            message = f"{interpreter_named(path)} Give it another name."
+            findings.refuse("script-unsupported", name, message)
     idle = []
     for member in directory.members:
         match = _IN_SCRIPTS.fullmatch(member.name)
-        if match is None:
+        if match is None or member.name in reserved or match[1] in programs:
             continue
-        if is_interpreter(re.sub(r"\.exe\Z", "", match[1], flags=re.IGNORECASE)):
-            message = f"{interpreter_named(match[1])} Give it another name."
-            findings.refuse("script-unsupported", member.name, message)
-        elif match[1] not in programs and not (stat.S_ISREG(member.mode) and member.mode & 0o111):
+        if not (stat.S_ISREG(member.mode) and member.mode & 0o111):
             idle.append(member.name)
     if idle and not all(tag.platform.startswith("win") for tag in filename.tags):
         message = (
-            f"{len(idle)} scripts can't be run after pip has installed them, this one first: they have no execute bit "
-            f"in the zip. uv sets it, pip and pypa/installer do not. {BUILD_AGAIN}"
+            f"{counted(len(idle), 'script')} can't be run after pip has installed the wheel, this one first: there is "
+            f"no execute bit in the zip. uv sets it, pip and pypa/installer do not. {BUILD_AGAIN}"
         )
         findings.refuse("script-not-executable", idle[0], message)

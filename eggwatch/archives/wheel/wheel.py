@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, bytes_in_words, clipped
@@ -13,6 +14,7 @@ from eggwatch.archives.unwritten import starts_with_zeros
 from eggwatch.archives.wheel.bytecode import check_bytecode
 from eggwatch.archives.wheel.collisions import check_places, installed_scripts
 from eggwatch.archives.wheel.dist_info import check_data_folders, find_dist_info
+from eggwatch.archives.wheel.egg_info import may_hold_metadata
 from eggwatch.archives.wheel.entry_points import LARGEST_ENTRY_POINTS, check_entry_points, script_names
 from eggwatch.archives.wheel.record import LARGEST_RECORD, Files, check_record
 from eggwatch.archives.wheel.scripts import check_scripts
@@ -29,6 +31,9 @@ _LARGEST = {
 }
 """The members of the dist-info that are looked into, and the bytes that each may have."""
 
+_MOST_EGG_INFOS = 20
+"""Files of an .egg-info that are read; one has two at most."""
+
 
 def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> Opened | None:
     """Check the whole zip and its dist-info; return what was found if there is one lawful and readable METADATA.
@@ -44,11 +49,14 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
         return None
     info = None if filename is None else find_dist_info(directory, filename, findings)
     lawful = {} if info is None else _lawful(directory, info, findings)
-    contents = read_members(file, size, directory, lambda member: lawful.get(member.name) is member, findings)
+    eggs = set(islice((member.name for member in directory.members if may_hold_metadata(member)), _MOST_EGG_INFOS))
+    contents = read_members(
+        file, size, directory, lambda member: lawful.get(member.name) is member or member.name in eggs, findings
+    )
     if filename is None or info is None or findings.full:
         return None
     check_data_folders(directory, info, filename, findings)
-    check_places(directory, info, contents.sha256, findings)
+    check_places(directory, info, contents, findings)
     check_bytecode(contents.heads, findings)
     programs = script_names(contents.kept.get(f"{info}/entry_points.txt", b""))
     check_scripts(directory, filename, programs, findings)

@@ -150,7 +150,7 @@ def _check_purelib(fields: dict[str, list[str]], path: str, findings: Findings) 
             f"Root-Is-Purelib is {quoted(text)}, and uv takes only 'true' for that: where there are two folders of "
             "packages (lib64 on Fedora and RHEL) pip installs into the one and uv into the other."
         )
-        _odd(path, sentence, findings)
+        _invalid(path, sentence, findings)
     elif text.lower() not in ("true", "false"):
         _odd(path, f"Root-Is-Purelib is {quoted(text)}, which pip and uv take for false.", findings)
 

@@ -16,8 +16,9 @@ RULES = (
         rule="A wheel has one .dist-info folder, called {name}-{version}.dist-info as in its filename. There is no "
         "other one, and no .egg-info, beside it nor where the data folder is installed to.",
         why="pip and uv take no wheel with two at the root. What lies in the data folder they write over the "
-        "metadata that was judged, or for another project's, alike. An .egg-info that an old tool left there is only "
-        f"warned of: {_PIP_AND_UV}, though pip, pkg_resources and others may then see the project twice.",
+        "metadata that was judged, or for another project's, alike. An .egg-info of another project has 'pip list' and "
+        "'uv pip list' tell that one, and pip fails over one without a version. The project's own, which an old tool "
+        f"left there, is only warned of: {_PIP_AND_UV}, though some may then see the project twice.",
         mend=_BUILD,
         source="PEP 427, File contents",
         milder=True,
@@ -48,8 +49,9 @@ RULES = (
         rule="WHEEL is UTF-8 without control characters, in the form of mail headers, with Wheel-Version, "
         "Root-Is-Purelib and Tag.",
         why="Wheel-Version must be there for both pip and uv, and of the form 1.0 for uv; of what one takes for the "
-        "end of a line and the other does not, each sees other fields. The rest is only warned of, like tags that "
-        f"are none, or a Root-Is-Purelib that is missing: {_PIP_AND_UV}.",
+        "end of a line and the other does not, each sees other fields. 'Root-Is-Purelib: True' is true for pip and "
+        "false for uv, so that they install into different folders where lib64 is not lib. The rest is only warned "
+        f"of, like tags that are none, or a Root-Is-Purelib that is missing: {_PIP_AND_UV}.",
         mend=_BUILD,
         source="PEP 427, File contents",
         milder=True,
@@ -135,7 +137,8 @@ RULES = (
         code="script-unsupported",
         title="A script that pip or uv can't install",
         rule="A script in entry points is module:function without blanks, with extras like [a,b] behind it or none; "
-        "and no script is called as an interpreter (python, python3, python3.N, pythonw, pypy, graalpy).",
+        "and no script, also none in bin/ of the data folder's data, is called as an interpreter (python, python3, "
+        "python3.N, pythonw, pypy, graalpy).",
         why="pip takes nothing else apart, and fails; uv refuses the names of interpreters, which pip writes over.",
         mend="Mend [project.scripts] in pyproject.toml, or give the script another name.",
         source="PyPUG: entry points specification, Use for scripts; tried with pip 26.3 and uv 0.13.9",
@@ -183,20 +186,20 @@ RULES = (
         code="record-stray-entry",
         title="A line of RECORD without a member",
         rule="Every path in RECORD is a file of the wheel; folders are not listed.",
-        why="The file was taken out afterwards, or the tool listed folders or wrote '/demo/x.py' for 'demo/x.py': "
-        f"{_PIP_AND_UV}. A folder that is listed is what 'pip uninstall' takes away whole, with all that other "
-        "projects put there.",
+        why="A file of the project was taken out afterwards, or the tool listed folders or wrote '/demo/x.py' for "
+        f"'demo/x.py': {_PIP_AND_UV}. A folder that is listed is what 'pip uninstall' takes away whole, with all that "
+        "other projects put there.",
         mend=_PACK,
         source=_RECORD,
         default=Weight.WARN,
     ),
     Rule(
         code="record-unsafe-path",
-        title="A line of RECORD that leads out of the wheel",
-        rule="No path in RECORD leads out of site-packages by '..', is site-packages itself, or is absolute and none "
-        "of the wheel's own.",
-        why="pip uninstalls by RECORD, and would delete what lies there: other projects' programs, or all of "
-        "site-packages.",
+        title="A line of RECORD that is none of the project's",
+        rule="No path in RECORD leads out of site-packages by '..', is site-packages itself, or is none of the "
+        "project's own: those are its files, what lies in a folder with files of it, and what is named as the project.",
+        why="pip uninstalls by RECORD, and would delete what lies there: the files of other projects, also in a "
+        "namespace that they share, their programs, or all of site-packages.",
         mend=_PACK,
         source=_RECORD,
         fixed=True,
