@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Literal
 
 from eggwatch.linux.accounts import account_name
 from eggwatch.model.names import shown
@@ -15,9 +16,16 @@ from eggwatch.store.state.catalog import Original
 log = logging.getLogger("eggwatch")
 
 MOST = 100
-"""Files of one account that lie there without a verdict and have a receipt; of more of them only `status` tells."""
+"""Files of one account that lie there without a verdict and have a receipt; of more of them only `status` tells.
+
+Uploads have as many for themselves: what else an account lets lie there does not silence what it is told of these.
+"""
 TOLD = "told"
 """The fate of such a file, by which the catalog remembers it."""
+
+
+Allowance = tuple[int, Literal["uploads", "others"]]
+"""An account by its uid, and of what it is told."""
 
 
 class Answered:
@@ -27,37 +35,45 @@ class Answered:
         self._told = {original.path: original for original in originals if original.fate == TOLD}
         self._passed: dict[str, Identity] = {}
         """Files that nobody has to be told of."""
-        self._of: dict[int, set[str]] = defaultdict(set)
-        self._full: set[int] = set()
+        self._of: dict[Allowance, set[str]] = defaultdict(set)
+        self._full: set[Allowance] = set()
         for path, original in self._told.items():
-            self._of[original.told - 1].add(path)
+            self._of[original.told - 1, "others"].add(path)
 
     def is_due(self, found: Found) -> bool:
         """Whether this very file was not looked at yet, and its owner may still be told of one more."""
         told = self._told.get(found.path)
         if told is not None and told.identity == found.identity:
             return False
-        return self._passed.get(found.path) != found.identity and self.may_tell(found)
+        return self._passed.get(found.path) != found.identity and self._has_room((found.uid, "others"), found.path)
 
-    def may_tell(self, found: Found | Sighting) -> bool:
-        """Whether the owner of a file may be told of it; many are told of at the same time, but not any number."""
-        paths = self._of[found.uid]
-        if len(paths) < MOST or found.path in paths:
-            paths.add(found.path)
+    def may_tell(self, upload: Sighting) -> bool:
+        """Whether the owner of an upload may be told of it; many are told of at the same time, but not any number.
+
+        Who may not is to be asked about again: there is room when others no longer lie there.
+        """
+        return self._has_room((upload.uid, "uploads"), upload.path)
+
+    def _has_room(self, allowance: Allowance, path: str) -> bool:
+        paths = self._of[allowance]
+        if len(paths) < MOST or path in paths:
+            paths.add(path)
             return True
-        if found.uid not in self._full:
-            self._full.add(found.uid)
+        if allowance not in self._full:
+            self._full.add(allowance)
+            uid, what = allowance
             log.warning(
-                "sight    %s has more than %d files in the drop folder without a verdict: only 'status' tells of them",
-                shown(account_name(found.uid)),
+                "sight    %s has more than %d %s in the drop folder without a verdict: only 'status' tells of them",
+                shown(account_name(uid)),
                 MOST,
+                "uploads" if what == "uploads" else "files",
             )
         return False
 
     def passed(self, found: Found) -> None:
         """Nobody is to be told of this file."""
         self._passed[found.path] = found.identity
-        self._of[found.uid].discard(found.path)
+        self._of[found.uid, "others"].discard(found.path)
 
     def told(self, found: Found, remark: str) -> Original:
         """This file's owner was told so; answers with what is to be remembered."""
@@ -76,6 +92,6 @@ class Answered:
         for path in gone:
             del self._told[path]
         self._passed = {path: identity for path, identity in self._passed.items() if path in present}
-        self._of = defaultdict(set, {uid: kept for uid, paths in self._of.items() if (kept := paths & present)})
-        self._full = {uid for uid in self._full if len(self._of.get(uid, ())) >= MOST}
+        self._of = defaultdict(set, {one: kept for one, paths in self._of.items() if (kept := paths & present)})
+        self._full = {one for one in self._full if len(self._of.get(one, ())) >= MOST}
         return gone

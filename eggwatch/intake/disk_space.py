@@ -9,7 +9,7 @@ from collections.abc import Callable
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.intake.uploads import Uploads
 from eggwatch.model.names import shown
-from eggwatch.model.sightings import Identity, Sighting
+from eggwatch.model.sightings import Sighting
 from eggwatch.policy.settling import Wait
 from eggwatch.store.public.spool import Spool, UnwritableError
 
@@ -33,7 +33,6 @@ class DiskSpace:
         """`told_waits(path, reason)` and `told_too_large(path, reason)` tell the uploader of it."""
         self._config, self._spool, self._uploads = config, spool, uploads
         self._told_waits, self._told_too_large = told_waits, told_too_large
-        self._told: set[tuple[str, Identity]] = set()
 
     def let_in(self, sighting: Sighting, *, reserved: int = 0) -> bool:
         """Whether an upload may be copied; if not, it waits and its uploader is told.
@@ -59,7 +58,7 @@ class DiskSpace:
         reason = f"{self._config.public} has less than min-free left: uploads wait, and go on by themselves"
         if self._uploads.fault("disk", reason):
             log.error("claim    %s", reason)
-            self._told.clear()
+            self._uploads.told_to_wait.clear()
         self._wait(sighting, reason, LOOK_AGAIN)
         if self._is_news(sighting):
             self._told_waits(sighting.path, reason)
@@ -77,7 +76,7 @@ class DiskSpace:
         """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
         if self._uploads.fault("public", f"{error.message} Uploads wait. {error.remedy}"):
             log.error("claim    %s uploads wait: %s", error.message, error.remedy)
-            self._told.clear()
+            self._uploads.told_to_wait.clear()
         self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
         if self._is_news(sighting):
             self._told_waits(sighting.path, "The index can't be written to, which its administrator has to mend")
@@ -91,11 +90,11 @@ class DiskSpace:
         self._uploads.wait(sighting.path, Wait(reason=reason, until=now + seconds, finished=True), now=now)
 
     def _is_news(self, sighting: Sighting) -> bool:
-        key = (sighting.path, sighting.identity)
-        if key in self._told:
+        told = self._uploads.told_to_wait
+        if told.get(sighting.path) == sighting.identity or not self._uploads.answered.may_tell(sighting):
             return False
-        self._told.add(key)
-        return self._uploads.answered.may_tell(sighting)
+        told[sighting.path] = sighting.identity
+        return True
 
 
 def readable(size: int) -> str:

@@ -68,6 +68,8 @@ class Uploads:
         self._others: dict[str, str] = {}
         self._unreadable: dict[str, tuple[int, int]] = {}
         self._unfinished: dict[str, Identity] = {}
+        self.told_to_wait: dict[str, Identity] = {}
+        """Uploads that wait for the disk, and whose uploaders were told."""
         self._retried: set[str] = set()
         self._looked = False
         self._first = True
@@ -160,7 +162,7 @@ class Uploads:
         return self.answered.told(found, remark)
 
     def _drop(self, path: str) -> None:
-        for memory in (self._seen, self._timers, self._unreadable, self._unfinished):
+        for memory in (self._seen, self._timers, self._unreadable, self._unfinished, self.told_to_wait):
             memory.pop(path, None)
         self._retried.discard(path)
         self._forget_reason(path)
@@ -286,19 +288,22 @@ class Uploads:
         """Look at a path again in a moment."""
         self._timers[path] = now + 0.05
 
-    def cannot_read(self, path: str, error: OSError, *, advice: str, now: float) -> str | None:
-        """A file can't be opened by this account: the reason, if it is news. It is tried again in a while.
+    def cannot_read(self, sighting: Sighting, error: OSError, *, advice: str, now: float) -> str | None:
+        """A file can't be opened by this account: the reason, if it is to be told now. It is tried again in a while.
 
         `advice` is what its uploader can do where a right is missing. Raises the error if it is not about the file.
         """
         if error.errno in EXHAUSTED:
             raise error
         more = f": {advice}" if isinstance(error, PermissionError) else ""
+        path = sighting.path
         self._reasons[path] = f"can't be read ({error.strerror}){more}"
         self._timers[path] = now + self._pause(UNREADABLE_PAUSE)
         identity = self._seen[path].found.identity if path in self._seen else None
         if identity is None or self._unreadable.get(path) == (identity.dev, identity.ino):
             return None  # the same file, that was told of; what is written into it is no news
+        if not self.answered.may_tell(sighting):
+            return None
         self._unreadable[path] = (identity.dev, identity.ino)
         return self._reasons[path]
 

@@ -55,7 +55,9 @@ def answer_unfinished(sighting: Sighting, sights: Uploads, news: News, patience:
 
     By the file's own time, so that another process comes to the same answer.
     """
+    if not sights.answered.may_tell(sighting):
+        return
     why = sights.newly_unfinished(sighting)
-    if why is not None and sights.answered.may_tell(sighting):
+    if why is not None:
         since = sighting.identity.ctime_ns / 1e9
         news.unfinished(sighting.path, why, since=since, until=since + patience.unfinished_after)

@@ -81,6 +81,6 @@ class Settling:
     def cannot_read(self, sighting: Sighting, error: OSError) -> None:
         """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
         advice = self._parts.drop.advice(sighting.path)
-        reason = self._uploads.cannot_read(sighting.path, error, advice=advice, now=time.monotonic())
-        if reason is not None and self._uploads.answered.may_tell(sighting):
+        reason = self._uploads.cannot_read(sighting, error, advice=advice, now=time.monotonic())
+        if reason is not None:
             self._news.not_taken(sighting.path, reason)

@@ -141,6 +141,39 @@ def test_unfinished_uploads_are_answered_up_to_the_same_number(
     assert len(receipts(work)) == 5
 
 
+def test_files_that_are_no_uploads_leave_room_for_what_is_told_of_uploads(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One account for all uploaders is not silenced by what some of them let lie there."""
+    monkeypatch.setattr(answered, "MOST", 5)
+    monkeypatch.setattr("eggwatch.policy.settling.ANSWERED_AFTER", 0.0)
+    for number in range(8):
+        (work.config.drop / f"x{number}.egg").touch()
+    work.work()
+    work.put("mine-1.0.tar.gz", b"")
+    work.work()
+    assert "mine-1.0.tar.gz.txt" in receipts(work) and len(receipts(work)) == 6
+
+
+def test_an_upload_of_which_nothing_could_be_told_is_told_of_when_others_are_gone(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answered, "MOST", 5)
+    monkeypatch.setattr("eggwatch.policy.settling.ANSWERED_AFTER", 0.0)
+    for number in range(6):
+        work.put(f"empty{number}-1.0-py3-none-any.whl", b"")
+    work.work()
+    work.index.pipeline.round()  # type: ignore[union-attr]
+    told = {name.removesuffix(".txt") for name in receipts(work)}
+    assert len(told) == 5
+    for name in told:
+        (work.config.drop / name).unlink()
+    for _ in range(2):
+        work.index.pipeline.round()  # type: ignore[union-attr]
+        work.work()
+    assert len(receipts(work)) == 6
+
+
 def test_status_names_some_and_counts_the_others(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eggwatch.intake.uploads.MOST_SHOWN", 10)
     put_many(work)
