@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -139,9 +140,9 @@ def _who_works(state: dict[str, Any]) -> str:
 
 def _say_queue(state: dict[str, Any]) -> None:
     queue = state.get("queue", [])
-    counts = ", ".join(f"{sum(row['stage'] == stage for row in queue)} {word}" for stage, word in STAGES.items())
-    if queue:
-        say(f"  queue: {counts}{_age(state)}")
+    counts = state.get("queue_counts") or Counter(row["stage"] for row in queue)  # a daemon before had no counts
+    if any(counts.values()):
+        say(f"  queue: {', '.join(f'{counts[stage]} {word}' for stage, word in STAGES.items())}{_age(state)}")
     since = {row["path"]: f" (since {row['since']})" for row in queue}
     for row in state["waiting"]:
         say(f"  in the drop: {row['path']}: {row['reason']}{since.get(row['path'], '')}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Container, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from eggwatch.intake.answered import TOLD, Answered
 from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
-from eggwatch.model.queue import FINAL, LEAVING, Queued, Stage
+from eggwatch.model.queue import FINAL, LEAVING, MOST_SHOWN, Queue, Queued, Stage
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
 from eggwatch.policy.settling import Patience, Wait, remark_on
 from eggwatch.store.drop.folder import EXHAUSTED, Found, Survey
@@ -23,9 +24,6 @@ UNREADABLE_PAUSE = 5.0
 
 MOST_DUE = 256
 """Paths that are looked at again in one go."""
-
-MOST_SHOWN = 1000
-"""Files that `status` names."""
 
 CROWD = 500
 """Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
@@ -345,15 +343,18 @@ class Uploads:
             shown(path) for path in self._seen if path not in self._originals or self._originals[path].fate not in FINAL
         )
 
-    def queue(self, *, now: float, wall: float, taken: Container[str]) -> list[Queued]:
-        """The uploads without a verdict, but those that are `taken` in hand; `now` and `wall` as for `update`."""
-        waiting = [path for path in sorted(self._seen) if path not in taken and self._fate(path) not in FINAL]
-        return [
-            Queued(
-                path=path, stage=self._stage(path), since=wall - (now - self._seen[path].since), reason=self._why(path)
-            )
-            for path in waiting
-        ]
+    def queue(self, *, now: float, wall: float, taken: Collection[Queued]) -> Queue:
+        """The uploads without a verdict: those `taken` in hand, and the others; `now` and `wall` as for `update`."""
+        paths = {one.path for one in taken}
+        stages = {path: self._stage(path) for path in self._seen if path not in paths and self._fate(path) not in FINAL}
+        ready = [self._seen[path].since for path, stage in stages.items() if stage is not Stage.UNFINISHED]
+        moments = [one.since for one in taken] + [wall - (now - since) for since in ready]
+        waiting = (
+            Queued(path=path, stage=stages[path], since=wall - (now - self._seen[path].since), reason=self._why(path))
+            for path in heapq.nsmallest(MOST_SHOWN, stages)
+        )
+        counts = Counter(stages.values()) + Counter(one.stage for one in taken)
+        return Queue(counts=counts, oldest=min(moments, default=None), rows=(*taken, *waiting))
 
     def _fate(self, path: str) -> str | None:
         """What became of the very file that lies at a path; None if nobody has judged it."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+MOST_SHOWN = 1000
+"""Files that `status` names; of more it only counts."""
 
 LEAVING = ("admitted", "known", "rejected")
 """Fates of files that leave the drop folder by themselves."""
@@ -32,3 +38,26 @@ class Queued:
     stage: Stage
     since: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """The uploads without a verdict: how many have come how far, and the first of them.
+
+    `oldest` is since when the oldest lies there that could be published (seconds since the epoch), None without one.
+    """
+
+    counts: Mapping[Stage, int]
+    oldest: float | None
+    rows: tuple[Queued, ...]
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+
+def queue_of(uploads: Collection[Queued]) -> Queue:
+    """The queue of some uploads."""
+    ready = [one.since for one in uploads if one.stage is not Stage.UNFINISHED]
+    first = heapq.nsmallest(MOST_SHOWN, uploads, key=lambda one: one.path)
+    counts = Counter(one.stage for one in uploads)
+    return Queue(counts=counts, oldest=min(ready, default=None), rows=tuple(first))

@@ -19,7 +19,7 @@ from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads, in_hand
 from eggwatch.model.events import Entry, Event, is_news, timestamp
 from eggwatch.model.names import shown
-from eggwatch.model.queue import Queued
+from eggwatch.model.queue import Queue
 from eggwatch.model.releases import ProjectListing, newest, with_status
 from eggwatch.model.sightings import Claim, Sighting
 from eggwatch.model.verdicts import Known, Leave, Verdict
@@ -343,10 +343,10 @@ class Pipeline:
         """The paths whose claims are under way."""
         return [hand.claim.path for hand in self._in_hand.values()]
 
-    def queue(self) -> list[Queued]:
-        """Every upload without a verdict: those in hand, then what waits in the drop folder, each with why."""
+    def queue(self) -> Queue:
+        """The uploads without a verdict: those in hand, then what waits in the drop folder, each with why."""
         taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
-        return taken + self.uploads.queue(now=time.monotonic(), wall=self.parts.now(), taken=set(self.in_hand()))
+        return self.uploads.queue(now=time.monotonic(), wall=self.parts.now(), taken=taken)
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""

@@ -11,13 +11,13 @@ from eggwatch.errors import FolderError, in_words
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, seconds_of
 from eggwatch.model.names import shown
-from eggwatch.model.queue import FINAL, Queued, Stage
+from eggwatch.model.queue import FINAL, MOST_SHOWN, Queued, Stage, queue_of
 from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.missing import Absence
 from eggwatch.readers.remote import SILENCE
-from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queued_json, told, writer_lives
+from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queue_rows, told, writer_lives
 from eggwatch.store.drop.folder import Drop, Found, Survey
 from eggwatch.store.state.catalog import Original
 
@@ -64,7 +64,7 @@ def _reasons_first(state: dict[str, Any], config: IndexConfig, reader: IndexRead
 
 def idleness(config: IndexConfig, state: Mapping[str, Any], *, now: float) -> list[Absence]:
     """That nobody is at work although there is work, or that somebody is and has told nothing for long."""
-    queue, stale = len(state.get("queue", [])), state.get("pages_stale", 0)
+    queue, stale = state.get("queue_length") or 0, state.get("pages_stale", 0)
     if state["running"] is False and (queue or stale):
         work = [f"{counted(queue, 'upload')} in the drop folder" if queue else ""]
         work += [f"the pages of {counted(stale, 'project')}" if stale else ""]
@@ -141,21 +141,23 @@ def _looked_into(config: IndexConfig, reader: IndexReader) -> dict[str, Any]:
         return nothing | {"faults": {"drop": in_words(error)}}
     with reader.catalog() as catalog:
         originals = {} if catalog is None else {original.path: original for original in catalog.originals()}
-    queue = [queued for found in survey.uploads if (queued := _queued(found, originals.get(found.path))) is not None]
+    queued = [_queued(found, originals.get(found.path)) for found in survey.uploads]
+    queue = queue_of([one for one in queued if one is not None])
     return {
         "faults": {},
-        "waiting": _lying_there(survey, originals),
-        "queue": [queued_json(one) for one in queue],
-        "unfinished": [shown(one.path) for one in queue],
+        **_lying_there(survey, originals),
+        **queue_rows(queue),
         **lag(queue, now=time.time()),
     }
 
 
-def _lying_there(survey: Survey, originals: Mapping[str, Original]) -> list[dict[str, str]]:
+def _lying_there(survey: Survey, originals: Mapping[str, Original]) -> dict[str, Any]:
     rows = {found.path: _remembered(found, originals.get(found.path)) for found in survey.uploads}
     rows |= {found.path: remark_on(found.name) or "" for found in survey.others}
     rows |= survey.unreadable
-    return [{"path": shown(path), "reason": reason} for path, reason in sorted(rows.items()) if reason]
+    told = sorted((path, reason) for path, reason in rows.items() if reason)
+    waiting = [{"path": shown(path), "reason": reason} for path, reason in told[:MOST_SHOWN]]
+    return {"waiting": waiting, "waiting_not_shown": len(told) - len(waiting)}
 
 
 def _remembered(found: Found, original: Original | None) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
-from eggwatch.model.queue import Queued, Stage
+from eggwatch.model.queue import Queue, Queued, Stage
 from eggwatch.store.state.verified import last as last_verified
 
 UNKNOWN_LAG = {"queue_length": None, "oldest_waiting_seconds": None}
@@ -33,10 +33,19 @@ def told(serial: int, cursors: Mapping[str, int]) -> dict[str, Any]:
     return {"cursors": dict(cursors), "behind": behind}
 
 
-def lag(queue: Collection[Queued], *, now: float) -> dict[str, Any]:
+def lag(queue: Queue, *, now: float) -> dict[str, Any]:
     """How many uploads have no verdict, and the age of the oldest that could be published; None without any."""
-    ready = [max(now - one.since, 0.0) for one in queue if one.stage is not Stage.UNFINISHED]
-    return {"queue_length": len(queue), "oldest_waiting_seconds": round(max(ready), 1) if ready else None}
+    age = None if queue.oldest is None else round(max(now - queue.oldest, 0.0), 1)
+    return {"queue_length": len(queue), "oldest_waiting_seconds": age}
+
+
+def queue_rows(queue: Queue) -> dict[str, Any]:
+    """What the accounts of this machine may know besides: how many have come how far, and the first of them."""
+    return {
+        "queue_counts": {str(stage): queue.counts.get(stage, 0) for stage in Stage},
+        "queue": [queued_json(one) for one in queue.rows],
+        "unfinished": [shown(one.path) for one in queue.rows],
+    }
 
 
 def around(config: IndexConfig) -> dict[str, Any]:

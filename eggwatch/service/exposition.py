@@ -96,9 +96,7 @@ def _lives(samples: list[Sample]) -> Iterator[Metric]:
 def _several(told: list[tuple[Sample, dict[str, Any]]]) -> Iterator[Metric]:
     """Gauges with several values an index."""
     stages = [
-        ((sample.index, str(stage)), float(sum(row["stage"] == stage for row in state["queue"])))
-        for sample, state in told
-        for stage in Stage
+        ((sample.index, str(stage)), float(state["queue_counts"][stage])) for sample, state in told for stage in Stage
     ]
     yield _gauge("queue_length", "Uploads without a verdict.", ["stage"], stages)
     free = [((one.index, name), free) for one, state in told for name, free in state["disk_free"].items()]

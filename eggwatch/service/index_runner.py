@@ -229,7 +229,7 @@ class IndexRunner:
         pipeline = index.pipeline
         self.heed("status", self._status.fault)
         private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
-        public = public_state(pipeline, ready=self.ready, watching=self.watcher.fault)
+        public = public_state(private)
         self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
 
     def sample(self) -> Sample:

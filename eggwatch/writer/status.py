@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from eggwatch.linux import capabilities
 from eggwatch.linux.accounts import account_name
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
-from eggwatch.model.queue import Queued
+from eggwatch.model.queue import Queue
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.readers.missing import absences, root_serial
-from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queued_json, told, writer_lives
+from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queue_rows, told, writer_lives
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.history import event_at
@@ -35,6 +35,13 @@ FULL_PAUSE = 10.0
 AGING = frozenset(("oldest_waiting_seconds", "disk_free"))
 """What changes without anything having happened."""
 
+PUBLIC = (
+    *("schema", "eggwatch", "ready", "serial", "projects", "files", "pages_current", "pages_stale", "faults_count"),
+    *("queue_length", "oldest_waiting_seconds", "last_publish_seconds", "last_event_at"),
+    *("disk_free", "min_free", "last_verify"),
+)
+"""What monitors may know."""
+
 
 def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> dict[str, Any]:
     """The whole state, for accounts of this machine.
@@ -43,19 +50,17 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     """
     queue = pipeline.queue()
     faults = _faults(pipeline, watching)
-    public = _public_state(pipeline, queue, ready=ready, faults=len(faults))
     sights, parts = pipeline.uploads, pipeline.parts
     return {
-        **public,
+        **_public_state(pipeline, queue, ready=ready, faults=len(faults)),
         "pid": os.getpid(),
         "account": account_name(os.geteuid()),
         "privileges": capabilities.held(),
         "index": pipeline.config.name,
         "waiting": sights.waiting(),
         "waiting_not_shown": sights.not_shown(),
-        "unfinished": sights.unfinished(),
         "in_hand": [shown(path) for path in pipeline.in_hand()],
-        "queue": [queued_json(one) for one in queue],
+        **queue_rows(queue),
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
         "faults": faults,
         "leavings": leavings_of(pipeline),
@@ -91,15 +96,12 @@ def leavings_of(pipeline: Pipeline) -> dict[str, dict[str, int]]:
     return {**rows, "leftovers": {"files": len(left), "bytes": sum(found.identity.size for found in left)}}
 
 
-def public_state(
-    pipeline: Pipeline, *, ready: bool, watching: str | None = None, running: bool = True
-) -> dict[str, Any]:
-    """What monitors may know: no names of accounts, no waiting files. `running`: a daemon goes on after this."""
-    faults = len(_faults(pipeline, watching))
-    return {**_public_state(pipeline, pipeline.queue(), ready=ready, faults=faults), "running": running}
+def public_state(private: Mapping[str, Any], *, running: bool = True) -> dict[str, Any]:
+    """Of a state what monitors may know: no names of accounts, no waiting files. `running`: a daemon goes on."""
+    return {**{key: private[key] for key in PUBLIC}, "running": running}
 
 
-def _public_state(pipeline: Pipeline, queue: list[Queued], *, ready: bool, faults: int) -> dict[str, Any]:
+def _public_state(pipeline: Pipeline, queue: Queue, *, ready: bool, faults: int) -> dict[str, Any]:
     catalog = pipeline.parts.catalog
     projects, files = catalog.counts()
     return {
@@ -136,7 +138,7 @@ class StatusFile:
         self._make_room = make_room
         self._paths = (state / "status.json", public / "status.json")
         self._permissions = permissions
-        self._written: list[bytes] = [b"", b""]
+        self._written: list[dict[str, Any] | None] = [None, None]
         self._not_before = self._at = 0.0
         self._faults: dict[Path, str] = {}
 
@@ -155,7 +157,7 @@ class StatusFile:
             return False
         pause = IDLE_PAUSE if public["oldest_waiting_seconds"] is None else BUSY_PAUSE
         if time.monotonic() >= self._at + pause:
-            self._written = [b"", b""]
+            self._written = [None, None]
         before = self.fault
         self.write_now(private, public, at=at)
         return before is None and self.fault is None  # what has just gone well told that it did not
@@ -163,11 +165,11 @@ class StatusFile:
     def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
         for number, data in enumerate((private, public)):
-            content = json.dumps({key: data[key] for key in data.keys() - AGING}, sort_keys=True).encode()
+            content = {key: data[key] for key in data.keys() - AGING}
             if content != self._written[number]:
                 text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
                 written, now = self._replace(number, text), time.monotonic()
-                self._written[number] = content if written else b""
+                self._written[number] = content if written else None
                 self._at = now
                 self._not_before = now + (SHORTEST_PAUSE if written else FULL_PAUSE)
 
@@ -198,7 +200,7 @@ class StatusFile:
         private, public = self.told(0), self.told(1)
         down = {"schema": 1, "eggwatch": __version__, "ready": False, "faults_count": 1, **UNKNOWN_LAG}
         mine: dict[str, Any] = {"pid": os.getpid(), "faults": {"index": why}, "waiting": [], "in_hand": []}
-        mine |= {"queue": [], "unfinished": []}
+        mine |= {"queue": [], "queue_counts": {}, "unfinished": []}
         self.write_now({**private, **down, **mine}, {**public, **down}, at=at)
 
     def told(self, number: int = 0) -> dict[str, Any]:
@@ -217,5 +219,5 @@ def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
     if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
         private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
-    public = public_state(pipeline, ready=False, running=private["pid"] is not None)
+    public = public_state(private, running=private["pid"] is not None)
     file.write_now(private, public, at=timestamp(time.time()))

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from eggwatch.intake import answered, scan
+from eggwatch.readers.status import standing
 from eggwatch.store.drop.folder import PORTION
+from eggwatch.writer.status import state_of
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
 
@@ -180,6 +182,22 @@ def test_status_names_some_and_counts_the_others(work: IndexAtWork, monkeypatch:
     work.work()
     sights = work.index.pipeline.uploads  # type: ignore[union-attr]
     assert len(sights.waiting()) == 10 and sights.not_shown() == MANY - 10
+
+
+def test_the_queue_is_counted_whole_and_named_in_part(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the writer, and by who reads it later: twice the uploads make no longer status.json."""
+    monkeypatch.setattr("eggwatch.intake.uploads.MOST_SHOWN", 10)
+    monkeypatch.setattr("eggwatch.model.queue.MOST_SHOWN", 10)
+    monkeypatch.setattr("eggwatch.readers.status.MOST_SHOWN", 10)
+    for number in range(MANY):
+        work.put(f"empty{number:04d}-1.0-py3-none-any.whl", b"")
+    work.work()
+    state = state_of(work.index.pipeline, ready=True, watching=None)  # type: ignore[union-attr]
+    work.close()
+    for told in (state, standing(work.config)):
+        assert [len(told[key]) for key in ("queue", "unfinished", "waiting")] == [10, 10, 10]
+        assert (told["queue_length"], sum(told["queue_counts"].values())) == (MANY, MANY)
+        assert told["waiting_not_shown"] == MANY - 10
 
 
 def test_an_index_that_is_let_go_in_the_middle_of_a_scan_leaves_no_folder_open(work: IndexAtWork) -> None:

@@ -85,7 +85,7 @@ def test_nothing_turns_in_circles_while_all_hands_are_full(work: IndexAtWork, mo
 def test_status_says_that_they_wait_for_their_turn(work: IndexAtWork) -> None:
     put_many(work, 2)
     found = begin(work)
-    assert [(row.stage, row.reason) for row in found.queue()] == [
+    assert [(row.stage, row.reason) for row in found.queue().rows] == [
         (Stage.IN_HAND, "under inspection"),
         (Stage.WAITING, "waits for its turn"),
     ]

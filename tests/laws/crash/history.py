@@ -197,7 +197,7 @@ class Player:
         pipeline = self.index.pipeline
         file = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
         private = state_of(pipeline, ready=True, watching=None)
-        file.write_now(private, public_state(pipeline, ready=True), at=timestamp(self.now()))
+        file.write_now(private, public_state(private), at=timestamp(self.now()))
 
     def close(self) -> None:
         """Stop in order."""
