@@ -86,11 +86,19 @@ class Answered:
         told = self._told.get(found.path)
         return told.reason if told is not None and told.identity == found.identity else None
 
+    def forget(self, path: str) -> bool:
+        """Nothing lies there any more; answers whether somebody was told of it."""
+        told = [allowance for allowance, paths in self._of.items() if path in paths]
+        for allowance in told:
+            self._of[allowance].discard(path)
+        self._passed.pop(path, None)
+        return self._told.pop(path, None) is not None or bool(told)
+
     def prune(self, present: set[str]) -> list[str]:
         """After a scan: what no longer lies there is no longer remembered; answers with paths that were told of."""
-        gone = sorted(path for path in self._told if path not in present)
+        gone = sorted(self._told.keys() - present | set().union(*self._of.values()) - present)
         for path in gone:
-            del self._told[path]
+            self._told.pop(path, None)
         self._passed = {path: identity for path, identity in self._passed.items() if path in present}
         self._of = defaultdict(set, {one: kept for one, paths in self._of.items() if (kept := paths & present)})
         self._full = {one for one in self._full if len(self._of.get(one, ())) >= MOST}

@@ -83,7 +83,7 @@ class Uploads:
         """Whether some upload's end could not be proved by a lease, so that a quiet period stood in."""
 
     def update(self, survey: Survey, *, now: float, wall: float) -> list[str]:
-        """Take in what a look has seen; answers with remembered paths that are gone.
+        """Take in what a look has seen; answers with paths that are gone, and that are remembered or were told of.
 
         `now` is of the monotonic clock, `wall` in seconds since the epoch.
         """
@@ -142,7 +142,8 @@ class Uploads:
         for path in gone:
             self._drop(path)
             self._others.pop(path, None)
-        return [path for path in gone if self._originals.pop(path, None)]
+        told = {path for path in gone if self.answered.forget(path)}
+        return [path for path in gone if self._originals.pop(path, None) or path in told]
 
     def _since(self, found: Found, now: float, wall: float) -> float:
         """When a file last changed: now, or by its ctime if it lay there before this process began to look."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from eggwatch.model.events import Entry, Event, timestamp
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
+from eggwatch.model.news import headline
 from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
@@ -53,14 +54,27 @@ class Receipts:
         elif event.kind == "rejected":
             text = refused_text(event, since=self._since(event.filename), rules_url=self._rules_url)
             self._answers.write_receipt(event.filename, text)
+        elif event.kind == "removed":
+            self._tell_removed(event.filename, event)
+
+    def _tell_removed(self, filename: str, event: Event) -> None:
+        """A receipt that says that a file is in the index says now that it was removed; none is written for this."""
+        text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
+        if text.startswith(f"{shown(filename)}: PUBLISHED"):
+            text = removed_text(event)
+        elif f"{_IN_INDEX} since " in text.partition("\n")[0]:
+            text = re.sub(f"{_IN_INDEX} since [^,]*, unchanged", f"REMOVED on {event.at[:19]}Z", text, count=1)
+        else:
+            return
+        self._answers.write_receipt(filename, text + aside + block)
 
     def _is_over(self, filename: str, at: str) -> bool:
         return at < self._oldest or self._at_of_receipt(filename) > at
 
     def _at_of_receipt(self, filename: str) -> str:
         """The moment that the receipt of a name speaks of; empty if there is none."""
-        match = re.search(r"^\d{4}-[0-9T:.-]+Z", self._answers.receipt(filename) or "", re.MULTILINE)
-        return match[0] if match else ""
+        match = _VERDICT.search(self._answers.receipt(filename) or "")
+        return match["at"] if match else ""
 
     def tell_known(self, event: Event, *, since: str) -> None:
         """Write the receipt of an upload that was there already."""
@@ -69,18 +83,33 @@ class Receipts:
 
     def tell_staying(self, filename: str, path: str) -> None:
         """Add to the receipt of a name that its original stays, because the daemon may not remove it."""
-        text = self._answers.receipt(filename)
+        text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
         line = f"But {shown(path)} stays: the daemon may not remove it. Delete it yourself.\n"
         if text and line not in text:
-            self._answers.write_receipt(filename, text + line)
+            self._answers.write_receipt(filename, text + line + aside + block)
+
+    def tell_gone(self, path: str, filename: str) -> None:
+        """What lay at a path without a verdict does no longer: if the receipt of the name speaks of it, it says so."""
+        verdict, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
+        lying = block if aside else verdict
+        if not any(f"{start}{shown(path)}{end}" in lying for start, end in _LIES_AT):
+            return
+        if aside:
+            self._answers.write_receipt(filename, verdict)
+        elif not _VERDICT.search(verdict):
+            head = headline_of(filename, "GONE, it is not in the index", since=self._since(filename))
+            gone = f"It is no longer at {shown(path)}: it was deleted or moved away. Nothing is left to be done."
+            before = [f"Before: {line}" for line in verdict.splitlines()[1:2]]
+            self._answers.write_receipt(filename, "\n".join([head, gone, *before]) + "\n")
 
     def tell_not_taken(self, path: str, filename: str, remark: str) -> None:
         """Write the receipt of something that stays where it is: of no published format, or not to be read."""
-        self._tell_lying(filename, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
+        self._tell_lying(path, filename, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
 
     def tell_unfinished(self, path: str, filename: str, why: str, *, since: float, until: float) -> None:
         """Write the receipt of an upload whose end is missing; `since` and `until` in seconds since the epoch."""
         self._tell_lying(
+            path,
             filename,
             "UNFINISHED, it is not in the index yet",
             f"Its end is missing, and nothing has come since {_second(since)}. {why.rstrip('.')}.",
@@ -91,6 +120,7 @@ class Receipts:
     def tell_held(self, path: str, filename: str) -> None:
         """Write the receipt of an upload that could not be judged because of a fault on this side."""
         self._tell_lying(
+            path,
             filename,
             "HELD, it is not in the index yet",
             "A fault in eggwatch, or in its installation, kept it from judging the file: your upload is not to blame.",
@@ -100,19 +130,24 @@ class Receipts:
 
     def tell_waiting(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
-        self._tell_waiting(filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
+        self._tell_waiting(path, filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
 
     def tell_too_large(self, path: str, filename: str, reason: str) -> None:
         """Write the receipt of an upload that waits because of its own size."""
         what = "Delete it if that is no package of yours; if it is, ask the administrator for room, and it goes on."
-        self._tell_waiting(filename, reason, f"It stays at {shown(path)}. {what}")
+        self._tell_waiting(path, filename, reason, f"It stays at {shown(path)}. {what}")
 
-    def _tell_waiting(self, filename: str, reason: str, what_to_do: str) -> None:
-        self._tell_lying(filename, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
+    def _tell_waiting(self, path: str, filename: str, reason: str, what_to_do: str) -> None:
+        self._tell_lying(path, filename, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
 
-    def _tell_lying(self, filename: str, fate: str, *lines: str) -> None:
-        """Write the receipt of what lies in the drop folder without a verdict."""
-        head = headline_of(filename, fate, since=self._since(filename))
+    def _tell_lying(self, path: str, filename: str, fate: str, *lines: str) -> None:
+        """Write the receipt of what lies in the drop folder without a verdict: below one that is about another path."""
+        verdict = (self._answers.receipt(filename) or "").partition(_ASIDE)[0]
+        judged = _VERDICT.search(verdict)
+        if judged is not None and judged["path"] != shown(path):
+            head = f"{verdict}{_ASIDE}{shown(path)}: {fate.partition(',')[0]}"
+        else:
+            head = headline_of(filename, fate, since=self._since(filename))
         self._answers.write_receipt(filename, "\n".join([head, *lines]) + "\n")
 
 
@@ -122,10 +157,22 @@ def headline_of(filename: str, fate: str, *, since: str | None) -> str:
         return f"{shown(filename)}: {fate}"
     word = fate.partition(",")[0].lower()
     other = f"another file of that name was {_PAST.get(word, word)}"
-    return f"{shown(filename)}: IN THE INDEX since {since}, unchanged; {other}"
+    return f"{shown(filename)}: {_IN_INDEX} since {since}, unchanged; {other}"
 
 
-_PAST = {"waiting": "not taken yet", "unfinished": "not finished", "held": "not judged"}
+_PAST = {
+    "waiting": "not taken yet",
+    "unfinished": "not finished",
+    "held": "not judged",
+    "gone": "not judged, and is gone",
+}
+_IN_INDEX = "IN THE INDEX"
+_ASIDE = "\nAnother file of that name, at "
+"""What follows is about what lies at another path than that of the verdict."""
+_LIES_AT = (("It stays at ", "."), ("It stays at ", ","), ("waits for the rest at ", ";"))
+"""What stands before and after the path of a file that has no verdict."""
+_VERDICT = re.compile(r"^(?P<at>\d{4}-[0-9T:.-]+Z), (?:from (?P<path>.*), uploaded by )?", re.MULTILINE)
+"""The facts, that a receipt has if it tells of a verdict."""
 
 
 def _second(moment: float) -> str:
@@ -153,6 +200,11 @@ def published_text(event: Event, *, index_url: str) -> str:
     ]
     notes = filter(None, [only_for(event.filename or "")])
     return "\n".join([*lines, *map(shown, notes), *map(_warning, event.flaws)]) + "\n"
+
+
+def removed_text(event: Event) -> str:
+    """What is said of a published file that was removed: by whom, why, and until when its bytes can be had."""
+    return f"{shown(event.filename or '')}: REMOVED, it is not in the index any more\n{event.at}, {headline(event)}.\n"
 
 
 def _warning(flaw: Flaw) -> str:

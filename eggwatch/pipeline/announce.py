@@ -124,6 +124,11 @@ class News:
             name = path.rpartition("/")[2]
             self._parts.receipts.tell_unfinished(path, name, why, since=since, until=until)
 
+    def gone(self, path: str) -> None:
+        """Nothing lies at a path any more, which had no verdict: who was told that it stays there is told so."""
+        with _receipt_of(path):
+            self._parts.receipts.tell_gone(path, path.rpartition("/")[2])
+
     def stays(self, serial: int, filename: str, path: str) -> None:
         """An original that was judged may not be removed: its receipt will say so, once it is there."""
         self._staying.append((serial, path, partial(self._parts.receipts.tell_staying, filename, path)))

@@ -70,8 +70,7 @@ class DropWatch:
         return [seen, self._scanning.portion()] if self._scanning else [seen]
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
-        if gone := self._uploads.update(survey, now=now, wall=self._parts.now()):
-            self._parts.catalog.forget(gone)
+        self._forget(self._uploads.update(survey, now=now, wall=self._parts.now()))
         answer_strangers(survey, self._parts, self._uploads, self._news)
         older = [self._retirement.resume(found) for found in survey.leftovers]
         self._parts.spool.progress()
@@ -81,9 +80,14 @@ class DropWatch:
         """A scan has seen everything: what it has not seen is gone."""
         if crowd := self._uploads.crowd(survey):
             log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
-        if gone := self._uploads.conclude(survey, wall=self._parts.now()):
-            self._parts.catalog.forget(gone)
+        self._forget(self._uploads.conclude(survey, wall=self._parts.now()))
         self._retirement.forget_troubles(survey)
+
+    def _forget(self, gone: list[str]) -> None:
+        if gone:
+            self._parts.catalog.forget(gone)
+        for path in gone:
+            self._news.gone(path)
 
     @property
     def scan(self) -> Scan:

@@ -113,3 +113,24 @@ def test_what_is_published_keeps_its_receipt(work: IndexAtWork, other: bytes) ->
     assert list(work.files("demo")) == [NAME]
     work.upload(NAME, DATA)
     assert receipt(work, NAME).startswith(f"{NAME}: PUBLISHED ALREADY")
+
+
+@pytest.mark.parametrize(("name", "data"), [(NAME, b""), ("demo.exe", b"MZ")])
+@pytest.mark.parametrize("seen_by", ["event", "scan", "scan of the next process"])
+def test_the_answer_about_a_file_that_was_deleted_says_that_it_is_gone(
+    work: IndexAtWork, name: str, data: bytes, seen_by: str
+) -> None:
+    """However it is seen, and whether it was an upload or not."""
+    work.put(name, data)
+    work.work()
+    time.sleep(0.3)
+    work.work()
+    assert f" at {name}" in receipt(work, name)
+    if seen_by == "scan of the next process":
+        work.close()
+    (work.config.drop / name).unlink()
+    if seen_by == "scan of the next process":
+        work.open()
+    assert work.index is not None
+    work.index.pipeline.round({name} if seen_by == "event" else None)
+    assert receipt(work, name).startswith(f"{name}: GONE, it is not in the index\nIt is no longer at {name}")
