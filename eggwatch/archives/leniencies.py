@@ -11,6 +11,9 @@ from eggwatch.model.verdicts import Level
 LENIENCIES: dict[str, str] = {
     "zip-data-descriptor": "streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared",
     "wheel-bytecode": "honest wheels have it: of projects without sources, and packed by hand after a first import",
+    "zip-repeated-member": "the same bytes under the same name: whichever is taken, pip and uv install the same",
+    "zip-name-spelling": "pip and uv leave empty and '.' parts out; where two members come to one file, it is refused",
+    "zip-mode": "a folder by its name and a file by its mode, or the reverse: pip and uv go by the name",
     "zip-comment": "no reader acts on it, and some archivers sign with one",
     "dist-info-installer": "pip and uv write their own over them, or keep direct_url.json alike",
     "wheel-tags-mismatch": "installers choose by the filename; 'wheel tags' 0.40 and 0.41 hid the tags (cmake 3.27.2)",
@@ -63,6 +66,7 @@ MILDER_CASES: dict[str, str] = {
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
     "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "
     "patterns (pyarrow's LICENSE.txt): whichever is taken, it is the same",
+    "zip-flags": "bits that are reserved or unknown: pip and uv look at none of them",
     "zip-name-invisible": "a line separator: installer alone parts RECORD there, pip and uv install the wheel alike",
     "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",
 }

@@ -16,10 +16,15 @@ DEEPEST_PATH = 128
 """Folders in a member's name."""
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
-_COLON = "on Windows a colon stands for a drive, or for a stream of another file"
-_COLON_IN_TAR = f"uv unpacks no name with a colon, on any system, which pip does; {_COLON}"
+_COLON_IN_TAR = (
+    "uv unpacks no name with a colon, on any system, which pip does; "
+    "on Windows a colon stands for a drive, or for a stream of another file"
+)
 _LOT = 1000
+_OF_INSTALLERS = re.compile(r"[^/]*\.(?:dist-info|data|egg-info)(?:/|\Z)", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_DRIVE_IN_PATH = re.compile(r"(?:[^/]*\.data/[^/]*/)?[A-Za-z]:", re.IGNORECASE)
+"""Where an installer on Windows would join a drive to the folder that it unpacks to."""
 _BLANKS = " \t\n\x0c\r"
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 _STEERING = re.compile(r"[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -34,13 +39,23 @@ def zip_path_danger(name: str) -> str | None:
         return None
     if "\\" in name:
         return "it holds a backslash"
-    if ":" in name:
-        return _COLON
-    parts = name.removesuffix("/").split("/")
-    # `a//b` and `./a` are other spellings of `a/b` and `a`: with them two members could be one file.
-    if "" in parts[1:] or "." in parts:
-        return "it holds an empty or '.' part"
-    return _danger(name, parts)
+    if on_a_drive(name):
+        return "on Windows a letter and a colon stand for a drive"
+    if name.endswith("/.") or (name and not plain(name)):
+        return "it is that of a folder, and spelled as no folder's"
+    if respelled_zip_name(name) and _OF_INSTALLERS.match(plain(name)):
+        return "in the folders that installers look into it holds an empty or '.' part"
+    return _danger(name, name.removesuffix("/").split("/"))
+
+
+def on_a_drive(name: str) -> bool:
+    """True if a zip member's name begins, where it will be unpacked, as a drive of Windows does."""
+    return ":" in name and _DRIVE_IN_PATH.match(name) is not None
+
+
+def respelled_zip_name(name: str) -> bool:
+    """True if a zip member's name has empty or '.' parts, which installers leave out."""
+    return plain(name) != name.removesuffix("/")
 
 
 def tar_path_danger(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Names of members that Windows can't hold, or holds otherwise than Linux: told, since few files are meant for it.
 
-Source: Microsoft, "Naming Files, Paths, and Namespaces". What is dangerous there (a colon, two names that become one)
-is refused in `paths` and where names are compared.
+Source: Microsoft, "Naming Files, Paths, and Namespaces". What is dangerous there (a drive, two names that become one)
+is told of in `paths` and where names are compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from eggwatch.archives.findings import Findings
 from eggwatch.archives.paths import in_lots
 from eggwatch.model.counting import counted
 
-_CHARACTER = re.compile(r'[<>"|?*]')
+_CHARACTER = re.compile(r'[<>:"|?*]')
 _END = re.compile(r"[^./]\.*[. ]/")
 _DEVICE = re.compile(r"/(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\xb9\xb2\xb3])[./]")
 

@@ -56,7 +56,7 @@ def test_a_zip_member_is_told_by_its_local_header(code: str, lie: dict[str, Any]
 def test_both_members_of_one_name_are_told(second: bytes) -> None:
     """The later one at the end, the earlier one in the sentence."""
     code = "zip-duplicate-member" if second == FILE["name"] else "zip-case-collision"
-    said, data = told(code, parts=[FIRST, FILE, {**FILE, "name": second}])
+    said, data = told(code, parts=[FIRST, FILE, {**FILE, "name": second, "content": b"else"}])
     assert said.endswith(f" (At byte {local(data, second, last=True)}.)")
     assert f" at byte {local(data, b'demo/file')}" in said
 

@@ -165,26 +165,30 @@ WHEELS: tuple[dict[str, Any], ...] = (
         "twin": {"zip": {"end": {"here": 4, "count": 4}}},
     },
     {
-        "code": "zip-malformed",
+        "code": "zip-mode",
         "members": {"demo/folder": b"", "demo/other": b""},
         "mode": {"demo/folder": 0o040755},
         "twin": {"mode": {"demo/folder": 0}},
     },
     {
-        "code": "zip-malformed",
+        "code": "zip-mode",
         "members": {"demo/folder/": b""},
         "mode": {"demo/folder/": 0o100644},
         "twin": {"mode": {"demo/folder/": 0o755}},
     },
     {"code": "zip-crc", "parts": [{**STORED, "packed": TEXT.upper()}], "twin": {"parts": [STORED]}},
     {"code": "zip-size", "parts": [{**FILE, "local": {"size": 5}, "central": {"size": 5}}], "twin": {"parts": [FILE]}},
-    {"code": "zip-duplicate-member", "parts": [FILE, FILE], "twin": {"parts": [FILE]}},
+    {"code": "zip-duplicate-member", "parts": [FILE, {**FILE, "content": b"other"}], "twin": {"parts": [FILE]}},
+    {"code": "zip-repeated-member", "parts": [FILE, FILE], "twin": {"parts": [FILE]}},
+    {"code": "zip-repeated-member", "parts": [{"name": b"demo/x/"}] * 2, "twin": {"parts": [{"name": b"demo/x/"}]}},
+    {"code": "zip-name-spelling", "parts": [{**FILE, "name": b"demo//x"}], "twin": {"parts": [FILE]}},
+    {"code": "zip-name-spelling", "parts": [{**FILE, "name": b"./demo/./x"}], "twin": {"parts": [FILE]}},
     {
         "code": "zip-duplicate-member",
         "parts": [FILE, {"name": NAME + b"/x", "content": TEXT}],
         "twin": {"parts": [FILE, {"name": b"demo/x", "content": TEXT}]},
     },
-    {"code": "zip-duplicate-member", "parts": [{"name": b"a"}, {"name": b"a"}], "twin": {"parts": [{"name": b"a"}]}},
+    {"code": "zip-repeated-member", "parts": [{"name": b"a"}, {"name": b"a"}], "twin": {"parts": [{"name": b"a"}]}},
     {
         "code": "zip-case-collision",
         "parts": [FILE, {"name": NAME.upper(), "content": TEXT}],
@@ -226,7 +230,14 @@ WHEELS: tuple[dict[str, Any], ...] = (
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"/etc/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"C:/x"}]},
     {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo\\..\\x"}]},
-    {"code": "zip-unsafe-path", "parts": [{**FILE, "name": b"demo/__init__.py:stream"}]},
+    {
+        "code": "zip-unsafe-path",
+        "parts": [{**FILE, "name": b"demo-1.0.data/purelib/c:x"}],
+        "twin": {"parts": [{**FILE, "name": b"demo-1.0.data/purelib/x"}]},
+    },
+    {"code": "windows-name", "parts": [{**FILE, "name": b"demo/a:b.txt"}], "twin": {"parts": [FILE]}},
+    {"code": "zip-link", "members": {"demo/x/": b""}, "mode": {"demo/x/": 0o120777}, "twin": {"mode": {"demo/x/": 0}}},
+    {"code": "windows-name", "parts": [{**FILE, "name": b"demo/__init__.py:stream"}], "twin": {"parts": [FILE]}},
     *(
         {"code": "windows-name", "members": {f"demo/{name}": b""}, "twin": {"members": {f"demo/{sound}": b""}}}
         for name, sound in (

@@ -85,7 +85,7 @@ def test_rules_with_a_milder_case_are_those_that_archives_tell_mildly() -> None:
 def test_the_default_profile_warns_of_form_only() -> None:
     """PyPI's checks that the default profile does not refuse by are of form: pip and uv install all the same."""
     mild = {check for rule in RULES.values() if rule.default is not Weight.REFUSE for check in rule.warehouse}
-    forms = {"Z11", "Z12", "F6", "F7", "F9", "F10", "F11", "T6", "W4"}
+    forms = {"Z8", "Z11", "Z12", "F6", "F7", "F9", "F10", "F11", "T6", "W4"}
     assert mild == {*forms, *(f"M{n}" for n in range(1, 13))}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped
 from eggwatch.archives.folder_tree import with_others_below
-from eggwatch.archives.paths import folded, in_lots
+from eggwatch.archives.paths import folded, in_lots, plain
 from eggwatch.archives.wheel import egg_info
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.walk import ZipContents
@@ -54,7 +54,7 @@ def installed_scripts(directory: Directory) -> dict[str, str]:
 
 def installed_place(name: str) -> tuple[str, str]:
     """The place and the path below it that a member is installed to, folded; the place '' is site-packages."""
-    path = folded(name)
+    path = folded(plain(name))
     if not _is_data(name):
         return _PACKAGES, path
     _, _, path = path.partition("/")

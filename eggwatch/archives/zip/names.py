@@ -3,42 +3,86 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, located
 from eggwatch.archives.folder_tree import respelled, with_others_below
 from eggwatch.archives.limits import refuse_many_folders
-from eggwatch.archives.paths import CONTROL, folded, zip_name_oddity, zip_path_danger
+from eggwatch.archives.paths import (
+    CONTROL,
+    folded,
+    on_a_drive,
+    plain,
+    respelled_zip_name,
+    zip_name_oddity,
+    zip_path_danger,
+)
 from eggwatch.archives.windows_names import note_strange
 from eggwatch.archives.zip.directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR
 from eggwatch.model.counting import counted
 
+KNOWN_FLAGS = 1 << 1 | 1 << 2 | DESCRIPTOR | UTF8_NAME
+"""All that a wheel needs of APPNOTE 4.4.4: how hard it was deflated, a data descriptor, a UTF-8 name."""
+ENCRYPTED = 1 | 1 << 6 | 1 << 13
+PATCHED = 1 << 5
 
-def check_names(directory: Directory, findings: Findings) -> None:
-    """No two members may be one file: by name, as file and folder, or where case is not told apart."""
+Doubles = list[tuple[ZipMember, ZipMember]]
+"""Members that may be copies, each with the first of its name."""
+
+
+def check_names(directory: Directory, findings: Findings) -> Doubles:
+    """No two members may be one file: by name, as file and folder, or where case is not told apart.
+
+    Returned are those that are only copies of another if their bytes are the same, too.
+    """
     members = directory.members
+    doubles: Doubles = []
     if refuse_many_folders((member.name for member in members), findings):
-        return
+        return doubles
     _check_folders(members, findings)
-    places = [folded(member.name.removesuffix("/")) for member in members]
+    places = [folded(plain(member.name)) for member in members]
     firsts = dict(zip(reversed(places), reversed(members), strict=True))
     crowded = with_others_below(firsts)
     for member, place in zip(members, places, strict=True):
         if findings.full:
-            return
+            break
         first = firsts[place]
-        if first is not member:
+        if first is not member and _may_be_copy(member, first):
+            doubles.append((member, first))
+        elif first is not member:
             _refuse_second(member, first, findings)
         elif place in crowded and not member.is_folder:
             _refuse_file(member, firsts[crowded[place]], findings)
+    return doubles
+
+
+def _may_be_copy(member: ZipMember, first: ZipMember) -> bool:
+    return (member.name, member.mode, member.size, member.crc) == (first.name, first.mode, first.size, first.crc)
+
+
+def tell_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findings) -> None:
+    """Note the copies in one warning, and refuse what differs; `digests` are of sound members by their offset."""
+    copies = [
+        (member, first)
+        for member, first in doubles
+        if member.offset in digests and digests[member.offset] == digests.get(first.offset)
+    ]
+    for member, first in doubles:
+        if (member, first) not in copies:
+            _refuse_second(member, first, findings)
+    if copies:
+        member, first = copies[0]
+        others = f" So it is with {len(copies) - 1} more." if len(copies) > 1 else ""
+        message = f"The zip holds it twice, the other at byte {first.offset}; both are the same.{others} {IF_YOURS}"
+        findings.note("zip-repeated-member", member.name, located(message, member.offset))
 
 
 def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
     """No two folders may be one where case is not told apart, be they members or only lain in."""
     folders: dict[str, ZipMember] = {}
     for member in members:
-        folders.setdefault(member.name.rpartition("/")[0], member)
+        folders.setdefault(plain(member.name.rpartition("/")[0]), member)
     for folder, other in respelled(folders):
         _refuse_collision(folders[folder], other, findings)
         if findings.full:
@@ -46,7 +90,7 @@ def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
 
 
 def _refuse_file(member: ZipMember, inner: ZipMember, findings: Findings) -> None:
-    if inner.name.startswith(f"{member.name}/"):
+    if plain(inner.name).startswith(f"{plain(member.name)}/"):
         message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
         findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
     else:
@@ -54,9 +98,9 @@ def _refuse_file(member: ZipMember, inner: ZipMember, findings: Findings) -> Non
 
 
 def _refuse_second(member: ZipMember, first: ZipMember, findings: Findings) -> None:
-    if member.name.removesuffix("/") == first.name.removesuffix("/"):
+    if plain(member.name) == plain(first.name):
         message = (
-            f"The zip holds two members of this name, the other at byte {first.offset}; which one counts is "
+            f"The zip holds two members of this path, the other at byte {first.offset}; which one counts is "
             f"anyone's guess. {BUILD_AGAIN}"
         )
         findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
@@ -75,9 +119,11 @@ def check_entries(directory: Directory, findings: Findings) -> None:
         _check_entry(member, findings)
         if findings.full:
             return
-    note_strange([member.name for member in directory.members], findings)
+    note_strange([member.name for member in directory.members if not on_a_drive(member.name)], findings)
+    _note_spellings(directory, findings)
     _note_comments(directory, findings)
     _note_descriptors(directory, findings)
+    _note_flags(directory, findings)
 
 
 def _check_entry(member: ZipMember, findings: Findings) -> None:
@@ -104,13 +150,12 @@ def _check_entry(member: ZipMember, findings: Findings) -> None:
 
 
 def _check_folder(member: ZipMember, findings: Findings) -> None:
-    """Some readers go by the slash at the name's end, others by the mode: both have to say folder."""
+    """Some readers go by the slash at the name's end, others by the mode: both should say folder."""
     if member.size:
         message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
         findings.refuse("zip-malformed", member.name, message, at=member.offset)
     if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
-        message = f"Its name is a folder's, and its mode {member.mode:o} another member's. {BUILD_AGAIN}"
-        findings.refuse("zip-malformed", member.name, message, at=member.offset)
+        _check_type(member, findings)
 
 
 _NOT_A_FILE = 0o070000
@@ -125,8 +170,27 @@ def _check_type(member: ZipMember, findings: Findings) -> None:
         message = f"A device or pipe, which has no place in a wheel. {BUILD_AGAIN}"
         findings.refuse("zip-device", member.name, message, at=member.offset)
     else:
-        message = f"Its mode {member.mode:o} is a folder's, and its name a file's. {BUILD_AGAIN}"
-        findings.refuse("zip-malformed", member.name, message, at=member.offset)
+        whose = ("a folder's", "a file's") if member.is_folder else ("a file's", "a folder's")
+        message = f"Its name is {whose[0]}, and its mode {member.mode:o} {whose[1]}. {IF_YOURS}"
+        findings.note("zip-mode", member.name, located(message, member.offset))
+
+
+def _note_spellings(directory: Directory, findings: Findings) -> None:
+    respelled = [member for member in directory.members if respelled_zip_name(member.name)]
+    if respelled:
+        what = counted(len(respelled), "member has a name", "members have names")
+        message = f"{what} with an empty or '.' part, this one first, which installers leave out. {IF_YOURS}"
+        findings.note("zip-name-spelling", respelled[0].name, located(message, respelled[0].offset))
+
+
+def _note_flags(directory: Directory, findings: Findings) -> None:
+    """Of what can't be read for its flags the walk tells."""
+    strange = [member for member in directory.members if member.flags & ~(KNOWN_FLAGS | ENCRYPTED | PATCHED)]
+    if strange:
+        what = counted(len(strange), "member has flags", "members have flags")
+        flags = strange[0].flags & ~KNOWN_FLAGS
+        message = f"{what} that are reserved or unknown to installers, this one first ({flags:#06x}). {IF_YOURS}"
+        findings.warn("zip-flags", strange[0].name, located(message, strange[0].offset))
 
 
 def _note_comments(directory: Directory, findings: Findings) -> None:

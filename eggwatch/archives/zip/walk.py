@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span
 from eggwatch.archives.limits import check_ratio
-from eggwatch.archives.zip.directory import UTF8_NAME, Directory, ZipMember
+from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
-from eggwatch.archives.zip.names import check_entries, check_names
+from eggwatch.archives.zip.names import ENCRYPTED, PATCHED, check_entries, check_names, tell_doubles
 from eggwatch.archives.zip.portable import Oddity, comment_oddity, descriptor_oddity, tell
 
 STORED = 0
@@ -27,11 +27,6 @@ DEFLATED = 8
 HEAD = 8
 _CHUNK = 256 << 10
 _LONGEST_HEADER = 30 + 2 * 0xFFFF
-
-_ENCRYPTED = 1 | 1 << 6 | 1 << 13
-_DEFLATE_LEVEL = 1 << 1 | 1 << 2
-_FLAGS = _DEFLATE_LEVEL | DESCRIPTOR | UTF8_NAME
-"""All that a wheel needs of APPNOTE 4.4.4; the rest is reserved, or says that the data is no plain data."""
 
 Wanted = Callable[[ZipMember], bool]
 """Says of which members the contents are kept."""
@@ -49,6 +44,28 @@ class ZipContents:
     """Where in the file the packed bytes of a sound member begin."""
     oddities: list[Oddity] = field(default_factory=list)
     """What uv refuses in local headers and data descriptors."""
+
+
+class _Unread:
+    """Members that are left unread for how they are stored: one flaw for each way, however many there are."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[BrokenError, int]] = {}
+
+    def take(self, error: BrokenError, findings: Findings) -> None:
+        """Count such a member in; damaged bytes are noted at once."""
+        if error.where is not None:
+            findings.broken(error)
+            return
+        first, count = self._found.get(error.message, (error, 0))
+        self._found[error.message] = (first, count + 1)
+
+    def tell(self, findings: Findings) -> None:
+        """Note each way with the member where it was first."""
+        for error, count in self._found.values():
+            if count > 1:
+                error.message += f" So it is with {count} members."
+            findings.broken(error)
 
 
 @dataclass(slots=True)
@@ -76,23 +93,29 @@ class _Inflated:
 def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted, findings: Findings) -> ZipContents:
     """Check every member of the directory, and inflate it to its end."""
     contents = ZipContents()
-    check_names(directory, findings)
+    doubles = check_names(directory, findings)
     check_entries(directory, findings)
     if not check_ratio(sum(member.size for member in directory.members), size, findings):
         return contents
+    digests = {member.offset: b"" for pair in doubles for member in pair}
+    unread = _Unread()
     for member, where in _records(directory, findings):
         keep = wanted(member)
         try:
             inflated = _read_member(file, member, where, contents, keep=keep)
         except BrokenError as error:
-            findings.broken(error)
+            unread.take(error, findings)
         else:
             contents.sha256[member.name] = inflated.digest.digest()
+            if member.offset in digests:
+                digests[member.offset] = contents.sha256[member.name]
             contents.heads[member.name] = inflated.head
             if keep:
                 contents.kept[member.name] = b"".join(inflated.kept)
         if findings.full:
             break
+    unread.tell(findings)
+    tell_doubles(doubles, {offset: digest for offset, digest in digests.items() if digest}, findings)
     tell([*_of_directory(directory), *contents.oddities], findings)
     return contents
 
@@ -154,12 +177,12 @@ def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: 
 
 
 def _check_method(member: ZipMember) -> None:
-    if member.flags & _ENCRYPTED:
+    if member.flags & ENCRYPTED:
         raise BrokenError(
             "zip-encrypted", member.name, "The member is encrypted. Store it in the clear.", at=member.offset
         )
-    if strange := member.flags & ~_FLAGS:
-        found = f"It has flags {strange:#06x}, which no installer knows (patched data, or reserved)."
+    if member.flags & PATCHED:
+        found = "Its flags say that it is patched data (bit 5), which pip can't read."
         raise BrokenError("zip-flags", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
     if member.method not in (STORED, DEFLATED):
         found = f"It is compressed by method {member.method}; installers read stored (0) and deflated (8)."

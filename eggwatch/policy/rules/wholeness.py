@@ -119,8 +119,9 @@ RULES = (
         code="windows-name",
         title="A name that Windows can't hold",
         rule="No part of a name is that of a device (con, nul.txt, COM1), ends in a dot or a blank, or holds one of "
-        '<>"|?*.',
-        why="There the file is not written, or is written under another name. What would overwrite another member is "
+        '<>:"|?*.',
+        why="There the file is not written, or is written under another name, or into a stream of another one (at a "
+        "colon). What would overwrite another member is "
         "refused by other rules, and archives for Linux may have such names.",
         mend="Rename the file, if the project is meant for Windows.",
         source="Microsoft: Naming Files, Paths, and Namespaces",

@@ -23,12 +23,21 @@ RULES = (
     Rule(
         code="zip-malformed",
         title="A zip whose structure is broken",
-        rule="Directory and members lie where the zip says, every member inflates to its end, and what is a folder by "
-        "its name is one by its mode.",
+        rule="Directory and members lie where the zip says, every member inflates to its end, and folders are empty.",
         why="What one tool repairs in silence another refuses, or reads otherwise.",
         mend=_AGAIN,
         source=f"{_SPEC} 4.3",
         warehouse=("Z9", "Z15"),
+    ),
+    Rule(
+        code="zip-mode",
+        title="A member whose mode contradicts its name",
+        rule="What is a folder by its name (a slash at the end) is one by its mode, and nothing else is.",
+        why="Some tools go by the name and some by the mode: one makes a folder where another makes a file. pip and uv "
+        "go by the name, and PyPI does not look. (Links and devices are other rules.)",
+        mend=_BUILD,
+        source=f"{_SPEC} 4.3.8, 4.4.15",
+        default=Weight.WARN,
     ),
     Rule(
         code="zip-crc",
@@ -50,11 +59,23 @@ RULES = (
     Rule(
         code="zip-duplicate-member",
         title="Two members of one name",
-        rule="Each name stands once, in the directory and among the local headers.",
+        rule="Each path stands once, however it is spelled, and no file has the name of a folder that others lie in. "
+        "(A copy of the same bytes is zip-repeated-member.)",
         why="One tool takes the first, another the last: what was reviewed is not what is installed.",
         mend=_BUILD,
         source="PyPI: ZIP parser confusion (2025)",
         warehouse=("Z8",),
+    ),
+    Rule(
+        code="zip-repeated-member",
+        title="A member that stands twice",
+        rule="No member, and no folder, stands twice, also not with the same name, mode and bytes.",
+        why="PyPI refuses it. Whichever of the two a tool takes, it is the same: pip and uv install the wheel alike, "
+        "so the default profile only warns.",
+        mend=_BUILD,
+        source="PyPI: ZIP parser confusion (2025)",
+        warehouse=("Z8",),
+        default=Weight.WARN,
     ),
     Rule(
         code="zip-case-collision",
@@ -98,21 +119,32 @@ RULES = (
         title="A member with unusual flags",
         rule="Of a member's flags only bits 1 and 2 (how hard it was deflated), 3 (a data descriptor) and 11 (a UTF-8 "
         "name) are set.",
-        why="zipfile can't open a member with bit 5 (patched data), others ignore it; most other bits are reserved, "
-        "and may mean anything to anybody.",
+        why="pip can't open a member with bit 5 (patched data). Most other bits are reserved, and may mean anything to "
+        "anybody: pip and uv look at none of them, so they are only warned of.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.4",
+        milder=True,
     ),
     Rule(
         code="zip-unsafe-path",
         title="A member that would land elsewhere",
-        rule="Names are relative, with '/' and without '..', colons and backslashes, and no part of them has more than "
-        "255 bytes.",
-        why="Unpacking would write outside the folder that it was told to write to; on Windows, a colon stands for a "
-        "drive, or writes into a stream of another member.",
+        rule="Names are relative, with '/' and without '..', backslashes and a drive in front ('c:'), and "
+        "no part of them has more than 255 bytes.",
+        why="Unpacking would write outside the folder that it was told to write to; on Windows, 'c:x' lies on a drive. "
+        "(Of other colons windows-name warns.)",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
         fixed=True,
+    ),
+    Rule(
+        code="zip-name-spelling",
+        title="A member's name with empty or '.' parts",
+        rule="Names are spelled in the shortest way: 'a/b', and not 'a//b', 'a/./b' or './a/b'.",
+        why="pip and uv leave these parts out and install the wheel alike. Other tools may not find such a file, and "
+        "RECORD names it otherwise than it lies on the disk. Two members of one path are zip-duplicate-member.",
+        mend=_BUILD,
+        source=f"{_SPEC} 4.4.17",
+        default=Weight.WARN,
     ),
     Rule(
         code="zip-link",

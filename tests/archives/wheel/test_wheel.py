@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,8 @@ FLAWED = {
     "a zip64 locator that points elsewhere": ("zip64-mismatch", ended({"position": 3})),
     "a zip64 end record with more in it": ("zip64-mismatch", ended({"length": 99})),
     "end records that differ": ("zip64-mismatch", ended({"count": 9})),
-    "a name twice": ("zip-duplicate-member", added(PART, PART)),
+    "a name twice": ("zip-duplicate-member", added(PART, replace(PART, content=b"other"))),
+    "a path in two spellings": ("zip-duplicate-member", added(PART, replace(PART, name=NAME.replace(b"/", b"//")))),
     "a file and a folder of one name": ("zip-duplicate-member", added(PART, Part(name=NAME + b"/"))),
     "another local name": ("zip-local-mismatch", added(replace(PART, local={"name": b"demo/atad.bin"}))),
     "another local size": ("zip-local-mismatch", added(replace(PART, local={"size": 3}))),
@@ -145,8 +147,7 @@ FLAWED = {
     "a drive letter": ("zip-unsafe-path", named("C:evil.py")),
     "a backslash": ("zip-unsafe-path", added(Part(name=b"demo\\evil.py"))),
     "a control character": ("zip-name-characters", added(Part(name=b"demo/evil\x00.py"))),
-    "an empty part": ("zip-unsafe-path", named("demo//evil.py")),
-    "a dot part": ("zip-unsafe-path", named("./evil.py")),
+    "a folder spelled as a file": ("zip-unsafe-path", named("demo/x/.")),
     "no name": ("zip-unsafe-path", added(Part(name=b""))),
     "too many folders": ("zip-unsafe-path", named("a/" * 200 + "b")),
     "bytes after the end": ("zip-trailing-data", wheel()[1] + b"more"),
@@ -303,7 +304,7 @@ def test_fifty_places_are_enough(name: str) -> None:
 def test_fifty_flaws_are_enough(bad: str) -> None:
     """A hopeless archive is told in 50 flaws and one that says so."""
     parts = [Part(name=bad.format(number).encode()) for number in range(60)]
-    parts = parts if bad.startswith("..") else parts + parts
+    parts = parts if bad.startswith("..") else [*parts, *(replace(part, content=b"other") for part in parts)]
     flaws = judge(WHEEL, added(*parts)).flaws
     assert len(flaws) == 51
     assert flaws[-1].code == "more-flaws"
@@ -359,3 +360,23 @@ def test_a_wheel_under_an_old_spelling_is_warned_of() -> None:
     inspection = judge(name, data)
     assert [flaw.code for flaw in inspection.flaws] == ["filename-not-normalized"]
     assert refusals(inspection) == []
+
+
+@pytest.mark.parametrize("code", ["zip-flags", "zip-compression", "zip-repeated-member", "zip-name-spelling"])
+def test_what_is_odd_in_many_members_is_one_flaw(code: str) -> None:
+    """It says how many they are."""
+    lies: dict[str, Any] = {"zip-flags": {"flags": 1 << 12}, "zip-compression": {"method": 12}}.get(code, {})
+    name = b"demo//%d" if code == "zip-name-spelling" else b"demo/%d"
+    parts = [Part(name=name % number, content=TEXT, **lies) for number in range(60)]
+    parts = parts * 2 if code == "zip-repeated-member" else parts
+    told = [flaw for flaw in judge(WHEEL, added(*parts)).flaws if flaw.code == code]
+    assert len(told) == 1 and ("60 members" in told[0].message or "59 more" in told[0].message)
+
+
+def test_a_name_spelled_otherwise_is_judged_as_what_it_is_installed_as() -> None:
+    """Two members of one path are told as such, also where the data folder is spread."""
+    one, other = b"demo-1.0.data/purelib/demo/x", b"demo//x"
+    parts = [Part(name=name, content=name) for name in (one, other)]
+    assert refusals(judge(WHEEL, added(*parts))) == ["wheel-collision"]
+    for name in (b"./demo-1.0.data/purelib/x", b"demo-1.0.dist-info//x", b"./other-1.0.dist-info/METADATA"):
+        assert "zip-unsafe-path" in refusals(judge(WHEEL, added(Part(name=name))))
