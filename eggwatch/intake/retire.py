@@ -6,7 +6,7 @@ import logging
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eggwatch.errors import in_words
 from eggwatch.intake.uploads import Uploads, folder_of
@@ -38,8 +38,12 @@ MOST_LEAVING = 64
 
 @dataclass(slots=True, kw_only=True)
 class _Leaving:
+    """A hidden original, and whether the catalog knows it by its hidden path."""
+
     hidden: Hidden
     since: float
+    original: Original
+    known: bool = False
 
 
 class Retirement:
@@ -112,7 +116,7 @@ class Retirement:
         if isinstance(hidden, Outcome):
             self._end(departure, hidden)
         else:
-            self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic()))
+            self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic(), original=original))
 
     def _was_refused(self, original: Original) -> bool:
         if original.fate != "stuck" or original.serial is None:
@@ -131,8 +135,23 @@ class Retirement:
                     self._trouble(leaving.hidden.departure.path, _hidden_path(leaving.hidden), error)
                     continue
                 self._end(leaving.hidden.departure, outcome)
+                if leaving.known and outcome is not Outcome.DISPLACED:
+                    self._catalog.forget([_hidden_path(leaving.hidden)])
                 if outcome is Outcome.DISPLACED:
                     self._uploads.later(_hidden_path(leaving.hidden), now=time.monotonic())
+
+    def keep_in_mind(self, survey: Survey) -> None:
+        """Remember by their hidden paths the originals in whose place another upload lies by now.
+
+        The catalog knows what it has judged by its path, and this will be the other one's: after a crash nobody would
+        know what is hidden there, and its refusal would be told twice.
+        """
+        paths = {found.path for found in survey.uploads}
+        displaced = [one for one in self._leaving if not one.known and one.hidden.departure.path in paths]
+        for leaving in displaced:
+            leaving.known = True
+        if displaced:
+            self._catalog.remember([_as_hidden(leaving) for leaving in displaced])
 
     def _trouble(self, path: str, hidden: str, error: OSError) -> None:
         """One original that can't be taken away stops nothing else; it is met again under the name that it has now."""
@@ -255,7 +274,9 @@ class Retirement:
             return None
         serial, event = named
         judged = self._uploads.hidden(found)
-        path = judged.path if judged is not None else folder_of(found.path) + _last(str(event.path or event.filename))
+        path = folder_of(found.path) + _last(str(event.path or event.filename))
+        if judged is not None and judged.path != found.path:
+            path = judged.path
         # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
         since = time.monotonic() - max(0.0, self._now() - found.identity.ctime_ns / 1e9)
         sighting = Sighting(path=found.path, filename=_last(path), identity=found.identity, uid=found.uid, since=since)
@@ -310,6 +331,10 @@ class Retirement:
         if departure.rejected and outcome is not Outcome.DISPLACED:
             self._left(departure.serial)
         return outcome
+
+
+def _as_hidden(leaving: _Leaving) -> Original:
+    return replace(leaving.original, path=_hidden_path(leaving.hidden), identity=leaving.hidden.after)
 
 
 def _hidden_path(hidden: Hidden) -> str:

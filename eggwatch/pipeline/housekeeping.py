@@ -69,7 +69,6 @@ class Housekeeping:
         answers, quarantine, catalog, sure = self._answers, self._quarantine, self._catalog, self._is_sure_of(now)
         receipts, refused, aside = (limits(keeping, sure=sure) for keeping in (RECEIPTS, refused, aside))
         try:
-            answers.sweep_unfinished()
             self.kept = {
                 "receipts": answers.tidy_receipts(receipts, now=now),
                 "rejected": answers.tidy_refusals(refused, now=now),

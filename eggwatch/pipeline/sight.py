@@ -72,6 +72,7 @@ class DropWatch:
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
         self._forget(self._uploads.update(survey, now=now, wall=self._parts.now()))
         answer_strangers(survey, self._parts, self._uploads, self._news)
+        self._retirement.keep_in_mind(survey)
         older = [self._retirement.resume(found) for found in survey.leftovers]
         self._parts.spool.progress()
         return [*(sighting for sighting in older if sighting), *self._uploads.candidates(survey)]

@@ -23,7 +23,7 @@ from eggwatch.model.events import Entry, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store import durable
 from eggwatch.store.drop.retiring import Departure, Hidden, Outcome
-from eggwatch.writer import status
+from eggwatch.writer import ask as asking
 from eggwatch.writer.ask import ask
 from eggwatch.writer.folders import permissions_of
 from eggwatch.writer.index import Index, inline_renderer, open_index, spawned_renderer
@@ -267,7 +267,7 @@ class Player:
             return
         self.close()
         order = {"verb": verb, "spec": spec, "reason": reason, "actor": "tester"}
-        with mock.patch.object(status, "opened_index", self._opened):
+        with mock.patch.object(asking, "opened_index", self._opened):
             answer = ask(self.config, order, seconds=0.0)
         self.journal.note(f"{self.number} answered")
         assert "error" not in answer, answer
