@@ -27,6 +27,7 @@ from eggwatch.linux.access import (
     names_somebody,
 )
 from eggwatch.linux.accounts import account_name, has_group
+from eggwatch.model.instructions import account_word
 
 ALL = READ | WRITE | ENTER
 OURS = (".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json")
@@ -117,7 +118,7 @@ def drop_acl(around: Environment) -> Iterator[Outcome]:
         yield Finding(
             where=str(drop),
             problem=f"has no default ACL for {account.name}, who can't empty the folders that people make in it",
-            remedy=f"setfacl -m d:u:{account.name}:rwx {quoted(drop)}",
+            remedy=f"setfacl -m d:u:{account_word(account.name)}:rwx {quoted(drop)}",
         )
 
 
@@ -170,14 +171,19 @@ def _owner_of(folder: Path, account: Account) -> Iterator[Outcome]:
         above = next(parent for parent in folder.parents if parent.exists())
         if not may(account, above, WRITE | ENTER):
             problem = f"is not there, and {account.name} may not make it in {above}"
-            yield Finding(where=str(folder), problem=problem, remedy=f"install -d -o {account.name} {quoted(folder)}")
+            yield Finding(
+                where=str(folder),
+                problem=problem,
+                remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}",
+            )
         return
     foreign = {name: uid for name in OURS if (uid := _owner(folder / name)) not in (None, account.uid)}
     if foreign:
         name, uid = next(iter(foreign.items()))
         where = folder if name == "." else folder / name
         problem = f"belongs to {account_name(uid or 0)}, and the daemon runs as {account.name} ({account.whence})"
-        remedy = f"chown -R {account.name}: {quoted(folder)}"
+        owner = account_word(account.name) if account.name.startswith("uid:") else f"{account.name}:"
+        remedy = f"chown -R {owner} {quoted(folder)}"
         yield Finding(where=str(where), problem=problem, remedy=remedy)
 
 

@@ -13,6 +13,7 @@ from eggwatch.doctor.findings import Finding, Outcome, Unchecked
 from eggwatch.doctor.folders import nobody_known, quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
+from eggwatch.model.instructions import account_word
 from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
@@ -123,7 +124,11 @@ def textfile(around: Environment) -> Iterator[Outcome]:
         yield nobody_known(around)
     elif not folder.is_dir():
         problem = "the folder for metrics is not there"
-        yield Finding(where=str(folder), problem=problem, remedy=f"install -d -o {account.name} {quoted(folder)}")
+        yield Finding(
+            where=str(folder), problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"
+        )
     elif not may(account, folder, WRITE | ENTER):
         problem = f"{account.name} may not write metrics to it"
-        yield Finding(where=str(folder), problem=problem, remedy=f"setfacl -m u:{account.name}:rwx {quoted(folder)}")
+        yield Finding(
+            where=str(folder), problem=problem, remedy=f"setfacl -m u:{account_word(account.name)}:rwx {quoted(folder)}"
+        )

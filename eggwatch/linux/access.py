@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from eggwatch.model.instructions import account_word
+
 READ, WRITE, ENTER = 4, 2, 1
 _OWNER, _USER, _GROUP, _NAMED_GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _VERSION = 2
@@ -123,7 +125,7 @@ def granting(account: Account, path: Path, wanted: int) -> str:
     if account.uid == status.st_uid:
         return f"chmod u+{rights} {place}"
     if acl or (wanted & WRITE and status.st_gid not in account.gids):
-        return f"setfacl -m u:{account.name}:{rights} {place}"
+        return f"setfacl -m u:{account_word(account.name)}:{rights} {place}"
     return f"chmod {'g' if status.st_gid in account.gids else 'o'}+{rights} {place}"
 
 

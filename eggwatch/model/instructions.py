@@ -36,6 +36,25 @@ def trusted_host(index_url: str) -> str | None:
     return None if index_url.lower().startswith("https:") or is_loopback(host) else host
 
 
+def shell_word(path: str) -> str:
+    r"""The path of a file as it can be pasted into a shell, as an argument of any command that takes options.
+
+    Control characters and bytes that are no UTF-8 as `$'\x0a'`.
+    """
+    if path.startswith("-"):
+        path = f"./{path}"
+    if path.isprintable():
+        return shlex.quote(path)
+    raw = path.encode("utf-8", "surrogateescape")
+    letters = (chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in raw)
+    return f"$'{''.join(letters)}'"
+
+
+def account_word(name: str) -> str:
+    """An account as setfacl, chown and install know it: by its name, or its bare number where it has none."""
+    return name.removeprefix("uid:")
+
+
 def pip_install(index_url: str, requirement: str) -> str:
     """`pip install …` from an index, for a shell."""
     trusted = trusted_host(index_url)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 
 from eggwatch.model.events import Entry, Event, timestamp
-from eggwatch.model.instructions import pip_install
+from eggwatch.model.instructions import pip_install, shell_word
 from eggwatch.model.names import shown
 from eggwatch.model.news import headline
 from eggwatch.model.tags import only_for
@@ -257,15 +256,6 @@ def again(event: Event) -> str | None:
     if refusing and refusing <= OF_THE_INDEX:
         return None
     return f"eggwatch check {shell_word(event.filename or 'FILE')}"
-
-
-def shell_word(name: str) -> str:
-    r"""A filename as it can be pasted into a shell: control characters and bytes that are no UTF-8 as `$'\x0a'`."""
-    if name.isprintable():
-        return shlex.quote(name)
-    raw = name.encode("utf-8", "surrogateescape")
-    letters = (chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\\'" else f"\\x{byte:02x}" for byte in raw)
-    return f"$'{''.join(letters)}'"
 
 
 def refusing_first(event: Event) -> list[Flaw]:

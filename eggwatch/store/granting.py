@@ -6,12 +6,11 @@ The kernel looks at one class only (path_resolution(7)): who is in the file's gr
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 import struct
 
 from eggwatch.linux.accounts import account_name
-from eggwatch.model.names import shown
+from eggwatch.model.instructions import account_word, shell_word
 from eggwatch.store.durable import Place
 
 _NAMED_USER = 0x02
@@ -34,13 +33,13 @@ def _for_file(status: os.stat_result, place: Place, path: str) -> str:
     wanted = mode | (0o040 if _by_group(status, place) else 0o044)
     if status.st_uid == os.geteuid():
         wanted = mode | 0o400
-    return _otherwise() if wanted == mode else f"chmod {wanted:o} {_quoted(path)}"
+    return _otherwise() if wanted == mode else f"chmod {wanted:o} {shell_word(path)}"
 
 
 def _for_folder(status: os.stat_result, place: Place, path: str) -> str:
     if status.st_mode & 0o070 != 0o070 and _by_group(status, place):
-        return f"chmod g+rwx {_quoted(path)}"
-    return f"setfacl -m u:{account_name(os.geteuid())}:rwx {_quoted(path)}"
+        return f"chmod g+rwx {shell_word(path)}"
+    return f"setfacl -m u:{account_word(account_name(os.geteuid()))}:rwx {shell_word(path)}"
 
 
 def _by_group(status: os.stat_result, place: Place) -> bool:
@@ -60,7 +59,3 @@ def _is_named(place: Place) -> bool:
 def _otherwise() -> str:
     name = account_name(os.geteuid())
     return f"its mode lets {name} read it, so that something else forbids it: ask the administrator"
-
-
-def _quoted(path: str) -> str:
-    return shlex.quote(path) if path.isprintable() else shown(path)

@@ -20,7 +20,7 @@ from eggwatch.doctor.environment import Environment, Unit, configuration_of, of_
 from eggwatch.doctor.findings import Finding, Unchecked
 from eggwatch.doctor.service import may_write
 from eggwatch.linux import access
-from eggwatch.linux.access import ENTER, Account, granting, is_granted
+from eggwatch.linux.access import ENTER, WRITE, Account, granting, is_granted
 from eggwatch.model.events import timestamp
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
@@ -245,6 +245,13 @@ def test_a_right_is_given_to_the_class_that_counts(
     monkeypatch.setattr(access, "access_acl", lambda _: ())
     assert not is_granted(account, status, (), ENTER)
     assert granting(account, tmp_path, ENTER) == f"{command} {tmp_path}"
+
+
+@pytest.mark.parametrize(("name", "word"), [("egg", "egg"), ("uid:2001", "2001")])
+def test_a_right_can_be_given_to_an_account_that_has_no_name(tmp_path: Path, name: str, word: str) -> None:
+    """setfacl knows it by its bare number."""
+    account = Account(name=name, uid=2001, gids=frozenset((2001,)))
+    assert granting(account, tmp_path, WRITE | ENTER) == f"setfacl -m u:{word}:wx {tmp_path}"
 
 
 @pytest.mark.parametrize("left", ["nothing", "a file"])
