@@ -72,7 +72,7 @@ METADATA: tuple[dict[str, Any], ...] = (
             (f"other<1.{2**64}", "other<1.99"),
             ('other; python_version~="3"', 'other; python_version~="3.9"'),
             ('other; os_name~="posix"', 'other; os_name=="posix"'),
-            ('other; python_version>="3.x"', 'other; python_version in "3.x"'),
+            ('other; python_version>="3.x"', 'other; python_version in "3.9 3.11"'),
             ('other; "3.x" < python_version', 'other; "3.9" < python_version'),
             ('other; python_version>"3" and (os_name=="nt" or "x" in extra)', 'other; extra != "x"'),
         )

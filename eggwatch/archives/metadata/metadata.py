@@ -15,7 +15,7 @@ from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.bounds import excess
 from eggwatch.archives.metadata.fields import parsed_fields
 from eggwatch.archives.metadata.head import ambiguity, head_of
-from eggwatch.archives.metadata.resolving import unread_list, unread_specifiers
+from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.parsing import parsed
@@ -34,9 +34,6 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
-# Operators with which a version ends in no star.
-_WILDCARD = re.compile(r"(>=|<=|<|>)(\s*[0-9]+(?:\.[0-9]+)*)\.\*", re.ASCII)
-
 
 _BLANKS = " \t\r\n"
 """What pip and uv both skip at the ends of a version."""
@@ -211,16 +208,14 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
             if trouble := unread_list(text) or unread_specifiers(specifiers):
                 yield _flaw("requires-python-unsupported", "Requires-Python", f"{trouble}.")
             return
-    said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)."
-    code = "requires-python-wildcard" if _is_wildcard(text) else "metadata-requires-python"
-    yield _flaw(code, "Requires-Python", f"{said} Mend requires-python in the project.")
-
-
-def _is_wildcard(text: str) -> bool:
-    """True for '>=3.6.*', which setuptools took for years, and which is sound without its star."""
-    if len(text) > LONGEST_REQUIRES_PYTHON or not text.isprintable():
-        return False
-    return parsed(SpecifierSet, _WILDCARD.sub(r"\1\2", text)) is not None
+    said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)"
+    meant = repaired(text) if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() else None
+    if meant is None:
+        yield _flaw("metadata-requires-python", "Requires-Python", f"{said}. Mend requires-python in the project.")
+    else:
+        both = f"{said}: pip ignores it, and installs on any Python; uv reads it as {quoted(meant)}."
+        code = "requires-python-wildcard"
+        yield Flaw(code=code, subject="Requires-Python", message=f"{both} {IF_YOURS}", level=level_of(code))
 
 
 Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]

@@ -121,11 +121,12 @@ RULES = (
     ),
     Rule(
         code="requires-python-wildcard",
-        title="A Requires-Python like '>=3.6.*'",
-        rule="Only '==' and '!=' have a version that ends in '.*'.",
-        why="setuptools took it for years, and old wheels say so: pip ignores the whole field with a warning, and "
-        "installs; uv reads it without the star. So it is form, in the default profile.",
-        mend="Write requires-python = '>=3.6' in pyproject.toml.",
+        title="A Requires-Python like '>=3.6.*' that uv repairs",
+        rule="Only '==' and '!=' have a version that ends in '.*'; commas stand between specifiers, and no quotation "
+        "marks around them.",
+        why="setuptools took '>=3.6.*', '!=3.0*' and '>=3.6<4' for years, and old wheels say so: pip ignores the whole "
+        "field with a warning, and installs; uv repairs it, and installs too.",
+        mend="Write it like requires-python = '>=3.6' in pyproject.toml.",
         source="PEP 440, Inclusive ordered comparison; PyPUG: version specifiers",
         warehouse=("M11",),
         default=Weight.WARN,
@@ -324,7 +325,8 @@ RULES = (
         code="requirement-unsupported",
         title="A Requires-Dist that pip and uv do not both read, and alike",
         rule="A Requires-Dist has numbers below 2^64 - 1, a version behind '===', a URL with a scheme, and a marker "
-        "that compares versions with versions, and extras by '==' or '!=' alone.",
+        "that compares a variable with a text: versions with such versions as they can be, by 'in' with whole ones, "
+        "extras by '==' or '!=' alone, platform_release not as a version, and nothing by '==='.",
         why="PEP 508 allows the rest, and one of the two fails over it, or they install different dependencies. "
         "In an sdist before metadata 2.2 it is only warned of, since pip and uv ask the build.",
         mend="Mend dependencies in pyproject.toml.",
