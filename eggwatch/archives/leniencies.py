@@ -64,8 +64,9 @@ MILDER_CASES: dict[str, str] = {
     "metadata-encoding": "in sdists distutils wrote the author in the encoding of the builder's locale",
     "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",
-    "tar-duplicate-member": "two copies of the same bytes and mode, which build tools write that collect files by "
-    "patterns (pyarrow's LICENSE.txt): whichever is taken, it is the same",
+    "tar-duplicate-member": "two copies of the same bytes, which build tools write that collect files by patterns "
+    "(pyarrow's LICENSE.txt), or the same link twice: whichever is taken, it is the same",
+    "tar-malformed": "some global pax headers in a row, or a pax length with zeros in front: pip and uv take both",
     "zip-flags": "bits that are reserved or unknown: pip and uv look at none of them",
     "zip-name-invisible": "a line separator: installer alone parts RECORD there, pip and uv install the wheel alike",
     "sdist-top-folder": "one folder, and only spelled otherwise than the filename: Demo.Pkg-1.0 (old setuptools, flit)",

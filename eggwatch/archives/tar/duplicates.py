@@ -14,17 +14,17 @@ from eggwatch.archives.findings import Findings
 from eggwatch.archives.paths import plain
 from eggwatch.archives.tar.gzip_stream import GzipStream
 from eggwatch.archives.tar.links import Place
-from eggwatch.archives.tar.names import is_metadata
 from eggwatch.archives.tar.walk import REGULAR, ByteStream, TarWalk
 
 LARGEST_TWIN = 4 << 20
 """Bytes of a member that is compared; they are in memory one at a time."""
+_RUNS = 0o111
 MOST_TWINS = 1000
 """Members that are compared with the first of their path. More of them is no accident of a build tool."""
 
 
 def twins(file: BinaryIO, size: int, places: Sequence[Place]) -> Set[int]:
-    """The offsets of all files that have the same path, mode and bytes as the first one of that path, but PKG-INFO.
+    """The offsets of all files that have the same path and bytes as the first one of that path.
 
     `file` is a gzip of `size` bytes that was read to its end and found whole, `places` are all members of its tar.
     """
@@ -40,10 +40,15 @@ def twins(file: BinaryIO, size: int, places: Sequence[Place]) -> Set[int]:
 def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
     """The offset of each file that may be a copy → that of the first of its path; none where there are too many."""
     seen: dict[str, Place] = {}
+    programs: set[str] = set()
     found: dict[int, int] = {}
     for place in places:
         first = seen.setdefault(place.path, place)
-        if first is not place and not is_metadata(place.path) and _may_be_same(place, first):
+        # What was a program once stays one to pip, and not to uv.
+        was_program = place.path in programs
+        if place.mode & _RUNS:
+            programs.add(place.path)
+        if first is not place and was_program <= bool(place.mode & _RUNS) and _may_be_same(place, first):
             found[place.offset] = first.offset
             if len(found) > MOST_TWINS:
                 return {}
@@ -51,9 +56,8 @@ def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
 
 
 def _may_be_same(place: Place, first: Place) -> bool:
-    # Where its owner may not write to the first one, some readers can't put the second one over it.
-    same = (place.size, place.mode) == (first.size, first.mode) and place.mode & 0o200
-    return bool(same) and place.size <= LARGEST_TWIN and place.kind in REGULAR and first.kind in REGULAR
+    is_file = place.kind in REGULAR and first.kind in REGULAR
+    return is_file and place.size == first.size and place.size <= LARGEST_TWIN
 
 
 def _digests(file: BinaryIO, size: int, paths: Set[str]) -> dict[int, bytes]:

@@ -15,7 +15,7 @@ MOST_RECORDS = 1000
 """Records of one pax header; tarfile copies those of a global one for each member."""
 
 _POSIX_MAGIC = b"ustar\0"
-_RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\0]+)=")
+_RECORD = re.compile(rb"([0-9]{1,8}) ([^=\0]+)=")
 
 
 class TarHeader(NamedTuple):
@@ -110,9 +110,13 @@ def _number(field: bytes, name: str) -> int:
     return int(digits or b"0", 8)
 
 
-def pax_records(raw: bytes) -> dict[str, str]:
-    """The records of an extended header, `length key=value\\n` each; a key that comes twice is ambiguous."""
+def pax_records(raw: bytes) -> tuple[dict[str, str], bool]:
+    """The records of an extended header, `length key=value\\n` each; a key that comes twice is ambiguous.
+
+    And whether a length has zeros in front.
+    """
     records: dict[str, str] = {}
+    padded = False
     at = 0
     while at < len(raw):
         match = _RECORD.match(raw, at)
@@ -125,8 +129,9 @@ def pax_records(raw: bytes) -> dict[str, str]:
         if len(records) == MOST_RECORDS:
             raise malformed("pax header", f"It has more than {MOST_RECORDS} records.")
         records[key] = raw[match.end() : end - 1].decode("utf-8", "surrogateescape")
+        padded = padded or match[1].startswith(b"0")
         at = end
-    return records
+    return records, padded
 
 
 def malformed(subject: str, sentence: str) -> BrokenError:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
 from eggwatch.archives.folder_tree import below_any
 from eggwatch.archives.paths import folded, link_danger, plain
-from eggwatch.archives.tar.walk import FOLDER, HARD_LINK, REGULAR, SYMBOLIC_LINK
+from eggwatch.archives.tar.walk import FOLDER, HARD_LINK, LINKS, REGULAR, SYMBOLIC_LINK
 
 MOST_STEPS = 256
 """Links that uv follows from one link on."""
@@ -41,19 +41,24 @@ def refuse_member(code: str, subject: str, message: str, offset: int, findings: 
     findings.refuse(code, subject, located(message, offset, " of the tar"))
 
 
-def check_links(places: Sequence[Place], links: Set[str], findings: Findings) -> None:
+def check_links(places: Sequence[Place], links: Set[str], findings: Findings) -> Set[int]:
     """No member may be unpacked through a link, nor in a link's place, and so onto what it points at.
 
     Also not where case is not told apart: `links` are folded. A hard link is another name of a file that is there
-    already: tarfile, and so pip, stops where it is not.
+    already: tarfile, and so pip, stops where it is not. Returned are the offsets of links that stand there once more.
     """
     _check_ends(places, findings)
+    copies: set[int] = set()
+    firsts: dict[str, Place] = {}
     seen: set[str] = set()
     files: set[str] = set()
     behind = below_any((folded(place.path) for place in places), links)
     for place in places:
         path, name = place.path, folded(place.path)
-        if (name in links and name in seen) or name in behind:
+        first = firsts.setdefault(path, place)
+        if first is not place and name not in behind and _is_same_link(place, first):
+            copies.add(place.offset)
+        elif (name in links and name in seen) or name in behind:
             message = f"It would be unpacked through another member, which is a link. {BUILD_AGAIN}"
             refuse_member("tar-unsafe-link", path, message, place.offset, findings)
         elif _dangles(place, files):
@@ -63,10 +68,15 @@ def check_links(places: Sequence[Place], links: Set[str], findings: Findings) ->
             message = f"A hard link to {clipped(place.target)}: pip does not find what is called './…'. {BUILD_AGAIN}"
             refuse_member("tar-broken-link", path, message, place.offset, findings)
         if findings.full:
-            return
+            break
         seen.add(name)
         if place.kind in REGULAR or place.kind == HARD_LINK:
             files.add(path)
+    return copies
+
+
+def _is_same_link(place: Place, first: Place) -> bool:
+    return place.kind in LINKS and (place.kind, place.target) == (first.kind, first.target)
 
 
 def _starts_with_dot(link: Place) -> bool:

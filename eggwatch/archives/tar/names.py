@@ -21,7 +21,7 @@ def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = 
         return
     links = {folded(place.path) for place in places if place.kind in LINKS}
     if links:
-        check_links(places, links, findings)
+        twins = twins | check_links(places, links, findings)
     _check_names(places, links, twins, findings)
     # Of colons, which uv takes in no tar, `tar_path_danger` tells.
     note_strange([place.path for place in places if ":" not in place.path], findings)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
 from packaging.version import Version
 
-from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, Findings, bytes_in_words, clipped, located
+from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, BrokenError, Findings, bytes_in_words, clipped, located
 from eggwatch.archives.limits import LARGEST_METADATA
 from eggwatch.archives.opened import Opened
 from eggwatch.archives.paths import link_danger, plain, tar_name_oddity, tar_path_danger
@@ -61,6 +61,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     contents.check_places(file if stream.whole and walk.closed else None, size)
     if walk.closed:
         _note_portability(walk.portability, findings)
+        _note_odd(walk.odd, findings)
     if filename is None or not walk.closed:
         return None
     top = contents.top_folder(filename)
@@ -96,6 +97,13 @@ def _note_portability(portability: Portability, findings: Findings) -> None:
         times = "" if count == 1 else f" So it is in {count} headers."
         message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
         findings.refuse("tar-not-portable", "tar header", located(message, offset, " of the tar"))
+
+
+def _note_odd(odd: Mapping[str, tuple[int, int]], findings: Findings) -> None:
+    """What is no good tar, and what pip and uv take alike."""
+    for sentence, (offset, count) in odd.items():
+        times = "" if count == 1 else f" So it is {count} times."
+        findings.warn("tar-malformed", "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar"))
 
 
 def _is_metadata(name: str, size: int) -> bool:

@@ -11,11 +11,14 @@ from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, bytes_in_words
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
-from eggwatch.archives.tar.header import BLOCK, TarHeader, malformed, parse_header, pax_records
+from eggwatch.archives.tar.header import BLOCK, MOST_RECORDS, TarHeader, malformed, parse_header, pax_records
 from eggwatch.archives.tar.portable import Portability
 
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a GNU long name."""
+
+MOST_GLOBALS = 16
+"""Global pax headers in a row; tarfile calls itself for each."""
 
 REGULAR = frozenset((b"0", b"7"))
 HARD_LINK = b"1"
@@ -116,7 +119,8 @@ class TarWalk:
 
     `closed` becomes true when the two closing zero blocks were seen; `comment` is that of a global pax
     header, where git archive leaves the commit. `at` is the offset of the header that was read last, `portability`
-    knows what tarfile takes and uv does not.
+    knows what tarfile takes and uv does not. `odd` says what both take: a sentence → where it was true first, and
+    how often it was.
     """
 
     def __init__(self, stream: ByteStream, wanted: Wanted) -> None:
@@ -124,11 +128,13 @@ class TarWalk:
         self.comment = ""
         self.at = 0
         self.portability = Portability()
+        self.odd: dict[str, tuple[int, int]] = {}
         self._stream = stream
         self._wanted = wanted
         self._pending: dict[str, str] = {}
         self._extended_at: int | None = None
-        self._kinds: set[bytes] = set()
+        self._kinds: list[bytes] = []
+        self._global_keys: set[str] = set()
         self._count = 0
         self._name_bytes = 0
 
@@ -209,24 +215,37 @@ class TarWalk:
             raise sparse(header.name)
         if header.kind not in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_TARGET):
             raise malformed(header.name, f"A member of the unknown type {bytes_in_words(header.kind)}.")
-        # tarfile calls itself for each: some hundred of them, and pip ends with a RecursionError.
-        if header.kind in self._kinds:
-            raise malformed(
-                header.name, f"A second extended header of the type {bytes_in_words(header.kind)} before one member."
-            )
-        self._kinds.add(header.kind)
+        self._count_extended(header)
         if header.size > LARGEST_EXTENSION:
             raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")
         if header.kind != _PAX_GLOBAL and self._extended_at is None:
             self._extended_at = self.at
         at = self.at
         raw = self._data(header.name, header.size, keep=True) or b""
-        records = _extension(header.kind, raw)
+        records, padded = _extension(header.kind, raw)
+        if padded:
+            self._note("A pax header states a length with zeros in front", at)
         self.portability.see_extension(header.kind, raw, records, at)
         if header.kind == _PAX_GLOBAL:
             self._take_global(records)
         else:
             self._take_pending(records)
+
+    def _count_extended(self, header: TarHeader) -> None:
+        """How many stand before one member: tarfile calls itself for each, and pip ends with a RecursionError."""
+        before = self._kinds.count(header.kind)
+        self._kinds.append(header.kind)
+        if header.kind == _PAX_GLOBAL and before >= MOST_GLOBALS:
+            raise malformed(header.name, f"More than {MOST_GLOBALS} global pax headers in a row.")
+        if header.kind == _PAX_GLOBAL and before == 1:
+            self._note("Several global pax headers stand in a row", self.at)
+        elif header.kind != _PAX_GLOBAL and before:
+            kind = bytes_in_words(header.kind)
+            raise malformed(header.name, f"A second extended header of the type {kind} before one member.")
+
+    def _note(self, sentence: str, at: int) -> None:
+        first, count = self.odd.get(sentence, (at, 0))
+        self.odd[sentence] = (first, count + 1)
 
     def _take_pending(self, records: dict[str, str]) -> None:
         # POSIX: as if it were not there. tarfile: a member without a name.
@@ -241,14 +260,18 @@ class TarWalk:
             raise malformed("global pax header", "It says something about single members.")
         if any(key.startswith("GNU.sparse.") for key in records):
             raise sparse("global pax header")
+        self._global_keys |= records.keys()
+        if len(self._global_keys) > MOST_RECORDS:
+            raise malformed("global pax header", f"All of them have more than {MOST_RECORDS} records.")
         self.comment = records.get("comment", self.comment)
 
 
-def _extension(kind: bytes, raw: bytes) -> dict[str, str]:
+def _extension(kind: bytes, raw: bytes) -> tuple[dict[str, str], bool]:
+    """What an extended header says, and whether a length in it has zeros in front."""
     if kind in (_PAX, _PAX_GLOBAL):
         return pax_records(raw)
     text = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
-    return {"path" if kind == _LONG_NAME else "linkpath": text}
+    return {"path" if kind == _LONG_NAME else "linkpath": text}, False
 
 
 def _decimal(text: str, name: str) -> int:

@@ -59,11 +59,13 @@ RULES = (
         code="tar-malformed",
         title="A tar whose structure is broken",
         rule="Every header has its checksum and numbers that can be read; pax and GNU headers are whole, and of each "
-        "kind at most one stands before a member.",
+        "kind at most one stands before a member. (Up to 16 global pax headers in a row, and a length in a pax header "
+        "with zeros in front, are only warned of: pip and uv take them.)",
         why="tarfile skips a broken header in silence, other tools stop: they unpack different files.",
         mend=_BUILD,
         source="POSIX.1-2017, pax, ustar Interchange Format",
         warehouse=("T2",),
+        milder=True,
     ),
     Rule(
         code="tar-unclosed",
@@ -145,7 +147,7 @@ RULES = (
     Rule(
         code="tar-duplicate-metadata",
         title="Two PKG-INFO in the top folder",
-        rule="{name}-{version}/PKG-INFO stands once.",
+        rule="{name}-{version}/PKG-INFO stands once. (Of a copy of the same bytes tar-duplicate-member warns.)",
         why="One tool believes the first, another the last.",
         mend=_BUILD,
         source=_FEATURES,
@@ -154,7 +156,8 @@ RULES = (
         code="tar-duplicate-member",
         title="Two members of one name",
         rule="No file stands twice, and none has the name of a folder that others lie in. (A folder may come again; a "
-        "second copy of the same bytes, as some build tools write it, is only warned of.)",
+        "second copy of the same bytes, as some build tools write it, or of the same link is only warned of, unless "
+        "the first one may be run and the second may not: there pip and uv differ.)",
         why="Unpacking keeps the last, who looks for a name in the listing finds the first: what was reviewed is not "
         "what is built.",
         mend=_BUILD,

@@ -38,10 +38,28 @@ def test_dozens_of_copies_are_one_warning() -> None:
     assert len(inspection.flaws) == 1 and "So it is with 59 more." in message(inspection, "tar-duplicate-member")
 
 
-def test_copies_that_not_even_their_owner_may_write_are_refused() -> None:
-    """tarfile without a filter stops at the second one."""
-    copy = tar_block(FILE, b"text", mode=0o444)
-    assert refusals(judge(SDIST, twice(copy, copy))) == ["tar-duplicate-member"]
+@pytest.mark.parametrize("modes", [(0o444, 0o444), (0o644, 0o444), (0o444, 0o644), (0o644, 0o755)])
+def test_copies_of_other_permissions_are_only_warned_of(modes: tuple[int, int]) -> None:
+    """pip and uv unpack them alike."""
+    inspection = judge(SDIST, twice(*(tar_block(FILE, b"text", mode=mode) for mode in modes)))
+    assert (refusals(inspection), warnings(inspection)) == ([], ["tar-duplicate-member"])
+
+
+@pytest.mark.parametrize("modes", [(0o755, 0o644), (0o644, 0o755, 0o644)])
+def test_a_copy_that_is_no_program_any_more_is_refused(modes: tuple[int, ...]) -> None:
+    """It stays one after pip, and not after uv."""
+    inspection = judge(SDIST, twice(*(tar_block(FILE, b"text", mode=mode) for mode in modes)))
+    assert refusals(inspection) == ["tar-duplicate-member"]
+
+
+@pytest.mark.parametrize(("kind", "target"), [(b"2", "setup.py"), (b"2", "missing"), (b"1", "demo-1.0/PKG-INFO")])
+def test_the_same_link_twice_is_only_warned_of(kind: bytes, target: str) -> None:
+    """With another target it is refused."""
+    link = tar_block(FILE, kind=kind, target=target)
+    inspection = judge(SDIST, twice(link, link))
+    assert (refusals(inspection), warnings(inspection)) == ([], ["tar-duplicate-member"])
+    for other in (tar_block(FILE, kind=kind, target="demo-1.0/demo"), tar_block(FILE, b"text")):
+        assert "tar-unsafe-link" in refusals(judge(SDIST, twice(link, other)))
 
 
 def test_copies_with_extended_headers_are_known_as_copies() -> None:
@@ -55,21 +73,22 @@ def test_copies_with_extended_headers_are_known_as_copies() -> None:
     [
         tar_block(FILE, b"TEXT"),
         tar_block(FILE, b"text and more"),
-        tar_block(FILE, b"text", mode=0o755),
         tar_block(FILE, kind=b"5"),
         tar_block(FILE, b""),
     ],
-    ids=["bytes", "size", "mode", "kind", "empty"],
+    ids=["bytes", "size", "kind", "empty"],
 )
 def test_whatever_differs_is_refused(second: bytes) -> None:
     assert "tar-duplicate-member" in refusals(judge(SDIST, twice(tar_block(FILE, b"text"), second)))
     assert "tar-duplicate-member" in refusals(judge(SDIST, twice(second, tar_block(FILE, b"text"))))
 
 
-def test_a_second_pkg_info_is_refused_although_it_is_a_copy() -> None:
-    """No build tool writes one."""
-    copy = tar_block("demo-1.0/PKG-INFO", sdist_members()["demo-1.0/PKG-INFO"])
-    assert refusals(judge(SDIST, twice(copy))) == ["tar-duplicate-metadata"]
+def test_a_second_pkg_info_is_refused_unless_it_is_a_copy() -> None:
+    """Of whichever other size."""
+    content = sdist_members()["demo-1.0/PKG-INFO"]
+    copy, other = (tar_block("demo-1.0/PKG-INFO", text) for text in (content, content.replace(b"demo", b"omed")))
+    assert warnings(judge(SDIST, twice(copy))) == ["tar-duplicate-member"]
+    assert refusals(judge(SDIST, twice(other))) == ["tar-duplicate-metadata"]
 
 
 @given(contents=st.lists(st.sampled_from([b"a", b"b", b"ab"]), min_size=2, max_size=5))

@@ -117,10 +117,13 @@ FLAWED = {
     "half a member": ("tar-unclosed", targz(*tar_parts(), tar_block(FILE, b"x" * 2000)[:-600], closing=b"")),
     "half a padding": ("tar-unclosed", targz(*tar_parts(), tar_block(FILE, b"x")[:-9], closing=b"")),
     "half an extended header": ("tar-unclosed", targz(*tar_parts(), pax({"path": FILE})[:-500], closing=b"")),
-    "PKG-INFO twice": ("tar-duplicate-metadata", added(tar_block("demo-1.0/PKG-INFO", core_metadata()))),
+    "PKG-INFO twice": (
+        "tar-duplicate-metadata",
+        added(tar_block("demo-1.0/PKG-INFO", core_metadata() + b"Summary: other\n")),
+    ),
     "PKG-INFO in another spelling": (
         "tar-duplicate-metadata",
-        added(tar_block("demo-1.0/.//PKG-INFO", core_metadata())),
+        added(tar_block("demo-1.0/.//PKG-INFO", core_metadata() + b"Summary: other\n")),
     ),
     "an absolute name": (
         "tar-unsafe-path",
@@ -333,3 +336,24 @@ def test_what_no_upload_mends_is_not_to_be_uploaded_again() -> None:
     for record in (unknown, odd):
         said = message(judge(SDIST, added(record)), "tar-malformed")
         assert "Upload it again" not in said and "b'" not in said and "Build it again" in said
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, ""), (2, "warn"), (16, "warn"), (17, "refuse")])
+def test_global_pax_headers_in_a_row_are_warned_of_up_to_a_number(count: int, code: str) -> None:
+    """pip and uv take them alike; some hundred of them, and tarfile ends with a RecursionError."""
+    inspection = judge(SDIST, targz(*[pax({"comment": "x"}, kind=b"g")] * count, *tar_parts()))
+    assert [flaw.level for flaw in inspection.flaws if flaw.code == "tar-malformed"] == ([code] if code else [])
+
+
+def test_global_pax_headers_are_bounded_in_all() -> None:
+    """tarfile copies their records for each member."""
+    parts = [pax({f"SCHILY.{one}.{two}": "x" for two in range(500)}, kind=b"g") for one in range(3)]
+    spread = [record for part in parts for record in (part, tar_block(f"{FILE}{len(part)}"))]
+    assert "tar-malformed" in refusals(judge(SDIST, targz(*tar_parts(), *spread)))
+
+
+def test_a_pax_length_with_zeros_in_front_is_warned_of() -> None:
+    """pip and uv read it alike."""
+    inspection = judge(SDIST, added(tar_block("pax", b"014 comment=a\n", kind=b"x"), tar_block(FILE)))
+    assert (refusals(inspection), warnings(inspection)) == ([], ["tar-malformed"])
+    assert "zeros in front" in message(inspection, "tar-malformed")
