@@ -32,6 +32,9 @@ TROUBLE_SECONDS = 5.0
 """Seconds after which an original is tried again that a full or failing disk has kept."""
 STUCK_SECONDS = 10.0
 """Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
+READ_ONLY = "its file system is read-only for the daemon: it leaves when the administrator has mended that"
+"""Why an original stays that nobody, or nobody but its uploader, could delete."""
+MAY_NOT = "the daemon may not remove it. Delete it yourself"
 MOST_LEAVING = 64
 """Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 
@@ -61,11 +64,11 @@ class Retirement:
         patience: Patience,
         now: Callable[[], float],
         left: Callable[[int], None],
-        stays: Callable[[int, str, str], None],
+        stays: Callable[[int, str, str, str], None],
     ) -> None:
         """`left(serial)` is told of each refusal whose original has found its last place.
 
-        `stays(serial, filename, path)` is told of each original that we may not remove.
+        `stays(serial, filename, path, why)` is told of each original that we can't remove.
         """
         self._uploads, self._drop, self._spool, self._answers = uploads, drop, spool, answers
         self._catalog, self._ledger, self._patience, self._now, self._left = catalog, ledger, patience, now, left
@@ -75,6 +78,7 @@ class Retirement:
         self._troubles: dict[str, str] = {}
         self._unknown: set[str] = set()
         """Files under hidden names that a look has met, and that are none of ours."""
+        self._is_to_plan = False
         self._tried: dict[str, str] = {}
         """The original that is tried next in each folder where some are stuck."""
 
@@ -126,6 +130,8 @@ class Retirement:
 
     def step(self) -> None:
         """Let go those that have been hidden long enough."""
+        if self._is_to_plan:
+            self._plan_stuck()
         for leaving in list(self._leaving):
             if time.monotonic() >= leaving.since + HIDDEN_SECONDS:
                 self._leaving.remove(leaving)
@@ -203,15 +209,18 @@ class Retirement:
 
     def _stuck(self, departure: Departure) -> None:
         path = departure.path
-        if path in self._uploads.stuck().get(folder_of(path), ()):
+        if self._uploads.is_stuck(path):
             self._uploads.stays(path)  # it was told
         else:
             self._stuck_now(departure)
-        self._plan_stuck()
+        self._is_to_plan = True  # once for all those that are found to be stuck in a round
 
     def _stuck_now(self, departure: Departure) -> None:
         verdict = "refused" if departure.rejected else "published"
-        reason = f"{verdict}, but the daemon may not remove the original: delete it yourself"
+        read_only = self._drop.is_read_only(departure.path)
+        reason = (
+            f"{verdict}, but {READ_ONLY if read_only else 'the daemon may not remove the original: delete it yourself'}"
+        )
         log.warning("retire   %s: %s", shown(departure.path), reason)
         original = Original(
             path=departure.path,
@@ -223,10 +232,11 @@ class Retirement:
         )
         self._catalog.remember([original])
         self._uploads.remember(original)
-        self._stays(departure.serial, departure.filename, departure.path)
+        self._stays(departure.serial, departure.filename, departure.path, READ_ONLY if read_only else MAY_NOT)
 
     def _plan_stuck(self) -> None:
         """In each folder one of those that are stuck is tried after a while, and then the next one."""
+        self._is_to_plan = False
         folders, at = self._uploads.stuck(), time.monotonic() + STUCK_SECONDS
         for folder, paths in folders.items():
             last = self._tried.get(folder, "")
@@ -243,7 +253,9 @@ class Retirement:
                 self._uploads.try_again(path, at=0.0)
 
     def next_due(self) -> float | None:
-        """When the next hidden original may go."""
+        """When the next hidden original may go, or it is to be planned which one is tried again."""
+        if self._is_to_plan:
+            return 0.0
         return min((leaving.since + HIDDEN_SECONDS for leaving in self._leaving), default=None)
 
     def finish(self) -> None:

@@ -188,6 +188,11 @@ class Uploads:
             folders.setdefault(path[: path.rfind("/") + 1], []).append(path)
         return folders
 
+    def is_stuck(self, path: str) -> bool:
+        """Whether an original of this path is one of them."""
+        original = self._originals.get(path)
+        return original is not None and original.fate == "stuck"
+
     def try_again(self, path: str, *, at: float) -> None:
         """Try once more to let an original go that we may not remove, at a moment of the monotonic clock."""
         self._retried.add(path)

@@ -80,10 +80,10 @@ class Receipts:
         if event.filename is not None:
             self._answers.write_receipt(event.filename, known_text(event, since=since, index_url=self._index_url))
 
-    def tell_staying(self, filename: str, path: str) -> None:
-        """Add to the receipt of a name that its original stays, because the daemon may not remove it."""
+    def tell_staying(self, filename: str, path: str, why: str) -> None:
+        """Add to the receipt of a name that its original stays, and why, with what can be done."""
         text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
-        line = f"But {shown(path)} stays: the daemon may not remove it. Delete it yourself.\n"
+        line = f"But {shown(path)} stays: {why}.\n"
         if text and line not in text:
             self._answers.write_receipt(filename, text + line + aside + block)
 

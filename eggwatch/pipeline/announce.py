@@ -129,9 +129,9 @@ class News:
         with _receipt_of(path):
             self._parts.receipts.tell_gone(path, path.rpartition("/")[2])
 
-    def stays(self, serial: int, filename: str, path: str) -> None:
-        """An original that was judged may not be removed: its receipt will say so, once it is there."""
-        self._staying.append((serial, path, partial(self._parts.receipts.tell_staying, filename, path)))
+    def stays(self, serial: int, filename: str, path: str, why: str) -> None:
+        """An original that was judged can't be removed: its receipt will say so, once it is there."""
+        self._staying.append((serial, path, partial(self._parts.receipts.tell_staying, filename, path, why)))
 
     def left(self, uploads: Iterable[tuple[str, str]]) -> None:
         """Each (path, why) is no new upload, and stays where it is: its receipt says so after what is untold yet."""

@@ -224,10 +224,12 @@ def test_a_read_only_drop_folder(tmp_path: Path) -> None:
                 (other / f".{upload[0]}").rename(other / upload[0])
             assert daemon.wait_published(name, time.time()) < 5
             until("refused", lambda: daemon.events_of(broken[0], "rejected"))
-            assert "may not remove" in until("told", lambda: daemon.reason_for(name))
-            assert "may not remove" in until("told", lambda: daemon.reason_for(broken[0]))
+            for path in (name, broken[0]):
+                assert "read-only for the daemon" in until("told", lambda path=path: daemon.reason_for(path))
             assert "answers lie in" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
-            until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
+            (receipt,) = until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
+            text = until("why it stays", lambda: "stays: " in (text := receipt.read_text()) and text)
+            assert "read-only for the daemon" in text and "Delete it" not in text
             until("the reason", lambda: list((daemon.state / "answers").rglob(f"{broken[0]}.reason.txt")))
             subprocess.run(["mount", "-o", "remount,rw,bind", here], check=True)
             daemon.wait_empty()
@@ -238,5 +240,5 @@ def test_a_read_only_drop_folder(tmp_path: Path) -> None:
             assert not [path for path in (daemon.state / "answers").rglob("*") if path.is_file()]
             until("no fault", lambda: daemon.status()["faults"] == {})
             assert len(daemon.events()) == 2
-            assert daemon.log.count("may not remove") == 2, "told once, not at each try"
+            assert daemon.log.count("read-only for the daemon") == 2, "told once, not at each try"
             assert daemon.log.count("Read-only file system") <= 3, daemon.log

@@ -45,8 +45,8 @@ class Answers:
         self._written: list[tuple[str, Writing]] = []
         """What was written since the last `sync`: should that fail, it is written elsewhere."""
         self._faults: dict[str, str] = {}
-        self._retractions: list[Writing] = []
-        """What the folder in the drop will need when it is ours again."""
+        self._retractions: dict[str, int] = {}
+        """The names that were published while refusals lay elsewhere, with the serials: older ones are retracted."""
 
     @property
     def fault(self) -> str | None:
@@ -121,8 +121,8 @@ class Answers:
                         self._bring(older, earlier)
                 self._bring(away, home)
         if name == "rejected":
-            for retraction in self._retractions:
-                retraction(home)
+            for filename, before in self._retractions.items():
+                self._retract(home, filename, before)
             self._retractions.clear()
         self._unsynced.sync()
 
@@ -234,16 +234,15 @@ class Answers:
 
     def retract_refusal(self, filename: str, *, before: int) -> None:
         """The name was published: move a refusal before that serial to earlier/, so that no stale reason lies there."""
-        name = stored_name(filename)
-
-        def retract(place: Place) -> None:
-            older = _read_reason(inside(place, f"{name}.reason.json"))
-            if older is not None and int(older.get("serial") or 0) < before:
-                self._move_earlier(place, name, older)
-
-        self._leave("rejected", retract)
+        self._leave("rejected", lambda place: self._retract(place, filename, before))
         if "rejected" in self._faults:
-            self._retractions.append(retract)
+            self._retractions[filename] = before
+
+    def _retract(self, place: Place, filename: str, before: int) -> None:
+        name = stored_name(filename)
+        older = _read_reason(inside(place, f"{name}.reason.json"))
+        if older is not None and int(older.get("serial") or 0) < before:
+            self._move_earlier(place, name, older)
 
     def _move_earlier(self, place: Place, name: str, older: dict[str, Any]) -> None:
         with self._in_earlier(place) as earlier:

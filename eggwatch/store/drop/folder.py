@@ -287,6 +287,14 @@ class Drop:
         finally:
             os.close(fd)
 
+    def is_read_only(self, path: str) -> bool:
+        """Whether the folder of a path can't be written to by anybody in this mount namespace; not if it is gone."""
+        try:
+            with self.place(path) as place:
+                return bool(os.fstatvfs(place.folder).f_flag & os.ST_RDONLY)
+        except (OSError, FolderError):
+            return False
+
     def advice(self, path: str) -> str:
         """What its uploader can do so that this account can read a file."""
         try:
