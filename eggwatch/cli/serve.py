@@ -20,6 +20,8 @@ from eggwatch.webserver.server import Server
 
 log = logging.getLogger("eggwatch")
 
+_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
 
 @click.command()
 @index_options
@@ -36,6 +38,7 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
     """
     log_as(log_format, verbose=False)
     capabilities.lower()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before a thread is started: each would take them unblocked
 
     def load() -> Config:
         return selection.load(needed=("public",))
@@ -56,9 +59,7 @@ def trees_of(config: Config) -> dict[str, Path]:
 
 def _wait(reload: Callable[[], None]) -> None:
     """Until told to end."""
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    while signal.sigwait(signals) is signal.SIGHUP:
+    while signal.sigwait(_SIGNALS) is signal.SIGHUP:
         reload()
 
 

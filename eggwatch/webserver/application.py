@@ -39,6 +39,7 @@ from eggwatch.webserver.public_tree import (
     Place,
     Plain,
     Segments,
+    has_root_page,
     join_path,
     locate,
     open_below,
@@ -189,7 +190,7 @@ def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) 
     if isinstance(place, Moved):
         return _moved((*mount.prefix, *place.path), query)
     if isinstance(place, Absent):
-        return refusal(HTTPStatus.NOT_FOUND, place.message)
+        return _not_found(mount, place)
     try:
         found = _find(mount.root, place, request)
     except FileNotFoundError:
@@ -203,9 +204,19 @@ def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) 
     return _answer_from(found, request)
 
 
+_NO_TREE = "There is no simple/index.html in the published folder: it is not mounted, or nothing was published yet."
+
+
 def _not_found(mount: _Mount, place: Place) -> Response:
+    """404, but 503 below simple/ and files/ of a tree without a root page: with a 404 installers would go on to
+    another index (see `public_tree`)."""
+    is_simple = not isinstance(place, Plain)
+    if is_simple and not has_root_page(mount.root):
+        return refusal(HTTPStatus.SERVICE_UNAVAILABLE, _NO_TREE)
     everything = mount.url("simple", "")
     match place:
+        case Absent(message=message):
+            pass
         case Page(folder=("simple", project)):
             message = f"There is no project {project} in this index. All projects: {everything}"
         case Archive(path=(_, project, filename)):
@@ -255,9 +266,9 @@ def _twin_or_file(root: Path, path: Segments, described: Mapping[str, str], requ
 
 
 def _format(request: Request) -> str | None:
-    """The value of `?format=`; a plus in it is a plus and no space, as PEP 691 writes it."""
+    """The value of `?format=`; a plus in it is a plus and no space, as PEP 691 writes it. Blanks as in headers."""
     wanted = request.args.get("format")
-    return wanted.replace(" ", "+") if wanted else None
+    return " ".join(wanted.replace(" ", "+").split()) if wanted else None
 
 
 def _type_of(filename: str) -> str:

@@ -144,6 +144,15 @@ def open_below(root: Path, path: Segments) -> int:
         os.close(folder)
 
 
+def has_root_page(root: Path) -> bool:
+    """Whether simple/index.html is there, as it is from the first `ready` on; in an unmounted folder it is not."""
+    try:
+        os.close(open_below(root, ("simple", "index.html")))
+    except OSError:
+        return False
+    return True
+
+
 def _open_root(root: Path) -> int:
     """A tree that vanished is a fault of ours: with a 404 installers would go on to another index."""
     try:

@@ -43,6 +43,9 @@ IDLE_SECONDS = 30.0
 WAITING_BYTES = 256 * 1024
 """Of answers that a client has not taken yet; what it has asked for beyond that is not answered but hung up on."""
 
+LONGEST_HEAD = 16 * 1024
+"""Bytes of a request line and its headers; pip and uv send less than one KiB."""
+
 TURN = 1 << 20
 """Bytes that one client is sent before it is the turn of the next, however fast it takes them."""
 
@@ -125,7 +128,7 @@ def _adjustments() -> Adjustments:
         connection_limit=most + most // 4 + 4,
         channel_timeout=IDLE_SECONDS,
         outbuf_high_watermark=WAITING_BYTES,
-        max_request_header_size=64 * 1024,
+        max_request_header_size=LONGEST_HEAD,
         log_socket_errors=False,
     )
     adjustments.most = most
@@ -147,9 +150,9 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def _crowd(self, here: list[Any], now: float) -> list[Any]:
         idle = [one for one in here if not one.total_outbufs_len and one.last_activity < now - GRACE_SECONDS]
-        slow = [one for one in here if one.total_outbufs_len and one.creation_time < now - SLOW_SECONDS]
+        slow = [one for one in here if one.total_outbufs_len and one.answered_since < now - SLOW_SECONDS]
         idle.sort(key=lambda channel: channel.last_activity)
-        slow.sort(key=lambda channel: channel.creation_time)
+        slow.sort(key=lambda channel: channel.answered_since)
         return [*idle, *slow][: max(0, len(self.active_channels) - self.adj.most)]
 
     def is_crowded(self) -> bool:
@@ -185,9 +188,16 @@ class _Dropped:
 
 
 class _Request(HTTPRequestParser):  # type: ignore[misc]
+    headers: dict[str, str]
+
     def parse_header(self, header_plus: bytes) -> None:
-        """Drop bodies as they come: waitress would fill the disk with them, and they are for nobody yet."""
+        """Drop bodies as they come: waitress would fill the disk with them, and they are for nobody yet.
+
+        A run of blanks becomes one: what reads Accept takes a time that grows with the square of its length.
+        """
         super().parse_header(header_plus)
+        for name, value in self.headers.items():
+            self.headers[name] = " ".join(value.split())
         if self.body_rcv is not None:
             self.body_rcv.buf = _Dropped()
 
@@ -203,6 +213,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     task_class = _Task
     parser_class = _Request
     _sent_in_turn = 0
+    answered_since = 0.0
+    """When the answer that is being sent began; a connection may be old, and its client as quick as any."""
+
+    def write_soon(self, data: bytes) -> int:
+        """Send it when the client takes it."""
+        if not self.total_outbufs_len:
+            self.answered_since = time.time()
+        return int(super().write_soon(data))
 
     def _flush_some(self, do_close: bool = True) -> bool:  # noqa: FBT001, FBT002 (as waitress has it)
         self._sent_in_turn = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -33,6 +34,29 @@ def test_the_pages_are_served_until_sigterm(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     assert not (tmp_path / "state").exists()
+
+
+def test_no_thread_takes_signals_that_are_waited_for(tmp_path: Path) -> None:
+    """A signal that any one thread does not block would end the whole server, not in order, from `ready` on."""
+    publish_sample(tmp_path / "public")
+    folders = ["--drop", "drop", "--public", "public", "--state", "state"]
+    command = [sys.executable, "-m", "eggwatch", *folders, "serve", "--listen", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        try:
+            assert process.stderr is not None
+            url = process.stderr.readline().split()[-1]
+            tasks = Path(f"/proc/{process.pid}/task").glob("*/status")
+            statuses = [task.read_text() for task in tasks if task.parent.name != str(process.pid)]
+            masks = [int(re.findall(r"^SigBlk:\s*(\w+)", status, re.M)[0], 16) for status in statuses]
+            waited_for = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+            assert masks and all(mask >> (number - 1) & 1 for mask in masks for number in waited_for)
+            for _ in range(30):
+                process.send_signal(signal.SIGHUP)
+            assert ask(url, "/simple/").status == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def test_an_address_that_can_not_be_had_is_said(tmp_path: Path) -> None:

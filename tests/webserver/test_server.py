@@ -121,6 +121,62 @@ def test_a_tree_that_vanished_is_a_503_so_that_no_client_looks_elsewhere(server:
     assert ask(server.url, "/simple/foo-bar/").status == 503
 
 
+def test_below_simple_and_files_of_an_unmounted_folder_is_a_503_too(server: Server, published: Published) -> None:
+    """An empty mount point is there and has no pages: with a 404 installers would go on to another index."""
+    shutil.rmtree(published.public)
+    published.public.mkdir()
+    below = (
+        "simple/",
+        "simple/foo-bar/",
+        "simple/other/",
+        "simple/index.v1_json",
+        "simple/-/",
+        "files/a/b.whl",
+        "files/a",
+    )
+    assert {ask(server.url, f"/{path}").status for path in below} == {503}
+    assert ask(server.url, "/status.json").status == 404
+
+
+HEADERS = ("Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since", "If-Range", "Range", "X-Other")
+
+
+def test_long_headers_cost_little(server: Server) -> None:
+    """Less than two hundred plain requests each, also where a reader of headers takes its time by the square."""
+
+    def cost(*requests: bytes) -> float:
+        began = time.process_time()
+        for request in requests:
+            raw(server.url, b"GET /simple/%s HTTP/1.1\r\nConnection: close\r\n\r\n" % request)
+        return time.process_time() - began
+
+    plain = cost(*[b""] * 50)
+    for filling in (b" ", b"\t", b" \t", b";", b",", b"a,", b'"', b"W/"):
+        value = b"text/html" + filling * (15_000 // len(filling)) + b"x"
+        headers = [b" HTTP/1.1\r\n%s: %s\r\nX: " % (name.encode(), value) for name in HEADERS]
+        worst = max(cost(header) for header in headers)
+        assert worst < 4 * plain, filling
+    assert cost(b"?format=text/html" + b"%09" * 5000 + b"x") < 4 * plain
+
+
+def test_headers_of_more_than_16_kib_are_refused(server: Server) -> None:
+    assert b" 431 " in raw(server.url, b"GET /simple/ HTTP/1.1\r\nX: ".ljust(16 * 1024, b"x"))
+
+
+def test_who_has_taken_many_answers_on_one_connection_is_not_slow(server: Server) -> None:
+    """Slow is who takes one answer for long."""
+    client = connect(server.url)
+    began = time.time()
+    client.request("GET", "/simple/")
+    client.getresponse().read()
+    (channel,) = server._listener.active_channels.values()
+    channel.creation_time -= 60
+    client.request("GET", "/simple/")
+    client.getresponse().read()
+    assert channel.answered_since > began
+    client.close()
+
+
 def test_stop_is_quick_with_idle_half_sent_and_finished_connections(published: Published) -> None:
     server = Server({"": published.public})
     server.start()
