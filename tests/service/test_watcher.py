@@ -242,7 +242,7 @@ def test_folders_of_answers_and_dot_folders_are_not_watched(watcher: Watcher, fo
     (drop / "last.whl").write_bytes(b"x")
     seen: set[str] = set()
     until("the last", lambda: seen.update(watcher.take() or ()) or "last.whl" in seen)
-    assert seen == {"last.whl"}
+    assert seen - {"a.whl"} == {"last.whl"}  # an event of the first one may come late
 
 
 @pytest.mark.filterwarnings("error")

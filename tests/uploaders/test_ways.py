@@ -112,7 +112,7 @@ def test_it_makes_no_difference_by_which_way_a_file_comes(
         os.chown(source, ALICE, ALICE)
         upload(servers, source, daemon.drop)
         if outcomes[row] is UNREAD:
-            until(f"{label}: why it waits", lambda name=name: "chmod 640" in daemon.reason_for(name))
+            until(f"{label}: why it waits", lambda name=name: "chmod 644" in daemon.reason_for(name))
             daemon.assert_not_published(name)
             continue
         daemon.wait_published(name, time.time())
