@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,7 +11,10 @@ from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
 
 MOST_FLAWS = 50
-"""Flaws that are told of one archive; the inspection stops there."""
+"""Flaws that refuse and are told of one archive; the inspection stops there."""
+
+MOST_WARNINGS = 50
+"""Warnings after which only those of a new kind are told; they stop nothing, so the inspection goes on."""
 
 LONGEST_TEXT = 200
 """Characters that are quoted from an archive."""
@@ -75,16 +79,27 @@ class Findings:
     flaws: list[Flaw] = field(default_factory=list)
     suspects: list[Span] = field(default_factory=list)
     end_missing: str | None = None
+    _warned: Counter[str] = field(default_factory=Counter)
+    """How many warnings of each code are told."""
 
     @property
     def full(self) -> bool:
         """True when so much is wrong that looking on would tell nobody more."""
-        return len(self.flaws) >= MOST_FLAWS
+        return len(self.flaws) - self._warnings >= MOST_FLAWS
+
+    @property
+    def _warnings(self) -> int:
+        return sum(self._warned.values())
 
     def extend(self, flaws: Iterable[Flaw]) -> None:
         """Take over flaws that were judged elsewhere, as long as there is room."""
         for flaw in flaws:
-            if not self.full:
+            if flaw.level is not Level.WARN:
+                if not self.full:
+                    self.flaws.append(flaw)
+            # The first of each code has to be told: a profile or the configuration may have it refuse.
+            elif not self._warned[flaw.code] or self._warnings < MOST_WARNINGS:
+                self._warned[flaw.code] += 1
                 self.flaws.append(flaw)
 
     def refuse(
@@ -138,5 +153,5 @@ def _more(subject: str) -> Flaw:
     return Flaw(
         code="more-flaws",
         subject=clipped(subject),
-        message=f"The inspection stopped after {MOST_FLAWS} flaws; there may be more. {BUILD_AGAIN}",
+        message=f"The inspection stopped after {MOST_FLAWS} flaws that refuse; there may be more. {BUILD_AGAIN}",
     )

@@ -61,6 +61,7 @@ MILDER_CASES: dict[str, str] = {
     "metadata-ambiguous": "in an sdist before metadata 2.2 (passlib 1.7.4), whose fields nobody resolves by",
     "requirement-invalid": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",
     "requirement-unsupported": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",
+    "metadata-control-character": "characters that mistaken encodings left, and those of right-to-left scripts",
     "metadata-encoding": "in sdists distutils wrote the author in the encoding of the builder's locale",
     "license-file-missing": "before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed "
     "files that they did not pack, and twine leaves the field out of what it tells PyPI",

@@ -106,7 +106,7 @@ def test_of_a_record_with_countless_stray_lines_a_few_are_told(monkeypatch: pyte
     """Nobody looks on after the first thousands."""
     monkeypatch.setattr(record, "MOST_COUNTED", 1000)
     members = wheel_members()
-    members["demo-1.0.dist-info/RECORD"] += b"".join(b"%x,,\n" % number for number in range(5000))
+    members["demo-1.0.dist-info/RECORD"] += b"".join(b"demo/%x,,\n" % number for number in range(5000))
     inspection = judge(WHEEL, zip_of(members))
     assert refusals(inspection) == ["record-invalid"] and warnings(inspection) == ["record-stray-entry"]
     assert "looking ended there" in message(inspection, "record-invalid")

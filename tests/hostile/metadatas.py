@@ -77,6 +77,12 @@ METADATA: tuple[dict[str, Any], ...] = (
             ('other; python_version>"3" and (os_name=="nt" or "x" in extra)', 'other; extra != "x"'),
         )
     ),
+    fields("metadata-control-character", "a tab\t between", Author="\x1b[2J"),
+    fields("metadata-control-character", "\u05d0 right to left", Summary="bell\a"),
+    fields("metadata-control-character", Summary="a command in one character \x9b2J"),
+    fields("metadata-control-character", License="\x90"),
+    fields("metadata-control-character", Summary="don\x92t"),
+    fields("metadata-control-character", Summary="a turned \u202eline"),
     fields("summary-multiline", "one line", Summary="two\n   lines"),
     fields("summary-too-long", "x" * 512, Summary="x" * 513),
     fields("email-invalid", "Jane <jane@example.org>, joe@example.org", Author_email="jane at example.org"),

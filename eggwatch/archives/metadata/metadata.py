@@ -13,6 +13,7 @@ from packaging.version import Version
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.bounds import excess
+from eggwatch.archives.metadata.controls import check_controls
 from eggwatch.archives.metadata.fields import parsed_fields
 from eggwatch.archives.metadata.head import ambiguity, head_of
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
@@ -68,6 +69,7 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         return None
     core = _core(distribution)
     findings.extend(_encoding_flaws(content, filename))
+    check_controls(content, findings)
     findings.extend(_blank_flaws(content, core))
     if _is_known(core, subject, findings, known=known):
         if doubt := ambiguity(head_of(content)):

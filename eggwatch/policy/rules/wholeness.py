@@ -21,7 +21,7 @@ RULES = (
     Rule(
         code="more-flaws",
         title="So many flaws that nobody looked on",
-        rule="An archive has fewer than 50 flaws.",
+        rule="An archive has fewer than 50 flaws that refuse it; warnings do not count.",
         why="The inspection stops there, so what comes after was not judged and can't be published.",
         mend="Mend the others first, and check again.",
         source="eggwatch: a bound on hostile input",
@@ -100,6 +100,18 @@ RULES = (
         why="Installers download it before the archive and read it whole.",
         mend="Shorten the README that became the description.",
         source="eggwatch: a bound on hostile input",
+        fixed=True,
+    ),
+    Rule(
+        code="metadata-control-character",
+        title="A control character in a field of the metadata",
+        rule="No field but Description holds control characters (C0 and C1) other than the ends of lines, tab and form "
+        "feed, nor ones that turn the direction of a line.",
+        why="'pip show' writes the fields to the terminal as they are, which obeys ESC and its like: it can hide or "
+        "rewrite what stands there. Of those that no terminal obeys it is only warned.",
+        mend="Mend it in pyproject.toml, below [project], and build it again.",
+        source="ECMA-48; Unicode Standard Annex 9; tried with pip 26.3",
+        milder=True,
         fixed=True,
     ),
     Rule(

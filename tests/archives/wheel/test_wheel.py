@@ -310,6 +310,15 @@ def test_fifty_flaws_are_enough(bad: str) -> None:
     assert flaws[-1].code == "more-flaws"
 
 
+def test_warnings_alone_never_end_in_a_refusal() -> None:
+    """Some are told, and the first of each kind always is: a profile may have it refuse."""
+    many = {f"demo{number}?.txt": b"" for number in range(70)}
+    inspection = judge(WHEEL, zip_of(recorded({**wheel_members(), **many, f"{INFO}/INSTALLER": b"apt", "x.pyc": b""})))
+    assert refusals(inspection) == []
+    assert warnings(inspection).count("windows-name") <= 50
+    assert {"windows-name", "dist-info-installer", "wheel-bytecode"} <= set(warnings(inspection))
+
+
 def test_seventy_damaged_members_are_told_as_fifty() -> None:
     """Damage is noted place by place, until it is enough."""
     parts = [Part(name=b"../%d" % number, content=TEXT, packed=b"!" * 9) for number in range(70)]
