@@ -20,7 +20,7 @@ from eggwatch.maintenance import repair as repairing
 from eggwatch.maintenance.backup import Backup
 from eggwatch.maintenance.rebuild import rebuild as rebuild_index
 from eggwatch.maintenance.repair import Mended
-from eggwatch.maintenance.verify import Finding, Verification, fresh_catalog, fresh_pages
+from eggwatch.maintenance.verify import OLDER_PAGES, Finding, Verification, fresh_catalog, fresh_pages
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.readers.local import IndexReader
@@ -58,10 +58,11 @@ def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
     _note(config, audit)
     if as_json:
         rows = [finding.as_json() for finding in findings]
-        print_json(
-            {"index": config.name, "sound": not rows, "files": audit.files, "pages": audit.pages, "findings": rows}
-        )
+        counts = {"files": audit.files, "pages": audit.pages, "older_pages": audit.older_pages}
+        print_json({"index": config.name, "sound": not rows, **counts, "findings": rows})
     else:
+        if audit.older_pages:
+            say(OLDER_PAGES)
         _say_findings(config, audit, findings, verbose=verbose)
     return not findings
 

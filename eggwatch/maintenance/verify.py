@@ -18,12 +18,17 @@ from eggwatch.pipeline.root_pages import render_root
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
+from eggwatch.store.state.catalog_reader import OtherSchemaError
 from eggwatch.store.state.ledger import START, Ledger, after
 from eggwatch.store.state.lock import Lock
 from eggwatch.targets import same_page
-from eggwatch.writer.page_sources import archived_projects, landing_options, templates
+from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
 Progress = Callable[[str], None]
+
+OLDER_PAGES = (
+    "The pages are of an older eggwatch, and were not compared: (re)start the daemon, which renders them anew."
+)
 
 
 class Sort(StrEnum):
@@ -104,7 +109,7 @@ class Verification:
         self._progress = progress
         self._ledger = Ledger(config.state / "ledger.jsonl")
         self._lock = Lock(config.state / "lock")
-        self._live = _reader(config.state / "catalog.sqlite3")
+        self._live, self.older_pages = self._reader()
 
     def run(self) -> list[Finding]:
         """Everything that is wrong; an empty list is the good answer."""
@@ -116,9 +121,23 @@ class Verification:
             return self.findings
         self._check_archives(catalog)
         self._check_strangers(catalog)
-        for project, pages in fresh_pages(catalog, self._config_shown(), self._options_shown()):
+        for project, pages in (
+            () if self.older_pages else fresh_pages(catalog, self._config_shown(), self._options_shown())
+        ):
             self._check_pages(project, pages, catalog)
         return self.findings
+
+    def _reader(self) -> tuple[Reader | None, bool]:
+        """The catalog, if there is one for us, and whether pages are of another eggwatch: its daemon renders anew."""
+        import sqlite3
+
+        try:
+            live = Reader.open(self.config.state / "catalog.sqlite3")
+        except OtherSchemaError:
+            return None, True
+        except sqlite3.Error:
+            return None, False
+        return live, not is_rendered_by_us(live, self.config)
 
     def _config_shown(self) -> IndexConfig:
         """The configuration that the pages were rendered by: what has been archived since, no daemon has read yet."""
@@ -239,15 +258,6 @@ class Verification:
             if not (beside_daemon and self._is_owed(project, serial)):
                 problem = "is missing" if current is None else "differs from a fresh render"
                 self._find(Sort.PAGE, published, problem, key=project)
-
-
-def _reader(path: Path) -> Reader | None:
-    import sqlite3
-
-    try:
-        return Reader.open(path)
-    except sqlite3.Error:
-        return None
 
 
 def compare(path: Path, sha256: str) -> str | None:

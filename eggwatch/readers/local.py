@@ -21,6 +21,7 @@ from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.readers.missing import Absence, absences, root_serial
+from eggwatch.readers.remote import is_silent
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
 from eggwatch.store.state.catalog import Reader, key_of
 from eggwatch.store.state.deliveries import Deliveries
@@ -60,8 +61,11 @@ class IndexReader:
         return self._page(f"simple/{name}/{JSON_NAME}")
 
     def is_running(self) -> bool:
-        """Whether a writer holds the lock; taken for granted where this account can't see it."""
-        return not self.sees_lock() or Lock(self._lock).is_held()
+        """Whether a writer holds the lock; where this account can't see it, whether PUBLIC/status.json denies it."""
+        if self.sees_lock():
+            return Lock(self._lock).is_held()
+        said = self.status()
+        return said is None or (said.get("running", True) and not is_silent(said))
 
     def sees_lock(self) -> bool:
         """Whether this account can tell if a writer is at work."""
@@ -72,7 +76,12 @@ class IndexReader:
         return self.config.state / "lock"
 
     def news(self) -> dict[str, dict[str, Any]]:
-        """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why."""
+        """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why.
+
+        Nothing where this account may not enter STATE.
+        """
+        if not self.sees_lock():
+            return {}
         deliveries = Deliveries(self.config.state)
         progress, letters = deliveries.progress(), Counter(letter.subscription for letter in deliveries.letters())
         with self.catalog() as catalog:

@@ -144,9 +144,9 @@ def _date(header: str | None) -> float:
 
 
 def is_silent(state: Mapping[str, Any]) -> bool:
-    """Whether a daemon that did not stop in order has told nothing for too long (`at`, seen at `asked_at`)."""
+    """Whether a daemon that did not stop in order has told nothing for too long (`at`, seen at `asked_at`, or now)."""
     try:
-        age = seconds_of(state["asked_at"]) - seconds_of(state["at"])
+        age = seconds_of(state.get("asked_at") or timestamp(time.time())) - seconds_of(state["at"])
     except (KeyError, TypeError, ValueError):
         return False
     return bool(state.get("running", True)) and age > SILENCE

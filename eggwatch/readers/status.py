@@ -16,7 +16,7 @@ from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.missing import Absence
-from eggwatch.readers.remote import SILENCE
+from eggwatch.readers.remote import SILENCE, is_silent
 from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queue_rows, told, writer_lives
 from eggwatch.store.drop.folder import Drop, Found, Survey
 from eggwatch.store.state.catalog import Original
@@ -37,11 +37,11 @@ def standing(config: IndexConfig) -> dict[str, Any]:
     `running` is None where this account can't tell whether a daemon is.
     """
     reader = IndexReader(config=config)
-    running = reader.is_running() if reader.sees_lock() else None
+    running = reader.is_running()
     said = reader.status() or {}
     state = {"index": config.name, "faults": {}, "waiting": [], **said, "running": running}
-    if running is None:
-        state |= _looked_into(config, reader)
+    if not reader.sees_lock():
+        state |= _from_outside(config, reader, said)
     elif running and reader.is_by_holder(said):
         pass  # it knows best
     elif writer_lives(said):
@@ -51,6 +51,16 @@ def standing(config: IndexConfig) -> dict[str, Any]:
     events = reversed(reader.last_events(HANDFUL))
     state |= {"last_events": [_event_json(serial, event) for serial, event in events]}
     return _reasons_first(_with_news(state, reader), config, reader)
+
+
+def _from_outside(config: IndexConfig, reader: IndexReader, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What an account can know that may not enter STATE: what lies in the drop, and what PUBLIC/status.json tells."""
+    state = _looked_into(config, reader)
+    if "unseen" in state:
+        state |= {key: said.get(key) for key in UNKNOWN_LAG}
+    if is_silent(said):
+        state["faults"] |= {"daemon": f"it has told nothing of itself since {said['at']}. {START}"}
+    return state | ({"running": None} if reader.is_running() else {"running": False, "ready": False})
 
 
 def _reasons_first(state: dict[str, Any], config: IndexConfig, reader: IndexReader) -> dict[str, Any]:

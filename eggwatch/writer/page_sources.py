@@ -13,6 +13,9 @@ from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION
 from eggwatch.pipeline.root_pages import front_key
 from eggwatch.store.state.catalog import Catalog, Reader
 
+FRONT_PAGES = ("index.html", "simple/index.html", "simple/index.v1_html")
+"""Pages beside the root's JSON that are there from the first `ready`."""
+
 
 def templates() -> dict[str, str]:
     """The pages' templates by name."""
@@ -35,7 +38,7 @@ def mark_stale_pages(
     catalog: Catalog, sources: dict[str, str], options: LandingOptions, archived: Sequence[str]
 ) -> None:
     """Another renderer or other options make pages stale; those that come out equal are not rewritten."""
-    renderer = f"{RENDERER_VERSION}-{hashlib.sha256(sources['project.html'].encode()).hexdigest()[:16]}"
+    renderer = _renderer(sources)
     if catalog.meta("renderer") != renderer:
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
     front = front_key(sources, options)
@@ -45,10 +48,23 @@ def mark_stale_pages(
         catalog.mark_stale(sorted(changed), {"archived": json.dumps(sorted(set(archived)))})
 
 
+def _renderer(sources: dict[str, str]) -> str:
+    return f"{RENDERER_VERSION}-{hashlib.sha256(sources['project.html'].encode()).hexdigest()[:16]}"
+
+
+def is_rendered_by_us(catalog: Reader, config: IndexConfig) -> bool:
+    """Whether pages were last rendered by this very renderer; what they say beside may have been configured since."""
+    sources = templates()
+    known, wanted = str(catalog.meta("front") or "[]"), front_key(sources, landing_options(config))
+    return catalog.meta("renderer") == _renderer(sources) and json.loads(known)[1:] == json.loads(wanted)[1:]
+
+
 def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:
     """Without a root page, no page is taken for granted: PUBLIC may have been put back without them."""
-    if catalog.position().serial and not (config.public / "simple" / JSON_NAME).exists():
+    if not (config.public / "simple" / JSON_NAME).exists():
         catalog.mark_all_stale({"root_serial": None})
+    elif not all((config.public / page).exists() for page in FRONT_PAGES):
+        catalog.set_meta({"root_serial": None})
 
 
 def archived_projects(catalog: Reader) -> list[str]:

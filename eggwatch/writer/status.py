@@ -164,7 +164,7 @@ class StatusFile:
 
     def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
-        for number, data in enumerate((private, public)):
+        for number, data in enumerate((private, public)[: 1 if self._is_bare() else 2]):
             content = {key: data[key] for key in data.keys() - AGING}
             if content != self._written[number]:
                 text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
@@ -172,6 +172,11 @@ class StatusFile:
                 self._written[number] = content if written else None
                 self._at = now
                 self._not_before = now + (SHORTEST_PAUSE if written else FULL_PAUSE)
+
+    def _is_bare(self) -> bool:
+        """Whether PUBLIC is an empty folder: the place where its disk is to be mounted is left as it is."""
+        public = self._paths[1].parent
+        return public.is_dir() and not any((public / name).exists() for name in ("simple", "files"))
 
     def _replace(self, number: int, text: bytes) -> bool:
         path = self._paths[number]

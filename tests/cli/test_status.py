@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,26 @@ def test_verify_by_an_account_that_may_not_write_leaves_nothing(filled: Site) ->
         assert sorted(os.listdir(site.state)) == before
     finally:
         shutil.rmtree(base)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_an_account_that_may_not_enter_state_is_told_that_nobody_is_at_work(filled: Site, end: str) -> None:
+    """By what PUBLIC tells: `status` and `wait` say 1, and nothing is read where nothing may be."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(filled.base, f"{folder}/site")
+        for path in (Path(folder), Path(folder, "site")):
+            path.chmod(0o755)
+        site = Site(Path(folder, "site"))
+        site.put(("new-1.0.tar.gz", b"x"))
+        said = json.loads((site.public / "status.json").read_bytes())
+        more = {"stopped": {"running": False}, "killed": {"running": True, "at": "2020-01-01T00:00:00.000000Z"}}
+        (site.public / "status.json").write_text(json.dumps(said | more[end]))
+        (site.state / "news").mkdir()
+        site.state.chmod(0o700)
+        waited, told = run_as_nobody(site, ["wait", "new", "--timeout", "20s"], ["status"])
+    assert (waited.code, "no daemon is at work" in waited.out) == (1, True), waited
+    assert (told.code, "to be mended: daemon: " in told.out, "no daemon is running" in told.out) == (1, True, True), (
+        told
+    )
+    assert "Errno" not in told.err and "begun anew" not in told.err

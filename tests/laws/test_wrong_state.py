@@ -513,3 +513,17 @@ def test_status_json_in_public_names_no_accounts_and_no_waiting_files(open_site:
         text = (open_site.public / "status.json").read_text()
         assert "waiting" not in json.loads(text)
         assert "root" not in text and "uploader" not in text
+
+
+@pytest.mark.parametrize("lost", ["simple", "simple/index.v1_json", "simple/index.html", "index.html"])
+def test_root_pages_that_are_gone_come_back_when_an_index_is_opened(tmp_path: Path, lost: str) -> None:
+    """Also where nothing was ever published."""
+    work = IndexAtWork(tmp_path)
+    with work:
+        work.work()
+    before = pages_of(work.config.public)
+    gone = work.config.public / lost
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    with work:
+        work.work()
+    assert pages_of(work.config.public) == before

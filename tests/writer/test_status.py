@@ -33,8 +33,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def file(tmp_path: Path) -> StatusFile:
     """Both files."""
-    for name in ("state", "public"):
-        (tmp_path / name).mkdir()
+    for name in ("state", "public/simple"):
+        (tmp_path / name).mkdir(parents=True)
     return StatusFile(tmp_path / "state", tmp_path / "public", Permissions())
 
 
@@ -84,3 +84,11 @@ def test_an_idle_daemon_tells_that_it_is_alive(file: StatusFile, tmp_path: Path,
     clock.now += IDLE_PAUSE
     assert told(file, tmp_path, "b") == "b"
     assert json.loads((tmp_path / "state" / "status.json").read_bytes())["at"] == "b"
+
+
+def test_nothing_is_written_where_no_disk_is_mounted(file: StatusFile, tmp_path: Path, clock: Clock) -> None:
+    """The bare mount point of PUBLIC stays as it is; the other file is written."""
+    (tmp_path / "public" / "simple").rmdir()
+    file.tell_down("the disk is gone", at="a")
+    assert list((tmp_path / "public").iterdir()) == []
+    assert json.loads((tmp_path / "state" / "status.json").read_bytes())["at"] == "a"

@@ -123,6 +123,10 @@ def is_disk_full(path: Path) -> bool:
     return status.f_bavail * status.f_frsize < ROOM
 
 
+class OtherSchemaError(sqlite3.DatabaseError):
+    """The catalog was made by another version of eggwatch."""
+
+
 class Reader:
     """Answers by key; needs neither the lock nor the right to write."""
 
@@ -139,7 +143,7 @@ class Reader:
         reader = cls(connection)
         if reader.meta("schema") != SCHEMA_VERSION:
             connection.close()
-            raise sqlite3.DatabaseError("the catalog is of another version")
+            raise OtherSchemaError("the catalog is of another version")
         return reader
 
     def close(self) -> None:

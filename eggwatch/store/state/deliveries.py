@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from eggwatch.errors import in_words
 from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
@@ -64,7 +65,7 @@ class Deliveries:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            log.warning("announce %s can't be read (%s): begun anew", self.folder / STATE, error)
+            log.warning("announce %s can't be read (%s): begun anew", self.folder / STATE, in_words(error))
             return {}
 
     def of(self, name: str) -> Progress | None:
