@@ -1,6 +1,7 @@
 """Archives with one odd field, shown to the judge and to real pip, uv and installer.
 
-`python -m tests.hostile.differential --seconds 3600`; CI does it for half a minute.
+`python -m tests.hostile.differential --seconds 3600` finds new ones, with another seed each time; CI shows those of a
+fixed seed for some seconds.
 
 What the judge admits by its default profile, pip and uv have to install, and alike: what they don't is a fault, printed
 and kept as a file below --keep. What the judge refuses though both install it alike is listed too; it is no fault where

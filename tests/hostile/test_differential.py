@@ -1,9 +1,8 @@
-"""Real pip and uv install what we admit, and alike: the kinds that were found, and archives made anew each time."""
+"""Real pip and uv install what we admit, and alike: the kinds that were found, and archives made from a seed."""
 
 from __future__ import annotations
 
 import struct
-import time
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +26,8 @@ from tests.hostile.tar_mutations import (
 )
 from tests.hostile.zip_mutations import DESCRIPTOR, FULL, LATER, TEXT, UTF8, file, with_part
 
-SECONDS = 25.0
+SECONDS = 20.0
+SEED = 1
 
 
 def with_member(name: str | bytes, **fields: bytes) -> bytes:
@@ -158,10 +158,12 @@ def test_pip_or_uv_refuses_what_we_refuse_for_their_sake(tmp_path: Path) -> None
 
 
 @pytest.mark.parts
-def test_what_is_made_anew_and_admitted_pip_and_uv_install_alike() -> None:
-    """Another seed each day; `python -m tests.hostile.differential --seed N` shows the same again."""
-    seed = int(time.time()) // 86_400
-    report = run(SECONDS, seed)
-    print(f"seed {seed}: {report.count} archives, {len(report.strict)} refused though pip and uv install them alike")
+def test_what_is_made_from_a_seed_and_admitted_pip_and_uv_install_alike() -> None:
+    """Always the same ones, so that it turns red by a change of the judge's or of a client's alone.
+
+    New ones are looked for by command: `python -m tests.hostile.differential --seconds 3600`, another seed each time.
+    """
+    report = run(SECONDS, SEED)
+    print(f"{report.count} archives, {len(report.strict)} refused though pip and uv install them alike")
     assert report.count > 40
-    assert [str(fault) for fault in report.faults] == [], f"seed {seed}"
+    assert [str(fault) for fault in report.faults] == [], f"seed {SEED}"

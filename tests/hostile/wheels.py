@@ -213,6 +213,7 @@ WHEELS: tuple[dict[str, Any], ...] = (
     },
     {"code": "zip-case-collision", "parts": [{"name": b"demo/Sub/"}, {"name": b"demo/sub/"}]},
     {"code": "zip-local-mismatch", "parts": [{**FILE, "local": {"name": b"demo/atad.bin"}}], "twin": {"parts": [FILE]}},
+    {"code": "zip-local-crc", "parts": [{**FILE, "local": {"crc": 7}}], "twin": {"parts": [FILE]}},
     {"code": "zip-encrypted", "parts": [{**FILE, "flags": 1}], "twin": {"parts": [FILE]}},
     {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 5}], "twin": {"parts": [{**FILE, "flags": 6 | 1 << 11}]}},
     {"code": "zip-flags", "parts": [{**FILE, "flags": 1 << 12}], "twin": {"parts": [FILE]}},

@@ -49,8 +49,8 @@ RULES = (
         code="compression-ratio",
         title="A compression bomb",
         rule="An archive inflates to at most 50 times its size, or to 64 MiB if that is more, and never beyond 16 GiB.",
-        why="A few kilobytes that fill a disk stop every machine that installs them. PyPI asks this of wheels only; "
-        "tars inflate the same.",
+        why="A few kilobytes that fill a disk stop every machine that installs them. PyPI asks this of wheels only, "
+        "and has no bound for sdists. Here it holds for both in every profile: it guards the index, too.",
         mend="Leave generated data out of the archive, or store it compressed within.",
         source="PyPI's rule",
         warehouse=("Z3",),

@@ -91,11 +91,20 @@ RULES = (
     Rule(
         code="zip-local-mismatch",
         title="A local header that contradicts the directory",
-        rule="Name, method, sizes and CRC are the same in a member's local header and in the central directory.",
+        rule="Name, flags, method and sizes are the same in a member's local header and in the central directory.",
         why=f"{_TWO_READERS}.",
         mend=_BUILD,
         source=f"{_SPEC} 4.3.7, 4.3.12; PyPI: ZIP parser confusion (2025)",
         warehouse=("Z9", "Z10"),
+    ),
+    Rule(
+        code="zip-local-crc",
+        title="A local header with another CRC",
+        rule="The CRC is the same in a member's local header and in the central directory.",
+        why="One of the two says that the member is damaged: what one tool installs another refuses. PyPI compares "
+        "names and sizes only.",
+        mend=_AGAIN,
+        source=f"{_SPEC} 4.3.7, 4.3.12, 4.4.7",
     ),
     Rule(
         code="zip-encrypted",
