@@ -86,6 +86,18 @@ ALIKE: dict[str, tuple[str, Callable[[Kind], Members]]] = {
         "wheel-version-unsupported",
         lambda kind: kind.wheel_file("Wheel-Version: 0.1", _FIRST[2], TAG),
     ),
+    "Wheel-Version 1.0.0": (
+        "wheel-file-invalid",
+        lambda kind: kind.wheel_file("Wheel-Version: 1.0.0", _FIRST[2], TAG),
+    ),
+    "a plus sign before a size": (
+        "record-invalid",
+        lambda kind: kind.record(lambda lines: [",+".join(line.rsplit(",", 1)) for line in lines[:1]] + lines[1:]),
+    ),
+    "the same Name and Requires-Python twice": (
+        "metadata-field-repeated",
+        lambda kind: kind.metadata(f"Name: {kind.name}\nRequires-Python: >=3\nRequires-Python: >=3\n"),
+    ),
     "folders in RECORD": (
         "record-stray-entry",
         lambda kind: kind.record(lambda lines: [*lines, f"{kind.name}/,,", f"{kind.info}/,,"]),

@@ -22,7 +22,7 @@ METADATA: tuple[dict[str, Any], ...] = (
     fields("metadata-unreadable", Content_Type="multipart/mixed; boundary=x"),
     fields("metadata-version-unknown", "2.5", Metadata_Version="3.0"),
     fields("metadata-version-withdrawn", "2.1", Metadata_Version="2.0"),
-    fields("metadata-version-newer", "2.6", Metadata_Version="2.7"),
+    fields("metadata-version-newer", "2.5", Metadata_Version="2.6"),
     fields("metadata-name-missing", Name=None),
     fields("metadata-name-invalid", Name="de mo"),
     fields("metadata-name-mismatch", "Demo", Name="other"),

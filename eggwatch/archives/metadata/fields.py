@@ -153,8 +153,11 @@ def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
         if name == "project-url":
             yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."
         else:
-            code = "metadata-ambiguous" if name in _IDENTITY else "metadata-field-repeated"
-            yield code, name.title(), f"It is there {len(unparsed[name])} times, and should be there once."
+            values, title = unparsed[name], name.title()
+            # Of equal values each client takes the same, whichever it takes.
+            differ = name in _IDENTITY and len(set(values)) > 1
+            code = "metadata-ambiguous" if differ else "metadata-field-repeated"
+            yield code, title, f"{title} is there {len(values)} times, and should be there once."
 
 
 def _is_known(name: str) -> bool:

@@ -103,6 +103,9 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
     if said == "2.0":
         message = f"Metadata-Version is 2.0, which was never standardised (PEP 426 is withdrawn). {BUILD_AGAIN}"
         findings.note("metadata-version-withdrawn", "Metadata-Version", message)
+    elif said == "2.6":
+        message = f"Metadata-Version is 2.6; PyPI takes none newer than 2.5. {IF_YOURS}"
+        findings.note("metadata-version-newer", "Metadata-Version", message)
     elif (int(match[1]), int(match[2])) > NEWEST:
         message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
         findings.note("metadata-version-newer", "Metadata-Version", message)

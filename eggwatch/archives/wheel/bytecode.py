@@ -33,10 +33,11 @@ def check_bytecode(heads: Mapping[str, bytes], findings: Findings) -> None:
         findings.refuse("wheel-bytecode-unchecked", unchecked[0], message + _BUILD_WITHOUT)
     if others := [path for path in compiled if path not in set(unchecked)]:
         first = (checked or others)[0]
+        may_do = f", as {len(checked)} of them may do" if checked else ", which none of them does"
         message = (
             f"{counted(len(others), 'member is', 'members are')} "
             f"bytecode, this one first, which nobody can read. Without its source it is run; "
-            f"beside its source it is run after uv if it carries that one's hash, as {len(checked)} of them may do, "
+            f"beside its source it is run after uv if it carries that one's hash{may_do}, "
             "while pip compiles the source anew. "
         )
         findings.note("wheel-bytecode", first, message + _BUILD_WITHOUT)

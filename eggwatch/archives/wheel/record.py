@@ -208,9 +208,12 @@ class _Check:
 
     def _readable(self, entry: Entry) -> None:
         """uv reads each size as a number of 64 bits, and installs nothing of a RECORD with another one."""
-        if entry.size and not (entry.size.isascii() and entry.size.isdigit() and int(entry.size[:30]) <= _LARGEST_SIZE):
+        digits = entry.size.removeprefix("+")
+        if entry.size and not (digits.isascii() and digits.isdigit() and int(digits[:30]) <= _LARGEST_SIZE):
             sentence = "uv can't read RECORD, which says a size that is no number."
             self.tell("record-invalid", entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
+        elif digits != entry.size:
+            self.tell("record-invalid", entry.path, "RECORD has a plus sign before its size.")
 
     def _stray(self, entry: Entry) -> None:
         """A line whose path is no member's as it stands; it may be meant for one."""
@@ -233,7 +236,7 @@ class _Check:
         size = self.files.sizes[entry.path]
         if not entry.size:
             self.tell("record-hash-missing", entry.path, "RECORD has no size of it, which pypa/installer asks for.")
-        elif entry.size != str(size):
+        elif entry.size.removeprefix("+") != str(size):
             details = f"RECORD says {clipped(entry.size)} bytes, the file has {size}."
             sentence = "The file was changed after the wheel was built: its size is not the one in RECORD."
             self.tell("record-size-mismatch", entry.path, sentence, details)

@@ -31,6 +31,16 @@ _LARGEST = {
 }
 """The members of the dist-info that are looked into, and the bytes that each may have."""
 
+_OTHER_FILES = {
+    b"<": "an HTML page",
+    b"vers": "a pointer of git-lfs to a file that was not fetched",
+    b"\x1f\x8b": "a .tar.gz",
+    b"Rar!": "a RAR archive",
+    b"7z": "a 7-Zip archive",
+    b"%PDF": "a PDF",
+}
+"""What else begins with such bytes."""
+
 _MOST_EGG_INFOS = 20
 """Files of an .egg-info that are read; one has two at most."""
 
@@ -76,7 +86,11 @@ def _is_zip(file: BinaryIO, findings: Findings) -> bool:
     if LOCAL_SIGNATURE.startswith(head) or END_SIGNATURE.startswith(head):
         findings.ends_early("The file ends after its first bytes.")
         return False
-    message = f"The file starts with {bytes_in_words(head)}; a wheel is a zip, which starts with PK. {BUILD_AGAIN}"
+    what = next((f", as {what} does" for start, what in _OTHER_FILES.items() if head.startswith(start)), "")
+    message = (
+        f"The file starts with {bytes_in_words(head)}{what}; a wheel is a zip, which starts with PK. "
+        "Look at where the file comes from, and upload the wheel itself."
+    )
     findings.refuse("not-a-zip", "first bytes", message)
     return False
 

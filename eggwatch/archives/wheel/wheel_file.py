@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 """What some readers end a line at, or a text; a tab and a line feed are no danger."""
 
 _LINE = re.compile(r"([!-9;-~]+):[ \t]*(.*)")
-_VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})", re.ASCII)
+_VERSION = re.compile(r"([0-9]{1,9})\.[0-9]{1,9}((?:\.[0-9]{1,9})*)", re.ASCII)
 _BUILD = re.compile(r"([0-9]{1,20})(.*)", re.ASCII)
 
 
@@ -127,6 +127,8 @@ def _first(fields: dict[str, list[str]], name: str, path: str, findings: Finding
 def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) -> None:
     text = _first(fields, "Wheel-Version", path, findings)
     match = _VERSION.fullmatch(text or "")
+    if match is not None and match[2]:
+        _odd(path, f"Its Wheel-Version is {quoted(text or '')}, and should be like 1.0.", findings)
     if text is None:
         _invalid(path, "It says no Wheel-Version, and neither pip nor uv installs it.", findings)
     elif match is None:

@@ -25,7 +25,8 @@ RULES = (
         code="metadata-version-unknown",
         title="No Metadata-Version, or one that does not exist",
         rule="Metadata-Version is one of 1.0 to 2.6.",
-        why="It says how to read the rest; an installer must refuse a major version that it does not know.",
+        why="It says how to read the rest, and the specification has tools fail over a major version that they do not "
+        "know. Today's pip and uv don't look and install it; what it holds can't be judged here.",
         mend=_BUILD,
         source=f"{_SPEC}, Metadata-Version",
         warehouse=("M1",),
@@ -44,7 +45,7 @@ RULES = (
     Rule(
         code="metadata-version-newer",
         title="A Metadata-Version newer than eggwatch",
-        rule="Metadata-Version is at most 2.6.",
+        rule="Metadata-Version is at most 2.5, the newest that PyPI takes.",
         why="A later 2.x is read as the newest known one; the specification asks for a warning.",
         mend="Update eggwatch, or build it with an older tool.",
         source=f"{_SPEC}, Metadata-Version",
@@ -192,7 +193,7 @@ RULES = (
         code="metadata-ambiguous",
         title="Metadata that readers take apart differently",
         rule="Before the empty line that parts fields and description, each line is a field or goes on with one; no "
-        "carriage return stands alone; and no field by which installers decide stands twice.",
+        "carriage return stands alone; and no field by which installers decide stands twice with different values.",
         why="Readers would see different names, versions or dependencies. In an sdist before metadata 2.2 nobody "
         "resolves by the fields but name and version, so it is only warned of: pip and uv ask the build.",
         mend=_BUILD,
