@@ -24,6 +24,7 @@ from tests.hostile.tar_mutations import (
     sound,
     targz,
 )
+from tests.hostile.unpacking import STATIC
 from tests.hostile.zip_mutations import DESCRIPTOR, FULL, LATER, TEXT, UTF8, file, with_part
 
 SECONDS = 20.0
@@ -88,11 +89,25 @@ WHEELS = {
 BOTH_TAKE = {
     "numbers of zeros": targz(sound(uid=bytes(8), gid=bytes(8), mtime=bytes(12))),
     "GNU's format": targz(sound(magic=GNU)),
+    "names of owners that fill their fields": targz(sound(uname=b"x" * 32, gname=b"y" * 32)),
+    "two global pax headers": targz([*[pax(record(b"comment", b"x"), kind=b"g")] * 2, *sound()]),
+    "a pax length with zeros in front": targz([*sound(), pax(b"014 comment=a\n"), member(f"{TOP}/file")]),
+    "copies of PKG-INFO": targz([*sound(), member(f"{TOP}/PKG-INFO", STATIC)]),
+    "copies of a link": targz([*sound(), *[member(f"{TOP}/x", kind=b"2", target=b"setup.py")] * 2]),
+    "read-only copies": targz([*sound(), *[member(f"{TOP}/x", b"x", mode=b"0000444\0")] * 2]),
     "a large uid in GNU's format": targz(sound(magic=GNU, uid=b"\x80\0\0\0\x7f\xff\xff\xff")),
     "a vendor that both know": with_record("LIBARCHIVE.creationtime", "1.5"),
     "a zero-width character": with_member(f"{TOP}/a\u200bb"),
     "a hard link": with_member(f"{TOP}/link", kind=b"1", target=b"demo-1.0/setup.py"),
     "a link to nothing": with_member(f"{TOP}/link", kind=b"2", target=b"missing/"),
+}
+WHEELS_THAT_BOTH_TAKE = {
+    "reserved flags": with_part(*(file(name=b"demo/%d" % bit, flags=1 << bit) for bit in (4, 7, 8, 9, 10, 12, 14, 15))),
+    "names with empty and '.' parts": with_part(*(file(name=name) for name in (b"demo//x", b"demo/./y", b"./demo/z"))),
+    "a colon": with_part(file(name=b"demo/a:b.txt")),
+    "copies": with_part(file(), file()),
+    "a folder with a file's mode": with_part(file(name=b"demo/x/", content=b"", attributes=0o100644 << 16)),
+    "a file with a folder's mode": with_part(file(attributes=0o040755 << 16)),
 }
 
 
@@ -121,6 +136,13 @@ def test_sizes_behind_the_data_are_as_wide_as_the_zip64_field_says(*, wide: bool
 def test_what_pip_and_uv_take_alike_is_published(data: bytes) -> None:
     """Also where a specification would say more."""
     assert refusals(judge(SDIST, data)) == []
+
+
+@pytest.mark.parametrize("data", WHEELS_THAT_BOTH_TAKE.values(), ids=WHEELS_THAT_BOTH_TAKE)
+def test_a_wheel_that_pip_and_uv_take_alike_is_published(data: bytes) -> None:
+    """With a warning."""
+    found = judge(WHEEL, data)
+    assert refusals(found) == [] and found.flaws
 
 
 def test_a_line_separator_in_a_wheel_is_warned_of() -> None:
@@ -153,7 +175,7 @@ def test_pip_or_uv_refuses_what_we_refuse_for_their_sake(tmp_path: Path) -> None
     zips = {label: data for label, (code, data) in WHEELS.items()}
     outcomes = [*sdists(tars, tmp_path / "tar"), *wheels(zips, tmp_path / "zip")]
     assert [str(outcome) for outcome in outcomes if outcome.alike] == []
-    taken = sdists(BOTH_TAKE, tmp_path / "both")
+    taken = [*sdists(BOTH_TAKE, tmp_path / "both"), *wheels(WHEELS_THAT_BOTH_TAKE, tmp_path / "wheels")]
     assert [str(outcome) for outcome in taken if not outcome.alike] == []
 
 

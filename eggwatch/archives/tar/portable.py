@@ -83,8 +83,6 @@ def header_oddities(block: bytes, first: bytes) -> Iterator[str]:
         yield "it has extended headers of another format than its members have, and uv does not read those"
     if not _COMMON.match(block, 100):
         yield from _odd_numbers(block[100:156], identity, is_member=kind in _MEMBERS)
-    if identity == USTAR and kind in _MEMBERS and not (0 in block[265:297] and 0 in block[297:329]):
-        yield "the name of an owner or group has no zero byte behind it, which uv asks for"
 
 
 @lru_cache(maxsize=256)
