@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,41 +16,66 @@ from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import key_of
 from eggwatch.store.state.history import event_at
 
+_EARLIER = re.compile(r"\d+-")
+"""What stands before the name of an older refusal in rejected/earlier/."""
+
 
 def elsewhere(parts: Components, removed: Iterable[Event]) -> list[str]:
     """The paths of other copies: published under another name, quarantined, or still in the drop folder."""
-    paths = {path for event in removed if event.sha256 for path in _of_one(parts, event, event.sha256)}
+    events = [event for event in removed if event.sha256]
+    paths = set(_lying(parts, events)) | set(_refused(parts, events)) if events else set()
+    for event in events:
+        paths |= set(_of_one(parts, event))
     return sorted(os.fsencode(path).decode("utf-8", "backslashreplace") for path in paths)
 
 
-def _of_one(parts: Components, event: Event, sha256: str) -> Iterator[Path]:
-    filename = event.filename or ""
-    if twin := parts.catalog.twin(sha256, key=key_of(filename)):
-        record = parts.catalog.file(key_of(twin))
-        yield from [] if record is None else [parts.pool.path_of(record.project, twin)]
-    with suppress(FileNotFoundError):  # damaged bytes of that name: most of them are the same
-        yield from (path for path in parts.spool.quarantine.iterdir() if path.name[17:] == filename)
-    lying = [one.path for one in parts.catalog.originals() if one.sha256 == sha256]
-    yield from (parts.drop.root / path for path in lying if (parts.drop.root / path).is_file())
-    yield from _refused(parts, filename, sha256)
+def _of_one(parts: Components, event: Event) -> Iterator[Path]:
+    twin = parts.catalog.twin(event.sha256 or "", key=key_of(event.filename or ""))
+    record = None if twin is None else parts.catalog.file(key_of(twin))
+    if twin is not None and record is not None:
+        yield parts.pool.path_of(record.project, twin)
 
 
-def _refused(parts: Components, filename: str, sha256: str) -> Iterator[Path]:
-    """Refused uploads of these bytes, under whatever name, as far as rejected/ can be read."""
-    events = [event_at(parts.ledger, parts.catalog.event_at(serial)) for serial in parts.catalog.refusals_of(sha256)]
-    names = {stored_name(name) for name in (filename, *(event.filename for event in events if event)) if name}
+def _lying(parts: Components, events: list[Event]) -> Iterator[Path]:
+    """Uploads that stay where they were copied, and damaged bytes of a name: most of them are the same."""
+    names, hashes = {event.filename for event in events}, {event.sha256 for event in events}
+    with suppress(FileNotFoundError):
+        yield from (path for path in parts.spool.quarantine.iterdir() if path.name[17:] in names)
+    paths = [parts.drop.root / one.path for one in parts.catalog.originals() if one.sha256 in hashes]
+    yield from (path for path in paths if path.is_file())
+
+
+def _refused(parts: Components, events: list[Event]) -> Iterator[Path]:
+    """Refused uploads of these bytes, under whatever name, as far as rejected/ can be read: it is listed once."""
+    wanted = defaultdict[str, set[str]](set)
+    sizes = {event.sha256 or "": event.size for event in events}
+    for event in events:
+        wanted[stored_name(event.filename or "")].add(event.sha256 or "")
+    for serial, sha256 in parts.catalog.refusals_of(sizes):
+        refusal = event_at(parts.ledger, parts.catalog.event_at(serial))
+        wanted[stored_name(refusal.filename or "") if refusal else ""].add(sha256)
     rejected = parts.drop.root / "rejected"
-    for name in names:
-        found = [rejected / name, *sorted((rejected / "earlier").glob(f"*-{_literal(name)}"))]
-        yield from (path for path in found if _has(path, sha256))
+    names = [(rejected / name, name) for name in _names_in(rejected)]
+    names += [
+        (rejected / "earlier" / name, _EARLIER.sub("", name, count=1)) for name in _names_in(rejected / "earlier")
+    ]
+    for path, name in names:
+        hashes = wanted.get(name, set())
+        if hashes and _digest_of(path, {sizes[sha256] for sha256 in hashes}) in hashes:
+            yield path
 
 
-def _literal(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
-
-
-def _has(path: Path, sha256: str) -> bool:
+def _names_in(folder: Path) -> list[str]:
     try:
-        return path.is_file() and not path.is_symlink() and digest(path) == sha256
+        return os.listdir(folder)
     except OSError:
-        return False
+        return []
+
+
+def _digest_of(path: Path, sizes: set[int | None]) -> str | None:
+    """The hash of a file of one of these sizes; only such a one is read."""
+    try:
+        is_wanted = path.is_file() and not path.is_symlink() and path.stat().st_size in sizes
+        return digest(path) if is_wanted else None
+    except OSError:
+        return None

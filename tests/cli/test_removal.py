@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 
+from eggwatch.writer import copies
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Done, Site, clean_environment
 
@@ -166,6 +167,22 @@ def test_copies_that_stay_are_named(filled: Site) -> None:
     row = filled.call("remove", "demo-1.0.tar.gz", "--now", "--json").row
     assert row["elsewhere"] == [str(filled.drop / "rejected/demo-1.7.tar.gz")]
     assert "rejected/broken-1.0.tar.gz" not in str(filled.call("remove", "demo", "--now", "--json").row)
+
+
+def test_copies_are_looked_for_once_and_only_those_of_their_size_are_read(
+    filled: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many files are removed, and whatever lies in rejected/."""
+    for data in (b"x" * 9, SDIST[1]):
+        assert upload(filled, ("demo-1.7.tar.gz", data)).code == 1
+    assert len(list((filled.drop / "rejected/earlier").glob("*.gz"))) == 1
+    refused, listed, read = filled.drop / "rejected/demo-1.7.tar.gz", list[Path](), list[Path]()
+    names_in, digest = copies._names_in, copies.digest
+    monkeypatch.setattr(copies, "_names_in", lambda folder: listed.append(folder) or names_in(folder))
+    monkeypatch.setattr(copies, "digest", lambda path: read.append(path) or digest(path))
+    row = filled.call("remove", "demo", "--now", "--json").row
+    assert (len(row["changed"]), row["elsewhere"]) == (3, [str(refused)])
+    assert (len(listed), read) == (2, [refused])
 
 
 def test_a_blocked_file_is_shown_so(filled: Site) -> None:

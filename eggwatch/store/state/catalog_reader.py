@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -331,9 +331,10 @@ class Reader:
             return None
         return Refusal(serial=row["serial"], sha256=row["sha256"], codes=tuple(json.loads(row["codes"])))
 
-    def refusals_of(self, sha256: str) -> list[int]:
-        """Serials of the latest refusals of names under which these bytes came; looks at all of them."""
-        return [row["serial"] for row in self._db.execute("SELECT serial FROM refusals WHERE sha256 = ?", (sha256,))]
+    def refusals_of(self, hashes: Container[str]) -> list[tuple[int, str]]:
+        """(serial, sha256) of the latest refusals of names under which any of these bytes came; looks at all once."""
+        rows = self._db.execute("SELECT serial, sha256 FROM refusals")
+        return [(row["serial"], row["sha256"]) for row in rows if row["sha256"] in hashes]
 
     def unswept(self, limit: int = -1) -> list[tuple[str, str, str]]:
         """(project, filename as spelled, time of removal) of removed files whose bytes may still lie, oldest first."""
