@@ -75,7 +75,7 @@ def fill(base: Path, archives: int) -> None:
     index.close()
 
 
-class NoFront:
+class NoRenderer:
     """Root and landing page are rendered in a process of their own, and are no part of this."""
 
     def begin(self, known_projects: int) -> None:
@@ -95,7 +95,7 @@ class NoFront:
 def work(base: Path) -> None:
     """Publish a few uploads of one new project."""
     with mock.patch("eggwatch.writer.index.Inspectors", InlineInspectors):
-        index = open_index(configuration(base), front=lambda *_: NoFront())
+        index = open_index(configuration(base), renderer=lambda *_: NoRenderer())
     pipeline, steps, counts = index.pipeline, [0], []
     pipeline.recover()
     pipeline.round()
