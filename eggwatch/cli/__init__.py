@@ -37,7 +37,8 @@ class LazyGroup(click.Group):
         """Run a command. Once nobody reads what it says, it ends in silence: click itself would end with 1."""
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by whoever started this
+                sys.stdout.flush()
         except BrokenPipeError:
             # What is still to be said, also at exit, goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

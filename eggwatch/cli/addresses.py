@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from eggwatch.config.grammar import url as url_grammar
+from eggwatch.config.grammar import index_url
 from eggwatch.model.instructions import is_loopback
 
 
@@ -34,7 +34,7 @@ def address_for_others(url: str, host: str) -> str:
 
 def _url(value: str) -> str:
     try:
-        return url_grammar(value)
+        return index_url(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r} {error}.") from None
 

@@ -71,6 +71,7 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
     _refuse_unreadable(paths)
     ticker, good = Ticker("checked", total=len(files)), True
     for file, path, found in zip(files, paths, inspected(paths), strict=True):
+        ticker.done()
         good &= _say(file, verdict_on(path, found, terms), as_json=as_json)
         ticker(file)
     ticker.done()

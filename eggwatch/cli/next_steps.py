@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.instructions import UNKNOWN_HOST, host_of, is_loopback, pip_install, upload
+from eggwatch.webserver.listening import LOOPBACK
 
 GROUP = "packages"
 """Whose members may upload, where the folders were made by `setup`."""
@@ -47,6 +48,7 @@ def after_setup(index: IndexConfig, samples: Path) -> Iterator[str]:
     account = os.environ.get("SUDO_USER", "alice")
     yield "Next, as root, a web server (contrib/httpd has Apache, nginx and Caddy):"
     yield from _indented(_web_server(index, samples))
+    yield from _lacking(index.url)
     yield f"Then an account that may upload, here {account}; sessions that are open already don't know of a new group:"
     yield from _indented(
         [f"id {account} >/dev/null || useradd --create-home {account}", f"usermod --append --groups {GROUP} {account}"]
@@ -58,22 +60,52 @@ def after_setup(index: IndexConfig, samples: Path) -> Iterator[str]:
 def after_init(index: IndexConfig, path: Path) -> Iterator[str]:
     """The lines for whoever has written a configuration; eggwatch is its own web server where `url` allows for it."""
     run = shlex.join([*_program(), "--config", str(path), "run"])
-    port = None if index.url is None else urlsplit(index.url).port
+    listen = None if index.url is None else _own_address(index.url)
     if index.url is None:
         yield "Next, start it, with a web server of its own for a trial (for another one set 'url'):"
         yield from _indented([f"{run} --serve 8080"])
         index = replace(index, url="http://127.0.0.1:8080/")
-    elif port is not None and index.url.startswith("http://"):
+    elif listen is not None:
         yield "Next, start it, with a web server of its own:"
-        yield from _indented([f"{run} --serve {'' if is_loopback(host_of(index.url)) else '0.0.0.0:'}{port}"])
+        yield from _indented([f"{run} --serve {shlex.quote(listen)}"])
     else:
         yield "Next, start it, and, as root, a web server (contrib/httpd has Apache, nginx and Caddy):"
         yield from _indented([run, *_web_server(index, samples_beside())])
+        yield from _lacking(index.url)
     yield "Then, accounts that may upload: you may already; let alice, too (docs/accounts.rst):"
     drop = shlex.quote(str(index.drop))
     yield from _indented([f"setfacl --modify user:alice:rwx {drop} && chmod +t {drop}"])
     yield "Then the first upload:"
     yield from _indented(_first_upload(index))
+
+
+def _own_address(url: str) -> str | None:
+    """What our own server has to listen on, to answer at this URL; None if it can't, or as root only."""
+    parts, host = urlsplit(url), host_of(url)
+    if parts.scheme != "http" or parts.port is None or _folder(url):
+        return None
+    if not is_loopback(host):
+        return f"{'[::]' if ':' in host else '0.0.0.0'}:{parts.port}"  # noqa: S104 (a line to copy, not a bind)
+    if host in (LOOPBACK, "localhost"):
+        return str(parts.port)
+    return f"[{host}]:{parts.port}" if ":" in host else f"{host}:{parts.port}"
+
+
+def _folder(url: str) -> str:
+    """The path that an index lies below; empty at the root."""
+    return urlsplit(url).path.rstrip("/").removesuffix("/simple")
+
+
+def _lacking(url: str | None) -> Iterator[str]:
+    """What a web server's sample has to be given by hand."""
+    if url is None:
+        return
+    parts, folder = urlsplit(url), _folder(url)
+    lacks = ["HTTPS, with a certificate"] if parts.scheme == "https" else []
+    lacks += [f"port {parts.port}"] if parts.port not in (None, {"http": 80, "https": 443}[parts.scheme]) else []
+    lacks += [f"the path {folder}/, in place of the root"] if folder else []
+    if lacks:
+        yield f"The sample serves http://{parts.hostname}/ alone. For {url} add to it, by hand: {'; '.join(lacks)}."
 
 
 def _program() -> list[str]:

@@ -41,7 +41,7 @@ def _options(function: Any) -> Any:
         function
     )
     function = click.option("--dry-run", is_flag=True, help="Only say what would change.")(function)
-    function = click.option("--reason", help="Shown to whoever meets it.")(function)
+    function = click.option("--reason", help="Why; it stands in the history and in the news of it.")(function)
     return index_options(function)
 
 

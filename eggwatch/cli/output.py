@@ -56,9 +56,11 @@ def painted(line: str) -> str:
     return f"{line[: match.start()]}{click.style(match[0], fg=colour)}{line[match.end() :]}"
 
 
-def has_colours(stream: TextIO) -> bool:
-    """On a terminal that knows them, unless the person wants none (NO_COLOR)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def has_colours(stream: TextIO | None) -> bool:
+    """On a terminal that knows them, unless the person wants none (NO_COLOR); a closed stream is None."""
+    return (
+        stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
 class Ticker:
@@ -71,19 +73,21 @@ class Ticker:
         self._what, self._count, self._live = what, 0, sys.stderr.isatty()
         self._total = f" of {total}" if total is not None else ""
         self._next = time.monotonic() + self.PAUSE
-        self._shown = False
+        self._shown = 0
 
     def __call__(self, subject: str) -> None:
         """One step further."""
         self._count += 1
         if self._live and time.monotonic() >= self._next:
-            self._next, self._shown = time.monotonic() + self.PAUSE, True
-            click.echo(f"\r{self._what}: {self._count}{self._total}", nl=False, err=True)
+            line = f"{self._what}: {self._count}{self._total}"
+            self._next, self._shown = time.monotonic() + self.PAUSE, len(line)
+            click.echo(f"\r{line}", nl=False, err=True)
 
     def done(self) -> None:
-        """Leave a clean line."""
+        """Leave a clean line, with blanks: not every terminal knows how to clear one."""
         if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            click.echo(f"\r{' ' * self._shown}\r", nl=False, err=True)
+            self._shown = 0
 
 
 class Bar:

@@ -107,8 +107,8 @@ def _say_state(state: dict[str, Any]) -> None:
     _say_queue(state)
     _say_surroundings(state)
     for name, behind in state.get("behind", {}).items():
-        told = f"{counted(behind, 'event')} behind" if behind else "everything"
-        say(f"  told by {name}: {told}")
+        told = f"{counted(behind, 'event')} still to be told" if behind else "all events are told"
+        say(f"  {name}: {told}")
     for folder, kept in state.get("leavings", {}).items():
         if kept["files"]:
             place = KEPT_IN.get(folder, f"{folder}/")
@@ -129,13 +129,13 @@ def _as_of_now(events: list[tuple[int | None, Event]]) -> list[tuple[int | None,
 def _who_works(state: dict[str, Any]) -> str:
     """Whether a daemon is at work; of when its word is, where that matters."""
     if state["running"] is None:
-        more = f"; it last told at {state['at']}" if state.get("at") else ""
+        more = f"; its last report is of {state['at']}" if state.get("at") else ""
         return f"whether a daemon is running this account can't tell{more}"
     if not state["running"]:
         return "no daemon is running"
     if state.get("pid") is None:
         return "another command is at work"
-    return f"a daemon is at work, pid {state['pid']}; it last told at {state['at']}"
+    return f"a daemon is at work, pid {state['pid']}; its last report is of {state['at']}"
 
 
 def _say_queue(state: dict[str, Any]) -> None:

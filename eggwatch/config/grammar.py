@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -37,6 +37,44 @@ def url(value: object) -> str:
     """An http or https URL; ValueError with an example if it is none."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text(value)) or not _has_host(str(value)):
         raise ValueError('is no URL; write "https://packages.example.com/"')
+    return str(value)
+
+
+_UNLAWFUL = (
+    (r"\?", "has a query (?)"),
+    ("#", "has a fragment (#)"),
+    (r"//[^/]*@", "has an account or a password (@), which everybody would read"),
+    ("%(?![0-9A-Fa-f]{2})", "has a % that two hexadecimal digits do not follow"),
+)
+
+
+def index_url(value: object) -> str:
+    """The URL below which pages lie, its scheme in small letters; ValueError says what can't be in one."""
+    scheme, colon, rest = text(value).partition("://")
+    address = url(f"{scheme.lower()}{colon}{rest}")
+    for pattern, what in _UNLAWFUL:
+        if re.search(pattern, address):
+            raise ValueError(f"{what}; {_PLAIN}")
+    if {".", ".."} & {unquote(part) for part in urlsplit(address).path.split("/")}:
+        raise ValueError(f"has '.' or '..' for a folder; {_PLAIN}")
+    return address
+
+
+_PLAIN = 'write "https://packages.example.com/"'
+
+_COPIED_TO = re.compile(
+    r"\\\\[^\\\s]+\\.+"  # a Windows share
+    r"|rsync://[^/\s].*"
+    r"|(~[\w.-]*)?/.*"
+    r"|(?!\w:\\|[A-Z]:/)(?:\w[\w.+-]*@)?(?:\[[\w:.%]+\]|\w[\w.-]*)::?(?!//).*"
+)
+
+
+def upload_to(value: object) -> str:
+    """Where uploaders copy to, in a form that one of their programs knows; ValueError names the forms."""
+    if not _COPIED_TO.fullmatch(text(value)):
+        forms = r"HOST:FOLDER, rsync://HOST/MODULE/, HOST::MODULE, \\HOST\SHARE or an absolute path"
+        raise ValueError(f"is no place to copy to; write {forms}")
     return str(value)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from eggwatch.config.grammar import SeveralError, duration, flag, size, text, url
+from eggwatch.config.grammar import SeveralError, duration, flag, index_url, size, text, upload_to
 from eggwatch.config.news import NEWS
 from eggwatch.policy.ownership import normalized_pattern
 from eggwatch.policy.retention import Keeping
@@ -151,8 +151,8 @@ SETTINGS: dict[str, Callable[[object], Any]] = {
     "public": text,
     "state": text,
     "contact": text,
-    "url": url,
-    "upload-to": text,
+    "url": index_url,
+    "upload-to": upload_to,
     "unfinished-after": duration,
     "quiet": duration,
     "linger": duration,

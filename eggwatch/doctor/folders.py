@@ -223,7 +223,7 @@ def web(around: Environment) -> Iterator[Outcome]:
     """A web server, which has an account of its own, can reach and read the published pages."""
     public, gid = around.config.public, _configured_group(around)
     reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))
-    if "--serve" in around.command.split():  # the daemon shows them itself
+    if any(word.partition("=")[0] == "--serve" for word in around.command.split()):  # the daemon shows them itself
         return
     for folder in [*reversed(public.parents), public, public / "simple", public / "files"]:
         wanted = ENTER if folder in public.parents else READ | ENTER

@@ -151,12 +151,12 @@ def clock(around: Environment) -> Iterator[Outcome]:
     if last is not None and seconds_of(last) > around.now + CLOCK_SLACK:
         ahead = seconds_of(last) - around.now
         problem = f"is {ahead:.0f} s before the ledger's last event ({last}): one of the two is wrong"
-        yield Finding(where="the clock", problem=problem, remedy="timedatectl set-ntp true, or set it by: date --set")
+        yield Finding(where="system time", problem=problem, remedy="timedatectl set-ntp true, or set it by: date --set")
     if not around.systemd.is_dir():
-        yield Unchecked(where="the clock", reason="without systemd nobody tells whether it is synchronised")
+        yield Unchecked(where="system time", reason="without systemd nobody tells whether it is synchronised")
     elif _is_synchronised() is False:
         problem = "is not synchronised with any other"
-        yield Finding(where="the clock", problem=problem, remedy="timedatectl set-ntp true")
+        yield Finding(where="system time", problem=problem, remedy="timedatectl set-ntp true")
 
 
 def _is_synchronised() -> bool | None:

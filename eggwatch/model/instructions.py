@@ -78,7 +78,8 @@ def upload(upload_to: str) -> str:
     host, colon, rest = re.sub(r"\[[^\]/]*\]", "", upload_to).partition(":")
     by_rsync = rest.startswith(":") or upload_to.startswith("rsync://")
     program = "cp" if not colon or "/" in host else "rsync" if by_rsync else "scp"
-    return f"{program} dist/* {shlex.quote(upload_to)}"
+    home, rest = re.match(r"(~[\w.-]*/|)(.*)", upload_to).groups()  # type: ignore[union-attr]  # matches whatever it is
+    return f"{program} dist/* {home}{shlex.quote(rest) if rest or not home else ''}"  # no shell looks up a quoted ~
 
 
 def upload_address(url: str | None, drop: str) -> str:

@@ -6,7 +6,9 @@ import json
 import os
 import pwd
 import re
+import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -330,3 +332,11 @@ def test_a_moment_ago_is_relative_to_now(filled: Site) -> None:
     now = time.time()
     rows = filled.call("history", "--json", "--since", "2s").rows
     assert all(row["at"] >= timestamp(now - 2.5) for row in rows)
+
+
+def test_a_closed_standard_output_is_no_fault(site: Site) -> None:
+    """As some starters of programs leave it: nothing is said, and nothing is raised."""
+    command = [sys.executable, "-m", "eggwatch", "--config", str(site.config), "list"]
+    shell = ["sh", "-c", f"exec {shlex.join(command)} >&-"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False, timeout=30)
+    assert "Traceback" not in done.stderr and done.returncode in (0, 1)

@@ -57,7 +57,17 @@ def test_the_lines_that_init_ends_with_lead_to_an_installed_package(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("url", "served"),
-    [(None, "--serve 8080"), ("http://files.example.com:8081/", "--serve 0.0.0.0:8081"), ("https://h/", "run")],
+    [
+        (None, "--serve 8080"),
+        ("http://files.example.com:8081/", "--serve 0.0.0.0:8081"),
+        ("http://files.example.com:8081/simple/", "--serve 0.0.0.0:8081"),
+        ("http://localhost:8081", "--serve 8081"),
+        ("http://[::1]:8081/", "--serve '[::1]:8081'"),
+        ("http://127.0.0.2:8081/", "--serve 127.0.0.2:8081"),
+        ("http://[fd00::7]:8081/", "--serve '[::]:8081'"),
+        ("http://h:8081/team/", "run"),
+        ("https://h/", "run"),
+    ],
 )
 def test_the_first_line_of_init_serves_at_the_url_where_eggwatch_can(
     site_folder: Site, url: str | None, served: str
@@ -148,3 +158,20 @@ def test_a_server_on_every_interface_is_called_by_the_machines_name(monkeypatch:
     assert address_for_others("http://127.0.0.1:8080/", "127.0.0.1") == "http://127.0.0.1:8080/"
     monkeypatch.setattr("eggwatch.cli.addresses.machine_name", lambda: None)
     assert address_for_others("http://[::1]:8080/", "::") == "http://[::1]:8080/"
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("http://h/", []),
+        ("http://h/simple/", []),
+        ("https://h/", ["HTTPS"]),
+        ("http://h/team/", ["the path /team/"]),
+        ("https://h:8443/team/simple/", ["HTTPS", "port 8443", "the path /team/"]),
+    ],
+)
+def test_what_the_sample_of_a_web_server_lacks_for_the_url_is_said(url: str, lacks: list[str]) -> None:
+    folder = Path("/data")
+    index = IndexConfig(name="main", drop=folder, public=folder, state=folder, url=url)
+    said = [line for line in after_setup(index, folder) if line.startswith("The sample serves")]
+    assert len(said) == bool(lacks) and all(lack in said[0] for lack in lacks)

@@ -53,7 +53,7 @@ def test_a_daemon_tells_queue_watcher_disks_cursors_and_lag(filled: Site) -> Non
         text = filled.call("status").out
     assert "queue: 0 in hand, 0 waiting, 1 unfinished\n" in text
     assert f"(since {queued['since']})" in text
-    assert "watching: the kernel tells of uploads" in text and "told by receipts: everything" in text
+    assert "watching: the kernel tells of uploads" in text and "receipts: all events are told" in text
     assert "free for public: " in text
 
 

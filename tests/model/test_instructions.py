@@ -54,6 +54,8 @@ def test_a_line_can_be_pasted_into_a_shell_whatever_the_version_and_the_url(requ
         ("rsync://files.example.com/drop/", "rsync dist/* rsync://files.example.com/drop/"),
         ("alice@files.example.com::drop/", "rsync dist/* alice@files.example.com::drop/"),
         ("/mnt/drop/", "cp dist/* /mnt/drop/"),
+        ("~/mnt/my drop/", "cp dist/* ~/'mnt/my drop/'"),
+        ("~/", "cp dist/* ~/"),
         ("/mnt/a:b/", "cp dist/* /mnt/a:b/"),
         (r"\\files.example.com\drop", r'copy dist\* "\\files.example.com\drop"'),
     ],

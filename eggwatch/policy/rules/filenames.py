@@ -43,7 +43,7 @@ RULES = (
         rule="A filename has at most 200 bytes of UTF-8.",
         why="File systems end at 255 bytes, and the files that lie beside an archive have longer names than it.",
         mend="Build the archive under a shorter name; mostly the wheel has far too many tags.",
-        source="eggwatch: CONTRACT, What counts as an upload",
+        source="A rule of this program; Linux, NAME_MAX in limits.h",
         warehouse=("F4",),
         fixed=True,
     ),
