@@ -1,4 +1,4 @@
-"""The trial server, asked over real sockets and by real installers."""
+"""The web server, asked over real sockets and by real installers."""
 
 from __future__ import annotations
 
