@@ -57,6 +57,7 @@ MILDER_CASES: dict[str, str] = {
     "wheel-version-unsupported": "Wheel-Version 0.x, which pip and uv take",
     "wheel-collision": "equal bytes, or one program in the data folder and in entry points (qtconsole 5.3.0): pip and "
     "uv install the latter",
+    "entry-points-invalid": "names with '+' or '@', and long lines of plugins: pip and uv install both alike",
     "record-invalid": "the right hash in hex or with '=', or more than three columns: pip and uv don't look",
     "metadata-ambiguous": "in an sdist before metadata 2.2 (passlib 1.7.4), whose fields nobody resolves by",
     "requirement-invalid": "in an sdist before metadata 2.2, whose dependencies installers ask the build for",

@@ -98,6 +98,16 @@ ALIKE: dict[str, tuple[str, Callable[[Kind], Members]]] = {
         "metadata-field-repeated",
         lambda kind: kind.metadata(f"Name: {kind.name}\nRequires-Python: >=3\nRequires-Python: >=3\n"),
     ),
+    "programs called a+b and a@b": (
+        "entry-points-invalid",
+        lambda kind: kind.adding(
+            {f"{kind.info}/entry_points.txt": b"[console_scripts]\na+b = demo:main\na@b = demo:main\n"}
+        ),
+    ),
+    "a long line of plugins": (
+        "entry-points-invalid",
+        lambda kind: kind.adding({f"{kind.info}/entry_points.txt": b"[plugins]\nx = " + b"y" * 1500 + b"\n"}),
+    ),
     "folders in RECORD": (
         "record-stray-entry",
         lambda kind: kind.record(lambda lines: [*lines, f"{kind.name}/,,", f"{kind.info}/,,"]),

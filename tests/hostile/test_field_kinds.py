@@ -21,7 +21,7 @@ from tests.hostile.field_kinds import ALIKE, REFUSED, Kind
 from tests.hostile.installing import differences, installed
 from tests.installers import pip, uv
 
-PROGRAMS = ("frob",)
+PROGRAMS = ("frob", "a+b", "a@b")
 
 
 def judged(filename: str, data: bytes, profile: Profile = Profile.DEFAULT) -> Verdict:

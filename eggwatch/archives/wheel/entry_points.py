@@ -35,6 +35,7 @@ _COLLISION = "wheel-collision"
 _SCRIPTS = ("console_scripts", "gui_scripts")
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _NAME = re.compile(r"[\w.-]+")
+_ODD_NAME = re.compile(r"[\w.-]*[+@][\w.+@-]*")
 _OUTSIDE = re.compile(r"[/\\:]|\A\.*\Z")
 _REFERENCE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\])?")
 # No blanks around the colon, and extras of letters, digits and '_', the first with '-' too.
@@ -43,7 +44,9 @@ _OF_PIP = re.compile(r"[\w.]+:[\w.]+\s*(?:\[\s*[\w-]+(?:,\s*\w+)*\s*\])?")
 _OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 _TWICE = "same program twice"
-"""The case of a collision that only warns, in the place of a code."""
+_ODD = "odd, and read alike"
+_MILD = {_TWICE: _COLLISION, _ODD: _INVALID}
+"""Cases of a code that only warn, which stand in its place."""
 
 Told = tuple[str, str]
 """Code, and what was found."""
@@ -51,13 +54,16 @@ Told = tuple[str, str]
 
 def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], findings: Findings) -> None:
     """Note what is wrong with an entry_points.txt; `scripts` are members, by the paths in the folder of its scripts."""
-    refusing = islice((told for told in _troubles(content, scripts) if told[0] != _TWICE), MOST_TOLD)
+    refusing = islice((told for told in _troubles(content, scripts) if told[0] not in _MILD), MOST_TOLD)
     for code, sentence in refusing:
         findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
     # Read once more: however many programs stand twice, they hide nothing that refuses.
-    twice = next((sentence for code, sentence in _troubles(content, scripts) if code == _TWICE), None)
-    if twice is not None:
-        findings.warn(_COLLISION, path, f"{twice} {IF_YOURS}")
+    milds: dict[str, str] = {}
+    for code, sentence in _troubles(content, scripts):
+        if code in _MILD:
+            milds.setdefault(code, sentence)
+    for code, sentence in milds.items():
+        findings.warn(_MILD[code], path, f"{sentence} {IF_YOURS}")
 
 
 def script_names(content: bytes) -> frozenset[str]:
@@ -110,8 +116,12 @@ class _Reader:
         """What is wrong with the next line."""
         text = line.strip()
         if len(line) > LONGEST_LINE:
-            yield _INVALID, f"It has more than {LONGEST_LINE} characters."
-        elif not text or text.startswith("#"):
+            # Other sections are read by whoever has plugins only.
+            mild = self._group not in (None, *_SCRIPTS)
+            yield _ODD if mild else _INVALID, f"It has more than {LONGEST_LINE} characters."
+            if not mild:
+                return
+        if not text or text.startswith("#"):
             return
         elif text.startswith(";"):
             yield _INVALID, f"{quoted(text)} is a comment for some readers; those of all begin with '#'."
@@ -154,6 +164,8 @@ class _Reader:
         where = f"{self._group} has the name {quoted(name)}"
         if _OUTSIDE.search(name):
             yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
+        elif _ODD_NAME.fullmatch(name):
+            yield _ODD, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif not _NAME.fullmatch(name):
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif (other := self._files.get(folded(name))) is not None:

@@ -259,10 +259,12 @@ RULES = (
         "module:function.",
         why="Each becomes a program in bin/. Neither pip nor uv installs a script without module:function; uv reads "
         "nothing that stands twice or before the first section, pip nothing with another comment than '#'; of the "
-        "rest the two make different programs.",
+        "rest the two make different programs. Of a '+' or '@' in a name, and of a line of over 1000 characters in a "
+        "section of plugins, it is only warned: both install it alike.",
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
+        milder=True,
     ),
     Rule(
         code="script-name-unsafe",
