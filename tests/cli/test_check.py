@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.cli.output import Ticker
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 
@@ -115,3 +116,16 @@ def test_it_writes_nothing(place: Site) -> None:
     before = sorted(place.base.rglob("*"))
     place.call("check", "dist/demo-1.0.tar.gz")
     assert sorted(place.base.rglob("*")) == before
+
+
+def test_progress_is_cleared_before_the_next_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With blanks: a terminal that is dumb would show an escape as it is."""
+    monkeypatch.setattr(Ticker, "PAUSE", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    ticker = Ticker("checked", total=2)
+    ticker("demo")
+    ticker.done()
+    ticker.done()
+    assert capsys.readouterr().err == "\rchecked: 1 of 2\r               \r"
