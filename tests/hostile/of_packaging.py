@@ -62,7 +62,9 @@ PACKAGING = (
     Case(
         "packaging", "metadata version 2.0", fields(Metadata_Version="2.0"), ADMITTED, ("metadata-version-withdrawn",)
     ),
-    Case("packaging", "two names", fields(Name=["demo", "demo"]), REFUSED, ("metadata-ambiguous",)),
+    Case(
+        "packaging", "two names that are equal", fields(Name=["demo", "demo"]), ADMITTED, ("metadata-field-repeated",)
+    ),
     Case(
         "packaging",
         "a Requires-Python that is none",
