@@ -172,6 +172,20 @@ def test_check_runs_where_there_is_no_linux(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{name}: admit\n", "")
 
 
+LOOKING = ("list_show_history", "status", "wait")
+WRITERS = ("eggwatch.pipeline", "eggwatch.writer", "eggwatch.archives.zip")
+
+
+@pytest.mark.parametrize("module", [*(f"eggwatch.cli.{name}" for name in LOOKING), "eggwatch.service.courier"])
+def test_who_only_looks_loads_no_writer(module: str) -> None:
+    """The commands that read an index, and the courier of news, load no pipeline and open no archive."""
+    code = f"import sys, {module}; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    ours = [name for name in loaded.stdout.split() if name.startswith("eggwatch")]
+    assert [name for name in ours if name.startswith(WRITERS)] == []
+    assert len(ours) <= 75
+
+
 def test_no_file_is_too_long_to_read() -> None:
     """No file of eggwatch has more than 400 lines."""
     long = {str(path): lines for path in FILES if (lines := len(path.read_text("utf-8").splitlines())) > 400}

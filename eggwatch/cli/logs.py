@@ -16,7 +16,7 @@ from eggwatch.errors import EggwatchError, in_words
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
 from eggwatch.notifiers.journal import NOTICE
-from eggwatch.pipeline.log_lines import INDEX
+from eggwatch.notifiers.log_index import INDEX
 
 STAGES = frozenset(("sight", "settle", "claim", "inspect", "judge", "admit", "render", "publish", "announce"))
 REPEAT_SECONDS = 600.0

@@ -17,7 +17,7 @@ from eggwatch.cli.serve import trees_of
 from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.linux import capabilities
 from eggwatch.model.instructions import pip_install
-from eggwatch.pipeline.log_lines import of_index
+from eggwatch.notifiers.log_index import of_index
 from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import shown
 from eggwatch.model.releases import ProjectListing
 from eggwatch.model.verdicts import Admit, Defer, Known, Leave, Verdict
-
-INDEX: ContextVar[str | None] = ContextVar("index", default=None)
-"""Which index the log lines of this thread are about, where there are several."""
-
-
-@contextmanager
-def of_index(name: str | None) -> Iterator[None]:
-    """Every log line of a block names this index; None where there is only one."""
-    token = INDEX.set(name)
-    try:
-        yield
-    finally:
-        INDEX.reset(token)
 
 
 def found_in(inspection: Inspection | None) -> str:

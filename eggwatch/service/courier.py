@@ -21,8 +21,8 @@ from eggwatch.errors import EggwatchError, in_words
 from eggwatch.model.events import Entry, Event, is_news, seconds_of, timestamp
 from eggwatch.model.news import Notice
 from eggwatch.notifiers import Messenger, NeverDelivered, NotDelivered
+from eggwatch.notifiers.log_index import of_index
 from eggwatch.notifiers.registry import messenger_of
-from eggwatch.pipeline.log_lines import of_index
 from eggwatch.policy.retries import Progress, gives_up, pause
 from eggwatch.policy.subscriptions import Digest, Subscription
 from eggwatch.readers.local import IndexReader

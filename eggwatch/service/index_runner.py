@@ -14,7 +14,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.linux.systemd import line_lacking
 from eggwatch.model.events import timestamp
-from eggwatch.pipeline.log_lines import of_index
+from eggwatch.notifiers.log_index import of_index
 from eggwatch.pipeline.measures import Measures
 from eggwatch.pipeline.rounds import horizon, summary
 from eggwatch.service.samples import Sample, taken
