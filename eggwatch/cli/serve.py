@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -38,17 +39,29 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
     """
     log_as(log_format, verbose=False)
     capabilities.lower()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # before a thread is started: each would take them unblocked
 
     def load() -> Config:
         return selection.load(needed=("public",))
 
     host, port = parse_listen(listen, "--listen")
-    server = Server(trees_of(load()), host=host, port=port)
-    server.start()
-    say_error(f"ready at {server.url}")
-    _wait(lambda: _reload(server, load))
-    server.stop()
+    trees = trees_of(load())
+    with _signals_blocked():
+        server = Server(trees, host=host, port=port)
+        server.start()
+        say_error(f"ready at {server.url}")
+        _wait(lambda: _reload(server, load))
+        server.stop()
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Before a thread is started, which would take them; to its end, as a second one must not cut a stop short."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
 
 
 def trees_of(config: Config) -> dict[str, Path]:
