@@ -21,7 +21,9 @@ from docutils.core import publish_string
 
 CLONE = Path(__file__).parents[2]
 LIBRARY = CLONE / "contrib" / "setup-lib.sh"
-NOT_CLONED = (".git", ".venv*", "__pycache__", "*.egg-info", "build", "dist", "drop", "public", "state", ".*_cache")
+NOT_CLONED = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "*.egg-info", "build", "dist", ".*_cache")
+LEFT_BEHIND = {"drop", "public", "state"}
+"""What `try.sh` leaves in a clone; eggwatch/store/ has rooms of these names."""
 DEMO = "eggwatch_demo-1.0-py3-none-any.whl"
 
 
@@ -169,7 +171,12 @@ def test_who_has_no_package_manager_is_told_so(machine: Machine) -> None:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a clone of this state would hold, in a folder as people have; the first test sets it up."""
     place = tmp_path_factory.mktemp("stranger") / "Bob's stuff" / "egg watch"
-    return Path(shutil.copytree(CLONE, place, ignore=shutil.ignore_patterns(*NOT_CLONED)))
+    return Path(shutil.copytree(CLONE, place, ignore=not_cloned))
+
+
+def not_cloned(folder: str, names: list[str]) -> set[str]:
+    """What git ignores."""
+    return NOT_CLONED(folder, names) | (LEFT_BEHIND if Path(folder) == CLONE else set())
 
 
 @contextmanager

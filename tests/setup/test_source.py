@@ -29,7 +29,12 @@ UNIT = "contrib/systemd/eggwatch.service"
 def checkout(tmp_path: Path) -> Path:
     """A working copy that may be changed."""
     unneeded = (".*", "__pycache__", "tests", "benchmarks", "docs", "*.egg-info", "build", "dist")
-    ignored = shutil.ignore_patterns(*unneeded, "drop", "public", "state")  # as contrib/try.sh leaves them in a clone
+    patterns = shutil.ignore_patterns(*unneeded)
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        left = {"drop", "public", "state"} if Path(folder) == CLONE else set()  # by contrib/try.sh, in a clone
+        return patterns(folder, names) | left
+
     return Path(shutil.copytree(CLONE, tmp_path / "checkout", ignore=ignored))
 
 
