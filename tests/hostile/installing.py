@@ -6,6 +6,7 @@ pip's and installer's own code is run over many wheels in one process; uv, a pro
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -128,7 +129,7 @@ def expected(members: Mapping[str, bytes], scripts: Iterable[str]) -> Tree:
         top, _, rest = name.partition("/")
         scheme, _, path = rest.partition("/")
         place = f"{SCHEME[scheme]}/{path}" if top.endswith(".data") else f"{SCHEME['purelib']}/{name}"
-        tree[place.lstrip("/")] = content
+        tree[os.path.normpath(place.lstrip("/"))] = content
     return tree
 
 
