@@ -35,6 +35,8 @@ STUCK_SECONDS = 10.0
 READ_ONLY = "its file system is read-only for the daemon: it leaves when the administrator has mended that"
 """Why an original stays that nobody, or nobody but its uploader, could delete."""
 MAY_NOT = "the daemon may not remove it. Delete it yourself"
+SOON_READ = 8 << 20
+"""Bytes of a hidden original that are hashed although nobody remembers hiding it."""
 MOST_LEAVING = 64
 """Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 
@@ -294,7 +296,7 @@ class Retirement:
         sighting = Sighting(path=found.path, filename=_last(path), identity=found.identity, uid=found.uid, since=since)
         if self._uploads.original(sighting) is not None:
             return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
-        if judged is None or not _is_by(event, found):
+        if not _is_by(event, found) or (judged is None and not _is_soon_read(event, found)):
             return sighting if self._restored(found.path, path) is Outcome.DISPLACED else None
         departure = Departure(
             path=path,
@@ -359,6 +361,15 @@ def _inode(identity: Identity) -> tuple[int, int]:
 
 def _last(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _is_soon_read(event: Event, found: Found) -> bool:
+    """Whether it costs little to see by its hash that a file is what an event tells of, which nobody remembers hiding.
+
+    A power cut may take what the catalog remembered, and a disk may have another number afterwards. Who forges such a
+    name has a file of his own read, of the size of one that was judged, and once: it is restored if it is another.
+    """
+    return event.uid in (None, found.uid) and found.identity.size == event.size and found.identity.size <= SOON_READ
 
 
 def _is_by(event: Event, found: Found) -> bool:

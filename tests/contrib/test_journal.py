@@ -59,7 +59,7 @@ def test_the_catalog_explains_a_refusal_and_its_remedy(journal: Path) -> None:
     text = (journal / "explained").read_text()
     assert "Subject: junk-1.0-py3-none-any.whl was refused" in text
     assert "uploaded by root" in text
-    assert "Build it again with 'python -m build'" in text
+    assert "upload the wheel itself" in text
     assert "eggwatch explain not-a-zip" in text
 
 
