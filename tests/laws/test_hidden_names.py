@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from eggwatch.intake import retire
 from eggwatch.store.drop import retiring
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
@@ -57,8 +58,9 @@ def test_what_we_have_hidden_goes_after_a_crash_without_a_second_copy(
 def test_what_nobody_remembers_to_have_hidden_is_not_read_but_an_upload_like_any_other(
     work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the catalog was lost together with it: nothing is lost."""
+    """As when the catalog was lost together with it, but for a small one: nothing is lost."""
     killed(work, monkeypatch)
+    monkeypatch.setattr(retire, "SOON_READ", 0)
     monkeypatch.setattr(retiring, "_sha256", _dies)
     shutil.copy(work.config.drop / "team" / HIDDEN, work.config.drop / "team/another")
     (work.config.drop / "team/another").rename(work.config.drop / "team" / HIDDEN)
