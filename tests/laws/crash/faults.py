@@ -283,6 +283,12 @@ def no_sync_of_answers() -> None:
     durable.Unsynced.sync = _nothing  # type: ignore[method-assign]
 
 
+@fault(r"rename .*/simple/alpha/index\.html\.gz", fates="lks")
+def no_sync_before_a_removal() -> None:
+    """A removal does not see to it that the upload stays gone; later its receipt is synced to the same disk."""
+    durable.sync_everything = _nothing  # type: ignore[assignment]
+
+
 @fault(r"sync .*ledger", fates="ssl", twice=True)
 def found_ledger_not_synced() -> None:
     """A line that a killed process had only written is built upon."""
