@@ -1,4 +1,4 @@
-"""A small PUBLIC tree, laid out as CONTRACT says, written without the code that is under test."""
+"""A small PUBLIC tree, laid out as docs/contract.rst says, written without the code that is under test."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def _let_everybody_read(public: Path) -> None:
-    """The modes that CONTRACT names, whatever the umask."""
+    """The modes that docs/contract.rst names, whatever the umask."""
     for path in (public, *public.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -179,7 +179,7 @@ def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[st
 
 
 def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Collection[str]) -> Config:
-    """The configuration in CONTRACT's search order; NoIndexError where there is none.
+    """The configuration in docs/contract.rst's search order; NoIndexError where there is none.
 
     Without a file it is that of ./drop ./public ./state, where the `needed` ones of them are there.
     """

@@ -72,7 +72,7 @@ class Event:
         return SCHEMA_OF_BLOCKS if self.blocked or self.kind == "unblocked" else SCHEMA
 
     def as_json(self) -> dict[str, Any]:
-        """The event as CONTRACT writes it; every key is there, absent is null."""
+        """The event as docs/contract.rst writes it; every key is there, absent is null."""
         data: dict[str, Any] = {"schema": SCHEMA, "at": self.at, "event": self.kind}
         for field in fields(self):
             if field.name not in ("kind", "at", "flaws"):

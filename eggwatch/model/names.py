@@ -37,7 +37,7 @@ Project = NewType("Project", str)
 """A project name in its normalised form (PEP 503)."""
 
 LONGEST_FILENAME = 200
-"""Bytes; longer names are refused (CONTRACT, What counts as an upload)."""
+"""Bytes; longer names are refused (docs/contract.rst, What counts as an upload)."""
 
 # What names, versions and tags may consist of (binary distribution format, PEP 440 with epoch and local version);
 # packaging takes any character in a tag, and blanks around a version.
@@ -120,7 +120,7 @@ def _shown_character(character: str) -> str:
 def stored_name(filename: str) -> str:
     """The name under which we keep something about `filename`: at most 200 bytes, never ambiguous.
 
-    Names over 200 bytes stand as their first 160 bytes and 8 hex digits of their hash (CONTRACT).
+    Names over 200 bytes stand as their first 160 bytes and 8 hex digits of their hash (docs/contract.rst).
     """
     raw = filename.encode("utf-8", "surrogateescape")
     if len(raw) <= LONGEST_FILENAME:

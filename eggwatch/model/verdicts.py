@@ -34,7 +34,7 @@ class Flaw:
     level: Level = Level.REFUSE
 
     def as_json(self) -> dict[str, str]:
-        """The flaw as CONTRACT prints it: code, level, subject, message."""
+        """The flaw as docs/contract.rst prints it: code, level, subject, message."""
         return {"code": self.code, "level": str(self.level), "subject": self.subject, "message": self.message}
 
     @classmethod

@@ -12,7 +12,7 @@ from eggwatch.model.names import named_by_browser, original_name
 from eggwatch.model.sightings import Identity, Lease, Sighting
 
 TEMPORARY = (".*", "*.part", "*.filepart", "*.tmp", ".in.*", "#*")
-"""Names that uploaders use until an upload is whole (CONTRACT; facts: rsync, WinSCP, lftp, O_TMPFILE)."""
+"""Names that uploaders use until an upload is whole (docs/contract.rst; rsync, WinSCP, lftp, O_TMPFILE)."""
 
 _IS_TEMPORARY = re.compile("|".join(translate(pattern) for pattern in TEMPORARY)).match
 """One expression for all: a drop folder may hold a hundred thousand names."""

@@ -19,7 +19,7 @@ class Form(Enum):
 
     @property
     def filename(self) -> str:
-        """Where the form lies in a page's folder (CONTRACT, Folders)."""
+        """Where the form lies in a page's folder (docs/contract.rst, Folders)."""
         return f"index.{self.name.lower()}"
 
     @property

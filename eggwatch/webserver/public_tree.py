@@ -90,7 +90,7 @@ def join_path(segments: Segments) -> str:
 
 
 def locate(segments: Segments) -> Place:
-    """What a path below PUBLIC means (CONTRACT, Folders); looks at no disk."""
+    """What a path below PUBLIC means (docs/contract.rst, Folders); looks at no disk."""
     single = (*filter(None, segments[:-1]), segments[-1])
     if single != segments:
         return Moved(path=single)

@@ -23,7 +23,7 @@ EVENT_KEYS = {
     "serial", "at", "event", "project", "version", "filename", "sha256", "size", "uploader", "uid", "actor", "reason",
     "flaws",
 }  # fmt: skip
-"""CONTRACT: the keys of an event; there may be more, none may be missing."""
+"""docs/contract.rst: the keys of an event; there may be more, none may be missing."""
 
 
 def test_list_prints_projects_and_files(filled: Site) -> None:

@@ -100,7 +100,7 @@ def test_what_is_no_limit(value: object) -> None:
 
 
 def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
-    """Three folders are enough; everything else has the default that CONTRACT names."""
+    """Three folders are enough; everything else has the default that docs/contract.rst names."""
     index = load(written(tmp_path, f"[index.main]\n{FOLDERS}")).indexes["main"]
     assert (index.patience.unfinished_after, index.patience.quiet, index.patience.linger) == (3600, 2, 2)
     assert (index.scan, index.grace, index.min_free) == (30, 600, 64 << 20)

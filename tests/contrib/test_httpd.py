@@ -89,7 +89,7 @@ def test_an_unchanged_page_costs_a_304_until_it_is_replaced(site: Site, accept: 
     assert (again.status, again.body) == (304, b"")
     form = "index.v1_json" if accept == PIP else "index.html"
     page = site.published.public / "simple/foo-bar" / (f"{form}.gz" if encoding == "gzip" else form)
-    later = page.stat().st_mtime_ns + 10**9  # what CONTRACT promises: a page's times are a second apart
+    later = page.stat().st_mtime_ns + 10**9  # what docs/contract.rst promises: a page's times are a second apart
     replace(page, page.read_bytes())
     os.utime(page, ns=(later, later))
     changed = ask(site.url, PAGE, Accept=accept, Accept_Encoding=encoding, If_None_Match=tag)
@@ -104,7 +104,7 @@ def test_a_page_that_changes_twice_in_a_second_is_never_called_unchanged(site: S
     forms = [folder / name for name in ("index.html", "index.html.gz") if (folder / name).exists()]
     stamp = time.time_ns()
     for _ in range(3):
-        stamp += 10**9  # what CONTRACT promises
+        stamp += 10**9  # what docs/contract.rst promises
         for form in forms:
             replace(form, form.read_bytes())
             os.utime(form, ns=(stamp, stamp))

@@ -1,4 +1,4 @@
-"""Laws 1, 5 and 8 after any history of uploads, orders and restarts (DESIGN, The laws)."""
+"""Laws 1, 5 and 8 after any history of uploads, orders and restarts (docs/design.rst, The laws)."""
 
 from __future__ import annotations
 

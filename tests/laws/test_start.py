@@ -1,4 +1,4 @@
-"""What a start reads: nothing that grows with the index (DESIGN, The state)."""
+"""What a start reads: nothing that grows with the index (docs/design.rst, Where things are kept)."""
 
 from __future__ import annotations
 

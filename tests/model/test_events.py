@@ -13,7 +13,7 @@ from eggwatch.model.verdicts import Flaw, Level
 
 
 def test_times_are_rfc_3339_in_utc_with_microseconds() -> None:
-    """The form that CONTRACT asks for, and the way back."""
+    """The form that docs/contract.rst asks for, and the way back."""
     assert timestamp(0) == "1970-01-01T00:00:00.000000Z"
     assert timestamp(1_700_000_000.5) == "2023-11-14T22:13:20.500000Z"
     assert seconds_of("2023-11-14T22:13:20.500000Z") == 1_700_000_000.5
@@ -39,7 +39,7 @@ EVENT = Event(
 
 
 def test_an_event_has_every_key_absent_is_null() -> None:
-    """CONTRACT: the keys are always there."""
+    """docs/contract.rst: the keys are always there."""
     data = EVENT.as_json()
     keys = "at event project version filename sha256 size uploader uid actor reason flaws"
     assert data.keys() >= {*keys.split(), "name", "requires_python", "metadata_sha256"}

@@ -14,7 +14,7 @@ RULES = (
         why="Copying was interrupted. In the drop folder such a file waits for its rest, and is refused only after "
         "'unfinished-after'.",
         mend="Upload the file again, to the end.",
-        source="eggwatch: DESIGN, settle and judge",
+        source="eggwatch: docs/design.rst, The way of one file",
         warehouse=("T2", "Z1"),
         fixed=True,
     ),

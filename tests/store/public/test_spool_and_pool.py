@@ -241,7 +241,7 @@ def test_a_sidecar_says_where_a_file_came_from(spool: Spool, drop: Drop) -> None
 
 
 def test_accounts_that_are_gone_are_numbers() -> None:
-    """CONTRACT: the account's name at the time, else its uid."""
+    """docs/contract.rst: the account's name at the time, else its uid."""
     assert account_name(0) == "root"
     assert account_name(1_234_567) == "uid:1234567"
 
