@@ -1,4 +1,4 @@
-"""The direction law: every room imports only from its left, and what is pure stays pure (docs/design.rst, How the code is written)."""
+"""Every room imports only from its left, and what is pure stays pure (docs/design.rst, How the code is written)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of the daemon does not grow with the index (docs/design.rst, Where things are kept): at `ready`, and after an upload."""
+"""The memory of the daemon does not grow with the index (docs/design.rst): at `ready`, and after an upload."""
 
 from __future__ import annotations
 
