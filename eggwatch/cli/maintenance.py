@@ -20,10 +20,11 @@ from eggwatch.maintenance import repair as repairing
 from eggwatch.maintenance.backup import Backup
 from eggwatch.maintenance.rebuild import rebuild as rebuild_index
 from eggwatch.maintenance.repair import Mended
-from eggwatch.maintenance.verify import OLDER_PAGES, Finding, Verification, fresh_catalog, fresh_pages
+from eggwatch.maintenance.verify import OLDER_PAGES, Finding, Verification, fresh_pages
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.readers.local import IndexReader
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.store.state.verified import Verified
 from eggwatch.store.state.verified import keep as keep_verified
 from eggwatch.writer.folders import permissions_of
@@ -107,7 +108,7 @@ def render(selection: Selection, directory: Path) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise FolderError(f"{directory} is not empty.", remedy="Choose a new or empty folder.")
     try:
-        for _, pages in fresh_pages(fresh_catalog(ledger), config, landing_options(config)):
+        for _, pages in fresh_pages(catalog_of(ledger), config, landing_options(config)):
             for path, data in pages.items():
                 file = directory / path
                 file.parent.mkdir(parents=True, exist_ok=True)

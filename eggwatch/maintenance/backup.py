@@ -25,8 +25,9 @@ from eggwatch.store.public.spool import ARCHIVE_MODE, copy_hashing
 from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import Catalog, FileRecord
 from eggwatch.store.state.history import event_at
-from eggwatch.store.state.ledger import START, Ledger, Position, after
+from eggwatch.store.state.ledger import START, Ledger, Position
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import replay
 from eggwatch.writer.catch_up import CATALOG
 from eggwatch.writer.folders import permissions_of
 
@@ -149,14 +150,7 @@ class Backup:
 
     def _project(self, catalog: Catalog) -> Position:
         """Apply the whole ledger as it is now; answers with where it was cut."""
-        batch, end = [], START
-        for entry in self._ledger.read():
-            batch.append(entry)
-            end = after(entry)
-            if len(batch) == 1000:
-                catalog.apply(batch)
-                batch.clear()
-        catalog.apply(batch)
+        end = replay(self._ledger, catalog)
         if end.serial == 0:
             raise LedgerError(f"{self._ledger.path} has no events: there is nothing to back up.")
         return end

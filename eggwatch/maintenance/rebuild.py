@@ -23,8 +23,9 @@ from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool, digest
 from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import Catalog, key_of
-from eggwatch.store.state.ledger import START, ChainBroken, Ledger, Position, after
+from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.writer.ask import told_index
 from eggwatch.writer.catch_up import CATALOG, set_aside
 from eggwatch.writer.folders import make_folders, permissions_of
@@ -70,8 +71,9 @@ def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Rep
     ledger.refuse_newer()
     durable.unlink(scratch)
     is_damaged = _copy_sound_part(ledger, scratch, report, permissions)
-    new, catalog = Ledger(scratch, permissions), Catalog(":memory:")
-    end = _project(new, catalog)
+    new = Ledger(scratch, permissions)
+    catalog = catalog_of(new)
+    end = catalog.position()
     new.open(end)
     listings = list(_published_listings(config.public, report))
     shown = max([shown_serial(config.public), *(listing.last_serial for listing in listings)])
@@ -125,15 +127,6 @@ def _put_in_place(scratch: Path, path: Path, *, keeps_old: bool) -> None:
     durable.sync([scratch, path.parent])
     durable.rename(scratch, path)
     durable.sync([path, path.parent])
-
-
-def _project(ledger: Ledger, catalog: Catalog) -> Position:
-    """Apply a whole ledger; answers with its end."""
-    end = START
-    for entry in ledger.read():
-        catalog.apply([entry])
-        end = after(entry)
-    return end
 
 
 def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report, permissions: Permissions) -> bool:

@@ -19,8 +19,9 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
 from eggwatch.store.state.catalog_reader import OtherSchemaError
-from eggwatch.store.state.ledger import START, Ledger, after
+from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
@@ -72,19 +73,6 @@ class Finding:
         return {"where": self.where, "problem": self.problem, "remedy": self.remedy, "sort": str(self.sort)}
 
 
-def fresh_catalog(ledger: Ledger) -> Catalog:
-    """A catalog in memory, made from the whole ledger. LedgerError names a damaged line."""
-    catalog = Catalog(":memory:")
-    batch = []
-    for entry in ledger.read(START):
-        batch.append(entry)
-        if len(batch) == 1000:
-            catalog.apply(batch)
-            batch.clear()
-    catalog.apply(batch)
-    return catalog
-
-
 def fresh_pages(
     catalog: Catalog, config: IndexConfig, options: LandingOptions
 ) -> Iterator[tuple[str | None, dict[str, bytes]]]:
@@ -114,8 +102,7 @@ class Verification:
     def run(self) -> list[Finding]:
         """Everything that is wrong; an empty list is the good answer."""
         try:
-            self._check_end()
-            catalog = fresh_catalog(self._ledger)
+            catalog = self._replayed()
         except LedgerError as error:
             self._find(Sort.LEDGER, self._ledger.path, error.message, remedy=error.remedy)
             return self.findings
@@ -157,17 +144,17 @@ class Verification:
         found = Finding(where=str(where), problem=problem, remedy=remedy or REMEDIES[sort], sort=sort, key=key)
         self.findings.append(found)
 
-    def _check_end(self) -> None:
+    def _replayed(self) -> Catalog:
+        """The catalog as the ledger wants it. LedgerError if the ledger is damaged, or knows less than was shown."""
         if self._live is not None and not self._ledger.follows(self._live.position()):
             raise LedgerError(
                 f"{self._ledger.path}: the line of serial {self._live.position().serial} is missing or was altered."
             )
-        end = START
-        for entry in self._ledger.read(START):
-            end = after(entry)
-        shown = shown_serial(self.config.public)
-        if end.serial < shown:
-            raise LedgerError(f"{self._ledger.path} ends at serial {end.serial}, the root page shows {shown}.")
+        shown = shown_serial(self.config.public)  # asked before: a live daemon goes on while the ledger is read
+        catalog = catalog_of(self._ledger)
+        if (end := catalog.position().serial) < shown:
+            raise LedgerError(f"{self._ledger.path} ends at serial {end}, the root page shows {shown}.")
+        return catalog
 
     def _check_archives(self, catalog: Catalog) -> None:
         for record in catalog.every_file():

@@ -14,7 +14,8 @@ from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import NO_DAMAGE, Catalog
-from eggwatch.store.state.ledger import START, Ledger, Position, after
+from eggwatch.store.state.ledger import Ledger, Position
+from eggwatch.store.state.replay import replay
 from eggwatch.writer.folders import log
 
 CATALOG = "catalog.sqlite3"
@@ -104,14 +105,7 @@ def _catch_up(ledger: Ledger, catalog: Catalog) -> Position:
     position = catalog.position()
     if not ledger.follows(position):
         raise older_ledger(ledger, f"the catalog knows serial {position.serial}, which the ledger does not have")
-    batch, end = [], position if position.offset else START
-    for entry in ledger.read(end):
-        batch.append(entry)
-        end = after(entry)
-        if len(batch) == 1000:
-            catalog.apply(batch)
-            batch.clear()
-    catalog.apply(batch)
+    end = replay(ledger, catalog)
     if ledger.torn_bytes(end) > 0:
         log.warning("%s: its last line is torn and was never told; it is cut after serial %d", ledger.path, end.serial)
         ledger.cut(end)

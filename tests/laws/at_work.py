@@ -21,11 +21,12 @@ from pypi_simple import ProjectPage
 from eggwatch.archives import inspect
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.worker import Job, Result
-from eggwatch.maintenance.verify import Verification, fresh_catalog, fresh_pages
+from eggwatch.maintenance.verify import Verification, fresh_pages
 from eggwatch.pages.simple import environment
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
 from eggwatch.store.state.ledger import Ledger
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import carry_out
@@ -210,7 +211,7 @@ def stamps_of(public: Path) -> dict[str, tuple[int, int]]:
 def assert_equals_fresh_render(config: IndexConfig) -> None:
     """Law 1: the tree equals, page by page, one rendered afresh from the ledger; and nothing else is wrong with it."""
     fresh: dict[str, bytes] = {}
-    catalog = fresh_catalog(Ledger(config.state / "ledger.jsonl"))
+    catalog = catalog_of(Ledger(config.state / "ledger.jsonl"))
     for _, pages in fresh_pages(catalog, config, landing_options(config)):
         fresh |= pages
     assert unpacked(pages_of(config.public)) == unpacked(fresh)

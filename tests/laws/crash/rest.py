@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eggwatch.maintenance.verify import Verification, fresh_catalog
+from eggwatch.maintenance.verify import Verification
 from eggwatch.store import ballast
 from eggwatch.store.state.ledger import Ledger
+from eggwatch.store.state.replay import catalog_of
 from tests.laws.crash.history import archives
 from tests.laws.crash.places import Place
 
@@ -24,7 +25,7 @@ def facts_of(place: Place) -> Facts:
     """What the index says and keeps, comparable between runs."""
     config = place.config
     ledger = Ledger(config.state / "ledger.jsonl")
-    catalog = fresh_catalog(ledger)
+    catalog = catalog_of(ledger)
     events = Counter(
         f"{entry.event.kind} {entry.event.filename} {(entry.event.sha256 or '')[:12]}" for entry in ledger.read()
     )
