@@ -148,7 +148,7 @@ def _report(outcome: Outcome, bar: Bar, *, as_json: bool, verbose: bool) -> None
 def _render(index: Index) -> None:
     """All pages, in slices, then the root."""
     pipeline, ticker = index.pipeline, Ticker("slices of pages rendered")
-    while pipeline.parts.catalog.stale(1):
+    while pipeline.components.catalog.stale(1):
         pipeline.publish(pipeline.render())
         ticker("")
     ticker.done()

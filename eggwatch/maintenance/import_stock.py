@@ -147,7 +147,7 @@ class Import:
             or not target.is_relative_to(os.path.realpath(self._stock.root))
         ):
             return False
-        record = self._pipeline.parts.catalog.file(key_of(target.name))
+        record = self._pipeline.components.catalog.file(key_of(target.name))
         return record is not None and record.state == "present"
 
     def _begin(self, item: Item) -> _Taken | Outcome:
@@ -162,7 +162,7 @@ class Import:
 
     def _recognised(self, item: Item, source: Opened) -> Outcome | None:
         """An archive that is published already is read, but not copied."""
-        record = self._pipeline.parts.catalog.file(key_of(item.name))
+        record = self._pipeline.components.catalog.file(key_of(item.name))
         if record is None or record.state != "present" or record.file.size != source.status.st_size:
             return None
         if digest_of(source) != record.file.sha256:
@@ -173,19 +173,19 @@ class Import:
 
     def _remove_known(self, item: Item, record: FileRecord) -> None:
         """With --move a known archive goes too, if its bytes in the index are really sound."""
-        published = self._pipeline.parts.pool.path_of(record.project, record.file.filename)
+        published = self._pipeline.components.pool.path_of(record.project, record.file.filename)
         if published.exists() and digest(published) == record.file.sha256:
             durable.unlink(item.path)
 
     def _take(self, item: Item, source: Opened) -> _Taken:
-        parts, config = self._pipeline.parts, self._pipeline.config
-        if parts.spool.free_bytes() - source.status.st_size < config.min_free:
+        components, config = self._pipeline.components, self._pipeline.config
+        if components.spool.free_bytes() - source.status.st_size < config.min_free:
             raise FolderError(
                 f"{config.public} is nearly full (min-free).",
                 remedy="Make room, and give the same command again: it goes on where it was.",
             )
         share = self._way is not Way.COPY and source.private
-        number, sha256, linked = take(parts.spool, source, share=share)
+        number, sha256, linked = take(components.spool, source, share=share)
         claim = Claim(
             number=number,
             path=str(item.path),
@@ -195,17 +195,17 @@ class Import:
             size=source.status.st_size,
             uid=None,
             uploader=None,
-            at=timestamp(parts.now()),
+            at=timestamp(components.now()),
             imported=self._imported(item, sha256, source.status.st_mtime),
         )
-        parts.spool.record(claim)
+        components.spool.record(claim)
         self._pipeline.take_in_hand(claim, overdue=True)
         self._pipeline.collect()
         identity = (source.status.st_dev, source.status.st_ino)
         return _Taken(item=item, claim=claim, identity=identity, private=source.private, linked=linked)
 
     def _imported(self, item: Item, sha256: str, mtime: float) -> Imported:
-        recorded, now = self._stock.times.of(item.name, sha256), self._pipeline.parts.now()
+        recorded, now = self._stock.times.of(item.name, sha256), self._pipeline.components.now()
         otherwise = min(max(mtime, 0.0), now) if self._by_mtime else now
         return Imported(
             upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
@@ -214,7 +214,7 @@ class Import:
     def _finish(self, group: list[_Taken]) -> Iterator[Outcome]:
         """Commit a group: the claims last before anything is linked from them, the originals leave after it."""
         pipeline, verdicts = self._pipeline, dict[int, Verdict]()
-        pipeline.parts.spool.sync([one.claim for one in group])
+        pipeline.components.spool.sync([one.claim for one in group])
         while pipeline.in_hand():
             if pipeline.is_inspecting():
                 pipeline.inspect(1.0)
@@ -232,7 +232,7 @@ class Import:
         if isinstance(verdict, Reject):
             refusing = tuple(flaw for flaw in verdict.flaws if flaw.level is Level.REFUSE)
             return Outcome(path=path, verdict="refused", flaws=refusing)
-        record = self._pipeline.parts.catalog.file(key_of(one.claim.filename))
+        record = self._pipeline.components.catalog.file(key_of(one.claim.filename))
         if record is None or record.state != "present" or record.file.sha256 != one.claim.sha256:
             return Outcome(path=path, verdict="failed", remark="other bytes lie in files/ under its name: see above")
         remark = self._leave(one)

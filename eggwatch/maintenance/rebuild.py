@@ -59,7 +59,7 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
         lock.release()
     with told_index(config) as index:
         index.pipeline.finish()
-        report.files = index.pipeline.parts.catalog.counts()[1]
+        report.files = index.pipeline.components.catalog.counts()[1]
     return report
 
 

@@ -61,7 +61,7 @@ def mend(config: IndexConfig, findings: Sequence[Finding]) -> list[Mended]:
 
 
 def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
-    catalog = pipeline.parts.catalog
+    catalog = pipeline.components.catalog
     if finding.sort is Sort.PAGE:
         if finding.key is None:
             catalog.set_meta({"root_serial": None})
@@ -81,20 +81,20 @@ def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
 
 def _quarantine(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
     """Keep the bytes aside, lasting; commit; publish the pages without them; then their public name goes."""
-    parts, file = pipeline.parts, record.file
-    path = parts.pool.path_of(record.project, file.filename)
+    components, file = pipeline.components, record.file
+    path = components.pool.path_of(record.project, file.filename)
     problem = compare(path, file.sha256)
     if problem is None:
         return Mended(finding=finding, what="has been put right meanwhile", done=True)
     if not path.is_file():
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
     try:
-        aside = parts.pool.keep_aside(
-            parts.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
+        aside = components.pool.keep_aside(
+            components.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
         )
     except OSError as error:
         return _left(finding, error)
-    pipeline.commit([_event(record, problem, at=timestamp(parts.now()))])
+    pipeline.commit([_event(record, problem, at=timestamp(components.now()))])
     pipeline.publish(pipeline.render())  # and without any grace the public name goes
     return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
 
@@ -122,17 +122,17 @@ def _event(record: FileRecord, problem: str, *, at: str) -> Event:
 
 def _mend_metadata(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
     """`<filename>.metadata` from the archive, by an inspector, if the archive itself is sound."""
-    parts, file = pipeline.parts, record.file
-    path = parts.pool.path_of(record.project, file.filename)
+    components, file = pipeline.components, record.file
+    path = components.pool.path_of(record.project, file.filename)
     if compare(path, file.sha256) is not None:
         return Mended(finding=finding, what="goes with its archive", done=True)
-    parts.inspectors.submit(Job(number=0, path=path, filename=file.filename, size=file.size))
-    while not (results := parts.inspectors.poll(1.0)):
+    components.inspectors.submit(Job(number=0, path=path, filename=file.filename, size=file.size))
+    while not (results := components.inspectors.poll(1.0)):
         pass
     inspection = results[0].inspection
     if inspection is None or inspection.metadata is None:
         return Mended(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
-    parts.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
-    parts.pool.sync()
+    components.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
+    components.pool.sync()
     sound = compare(path.with_name(f"{path.name}.metadata"), file.metadata_sha256 or "") is None
     return Mended(finding=finding, what="taken out of the archive again" if sound else LEFT_ASIDE, done=sound)

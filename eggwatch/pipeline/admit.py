@@ -44,30 +44,30 @@ def original(claim: Claim, fate: str, *, serial: int | None = None, reason: str 
     )
 
 
-def prepare(parts: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
+def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
     """Do on the disk what a verdict needs before its commit. Not durable before `Pool.sync`."""
     if hand.claim.imported is not None:
-        _prepare_imported(parts, hand, verdict, batch)
+        _prepare_imported(components, hand, verdict, batch)
     elif isinstance(verdict, Admit):
-        _admit(parts, hand, verdict, batch)
+        _admit(components, hand, verdict, batch)
     elif isinstance(verdict, Known):
-        _recognise(parts, hand, verdict, batch)
+        _recognise(components, hand, verdict, batch)
     elif isinstance(verdict, Defer):
-        _take_back(parts, hand.claim)
+        _take_back(components, hand.claim)
         batch.originals.append(original(hand.claim, "deferred", reason=verdict.reason))
     elif isinstance(verdict, Leave):
-        _take_back(parts, hand.claim)
+        _take_back(components, hand.claim)
         _leave(hand, verdict, batch)
     else:
-        _take_back(parts, hand.claim)
-        _refuse(parts, hand, verdict, batch)
+        _take_back(components, hand.claim)
+        _refuse(components, hand, verdict, batch)
 
 
-def _admit(parts: Components, hand: InHand, verdict: Admit, batch: Batch) -> None:
+def _admit(components: Components, hand: InHand, verdict: Admit, batch: Batch) -> None:
     claim = hand.claim
-    event = _event(parts, hand, "admitted", verdict.warnings)
+    event = _event(components, hand, "admitted", verdict.warnings)
     try:
-        _place(parts, hand, event)
+        _place(components, hand, event)
     except StrangerInPoolError as error:
         log.error("admit    %s: held: %s", shown(claim.path), error)
         batch.originals.append(original(claim, "held", reason=error.message))
@@ -76,20 +76,20 @@ def _admit(parts: Components, hand: InHand, verdict: Admit, batch: Batch) -> Non
     batch.events.append(event)
 
 
-def _prepare_imported(parts: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
+def _prepare_imported(components: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
     """An archive of a stock: what is not admitted stays where it is, and nobody but the importer is told."""
     if not isinstance(verdict, Admit):
         if not isinstance(verdict, Known):
-            _take_back(parts, hand.claim)
+            _take_back(components, hand.claim)
         return
     imported = hand.claim.imported
     assert imported is not None
-    event = _event(parts, hand, "imported", verdict.warnings)
+    event = _event(components, hand, "imported", verdict.warnings)
     event = replace(event, uploader=imported.uploader, uid=None, actor=IMPORTER)
     event = replace(event, first_upload_time=imported.upload_time)
     try:
-        _place(parts, hand, event)
-        parts.spool.make_publishable(hand.claim)
+        _place(components, hand, event)
+        components.spool.make_publishable(hand.claim)
     except StrangerInPoolError as error:
         log.error("admit    %s: not imported: %s", shown(hand.claim.path), error)
         return
@@ -98,29 +98,29 @@ def _prepare_imported(parts: Components, hand: InHand, verdict: Verdict, batch: 
         batch.events.append(replace(event, kind="yanked", reason=imported.yanked or None, flaws=()))
 
 
-def _place(parts: Components, hand: InHand, event: Event) -> None:
+def _place(components: Components, hand: InHand, event: Event) -> None:
     assert event.project and event.filename and event.sha256
     place = {"project": event.project, "filename": event.filename}
-    parts.pool.place(parts.spool.bytes_of(hand.claim), sha256=event.sha256, **place)
+    components.pool.place(components.spool.bytes_of(hand.claim), sha256=event.sha256, **place)
     if event.metadata_sha256 is not None and hand.inspection is not None and hand.inspection.metadata is not None:
-        parts.pool.place_metadata(hand.inspection.metadata, **place)
+        components.pool.place_metadata(hand.inspection.metadata, **place)
 
 
-def _heal(parts: Components, hand: InHand, record: FileRecord) -> None:
+def _heal(components: Components, hand: InHand, record: FileRecord) -> None:
     """The uploader's copy leaves the drop folder, so the published one had better be whole."""
     file, claim = record.file, hand.claim
     place = {"project": record.project, "filename": file.filename}
-    if parts.pool.heal(parts.spool.bytes_of(claim), parts.spool.quarantine, sha256=file.sha256, **place):
+    if components.pool.heal(components.spool.bytes_of(claim), components.spool.quarantine, sha256=file.sha256, **place):
         log.error("admit    %s: its published bytes were damaged or gone; they are back", shown(claim.path))
 
 
-def _recognise(parts: Components, hand: InHand, verdict: Known, batch: Batch) -> None:
-    record = parts.catalog.file(hand.key)
+def _recognise(components: Components, hand: InHand, verdict: Known, batch: Batch) -> None:
+    record = components.catalog.file(hand.key)
     if record is not None:
-        _heal(parts, hand, record)
+        _heal(components, hand, record)
     batch.originals.append(original(hand.claim, "known", serial=verdict.serial))
     if record is not None and not hand.touched and _is_another(record, hand):
-        batch.known.append((_event(parts, hand, "admitted", ()), record.file.upload_time))
+        batch.known.append((_event(components, hand, "admitted", ()), record.file.upload_time))
 
 
 def _is_another(record: FileRecord, hand: InHand) -> bool:
@@ -141,15 +141,15 @@ def _leave(hand: InHand, verdict: Leave, batch: Batch) -> None:
     batch.left.append((hand.claim.path, reason))
 
 
-def _refuse(parts: Components, hand: InHand, verdict: Reject, batch: Batch) -> None:
-    event = _event(parts, hand, "rejected", verdict.flaws)
-    before = parts.catalog.refusal(hand.key)
+def _refuse(components: Components, hand: InHand, verdict: Reject, batch: Batch) -> None:
+    event = _event(components, hand, "rejected", verdict.flaws)
+    before = components.catalog.refusal(hand.key)
     # The same bytes refused again: the reason is refreshed, and nothing new has happened.
     repeated = before is not None and before.sha256 == event.sha256 and before.codes == _codes(verdict.flaws)
     serial = before.serial if repeated and before is not None else batch.serial()
-    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject", "rules_url": parts.rules_url}
-    text = reason_text(event, rules_url=parts.rules_url)
-    parts.answers.explain_refusal(hand.claim.filename, data, text)
+    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject", "rules_url": components.rules_url}
+    text = reason_text(event, rules_url=components.rules_url)
+    components.answers.explain_refusal(hand.claim.filename, data, text)
     batch.originals.append(original(hand.claim, "rejected", serial=serial))
     if not repeated:
         batch.events.append(event)
@@ -159,22 +159,22 @@ def _codes(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
     return tuple(flaw.code for flaw in flaws)
 
 
-def _take_back(parts: Components, claim: Claim) -> None:
+def _take_back(components: Components, claim: Claim) -> None:
     """What a crash left linked but not committed, and what is not admitted now, was never shown to anybody."""
     filename = parse_filename(claim.filename)
     if isinstance(filename, Filename):
-        source = parts.spool.bytes_of(claim)
-        parts.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
+        source = components.spool.bytes_of(claim)
+        components.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
 
 
-def _event(parts: Components, hand: InHand, kind: str, flaws: tuple[Flaw, ...]) -> Event:
+def _event(components: Components, hand: InHand, kind: str, flaws: tuple[Flaw, ...]) -> Event:
     claim, filename = hand.claim, parse_filename(hand.claim.filename)
     core = hand.inspection.core if hand.inspection else None
     metadata = hand.inspection.metadata if hand.inspection else None
     is_wheel = isinstance(filename, Filename) and filename.kind is Kind.WHEEL
     return Event(
         kind=kind,
-        at=timestamp(parts.now()),
+        at=timestamp(components.now()),
         project=filename.project if isinstance(filename, Filename) else None,
         version=str(filename.version) if isinstance(filename, Filename) else None,
         filename=claim.filename,

@@ -56,30 +56,34 @@ PAGES_A_ROUND = 64
 class Pipeline:
     """One index at work."""
 
-    def __init__(self, parts: Components, config: IndexConfig) -> None:
-        self.parts, self.config = parts, config
-        self.uploads = Uploads(parts.catalog.originals(), patience=config.patience)
-        self.news = News(parts)
-        self.housekeeping = Housekeeping(parts.answers, parts.drop, parts.spool.quarantine, parts.catalog.path)
+    def __init__(self, components: Components, config: IndexConfig) -> None:
+        self.components, self.config = components, config
+        self.uploads = Uploads(components.catalog.originals(), patience=config.patience)
+        self.news = News(components)
+        self.housekeeping = Housekeeping(
+            components.answers, components.drop, components.spool.quarantine, components.catalog.path
+        )
         self.retirement = Retirement(
             self.uploads,
-            drop=parts.drop,
-            spool=parts.spool,
-            answers=parts.answers,
-            catalog=parts.catalog,
-            ledger=parts.ledger,
+            drop=components.drop,
+            spool=components.spool,
+            answers=components.answers,
+            catalog=components.catalog,
+            ledger=components.ledger,
             patience=config.patience,
-            now=parts.now,
+            now=components.now,
             left=self._has_left,
             stays=self.news.stays,
         )
-        self._settling = Settling(parts, config, self.uploads, self.news, self.retirement)
+        self._settling = Settling(components, config, self.uploads, self.news, self.retirement)
         told = {"told_waits": self.news.waits, "told_too_large": self.news.too_large}
-        space = DiskSpace(config, parts.spool, self.uploads, **told)
+        space = DiskSpace(config, components.spool, self.uploads, **told)
         unreadable = self._settling.cannot_read
-        self._claims = ClaimQueue(parts.drop, parts.spool, self.uploads, space, now=parts.now, unreadable=unreadable)
+        self._claims = ClaimQueue(
+            components.drop, components.spool, self.uploads, space, now=components.now, unreadable=unreadable
+        )
         self.grace = GracePeriod(config.grace)
-        self._looking = DropWatch(parts, config, self.uploads, self.news, self.retirement)
+        self._looking = DropWatch(components, config, self.uploads, self.news, self.retirement)
         self.tally = Tally()
         self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
@@ -92,14 +96,14 @@ class Pipeline:
 
     def recover(self) -> None:
         """Take up again what lies in the spool, before anything new is looked at."""
-        claims = list(self.parts.spool.intents())
-        self.parts.spool.sync(claims)
+        claims = list(self.components.spool.intents())
+        self.components.spool.sync(claims)
         for claim in claims:
-            if self.parts.spool.is_whole(claim):
+            if self.components.spool.is_whole(claim):
                 log.info("claim    %s: found in the spool, goes on", shown(claim.path))
                 self.take_in_hand(claim, overdue=False)
             else:
-                self.parts.spool.release(claim)
+                self.components.spool.release(claim)
         while self._in_hand:
             self.inspect(1.0)
             self.admit(self.judge())
@@ -130,7 +134,7 @@ class Pipeline:
         """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
         self._claims.add(ready)
         for claim, overdue in self._claims.portion(self._free_hands(), self.collect):
-            self.take_in_hand(claim, overdue=overdue, after=self.parts.ledger.end.serial)
+            self.take_in_hand(claim, overdue=overdue, after=self.components.ledger.end.serial)
 
     def _free_hands(self) -> int:
         return max(0, MOST_IN_HAND - len(self._in_hand))
@@ -144,10 +148,10 @@ class Pipeline:
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
         touched, key = self.uploads.is_touched(claim), key_of(claim.filename)
-        scarce = scarce_of(self.parts.catalog, claim, key, self.config.terms)
+        scarce = scarce_of(self.components.catalog, claim, key, self.config.terms)
         hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
-        record = self.parts.catalog.file(hand.key)
+        record = self.components.catalog.file(hand.key)
         if record is not None and record.state == "present" and record.file.sha256 == claim.sha256:
             hand.done = True  # the same bytes are published: nothing needs opening
         else:
@@ -155,18 +159,18 @@ class Pipeline:
 
     def _send_to_inspection(self, hand: InHand) -> None:
         claim, readme, owner = hand.claim, self._terms(hand).refuses_readmes(), hand.claim.uploader or ""
-        path = self.parts.spool.bytes_of(claim)
+        path = self.components.spool.bytes_of(claim)
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
-        self.parts.inspectors.submit(job)
+        self.components.inspectors.submit(job)
 
     def inspect(self, wait: float) -> None:
         """Collect what the inspectors have found; where nothing else can be done, wait up to `wait` seconds for it."""
-        self.parts.spool.progress()
+        self.components.spool.progress()
         self._take_in(self._results(0.0 if self._may_claim() or self._may_judge() else wait))
 
     def collect(self) -> None:
         """Take what inspectors have found until now, so that they go on beside other work; waits for nothing."""
-        self._take_in(self.parts.inspectors.poll(0.0))
+        self._take_in(self.components.inspectors.poll(0.0))
 
     def _take_in(self, results: list[Result]) -> None:
         for result in results:
@@ -183,7 +187,7 @@ class Pipeline:
 
         While there are uploads to copy, that takes those milliseconds already.
         """
-        inspectors, deadline = self.parts.inspectors, time.monotonic() + (0.0 if self._may_claim() else GATHERING)
+        inspectors, deadline = self.components.inspectors, time.monotonic() + (0.0 if self._may_claim() else GATHERING)
         results = inspectors.poll(wait)
         while results and inspectors.busy() > FEW and time.monotonic() < deadline:
             results += inspectors.poll(GATHERING)
@@ -198,11 +202,11 @@ class Pipeline:
         if claim.imported is None:
             # The receipt first: what is remembered as held is not looked at again.
             self.news.held(claim.path)
-            self.parts.answers.sync()
+            self.components.answers.sync()
             held = original(claim, "held", reason=trouble)
-            self.parts.catalog.remember([held])
+            self.components.catalog.remember([held])
             self.uploads.remember(held)
-        self.parts.spool.release(claim)
+        self.components.spool.release(claim)
         del self._in_hand[claim.number]
         self.measures.held()
 
@@ -225,7 +229,7 @@ class Pipeline:
 
     def _judge(self, hand: InHand) -> Verdict | None:
         terms = self._terms(hand)
-        verdict = judge(upload_of(self.parts.catalog, self.parts.ledger, hand, terms), terms)
+        verdict = judge(upload_of(self.components.catalog, self.components.ledger, hand, terms), terms)
         if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
             hand.done = False  # it was published when it was claimed, and has been removed since
             self._send_to_inspection(hand)
@@ -237,12 +241,12 @@ class Pipeline:
         """Link and explain, sync, commit to the ledger, project to the catalog, release the spool: in this order."""
         if not verdicts:
             return
-        batch = Batch(next_serial=self.parts.ledger.end.serial + 1)
+        batch = Batch(next_serial=self.components.ledger.end.serial + 1)
         for hand, verdict in verdicts:
-            prepare(self.parts, hand, verdict, batch)
+            prepare(self.components, hand, verdict, batch)
             self.collect()
-        self.parts.pool.sync()
-        self.parts.answers.sync()
+        self.components.pool.sync()
+        self.components.answers.sync()
         self.commit(batch.events, batch.originals)
         for event, since in batch.known:
             self.tally.known += 1
@@ -251,17 +255,17 @@ class Pipeline:
         for one in batch.originals:
             if one.fate == "held":
                 self.news.held(one.path)
-        self.parts.answers.sync()
+        self.components.answers.sync()
         self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:
-            self.parts.spool.release(hand.claim)
+            self.components.spool.release(hand.claim)
             self._in_hand.pop(hand.claim.number)
 
     def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
         """Make events happen, and what follows from them at once."""
-        entries = self.parts.ledger.append(events)
+        entries = self.components.ledger.append(events)
         remembered = tuple(originals)
-        self.parts.catalog.apply(entries, remembered)
+        self.components.catalog.apply(entries, remembered)
         for one in remembered:
             self.uploads.remember(one)
         for entry in entries:
@@ -280,7 +284,7 @@ class Pipeline:
 
     def render(self) -> list[ProjectListing]:
         """The listings of the stale pages, the ones that just changed first."""
-        catalog = self.parts.catalog
+        catalog = self.components.catalog
         projects = list(dict.fromkeys([*sorted(self._fresh), *catalog.stale(PAGES_A_ROUND)]))
         self._fresh.clear()
         listings = (listing for project in projects if (listing := catalog.listing(project)) is not None)
@@ -290,14 +294,16 @@ class Pipeline:
         """Project pages, then root and landing page, then the bytes of removed files whose grace is over."""
         pages: dict[str, bytes] = {}
         for listing in listings:
-            self.parts.spool.progress()
-            pages |= project_pages(listing, self.parts.templates)
+            self.components.spool.progress()
+            pages |= project_pages(listing, self.components.templates)
         if pages:
-            changed = self.parts.target.publish(pages)
+            changed = self.components.target.publish(pages)
             log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
-            self.parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
-            self.measures.shown([listing.project for listing in listings], now=self.parts.now())
-        if self.parts.front.step():
+            self.components.catalog.mark_published(
+                (listing, *(newest(listing) or (None, None))) for listing in listings
+            )
+            self.measures.shown([listing.project for listing in listings], now=self.components.now())
+        if self.components.front.step():
             log.info("publish  root and landing page")
         self._sweep()
 
@@ -309,8 +315,8 @@ class Pipeline:
 
     def events_of(self, order: Order) -> list[Event]:
         """What an order would make happen now."""
-        now = self.parts.now()
-        held = held_of(self.parts.catalog, self.parts.ledger, order.spec.project)
+        now = self.components.now()
+        held = held_of(self.components.catalog, self.components.ledger, order.spec.project)
         return list(events_of(order, held, at=timestamp(now), until=timestamp(now + self.config.grace)))
 
     def obey(self, order: Order) -> list[Entry]:
@@ -328,12 +334,16 @@ class Pipeline:
 
     def is_working(self) -> bool:
         """Whether something is under way that does not wait for uploaders or the clock."""
-        under_way = self._in_hand or self._claims or self._looking or self.parts.catalog.stale(1)
+        under_way = self._in_hand or self._claims or self._looking or self.components.catalog.stale(1)
         return bool(under_way) or self.retirement.next_due() is not None
 
     def pages_current(self) -> bool:
         """Whether every page shows what the ledger holds."""
-        return not self.parts.catalog.stale(1) and not self.parts.front.is_stale() and not self.parts.front.is_busy()
+        return (
+            not self.components.catalog.stale(1)
+            and not self.components.front.is_stale()
+            and not self.components.front.is_busy()
+        )
 
     def is_inspecting(self) -> bool:
         """Whether the answer of an inspector is awaited."""
@@ -346,23 +356,23 @@ class Pipeline:
     def queue(self) -> Queue:
         """The uploads without a verdict: those in hand, then what waits in the drop folder, each with why."""
         taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
-        return self.uploads.queue(now=time.monotonic(), wall=self.parts.now(), taken=taken)
+        return self.uploads.queue(now=time.monotonic(), wall=self.components.now(), taken=taken)
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
-        moments = [self.uploads.next_due(), self.retirement.next_due(), self.parts.front.due(), self._sweep_due()]
-        moments += [self.parts.inspectors.next_deadline(), self.news.next_due()]
-        if self._looking or self._may_judge() or self._may_claim() or self.parts.catalog.stale(1):
+        moments = [self.uploads.next_due(), self.retirement.next_due(), self.components.front.due(), self._sweep_due()]
+        moments += [self.components.inspectors.next_deadline(), self.news.next_due()]
+        if self._looking or self._may_judge() or self._may_claim() or self.components.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _sweep(self) -> int:
-        catalog, pool, now = self.parts.catalog, self.parts.pool, self.parts.now()
+        catalog, pool, now = self.components.catalog, self.components.pool, self.components.now()
         return self.grace.sweep(catalog, pool, now=now, limit=PAGES_A_ROUND)
 
     def _sweep_due(self) -> float | None:
-        for _, _, at in self.parts.catalog.unswept(1):
-            return time.monotonic() + self.grace.left(at, now=self.parts.now())
+        for _, _, at in self.components.catalog.unswept(1):
+            return time.monotonic() + self.grace.left(at, now=self.components.now())
         return None
 
     def let_go(self) -> None:
@@ -376,8 +386,8 @@ class Pipeline:
         self._looking.end()
         self._claims.let_go()
         self.retirement.finish()
-        while self.parts.catalog.stale(1):
+        while self.components.catalog.stale(1):
             self.publish(self.render())
-        self.parts.front.finish()
+        self.components.front.finish()
         self.news.give_up_waiting()
         self.announce()

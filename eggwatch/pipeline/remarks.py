@@ -13,27 +13,27 @@ from eggwatch.policy import settling
 from eggwatch.store.drop.folder import Drop, Found, Survey
 
 
-def answer_strangers(survey: Survey, parts: Components, sights: Uploads, news: News) -> None:
+def answer_strangers(survey: Survey, components: Components, uploads: Uploads, news: News) -> None:
     """Say, once each, why packages are not taken as they are, and which folders can't be entered."""
     told = []
-    for found, remark in _remarks(survey, parts.drop, sights):
+    for found, remark in _remarks(survey, components.drop, uploads):
         if remark is None:
-            sights.answered.passed(found)
+            uploads.answered.passed(found)
         else:
-            told.append(sights.told(found, remark.replace("\n", " ")))
+            told.append(uploads.told(found, remark.replace("\n", " ")))
             news.not_taken(found.path, remark)
     if told:
-        parts.catalog.remember(told)
+        components.catalog.remember(told)
 
 
-def _remarks(survey: Survey, drop: Drop, sights: Uploads) -> Iterator[tuple[Found, str | None]]:
+def _remarks(survey: Survey, drop: Drop, uploads: Uploads) -> Iterator[tuple[Found, str | None]]:
     """What may be a package that is not taken as it is, and folders; one after the other, as long as there is room."""
     for found in survey.others:
         is_one = settling.is_foreign_package(found.name) or settling.may_be_misnamed(found.name)
-        if is_one and sights.answered.is_due(found):
+        if is_one and uploads.answered.is_due(found):
             yield found, _remark_on(found, drop)
     for found in map(_folder, survey.closed):
-        if sights.answered.is_due(found):
+        if uploads.answered.is_due(found):
             yield found, survey.unreadable[found.path]
 
 
@@ -50,14 +50,14 @@ def _folder(found: Found) -> Found:
     return replace(found, identity=same)
 
 
-def answer_unfinished(sighting: Sighting, sights: Uploads, news: News, patience: settling.Patience) -> None:
+def answer_unfinished(sighting: Sighting, uploads: Uploads, news: News, patience: settling.Patience) -> None:
     """Say once that the end is missing, and until when it is waited for.
 
     By the file's own time, so that another process comes to the same answer.
     """
-    if not sights.answered.may_tell(sighting):
+    if not uploads.answered.may_tell(sighting):
         return
-    why = sights.newly_unfinished(sighting)
+    why = uploads.newly_unfinished(sighting)
     if why is not None:
         since = sighting.identity.ctime_ns / 1e9
         news.unfinished(sighting.path, why, since=since, until=since + patience.unfinished_after)

@@ -30,9 +30,9 @@ class Settling:
     """Looks whether somebody still writes to an upload, and which may not be read."""
 
     def __init__(
-        self, parts: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
+        self, components: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
     ) -> None:
-        self._parts, self._config, self._uploads = parts, config, uploads
+        self._components, self._config, self._uploads = components, config, uploads
         self._news, self._retirement = news, retirement
 
     def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Ready]:
@@ -59,7 +59,7 @@ class Settling:
 
     def _probe(self, sighting: Sighting) -> Sighting | None:
         try:
-            with self._parts.drop.reading(sighting.path) as fd:
+            with self._components.drop.reading(sighting.path) as fd:
                 probed = self._uploads.with_lease(sighting, leases.probe(fd))
                 return replace(probed, open_to=others_who_may_write(os.fstat(fd)))
         except FileNotFoundError:
@@ -70,17 +70,17 @@ class Settling:
 
     def _is_unwritten(self, sighting: Sighting) -> bool:
         """A large file whose head was never written waits for it: the inspector would say the same of a copy."""
-        if sighting.identity.size < LARGE or not self._parts.drop.starts_with_zeros(sighting):
+        if sighting.identity.size < LARGE or not self._components.drop.starts_with_zeros(sighting):
             return False
         why = "The file starts with zeros."
         unfinished = Original(path=sighting.path, identity=sighting.identity, fate="deferred", reason=why)
-        self._parts.catalog.remember([unfinished])
+        self._components.catalog.remember([unfinished])
         self._uploads.remember(unfinished)
         return True
 
     def cannot_read(self, sighting: Sighting, error: OSError) -> None:
         """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
-        advice = self._parts.drop.advice(sighting.path)
+        advice = self._components.drop.advice(sighting.path)
         reason = self._uploads.cannot_read(sighting, error, advice=advice, now=time.monotonic())
         if reason is not None:
             self._news.not_taken(sighting.path, reason)

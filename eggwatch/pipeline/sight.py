@@ -28,11 +28,11 @@ class DropWatch:
     """Looks at what is named or due, and at the rest in portions; true while a scan is under way."""
 
     def __init__(
-        self, parts: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
+        self, components: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
     ) -> None:
-        self._parts, self._config = parts, config
+        self._components, self._config = components, config
         self._uploads, self._news, self._retirement = uploads, news, retirement
-        self._scanning = Scan(parts.drop)
+        self._scanning = Scan(components.drop)
 
     def __bool__(self) -> bool:
         return bool(self._scanning)
@@ -59,7 +59,7 @@ class DropWatch:
         folders = {path for path in paths or () if path.endswith("/")}
         named = set() if paths is None else (paths - folders) | self._uploads.due_paths(now)
         self._scanning.meanwhile(named)
-        seen = self._parts.drop.look(named)
+        seen = self._components.drop.look(named)
         is_back = self._uploads.mend("drop")
         if is_back:
             log.info("sight    %s is there again", self._config.drop)
@@ -70,23 +70,23 @@ class DropWatch:
         return [seen, self._scanning.portion()] if self._scanning else [seen]
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
-        self._forget(self._uploads.update(survey, now=now, wall=self._parts.now()))
-        answer_strangers(survey, self._parts, self._uploads, self._news)
+        self._forget(self._uploads.update(survey, now=now, wall=self._components.now()))
+        answer_strangers(survey, self._components, self._uploads, self._news)
         self._retirement.keep_in_mind(survey)
         older = [self._retirement.resume(found) for found in survey.leftovers]
-        self._parts.spool.progress()
+        self._components.spool.progress()
         return [*(sighting for sighting in older if sighting), *self._uploads.candidates(survey)]
 
     def _conclude(self, survey: Survey) -> None:
         """A scan has seen everything: what it has not seen is gone."""
         if crowd := self._uploads.crowd(survey):
             log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
-        self._forget(self._uploads.conclude(survey, wall=self._parts.now()))
+        self._forget(self._uploads.conclude(survey, wall=self._components.now()))
         self._retirement.forget_troubles(survey)
 
     def _forget(self, gone: list[str]) -> None:
         if gone:
-            self._parts.catalog.forget(gone)
+            self._components.catalog.forget(gone)
         for path in gone:
             self._news.gone(path)
 

@@ -87,11 +87,11 @@ class IndexRunner:
                 raise FolderError(f"[index.{self.config.name}] {lacking}.")
         self.index = open_index(self.config, renderer=spawned_renderer)
         self._warn_of_closed_drop(self.index)
-        self.index.pipeline.parts.spool.progress = self._progress
+        self.index.pipeline.components.spool.progress = self._progress
         self.index.pipeline.measures = self._measures
         self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
         self._errands.clear()
-        self.index.pipeline.parts.inspectors.warm_up()
+        self.index.pipeline.components.inspectors.warm_up()
         self.watcher.check()
         if self.index.orders.pending():
             self._ballast.throw_off()
@@ -111,9 +111,9 @@ class IndexRunner:
         """Descriptors that become readable when a helper process has an answer."""
         if self.index is None:
             return []
-        parts = self.index.pipeline.parts
-        front = parts.front.channel()
-        sockets = [*parts.inspectors.sockets(), *([front] if front is not None else [])]
+        components = self.index.pipeline.components
+        front = components.front.channel()
+        sockets = [*components.inspectors.sockets(), *([front] if front is not None else [])]
         return [channel.fileno() for channel in sockets]
 
     @_labelled
@@ -168,7 +168,7 @@ class IndexRunner:
         hints = self.watcher.take() if may_scan else self.watcher.take_paths()
         if now >= self._next_scan or self.watcher.is_to_check():
             if self.watcher.check():
-                prepare_drop(self.config, index.pipeline.parts.answers)
+                prepare_drop(self.config, index.pipeline.components.answers)
             hints = None
         if hints is None:
             self._warn_of_closed_drop(index)
@@ -192,8 +192,8 @@ class IndexRunner:
         """
         if self.index is None:
             return self.config.scan
-        sights, cost = self.index.pipeline.uploads, self.index.pipeline.scan.cost
-        if self.watcher.is_blind() or sights.unwatched or "drop" in sights.faults:
+        uploads, cost = self.index.pipeline.uploads, self.index.pipeline.scan.cost
+        if self.watcher.is_blind() or uploads.unwatched or "drop" in uploads.faults:
             return max(min(self.config.scan, BLIND_SCAN), REST * cost)
         return max(self.config.scan, IDLE_REST * cost)
 
@@ -206,7 +206,7 @@ class IndexRunner:
         pipeline = index.pipeline
         if not is_round(order):
             obey(pipeline, index.orders, order)
-        elif index.orders.begin(order, serial=pipeline.parts.ledger.end.serial):
+        elif index.orders.begin(order, serial=pipeline.components.ledger.end.serial):
             until = time.monotonic() + horizon(pipeline)
             self._errands.append((order.number, until, pipeline.tally.counts()))
             self._next_scan = 0.0
@@ -218,7 +218,7 @@ class IndexRunner:
             pipeline = index.pipeline
             due = pipeline.next_due()
             if not pipeline.is_working() and (due is None or due > until):
-                pipeline.parts.front.finish()
+                pipeline.components.front.finish()
                 self._errands.remove(errand)
                 index.orders.answer(number, summary(pipeline, since=since))
 

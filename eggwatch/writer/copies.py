@@ -20,41 +20,41 @@ _EARLIER = re.compile(r"\d+-")
 """What stands before the name of an older refusal in rejected/earlier/."""
 
 
-def elsewhere(parts: Components, removed: Iterable[Event]) -> list[str]:
+def elsewhere(components: Components, removed: Iterable[Event]) -> list[str]:
     """The paths of other copies: published under another name, quarantined, or still in the drop folder."""
     events = [event for event in removed if event.sha256]
-    paths = set(_lying(parts, events)) | set(_refused(parts, events)) if events else set()
+    paths = set(_lying(components, events)) | set(_refused(components, events)) if events else set()
     for event in events:
-        paths |= set(_of_one(parts, event))
+        paths |= set(_of_one(components, event))
     return sorted(os.fsencode(path).decode("utf-8", "backslashreplace") for path in paths)
 
 
-def _of_one(parts: Components, event: Event) -> Iterator[Path]:
-    twin = parts.catalog.twin(event.sha256 or "", key=key_of(event.filename or ""))
-    record = None if twin is None else parts.catalog.file(key_of(twin))
+def _of_one(components: Components, event: Event) -> Iterator[Path]:
+    twin = components.catalog.twin(event.sha256 or "", key=key_of(event.filename or ""))
+    record = None if twin is None else components.catalog.file(key_of(twin))
     if twin is not None and record is not None:
-        yield parts.pool.path_of(record.project, twin)
+        yield components.pool.path_of(record.project, twin)
 
 
-def _lying(parts: Components, events: list[Event]) -> Iterator[Path]:
+def _lying(components: Components, events: list[Event]) -> Iterator[Path]:
     """Uploads that stay where they were copied, and damaged bytes of a name: most of them are the same."""
     names, hashes = {event.filename for event in events}, {event.sha256 for event in events}
     with suppress(FileNotFoundError):
-        yield from (path for path in parts.spool.quarantine.iterdir() if path.name[17:] in names)
-    paths = [parts.drop.root / one.path for one in parts.catalog.originals() if one.sha256 in hashes]
+        yield from (path for path in components.spool.quarantine.iterdir() if path.name[17:] in names)
+    paths = [components.drop.root / one.path for one in components.catalog.originals() if one.sha256 in hashes]
     yield from (path for path in paths if path.is_file())
 
 
-def _refused(parts: Components, events: list[Event]) -> Iterator[Path]:
+def _refused(components: Components, events: list[Event]) -> Iterator[Path]:
     """Refused uploads of these bytes, under whatever name, as far as rejected/ can be read: it is listed once."""
     wanted = defaultdict[str, set[str]](set)
     sizes = {event.sha256 or "": event.size for event in events}
     for event in events:
         wanted[stored_name(event.filename or "")].add(event.sha256 or "")
-    for serial, sha256 in parts.catalog.refusals_of(sizes):
-        refusal = event_at(parts.ledger, parts.catalog.event_at(serial))
+    for serial, sha256 in components.catalog.refusals_of(sizes):
+        refusal = event_at(components.ledger, components.catalog.event_at(serial))
         wanted[stored_name(refusal.filename or "") if refusal else ""].add(sha256)
-    rejected = parts.drop.root / "rejected"
+    rejected = components.drop.root / "rejected"
     names = [(rejected / name, name) for name in _names_in(rejected)]
     names += [
         (rejected / "earlier" / name, _EARLIER.sub("", name, count=1)) for name in _names_in(rejected / "earlier")

@@ -56,19 +56,24 @@ class Index:
 
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
-        parts = self.pipeline.parts
+        components = self.pipeline.components
         with closing(self.lock):
-            parts.front.close()
-            parts.inspectors.close()
-            parts.catalog.finish()
-            parts.ledger.close()
+            components.front.close()
+            components.inspectors.close()
+            components.catalog.finish()
+            components.ledger.close()
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
         self.pipeline.let_go()
-        parts = self.pipeline.parts
+        components = self.pipeline.components
         with closing(self.lock):
-            for close in (parts.front.close, parts.inspectors.close, parts.catalog.close, parts.ledger.close):
+            for close in (
+                components.front.close,
+                components.inspectors.close,
+                components.catalog.close,
+                components.ledger.close,
+            ):
                 close()
 
 
@@ -184,7 +189,7 @@ def _assemble(
         oldest=oldest,
         retold=ledger.end.serial,
     )
-    parts = Components(
+    components = Components(
         drop=drop,
         spool=spool,
         pool=pool,
@@ -200,4 +205,4 @@ def _assemble(
         rules_url=config.rules_url,
         now=now,
     )
-    return Pipeline(parts, config)
+    return Pipeline(components, config)

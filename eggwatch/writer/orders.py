@@ -39,7 +39,7 @@ def carry_out(pipeline: Pipeline, data: dict[str, Any]) -> dict[str, Any]:
     order = read_order(data)
     if isinstance(order, str):
         return {"error": order, "changed": [], "matched": 0}
-    held = held_of(pipeline.parts.catalog, pipeline.parts.ledger, order.spec.project)
+    held = held_of(pipeline.components.catalog, pipeline.components.ledger, order.spec.project)
     matched = {"matched": len(matching(order, held))}
     if data.get("dry_run"):
         events = pipeline.events_of(order)
@@ -54,7 +54,7 @@ def removal(pipeline: Pipeline, order: Order, events: list[Event]) -> dict[str, 
     if not isinstance(order, Remove):
         return {}
     moments = [event.bytes_until for event in events if event.bytes_until is not None]
-    elsewhere = copies.elsewhere(pipeline.parts, events)
+    elsewhere = copies.elsewhere(pipeline.components, events)
     return {"bytes_until": max(moments, default=None), "blocked": order.block, "elsewhere": elsewhere}
 
 
@@ -69,7 +69,7 @@ def is_round(order: orders.Order) -> bool:
 
 def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:
     """Carry out one order from the box, and answer it when all pages show it."""
-    if not box.begin(order, serial=pipeline.parts.ledger.end.serial):
+    if not box.begin(order, serial=pipeline.components.ledger.end.serial):
         return
     earlier = _done_already(pipeline, order)
     answer = carry_out(pipeline, order.data)
@@ -79,7 +79,7 @@ def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:
         answer["matched"] = max(answer["matched"], len(answer["changed"]))
         if isinstance(told := read_order(order.data), Remove):
             answer |= removal(pipeline, told, [entry.event for entry in earlier])
-    pipeline.parts.front.finish()
+    pipeline.components.front.finish()
     box.answer(order.number, answer)
 
 
@@ -88,7 +88,7 @@ def _done_already(pipeline: Pipeline, order: orders.Order) -> list[Entry]:
     kind = EVENTS.get(str(order.data.get("verb")))
     if order.after is None or kind is None or order.data.get("dry_run"):
         return []
-    entries = entries_after(pipeline.parts.ledger, pipeline.parts.catalog, order.after)
+    entries = entries_after(pipeline.components.ledger, pipeline.components.catalog, order.after)
     return [entry for entry in entries if entry.event.kind == kind]
 
 
@@ -106,7 +106,7 @@ def drain(pipeline: Pipeline, box: OrderBox) -> None:
         pipeline.recover()  # what was claimed before an order was given is meant by it
         if not is_round(order):
             obey(pipeline, box, order)
-        elif box.begin(order, serial=pipeline.parts.ledger.end.serial):
+        elif box.begin(order, serial=pipeline.components.ledger.end.serial):
             since = pipeline.tally.counts()
             run_until_rest(pipeline)
             box.answer(order.number, summary(pipeline, since=since))

@@ -50,37 +50,40 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     """
     queue = pipeline.queue()
     faults = _faults(pipeline, watching)
-    sights, parts = pipeline.uploads, pipeline.parts
+    uploads, components = pipeline.uploads, pipeline.components
     return {
         **_public_state(pipeline, queue, ready=ready, faults=len(faults)),
         "pid": os.getpid(),
         "account": account_name(os.geteuid()),
         "privileges": capabilities.held(),
         "index": pipeline.config.name,
-        "waiting": sights.waiting(),
-        "waiting_not_shown": sights.not_shown(),
+        "waiting": uploads.waiting(),
+        "waiting_not_shown": uploads.not_shown(),
         "in_hand": [shown(path) for path in pipeline.in_hand()],
         **queue_rows(queue),
         "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
         "faults": faults,
         "leavings": leavings_of(pipeline),
-        **told(parts.ledger.end.serial, {one.name: parts.catalog.cursor(one.name) for one in parts.notifiers}),
+        **told(
+            components.ledger.end.serial,
+            {one.name: components.catalog.cursor(one.name) for one in components.notifiers},
+        ),
     }
 
 
 def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
     """What the operator should mend, or at least know of, by what it is about."""
-    sights, parts = pipeline.uploads, pipeline.parts
-    faults = dict(sights.faults)
-    for one in absences(pipeline.config, parts.catalog, shown=root_serial(pipeline.config)):
+    uploads, components = pipeline.uploads, pipeline.components
+    faults = dict(uploads.faults)
+    for one in absences(pipeline.config, components.catalog, shown=root_serial(pipeline.config)):
         faults.setdefault(one.what, one.text)
-    if parts.answers.fault and "drop" not in faults:
-        faults["answers"] = f"{parts.answers.fault}: answers lie in {pipeline.config.state / 'answers'}"
-    if sights.unproven:
+    if components.answers.fault and "drop" not in faults:
+        faults["answers"] = f"{components.answers.fault}: answers lie in {pipeline.config.state / 'answers'}"
+    if uploads.unproven:
         faults["leases"] = (
             f"leases prove nothing here: uploads wait until they are quiet for {pipeline.config.patience.quiet:g} s"
         )
-    if left_open := parts.inspectors.left_open():
+    if left_open := components.inspectors.left_open():
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
     if watching and "drop" not in faults:  # what is not there can't be watched
         faults["events"] = watching
@@ -102,21 +105,21 @@ def public_state(private: Mapping[str, Any], *, running: bool = True) -> dict[st
 
 
 def _public_state(pipeline: Pipeline, queue: Queue, *, ready: bool, faults: int) -> dict[str, Any]:
-    catalog = pipeline.parts.catalog
+    catalog = pipeline.components.catalog
     projects, files = catalog.counts()
     return {
         "schema": 1,
         "eggwatch": __version__,
         "ready": ready,
-        "serial": pipeline.parts.ledger.end.serial,
+        "serial": pipeline.components.ledger.end.serial,
         "projects": projects,
         "files": files,
         "pages_current": pipeline.pages_current(),
         "pages_stale": catalog.stale_count(),
         "faults_count": faults,
-        **lag(queue, now=pipeline.parts.now()),
+        **lag(queue, now=pipeline.components.now()),
         "last_publish_seconds": pipeline.measures.latencies.last,
-        "last_event_at": _last_event_at(pipeline.parts.ledger),
+        "last_event_at": _last_event_at(pipeline.components.ledger),
         **around(pipeline.config),
     }
 

@@ -238,7 +238,7 @@ def test_what_a_killed_writer_had_done_is_answered_and_not_done_again(filled: Si
     with box.giving({"verb": "remove", "spec": "other", "actor": "tester"}) as given:
         with opened_index(config) as index:
             (order,) = index.orders.pending()
-            index.orders.begin(order, serial=index.pipeline.parts.ledger.end.serial)
+            index.orders.begin(order, serial=index.pipeline.components.ledger.end.serial)
             carry_out(index.pipeline, order.data)
         filled.put(sdist("other", requires_python=">=3.8"))
         before = filled.events()

@@ -133,7 +133,7 @@ class IndexAtWork:
     def open(self) -> IndexAtWork:
         """Begin, as a command does."""
         self.index = open_index(self.config, now=lambda: self.now)
-        self.index.pipeline.parts = replace(self.index.pipeline.parts, inspectors=InlineInspectors())  # type: ignore[arg-type]
+        self.index.pipeline.components = replace(self.index.pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
         return self
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class IndexAtWork:
         """The files that still lie in the drop folder, but for answers."""
         drop = self.config.drop
         paths = [path.relative_to(drop) for path in drop.rglob("*") if path.is_file()]
-        return sorted(str(path) for path in paths if path.parts[0] not in ("rejected", "receipts", "README.txt"))
+        return sorted(str(path) for path in paths if path.components[0] not in ("rejected", "receipts", "README.txt"))
 
 
 def pages_of(public: Path) -> dict[str, bytes]:
@@ -194,7 +194,7 @@ def pages_of(public: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(public)): path.read_bytes()
         for path in sorted(public.rglob("*"))
-        if path.is_file() and path.relative_to(public).parts[0] not in ("files", ".eggwatch", "status.json")
+        if path.is_file() and path.relative_to(public).components[0] not in ("files", ".eggwatch", "status.json")
     }
 
 

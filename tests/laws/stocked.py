@@ -64,13 +64,15 @@ def fill(base: Path, archives: int) -> None:
     config = configuration(base)
     config.drop.mkdir(parents=True)
     index = open_index(config)
-    parts = index.pipeline.parts
+    components = index.pipeline.components
     for start in range(0, archives, 1000):
-        entries = parts.ledger.append([synthetic(number) for number in range(start, min(start + 1000, archives))])
-        parts.catalog.apply(entries)
-    listings = [listing for project in parts.catalog.projects() if (listing := parts.catalog.listing(project))]
-    parts.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
-    parts.catalog.move_cursor("receipts", parts.ledger.end.serial)
+        entries = components.ledger.append([synthetic(number) for number in range(start, min(start + 1000, archives))])
+        components.catalog.apply(entries)
+    listings = [
+        listing for project in components.catalog.projects() if (listing := components.catalog.listing(project))
+    ]
+    components.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
+    components.catalog.move_cursor("receipts", components.ledger.end.serial)
     index.pipeline.finish()
     index.close()
 
@@ -99,7 +101,7 @@ def work(base: Path) -> None:
     pipeline, steps, counts = index.pipeline, [0], []
     pipeline.recover()
     pipeline.round()
-    index.pipeline.parts.catalog._db.set_progress_handler(lambda: _count(steps), 1)
+    index.pipeline.components.catalog._db.set_progress_handler(lambda: _count(steps), 1)
     for number in range(UPLOADS):
         name, data = archive_factory.wheel("fresh", f"1.{number}")
         (base / "drop" / name).write_bytes(data)
@@ -109,7 +111,7 @@ def work(base: Path) -> None:
         os.access(f"/mark/end/{number}", os.F_OK)
         assert name in (base / "public/simple/fresh/index.v1_json").read_text()
         counts.append(steps[0] - before)
-    index.pipeline.parts.catalog._db.set_progress_handler(None, 0)
+    index.pipeline.components.catalog._db.set_progress_handler(None, 0)
     print(json.dumps(counts))
     index.abandon()
 

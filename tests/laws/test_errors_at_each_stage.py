@@ -41,7 +41,7 @@ Observer = Callable[[str, str], None]
 def open_inline(config: IndexConfig, **_: Any) -> Index:
     """An index without processes of its own: whatever fails does so in here."""
     index = assembly.open_index(config)
-    index.pipeline.parts = replace(index.pipeline.parts, inspectors=InlineInspectors())  # type: ignore[arg-type]
+    index.pipeline.components = replace(index.pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
     return index
 
 

@@ -47,7 +47,7 @@ def do_import(site: IndexAtWork, stock: Path, way: Way) -> list[tuple[str, str]]
     """What the command does, with inspectors in this process; answers with (filename, verdict)."""
     index = open_index(site.config, now=lambda: site.now)
     pipeline = index.pipeline
-    pipeline.parts = replace(pipeline.parts, inspectors=InlineInspectors())  # type: ignore[arg-type]
+    pipeline.components = replace(pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
     seen = Stock(stock, site.config.formats, now=site.now)
     seen.survey(lambda _: None)
     outcomes = list(Import(pipeline, seen, way=way, by_mtime=False).run())

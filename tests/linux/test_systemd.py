@@ -267,7 +267,7 @@ def test_many_uploads_are_progress_one_by_one(tmp_path: Path) -> None:
         site.put(sdist(f"demo{number}"))
     calls: list[int] = []
     with opened_index(load(site.config).indexes["main"]) as index:
-        index.pipeline.parts.spool.progress = lambda: calls.append(1)
+        index.pipeline.components.spool.progress = lambda: calls.append(1)
         pipeline = index.pipeline
         pipeline.claim(pipeline.settle(pipeline.sight(None)))
         assert len(calls) >= 3, "each is copied"

@@ -131,7 +131,7 @@ def unlink_before_commit() -> None:
             for hand, verdict in verdicts:
                 if isinstance(verdict, Admit):
                     durable.unlink(pipeline.config.drop / hand.claim.path)
-                    release(pipeline.parts.spool, hand.claim)
+                    release(pipeline.components.spool, hand.claim)
             return commit(*arguments)
 
         commit, pipeline.commit = pipeline.commit, committed  # type: ignore[method-assign]
@@ -148,14 +148,14 @@ def catalog_before_ledger() -> None:
     """The projection knows an event before it has happened."""
 
     def committed(self: Pipeline, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
-        sync, append, ledger = Ledger._commit, durable.append, self.parts.ledger
+        sync, append, ledger = Ledger._commit, durable.append, self.components.ledger
         durable.append = Ledger._commit = _nothing  # type: ignore[assignment, method-assign]
         try:
             before = ledger.end
             entries = ledger.append(events)
         finally:
             durable.append, Ledger._commit = append, sync  # type: ignore[method-assign]
-        self.parts.catalog.apply(entries, tuple(originals))
+        self.components.catalog.apply(entries, tuple(originals))
         ledger.end = before
         return commit(self, events, originals)
 
@@ -214,7 +214,7 @@ def stale_list_cleared_early() -> None:
     publish = Pipeline.publish
 
     def published(self: Pipeline, listings: list[Any]) -> None:
-        self.parts.catalog.mark_published((listing, None, None) for listing in listings)
+        self.components.catalog.mark_published((listing, None, None) for listing in listings)
         publish(self, listings)
 
     Pipeline.publish = published  # type: ignore[method-assign]
@@ -244,8 +244,8 @@ def root_before_project_pages() -> None:
         return root(catalog)
 
     def published(self: Pipeline, listings: list[Any]) -> None:
-        self.parts.catalog.set_meta({"root_serial": None})
-        self.parts.front.finish()
+        self.components.catalog.set_meta({"root_serial": None})
+        self.components.front.finish()
         publish(self, listings)
 
     Catalog.root = all_projects  # type: ignore[method-assign]

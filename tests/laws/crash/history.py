@@ -166,11 +166,11 @@ class Player:
 
     def _assemble(self) -> Index:
         opened = open_index(self.config, now=self.now, renderer=spawned_renderer if self._workers else inline_renderer)
-        parts = opened.pipeline.parts
-        parts = replace(parts, notifiers=[*parts.notifiers, Recorder(self.place.outside / "told")])
+        components = opened.pipeline.components
+        components = replace(components, notifiers=[*components.notifiers, Recorder(self.place.outside / "told")])
         if not self._workers:
-            parts = replace(parts, inspectors=InlineInspectors())  # type: ignore[arg-type]
-        return replace(opened, pipeline=Pipeline(parts, self.config))
+            components = replace(components, inspectors=InlineInspectors())  # type: ignore[arg-type]
+        return replace(opened, pipeline=Pipeline(components, self.config))
 
     def work(self) -> None:
         """What the daemon does until nothing is left to do."""
