@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
       NO_COLOR         set to anything: no colours on a terminal, either
 
     \b
-    Completion, by one line in ~/.bashrc (zsh and fish: zsh_source, fish_source):
+    Completion, where 'setup' has not installed it, by a line in ~/.bashrc:
       eval "$(_EGGWATCH_COMPLETE=bash_source eggwatch)"
     """,
 )

@@ -1,0 +1,153 @@
+"""Writes docs/commands.rst and contrib/man/eggwatch.1 from what the program says of itself.
+
+`python -m docs.reference` writes them anew; a test compares them with the program.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eggwatch.cli import cli
+from eggwatch.cli.commands import GROUPS
+
+ROOT = Path(__file__).parents[1]
+WIDTH = 118
+
+Block = tuple[str, Any]
+"""What a page is made of: a `chapter`, a `section`, a `text`, lines of `code`, or `terms` that are explained."""
+
+
+def commands() -> Iterator[Block]:
+    """The whole command line: what all commands share, then each of them, in the groups of `eggwatch --help`."""
+    context = click.Context(cli, info_name="eggwatch")
+    yield from _help(cli.help or "")
+    yield "text", "These options are taken before or after the name of every command:"
+    yield "terms", _options(cli, context)
+    yield from _help(cli.epilog or "")
+    for title, group in GROUPS.items():
+        yield "chapter", title
+        for name in group:
+            yield from _command(name, context)
+
+
+def _command(name: str, parent: click.Context) -> Iterator[Block]:
+    command = cli.get_command(parent, name)
+    assert command is not None
+    context = click.Context(command, info_name=name, parent=parent)
+    yield "section", f"eggwatch {name}"
+    yield "code", [" ".join(["eggwatch", name, *command.collect_usage_pieces(context)])]
+    yield from _help(command.help or "", _options(command, context))
+
+
+def _options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:
+    """What click's help says of each option, but for --help."""
+    options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
+    return [record for option in options if (record := option.get_help_record(context)) and "--help" not in option.opts]
+
+
+def _help(text: str, options: list[tuple[str, str]] | None = None) -> Iterator[Block]:
+    """The paragraphs of a help text, the options after those of prose, and what stands below its \\b line by line."""
+    blocks = inspect.cleandoc(text).split("\n\n")
+    yield from (("text", _joined(block)) for block in blocks if not block.startswith("\b"))
+    if options:
+        yield "terms", options
+    for block in blocks:
+        if block.startswith("\b"):
+            yield from _lines(block.removeprefix("\b\n"))
+
+
+def _lines(block: str) -> Iterator[Block]:
+    """`Label:  first`, with its further lines indented; a sentence goes on in the next line."""
+    for part in re.split(r"\n(?=[A-Z])", block):
+        label, _, rest = part.partition(":")
+        if label.startswith("Exit status") or not rest or ("\n" not in part and not rest.startswith("  ")):
+            yield "text", _joined(part)
+        else:
+            yield "text", f"{label}:"
+            yield "code", [line.strip() for line in rest.strip("\n").splitlines()]
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+RST_HEAD = """\
+The command line
+================
+
+.. Made by ``python -m docs.reference`` from the help of ``eggwatch``; do not edit.
+
+"""
+UNDERLINES = {"chapter": "-", "section": "~"}
+
+
+def rst(blocks: Iterator[Block]) -> str:
+    """A page as reStructuredText."""
+    return "\n".join(_rst(*block) for block in blocks)
+
+
+def _rst(kind: str, content: Any) -> str:
+    if kind in UNDERLINES:
+        return f"{content}\n{UNDERLINES[kind] * len(content)}\n"
+    if kind == "code":
+        return "::\n\n" + "".join(f"    {line}\n" for line in content)
+    if kind == "terms":
+        return "\n".join(f"``{term}``\n{_filled(text, indent='    ')}" for term, text in content)
+    return _filled(content)
+
+
+def _filled(text: str, indent: str = "") -> str:
+    marked = "``".join(part if number % 2 else _escaped(part) for number, part in enumerate(text.split("`")))
+    wrapped = {"initial_indent": indent, "subsequent_indent": indent, "break_on_hyphens": False}
+    return textwrap.fill(" ".join(marked.split()), WIDTH, **wrapped) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\*|_]", r"\\\g<0>", text)
+
+
+def man(blocks: Iterator[Block]) -> str:
+    """The same as a manual page."""
+    head = '.\\" Made by python -m docs.reference from the help of eggwatch; do not edit.\n.TH EGGWATCH 1\n'
+    name = ".SH NAME\neggwatch \\- keeps a static Python package index from a drop folder\n.SH DESCRIPTION\n"
+    return head + name + "".join(_man(*block) for block in blocks)
+
+
+def _man(kind: str, content: Any) -> str:
+    if kind == "chapter":
+        return f".SH {_roff(content.upper())}\n"
+    if kind == "section":
+        return f".SS {_roff(content)}\n"
+    if kind == "code":
+        return "\n".join([".PP", ".nf", ".RS 4", *map(_roff, content), ".RE", ".fi", ""])
+    if kind == "terms":
+        return "".join(f".TP\n\\fB{_roff(term)}\\fR\n{_roff(' '.join(text.split()))}\n" for term, text in content)
+    return f".PP\n{_roff(content)}\n"
+
+
+def _roff(text: str) -> str:
+    """Text without what troff would take for its own; hyphens are those that are typed."""
+    plain = (
+        text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("`", "\\(aq").replace("'", "\\(aq")
+    )
+    return f"\\&{plain}" if plain.startswith(".") else plain
+
+
+def pages() -> dict[Path, str]:
+    """What this module writes, by its place in the repository."""
+    return {
+        Path("docs/commands.rst"): RST_HEAD + rst(commands()),
+        Path("contrib/man/eggwatch.1"): man(commands()),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        (ROOT / path).write_text(text, "utf-8")
