@@ -194,7 +194,7 @@ def pages_of(public: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(public)): path.read_bytes()
         for path in sorted(public.rglob("*"))
-        if path.is_file() and path.relative_to(public).components[0] not in ("files", ".eggwatch", "status.json")
+        if path.is_file() and path.relative_to(public).parts[0] not in ("files", ".eggwatch", "status.json")
     }
 
 
