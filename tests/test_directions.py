@@ -196,3 +196,22 @@ def test_no_name_says_nothing() -> None:
     """No module is called utils, helpers, common, core, manager or base."""
     empty = {"utils", "helpers", "common", "core", "manager", "base"}
     assert [str(path) for path in FILES if path.stem in empty or path.parent.name in empty] == []
+
+
+def names_of_types(path: Path) -> Iterator[str]:
+    """The public classes and type aliases of a file; an alias is a name in CamelCase that is given a value."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            yield from (name for name in names if name[0].isupper() and not name.isupper())
+
+
+def test_no_two_types_have_one_name() -> None:
+    """A name of a class, or of a type alias, means one thing in the whole of eggwatch."""
+    files: dict[str, list[str]] = {}
+    for path in FILES:
+        for name in names_of_types(path):
+            files.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name: where for name, where in files.items() if len(where) > 1} == {}

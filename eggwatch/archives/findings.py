@@ -24,7 +24,7 @@ IF_YOURS = "Current pip and uv install it all the same. Build it again with 'pyt
 """After the sentence that says what is wrong with something that only warns."""
 UPLOAD_AGAIN = "Upload it again; if that does not help, build it again with 'python -m build'."
 
-Span = tuple[int, int]
+ByteRange = tuple[int, int]
 """Bytes of the file from the first offset up to, and without, the second."""
 
 
@@ -36,7 +36,7 @@ class BrokenError(Exception):
     """
 
     def __init__(
-        self, code: str, subject: str, message: str, where: Span | None = None, *, at: int | None = None
+        self, code: str, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -77,7 +77,7 @@ class Findings:
     """The collector that one inspection passes from check to check."""
 
     flaws: list[Flaw] = field(default_factory=list)
-    suspects: list[Span] = field(default_factory=list)
+    suspects: list[ByteRange] = field(default_factory=list)
     end_missing: str | None = None
     _warned: Counter[str] = field(default_factory=Counter)
     """How many warnings of each code are told."""
@@ -103,7 +103,7 @@ class Findings:
                 self.flaws.append(flaw)
 
     def refuse(
-        self, code: str, subject: str, message: str, where: Span | None = None, *, at: int | None = None
+        self, code: str, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
     ) -> None:
         """Note a flaw; `where` are the damaged bytes, which may turn out to be a hole of an upload.
 
@@ -114,7 +114,7 @@ class Findings:
             at = where[0] if at is None else at
         self.extend([Flaw(code=code, subject=clipped(subject), message=located(message, at))])
 
-    def suspect(self, where: Span) -> None:
+    def suspect(self, where: ByteRange) -> None:
         """Note a place whose bytes may never have come."""
         self.suspects.append(where)
 

@@ -10,7 +10,7 @@ from eggwatch.archives.filename_rules import filename_flaws
 from eggwatch.archives.findings import Findings, clipped
 from eggwatch.archives.metadata.fields import check_fields
 from eggwatch.archives.metadata.metadata import is_of_old_sdist, member_name, read_metadata
-from eggwatch.archives.opened import Opened, check_license_files
+from eggwatch.archives.opened import OpenedArchive, check_license_files
 from eggwatch.archives.tar.sdist import read_sdist
 from eggwatch.archives.unwritten import unwritten
 from eggwatch.archives.wheel.wheel import read_wheel
@@ -39,7 +39,7 @@ def inspect(file: BinaryIO, text: str, *, extra_checks: Sequence[ExtraCheck] = (
 
 
 def _check_metadata(
-    opened: Opened, filename: Filename, extra_checks: Sequence[ExtraCheck], findings: Findings
+    opened: OpenedArchive, filename: Filename, extra_checks: Sequence[ExtraCheck], findings: Findings
 ) -> CoreMetadata | None:
     core = read_metadata(opened.metadata, filename, member_name(filename), findings)
     if core is None:
@@ -60,7 +60,9 @@ def _take_filename(text: str, findings: Findings) -> Filename | None:
     return filename
 
 
-def _read_archive(file: BinaryIO, size: int, text: str, filename: Filename | None, findings: Findings) -> Opened | None:
+def _read_archive(
+    file: BinaryIO, size: int, text: str, filename: Filename | None, findings: Findings
+) -> OpenedArchive | None:
     """The contents of the archive, which is taken for what its suffix says, also under a wrong filename."""
     if size == 0:
         findings.ends_early("The file is empty.")

@@ -12,7 +12,7 @@ from eggwatch.model.parsing import parsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedArchive:
     """An archive whose metadata was found.
 
     `files` are the paths of all files. `license_places` takes a License-File and whether the metadata is of a
@@ -24,7 +24,7 @@ class Opened:
     license_places: Callable[[str, bool], tuple[str, ...]]
 
 
-def check_license_files(opened: Opened, listed: Iterable[str], version: str, findings: Findings) -> None:
+def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: str, findings: Findings) -> None:
     """Each License-File has to be in the archive (PEP 639; PyPI: "does not exist in distribution file").
 
     Before metadata 2.4 a missing one is told and stops nothing, see leniencies.MILDER_CASES.

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from eggwatch.archives.findings import Span
+from eggwatch.archives.findings import ByteRange
 
 SHORTEST_RUN = 512
 """Zero bytes in a row that count as a block that was never written."""
@@ -29,7 +29,7 @@ def starts_with_zeros(file: BinaryIO) -> bool:
     return bool(head) and not any(head)
 
 
-def unwritten(file: BinaryIO, size: int, suspects: Iterable[Span]) -> Span | None:
+def unwritten(file: BinaryIO, size: int, suspects: Iterable[ByteRange]) -> ByteRange | None:
     """The first suspect place that a hole or a run of 512 zero bytes touches, or None."""
     left = FARTHEST_SCAN
     for start, end in suspects:

@@ -12,7 +12,7 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.errors import NotFoundError
 from eggwatch.model.names import shown
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, nearest
-from eggwatch.policy.rules.warehouse import CHECKS, Check
+from eggwatch.policy.rules.warehouse import CHECKS, PypiCheck
 
 WIDTH = 100
 
@@ -169,7 +169,7 @@ def _warehouse() -> str:
     return head + textwrap.fill(words, 118) + "\n\n" + table + "".join(_table_row(row) for row in rows)
 
 
-def _row(check: Check) -> tuple[str, ...]:
+def _row(check: PypiCheck) -> tuple[str, ...]:
     codes = ", ".join(f"``{rule.code}``" for rule in RULES.values() if check.id in rule.warehouse)
     return check.id, _escaped(check.asks), str(check.answer), codes, _escaped(check.note)
 

@@ -8,17 +8,17 @@ from typing import TypeVar
 
 import click
 
-from eggwatch.maintenance.verify import Finding, Sort
+from eggwatch.maintenance.verify import Discrepancy, DiscrepancyKind
 from eggwatch.model.counting import counted
 
 T = TypeVar("T")
 
 TOGETHER = {
-    Sort.PAGE: ("page", "are missing or differ from a fresh render"),
-    Sort.ROTTEN: ("archive", "have other bytes than were published"),
-    Sort.MISSING: ("archive", "are missing or can't be read"),
-    Sort.METADATA: ("metadata file", "are missing or altered"),
-    Sort.STRANGER: ("file", "are not known to the ledger"),
+    DiscrepancyKind.PAGE: ("page", "are missing or differ from a fresh render"),
+    DiscrepancyKind.ROTTEN: ("archive", "have other bytes than were published"),
+    DiscrepancyKind.MISSING: ("archive", "are missing or can't be read"),
+    DiscrepancyKind.METADATA: ("metadata file", "are missing or altered"),
+    DiscrepancyKind.STRANGER: ("file", "are not known to the ledger"),
 }
 MOST_NAMES = 3
 
@@ -33,12 +33,12 @@ def grouped(rows: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
-def group_of(finding: Finding) -> tuple[str, str, str]:
+def group_of(finding: Discrepancy) -> tuple[str, str, str]:
     """What is told in one line: of one folder, one sort, and one remedy."""
     return str(Path(finding.where).parent), str(finding.sort), finding.remedy
 
 
-def line_of(findings: list[Finding]) -> str:
+def line_of(findings: list[Discrepancy]) -> str:
     """Where it is and what is wrong: of one finding all that is known, of several how many."""
     first = findings[0]
     if len(findings) == 1 or first.sort not in TOGETHER:

@@ -14,7 +14,7 @@ from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_e
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.overlaps import overlapped
 from eggwatch.errors import FolderError
-from eggwatch.maintenance.import_stock import Import, Outcome, Stock
+from eggwatch.maintenance.import_stock import Import, ImportOutcome, Stock
 from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
 from eggwatch.policy.rules import Profile
@@ -132,7 +132,7 @@ def _survey(config: IndexConfig, directory: Path) -> Stock:
     return stock
 
 
-def _report(outcome: Outcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:
+def _report(outcome: ImportOutcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:
     if as_json:
         flaws = [flaw.as_json() for flaw in outcome.flaws]
         row = {"file": shown(str(outcome.path)), "verdict": outcome.verdict}

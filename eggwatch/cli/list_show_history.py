@@ -12,7 +12,7 @@ from packaging.utils import is_normalized_name
 
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.cli.url_option import Index, reader_of, url_option
+from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
@@ -64,7 +64,7 @@ def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             say(f"{row['name']:{names}}  {one['version']:{versions}}  {one['at'][:10]}{mark}")
 
 
-def _page(reader: Index, project: str) -> dict[str, Any]:
+def _page(reader: AnyReader, project: str) -> dict[str, Any]:
     name = project_name(project)
     page = reader.project(name) if is_normalized_name(name) else None
     if page is None:

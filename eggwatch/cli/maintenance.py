@@ -20,7 +20,7 @@ from eggwatch.maintenance import repair as repairing
 from eggwatch.maintenance.backup import Backup
 from eggwatch.maintenance.rebuild import rebuild as rebuild_index
 from eggwatch.maintenance.repair import Mended
-from eggwatch.maintenance.verify import OLDER_PAGES, Finding, Verification, fresh_pages
+from eggwatch.maintenance.verify import OLDER_PAGES, Discrepancy, Verification, fresh_pages
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.readers.local import IndexReader
@@ -82,7 +82,7 @@ def steps_of(config: IndexConfig) -> int | None:
         return None if catalog is None else sum(catalog.counts()) + 1
 
 
-def _say_findings(config: IndexConfig, audit: Verification, findings: list[Finding], *, verbose: bool) -> None:
+def _say_findings(config: IndexConfig, audit: Verification, findings: list[Discrepancy], *, verbose: bool) -> None:
     for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
         say(f"{line_of(group)}\n  {group[0].remedy}")
     verdict = counted(len(findings), "finding") if findings else "sound"

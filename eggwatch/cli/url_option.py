@@ -11,7 +11,7 @@ from eggwatch.cli.options import Selection
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.remote import RemoteReader
 
-Index = IndexReader | RemoteReader
+AnyReader = IndexReader | RemoteReader
 """What is asked; of one afar only what is published can be known."""
 
 
@@ -20,6 +20,6 @@ def url_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--url", metavar="URL", help="An index elsewhere, by HTTP; needs no configuration.")(function)
 
 
-def reader_of(selection: Selection, url: str | None) -> Index:
+def reader_of(selection: Selection, url: str | None) -> AnyReader:
     """Who reads the index that was selected, or the one at a URL."""
     return IndexReader(config=selection.one()) if url is None else RemoteReader(url=url)

@@ -13,7 +13,7 @@ import click
 
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.cli.url_option import Index, reader_of, url_option
+from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.errors import TimeoutReachedError
 from eggwatch.model.events import Event
 from eggwatch.model.names import Filename, parse_filename, shown
@@ -97,7 +97,7 @@ def _nothing_to_be_done() -> bool:
 
 
 def wait_for(
-    reader: Index, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
+    reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
 ) -> Answer:
     """Look again and again; TimeoutReachedError when the time is up.
 
@@ -128,13 +128,13 @@ def wait_for(
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())) or 0.001)
 
 
-def _nobody_works(reader: Index, wanted: Wanted, *, pending: bool) -> Answer:
+def _nobody_works(reader: AnyReader, wanted: Wanted, *, pending: bool) -> Answer:
     where = f"on {reader.base}" if isinstance(reader, RemoteReader) else "on it"
     what = "waits in the drop folder" if pending else "is not installable"
     return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is at work {where}.")
 
 
-def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:
+def _too_late(reader: AnyReader, wanted: Wanted) -> TimeoutReachedError:
     if isinstance(reader, RemoteReader):
         where = "From afar no refusal can be seen: look for its receipt in receipts/ of the drop folder."
         return TimeoutReachedError(f"{wanted.text} is not installable yet.", remedy=where)
@@ -143,7 +143,7 @@ def _too_late(reader: Index, wanted: Wanted) -> TimeoutReachedError:
     )
 
 
-def look(reader: Index, wanted: Wanted) -> Answer | None:
+def look(reader: AnyReader, wanted: Wanted) -> Answer | None:
     """One look: there, refused, or None for neither."""
     if wanted.filename is not None and wanted.sha256 is None and (refused := _refusal(reader, wanted)) is not None:
         return refused  # of one name the latest event decides, also over a file that is on the page
@@ -153,7 +153,7 @@ def look(reader: Index, wanted: Wanted) -> Answer | None:
     return _refusal(reader, wanted)
 
 
-def _published(reader: Index, wanted: Wanted) -> list[str]:
+def _published(reader: AnyReader, wanted: Wanted) -> list[str]:
     page = reader.project(wanted.spec.project) if wanted.spec is not None else None
     if page is None or wanted.spec is None:
         return []
@@ -173,7 +173,7 @@ def _matches(spec: Spec, filename: Filename) -> bool:
     return filename.project == spec.project and spec.version in (None, filename.version)
 
 
-def _is_pending(reader: Index, wanted: Wanted) -> bool:
+def _is_pending(reader: AnyReader, wanted: Wanted) -> bool:
     return any(_concerns(wanted, found.name) for found in reader.pending())
 
 
@@ -184,7 +184,7 @@ def _concerns(wanted: Wanted, name: str) -> bool:
     return isinstance(parsed, Filename) and wanted.spec is not None and _matches(wanted.spec, parsed)
 
 
-def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
+def _refusal(reader: AnyReader, wanted: Wanted) -> Answer | None:
     """The latest event decides, unless a newer file of that name is pending."""
     event = _latest(reader, wanted)
     if event is None or event.kind != "rejected" or _is_pending(reader, wanted):
@@ -194,7 +194,7 @@ def _refusal(reader: Index, wanted: Wanted) -> Answer | None:
     return Answer(there=False, text="\n".join(lines), event=event)
 
 
-def _latest(reader: Index, wanted: Wanted) -> Event | None:
+def _latest(reader: AnyReader, wanted: Wanted) -> Event | None:
     if wanted.filename is not None:
         return reader.latest(wanted.filename, lambda event: wanted.sha256 in (None, event.sha256))
     spec = wanted.spec

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
-def lines_of(text: str) -> dict[Path, int]:
+def lines_of(text: str) -> dict[KeyPath, int]:
     """Line numbers, from 1, by the path of each table and key; `text` is valid TOML.
 
     A statement ends where tomllib takes the lines since the last one for a whole.
     """
-    places: dict[Path, int] = {}
-    prefix: Path = ()
+    places: dict[KeyPath, int] = {}
+    prefix: KeyPath = ()
     begun: list[str] = []
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         begun.append(line)
@@ -34,7 +34,7 @@ def lines_of(text: str) -> dict[Path, int]:
     return places
 
 
-def _paths(value: Any, above: Path = ()) -> list[Path]:
+def _paths(value: Any, above: KeyPath = ()) -> list[KeyPath]:
     """The paths of all keys below a value; of a list of tables those of its last."""
     if isinstance(value, list) and value and isinstance(value[-1], dict):
         return _paths(value[-1], above)

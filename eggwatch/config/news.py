@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from eggwatch.config.grammar import SeveralError, duration, text, url
+from eggwatch.config.line_numbers import KeyPath
 from eggwatch.model.news import TOLD
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
 
 Grammar = Callable[[object], Any]
-Path = tuple[str, ...]
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[A-Za-z0-9.-]+")
 _SECURITY = ("none", "starttls", "tls")
@@ -102,12 +102,12 @@ _PROGRAM: dict[str, Grammar] = {**_COMMON, "run": _command}
 _APPRISE: dict[str, Grammar] = {**_COMMON, "urls-file": text}
 
 
-def _table(value: object, grammars: Mapping[str, Grammar], above: Path = ()) -> dict[str, Any]:
+def _table(value: object, grammars: Mapping[str, Grammar], above: KeyPath = ()) -> dict[str, Any]:
     """The values of a table by their names in Python; SeveralError names all that is wrong."""
     if not isinstance(value, dict):
         raise ValueError("is no table")
     values: dict[str, Any] = {}
-    problems: list[tuple[Path, str]] = []
+    problems: list[tuple[KeyPath, str]] = []
     for key, item in value.items():
         try:
             values[key.replace("-", "_")] = _grammar(key, grammars)(item)
@@ -148,7 +148,7 @@ def _each(value: object, grammars: Mapping[str, Grammar], make: Callable[..., Su
     if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
         raise ValueError("needs a name of your choice: [index.INDEX.KIND.NAME]")
     made: list[Subscription] = []
-    problems: list[tuple[Path, str]] = []
+    problems: list[tuple[KeyPath, str]] = []
     for name, table in value.items():
         try:
             made.append(make(name=name, **_table(table, grammars, (name,))))

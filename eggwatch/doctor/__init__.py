@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from eggwatch.doctor import configuration, folders, machine, service
 from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
 from eggwatch.errors import FolderError
 
-Check = Callable[[Environment], Iterator[Outcome]]
+Check = Callable[[Environment], Iterator[CheckOutcome]]
 
 CHECKS: dict[str, Check] = {
     "index": service.index,
@@ -52,7 +52,7 @@ class Told:
     """One outcome, with the check that came to it."""
 
     check: str
-    outcome: Outcome
+    outcome: CheckOutcome
 
 
 def examine(around: Environment) -> list[Told]:
@@ -64,7 +64,7 @@ def examine(around: Environment) -> list[Told]:
     return told
 
 
-def _is_told(told: list[Told], outcome: Outcome) -> bool:
+def _is_told(told: list[Told], outcome: CheckOutcome) -> bool:
     """Whether one remedy for two findings was told already."""
     return isinstance(outcome, Finding) and any(
         isinstance(one.outcome, Finding) and one.outcome.remedy == outcome.remedy for one in told
@@ -75,7 +75,7 @@ def _is_found(told: list[Told], check: str) -> bool:
     return any(one.check == check and isinstance(one.outcome, Finding) for one in told)
 
 
-def _outcomes(check: Check, around: Environment) -> Iterator[Outcome]:
+def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:
     try:
         yield from check(around)
     except FolderError as error:

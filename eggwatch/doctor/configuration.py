@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import Finding, Outcome
+from eggwatch.doctor.findings import CheckOutcome, Finding
 from eggwatch.linux.accounts import has_account, has_group
 from eggwatch.policy.subscriptions import Mail, Webhook
 
@@ -15,7 +15,7 @@ SECONDS = 5.0
 """How long a server may take to answer a connection."""
 
 
-def names(around: Environment) -> Iterator[Outcome]:
+def names(around: Environment) -> Iterator[CheckOutcome]:
     """This machine has the accounts and groups of `owners` and `group`."""
     owners = {name for names in around.config.terms.owners.values() for name in names}
     groups = {name.removeprefix("@") for name in owners if name.startswith("@")}
@@ -34,14 +34,14 @@ def _lacking(around: Environment, problem: str, remedy: str) -> Finding:
     return Finding(where=where, problem=problem, remedy=f"{remedy}, or mend the configuration")
 
 
-def mail(around: Environment) -> Iterator[Outcome]:
+def mail(around: Environment) -> Iterator[CheckOutcome]:
     """The servers that take our mail can be reached."""
     servers = {(one.server.host, one.server.port) for one in around.config.subscriptions if isinstance(one, Mail)}
     for host, port in sorted(servers):
         yield from reached("mail", host, port)
 
 
-def webhooks(around: Environment) -> Iterator[Outcome]:
+def webhooks(around: Environment) -> Iterator[CheckOutcome]:
     """The servers of webhooks can be reached, where the configuration names their URL."""
     for one in around.config.subscriptions:
         if isinstance(one, Webhook) and one.url is not None:

@@ -22,4 +22,4 @@ class Unchecked:
     reason: str
 
 
-Outcome = Finding | Unchecked
+CheckOutcome = Finding | Unchecked

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eggwatch.doctor.environment import Environment, groups_of
-from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
 from eggwatch.linux.access import (
     ENTER,
     READ,
@@ -44,7 +44,7 @@ def nobody_known(around: Environment) -> Unchecked:
     return Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
 
 
-def drop_is_there(around: Environment) -> Iterator[Outcome]:
+def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
     """DROP is never made by the daemon: it may be a disk that is not mounted."""
     drop = around.config.drop
     try:
@@ -68,7 +68,7 @@ def _making(drop: Path) -> str:
     return f"install -d {group}-m 3770 {quoted(drop)}"
 
 
-def way(around: Environment) -> Iterator[Outcome]:
+def way(around: Environment) -> Iterator[CheckOutcome]:
     """The daemon's account can get to its folders."""
     account = around.account
     if account is None:
@@ -80,7 +80,7 @@ def way(around: Environment) -> Iterator[Outcome]:
         yield Finding(where=str(closed), problem=problem, remedy=granting(account, closed, ENTER))
 
 
-def drop_mode(around: Environment) -> Iterator[Outcome]:
+def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
     """A drop folder of several people is sticky and set-gid, unless a server writes as one account for all."""
     drop = around.config.drop
     status = os.stat(drop)
@@ -97,7 +97,7 @@ def drop_mode(around: Environment) -> Iterator[Outcome]:
         yield Finding(where=str(drop), problem=problem, remedy=f"chmod {modes} {quoted(drop)}")
 
 
-def drop_acl(around: Environment) -> Iterator[Outcome]:
+def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
     """By the default ACL the daemon can empty the folders that people make, whatever their umask."""
     drop, account = around.config.drop, around.account
     status = os.stat(drop)
@@ -122,7 +122,7 @@ def drop_acl(around: Environment) -> Iterator[Outcome]:
         )
 
 
-def drop_access(around: Environment) -> Iterator[Outcome]:
+def drop_access(around: Environment) -> Iterator[CheckOutcome]:
     """The daemon's account takes uploads from DROP and leaves answers there."""
     drop, account = around.config.drop, around.account
     if account is None:
@@ -156,7 +156,7 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def owners(around: Environment) -> Iterator[Outcome]:
+def owners(around: Environment) -> Iterator[CheckOutcome]:
     """PUBLIC, STATE and what lies in them belong to the daemon's account."""
     account = around.account
     if account is None:
@@ -166,7 +166,7 @@ def owners(around: Environment) -> Iterator[Outcome]:
         yield from _owner_of(folder, account)
 
 
-def _owner_of(folder: Path, account: Account) -> Iterator[Outcome]:
+def _owner_of(folder: Path, account: Account) -> Iterator[CheckOutcome]:
     if not folder.exists():
         above = next(parent for parent in folder.parents if parent.exists())
         if not may(account, above, WRITE | ENTER):
@@ -194,7 +194,7 @@ def _owner(path: Path) -> int | None:
         return None
 
 
-def writers(around: Environment) -> Iterator[Outcome]:
+def writers(around: Environment) -> Iterator[CheckOutcome]:
     """Nobody but the daemon writes to PUBLIC, STATE and the configuration."""
     if around.source is not None and (open_to := _open_to(around.source, 0)):
         yield _too_open(around.source, open_to, f"chmod go-w {quoted(around.source)}")
@@ -219,7 +219,7 @@ def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
     return Finding(where=str(where), problem=f"{open_to} may write to it, past all rules", remedy=remedy)
 
 
-def web(around: Environment) -> Iterator[Outcome]:
+def web(around: Environment) -> Iterator[CheckOutcome]:
     """A web server, which has an account of its own, can reach and read the published pages."""
     public, gid = around.config.public, _configured_group(around)
     reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))

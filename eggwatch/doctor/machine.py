@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.doctor.service import may_write
 from eggwatch.linux.leases import LOCAL_FILE_SYSTEMS, file_system_magic
@@ -23,7 +23,7 @@ PATIENCE = 10.0
 MIB = 1 << 20
 
 
-def space(around: Environment) -> Iterator[Outcome]:
+def space(around: Environment) -> Iterator[CheckOutcome]:
     """Each disk has `min-free` left, and inodes."""
     told: set[int] = set()
     for name, folder in around.folders.items():
@@ -44,7 +44,7 @@ def space(around: Environment) -> Iterator[Outcome]:
             yield Finding(where=str(folder), problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
 
 
-def writable(around: Environment) -> Iterator[Outcome]:
+def writable(around: Environment) -> Iterator[CheckOutcome]:
     """None of the three folders is mounted read-only, here or for the daemon alone."""
     for name, folder in around.folders.items():
         if not folder.exists():
@@ -61,7 +61,7 @@ def _is_read_only(folder: Path) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
-def _replaced(around: Environment, name: str, folder: Path) -> Iterator[Outcome]:
+def _replaced(around: Environment, name: str, folder: Path) -> Iterator[CheckOutcome]:
     """A service goes on seeing what was there when it began; in what has taken its place it may only read."""
     if around.daemon is None:
         return
@@ -75,7 +75,7 @@ def _replaced(around: Environment, name: str, folder: Path) -> Iterator[Outcome]
         yield Finding(where=str(folder), problem=problem, remedy=around.restart)
 
 
-def linking(around: Environment) -> Iterator[Outcome]:
+def linking(around: Environment) -> Iterator[CheckOutcome]:
     """PUBLIC is one file system, and one that knows links: archives are linked from the spool into files/."""
     public = around.config.public
     if not public.exists():
@@ -99,7 +99,7 @@ def _magic(folder: Path) -> int:
         os.close(fd)
 
 
-def drop_file_system(around: Environment) -> Iterator[Outcome]:
+def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
     """All who write to DROP do so through this machine's kernel."""
     drop = around.config.drop
     magic = _magic(drop)
@@ -112,7 +112,7 @@ def drop_file_system(around: Environment) -> Iterator[Outcome]:
         )
 
 
-def inotify(around: Environment) -> Iterator[Outcome]:
+def inotify(around: Environment) -> Iterator[CheckOutcome]:
     """The kernel may watch as many folders as there are in DROP."""
     survey = Drop(around.config.drop, around.config.formats).scan()
     folders = len(survey.folders)
@@ -145,7 +145,7 @@ def _too_low(name: str, problem: str, wanted: int) -> Finding:
     )
 
 
-def clock(around: Environment) -> Iterator[Outcome]:
+def clock(around: Environment) -> Iterator[CheckOutcome]:
     """The clock is set right: upload times come from it, and old answers are deleted by it."""
     last = around.last_event_at
     if last is not None and seconds_of(last) > around.now + CLOCK_SLACK:

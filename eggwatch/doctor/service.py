@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eggwatch import __version__
 from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import Finding, Outcome, Unchecked
+from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
 from eggwatch.doctor.folders import nobody_known, quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
@@ -26,13 +26,13 @@ WRITABLE = ("", "no")
 """Values of ProtectSystem= that leave /srv and /var alone."""
 
 
-def index(around: Environment) -> Iterator[Outcome]:
+def index(around: Environment) -> Iterator[CheckOutcome]:
     """The published tree and the ledger are there, and somebody is at work if there is work."""
     for one in around.absences:
         yield Finding(where=str(one.where), problem=one.problem, remedy=one.remedy)
 
 
-def capabilities(around: Environment) -> Iterator[Outcome]:
+def capabilities(around: Environment) -> Iterator[CheckOutcome]:
     """A daemon that is not root has what it needs for the files of others."""
     account = around.account
     if account is None:
@@ -55,7 +55,7 @@ def capabilities(around: Environment) -> Iterator[Outcome]:
         )
 
 
-def unit(around: Environment) -> Iterator[Outcome]:
+def unit(around: Environment) -> Iterator[CheckOutcome]:
     """The unit has not failed, and lets the daemon write where the configuration wants it to."""
     if around.unit is None:
         why = "systemd does not run here" if not around.systemd.is_dir() else "no unit runs this configuration"
@@ -86,7 +86,7 @@ def may_write(properties: Mapping[str, str], folder: Path) -> bool:
     return any(folder.is_relative_to(path) for path in named)
 
 
-def life(around: Environment) -> Iterator[Outcome]:
+def life(around: Environment) -> Iterator[CheckOutcome]:
     """A daemon that is at work tells of itself, and is of the version that is installed."""
     status = around.status
     if not around.sees_lock:
@@ -102,7 +102,7 @@ def life(around: Environment) -> Iterator[Outcome]:
         yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
 
 
-def libraries(around: Environment) -> Iterator[Outcome]:
+def libraries(around: Environment) -> Iterator[CheckOutcome]:
     """What the configuration asks for is installed."""
     wanted = {
         "readme": ("readme_renderer", around.config.terms.refuses_readmes()),
@@ -114,7 +114,7 @@ def libraries(around: Environment) -> Iterator[Outcome]:
             yield Finding(where="Python", problem=problem, remedy=f"pip install 'eggwatch[{extra}]'")
 
 
-def textfile(around: Environment) -> Iterator[Outcome]:
+def textfile(around: Environment) -> Iterator[CheckOutcome]:
     """The folder for node_exporter is there, and the daemon may write to it."""
     metrics, account = around.config.metrics, around.account
     if metrics is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.inspector import TOO_MUCH
-from eggwatch.inspection.queues import NICE, Lane, Queue, Turn, slow_seconds
+from eggwatch.inspection.queues import NICE, Lane, LaneQueue, Turn, slow_seconds
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
 from eggwatch.linux.process_limits import MEMORY_LIMIT
 from eggwatch.model.archives import Inspection
@@ -50,7 +50,7 @@ class Inspectors:
         """
         raise_descriptor_limit()
         sizes = {Lane.BIG: 1, Lane.SLOW: slow}
-        self._queues = {lane: Queue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
+        self._queues = {lane: LaneQueue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
         self._first_try, self._readme = first_try, readme
         self._turns: dict[int, Turn] = {}
         self._blame: Counter[str] = Counter()
@@ -97,7 +97,7 @@ class Inspectors:
     def _workers(self) -> Iterable[Worker]:
         return [worker for queue in self._queues.values() for worker in queue.workers]
 
-    def _worker(self, queue: Queue) -> Worker:
+    def _worker(self, queue: LaneQueue) -> Worker:
         return Worker(niceness=0 if self._first_try else NICE[queue.lane], readme=self._readme)
 
     def poll(self, timeout: float) -> list[Result]:
@@ -121,7 +121,7 @@ class Inspectors:
             while queue.turns and (worker := self._idle(queue)) is not None:
                 self._begin(queue, worker, queue.next(self._blame))
 
-    def _begin(self, queue: Queue, worker: Worker, turn: Turn) -> None:
+    def _begin(self, queue: LaneQueue, worker: Worker, turn: Turn) -> None:
         try:
             alive = worker.give(turn.job, seconds=turn.seconds, quick=turn.quick, first=not turn.tries)
         except OSError:
@@ -130,7 +130,7 @@ class Inspectors:
         if not alive:
             self._bury(queue, worker)
 
-    def _idle(self, queue: Queue) -> Worker | None:
+    def _idle(self, queue: LaneQueue) -> Worker | None:
         for worker in queue.workers:
             if worker.job is None and worker.ready:
                 return worker
@@ -170,7 +170,7 @@ class Inspectors:
                 if worker.job is not None and worker.deadline <= now:
                     self._bury(queue, worker)
 
-    def _bury(self, queue: Queue, worker: Worker) -> None:
+    def _bury(self, queue: LaneQueue, worker: Worker) -> None:
         """A worker died or took too long: its file gets one more chance in the slow lane, then it is refused."""
         job, late = worker.job, worker.deadline <= time.monotonic()
         how = worker.kill()

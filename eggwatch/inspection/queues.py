@@ -114,7 +114,7 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Queue:
+class LaneQueue:
     """One lane: its workers, of which there may be `size`, and the turns that wait for them."""
 
     lane: Lane

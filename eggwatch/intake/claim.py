@@ -47,7 +47,7 @@ MOST_BEGUN = 8
 BEGUN_TURN = 4
 """Every so many times the copy goes on that was begun first, however much is left of it."""
 
-Ready = tuple[Sighting, bool]
+Candidate = tuple[Sighting, bool]
 """An upload that may be read, and whether it is unfinished and has had all its time."""
 Unreadable = Callable[[Sighting, OSError], None]
 
@@ -83,7 +83,7 @@ class ClaimQueue:
         """`unreadable(sighting, error)` is told of each upload that this account may not read."""
         self._drop, self._spool, self._uploads, self._space = drop, spool, uploads, space
         self._now, self._unreadable = now, unreadable
-        self._waiting: dict[str, deque[tuple[int, Ready]]] = {}
+        self._waiting: dict[str, deque[tuple[int, Candidate]]] = {}
         """By project, with the number of their arrival."""
         self._order: list[tuple[int, int, str]] = []
         """(bytes, arrival, project) of the first of each project, sorted."""
@@ -99,7 +99,7 @@ class ClaimQueue:
         waiting = {sighting.path for waiting in self._waiting.values() for _, (sighting, _) in waiting}
         return waiting | {copy.sighting.path for copy in self._begun}
 
-    def add(self, ready: Iterable[Ready]) -> None:
+    def add(self, ready: Iterable[Candidate]) -> None:
         """More of them."""
         for one in ready:
             self._arrivals += 1
@@ -114,7 +114,7 @@ class ClaimQueue:
         arrival, (sighting, _) = self._waiting[project][0]
         insort(self._order, (sighting.identity.size, arrival, project))
 
-    def _next(self) -> Ready:
+    def _next(self) -> Candidate:
         """The smallest one; every third time the largest that holds up the others not for long; at times the oldest."""
         self._taken += 1
         place, sign = 0, 1
@@ -167,7 +167,7 @@ class ClaimQueue:
             return least
         return self._begin(self._next())
 
-    def _begin(self, ready: Ready) -> _Copy | None:
+    def _begin(self, ready: Candidate) -> _Copy | None:
         sighting, overdue = ready
         if not self._space.let_in(sighting, reserved=sum(copy.left for copy in self._begun)):
             self._over(sighting)

@@ -21,14 +21,14 @@ LARGE_LOOK_AGAIN = 10.0
 """The same for one that is larger than what the disk has left, which is hardly ever over soon."""
 
 
-Told = Callable[[str, str], None]
+TellUpload = Callable[[str, str], None]
 
 
 class DiskSpace:
     """What PUBLIC's disk has left beside `min-free`, and who waits for it."""
 
     def __init__(
-        self, config: IndexConfig, spool: Spool, uploads: Uploads, *, told_waits: Told, told_too_large: Told
+        self, config: IndexConfig, spool: Spool, uploads: Uploads, *, told_waits: TellUpload, told_too_large: TellUpload
     ) -> None:
         """`told_waits(path, reason)` and `told_too_large(path, reason)` tell the uploader of it."""
         self._config, self._spool, self._uploads = config, spool, uploads

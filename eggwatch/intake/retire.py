@@ -18,7 +18,7 @@ from eggwatch.policy.settling import Patience, Ready, may_retire
 from eggwatch.store.drop import retiring
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import EXHAUSTED, LEFTOVER, Drop, Found, Survey
-from eggwatch.store.drop.retiring import Departure, Hidden, Outcome
+from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome
 from eggwatch.store.public.spool import Spool
 from eggwatch.store.state.catalog import Catalog, Original
 from eggwatch.store.state.history import event_at
@@ -106,7 +106,7 @@ class Retirement:
             rejected=self._was_refused(original),
         )
         if departure.rejected and not self._answers.keeps_refused():
-            self._end(departure, Outcome.STUCK)
+            self._end(departure, RetireOutcome.STUCK)
             return
         if len(self._leaving) >= self._most:
             self._uploads.later(departure.path, now=time.monotonic())
@@ -119,7 +119,7 @@ class Retirement:
             self._trouble(departure.path, departure.path, error)
             self._uploads.later(departure.path, now=time.monotonic() + TROUBLE_SECONDS)
             return
-        if isinstance(hidden, Outcome):
+        if isinstance(hidden, RetireOutcome):
             self._end(departure, hidden)
         else:
             self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic(), original=original))
@@ -143,9 +143,9 @@ class Retirement:
                     self._trouble(leaving.hidden.departure.path, _hidden_path(leaving.hidden), error)
                     continue
                 self._end(leaving.hidden.departure, outcome)
-                if leaving.known and outcome is not Outcome.DISPLACED:
+                if leaving.known and outcome is not RetireOutcome.DISPLACED:
                     self._catalog.forget([_hidden_path(leaving.hidden)])
-                if outcome is Outcome.DISPLACED:
+                if outcome is RetireOutcome.DISPLACED:
                     self._uploads.later(_hidden_path(leaving.hidden), now=time.monotonic())
 
     def keep_in_mind(self, survey: Survey) -> None:
@@ -190,21 +190,21 @@ class Retirement:
         if self._uploads.fault("leftovers", what):
             log.error("retire   %s", what)
 
-    def _end(self, departure: Departure, outcome: Outcome) -> None:
+    def _end(self, departure: Departure, outcome: RetireOutcome) -> None:
         path = departure.path
         log.debug("retire   %s: %s", shown(path), outcome)
-        if outcome is Outcome.BUSY:
+        if outcome is RetireOutcome.BUSY:
             self._uploads.later(path, now=time.monotonic() + 1.0)
             return
         self._uploads.mend(self._troubles.pop(path, ""))
-        if outcome is Outcome.STUCK:
+        if outcome is RetireOutcome.STUCK:
             self._stuck(departure)
         else:
             if folder_of(path) in self._tried:
                 self.try_stuck(folder_of(path))
             if self._uploads.left(path, departure.identity):
                 self._catalog.forget([path])
-            if outcome is not Outcome.GONE:
+            if outcome is not RetireOutcome.GONE:
                 self._uploads.later(path, now=time.monotonic())
         if departure.rejected:
             self._left(departure.serial)
@@ -297,7 +297,7 @@ class Retirement:
         if self._uploads.original(sighting) is not None:
             return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
         if not _is_by(event, found) or (judged is None and not _is_soon_read(event, found)):
-            return sighting if self._restored(found.path, path) is Outcome.DISPLACED else None
+            return sighting if self._restored(found.path, path) is RetireOutcome.DISPLACED else None
         departure = Departure(
             path=path,
             filename=sighting.filename,
@@ -306,9 +306,9 @@ class Retirement:
             sha256=event.sha256 or "",
             rejected=event.kind == "rejected",
         )
-        return sighting if self._finished(found.path, departure, size=event.size) is Outcome.DISPLACED else None
+        return sighting if self._finished(found.path, departure, size=event.size) is RetireOutcome.DISPLACED else None
 
-    def _restored(self, path: str, to: str) -> Outcome | None:
+    def _restored(self, path: str, to: str) -> RetireOutcome | None:
         """What became of a file that nobody remembers to have hidden; None if it stays, and somebody is to look."""
         try:
             outcome = retiring.restore(self._drop, path, to)
@@ -330,7 +330,7 @@ class Retirement:
         fits = self._uploads.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
         return (int(match[1]), event) if fits else None
 
-    def _finished(self, path: str, departure: Departure, *, size: int | None) -> Outcome | None:
+    def _finished(self, path: str, departure: Departure, *, size: int | None) -> RetireOutcome | None:
         """How the end of what lies at a hidden path came; None if it could not be brought about."""
         drop, answers, progress = self._drop, self._answers, self._spool.progress
         try:
@@ -340,9 +340,9 @@ class Retirement:
             return None
         self._uploads.mend(self._troubles.pop(path, ""))
         log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
-        if outcome is Outcome.CHANGED:
+        if outcome is RetireOutcome.CHANGED:
             self._uploads.later(departure.path, now=time.monotonic())
-        if departure.rejected and outcome is not Outcome.DISPLACED:
+        if departure.rejected and outcome is not RetireOutcome.DISPLACED:
             self._left(departure.serial)
         return outcome
 

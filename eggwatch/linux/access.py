@@ -30,7 +30,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AclEntry:
     """One entry of an ACL: `tag` and `perm` as the kernel stores them, `id` of a named user or group."""
 
     tag: int
@@ -38,14 +38,14 @@ class Entry:
     id: int
 
 
-Acl = tuple[Entry, ...]
+Acl = tuple[AclEntry, ...]
 
 
 def decoded(data: bytes) -> Acl:
     """An ACL from its extended attribute. ValueError if it is none."""
     if len(data) < 4 or len(data) % 8 != 4 or struct.unpack_from("<I", data)[0] != _VERSION:
         raise ValueError("no POSIX ACL")
-    return tuple(Entry(tag=tag, perm=perm, id=id_) for tag, perm, id_ in struct.iter_unpack("<HHI", data[4:]))
+    return tuple(AclEntry(tag=tag, perm=perm, id=id_) for tag, perm, id_ in struct.iter_unpack("<HHI", data[4:]))
 
 
 def acl_of(path: Path, kind: str = "access") -> Acl:

@@ -40,7 +40,7 @@ MOST_CUTS = 5
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class BackupReport:
     """What a backup holds now (files, serial), and what this run did (copied, bytes, forgotten)."""
 
     files: int = 0
@@ -82,7 +82,7 @@ class Backup:
         self._new = folder / "new"
         self._arrived: list[_Arrival] = []
 
-    def run(self) -> Report:
+    def run(self) -> BackupReport:
         """Bring the backup up to date. FolderError if the folder holds something else; LedgerError for damage."""
         self._check_folder()
         durable.make_folders(self._folder, self._permissions)
@@ -135,9 +135,9 @@ class Backup:
         digest = hashlib.sha256(line[:-1]).hexdigest()
         return Position(offset=whole, serial=json.loads(line)["serial"], sha256=digest, length=len(line))
 
-    def _make(self) -> Report:
+    def _make(self) -> BackupReport:
         for attempt in range(MOST_CUTS):
-            report, catalog = Report(), Catalog("")  # a temporary file of SQLite's own
+            report, catalog = BackupReport(), Catalog("")  # a temporary file of SQLite's own
             try:
                 end = self._project(catalog)
                 self._copy_files(catalog, report)
@@ -158,7 +158,7 @@ class Backup:
     def _has_grown(self, end: Position) -> bool:
         return self._ledger.torn_bytes(end) > 0
 
-    def _copy_files(self, catalog: Catalog, report: Report) -> None:
+    def _copy_files(self, catalog: Catalog, report: BackupReport) -> None:
         for record in catalog.every_file():
             if record.state != "present":
                 continue
@@ -170,7 +170,7 @@ class Backup:
         self._settle()
         durable.sync_everything([self._folder])
 
-    def _copy(self, record: FileRecord, name: str, sha256: str, size: int | None, report: Report) -> None:
+    def _copy(self, record: FileRecord, name: str, sha256: str, size: int | None, report: BackupReport) -> None:
         """Copy one file that is not there yet, and compare its hash with the ledger's on the way."""
         target = self._files / record.project / name
         if _is_there(target, sha256, size):
@@ -224,7 +224,7 @@ class Backup:
         for path in self._new.iterdir() if self._new.is_dir() else ():
             durable.unlink(path)
 
-    def _keep(self, catalog: Catalog, end: Position, report: Report) -> None:
+    def _keep(self, catalog: Catalog, end: Position, report: BackupReport) -> None:
         """The files last: now the ledger that names them, then what it says is removed goes."""
         self._extend_ledger(end)
         told = cursors.read_from(self._config.state / CATALOG)
@@ -247,7 +247,7 @@ class Backup:
             os.close(fd)
         durable.sync([self._kept, self._kept.parent])
 
-    def _forget_removed(self, catalog: Catalog, report: Report) -> None:
+    def _forget_removed(self, catalog: Catalog, report: BackupReport) -> None:
         """Removed files go from the backup too. What was quarantined stays: these may be the last sound bytes."""
         for record in catalog.every_file():
             path = self._files / record.project / record.file.filename

@@ -23,7 +23,7 @@ from eggwatch.store.drop.folder import identity_of
 from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import Changed
 from eggwatch.store.state.catalog import FileRecord, key_of
-from eggwatch.store.stock import Item, Opened, Sort, Way, digest_of, opened, take, walk
+from eggwatch.store.stock import Item, OpenStock, StockKind, Way, digest_of, opened, take, walk
 from eggwatch.store.upload_times import UploadTimes
 
 GROUP = 512
@@ -36,7 +36,7 @@ STAYS = "copied, and left where it is, since others may write to it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ImportOutcome:
     """What became of one file of the stock; `verdict` is imported, known, refused, not-taken or failed."""
 
     path: Path
@@ -84,9 +84,9 @@ class Stock:
         """Count what is there, and read what is recorded of it."""
         for item in self.items():
             progress(item.name)
-            self.archives += item.sort is Sort.ARCHIVE
-            self.others += item.sort in (Sort.OTHER, Sort.RECORD)
-            if item.sort is Sort.RECORD:
+            self.archives += item.sort is StockKind.ARCHIVE
+            self.others += item.sort in (StockKind.OTHER, StockKind.RECORD)
+            if item.sort is StockKind.RECORD:
                 self.recorded += self.times.learn(item.path)
 
     def items(self) -> Iterator[Item]:
@@ -110,13 +110,13 @@ class Import:
         """Archives that were looked at: their outcomes come in groups."""
         self.counts = Counts(others=stock.others, recorded=stock.recorded)
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Iterator[ImportOutcome]:
         """Bring in every archive; an outcome for each, when it is durable. Pages are left to the caller."""
         self._pipeline.recover()
         group: list[_Taken] = []
         size = 0
         for item in self._stock.items():
-            taken = self._begin(item) if item.sort is Sort.ARCHIVE else self._pass_by(item)
+            taken = self._begin(item) if item.sort is StockKind.ARCHIVE else self._pass_by(item)
             if isinstance(taken, _Taken):
                 group.append(taken)
                 size += taken.claim.size
@@ -127,16 +127,16 @@ class Import:
                 yield self._counted(taken)
         yield from self._finish(group)
 
-    def _counted(self, outcome: Outcome) -> Outcome:
+    def _counted(self, outcome: ImportOutcome) -> ImportOutcome:
         self.counts.verdicts[outcome.verdict] += 1
         return outcome
 
-    def _pass_by(self, item: Item) -> Outcome | None:
-        if item.sort in (Sort.CLOSED, Sort.BROKEN) and not self._was_moved(item):
-            return Outcome(path=item.path, verdict="failed", remark=item.why)
-        if item.sort is not Sort.FOREIGN:
+    def _pass_by(self, item: Item) -> ImportOutcome | None:
+        if item.sort in (StockKind.CLOSED, StockKind.BROKEN) and not self._was_moved(item):
+            return ImportOutcome(path=item.path, verdict="failed", remark=item.why)
+        if item.sort is not StockKind.FOREIGN:
             return None
-        return Outcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))
+        return ImportOutcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))
 
     def _was_moved(self, item: Item) -> bool:
         """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""
@@ -150,17 +150,17 @@ class Import:
         record = self._pipeline.components.catalog.file(key_of(target.name))
         return record is not None and record.state == "present"
 
-    def _begin(self, item: Item) -> _Taken | Outcome:
+    def _begin(self, item: Item) -> _Taken | ImportOutcome:
         self.begun += 1
         try:
             with opened(item.path) as source:
                 return self._recognised(item, source) or self._take(item, source)
         except Changed:
-            return Outcome(path=item.path, verdict="failed", remark="somebody is writing to it")
+            return ImportOutcome(path=item.path, verdict="failed", remark="somebody is writing to it")
         except OSError as error:
-            return Outcome(path=item.path, verdict="failed", remark=f"can't be read: {error.strerror}")
+            return ImportOutcome(path=item.path, verdict="failed", remark=f"can't be read: {error.strerror}")
 
-    def _recognised(self, item: Item, source: Opened) -> Outcome | None:
+    def _recognised(self, item: Item, source: OpenStock) -> ImportOutcome | None:
         """An archive that is published already is read, but not copied."""
         record = self._pipeline.components.catalog.file(key_of(item.name))
         if record is None or record.state != "present" or record.file.size != source.status.st_size:
@@ -169,7 +169,7 @@ class Import:
             return None
         if self._way is Way.MOVE and source.private and source.is_unchanged() and source.is_at_its_path():
             self._remove_known(item, record)
-        return Outcome(path=item.path, verdict="known")
+        return ImportOutcome(path=item.path, verdict="known")
 
     def _remove_known(self, item: Item, record: FileRecord) -> None:
         """With --move a known archive goes too, if its bytes in the index are really sound."""
@@ -177,7 +177,7 @@ class Import:
         if published.exists() and digest(published) == record.file.sha256:
             durable.unlink(item.path)
 
-    def _take(self, item: Item, source: Opened) -> _Taken:
+    def _take(self, item: Item, source: OpenStock) -> _Taken:
         components, config = self._pipeline.components, self._pipeline.config
         if components.spool.free_bytes() - source.status.st_size < config.min_free:
             raise FolderError(
@@ -211,7 +211,7 @@ class Import:
             upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
         )
 
-    def _finish(self, group: list[_Taken]) -> Iterator[Outcome]:
+    def _finish(self, group: list[_Taken]) -> Iterator[ImportOutcome]:
         """Commit a group: the claims last before anything is linked from them, the originals leave after it."""
         pipeline, verdicts = self._pipeline, dict[int, Verdict]()
         pipeline.components.spool.sync([one.claim for one in group])
@@ -225,22 +225,24 @@ class Import:
         for one in group:
             yield self._counted(self._outcome(one, verdicts.get(one.claim.number)))
 
-    def _outcome(self, one: _Taken, verdict: Verdict | None) -> Outcome:
+    def _outcome(self, one: _Taken, verdict: Verdict | None) -> ImportOutcome:
         path = one.item.path
         if verdict is None:
-            return Outcome(path=path, verdict="failed", remark="an error in eggwatch itself, see above")
+            return ImportOutcome(path=path, verdict="failed", remark="an error in eggwatch itself, see above")
         if isinstance(verdict, Reject):
             refusing = tuple(flaw for flaw in verdict.flaws if flaw.level is Level.REFUSE)
-            return Outcome(path=path, verdict="refused", flaws=refusing)
+            return ImportOutcome(path=path, verdict="refused", flaws=refusing)
         record = self._pipeline.components.catalog.file(key_of(one.claim.filename))
         if record is None or record.state != "present" or record.file.sha256 != one.claim.sha256:
-            return Outcome(path=path, verdict="failed", remark="other bytes lie in files/ under its name: see above")
+            return ImportOutcome(
+                path=path, verdict="failed", remark="other bytes lie in files/ under its name: see above"
+            )
         remark = self._leave(one)
         if isinstance(verdict, Known):
-            return Outcome(path=path, verdict="known")
+            return ImportOutcome(path=path, verdict="known")
         assert isinstance(verdict, Admit)
         self.counts.bytes += one.claim.size
-        return Outcome(
+        return ImportOutcome(
             path=path,
             verdict="imported",
             flaws=verdict.warnings,

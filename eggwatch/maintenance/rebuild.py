@@ -34,7 +34,7 @@ log = logging.getLogger("eggwatch")
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class RebuildReport:
     """What a rebuild has done, and what it could not bring back."""
 
     kept_events: int = 0
@@ -43,7 +43,7 @@ class Report:
     lost: list[str] = field(default_factory=list)
 
 
-def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: None) -> Report:
+def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: None) -> RebuildReport:
     """Make ledger and catalog anew, then bring every page up to date. The old ones are kept under other names."""
     permissions = permissions_of(config)
     make_folders(config, permissions)
@@ -63,8 +63,8 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
     return report
 
 
-def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Report:
-    path, report, permissions = config.state / "ledger.jsonl", Report(), permissions_of(config)
+def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> RebuildReport:
+    path, report, permissions = config.state / "ledger.jsonl", RebuildReport(), permissions_of(config)
     scratch = path.with_name(f"{path.name}.rebuilt")
     _take_up(path, scratch)
     ledger = Ledger(path)
@@ -129,7 +129,7 @@ def _put_in_place(scratch: Path, path: Path, *, keeps_old: bool) -> None:
     durable.sync([path, path.parent])
 
 
-def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report, permissions: Permissions) -> bool:
+def _copy_sound_part(ledger: Ledger, scratch: Path, report: RebuildReport, permissions: Permissions) -> bool:
     """Copy the ledger as far as it is sound; answers whether something of it was left out."""
     end, before, is_damaged = START, START, False
     try:
@@ -154,7 +154,7 @@ def _copy_sound_part(ledger: Ledger, scratch: Path, report: Report, permissions:
     return is_damaged
 
 
-def _published_listings(public: Path, report: Report) -> Iterator[ProjectListing]:
+def _published_listings(public: Path, report: RebuildReport) -> Iterator[ProjectListing]:
     simple = public / "simple"
     entries = list(os.scandir(simple)) if simple.is_dir() else []
     for project in sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False)):
@@ -182,7 +182,7 @@ def _unnamed(public: Path, catalog: Catalog) -> list[str]:
 
 
 def _missing_events(
-    listing: ProjectListing, catalog: Catalog, public: Path, report: Report, progress: Callable[[str], None]
+    listing: ProjectListing, catalog: Catalog, public: Path, report: RebuildReport, progress: Callable[[str], None]
 ) -> Iterator[Event]:
     for file in listing.files:
         progress(file.filename)
@@ -227,7 +227,7 @@ def _reminder(public: Path, catalog: Catalog) -> Event:
 
 
 def _events_of_file(
-    listing: ProjectListing, file: PublishedFile, catalog: Catalog, public: Path, report: Report
+    listing: ProjectListing, file: PublishedFile, catalog: Catalog, public: Path, report: RebuildReport
 ) -> Iterator[Event]:
     record = catalog.file(key_of(file.filename))
     path = public / "files" / listing.project / file.filename

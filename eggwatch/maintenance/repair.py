@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError
 from eggwatch.inspection.worker import Job
-from eggwatch.maintenance.verify import Finding, Sort, Verification, compare
+from eggwatch.maintenance.verify import Discrepancy, DiscrepancyKind, Verification, compare
 from eggwatch.model.events import Event, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store.public.pool import digest
@@ -21,7 +21,11 @@ from eggwatch.store.state.catalog import FileRecord
 from eggwatch.writer.ask import told_index
 
 ACTOR = "eggwatch repair"
-MENDABLE = {Sort.PAGE: "render again", Sort.METADATA: "take out of the archive again", Sort.ROTTEN: "quarantine"}
+MENDABLE = {
+    DiscrepancyKind.PAGE: "render again",
+    DiscrepancyKind.METADATA: "take out of the archive again",
+    DiscrepancyKind.ROTTEN: "quarantine",
+}
 LEFT_ASIDE = "is left to you"
 
 
@@ -29,26 +33,26 @@ LEFT_ASIDE = "is left to you"
 class Mended:
     """What was done about a finding, or would be: `done` is False for what only the operator can mend."""
 
-    finding: Finding
+    finding: Discrepancy
     what: str
     done: bool
 
 
-def look(config: IndexConfig, progress: Callable[[str], None]) -> list[Finding]:
+def look(config: IndexConfig, progress: Callable[[str], None]) -> list[Discrepancy]:
     """Everything that is wrong, without the lock. LedgerError where only `rebuild` helps."""
     findings = Verification(config, progress=progress).run()
     for finding in findings:
-        if finding.sort is Sort.LEDGER:
+        if finding.sort is DiscrepancyKind.LEDGER:
             raise LedgerError(f"{finding.where}: {finding.problem}", remedy=finding.remedy)
     return findings
 
 
-def plan(findings: Iterable[Finding]) -> list[Mended]:
+def plan(findings: Iterable[Discrepancy]) -> list[Mended]:
     """What a repair would do."""
     return [Mended(finding=one, what=MENDABLE.get(one.sort, LEFT_ASIDE), done=one.sort in MENDABLE) for one in findings]
 
 
-def mend(config: IndexConfig, findings: Sequence[Finding]) -> list[Mended]:
+def mend(config: IndexConfig, findings: Sequence[Discrepancy]) -> list[Mended]:
     """Mend what can be mended, under the lock; each archive is looked at once more before it is touched."""
     if not any(finding.sort in MENDABLE for finding in findings):
         return plan(findings)
@@ -60,9 +64,9 @@ def mend(config: IndexConfig, findings: Sequence[Finding]) -> list[Mended]:
     return mended
 
 
-def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
+def _mend(pipeline: Pipeline, finding: Discrepancy) -> Mended:
     catalog = pipeline.components.catalog
-    if finding.sort is Sort.PAGE:
+    if finding.sort is DiscrepancyKind.PAGE:
         if finding.key is None:
             catalog.set_meta({"root_serial": None})
         else:
@@ -71,7 +75,7 @@ def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
     record = catalog.file(finding.key) if finding.key is not None else None
     if record is None or record.state != "present" or finding.sort not in MENDABLE:
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
-    if finding.sort is Sort.METADATA:
+    if finding.sort is DiscrepancyKind.METADATA:
         try:
             return _mend_metadata(pipeline, finding, record)
         except OSError as error:
@@ -79,7 +83,7 @@ def _mend(pipeline: Pipeline, finding: Finding) -> Mended:
     return _quarantine(pipeline, finding, record)
 
 
-def _quarantine(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
+def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:
     """Keep the bytes aside, lasting; commit; publish the pages without them; then their public name goes."""
     components, file = pipeline.components, record.file
     path = components.pool.path_of(record.project, file.filename)
@@ -99,7 +103,7 @@ def _quarantine(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Men
     return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
 
 
-def _left(finding: Finding, error: OSError) -> Mended:
+def _left(finding: Discrepancy, error: OSError) -> Mended:
     """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
     where = f" ({error.filename2 or error.filename})" if error.filename else ""
     return Mended(finding=finding, what=f"can't be mended: {error.strerror}{where}", done=False)
@@ -120,7 +124,7 @@ def _event(record: FileRecord, problem: str, *, at: str) -> Event:
     )
 
 
-def _mend_metadata(pipeline: Pipeline, finding: Finding, record: FileRecord) -> Mended:
+def _mend_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:
     """`<filename>.metadata` from the archive, by an inspector, if the archive itself is sound."""
     components, file = pipeline.components, record.file
     path = components.pool.path_of(record.project, file.filename)

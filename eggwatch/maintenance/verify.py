@@ -25,14 +25,12 @@ from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
-Progress = Callable[[str], None]
-
 OLDER_PAGES = (
     "The pages are of an older eggwatch, and were not compared: (re)start the daemon, which renders them anew."
 )
 
 
-class Sort(StrEnum):
+class DiscrepancyKind(StrEnum):
     """What is not as it should be."""
 
     LEDGER = "ledger"
@@ -46,17 +44,17 @@ class Sort(StrEnum):
 
 
 REMEDIES = {
-    Sort.LEDGER: "Run 'eggwatch rebuild' with the daemon stopped, or put the file back from a backup.",
-    Sort.ROTTEN: "Put the file back from a backup, or run 'eggwatch repair', which takes it off the pages.",
-    Sort.MISSING: "Put the file back from a backup, or take it off the pages with 'eggwatch remove'.",
-    Sort.METADATA: "Run 'eggwatch repair', which takes it out of the archive again.",
-    Sort.PAGE: "Run 'eggwatch repair', which renders it again.",
-    Sort.STRANGER: "Move it away; nobody is shown it.",
+    DiscrepancyKind.LEDGER: "Run 'eggwatch rebuild' with the daemon stopped, or put the file back from a backup.",
+    DiscrepancyKind.ROTTEN: "Put the file back from a backup, or run 'eggwatch repair', which takes it off the pages.",
+    DiscrepancyKind.MISSING: "Put the file back from a backup, or take it off the pages with 'eggwatch remove'.",
+    DiscrepancyKind.METADATA: "Run 'eggwatch repair', which takes it out of the archive again.",
+    DiscrepancyKind.PAGE: "Run 'eggwatch repair', which renders it again.",
+    DiscrepancyKind.STRANGER: "Move it away; nobody is shown it.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Discrepancy:
     """Something that is not as it should be: where, what, and how to mend it.
 
     `key` is the normalised filename of an archive, or the project of a page; None for the front pages.
@@ -65,7 +63,7 @@ class Finding:
     where: str
     problem: str
     remedy: str
-    sort: Sort
+    sort: DiscrepancyKind
     key: str | None = None
 
     def as_json(self) -> dict[str, str]:
@@ -90,21 +88,21 @@ def fresh_pages(
 class Verification:
     """One look at everything; changes nothing, and needs no lock."""
 
-    def __init__(self, config: IndexConfig, *, progress: Progress = lambda _: None) -> None:
+    def __init__(self, config: IndexConfig, *, progress: Callable[[str], None] = lambda _: None) -> None:
         self.config = config
-        self.findings: list[Finding] = []
+        self.findings: list[Discrepancy] = []
         self.files = self.pages = 0
         self._progress = progress
         self._ledger = Ledger(config.state / "ledger.jsonl")
         self._lock = Lock(config.state / "lock")
         self._live, self.older_pages = self._reader()
 
-    def run(self) -> list[Finding]:
+    def run(self) -> list[Discrepancy]:
         """Everything that is wrong; an empty list is the good answer."""
         try:
             catalog = self._replayed()
         except LedgerError as error:
-            self._find(Sort.LEDGER, self._ledger.path, error.message, remedy=error.remedy)
+            self._find(DiscrepancyKind.LEDGER, self._ledger.path, error.message, remedy=error.remedy)
             return self.findings
         self._check_archives(catalog)
         self._check_strangers(catalog)
@@ -140,8 +138,10 @@ class Verification:
         known = options.keys() == {item.name for item in fields(LandingOptions)}
         return LandingOptions(**options) if known else landing_options(self.config)
 
-    def _find(self, sort: Sort, where: Path, problem: str, *, key: str | None = None, remedy: str = "") -> None:
-        found = Finding(where=str(where), problem=problem, remedy=remedy or REMEDIES[sort], sort=sort, key=key)
+    def _find(
+        self, sort: DiscrepancyKind, where: Path, problem: str, *, key: str | None = None, remedy: str = ""
+    ) -> None:
+        found = Discrepancy(where=str(where), problem=problem, remedy=remedy or REMEDIES[sort], sort=sort, key=key)
         self.findings.append(found)
 
     def _replayed(self) -> Catalog:
@@ -167,12 +167,17 @@ class Verification:
         path = self.config.public / "files" / record.project / record.file.filename
         problem = compare(path, record.file.sha256)
         if problem is not None and not self._was_changed(record):
-            self._find(Sort.ROTTEN if problem.startswith("its sha256") else Sort.MISSING, path, problem, key=record.key)
+            self._find(
+                DiscrepancyKind.ROTTEN if problem.startswith("its sha256") else DiscrepancyKind.MISSING,
+                path,
+                problem,
+                key=record.key,
+            )
         if record.file.metadata_sha256 is not None:
             beside = path.with_name(f"{path.name}.metadata")
             problem = compare(beside, record.file.metadata_sha256)
             if problem is not None and not self._was_changed(record):
-                self._find(Sort.METADATA, beside, problem, key=record.key)
+                self._find(DiscrepancyKind.METADATA, beside, problem, key=record.key)
 
     def _was_changed(self, record: FileRecord) -> bool:
         """Whether something has happened to this very file since the ledger was read."""
@@ -190,7 +195,7 @@ class Verification:
             for name in names:
                 if name not in known and not self._is_new(folder.name, name):
                     where = folder / name if name else folder
-                    self._find(Sort.STRANGER, where, "the ledger does not know it")
+                    self._find(DiscrepancyKind.STRANGER, where, "the ledger does not know it")
 
     def _is_new(self, project: str, name: str) -> bool:
         """Published or linked by a live daemon since the ledger was read."""
@@ -244,7 +249,7 @@ class Verification:
                 continue
             if not (beside_daemon and self._is_owed(project, serial)):
                 problem = "is missing" if current is None else "differs from a fresh render"
-                self._find(Sort.PAGE, published, problem, key=project)
+                self._find(DiscrepancyKind.PAGE, published, problem, key=project)
 
 
 def compare(path: Path, sha256: str) -> str | None:

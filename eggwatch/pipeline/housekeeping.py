@@ -11,7 +11,7 @@ from eggwatch.errors import FolderError, in_words
 from eggwatch.policy.retention import Keeping
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import Drop
-from eggwatch.store.drop.leftovers import Tally
+from eggwatch.store.drop.leftovers import Leftovers
 from eggwatch.store.set_aside import tidy_aside
 
 log = logging.getLogger("eggwatch")
@@ -51,7 +51,7 @@ class Housekeeping:
         self._answers, self._drop, self._quarantine, self._catalog = answers, drop, quarantine, catalog
         self._tidy_at = self._sure_at = 0.0
         self._started: float | None = None
-        self.kept: dict[str, Tally] = {}
+        self.kept: dict[str, Leftovers] = {}
         """What lay of our answers in the drop folder when it was last tidied, by folder."""
 
     def soon(self) -> None:

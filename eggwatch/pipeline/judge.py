@@ -13,7 +13,7 @@ from eggwatch.model.sightings import Claim
 from eggwatch.pipeline.in_hand import InHand
 from eggwatch.policy.admission import Block, Holding, Upload, scarce
 from eggwatch.policy.orders import Held
-from eggwatch.policy.ownership import Account
+from eggwatch.policy.ownership import Publisher
 from eggwatch.policy.terms import Terms
 from eggwatch.store.state.catalog import Catalog, FileRecord
 from eggwatch.store.state.history import event_at
@@ -102,7 +102,7 @@ def _among_releases(catalog: Catalog, upload: Upload, filename: Filename, terms:
     )
 
 
-def _account(claim: Claim, terms: Terms) -> Account | None:
+def _account(claim: Claim, terms: Terms) -> Publisher | None:
     """Whose file it is, where somebody asks; groups only where a group may own something.
 
     A stock is imported by the administrator, whoever owns its files.
@@ -111,7 +111,7 @@ def _account(claim: Claim, terms: Terms) -> Account | None:
         return None
     by_group = any(owner.startswith("@") for owners in terms.owners.values() for owner in owners)
     groups = groups_of(claim.uid) if by_group else frozenset()
-    return Account(name=claim.uploader, groups=groups, doubt=claim.doubt)
+    return Publisher(name=claim.uploader, groups=groups, doubt=claim.doubt)
 
 
 def _holding(record: FileRecord) -> Holding:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.worker import Job, Result
-from eggwatch.intake.claim import ClaimQueue, Ready
+from eggwatch.intake.claim import Candidate, ClaimQueue
 from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
@@ -126,11 +126,11 @@ class Pipeline:
         """The scan of the whole drop folder: whether one is under way, what it costs."""
         return self._looking.scan
 
-    def settle(self, sightings: Iterable[Sighting]) -> list[Ready]:
+    def settle(self, sightings: Iterable[Sighting]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
         return self._settling.settle(sightings, taken={*self.in_hand(), *self._claims.paths()})
 
-    def claim(self, ready: Iterable[Ready]) -> None:
+    def claim(self, ready: Iterable[Candidate]) -> None:
         """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
         self._claims.add(ready)
         for claim, overdue in self._claims.portion(self._free_hands(), self.collect):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.intake.claim import Ready
+from eggwatch.intake.claim import Candidate
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.uploads import Uploads
 from eggwatch.linux import leases
@@ -35,7 +35,7 @@ class Settling:
         self._components, self._config, self._uploads = components, config, uploads
         self._news, self._retirement = news, retirement
 
-    def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Ready]:
+    def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time.
 
         `taken` are the paths of those that are under way already.

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_version
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import Filename, Kind, Project, shown
 from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Level, Reject, Verdict
-from eggwatch.policy.ownership import Account, first_match, is_among, owners_of
+from eggwatch.policy.ownership import Publisher, first_match, is_among, owners_of
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weigh
 
@@ -50,7 +50,7 @@ class Upload:
     overdue: bool = False
     """The upload has been unfinished for longer than `unfinished-after`."""
     size: int = 0
-    account: Account | None = None
+    account: Publisher | None = None
     """None when nobody asks whose the project is."""
     twin: str | None = None
     """The filename under which the same bytes are published."""
@@ -216,7 +216,7 @@ def ownership(upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
         yield _unproven(account, project)
 
 
-def _rightful(account: Account, owners: Iterable[str] | None, first_uploader: str | None) -> str | None:
+def _rightful(account: Publisher, owners: Iterable[str] | None, first_uploader: str | None) -> str | None:
     """Whose uploads are taken instead of this account's; None if it is one of them."""
     if owners is not None:
         return None if is_among(account, owners) else f"{_listed(sorted(owners))} (owners)"
@@ -227,7 +227,7 @@ def _rightful(account: Account, owners: Iterable[str] | None, first_uploader: st
     return None
 
 
-def _unproven(account: Account, project: Project) -> Flaw:
+def _unproven(account: Publisher, project: Project) -> Flaw:
     return _flaw(
         "not-owner",
         project,
@@ -237,7 +237,7 @@ def _unproven(account: Account, project: Project) -> Flaw:
     )
 
 
-def _foreign(account: Account, project: Project, who: str) -> Flaw:
+def _foreign(account: Publisher, project: Project, who: str) -> Flaw:
     whose = f"belongs to the account {account.name}. Let one of the owners upload it"
     if account.name is None:
         whose = "lies in no account's folder. Copy it to the folder of your account in the drop folder"

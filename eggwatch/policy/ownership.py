@@ -11,7 +11,7 @@ _WILDCARDS = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Publisher:
     """Who uploads: the account's name (else `uid:1043`; None where nobody can tell), and its groups.
 
     `doubt` says why somebody else may have written the file; None if nobody can have.
@@ -54,7 +54,7 @@ def _specificity(pattern: str) -> tuple[bool, int]:
     return _WILDCARDS.search(pattern) is None, len(_WILDCARDS.sub("", pattern))
 
 
-def is_among(account: Account, owners: Iterable[str]) -> bool:
+def is_among(account: Publisher, owners: Iterable[str]) -> bool:
     """Whether an account is named, or one of its groups as `@group`."""
     return any(
         owner.removeprefix("@") in account.groups if owner.startswith("@") else owner == account.name

@@ -18,7 +18,7 @@ from eggwatch.model.queue import Stage
 from eggwatch.pipeline.measures import BOUNDS
 from eggwatch.service.samples import Sample
 
-Source = Callable[[], Iterable[Sample]]
+Samples = Callable[[], Iterable[Sample]]
 
 
 def _seconds(at: str | None) -> float | None:
@@ -124,7 +124,7 @@ def _counters(samples: list[Sample]) -> Iterator[Metric]:
 
 
 class _Samples(Collector):
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Samples) -> None:
         self._source = source
 
     def collect(self) -> Iterable[Metric]:
@@ -132,7 +132,7 @@ class _Samples(Collector):
         return families(self._source())
 
 
-def _registry(source: Source) -> CollectorRegistry:
+def _registry(source: Samples) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(_Samples(source))
     return registry
@@ -143,7 +143,7 @@ def text_of(samples: Iterable[Sample]) -> bytes:
     return generate_latest(_registry(lambda: samples))
 
 
-def serve(host: str, port: int, source: Source) -> tuple[int, Callable[[], None]]:
+def serve(host: str, port: int, source: Samples) -> tuple[int, Callable[[], None]]:
     """Answer GET /metrics in a thread of its own; gives the port, and what ends it. OSError if it can't be had."""
     server, thread = start_http_server(port, host, _registry(source))
 

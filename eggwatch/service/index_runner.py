@@ -20,7 +20,7 @@ from eggwatch.pipeline.rounds import horizon, summary
 from eggwatch.service.samples import Sample, taken
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
-from eggwatch.store.state.orders import Order, OrderBox
+from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.writer.catch_up import CATALOG, set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
 from eggwatch.writer.index import Index, open_index, spawned_renderer
@@ -202,7 +202,7 @@ class IndexRunner:
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
 
-    def _obey(self, index: Index, order: Order) -> None:
+    def _obey(self, index: Index, order: PendingOrder) -> None:
         pipeline = index.pipeline
         if not is_round(order):
             obey(pipeline, index.orders, order)

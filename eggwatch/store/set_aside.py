@@ -7,10 +7,10 @@ from pathlib import Path
 
 from eggwatch.policy.retention import Keeping, Leaving, outlived
 from eggwatch.store import durable
-from eggwatch.store.drop.leftovers import Tally
+from eggwatch.store.drop.leftovers import Leftovers
 
 
-def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> Tally:
+def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> Leftovers:
     """Delete the files of a folder that have had their time; say what is left. `now` in seconds since the epoch."""
     leavings = [_leaving(path) for path in folder.glob(pattern) if path.is_file() and not path.is_symlink()]
     gone = outlived(leavings, keeping, now=now)
@@ -18,7 +18,7 @@ def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> T
         for name in leaving.names:
             durable.unlink(folder / name)
     size = sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone)
-    return Tally(kept=len(leavings) - len(gone), size=size, deleted=len(gone))
+    return Leftovers(kept=len(leavings) - len(gone), size=size, deleted=len(gone))
 
 
 def _leaving(path: Path) -> Leaving:

@@ -30,7 +30,7 @@ class Way(StrEnum):
     MOVE = "move"
 
 
-class Sort(StrEnum):
+class StockKind(StrEnum):
     """What a file of a stock is to us."""
 
     ARCHIVE = "archive"
@@ -50,7 +50,7 @@ class Item:
     """One file of a stock."""
 
     path: Path
-    sort: Sort
+    sort: StockKind
     why: str = ""
     """Why it can't be taken, of what is closed or broken."""
 
@@ -83,14 +83,14 @@ def _walk(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
             if stat.S_ISDIR(mode) and not entry.name.startswith("."):
                 yield from _walk_below(path, top, formats)
         except OSError as error:
-            yield Item(path=path, sort=Sort.BROKEN, why=f"can't be read: {error.strerror}")
+            yield Item(path=path, sort=StockKind.BROKEN, why=f"can't be read: {error.strerror}")
 
 
 def _walk_below(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
     try:
         os.scandir(folder).close()
     except OSError as error:
-        yield Item(path=folder, sort=Sort.CLOSED, why=f"this folder can't be read: {error.strerror}")
+        yield Item(path=folder, sort=StockKind.CLOSED, why=f"this folder can't be read: {error.strerror}")
     else:
         yield from _walk(folder, top, formats)
 
@@ -103,39 +103,39 @@ def _look_at(path: Path, mode: int, top: Path, formats: tuple[str, ...]) -> Iter
         yield from _follow(path, top, formats)
     elif _is_upload(path, formats):
         what = "a folder" if stat.S_ISDIR(mode) else "no file"
-        yield Item(path=path, sort=Sort.BROKEN, why=f"it is {what}, and called like an archive")
+        yield Item(path=path, sort=StockKind.BROKEN, why=f"it is {what}, and called like an archive")
     elif not stat.S_ISDIR(mode):
-        yield Item(path=path, sort=Sort.OTHER)
+        yield Item(path=path, sort=StockKind.OTHER)
 
 
 def _follow(link: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
     try:
         mode = os.stat(link).st_mode
     except OSError as error:
-        sort = Sort.BROKEN if _is_upload(link, formats) else Sort.OTHER
+        sort = StockKind.BROKEN if _is_upload(link, formats) else StockKind.OTHER
         yield Item(path=link, sort=sort, why=f"it is a link that leads nowhere: {error.strerror}")
         return
     if stat.S_ISREG(mode) and not Path(os.path.realpath(link)).is_relative_to(top):
         yield Item(path=link, sort=_sort_of(link, formats))
     elif not stat.S_ISREG(mode) and _is_upload(link, formats):
-        yield Item(path=link, sort=Sort.BROKEN, why="it is a link to something that is no file")
+        yield Item(path=link, sort=StockKind.BROKEN, why="it is a link to something that is no file")
 
 
 def _is_upload(path: Path, formats: tuple[str, ...]) -> bool:
     return kind_of_name(path.name, formats) is NameKind.UPLOAD
 
 
-def _sort_of(path: Path, formats: tuple[str, ...]) -> Sort:
+def _sort_of(path: Path, formats: tuple[str, ...]) -> StockKind:
     name = path.name
     if _is_upload(path, formats):
-        return Sort.ARCHIVE
+        return StockKind.ARCHIVE
     if name.lower().endswith((".json", "_json")) or name == "json" or path.parent.name == "json":
-        return Sort.RECORD
-    return Sort.FOREIGN if is_foreign_package(name) else Sort.OTHER
+        return StockKind.RECORD
+    return StockKind.FOREIGN if is_foreign_package(name) else StockKind.OTHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenStock:
     """One archive of a stock, open for reading; what was seen of it then."""
 
     path: Path
@@ -160,14 +160,14 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path) -> Iterator[OpenStock]:
     """Open an archive of a stock. OSError if it can't be read or is no file."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is no file", str(path))
-        yield Opened(path=path, fd=fd, status=status, private=_is_private(fd, status, path))
+        yield OpenStock(path=path, fd=fd, status=status, private=_is_private(fd, status, path))
     finally:
         os.close(fd)
 
@@ -178,14 +178,14 @@ def _is_private(fd: int, status: os.stat_result, path: Path) -> bool:
     return ours and not path.is_symlink() and leases.probe(fd) is Lease.FREE
 
 
-def digest_of(source: Opened) -> str:
+def digest_of(source: OpenStock) -> str:
     """The sha256 of an archive that is open."""
     os.lseek(source.fd, 0, os.SEEK_SET)
     with open(source.fd, "rb", closefd=False) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def take(spool: Spool, source: Opened, *, share: bool) -> tuple[int, str, bool]:
+def take(spool: Spool, source: OpenStock, *, share: bool) -> tuple[int, str, bool]:
     """Take an archive into the spool; answers with the claim's number, the sha256, and whether it was linked.
 
     A linked one keeps its mode, for as long as nobody knows whether it is taken: see `Spool.make_publishable`.
@@ -205,7 +205,7 @@ def take(spool: Spool, source: Opened, *, share: bool) -> tuple[int, str, bool]:
     return number, sha256, linked
 
 
-def _link(source: Opened, target: Path) -> bool:
+def _link(source: OpenStock, target: Path) -> bool:
     """Give the archive a second name; False on another file system, or where links can't be had."""
     if os.stat(target.parent).st_dev != source.status.st_dev:
         return False
@@ -219,7 +219,7 @@ def _link(source: Opened, target: Path) -> bool:
     return False
 
 
-def _copy(spool: Spool, source: Opened, target: Path) -> str:
+def _copy(spool: Spool, source: OpenStock, target: Path) -> str:
     durable.changing("write", target)
     os.lseek(source.fd, 0, os.SEEK_SET)
     fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -34,9 +34,9 @@ from eggwatch.webserver.negotiation import (
 from eggwatch.webserver.public_tree import (
     Absent,
     Archive,
+    Location,
     Moved,
     Page,
-    Place,
     Plain,
     Segments,
     has_root_page,
@@ -207,7 +207,7 @@ def _answer_below(mount: _Mount, below: Segments, query: str, request: Request) 
 _NO_TREE = "There is no simple/index.html in the published folder: it is not mounted, or nothing was published yet."
 
 
-def _not_found(mount: _Mount, place: Place) -> Response:
+def _not_found(mount: _Mount, place: Location) -> Response:
     """404, but 503 below simple/ and files/ of a tree without a root page: with a 404 installers would go on to
     another index (see `public_tree`)."""
     is_simple = not isinstance(place, Plain)
@@ -227,7 +227,7 @@ def _not_found(mount: _Mount, place: Place) -> Response:
     return refusal(HTTPStatus.NOT_FOUND, message)
 
 
-def _find(root: Path, place: Place, request: Request) -> _Found:
+def _find(root: Path, place: Location, request: Request) -> _Found:
     match place:
         case Page(folder=folder, form=form):
             chosen = form or choose_form(request.accept_mimetypes, _format(request))

@@ -59,7 +59,7 @@ class Absent:
     message: str
 
 
-Place = Page | Archive | Plain | Moved | Absent
+Location = Page | Archive | Plain | Moved | Absent
 
 
 def split_target(target: str) -> tuple[Segments | None, str]:
@@ -89,7 +89,7 @@ def join_path(segments: Segments) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
-def locate(segments: Segments) -> Place:
+def locate(segments: Segments) -> Location:
     """What a path below PUBLIC means (docs/contract.rst, Folders); looks at no disk."""
     single = (*filter(None, segments[:-1]), segments[-1])
     if single != segments:
@@ -109,7 +109,7 @@ def locate(segments: Segments) -> Place:
             return Plain(path=segments)
 
 
-def _page(below: Segments) -> Place:
+def _page(below: Segments) -> Location:
     """What lies below simple/: the root page, project pages, and the single forms of either."""
     match below:
         case ("",):

@@ -62,12 +62,12 @@ def _serials(entries: list[Entry]) -> list[int]:
     return [entry.serial for entry in entries]
 
 
-def is_round(order: orders.Order) -> bool:
+def is_round(order: orders.PendingOrder) -> bool:
     """Whether a whole round is wanted (`run --once`)."""
     return order.data.get("verb") == "round"
 
 
-def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:
+def obey(pipeline: Pipeline, box: OrderBox, order: orders.PendingOrder) -> None:
     """Carry out one order from the box, and answer it when all pages show it."""
     if not box.begin(order, serial=pipeline.components.ledger.end.serial):
         return
@@ -83,7 +83,7 @@ def obey(pipeline: Pipeline, box: OrderBox, order: orders.Order) -> None:
     box.answer(order.number, answer)
 
 
-def _done_already(pipeline: Pipeline, order: orders.Order) -> list[Entry]:
+def _done_already(pipeline: Pipeline, order: orders.PendingOrder) -> list[Entry]:
     """What a writer who died had committed of an order: it is finished before anything else is committed."""
     kind = EVENTS.get(str(order.data.get("verb")))
     if order.after is None or kind is None or order.data.get("dry_run"):

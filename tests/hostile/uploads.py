@@ -8,7 +8,7 @@ from typing import Any
 from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.names import parse_filename
 from eggwatch.policy.admission import Block, Holding, Upload
-from eggwatch.policy.ownership import Account
+from eggwatch.policy.ownership import Publisher
 from eggwatch.policy.terms import Terms
 
 SHA256 = "a" * 64
@@ -82,7 +82,7 @@ def upload_of(description: Mapping[str, Any]) -> tuple[Upload, Terms]:
         "sha256": SHA256,
         "inspection": Inspection(core=CORE, metadata=b""),
         "holding": None,
-        "account": Account(name="alice"),
+        "account": Publisher(name="alice"),
         "size": 100,
     }
     filename = parse_filename(description.get("filename", WHEEL))

@@ -18,7 +18,7 @@ from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
 from eggwatch.inspection.inspectors import Inspectors
-from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, Queue, Turn
+from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
@@ -178,7 +178,7 @@ def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None
 
 def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:
     """Which of them go first, by their place among the arguments."""
-    queue, waiting = Queue(Lane.AGAIN, 1, turns=list(turns)), list(turns)
+    queue, waiting = LaneQueue(Lane.AGAIN, 1, turns=list(turns)), list(turns)
     return [waiting.index(queue.next(blame or {})) for _ in turns]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.intake import retire
-from eggwatch.store.drop.retiring import Outcome
+from eggwatch.store.drop.retiring import RetireOutcome
 from tests.archive_factory import sdist
 from tests.laws.at_work import IndexAtWork
 
@@ -20,7 +20,7 @@ NAME, DATA = sdist("demo", "1.0")
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWork]:
     """An index that may not remove originals, with the clock of this machine, and one published file."""
-    monkeypatch.setattr(retire.retiring, "hide", lambda *_: Outcome.STUCK)
+    monkeypatch.setattr(retire.retiring, "hide", lambda *_: RetireOutcome.STUCK)
     work = IndexAtWork(tmp_path)
     work.now = time.time()
     with work:

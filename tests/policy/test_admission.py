@@ -11,14 +11,14 @@ from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Level, Reject
 from eggwatch.policy.admission import Holding, Upload, judge, scarce
-from eggwatch.policy.ownership import Account
+from eggwatch.policy.ownership import Publisher
 from eggwatch.policy.rules import Profile, Weight
 from eggwatch.policy.terms import Terms
 
 CORE = CoreMetadata(metadata_version="2.1", name="demo", version="1.0")
 WHOLE = Inspection(core=CORE, metadata=b"")
 WHEEL, SDIST = "demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"
-ALICE = Account(name="alice", groups=frozenset({"release"}))
+ALICE = Publisher(name="alice", groups=frozenset({"release"}))
 
 
 def upload(name: str = WHEEL, **values: Any) -> Upload:
@@ -157,7 +157,7 @@ def test_strangers_may_not_upload() -> None:
 
 def test_an_upload_of_nobody_is_refused_where_somebody_owns_and_is_told_where_to_lie() -> None:
     """`identity = "folder"`, and it lies in DROP itself."""
-    nobody = Account(name=None)
+    nobody = Publisher(name=None)
     assert judge(upload(account=nobody)) == Admit()
     for terms in ({"first_uploader_owns": True}, {"owners": {"demo": frozenset({"alice"})}}):
         flaw = refusal(upload(account=nobody), **terms)
@@ -166,7 +166,7 @@ def test_an_upload_of_nobody_is_refused_where_somebody_owns_and_is_told_where_to
 
 def test_what_others_may_have_written_is_refused_where_somebody_owns() -> None:
     """Though it belongs to an owner; with what to do. A stranger's is a stranger's, and elsewhere nobody asks."""
-    doubted = Account(name="alice", doubt="others may write to it (mode 0664)")
+    doubted = Publisher(name="alice", doubt="others may write to it (mode 0664)")
     assert judge(upload(account=doubted)) == Admit()
     assert judge(upload(account=doubted), Terms(owners={"other": frozenset({"bob"})})) == Admit()
     for terms in ({"first_uploader_owns": True}, {"owners": {"demo": frozenset({"alice"})}}):

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from eggwatch.model.releases import PublishedFile
-from eggwatch.policy.orders import VERBS, Held, Order, Remove, Unblock, Unyank, Yank, events_of, matching, parse_spec
+from eggwatch.policy.orders import (
+    VERBS,
+    Held,
+    Order,
+    Remove,
+    Unblock,
+    Unyank,
+    Yank,
+    events_of,
+    matching,
+    parse_spec,
+)
 
 AT, UNTIL = "2026-01-01T00:00:00.000000Z", "2026-01-01T00:10:00.000000Z"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eggwatch.policy.ownership import Account, first_match, is_among, matches, normalized_pattern, owners_of
+from eggwatch.policy.ownership import Publisher, first_match, is_among, matches, normalized_pattern, owners_of
 
 WORDS = st.text("ab-", min_size=1, max_size=6)
 PATTERNS = st.text("ab-*?", min_size=1, max_size=6)
@@ -45,7 +45,7 @@ def test_patterns_that_are_as_specific_share_a_project() -> None:
 )
 def test_accounts_are_named_and_groups_have_an_at(names: list[str], among: bool) -> None:
     """An account counts by its name, and by each of its groups with an @."""
-    assert is_among(Account(name="alice", groups=frozenset({"release"})), names) is among
+    assert is_among(Publisher(name="alice", groups=frozenset({"release"})), names) is among
 
 
 def test_patterns_are_compared_normalised() -> None:
@@ -87,5 +87,5 @@ def test_a_further_group_never_takes_a_right_away(
 ) -> None:
     """Who may upload may still do so as a member of one more group."""
     names = owners_of(project, table) or frozenset()
-    if is_among(Account(name="alice", groups=groups), names):
-        assert is_among(Account(name="alice", groups=groups | {more}), names)
+    if is_among(Publisher(name="alice", groups=groups), names):
+        assert is_among(Publisher(name="alice", groups=groups | {more}), names)

@@ -19,7 +19,7 @@ LONGEST_SUMMARY = 512
 LONGEST_LABEL = 32
 _LONGEST_EMAILS = 2000
 
-Told = tuple[str, str, str]
+FieldFlaw = tuple[str, str, str]
 """Code, field and what was found."""
 
 _LINE_BREAK = re.compile(r"[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -31,7 +31,7 @@ _BARE_VERSION = re.compile(r"\A([\w.-]+) ?\(([0-9][\w.!+]*)\)\Z", re.ASCII)
 _SCHEMES = ("http", "https", "ftp", "git")
 
 
-def summary(fields: dict[str, Any]) -> Iterator[Told]:
+def summary(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M3 and M11: one line of at most 512 characters."""
     text = fields.get("summary", "")
     if _LINE_BREAK.search(text):
@@ -40,7 +40,7 @@ def summary(fields: dict[str, Any]) -> Iterator[Told]:
         yield "summary-too-long", "Summary", f"It has {len(text)} characters; PyPI takes {LONGEST_SUMMARY}."
 
 
-def emails(fields: dict[str, Any]) -> Iterator[Told]:
+def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M4: addresses as RFC 5322 writes them, `name <local@domain>` and commas between them."""
     for name, title in (("author_email", "Author-Email"), ("maintainer_email", "Maintainer-Email")):
         text = fields.get(name, "")
@@ -67,7 +67,7 @@ def is_email(text: str) -> bool:
     return bool(at) and len(text) <= 254 and bool(_LOCAL.fullmatch(local)) and bool(_DOMAIN.fullmatch(domain))
 
 
-def classifiers(fields: dict[str, Any]) -> Iterator[Told]:
+def classifiers(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M5: those of trove-classifiers; `Private ::` ones are never there."""
     known, deprecated = _trove()
     for text in dict.fromkeys(fields.get("classifiers", [])):
@@ -91,7 +91,7 @@ def _trove() -> tuple[frozenset[str], dict[str, list[str]]]:
     return frozenset(trove_classifiers.classifiers), dict(trove_classifiers.deprecated_classifiers)
 
 
-def urls(fields: dict[str, Any]) -> Iterator[Told]:
+def urls(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M6: URLs of the web, and labels of 1 to 32 characters."""
     for name, title in (("home_page", "Home-Page"), ("download_url", "Download-URL")):
         text = fields.get(name, "")
@@ -115,7 +115,7 @@ def _is_of_the_web(text: str) -> bool:
     return parts.scheme in _SCHEMES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
 
 
-def requirements(fields: dict[str, Any]) -> Iterator[Told]:
+def requirements(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M8 and M11: PEP 508, and no `name @ URL`."""
     for text in fields.get("requires_dist", []):
         requirement = parsed(Requirement, text)
@@ -128,7 +128,7 @@ def requirements(fields: dict[str, Any]) -> Iterator[Told]:
             yield "requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."
 
 
-def provided(fields: dict[str, Any]) -> Iterator[Told]:
+def provided(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M7: Provides-Dist and Obsoletes-Dist are requirements without URL and marker."""
     for name, title in (("provides_dist", "Provides-Dist"), ("obsoletes_dist", "Obsoletes-Dist")):
         for text in fields.get(name, []):
@@ -137,13 +137,13 @@ def provided(fields: dict[str, Any]) -> Iterator[Told]:
                 yield "provides-dist-invalid", title, f"{quoted(text)} is no name with a version."
 
 
-def licenses(fields: dict[str, Any]) -> Iterator[Told]:
+def licenses(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M10: License is deprecated by License-Expression (PEP 639)."""
     if fields.get("license") and fields.get("license_expression"):
         yield "license-conflict", "License", "It stands beside License-Expression, which replaces it."
 
 
-Rule = Callable[[dict[str, Any]], Iterator[Told]]
+FieldRule = Callable[[dict[str, Any]], Iterator[FieldFlaw]]
 
-RULES: tuple[Rule, ...] = (summary, emails, classifiers, urls, requirements, provided, licenses)
+RULES: tuple[FieldRule, ...] = (summary, emails, classifiers, urls, requirements, provided, licenses)
 """Rules over the fields as packaging.metadata.parse_email names them."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
-from eggwatch.archives.metadata.field_rules import RULES, Told
+from eggwatch.archives.metadata.field_rules import RULES, FieldFlaw
 from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
 
@@ -116,7 +116,7 @@ def _taken_apart(name: str, value: str) -> object:
 _RAW_NAMES = {"project-url": "project_urls"}
 
 
-def _tell(flaws: Iterator[Told], findings: Findings, *, mild: bool) -> None:
+def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None:
     """Note flaws; of each kind a few one by one, and how many there are more."""
     counts: dict[tuple[str, str], int] = {}
     for code, field, sentence in flaws:
@@ -139,7 +139,7 @@ _BELIEVED = ("metadata-version", "name", "version")
 """Fields by which an archive is published, whoever resolves by the others."""
 
 
-def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[Told]:
+def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[FieldFlaw]:
     """What packaging could not bring into its form: unknown, or repeated."""
     unknown = sorted(name for name in unparsed if not _is_known(name))
     if unknown:
@@ -180,7 +180,7 @@ _PLURAL = frozenset(
 )
 
 
-def _too_long(fields: dict[str, Any]) -> Iterator[Told]:
+def _too_long(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """Take out the values that are too long to be taken apart; the others stay."""
     for name in sorted(fields.keys() - _LONG - _JUDGED_ELSEWHERE):
         value = fields[name]
@@ -199,7 +199,7 @@ def _too_long(fields: dict[str, Any]) -> Iterator[Told]:
                 del fields[name]
 
 
-def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
+def _too_new(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     version = str(fields.get("metadata_version", ""))
     # Version 2.0 had what 2.1 has.
     said = "2.1" if version == "2.0" else version
@@ -212,7 +212,7 @@ def _too_new(fields: dict[str, Any]) -> Iterator[Told]:
             )
 
 
-def _invalid(fields: dict[str, Any]) -> Iterator[Told]:
+def _invalid(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """What packaging says of all fields that are not judged value by value."""
     for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE):
         # One by one: a parser under packaging that gives up over one field says nothing of the others.

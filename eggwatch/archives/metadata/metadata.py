@@ -223,9 +223,9 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
         yield Flaw(code=code, subject="Requires-Python", message=f"{both} {IF_YOURS}", level=level_of(code))
 
 
-Rule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
+MetadataRule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
 
-RULES: tuple[Rule, ...] = (name_flaws, version_flaws, requires_python_flaws)
+RULES: tuple[MetadataRule, ...] = (name_flaws, version_flaws, requires_python_flaws)
 
 
 def _missing(field: str, where: str) -> Flaw:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.paths import plain
 from eggwatch.archives.tar.gzip_stream import GzipStream
-from eggwatch.archives.tar.links import Place
+from eggwatch.archives.tar.links import MemberPlace
 from eggwatch.archives.tar.walk import REGULAR, ByteStream, TarWalk
 
 LARGEST_TWIN = 4 << 20
@@ -23,7 +23,7 @@ MOST_TWINS = 1000
 """Members that are compared with the first of their path. More of them is no accident of a build tool."""
 
 
-def twins(file: BinaryIO, size: int, places: Sequence[Place]) -> Set[int]:
+def twins(file: BinaryIO, size: int, places: Sequence[MemberPlace]) -> Set[int]:
     """The offsets of all files that have the same path and bytes as the first one of that path.
 
     `file` is a gzip of `size` bytes that was read to its end and found whole, `places` are all members of its tar.
@@ -37,9 +37,9 @@ def twins(file: BinaryIO, size: int, places: Sequence[Place]) -> Set[int]:
     return {offset for offset, first in firsts.items() if digests[offset] == digests[first]}
 
 
-def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
+def _candidates(places: Iterable[MemberPlace]) -> Mapping[int, int]:
     """The offset of each file that may be a copy → that of the first of its path; none where there are too many."""
-    seen: dict[str, Place] = {}
+    seen: dict[str, MemberPlace] = {}
     programs: set[str] = set()
     found: dict[int, int] = {}
     for place in places:
@@ -55,7 +55,7 @@ def _candidates(places: Iterable[Place]) -> Mapping[int, int]:
     return found
 
 
-def _may_be_same(place: Place, first: Place) -> bool:
+def _may_be_same(place: MemberPlace, first: MemberPlace) -> bool:
     is_file = place.kind in REGULAR and first.kind in REGULAR
     return is_file and place.size == first.size and place.size <= LARGEST_TWIN
 

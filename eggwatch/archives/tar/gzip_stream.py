@@ -8,7 +8,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, Findings, Span
+from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, ByteRange, Findings
 from eggwatch.archives.limits import check_ratio
 
 _inflater: Any = zlib
@@ -110,5 +110,5 @@ class GzipStream:
         # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
         self._findings.suspect((0, self._size))
 
-    def _near(self) -> Span:
+    def _near(self) -> ByteRange:
         return max(0, self._read - len(self._raw) - _BEFORE), self._size

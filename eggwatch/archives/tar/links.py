@@ -17,7 +17,7 @@ MOST_WORK = 8 << 20
 """Bytes of paths that uv looks at to follow all links of a tar."""
 
 
-class Place(NamedTuple):
+class MemberPlace(NamedTuple):
     """A member: its plain path, the offset of its header in the inflated tar, its type flag, a link's target.
 
     `size` are the bytes of a file, `mode` its permissions.
@@ -41,7 +41,7 @@ def refuse_member(code: str, subject: str, message: str, offset: int, findings: 
     findings.refuse(code, subject, located(message, offset, " of the tar"))
 
 
-def check_links(places: Sequence[Place], links: Set[str], findings: Findings) -> Set[int]:
+def check_links(places: Sequence[MemberPlace], links: Set[str], findings: Findings) -> Set[int]:
     """No member may be unpacked through a link, nor in a link's place, and so onto what it points at.
 
     Also not where case is not told apart: `links` are folded. A hard link is another name of a file that is there
@@ -49,7 +49,7 @@ def check_links(places: Sequence[Place], links: Set[str], findings: Findings) ->
     """
     _check_ends(places, findings)
     copies: set[int] = set()
-    firsts: dict[str, Place] = {}
+    firsts: dict[str, MemberPlace] = {}
     seen: set[str] = set()
     files: set[str] = set()
     behind = below_any((folded(place.path) for place in places), links)
@@ -75,17 +75,17 @@ def check_links(places: Sequence[Place], links: Set[str], findings: Findings) ->
     return copies
 
 
-def _is_same_link(place: Place, first: Place) -> bool:
+def _is_same_link(place: MemberPlace, first: MemberPlace) -> bool:
     return place.kind in LINKS and (place.kind, place.target) == (first.kind, first.target)
 
 
-def _starts_with_dot(link: Place) -> bool:
+def _starts_with_dot(link: MemberPlace) -> bool:
     """True for a hard link that pip does not find the target of: it takes the top folder off where it stands first."""
     own_top, top = link.path.partition("/")[0], link.target.partition("/")[0]
     return own_top != top and link_danger(link.path, link.target, from_root=True) is None
 
 
-def _check_ends(places: Iterable[Place], findings: Findings) -> None:
+def _check_ends(places: Iterable[MemberPlace], findings: Findings) -> None:
     """Each symbolic link has to lead to an end, as uv follows it; and to a folder, if it is spelled as one's name."""
     kinds = {place.path: place for place in places}
     work = [0]
@@ -103,7 +103,7 @@ def _check_ends(places: Iterable[Place], findings: Findings) -> None:
         refuse_member("tar-broken-link", place.path, f"{message} {BUILD_AGAIN}", place.offset, findings)
 
 
-def _end_of(link: Place, places: Mapping[str, Place], work: list[int]) -> str | None:
+def _end_of(link: MemberPlace, places: Mapping[str, MemberPlace], work: list[int]) -> str | None:
     """The path that a symbolic link leads to at last; None if there is none. `work` counts up over all links."""
     path, seen = _landing(link), set[str]()
     for _ in range(MOST_STEPS):
@@ -118,14 +118,14 @@ def _end_of(link: Place, places: Mapping[str, Place], work: list[int]) -> str | 
     return None
 
 
-def _first_link(path: str, places: Mapping[str, Place]) -> Place | None:
+def _first_link(path: str, places: Mapping[str, MemberPlace]) -> MemberPlace | None:
     """The symbolic link that stands first on the way to this path, the path itself included."""
     ends = [at for at, letter in enumerate(path) if letter == "/"] + [len(path)]
     on_the_way = (places.get(path[:end]) for end in ends)
     return next((place for place in on_the_way if place is not None and place.kind == SYMBOLIC_LINK), None)
 
 
-def _landing(link: Place) -> str:
+def _landing(link: MemberPlace) -> str:
     """Where a symbolic link points, from the root of the archive; '..' stand only in front (`link_danger`)."""
     here = link.path.split("/")[:-1]
     for part in plain(link.target).split("/"):
@@ -133,7 +133,7 @@ def _landing(link: Place) -> str:
     return "/".join(part for part in here if part)
 
 
-def _dangles(place: Place, files: Set[str]) -> bool:
+def _dangles(place: MemberPlace, files: Set[str]) -> bool:
     """True for a hard link that can't be made, unless it is refused for its target already."""
     return (
         place.kind == HARD_LINK

@@ -8,14 +8,14 @@ from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
 from eggwatch.archives.folder_tree import respelled, with_others_below
 from eggwatch.archives.limits import refuse_many_folders
 from eggwatch.archives.paths import folded
-from eggwatch.archives.tar.links import Place, check_links, refuse_member
+from eggwatch.archives.tar.links import MemberPlace, check_links, refuse_member
 from eggwatch.archives.tar.walk import LINKS
 from eggwatch.archives.windows_names import note_strange
 
 METADATA = "PKG-INFO"
 
 
-def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = frozenset()) -> None:
+def check_places(places: Sequence[MemberPlace], findings: Findings, twins: Set[int] = frozenset()) -> None:
     """Look at all members together; `twins` are the offsets of those that are copies of the first of their path."""
     if refuse_many_folders((place.path for place in places), findings):
         return
@@ -27,7 +27,7 @@ def check_places(places: Sequence[Place], findings: Findings, twins: Set[int] = 
     note_strange([place.path for place in places if ":" not in place.path], findings)
 
 
-def _check_names(places: Sequence[Place], links: Set[str], twins: Set[int], findings: Findings) -> None:
+def _check_names(places: Sequence[MemberPlace], links: Set[str], twins: Set[int], findings: Findings) -> None:
     """No two members may be one file: by path, as file and folder, or where case is not told apart.
 
     Folders may come again, as old distutils wrote them; of links `_check_links` tells.
@@ -49,9 +49,9 @@ def _check_names(places: Sequence[Place], links: Set[str], twins: Set[int], find
             _refuse_file(place, firsts[crowded[name]], findings)
 
 
-def _check_folders(places: Iterable[Place], findings: Findings) -> None:
+def _check_folders(places: Iterable[MemberPlace], findings: Findings) -> None:
     """No two folders may be one where case is not told apart, be they members or only lain in."""
-    folders: dict[str, Place] = {}
+    folders: dict[str, MemberPlace] = {}
     for place in places:
         folders.setdefault(place.path if place.is_folder else place.path.rpartition("/")[0], place)
     for folder, other in respelled(folders):
@@ -60,7 +60,7 @@ def _check_folders(places: Iterable[Place], findings: Findings) -> None:
             return
 
 
-def _refuse_file(place: Place, inner: Place, findings: Findings) -> None:
+def _refuse_file(place: MemberPlace, inner: MemberPlace, findings: Findings) -> None:
     if inner.path.startswith(f"{place.path}/"):
         message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
         refuse_member("tar-duplicate-member", place.path, message, place.offset, findings)
@@ -68,7 +68,7 @@ def _refuse_file(place: Place, inner: Place, findings: Findings) -> None:
         _refuse_collision(place, f"a folder of {inner.path}", findings)
 
 
-def _tell_twins(places: Sequence[Place], firsts: Mapping[str, Place], findings: Findings) -> None:
+def _tell_twins(places: Sequence[MemberPlace], firsts: Mapping[str, MemberPlace], findings: Findings) -> None:
     """All copies in one warning: a build tool that writes one writes dozens."""
     if not places:
         return
@@ -78,7 +78,7 @@ def _tell_twins(places: Sequence[Place], firsts: Mapping[str, Place], findings: 
     findings.warn("tar-duplicate-member", path, located(f"{found}{others} {BUILD_AGAIN}", offset, " of the tar"))
 
 
-def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
+def _refuse_second(place: MemberPlace, first: MemberPlace, findings: Findings) -> None:
     path, offset = place.path, place.offset
     if path == first.path:
         code = "tar-duplicate-metadata" if is_metadata(path) else "tar-duplicate-member"
@@ -88,7 +88,7 @@ def _refuse_second(place: Place, first: Place, findings: Findings) -> None:
         _refuse_collision(place, f"{first.path} at byte {first.offset}", findings)
 
 
-def _refuse_collision(place: Place, other: str, findings: Findings) -> None:
+def _refuse_collision(place: MemberPlace, other: str, findings: Findings) -> None:
     message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
     refuse_member("tar-case-collision", place.path, message, place.offset, findings)
 

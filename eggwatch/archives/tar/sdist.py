@@ -10,13 +10,13 @@ from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, BrokenError, Findings, bytes_in_words, clipped, located
 from eggwatch.archives.limits import LARGEST_METADATA
-from eggwatch.archives.opened import Opened
+from eggwatch.archives.opened import OpenedArchive
 from eggwatch.archives.paths import link_danger, plain, tar_name_oddity, tar_path_danger
 from eggwatch.archives.polyglots import is_also_zip, refuse_polyglot
 from eggwatch.archives.tar.duplicates import twins
 from eggwatch.archives.tar.gzip_header import check_header
 from eggwatch.archives.tar.gzip_stream import MAGIC, GzipStream
-from eggwatch.archives.tar.links import Place, refuse_member
+from eggwatch.archives.tar.links import MemberPlace, refuse_member
 from eggwatch.archives.tar.names import METADATA, check_places
 from eggwatch.archives.tar.portable import Portability
 from eggwatch.archives.tar.walk import DEVICES, FOLDER, HARD_LINK, LINKS, REGULAR, ByteStream, TarMember, TarWalk
@@ -38,7 +38,7 @@ _SNAPSHOT = (
 )
 
 
-def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> Opened | None:
+def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> OpenedArchive | None:
     """Check the whole gzip and the whole tar; return what was found if there is exactly one lawful PKG-INFO.
 
     Without a parsed filename only the archive itself is checked.
@@ -115,7 +115,7 @@ class SdistContents:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._places: list[Place] = []
+        self._places: list[MemberPlace] = []
         self._tops: dict[str, None] = {}
         self._loose = False
         self._metadata: dict[str, TarMember] = {}
@@ -128,7 +128,7 @@ class SdistContents:
         for member in members:
             path = plain(member.name)
             self._check(member)
-            self._places.append(Place(path, member.offset, member.kind, member.target, member.size, member.mode))
+            self._places.append(MemberPlace(path, member.offset, member.kind, member.target, member.size, member.mode))
             self._place(member, path)
             if self._findings.full:
                 return
@@ -209,7 +209,7 @@ class SdistContents:
             self._findings.refuse("sdist-top-folder", found, f"{message} {BUILD_AGAIN}")
         return tops[0] if len(tops) == 1 else None
 
-    def opened(self, top: str, comment: str) -> Opened | None:
+    def opened(self, top: str, comment: str) -> OpenedArchive | None:
         """What lies in the top folder, if PKG-INFO is there."""
         metadata = self._lawful_metadata(top, comment)
         files = frozenset(place.path for place in self._places if not place.is_folder)
@@ -220,7 +220,7 @@ class SdistContents:
                 "There is no pyproject.toml, so that pip has to guess how to build it (PEP 517, PEP 518). Add one."
             )
             self._findings.note("sdist-no-pyproject", f"{top}/pyproject.toml", message)
-        return Opened(metadata=metadata, files=files, license_places=lambda path, _: (f"{top}/{path}",))
+        return OpenedArchive(metadata=metadata, files=files, license_places=lambda path, _: (f"{top}/{path}",))
 
     def _lawful_metadata(self, top: str, comment: str) -> bytes | None:
         """The bytes of `{top}/PKG-INFO` (source distribution format), or None with the reason noted."""

@@ -110,7 +110,7 @@ class ByteStream:
                 return zeros
 
 
-Wanted = Callable[[str, int], bool]
+IsTarMemberWanted = Callable[[str, int], bool]
 """Says, from name and size, of which regular members the contents are kept."""
 
 
@@ -123,7 +123,7 @@ class TarWalk:
     how often it was.
     """
 
-    def __init__(self, stream: ByteStream, wanted: Wanted) -> None:
+    def __init__(self, stream: ByteStream, wanted: IsTarMemberWanted) -> None:
         self.closed = False
         self.comment = ""
         self.at = 0

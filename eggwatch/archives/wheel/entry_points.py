@@ -48,7 +48,7 @@ _ODD = "odd, and read alike"
 _MILD = {_TWICE: _COLLISION, _ODD: _INVALID}
 """Cases of a code that only warn, which stand in its place."""
 
-Told = tuple[str, str]
+Trouble = tuple[str, str]
 """Code, and what was found."""
 
 
@@ -78,7 +78,7 @@ def script_names(content: bytes) -> frozenset[str]:
     return frozenset(names)
 
 
-def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Told]:
+def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Trouble]:
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -112,7 +112,7 @@ class _Reader:
         self._indent: int | None = None
         """That of the entry before, which a line with a larger one continues, for configparser."""
 
-    def troubles(self, line: str) -> Iterator[Told]:
+    def troubles(self, line: str) -> Iterator[Trouble]:
         """What is wrong with the next line."""
         text = line.strip()
         if len(line) > LONGEST_LINE:
@@ -136,7 +136,7 @@ class _Reader:
     def _continues(self, line: str) -> bool:
         return self._indent is not None and _indent_of(line) > self._indent
 
-    def _section(self, text: str) -> Iterator[Told]:
+    def _section(self, text: str) -> Iterator[Trouble]:
         match = _SECTION.fullmatch(text)
         self._group = match[1].strip() if match else text.strip("[]")
         self._indent, self._names = None, set()
@@ -148,7 +148,7 @@ class _Reader:
             yield _INVALID, f"{quoted(text)} is there twice."
         self._groups.add(self._group)
 
-    def _entry(self, text: str) -> Iterator[Told]:
+    def _entry(self, text: str) -> Iterator[Trouble]:
         name, equals, reference = (part.strip() for part in text.partition("="))
         if self._group is None:
             yield _INVALID, f"{quoted(text)} stands before the first section."
@@ -160,7 +160,7 @@ class _Reader:
             yield from self._script(name, reference)
         self._names.add(name)
 
-    def _script(self, name: str, reference: str) -> Iterator[Told]:
+    def _script(self, name: str, reference: str) -> Iterator[Trouble]:
         where = f"{self._group} has the name {quoted(name)}"
         if _OUTSIDE.search(name):
             yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
@@ -178,7 +178,7 @@ class _Reader:
             yield _UNSUPPORTED, interpreter_named(name)
         self._files.setdefault(folded(name), name)
 
-    def _collision(self, name: str, other: str, where: str) -> Told:
+    def _collision(self, name: str, other: str, where: str) -> Trouble:
         """pip and uv install the entry point, and of two the last, where the name is the same to the letter."""
         if other == name or (other.endswith(f".data/scripts/{name}")):
             return _TWICE, f"{where}, and so has another script of this wheel: the last entry point is installed."

@@ -35,7 +35,7 @@ _SUFFIX = re.compile(r"\.(py|pth|libs|data|egg-info)\Z")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
-class Entry(NamedTuple):
+class RecordLine(NamedTuple):
     """One line of RECORD."""
 
     path: str
@@ -74,7 +74,7 @@ _BREAK = r"(?>\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
 _EMPTY_LINE = re.compile(rf"(?:\A|{_BREAK}){_BREAK}")
 
 
-def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
+def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
     """The lines as csv reads them; ValueError or csv.Error if they are none."""
     try:
         text = content.decode("utf-8")
@@ -94,7 +94,7 @@ def _entries(content: bytes, check: _Check) -> Iterator[Entry]:
             check.tell("record-invalid", row[0], "Its line in RECORD has more than three columns.")
             row = row[:3]
         if len(row) == 3:
-            yield Entry(*row)
+            yield RecordLine(*row)
         elif row:
             raise ValueError(f"line {lines.line_num} has {len(row)} columns instead of 3, and uv can't read it")
 
@@ -163,13 +163,13 @@ class _Check:
     def __post_init__(self) -> None:
         self.unhashed = (self.path, f"{self.path}.jws", f"{self.path}.p7s")
 
-    def entry(self, entry: Entry) -> None:
+    def entry(self, entry: RecordLine) -> None:
         """Judge one line."""
         if not self._is_right(entry):
             self._judge(entry)
         self.seen.add(entry.path)
 
-    def _is_right(self, entry: Entry) -> bool:
+    def _is_right(self, entry: RecordLine) -> bool:
         """Whether nothing is wrong with a line, as with nearly all; False leaves it to be judged step by step."""
         digest = self.files.sha256.get(entry.path)
         return (
@@ -180,7 +180,7 @@ class _Check:
             and entry.path not in self.unhashed
         )
 
-    def _judge(self, entry: Entry) -> None:
+    def _judge(self, entry: RecordLine) -> None:
         self._readable(entry)
         if entry.path in self.seen:
             self._too_many()
@@ -206,7 +206,7 @@ class _Check:
             sentence = f"More than {MOST_COUNTED} lines of RECORD are no file of the wheel; looking ended there."
             self.tell("record-invalid", self.path, sentence, level=Level.REFUSE)
 
-    def _readable(self, entry: Entry) -> None:
+    def _readable(self, entry: RecordLine) -> None:
         """uv reads each size as a number of 64 bits, and installs nothing of a RECORD with another one."""
         digits = entry.size.removeprefix("+")
         if entry.size and not (digits.isascii() and digits.isdigit() and int(digits[:30]) <= _LARGEST_SIZE):
@@ -215,7 +215,7 @@ class _Check:
         elif digits != entry.size:
             self.tell("record-invalid", entry.path, "RECORD has a plus sign before its size.")
 
-    def _stray(self, entry: Entry) -> None:
+    def _stray(self, entry: RecordLine) -> None:
         """A line whose path is no member's as it stands; it may be meant for one."""
         self.folders = self.folders or _Folders.of(self.path, self.files.sizes)
         meant = _meant(entry.path)
@@ -231,7 +231,7 @@ class _Check:
         else:
             self.tell("record-stray-entry", entry.path, "RECORD lists it, and it was taken out of the wheel.")
 
-    def _size(self, entry: Entry) -> None:
+    def _size(self, entry: RecordLine) -> None:
         """The size is there (pypa/installer insists on it), and the member's."""
         size = self.files.sizes[entry.path]
         if not entry.size:
@@ -241,7 +241,7 @@ class _Check:
             sentence = "The file was changed after the wheel was built: its size is not the one in RECORD."
             self.tell("record-size-mismatch", entry.path, sentence, details)
 
-    def _digest(self, entry: Entry) -> None:
+    def _digest(self, entry: RecordLine) -> None:
         """The hash is there, strong, and the member's."""
         algorithm, equals, said = entry.digest.partition("=")
         if not equals:

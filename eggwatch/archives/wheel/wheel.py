@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, bytes_in_words, clipped
 from eggwatch.archives.limits import LARGEST_METADATA
-from eggwatch.archives.opened import Opened
+from eggwatch.archives.opened import OpenedArchive
 from eggwatch.archives.polyglots import is_also_tar, refuse_polyglot
 from eggwatch.archives.unwritten import starts_with_zeros
 from eggwatch.archives.wheel.bytecode import check_bytecode
@@ -45,7 +45,7 @@ _MOST_EGG_INFOS = 20
 """Files of an .egg-info that are read; one has two at most."""
 
 
-def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> Opened | None:
+def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> OpenedArchive | None:
     """Check the whole zip and its dist-info; return what was found if there is one lawful and readable METADATA.
 
     Without a parsed filename no member is lawful, and only the zip itself is checked.
@@ -156,11 +156,11 @@ def _files(file: BinaryIO, directory: Directory, contents: ZipContents) -> Files
     )
 
 
-def _opened(directory: Directory, info: str, contents: ZipContents) -> Opened | None:
+def _opened(directory: Directory, info: str, contents: ZipContents) -> OpenedArchive | None:
     metadata = contents.kept.get(f"{info}/METADATA")
     if metadata is None:
         return None
-    return Opened(
+    return OpenedArchive(
         metadata=metadata,
         files=frozenset(member.name for member in directory.members),
         license_places=partial(_license_places, info),

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, ByteRange, Findings, clipped
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.zip.portable import entry_oddity
 
@@ -148,7 +148,7 @@ def _parse_end(file: BinaryIO, position: int, record: bytes) -> _End:
     return _zip64(file, end) or end
 
 
-def _single_disk(disk: int, first_disk: int, here: int, count: int, where: Span) -> None:
+def _single_disk(disk: int, first_disk: int, here: int, count: int, where: ByteRange) -> None:
     if (disk, first_disk) != (0, 0) or here != count:
         raise _malformed("end record", "The zip says that it is one part of several.", where)
 
@@ -219,7 +219,7 @@ def _entries(file: BinaryIO, end: _End) -> Iterator[ZipMember]:
         raise _malformed("central directory", message, where, at=end.start + at)
 
 
-def _entry(directory: bytes, at: int, where: Span) -> tuple[ZipMember, int]:
+def _entry(directory: bytes, at: int, where: ByteRange) -> tuple[ZipMember, int]:
     fields = _ENTRY.unpack_from(directory, at)
     _, _, needed, flags, method, _, _, crc, packed, size = fields[:10]
     name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
@@ -253,7 +253,7 @@ def _entry(directory: bytes, at: int, where: Span) -> tuple[ZipMember, int]:
     return member, finish
 
 
-def _name(raw: bytes, flags: int, where: Span) -> str:
+def _name(raw: bytes, flags: int, where: ByteRange) -> str:
     """APPNOTE appendix D: UTF-8 if bit 11 is set, else IBM code page 437."""
     if not flags & UTF8_NAME:
         return raw.decode("cp437")
@@ -265,7 +265,7 @@ def _name(raw: bytes, flags: int, where: Span) -> str:
         raise BrokenError("zip-name-characters", name, message, where) from None
 
 
-def extra_fields(raw: bytes, name: str, where: Span) -> dict[int, bytes]:
+def extra_fields(raw: bytes, name: str, where: ByteRange) -> dict[int, bytes]:
     """The extra fields by their id (APPNOTE 4.5); the same id twice is ambiguous."""
     extras: dict[int, bytes] = {}
     at = 0
@@ -281,7 +281,7 @@ def extra_fields(raw: bytes, name: str, where: Span) -> dict[int, bytes]:
     return extras
 
 
-def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where: Span) -> tuple[int, ...]:
+def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where: ByteRange) -> tuple[int, ...]:
     """The values, those that are full replaced from the zip64 extra field, in its order (APPNOTE 4.5.3)."""
     if ZIP64_EXTRA not in extras:
         return values
@@ -298,7 +298,7 @@ def _is_repeated(wide: bytes, values: tuple[int, ...]) -> bool:
     return len(values) == 2 and wide == struct.pack("<2Q", *values)
 
 
-def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, where: Span) -> None:
+def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, where: ByteRange) -> None:
     """Info-ZIP's second name (APPNOTE 4.6.9): some readers believe it, so it has to say the same."""
     field = extras.get(_UNICODE_PATH_EXTRA)
     if field is None:
@@ -316,9 +316,9 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _malformed(subject: str, sentence: str, where: Span, *, at: int | None = None) -> BrokenError:
+def _malformed(subject: str, sentence: str, where: ByteRange, *, at: int | None = None) -> BrokenError:
     return BrokenError("zip-malformed", subject, f"{sentence} {UPLOAD_AGAIN}", where, at=at)
 
 
-def _confused(subject: str, sentence: str, where: Span) -> BrokenError:
+def _confused(subject: str, sentence: str, where: ByteRange) -> BrokenError:
     return BrokenError("zip64-mismatch", subject, f"{sentence} {UPLOAD_AGAIN}", where)

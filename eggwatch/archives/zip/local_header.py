@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, Span, clipped
+from eggwatch.archives.findings import UPLOAD_AGAIN, BrokenError, ByteRange, clipped
 from eggwatch.archives.zip.directory import (
     FULL_32,
     LOCAL_SIGNATURE,
@@ -38,7 +38,7 @@ class Local(NamedTuple):
     oddity: str | None
 
 
-def check_local(head: bytes, member: ZipMember, where: Span) -> Local:
+def check_local(head: bytes, member: ZipMember, where: ByteRange) -> Local:
     """Compare the local header (APPNOTE 4.3.7), with which `head` begins, with the directory."""
     if len(head) < _LOCAL.size or not head.startswith(LOCAL_SIGNATURE):
         raise _mismatch(member, "There is no local header where it should begin.", where)
@@ -61,7 +61,7 @@ def check_local(head: bytes, member: ZipMember, where: Span) -> Local:
     return Local(name_end + extra_length, ZIP64_EXTRA in extras, oddity)
 
 
-def _tell_difference(found: tuple[bytes, int, int, int, int, int], member: ZipMember, where: Span) -> None:
+def _tell_difference(found: tuple[bytes, int, int, int, int, int], member: ZipMember, where: ByteRange) -> None:
     name, flags, method, *later = found
     pairs = (
         ("name", _text(name), _text(member.raw_name)),
@@ -85,7 +85,7 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def check_descriptor(after: bytes, length: int, member: ZipMember, where: Span) -> bool:
+def check_descriptor(after: bytes, length: int, member: ZipMember, where: ByteRange) -> bool:
     """What stands between a member's data and the next: its data descriptor (APPNOTE 4.3.9), or nothing.
 
     `after` are the first 25 of these `length` bytes. True if the sizes have 64 bits.
@@ -106,5 +106,5 @@ def _descriptors(member: ZipMember) -> list[bytes]:
     return [*plain, *(b"PK\x07\x08" + form for form in plain)]
 
 
-def _mismatch(member: ZipMember, sentence: str, where: Span) -> BrokenError:
+def _mismatch(member: ZipMember, sentence: str, where: ByteRange) -> BrokenError:
     return BrokenError("zip-local-mismatch", member.name, f"{sentence} {UPLOAD_AGAIN}", where)

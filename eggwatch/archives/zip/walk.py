@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import BinaryIO
 
-from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, Findings, Span
+from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, ByteRange, Findings
 from eggwatch.archives.limits import check_ratio
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
@@ -28,7 +28,7 @@ HEAD = 8
 _CHUNK = 256 << 10
 _LONGEST_HEADER = 30 + 2 * 0xFFFF
 
-Wanted = Callable[[ZipMember], bool]
+IsZipMemberWanted = Callable[[ZipMember], bool]
 """Says of which members the contents are kept."""
 
 
@@ -90,7 +90,9 @@ class _Inflated:
             self.kept.append(chunk)
 
 
-def read_members(file: BinaryIO, size: int, directory: Directory, wanted: Wanted, findings: Findings) -> ZipContents:
+def read_members(
+    file: BinaryIO, size: int, directory: Directory, wanted: IsZipMemberWanted, findings: Findings
+) -> ZipContents:
     """Check every member of the directory, and inflate it to its end."""
     contents = ZipContents()
     doubles = check_names(directory, findings)
@@ -129,7 +131,7 @@ def _of_directory(directory: Directory) -> Iterator[Oddity]:
         yield "end record", reason, directory.start
 
 
-def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, Span]]:
+def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, ByteRange]]:
     """The members by their place in the file, each with the bytes up to the next one."""
     members = sorted(directory.members, key=lambda member: member.offset)
     # A zip64 offset may be any of 64 bits; no file can be read there.
@@ -140,7 +142,9 @@ def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMemb
     yield from zip(members, pairwise(starts), strict=True)
 
 
-def _read_member(file: BinaryIO, member: ZipMember, where: Span, contents: ZipContents, *, keep: bool) -> _Inflated:
+def _read_member(
+    file: BinaryIO, member: ZipMember, where: ByteRange, contents: ZipContents, *, keep: bool
+) -> _Inflated:
     length = where[1] - where[0]
     file.seek(where[0])
     # Small members are read at once, header and all: a system call is dearer than what it brings.
@@ -164,7 +168,7 @@ def _read_member(file: BinaryIO, member: ZipMember, where: Span, contents: ZipCo
     return _in_chunks(packed, member, where, keep=keep)
 
 
-def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: Span) -> bool:
+def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: ByteRange) -> bool:
     """Look at what stands between a member's data and the next member; True for a data descriptor of 64 bits."""
     gap = where[1] - where[0] - end
     if not gap and not member.flags & DESCRIPTOR:
@@ -208,7 +212,7 @@ def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
     return _Inflated(keep=True, head=content[:HEAD], kept=[content], digest=hashlib.sha256(content))
 
 
-def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: Span, *, keep: bool) -> _Inflated:
+def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: ByteRange, *, keep: bool) -> _Inflated:
     """Inflate a member to its end, never further than its stated size, and compare size and CRC-32."""
     inflated = _Inflated(keep)
     for chunk in packed if member.method == STORED else _deflated(packed, member, where):
@@ -239,7 +243,7 @@ def _packed(file: BinaryIO, first: bytes, start: int, count: int) -> Iterator[by
         yield chunk
 
 
-def _deflated(packed: Iterator[bytes], member: ZipMember, where: Span) -> Iterator[bytes]:
+def _deflated(packed: Iterator[bytes], member: ZipMember, where: ByteRange) -> Iterator[bytes]:
     stream = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
         for raw in packed:
@@ -272,6 +276,6 @@ def rehash(file: BinaryIO, member: ZipMember, start: int, algorithm: str) -> byt
     return digest.digest()
 
 
-def broken(code: str, member: ZipMember, sentence: str, where: Span) -> BrokenError:
+def broken(code: str, member: ZipMember, sentence: str, where: ByteRange) -> BrokenError:
     """The flaw of one member's bytes."""
     return BrokenError(code, member.name, f"{sentence} {UPLOAD_AGAIN}", where)

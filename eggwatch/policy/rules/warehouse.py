@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Answer(StrEnum):
+class Treatment(StrEnum):
     """What we make of a check of PyPI's."""
 
     OURS = "ours"
@@ -16,24 +16,24 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class PypiCheck:
     """One check of PyPI's; `note` says why, or wherein ours differs."""
 
     id: str
     asks: str
-    answer: Answer
+    answer: Treatment
     note: str
 
 
-def _check(id_: str, asks: str, answer: Answer, note: str) -> Check:
-    return Check(id=id_, asks=asks, answer=answer, note=note)
+def _check(id_: str, asks: str, answer: Treatment, note: str) -> PypiCheck:
+    return PypiCheck(id=id_, asks=asks, answer=answer, note=note)
 
 
 _FORM = "There is no form: what is dropped is the file, and all is read from it."
-_OURS, _STRICTER, _SWITCH, _NOT_HERE = Answer.OURS, Answer.STRICTER, Answer.SWITCH, Answer.NOT_HERE
+_OURS, _STRICTER, _SWITCH, _NOT_HERE = Treatment.OURS, Treatment.STRICTER, Treatment.SWITCH, Treatment.NOT_HERE
 _WARNS = "Refused in the profile pypi, a warning by default."
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[PypiCheck, ...] = (
     _check("U1", "The upload has a file", _NOT_HERE, _FORM),
     _check("U2", "No field of the form is a tuple", _NOT_HERE, _FORM),
     _check("U3", "The name is one of PEP 508", _OURS, "Judged in the filename and in the metadata."),

@@ -22,7 +22,7 @@ from eggwatch.policy.retention import Keeping
 from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
 from eggwatch.store.drop.folder import ANSWER_FOLDERS, EXHAUSTED, READING, Drop
-from eggwatch.store.drop.leftovers import REASONS, Tally, below, files_in, leaving_of, refusals, tidied
+from eggwatch.store.drop.leftovers import REASONS, Leftovers, below, files_in, leaving_of, refusals, tidied
 from eggwatch.store.durable import Permissions, Place
 
 log = logging.getLogger("eggwatch")
@@ -202,12 +202,12 @@ class Answers:
             with self.folder(name) as place:
                 _sweep(_unfinished_in(place))
 
-    def tidy_receipts(self, keeping: Keeping, *, now: float) -> Tally:
+    def tidy_receipts(self, keeping: Keeping, *, now: float) -> Leftovers:
         """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
         with self.folder("receipts") as place:
             return tidied(place, [leaving_of(place, [name]) for name in files_in(place)], keeping, now)
 
-    def tidy_refusals(self, keeping: Keeping, *, now: float) -> Tally:
+    def tidy_refusals(self, keeping: Keeping, *, now: float) -> Leftovers:
         """Delete refused files that have had their time, each with its reason; say what is left."""
         with self.folder("rejected") as place:
             leavings = refusals(place)

@@ -12,7 +12,7 @@ from eggwatch.store.durable import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Leftovers:
     """What is left of one kind of answers, in files (each with its reason) and bytes, and how many went."""
 
     kept: int = 0
@@ -56,13 +56,13 @@ def below(folder: str, leaving: Leaving) -> Leaving:
     return replace(leaving, names=tuple(f"{folder}/{name}" for name in leaving.names))
 
 
-def tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float) -> Tally:
+def tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float) -> Leftovers:
     """Delete what is not kept any longer; say what is left."""
     gone = outlived(leavings, keeping, now=now)
     for leaving in gone:
         for name in leaving.names:
             durable.unlink_at(inside(place, name))
-    return Tally(
+    return Leftovers(
         kept=len(leavings) - len(gone),
         size=sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone),
         deleted=len(gone),

@@ -28,7 +28,7 @@ from eggwatch.store.durable import Place
 CHUNK = 1024 * 1024
 
 
-class Outcome(StrEnum):
+class RetireOutcome(StrEnum):
     """How an attempt to retire an original ended."""
 
     GONE = "gone"
@@ -85,7 +85,7 @@ class Hidden:
 
 
 @capabilities.raised()
-def hide(drop: Drop, departure: Departure) -> Hidden | Outcome:
+def hide(drop: Drop, departure: Departure) -> Hidden | RetireOutcome:
     """Rename an original to its hidden name, if it is still what was judged and nobody writes to it."""
     try:
         with drop.place(departure.path) as place:
@@ -96,26 +96,26 @@ def hide(drop: Drop, departure: Departure) -> Hidden | Outcome:
                 # `_hide` hands a duplicate on; a lease belongs to the open file, so it lives as long as that.
                 os.close(fd)
     except FileNotFoundError:
-        return Outcome.CHANGED
+        return RetireOutcome.CHANGED
     except OSError as error:
         if error.errno in NOT_OURS_TO_REMOVE:
-            return Outcome.STUCK
+            return RetireOutcome.STUCK
         raise
 
 
-def _hide(place: Place, fd: int, departure: Departure) -> Hidden | Outcome:
+def _hide(place: Place, fd: int, departure: Departure) -> Hidden | RetireOutcome:
     if identity_of(os.fstat(fd)) != departure.identity:
-        return Outcome.CHANGED
+        return RetireOutcome.CHANGED
     answer = lease.take(fd)
     if answer is Lease.HELD:
-        return Outcome.BUSY
+        return RetireOutcome.BUSY
     if not _is(place, departure.identity):
-        return Outcome.CHANGED
+        return RetireOutcome.CHANGED
     hidden = _rename(place, departure)
     after = identity_of(os.fstat(fd))
     # Since it was compared somebody may have renamed a new file over it, or written into it.
     if not _is(hidden, after) or _written(departure.identity, after):
-        return Outcome.CHANGED if put_back(hidden, departure.path) else Outcome.DISPLACED
+        return RetireOutcome.CHANGED if put_back(hidden, departure.path) else RetireOutcome.DISPLACED
     folder, copy = _both(place.folder, fd)
     return Hidden(departure=departure, folder=folder, fd=copy, name=hidden.name, after=after, lease=answer)
 
@@ -151,7 +151,7 @@ def _is(place: Place, identity: Identity) -> bool:
 
 
 @capabilities.raised()
-def finish(hidden: Hidden, answers: Answers) -> Outcome:
+def finish(hidden: Hidden, answers: Answers) -> RetireOutcome:
     """Take a hidden original away, or put it back if it changed after all.
 
     A writer that opened the name just before it was hidden waits for our lease, which is seen here; the
@@ -159,29 +159,29 @@ def finish(hidden: Hidden, answers: Answers) -> Outcome:
     """
     try:
         if not _unchanged(hidden):
-            return Outcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else Outcome.DISPLACED
+            return RetireOutcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else RetireOutcome.DISPLACED
         if hidden.departure.rejected:
             os.fsync(hidden.fd)
             _keep(hidden.place(), hidden.fd, hidden.departure, answers)
         if durable.unlink_at(hidden.place()) and _written(hidden.after, identity_of(os.fstat(hidden.fd))):
             return _name_again(hidden)
-        return Outcome.GONE
+        return RetireOutcome.GONE
     except NotOurs:
         put_back(hidden.place(), hidden.departure.path)
-        return Outcome.STUCK
+        return RetireOutcome.STUCK
     finally:
         hidden.close()
 
 
-def _name_again(hidden: Hidden) -> Outcome:
+def _name_again(hidden: Hidden) -> RetireOutcome:
     """Bytes that have no name any more get one again: the hidden one, or, if somebody has taken that, their own."""
     try:
         _copy_into(hidden.place(), hidden.fd)
     except FileExistsError:
         path = hidden.departure.path
         _copy_into(Place(hidden.folder, path.rpartition("/")[2], path), hidden.fd)
-        return Outcome.CHANGED
-    return Outcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else Outcome.DISPLACED
+        return RetireOutcome.CHANGED
+    return RetireOutcome.CHANGED if put_back(hidden.place(), hidden.departure.path) else RetireOutcome.DISPLACED
 
 
 def _unchanged(hidden: Hidden) -> bool:
@@ -244,7 +244,7 @@ def put_back(place: Place, path: str) -> bool:
 @capabilities.raised()
 def resume(
     drop: Drop, path: str, departure: Departure, answers: Answers, *, size: int | None, progress: Callable[[], object]
-) -> Outcome:
+) -> RetireOutcome:
     """Finish what a crash left under a hidden name: gone if it is what was judged, else back under its name.
 
     CHANGED when it was put back; DISPLACED when it must be claimed as an older upload of a name that is taken.
@@ -263,13 +263,13 @@ def resume(
                 _keep(place, fd, departure, answers)
             with suppress(FileNotFoundError):
                 durable.unlink_at(place)
-            return Outcome.GONE
+            return RetireOutcome.GONE
         finally:
             os.close(fd)
 
 
 @capabilities.raised()
-def restore(drop: Drop, path: str, to: str) -> Outcome:
+def restore(drop: Drop, path: str, to: str) -> RetireOutcome:
     """Give what nobody remembers to have hidden the name that its hidden one speaks of, as an upload like any other.
 
     CHANGED when it has it; DISPLACED when it must be claimed as an older upload of a name that is taken.
@@ -278,8 +278,8 @@ def restore(drop: Drop, path: str, to: str) -> Outcome:
         return _restore(place, to)
 
 
-def _restore(place: Place, to: str) -> Outcome:
-    return Outcome.CHANGED if put_back(Place(place.folder, place.name, to), to) else Outcome.DISPLACED
+def _restore(place: Place, to: str) -> RetireOutcome:
+    return RetireOutcome.CHANGED if put_back(Place(place.folder, place.name, to), to) else RetireOutcome.DISPLACED
 
 
 def _sha256(fd: int, progress: Callable[[], object]) -> str:

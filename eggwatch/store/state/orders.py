@@ -39,7 +39,7 @@ _FLOCK = "hhqqi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class PendingOrder:
     """An order that somebody waits for; `after` is the ledger's last serial when a writer who died began it."""
 
     number: str
@@ -128,7 +128,7 @@ class OrderBox:
             raise
         return fd
 
-    def pending(self) -> list[Order]:
+    def pending(self) -> list[PendingOrder]:
         """What somebody waits for and this process has not begun: first what a writer who died had begun, then by age.
 
         Orders that nobody waits for any more are dropped, and what is no order is set aside.
@@ -140,7 +140,7 @@ class OrderBox:
             return [order for order in orders if order is not None]
         return []
 
-    def _look(self, name: str, match: re.Match[str]) -> Order | None:
+    def _look(self, name: str, match: re.Match[str]) -> PendingOrder | None:
         path = self.folder / name
         try:
             text = _awaited(path)
@@ -153,13 +153,13 @@ class OrderBox:
             log.warning("orders   %s: nobody waits for it any more: it is dropped", path)
             durable.unlink(path)
             return None
-        return Order(number=match[1], data=_parsed(text), after=int(match[2]) if match[2] else None)
+        return PendingOrder(number=match[1], data=_parsed(text), after=int(match[2]) if match[2] else None)
 
     def _set_aside(self, path: Path, why: str) -> None:
         log.warning("orders   %s: no order (%s): it is set aside, under .odd-%s", path, why, path.name)
         durable.rename(path, path.with_name(f".odd-{path.name}"))
 
-    def begin(self, order: Order, *, serial: int) -> bool:
+    def begin(self, order: PendingOrder, *, serial: int) -> bool:
         """Note that an order is being carried out, `serial` being the ledger's last; False if it was withdrawn."""
         begun = self.folder / f"{order.number}.begun-{serial if order.after is None else order.after}"
         if order.after is None:

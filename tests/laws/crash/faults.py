@@ -24,7 +24,7 @@ from eggwatch.pipeline.sweep import GracePeriod
 from eggwatch.store import durable
 from eggwatch.store.drop import retiring
 from eggwatch.store.drop.answers import Answers
-from eggwatch.store.drop.retiring import Hidden, Outcome
+from eggwatch.store.drop.retiring import Hidden, RetireOutcome
 from eggwatch.store.durable import Place
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.public.spool import Spool
@@ -257,7 +257,7 @@ def originals_leave_by_name() -> None:
     """What lies under the original's name at its end is taken for the original."""
     finish = retiring.finish
 
-    def finished(hidden: Hidden, answers: Answers) -> Outcome:
+    def finished(hidden: Hidden, answers: Answers) -> RetireOutcome:
         name = Place(hidden.folder, hidden.departure.path.rpartition("/")[2])
         durable.unlink_at(name)
         return finish(hidden, answers)

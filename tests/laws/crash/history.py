@@ -22,7 +22,7 @@ from eggwatch.intake import retire
 from eggwatch.model.events import Entry, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store import durable
-from eggwatch.store.drop.retiring import Departure, Hidden, Outcome
+from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome
 from eggwatch.writer import ask as asking
 from eggwatch.writer.ask import ask
 from eggwatch.writer.folders import permissions_of
@@ -235,7 +235,7 @@ class Player:
         retire.HIDDEN_SECONDS = 0.0
         hide = retire.retiring.hide
 
-        def watched(drop: Any, departure: Departure) -> Hidden | Outcome:
+        def watched(drop: Any, departure: Departure) -> Hidden | RetireOutcome:
             hidden = hide(drop, departure)
             if self._overwriting is not None and departure.path == self._overwriting[0] and isinstance(hidden, Hidden):
                 _, self._rounds_hidden, action = self._overwriting

@@ -17,7 +17,7 @@ from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import NotOurs
 from eggwatch.store.drop.answers import README_MARK, Answers
 from eggwatch.store.drop.folder import Drop
-from eggwatch.store.drop.leftovers import Tally
+from eggwatch.store.drop.leftovers import Leftovers
 from eggwatch.store.durable import Place
 
 NAME = "demo-1.0.tar.gz"
@@ -334,7 +334,7 @@ def test_receipts_are_forgotten_after_their_time(answers: Answers, tmp_path: Pat
     new = tmp_path / "drop/receipts/new.txt"
     tally = answers.tidy_receipts(Keeping(age=60), now=came(new) + 60)
     assert names(tmp_path / "drop/receipts") == ["new.txt"]
-    assert tally == Tally(kept=1, size=3, deleted=1)
+    assert tally == Leftovers(kept=1, size=3, deleted=1)
 
 
 def refuse(answers: Answers, tmp_path: Path, serial: int, name: str = NAME, data: bytes = b"bytes") -> None:
@@ -358,7 +358,7 @@ def test_refused_files_go_with_their_reasons_the_oldest_first(answers: Answers, 
     assert not list(rejected.glob("other*"))
     assert (rejected / "earlier" / f"2-{NAME}").read_bytes() == b"bytes"
     tally = answers.tidy_refusals(Keeping(size=0), now=0)
-    assert tally == Tally(kept=0, size=0, deleted=3)
+    assert tally == Leftovers(kept=0, size=0, deleted=3)
     assert names(rejected) == ["earlier"]
     assert names(rejected / "earlier") == []
 

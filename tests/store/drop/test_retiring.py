@@ -17,7 +17,7 @@ from eggwatch.store import durable
 from eggwatch.store.drop import retiring
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import LEFTOVER, Drop, identity_of
-from eggwatch.store.drop.retiring import Departure, Hidden, Outcome, finish, hidden_name, hide, resume
+from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome, finish, hidden_name, hide, resume
 
 NAME = "demo-1.0.tar.gz"
 DATA = b"what was judged"
@@ -72,13 +72,13 @@ def test_an_unchanged_original_is_hidden_and_goes(drop: Drop, answers: Answers) 
     """Renamed in its folder to a name that says which event it was, then gone."""
     leaving = hidden(drop)
     assert lying(drop) == [hidden_name(7, hashlib.sha256(DATA).hexdigest())]
-    assert finish(leaving, answers) is Outcome.GONE
+    assert finish(leaving, answers) is RetireOutcome.GONE
     assert lying(drop) == []
 
 
 def test_a_refused_original_goes_to_rejected(drop: Drop, answers: Answers) -> None:
     """Its bytes are kept there."""
-    assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+    assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
     assert lying(drop) == []
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
 
@@ -111,7 +111,7 @@ def test_what_changed_before_it_was_hidden_stays(drop: Drop, meanwhile: Callable
     judged = departure(drop)
     meanwhile(drop)
     before = lying(drop)
-    assert hide(drop, judged) is Outcome.CHANGED
+    assert hide(drop, judged) is RetireOutcome.CHANGED
     assert lying(drop) == before
 
 
@@ -124,7 +124,7 @@ def test_what_somebody_has_open_for_writing_stays(drop: Drop) -> None:
     if not proved:
         pytest.skip("no leases on this file system")
     with original(drop).open("r+b"):
-        assert hide(drop, judged) is Outcome.BUSY
+        assert hide(drop, judged) is RetireOutcome.BUSY
     assert lying(drop) == [NAME]
 
 
@@ -141,7 +141,7 @@ def test_what_is_written_into_in_the_moment_of_its_renaming_is_put_back(
 
     monkeypatch.setattr(durable, "rename_new_at", renamed_and_written)
     monkeypatch.setattr(leases, "take", lambda _: leases.Lease.UNPROVEN)
-    assert hide(drop, judged) is Outcome.CHANGED
+    assert hide(drop, judged) is RetireOutcome.CHANGED
     assert original(drop).read_bytes() == DATA[:3]
 
 
@@ -151,7 +151,7 @@ def test_what_changes_while_it_is_hidden_is_put_back(drop: Drop, answers: Answer
     (drop.root / "team" / leaving.name).chmod(0o600)
     with open(os.open(f"/proc/self/fd/{leaving.fd}", os.O_RDONLY), "rb"):
         os.utime(f"/proc/self/fd/{leaving.fd}", (5, 5))
-    assert finish(leaving, answers) is Outcome.CHANGED
+    assert finish(leaving, answers) is RetireOutcome.CHANGED
     assert lying(drop) == [NAME]
 
 
@@ -180,7 +180,7 @@ def test_bytes_written_at_the_last_moment_come_back(
     folder = drop.root / "team"
     write_before_the_end(leaving, folder, monkeypatch, overtaken=overtaken)
     outcome = finish(leaving, answers)
-    assert outcome is (Outcome.DISPLACED if overtaken else Outcome.CHANGED)
+    assert outcome is (RetireOutcome.DISPLACED if overtaken else RetireOutcome.CHANGED)
     assert (folder / (leaving.name if overtaken else NAME)).read_bytes() == DATA[:3]
     assert lying(drop) == sorted([NAME, leaving.name] if overtaken else [NAME])
 
@@ -200,7 +200,7 @@ def test_bytes_are_never_written_into_a_file_of_somebody_else(
         return gone
 
     monkeypatch.setattr(durable, "unlink_at", taken)
-    assert finish(leaving, answers) is Outcome.CHANGED
+    assert finish(leaving, answers) is RetireOutcome.CHANGED
     assert (folder / leaving.name).read_bytes() == b"somebody else's"
     assert original(drop).read_bytes() == DATA[:3]
 
@@ -212,7 +212,7 @@ def test_a_copy_keeps_the_mode_that_says_who_else_may_have_written_it(
     original(drop).chmod(0o664)
     leaving = replaced(hidden(drop), lease=leases.Lease.UNPROVEN)
     write_before_the_end(leaving, drop.root / "team", monkeypatch, overtaken=False)
-    assert finish(leaving, answers) is Outcome.CHANGED
+    assert finish(leaving, answers) is RetireOutcome.CHANGED
     assert original(drop).stat().st_mode & 0o777 == 0o664
 
 
@@ -221,7 +221,7 @@ def test_it_is_never_put_back_over_a_newer_file(drop: Drop, answers: Answers) ->
     leaving = hidden(drop)
     os.utime(drop.root / "team" / leaving.name, (5, 5))
     original(drop).write_bytes(b"newer")
-    assert finish(leaving, answers) is Outcome.DISPLACED
+    assert finish(leaving, answers) is RetireOutcome.DISPLACED
     assert original(drop).read_bytes() == b"newer"
     assert (drop.root / "team" / leaving.name).read_bytes() == DATA
 
@@ -230,14 +230,14 @@ def test_a_newer_upload_of_the_name_is_not_touched(drop: Drop, answers: Answers)
     """It came while the older one was hidden: the older one goes, the newer one stays."""
     leaving = hidden(drop)
     original(drop).write_bytes(b"newer")
-    assert finish(leaving, answers) is Outcome.GONE
+    assert finish(leaving, answers) is RetireOutcome.GONE
     assert original(drop).read_bytes() == b"newer" and lying(drop) == [NAME]
 
 
 def test_a_refused_original_stays_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
     """STUCK, and back under its own name."""
     (drop.root / "rejected").symlink_to(drop.root / "team")
-    assert finish(hidden(drop, rejected=True), answers) is Outcome.STUCK
+    assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.STUCK
     assert lying(drop) == [NAME]
 
 
@@ -257,7 +257,7 @@ def test_a_refused_original_on_another_file_system_is_copied(
     leaving = hidden(drop, rejected=True)
     answers.prepare()
     (drop.root / "rejected" / f"{durable.UNFINISHED_NAME}1").write_bytes(b"half a copy, which a crash has left")
-    assert finish(leaving, answers) is Outcome.GONE
+    assert finish(leaving, answers) is RetireOutcome.GONE
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
     answers.sweep_unfinished()
     assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
@@ -273,7 +273,7 @@ def test_a_refused_original_on_another_file_system_is_copied(
     )
     answer = hide(drop, judged)
     assert isinstance(answer, Hidden)
-    assert finish(answer, answers) is Outcome.GONE
+    assert finish(answer, answers) is RetireOutcome.GONE
     assert (drop.root / "rejected" / stored_name(long)).read_bytes() == DATA
 
 
@@ -308,7 +308,7 @@ def test_what_lies_under_the_hidden_name_already_is_not_touched(
     before = (drop.root / "team" / name).lstat()
     leaving = hidden(drop, rejected=rejected)
     assert LEFTOVER.fullmatch(leaving.name) and leaving.name != name
-    assert finish(leaving, answers) is Outcome.GONE
+    assert finish(leaving, answers) is RetireOutcome.GONE
     assert lying(drop) == [name]
     assert (drop.root / "team" / name).lstat() == before
     assert (drop.root / "rejected" / NAME).exists() is rejected
@@ -324,7 +324,7 @@ def test_nothing_is_ever_renamed_over_a_file_in_rejected(
     before = (drop.root / "rejected" / NAME).lstat()
     for _ in range(3):
         original(drop).write_bytes(DATA)
-        assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+        assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
     assert (drop.root / "rejected" / NAME).lstat() == before
     kept = sorted((drop.root / "rejected/earlier").iterdir())
     assert len(kept) == 3 and f"7-{NAME}" in {path.name for path in kept}
@@ -335,7 +335,7 @@ def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop
     """A job that tries every night fills no disk."""
     for _ in range(3):
         original(drop).write_bytes(DATA)
-        assert finish(hidden(drop, rejected=True), answers) is Outcome.GONE
+        assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
     assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
     assert lying(drop) == []
 
@@ -346,11 +346,11 @@ def test_another_file_of_the_same_bytes_is_not_what_was_hidden(drop: Drop, answe
     leaving.close()
     (drop.root / "team" / "copy").write_bytes(DATA)
     (drop.root / "team" / "copy").rename(drop.root / "team" / leaving.name)
-    assert resumed(drop, leaving, answers) is Outcome.CHANGED
+    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
     assert lying(drop) == [NAME] and not (drop.root / "rejected").exists()
 
 
-def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> Outcome:
+def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> RetireOutcome:
     """What becomes of a hidden original after a crash."""
     path = f"team/{leaving.name}"
     return resume(drop, path, leaving.departure, answers, size=len(DATA), progress=progress)
@@ -361,7 +361,7 @@ def test_what_a_crash_left_hidden_is_finished(drop: Drop, answers: Answers, reje
     """The same bytes as were judged: gone, or kept if they were refused."""
     leaving = hidden(drop, rejected=rejected)
     leaving.close()
-    assert resumed(drop, leaving, answers) is Outcome.GONE
+    assert resumed(drop, leaving, answers) is RetireOutcome.GONE
     assert lying(drop) == []
     assert (drop.root / "rejected" / NAME).exists() is rejected
 
@@ -372,9 +372,9 @@ def test_what_changed_under_a_hidden_name_is_put_back(drop: Drop, answers: Answe
     leaving.close()
     (drop.root / "team" / leaving.name).write_bytes(b"something else")
     original(drop).write_bytes(b"newer")
-    assert resumed(drop, leaving, answers) is Outcome.DISPLACED
+    assert resumed(drop, leaving, answers) is RetireOutcome.DISPLACED
     original(drop).unlink()
-    assert resumed(drop, leaving, answers) is Outcome.CHANGED
+    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
     assert original(drop).read_bytes() == b"something else" and lying(drop) == [NAME]
 
 
@@ -384,7 +384,7 @@ def test_a_file_of_another_size_is_not_read(drop: Drop, answers: Answers) -> Non
     leaving.close()
     os.truncate(drop.root / "team" / leaving.name, 1 << 40)
     steps: list[None] = []
-    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is Outcome.CHANGED
+    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is RetireOutcome.CHANGED
     assert (lying(drop), steps) == ([NAME], [])
 
 
@@ -393,7 +393,7 @@ def test_hashing_a_hidden_original_is_progress(drop: Drop, answers: Answers) -> 
     leaving = hidden(drop)
     leaving.close()
     steps: list[None] = []
-    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is Outcome.GONE
+    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is RetireOutcome.GONE
     assert steps == [None]
 
 
@@ -405,7 +405,7 @@ def test_what_may_not_be_moved_is_stuck(drop: Drop, monkeypatch: pytest.MonkeyPa
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(retiring.durable, "rename_new_at", refused)
-    assert hide(drop, departure(drop)) is Outcome.STUCK
+    assert hide(drop, departure(drop)) is RetireOutcome.STUCK
     assert lying(drop) == [NAME]
 
 

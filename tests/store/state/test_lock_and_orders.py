@@ -16,7 +16,7 @@ import pytest
 from eggwatch.errors import FolderError, LockHeldError
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.lock import Lock
-from eggwatch.store.state.orders import Order, OrderBox
+from eggwatch.store.state.orders import OrderBox, PendingOrder
 
 
 @pytest.fixture
@@ -195,8 +195,8 @@ def test_orders_come_in_their_order_and_are_answered_once(box: OrderBox) -> None
     with box.giving({"verb": "yank", "spec": "demo"}) as first, box.giving({"verb": "round"}) as second:
         orders = box.pending()
         assert orders == [
-            Order(number=first.number, data={"verb": "yank", "spec": "demo"}),
-            Order(number=second.number, data={"verb": "round"}),
+            PendingOrder(number=first.number, data={"verb": "yank", "spec": "demo"}),
+            PendingOrder(number=second.number, data={"verb": "round"}),
         ]
         assert box.begin(orders[0], serial=7)
         assert box.pending() == orders[1:]
@@ -277,7 +277,7 @@ def test_nonsense_that_somebody_waits_for_is_an_empty_order(box: OrderBox) -> No
     """Whoever carries orders out answers it like any other wrong one."""
     with box.giving({"verb": "round"}) as given:
         (box.folder / f"{given.number}.json").write_text("[" * 100_000)
-        assert box.pending() == [Order(number=given.number, data={})]
+        assert box.pending() == [PendingOrder(number=given.number, data={})]
 
 
 def test_odd_entries_are_set_aside(box: OrderBox, caplog: pytest.LogCaptureFixture) -> None:
