@@ -186,7 +186,7 @@ class IndexAtWork:
         """The files that still lie in the drop folder, but for answers."""
         drop = self.config.drop
         paths = [path.relative_to(drop) for path in drop.rglob("*") if path.is_file()]
-        return sorted(str(path) for path in paths if path.components[0] not in ("rejected", "receipts", "README.txt"))
+        return sorted(str(path) for path in paths if path.parts[0] not in ("rejected", "receipts", "README.txt"))
 
 
 def pages_of(public: Path) -> dict[str, bytes]:
