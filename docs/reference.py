@@ -105,12 +105,12 @@ def _rst(kind: str, content: Any) -> str:
 
 def _filled(text: str, indent: str = "") -> str:
     marked = "``".join(part if number % 2 else _escaped(part) for number, part in enumerate(text.split("`")))
-    wrapped = {"initial_indent": indent, "subsequent_indent": indent, "break_on_hyphens": False}
-    return textwrap.fill(" ".join(marked.split()), WIDTH, **wrapped) + "\n"
+    wrapper = textwrap.TextWrapper(WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return wrapper.fill(" ".join(marked.split())) + "\n"
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"[\\*|_]", r"\\\g<0>", text)
+    return re.sub(r"[\\*|_]|:(?=//)", r"\\\g<0>", text)
 
 
 def man(blocks: Iterator[Block]) -> str:
