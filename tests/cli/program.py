@@ -6,13 +6,9 @@ import contextlib
 import io
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +16,7 @@ from unittest import mock
 
 from eggwatch.cli import main
 from eggwatch.config import loading
-
-PATIENT = 30.0
-
-
-def until(what: str, condition: Callable[[], Any], *, seconds: float = PATIENT) -> Any:
-    """Wait until `condition()` is true and answer with it; AssertionError names `what`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.01)
-    return answer
+from tests.running import Daemon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +74,19 @@ class Site:
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         """Begin a command, in the site's folder."""
         return subprocess.Popen(
-            [sys.executable, *self._start, *map(str, arguments)],
-            cwd=options.pop("cwd", self.base),
-            env=clean_environment(options.pop("env", {})),
+            self._command(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **self._options(options),
         )
+
+    def _command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, *self._start, *map(str, arguments)]
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"cwd": self.base, **options, "env": clean_environment(options.get("env", {}))}
 
     def run(self, *arguments: str | Path, **options: Any) -> Done:
         """Run a command to its end."""
@@ -161,61 +151,9 @@ class Site:
         except FileNotFoundError:
             return []
 
-    @contextlib.contextmanager
-    def daemon(self, *arguments: str, **options: Any) -> Iterator[Daemon]:
+    def daemon(self, *arguments: str, **options: Any) -> Daemon:
         """A daemon for the length of a block; it must end with 0."""
-        daemon = Daemon(self.start("run", *arguments, **options))
-        try:
-            daemon.wait_ready()
-            yield daemon
-            if daemon.process.poll() is None:
-                assert daemon.stop() == 0, daemon.log
-        finally:
-            daemon.process.kill()
-            daemon.process.wait()
-            daemon.reader.join(5)
-
-
-class Daemon:
-    """`eggwatch run`, and what it has said."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self._lines: list[str] = []
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self._lines.extend(self.process.stderr)
-
-    @property
-    def log(self) -> str:
-        """Everything on standard error so far."""
-        return "".join(list(self._lines))
-
-    def wait_for(self, pattern: str) -> re.Match[str]:
-        """Wait until the log matches."""
-        match: re.Match[str] = until(
-            f"{pattern!r} in\n{self.log}", lambda: re.search(pattern, self.log, re.M) or self._ended(pattern)
-        )
-        return match
-
-    def _ended(self, pattern: str) -> None:
-        assert self.process.poll() is None, f"ended before {pattern!r}:\n{self.log}"
-
-    def wait_ready(self) -> None:
-        """Wait until all that was there at start has been looked at."""
-        self.wait_for(r"^ready")
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal."""
-        self.process.send_signal(number)
-
-    def stop(self) -> int:
-        """SIGTERM; answers with the exit status."""
-        self.signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return Daemon(self._command("run", *arguments), **self._options(options))
 
 
 def clean_environment(more: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ import pytest
 
 from eggwatch.cli import check as checking
 from tests.archive_factory import sdist, sdist_members, targz_of, wheel, zip_of
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 LINUX = ("demo-1.0-py3-none-linux_x86_64.whl", wheel(tags="py3-none-linux_x86_64")[1])
 """A wheel that the default profile warns of, and PyPI refuses."""

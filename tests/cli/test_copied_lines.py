@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.archive_factory import wheel
-from tests.cli.program import Site, until
+from tests.cli.program import Site
 from tests.installers import pip, uv
+from tests.running import until
 
 DISTRUSTED = "127.1"
 """A name of this machine that pip, which goes by the text of a URL, takes for any other host."""

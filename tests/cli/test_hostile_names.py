@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.archive_factory import sdist
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 NAMES = [
     b"red\x1b[31m-1.0.tar.gz",

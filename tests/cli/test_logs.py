@@ -27,7 +27,8 @@ from eggwatch.cli.logs import (
 from eggwatch.errors import FolderError
 from eggwatch.notifiers.journal import NOTICE
 from tests.archive_factory import sdist
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 
 def record(level: int, message: str, *arguments: object) -> logging.LogRecord:

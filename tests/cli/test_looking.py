@@ -17,7 +17,8 @@ import pytest
 from eggwatch.model.events import timestamp
 from tests.archive_factory import sdist
 from tests.cli.conftest import BROKEN
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 EVENT_KEYS = {
     "serial", "at", "event", "project", "version", "filename", "sha256", "size", "uploader", "uid", "actor", "reason",
@@ -240,10 +241,10 @@ def test_status_with_a_daemon(filled: Site) -> None:
     (filled.drop / "notes.txt").write_text("hello")
     with filled.daemon() as daemon:
         row = until("its status", lambda: _ready(filled))
-        assert (row["running"], row["pid"], row["projects"], row["files"]) == (True, daemon.process.pid, 2, 4)
+        assert (row["running"], row["pid"], row["projects"], row["files"]) == (True, daemon.pid, 2, 4)
         assert [waiting["path"] for waiting in row["waiting"]] == ["notes.txt"]
         assert row["faults"] == {}
-        assert f"pid {daemon.process.pid}" in filled.call("status").out
+        assert f"pid {daemon.pid}" in filled.call("status").out
     row = filled.call("status", "--json").row
     assert (row["running"], row["projects"]) == (False, 2)
 
@@ -257,8 +258,7 @@ def test_status_after_a_killed_daemon_tells_nothing_that_is_old(filled: Site) ->
     """A killed daemon's status file is not believed: no daemon, and no pid of it."""
     with filled.daemon() as daemon:
         until("its status", lambda: filled.call("status", "--json").row.get("ready"))
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
         row = filled.call("status", "--json").row
         assert row["running"] is False
         assert "is at work" not in filled.call("status").out

@@ -18,8 +18,9 @@ from eggwatch.cli.next_steps import after_setup
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.loading import load
 from tests.archive_factory import wheel
-from tests.cli.program import Daemon, Site, until
+from tests.cli.program import Site
 from tests.installers import clean_environment, pip
+from tests.running import Daemon, until
 
 
 def lines_of(said: str) -> list[str]:
@@ -43,16 +44,12 @@ def test_the_lines_that_init_ends_with_lead_to_an_installed_package(tmp_path: Pa
     (site.base / "dist").mkdir()
     (site.base / "dist" / name).write_bytes(data)
     environment = {**clean_environment(tmp_path), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    daemon = Daemon(subprocess.Popen(shlex.split(start), cwd="/", env=environment, stderr=subprocess.PIPE, text=True))
-    try:
-        daemon.wait_ready()
+    with Daemon(shlex.split(start), cwd="/", env=environment):
         subprocess.run(copy, shell=True, cwd=site.base, env=environment, check=True)
         until("it is published", lambda: site.filenames("demo") == [name])
         words = shlex.split(install.replace("PROJECT", "demo"))[1:]
         done = pip(tmp_path, *words, "--retries=0", "--target", str(tmp_path / "into"))
         assert done.returncode == 0, done.stdout + done.stderr
-    finally:
-        assert daemon.stop() == 0, daemon.log
 
 
 @pytest.mark.parametrize(

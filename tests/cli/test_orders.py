@@ -18,7 +18,8 @@ from eggwatch.store.state.orders import OrderBox
 from eggwatch.writer.index import opened_index
 from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist
-from tests.cli.program import Done, Site, until
+from tests.cli.program import Done, Site
+from tests.running import until
 
 Call = Callable[..., Done]
 
@@ -169,12 +170,12 @@ def test_a_reason_is_one_printable_line(filled: Site, reason: str) -> None:
 def test_a_daemon_that_does_not_answer_is_4(filled: Site) -> None:
     """The command ends with 4 after its timeout; its order is withdrawn, and not carried out later."""
     with filled.daemon() as daemon:
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         try:
             done = filled.call("yank", "other", "--timeout", "200ms")
             assert (done.code, "has not answered" in done.err, "withdrawn" in done.err) == (4, True, True)
         finally:
-            daemon.process.send_signal(signal.SIGCONT)
+            daemon.send_signal(signal.SIGCONT)
         assert filled.call("yank", "demo").code == 0
         assert yanked(filled, "other") == {"other-1.0.tar.gz": False}
     assert waiting(filled) == []
@@ -189,13 +190,13 @@ def waiting(site: Site) -> list[str]:
 def test_an_order_ends_with_the_command_that_gave_it(filled: Site, number: signal.Signals) -> None:
     """Interrupted or killed while it waits: nothing is carried out later, whoever comes."""
     with filled.daemon() as daemon:
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         # A shell that put the tests into the background has SIGINT ignored.
         order = filled.start("remove", "other", preexec_fn=partial(signal.signal, number, signal.SIG_DFL))
         until("it is given", lambda: waiting(filled))
         order.send_signal(number)
         assert order.wait(20) != 0
-        daemon.process.send_signal(signal.SIGCONT)
+        daemon.send_signal(signal.SIGCONT)
         assert filled.call("yank", "demo").code == 0
         assert filled.filenames("other") == ["other-1.0.tar.gz"]
     assert waiting(filled) == []
@@ -215,14 +216,13 @@ def test_orders_at_once_without_a_daemon_are_all_carried_out(filled: Site) -> No
 def test_a_command_outlives_the_daemon_that_it_waits_for(filled: Site) -> None:
     """The daemon is killed while it is asked: the command does the work itself."""
     with filled.daemon() as daemon:
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         orders = [filled.start("remove", "other"), filled.start("run", "--once")]
         until("they are given", lambda: len(waiting(filled)) == 2)
-        daemon.process.kill()
+        daemon.kill()
         ended = [(*one.communicate(timeout=60), one.returncode) for one in orders]
         assert [code for _, _, code in ended] == [0, 0], ended
         assert filled.filenames("other") == []
-        daemon.process.wait()
 
 
 def test_an_index_that_was_never_opened_takes_orders_at_once(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -106,12 +107,12 @@ def test_a_missing_drop_folder_is_2(site: Site) -> None:
 def test_a_timeout_is_4(site: Site) -> None:
     """A daemon that does not answer in time: exit status 4, and the upload stays for it."""
     with site.daemon() as daemon:
-        daemon.process.send_signal(19)  # SIGSTOP
+        daemon.send_signal(signal.SIGSTOP)
         try:
             done = site.call("publish", site.build(sdist()), "--timeout", "200ms")
             assert (done.code, "not installable yet" in done.err) == (4, True), done
         finally:
-            daemon.process.send_signal(18)  # SIGCONT
+            daemon.send_signal(signal.SIGCONT)
         assert site.call("wait", "demo==1.0").code == 0
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 
 def test_once_publishes_what_lies_there(site: Site) -> None:
@@ -131,11 +132,11 @@ def test_a_command_leaves_a_true_status_behind(filled: Site) -> None:
 def test_once_beside_a_stopped_daemon_is_4(site: Site) -> None:
     """A daemon that does not answer: exit status 4."""
     with site.daemon() as daemon:
-        daemon.signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         try:
             assert site.call("run", "--once", "--timeout", "200ms").code == 4
         finally:
-            daemon.signal(signal.SIGCONT)
+            daemon.send_signal(signal.SIGCONT)
 
 
 def test_a_second_daemon_is_3_and_names_the_first(site: Site) -> None:
@@ -143,7 +144,7 @@ def test_a_second_daemon_is_3_and_names_the_first(site: Site) -> None:
     with site.daemon() as daemon:
         done = site.call("run")
         assert done.code == 3
-        assert str(daemon.process.pid) in done.err and "run" in done.err
+        assert str(daemon.pid) in done.err and "run" in done.err
         assert site.call("rebuild").code == 3
         site.put(sdist())
         until("the first goes on", lambda: site.filenames("demo"))
@@ -152,8 +153,7 @@ def test_a_second_daemon_is_3_and_names_the_first(site: Site) -> None:
 def test_a_killed_daemon_leaves_no_lock(site: Site) -> None:
     """The kernel takes the lock back, whatever the lock file says."""
     with site.daemon() as daemon:
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
         assert (site.state / "lock").read_text() != ""
         site.put(sdist())
         assert site.call("run", "--once").code == 0
@@ -189,8 +189,7 @@ def test_a_daemon_ends_with_0(site: Site, number: signal.Signals) -> None:
     with site.daemon() as daemon:
         for count in range(10):
             site.put(sdist(f"demo{count}"))
-        daemon.signal(number)
-        assert daemon.process.wait(10) == 0
+        daemon.stop(number)
     assert site.call("verify").code == 0
     assert not [path for path in (site.state).iterdir() if path.name.endswith(("-wal", "-shm"))]
 
@@ -201,7 +200,7 @@ def test_a_daemon_ends_while_it_waits_for_an_end(site: Site) -> None:
     with site.daemon() as daemon:
         site.put((name, data[:-20]))
         until("it was read", lambda: "defer" in daemon.log)
-        assert daemon.stop() == 0
+        daemon.stop()
     assert (site.drop / name).exists()
 
 
@@ -210,7 +209,7 @@ def test_hang_up_takes_a_changed_configuration(site: Site) -> None:
     with site.daemon() as daemon:
         site.settings["contact"] = '"new@example.com"'
         site.write_config()
-        daemon.signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGHUP)
         daemon.wait_for("read again")
         until("the landing page", lambda: "new@example.com" in (site.public / "index.html").read_text())
         site.put(sdist())
@@ -232,7 +231,7 @@ def test_hang_up_with_a_wrong_configuration_keeps_the_old(site: Site, wrong: str
     """SIGHUP with a configuration that is wrong or moves a folder: the old one stays, the log says why."""
     with site.daemon() as daemon:
         site.write_config(wrong)
-        daemon.signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGHUP)
         daemon.wait_for("the old configuration stays")
         site.put(sdist())
         until("uploads go on", lambda: site.filenames("demo"))
@@ -256,13 +255,13 @@ def test_hang_up_adds_and_takes_away_indexes(site: Site) -> None:
         url = daemon.wait_for(r"^ready at (\S+)/$")[1]
         assert is_served(f"{url}/simple/")
         site.write_config(one + two)
-        daemon.signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGHUP)
         second = Site(site.base / "second", bare=True)
         second.put(sdist())
         until("the second index", lambda: second.filenames("demo"))
         assert is_served(f"{url}/second/simple/demo/") and is_served(f"{url}/main/simple/")
         site.write_config(one)
-        daemon.signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGHUP)
         until("it is not served any more", lambda: not is_served(f"{url}/second/simple/demo/"))
         assert is_served(f"{url}/simple/")
         until("it is let go", lambda: site.call("--config", site.config, "run", "--once").code == 0)

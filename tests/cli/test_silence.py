@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.archive_factory import sdist
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 
 def state_lost(site: Site) -> None:
@@ -150,15 +151,14 @@ def test_what_is_lost_under_a_daemon_is_told_at_once(filled: Site) -> None:
     """simple/ deleted, then files/, then the ledger, while it runs and before it has noticed."""
     with filled.daemon() as daemon:
         assert filled.call("status").code == 0
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         for harm, what in ((project_lost, "pages"), (simple_lost, "pages"), (files_emptied, "files")):
             harm(filled)
             done = filled.call("status", "--json")
             assert (done.code, what in done.row["faults"], done.row["running"]) == (1, True, True), harm
         (filled.state / "ledger.jsonl").unlink()
         assert next(iter(filled.call("status", "--json").row["faults"])) == "ledger"
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
 
 
 def test_uploads_that_wait_for_a_daemon_are_1(filled: Site) -> None:
@@ -182,8 +182,7 @@ def test_uploads_that_wait_for_a_daemon_are_1(filled: Site) -> None:
 def test_a_killed_daemon_leaves_no_lock_behind(filled: Site) -> None:
     """STATE/lock still names it, and an upload waits: 1."""
     with filled.daemon() as daemon:
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
     assert (filled.state / "lock").read_text() != ""
     filled.put(sdist("late"))
     assert "no daemon is running, and" in filled.call("status").out
@@ -192,13 +191,12 @@ def test_a_killed_daemon_leaves_no_lock_behind(filled: Site) -> None:
 def test_a_daemon_that_hangs_is_told(filled: Site) -> None:
     """It holds the lock, and its last word is old."""
     with filled.daemon() as daemon:
-        daemon.process.send_signal(signal.SIGSTOP)
+        daemon.send_signal(signal.SIGSTOP)
         path = filled.state / "status.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "at": "2026-01-01T00:00:00.000000Z"}))
         done = filled.call("status")
         assert (done.code, "has told nothing of itself for" in done.out.splitlines()[1]) == (1, True), done.out
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
 
 
 def test_wait_without_a_daemon_is_1_soon(filled: Site) -> None:

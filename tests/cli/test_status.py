@@ -14,7 +14,8 @@ import pytest
 
 from eggwatch.model.events import seconds_of
 from tests.archive_factory import sdist
-from tests.cli.program import Site, run_as_nobody, until
+from tests.cli.program import Site, run_as_nobody
+from tests.running import until
 
 LIVE = ("pid", "account", "privileges", "watcher")
 
@@ -121,8 +122,7 @@ def test_after_a_killed_daemon_no_live_fact_of_it_is_told(filled: Site) -> None:
     filled.put(truncated("cut"))
     with filled.daemon() as daemon:
         until("the queue", lambda: row_of(filled, ready=True, queue_length=1))
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
     (filled.drop / "cut-1.0.tar.gz").unlink()
     filled.put(sdist("new", "1.0"))
     row = filled.call("status", "--json").row
@@ -139,8 +139,7 @@ def test_another_command_at_work_is_not_taken_for_the_daemon_that_was_killed(fil
     """Somebody holds the lock, and the status is of a process before: nothing live is told."""
     with filled.daemon() as daemon:
         until("its status", lambda: row_of(filled, ready=True))
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
     from eggwatch.store.state.lock import Lock
 
     lock = Lock(filled.state / "lock")

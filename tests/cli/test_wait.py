@@ -8,7 +8,8 @@ import pytest
 
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 OTHER_BYTES = sdist("demo", "1.0", files={"other.py": b"x = 1\n"})
 

@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 MOST_ORDERS = 200
 
@@ -37,7 +38,7 @@ def small_disk(path: Path) -> Iterator[Path]:
 class Scene:
     """A shell beside a running daemon; what it is told and answers is printed."""
 
-    def __init__(self, base: Path, daemon: Daemon) -> None:
+    def __init__(self, base: Path, daemon: IndexDaemon) -> None:
         self.base, self.daemon = base, daemon
 
     def tell(self, line: str) -> int:

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.running import until
+
 SHARE, DROP, PUBLIC = Path("/share"), Path("/srv/drop"), Path("/srv/eggwatch")
 CONFIG = Path("/etc/eggwatch/eggwatch.toml")
 LEDGER = Path("/var/lib/eggwatch/ledger.jsonl")
 SSH = Path("/srv/ssh")
-PATIENT = 20.0
 
 seen: dict[str, Any] = {}
 """What is judged outside."""
@@ -34,13 +35,13 @@ def show(*names: str, unit: str = "eggwatch.service") -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in out.splitlines())
 
 
-def until(condition: Callable[[], object]) -> float:
+def seconds_until(condition: Callable[[], object]) -> float:
     """The seconds until it is so; negative if it never is."""
     begun = time.monotonic()
-    while not condition():
-        if time.monotonic() > begun + PATIENT:
-            return -1.0
-        time.sleep(0.02)
+    try:
+        until("what the story waits for", condition, pause=0.02)
+    except AssertionError:
+        return -1.0
     return round(time.monotonic() - begun, 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.contrib.inside import CONFIG, run, seen, show, until, upload
+from tests.contrib.inside import CONFIG, run, seconds_until, seen, show, upload
 
 UNIT = "eggwatch-news.service"
 TABLES = """
@@ -31,13 +31,13 @@ def news() -> None:
         seen["reload for news"] = run("systemctl", "reload", "eggwatch.service")
         seen["test of news"] = run("eggwatch", "notify", "--test")
         seen["upload for news"] = upload("bob", "worse-1.0.tar.gz")
-        seen["told"] = until(lambda: mailbox.to("bob@example.com") and len(hooks.requests) == 2)
+        seen["told"] = seconds_until(lambda: mailbox.to("bob@example.com") and len(hooks.requests) == 2)
         seen["subjects"] = [str(message["Subject"]) for message in mailbox.to("bob@example.com")]
         seen["hooks"] = [body["event"] for body in hooks.bodies]
     seen["news unit"] = show("ActiveState", "NRestarts", "User", unit=UNIT)
     seen["news capabilities"] = capabilities(int(show("MainPID", unit=UNIT)["MainPID"]))
     wanted = ("-u", "eggwatch.service", "EGGWATCH_FILENAME=worse-1.0.tar.gz", "EGGWATCH_EVENT=rejected")
-    until(lambda: "PRIORITY" in run("journalctl", "--no-pager", "-o", "json", *wanted))
+    seconds_until(lambda: "PRIORITY" in run("journalctl", "--no-pager", "-o", "json", *wanted))
     seen["entry"] = json.loads(run("journalctl", "--no-pager", "-n", "1", "-o", "json", *wanted) or "{}")
     seen["explained"] = run("journalctl", "--no-pager", "-x", *wanted)
     CONFIG.write_text(before)

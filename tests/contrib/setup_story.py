@@ -15,10 +15,10 @@ from tests.contrib.inside import (
     gone,
     published,
     run,
+    seconds_until,
     seen,
     show,
     start_sshd,
-    until,
     upload,
     version,
 )
@@ -81,13 +81,13 @@ def fill() -> None:
     filler, free = PUBLIC / "filler", os.statvfs(PUBLIC).f_bavail * os.statvfs(PUBLIC).f_frsize
     filler.write_bytes(b"x" * (free - (4 << 20)))
     seen["upload when full"] = upload("alice", "full-1.0.tar.gz")
-    seen["told when full"] = until(lambda: "uploads wait" in run("eggwatch", "status"))
+    seen["told when full"] = seconds_until(lambda: "uploads wait" in run("eggwatch", "status"))
     seen["status when full"] = run("eggwatch", "status")
     seen["published when full"] = published("full-1.0.tar.gz")
     seen["state when full"] = show("ActiveState", "NRestarts")
     filler.unlink()
-    seen["published after full"] = until(lambda: published("full-1.0.tar.gz"))
-    seen["gone after full"] = until(lambda: gone("full-1.0.tar.gz"))
+    seen["published after full"] = seconds_until(lambda: published("full-1.0.tar.gz"))
+    seen["gone after full"] = seconds_until(lambda: gone("full-1.0.tar.gz"))
 
 
 def upgrade() -> None:
@@ -104,7 +104,7 @@ def upgrade() -> None:
     seen["rollback"] = setup("--rollback")
     seen["rolled back"] = (version(), show("ActiveState"))
     seen["upload after rollback"] = upload("bob", "back-1.0.tar.gz")
-    seen["published after rollback"] = until(lambda: published("back-1.0.tar.gz"))
+    seen["published after rollback"] = seconds_until(lambda: published("back-1.0.tar.gz"))
 
 
 def shut_down() -> None:
@@ -115,9 +115,9 @@ def shut_down() -> None:
 
 def wake() -> None:
     """Nobody starts anything: it was enabled."""
-    seen["published at boot"] = until(lambda: published("overnight-1.0.tar.gz"))
-    seen["gone at boot"] = until(lambda: gone("overnight-1.0.tar.gz"))
-    until(lambda: show("ActiveState")["ActiveState"] == "active")
+    seen["published at boot"] = seconds_until(lambda: published("overnight-1.0.tar.gz"))
+    seen["gone at boot"] = seconds_until(lambda: gone("overnight-1.0.tar.gz"))
+    seconds_until(lambda: show("ActiveState")["ActiveState"] == "active")
     seen["booted"] = show("ActiveState", "NRestarts", "UnitFileState")
 
 

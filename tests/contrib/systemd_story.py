@@ -26,10 +26,10 @@ from tests.contrib.inside import (
     pid,
     published,
     run,
+    seconds_until,
     seen,
     show,
     tell,
-    until,
     upload,
 )
 from tests.contrib.news_story import news
@@ -46,11 +46,11 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 def accept() -> None:
     """Uploads of others, private ones, one that is still written to, and a bad one."""
     seen["private upload"] = upload("alice", "private-1.0.tar.gz")
-    seen["private published"] = until(lambda: published("private-1.0.tar.gz"))
-    seen["private gone"] = until(lambda: gone("private-1.0.tar.gz"))
+    seen["private published"] = seconds_until(lambda: published("private-1.0.tar.gz"))
+    seen["private gone"] = seconds_until(lambda: gone("private-1.0.tar.gz"))
     seen["folder upload"] = upload("bob", "folder-1.0.tar.gz", "mine")
-    seen["folder published"] = until(lambda: published("folder-1.0.tar.gz"))
-    seen["folder gone"] = until(lambda: gone("folder-1.0.tar.gz", "mine"))
+    seen["folder published"] = seconds_until(lambda: published("folder-1.0.tar.gz"))
+    seen["folder gone"] = seconds_until(lambda: gone("folder-1.0.tar.gz", "mine"))
     data = Path("/share/uploads/slow-1.0.tar.gz").read_bytes()
     with (DROP / "slow-1.0.tar.gz").open("wb", buffering=0) as file:
         os.fchmod(file.fileno(), 0o640)
@@ -58,11 +58,11 @@ def accept() -> None:
         file.write(data)
         time.sleep(1.5)
         seen["published while open"] = published("slow-1.0.tar.gz")
-    seen["published after close"] = until(lambda: published("slow-1.0.tar.gz"))
+    seen["published after close"] = seconds_until(lambda: published("slow-1.0.tar.gz"))
     seen["bad upload"] = upload("alice", "bad-1.0.tar.gz")
-    seen["bad refused"] = until((DROP / "rejected" / "bad-1.0.tar.gz.reason.txt").exists)
+    seen["bad refused"] = seconds_until((DROP / "rejected" / "bad-1.0.tar.gz.reason.txt").exists)
     seen["status"] = run("eggwatch", "status")
-    until(lambda: "refused" in show("StatusText")["StatusText"])
+    seconds_until(lambda: "refused" in show("StatusText")["StatusText"])
     seen["status text"] = show("StatusText")["StatusText"]
     seen["doctor"] = run("eggwatch", "doctor", "--json")
     seen["capabilities"] = [capabilities(process) for process in processes()]
@@ -88,10 +88,10 @@ def reload() -> None:
     with_contact = text + 'contact = "the team"\n'
     CONFIG.write_text(with_contact)
     seen["reload"] = run("systemctl", "reload", "eggwatch.service")
-    seen["reloaded"] = until(lambda: "the team" in (DROP / "README.txt").read_text())
+    seen["reloaded"] = seconds_until(lambda: "the team" in (DROP / "README.txt").read_text())
     CONFIG.write_text(text + "nonsense = 1\n")
     seen["wrong reload"] = run("systemctl", "reload", "eggwatch.service")
-    seen["wrong reloaded"] = until(lambda: "the old configuration stays" in journal())
+    seen["wrong reloaded"] = seconds_until(lambda: "the old configuration stays" in journal())
     CONFIG.write_text(with_contact)  # the landing page shows it: verify has to see the same
     seen["same process"] = pid() == before
     seen["after reload"] = show("ActiveState", "NRestarts")
@@ -117,9 +117,9 @@ def hang() -> None:
     """It stops doing anything; the watchdog ends it."""
     os.kill(pid(), signal.SIGSTOP)
     seen["upload while hanging"] = upload("alice", "hanging-1.0.tar.gz")
-    seen["restarted by watchdog"] = until(lambda: restarted(1))
+    seen["restarted by watchdog"] = seconds_until(lambda: restarted(1))
     seen["watchdog's word"] = [line for line in journal().splitlines() if "Watchdog timeout" in line]
-    seen["published after hang"] = until(lambda: published("hanging-1.0.tar.gz"))
+    seen["published after hang"] = seconds_until(lambda: published("hanging-1.0.tar.gz"))
 
 
 def kill() -> None:
@@ -128,9 +128,9 @@ def kill() -> None:
     seen["uploads around kill"] = [upload("bob", name) for name in names[:3]]
     os.kill(pid(), signal.SIGKILL)
     seen["uploads around kill"] += [upload("bob", name) for name in names[3:]]
-    seen["restarted after kill"] = until(lambda: restarted(2))
-    seen["published after kill"] = until(lambda: all(published(name) for name in names))
-    seen["gone after kill"] = until(lambda: all(gone(name) for name in names))
+    seen["restarted after kill"] = seconds_until(lambda: restarted(2))
+    seen["published after kill"] = seconds_until(lambda: all(published(name) for name in names))
+    seen["gone after kill"] = seconds_until(lambda: all(gone(name) for name in names))
 
 
 def stop() -> None:
@@ -166,12 +166,12 @@ def misconfigure() -> None:
     CONFIG.write_text(right.replace("/srv/drop", "/srv/elsewhere"))
     seen["start with closed drop"] = run("systemctl", "start", "eggwatch.service")
     seen["upload to closed drop"] = upload("alice", "elsewhere-1.0.tar.gz", "/srv/elsewhere")
-    seen["published from closed drop"] = until(lambda: published("elsewhere-1.0.tar.gz"))
+    seen["published from closed drop"] = seconds_until(lambda: published("elsewhere-1.0.tar.gz"))
     seen["closed drop"] = run("eggwatch", "status")
     seen["doctor of closed drop"] = run("eggwatch", "doctor", "--json")
     seen["setup of open drop"] = run("eggwatch", "setup")
     seen["upload to open drop"] = upload("bob", "open-1.0.tar.gz", "/srv/elsewhere")
-    seen["gone from open drop"] = until(lambda: gone("open-1.0.tar.gz", "/srv/elsewhere"))
+    seen["gone from open drop"] = seconds_until(lambda: gone("open-1.0.tar.gz", "/srv/elsewhere"))
     seen["open drop"] = run("eggwatch", "status")
     CONFIG.write_text(right)
 

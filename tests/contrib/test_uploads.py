@@ -16,10 +16,11 @@ import pytest
 
 from tests.contrib.booting import CLONE
 from tests.contrib.uploading import LABELS, SAMPLES, UIDS, WAYS, Rsync, Samba, Ssh, Tool, Way, add_accounts
+from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, EGGWATCH, Machine, make_folders
 from tests.uploaders.accounts import machine as new_machine
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import need
 from tests.uploaders.test_local_tools import slug
 
@@ -35,7 +36,7 @@ def machine() -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def daemon(machine: Machine) -> Iterator[Daemon]:
+def daemon(machine: Machine) -> Iterator[IndexDaemon]:
     """A system user's daemon; in the machine its folders lie in /srv, where the samples look for the drop folder."""
     need("setfacl", "systemd-tmpfiles")
     base = machine.base / "srv"
@@ -54,7 +55,7 @@ def daemon(machine: Machine) -> Iterator[Daemon]:
 
 
 @pytest.fixture(scope="module")
-def get_way(machine: Machine, daemon: Daemon) -> Iterator[Callable[[str], Way]]:
+def get_way(machine: Machine, daemon: IndexDaemon) -> Iterator[Callable[[str], Way]]:
     """`get_way(name)`: a way into the drop folder, whose server is started when it is first asked for."""
     with ExitStack() as stack:
 
@@ -88,7 +89,7 @@ def archive(folder: Path, project: str, keep: int | None = None) -> tuple[Path, 
 @pytest.mark.parametrize(
     ("way", "label"), [(way, label) for way, labels in LABELS.items() for label in labels], indirect=["way"]
 )
-def test_an_upload_is_published_and_its_account_s(daemon: Daemon, way: Way, label: str, tmp_path: Path) -> None:
+def test_an_upload_is_published_and_its_account_s(daemon: IndexDaemon, way: Way, label: str, tmp_path: Path) -> None:
     """By each of two accounts, whose client exits 0 and says nothing; then it leaves, from folders too."""
     for account in way.accounts:
         source, data = archive(tmp_path, f"{type(way).__name__}-{account}-{slug(label)}-{time.monotonic_ns()}")
@@ -101,7 +102,7 @@ def test_an_upload_is_published_and_its_account_s(daemon: Daemon, way: Way, labe
     daemon.wait_empty()
 
 
-def refused(daemon: Daemon, way: Way, folder: Path) -> str:
+def refused(daemon: IndexDaemon, way: Way, folder: Path) -> str:
     """Let the first account upload what is refused; answers with its name."""
     name = f"junk_{time.monotonic_ns()}-1.0-py3-none-any.whl"
     (folder / name).write_bytes(b"no archive at all" * 99)
@@ -115,7 +116,7 @@ LABELS_FIRST = {"Ssh": "sftp put", "Rsync": "rsync", "Samba": "put"}
 
 
 @every_way
-def test_an_uploader_reads_receipts_and_reasons(daemon: Daemon, way: Way, tmp_path: Path) -> None:
+def test_an_uploader_reads_receipts_and_reasons(daemon: IndexDaemon, way: Way, tmp_path: Path) -> None:
     name = refused(daemon, way, tmp_path)
     for answer in (f"receipts/{name}.txt", f"rejected/{name}.reason.txt", f"rejected/{name}.reason.json", "README.txt"):
         for account in way.accounts:
@@ -126,7 +127,7 @@ def test_an_uploader_reads_receipts_and_reasons(daemon: Daemon, way: Way, tmp_pa
 
 
 @every_way
-def test_nobody_writes_among_the_answers(daemon: Daemon, way: Way, tmp_path: Path) -> None:
+def test_nobody_writes_among_the_answers(daemon: IndexDaemon, way: Way, tmp_path: Path) -> None:
     name = refused(daemon, way, tmp_path)
     source, _ = archive(tmp_path, "planted")
     before = listing(daemon.drop)
@@ -136,7 +137,7 @@ def test_nobody_writes_among_the_answers(daemon: Daemon, way: Way, tmp_path: Pat
 
 
 @contextmanager
-def unfinished(daemon: Daemon, way: Way, folder: Path) -> Iterator[Path]:
+def unfinished(daemon: IndexDaemon, way: Way, folder: Path) -> Iterator[Path]:
     """An upload of the first account's that stays in the drop folder, as its end is missing."""
     source, _ = archive(folder, f"mine-{time.monotonic_ns()}", keep=30_000)
     way.upload(LABELS_FIRST[type(way).__name__], way.accounts[0], source).ends_well()
@@ -149,7 +150,7 @@ def unfinished(daemon: Daemon, way: Way, folder: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("way", [name for name in WAYS if name != "shell"], indirect=True)
-def test_nobody_reads_an_upload_of_another_account(daemon: Daemon, way: Way, tmp_path: Path) -> None:
+def test_nobody_reads_an_upload_of_another_account(daemon: IndexDaemon, way: Way, tmp_path: Path) -> None:
     """Over a shell the modes decide, which each account chooses for its files."""
     with unfinished(daemon, way, tmp_path) as upload:
         for tool in way.reads(way.accounts[1], upload.name, tmp_path / "got"):
@@ -158,14 +159,14 @@ def test_nobody_reads_an_upload_of_another_account(daemon: Daemon, way: Way, tmp
 
 
 @pytest.mark.parametrize("way", ["rsyncd", "samba"], indirect=True)
-def test_an_upload_is_stored_for_its_owner_alone(daemon: Daemon, way: Way, tmp_path: Path) -> None:
+def test_an_upload_is_stored_for_its_owner_alone(daemon: IndexDaemon, way: Way, tmp_path: Path) -> None:
     """Whatever mode it had at home."""
     with unfinished(daemon, way, tmp_path) as upload:
         assert upload.stat().st_mode & 0o7777 == 0o600
 
 
 @every_way
-def test_nobody_changes_an_upload_of_another_account(daemon: Daemon, way: Way, tmp_path: Path) -> None:
+def test_nobody_changes_an_upload_of_another_account(daemon: IndexDaemon, way: Way, tmp_path: Path) -> None:
     """It can't be renamed, replaced, removed, altered or linked to."""
     with unfinished(daemon, way, tmp_path) as upload:
         before, data = upload.stat(), upload.read_bytes()
@@ -178,7 +179,7 @@ def test_nobody_changes_an_upload_of_another_account(daemon: Daemon, way: Way, t
 
 
 def test_a_folder_by_scp_is_published_and_stays_for_its_owner_to_remove(
-    daemon: Daemon, get_way: Callable[[str], Way], tmp_path: Path
+    daemon: IndexDaemon, get_way: Callable[[str], Way], tmp_path: Path
 ) -> None:
     """scp -r gives its folders the mode that they had, which takes the daemon's right to empty them."""
     way = get_way("sftp")
@@ -201,7 +202,7 @@ def sftp_only(get_way: Callable[[str], Way]) -> Ssh:
     return way
 
 
-def test_an_sftp_account_runs_no_command(daemon: Daemon, sftp_only: Ssh, tmp_path: Path) -> None:
+def test_an_sftp_account_runs_no_command(daemon: IndexDaemon, sftp_only: Ssh, tmp_path: Path) -> None:
     """Not by ssh, scp -O or rsync, with a terminal or without; an account with a shell does on the same server."""
     source, _ = archive(tmp_path, "by-a-command")
     marks = [daemon.drop / "mark", daemon.drop / source.name]
@@ -235,7 +236,7 @@ def test_an_sftp_account_forwards_nothing(sftp_only: Ssh, tmp_path: Path) -> Non
             able.terminate()
 
 
-def test_an_sftp_account_does_not_leave_its_root(daemon: Daemon, sftp_only: Ssh, tmp_path: Path) -> None:
+def test_an_sftp_account_does_not_leave_its_root(daemon: IndexDaemon, sftp_only: Ssh, tmp_path: Path) -> None:
     """/etc is not there, not above it either, and not through a link."""
     for path in ("/etc/passwd", "../../../etc/passwd", str(daemon.drop), "/proc/self/root/etc/passwd"):
         sftp_only.sftp("dora", f"get {path} {tmp_path}/got").is_refused()
@@ -258,7 +259,7 @@ def test_an_sftp_account_has_the_keys_that_the_administrator_put_and_no_others(
 
 
 def test_an_sftp_account_stores_for_itself_alone_where_no_acl_says_who_reads(
-    daemon: Daemon, sftp_only: Ssh, tmp_path: Path
+    daemon: IndexDaemon, sftp_only: Ssh, tmp_path: Path
 ) -> None:
     """The kernel leaves the umask out of account in a folder with a default ACL, as the drop folder is."""
     source, _ = archive(tmp_path, "private")
@@ -290,7 +291,7 @@ def test_rsyncd_lets_nobody_in_but_uploaders_with_their_password(
         assert "auth failed" in rsyncd.rsync(account, source, module, password=password).is_refused()
 
 
-def test_rsyncd_shows_answers_and_nothing_else(daemon: Daemon, rsyncd: Rsync, tmp_path: Path) -> None:
+def test_rsyncd_shows_answers_and_nothing_else(daemon: IndexDaemon, rsyncd: Rsync, tmp_path: Path) -> None:
     """No uploads, no refused archives, no list of modules, nothing above."""
     name = refused(daemon, rsyncd, tmp_path)
     target = tmp_path / "answers"
@@ -305,7 +306,9 @@ def test_rsyncd_shows_answers_and_nothing_else(daemon: Daemon, rsyncd: Rsync, tm
         assert not (tmp_path / "got").exists()
 
 
-def test_nothing_comes_out_of_the_module_that_is_uploaded_to(daemon: Daemon, rsyncd: Rsync, tmp_path: Path) -> None:
+def test_nothing_comes_out_of_the_module_that_is_uploaded_to(
+    daemon: IndexDaemon, rsyncd: Rsync, tmp_path: Path
+) -> None:
     """Not even one's own; and --delete takes away nothing that waits."""
     with unfinished(daemon, rsyncd, tmp_path) as upload:
         assert "write only" in rsyncd.rsync("alice", f"drop/{upload.name}", tmp_path / "got").is_refused()
@@ -315,7 +318,7 @@ def test_nothing_comes_out_of_the_module_that_is_uploaded_to(daemon: Daemon, rsy
         assert upload.exists()
 
 
-def test_a_folder_by_rsync_leaves_file_by_file(daemon: Daemon, rsyncd: Rsync, tmp_path: Path) -> None:
+def test_a_folder_by_rsync_leaves_file_by_file(daemon: IndexDaemon, rsyncd: Rsync, tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir(mode=0o755)
     source, data = archive(tmp_path / "dist", f"by-rsync-folder-{time.monotonic_ns()}")
     rsyncd.rsync("alice", "-a", source.parent, "drop/").ends_well()
@@ -349,7 +352,7 @@ def test_samba_lets_nobody_in_but_uploaders(samba: Samba) -> None:
 
 
 def test_samba_shows_an_account_its_own_uploads_alone(
-    daemon: Daemon, machine: Machine, samba: Samba, tmp_path: Path
+    daemon: IndexDaemon, machine: Machine, samba: Samba, tmp_path: Path
 ) -> None:
     """And a link, which only an account with a shell can make, leads nowhere."""
     with unfinished(daemon, samba, tmp_path) as upload:
@@ -361,7 +364,7 @@ def test_samba_shows_an_account_its_own_uploads_alone(
         samba.smbclient("alice", "get link got", tmp_path).is_refused()
 
 
-def test_samba_takes_nothing_that_only_a_desktop_needs(daemon: Daemon, samba: Samba, tmp_path: Path) -> None:
+def test_samba_takes_nothing_that_only_a_desktop_needs(daemon: IndexDaemon, samba: Samba, tmp_path: Path) -> None:
     for name in ("._demo-1.0-py3-none-any.whl", ".DS_Store", "Thumbs.db", "desktop.ini"):
         (tmp_path / name).write_bytes(b"of a desktop")
         samba.smbclient("alice", f"put {name}", tmp_path).is_refused()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from tests.contrib.booting import CLONE
 from tests.uploaders.accounts import Machine
-from tests.uploaders.running import Daemon
+from tests.uploaders.running import IndexDaemon
 from tests.uploaders.servers import Smbd, Sshd, need, running_smbd_with, running_sshd, serving
 
 SAMPLES = CLONE / "contrib" / "uploads"
@@ -293,21 +293,21 @@ def _sshd(machine: Machine, folder: Path) -> Iterator[Sshd]:
 
 
 @contextlib.contextmanager
-def over_a_shell(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Ssh]:
+def over_a_shell(machine: Machine, folder: Path, daemon: IndexDaemon) -> Iterator[Ssh]:
     """Accounts that may log in, on a server with the sample for those that may not."""
     with _sshd(machine, folder) as sshd:
         yield Ssh(sshd=sshd, accounts=("alice", "bob"), top=str(daemon.drop))
 
 
 @contextlib.contextmanager
-def over_sftp(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Ssh]:
+def over_sftp(machine: Machine, folder: Path, daemon: IndexDaemon) -> Iterator[Ssh]:
     """Accounts of the sample, which see /srv of the machine as /; the administrator has put keys for both."""
     with _sshd(machine, folder) as sshd:
         yield Ssh(sshd=sshd, accounts=("dora", "erik"), top="/drop")
 
 
 @contextlib.contextmanager
-def over_rsyncd(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Rsync]:
+def over_rsyncd(machine: Machine, folder: Path, daemon: IndexDaemon) -> Iterator[Rsync]:
     """The sample, with secrets also for accounts that are not of the group."""
     need("rsync")
     secrets = folder / "rsyncd.secrets"
@@ -321,7 +321,7 @@ def over_rsyncd(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Rsyn
 
 
 @contextlib.contextmanager
-def over_tls(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Rsync]:
+def over_tls(machine: Machine, folder: Path, daemon: IndexDaemon) -> Iterator[Rsync]:
     """stunnel before the rsync daemon, and rsync-ssl, which trusts its certificate alone."""
     need("stunnel", "rsync-ssl", "openssl")
     key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "files.pem"
@@ -344,14 +344,14 @@ def over_tls(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Rsync]:
 
 
 @contextlib.contextmanager
-def over_samba(machine: Machine, folder: Path, daemon: Daemon) -> Iterator[Samba]:
+def over_samba(machine: Machine, folder: Path, daemon: IndexDaemon) -> Iterator[Samba]:
     """The sample below the globals of a server that stands alone; carol has a password too."""
     accounts = ("alice", "bob", "carol")
     with running_smbd_with(folder, sample("smb.conf", {}), prefix=machine.enter, accounts=accounts) as smbd:
         yield Samba(smbd=smbd)
 
 
-WAYS: dict[str, Callable[[Machine, Path, Daemon], contextlib.AbstractContextManager[Way]]] = {
+WAYS: dict[str, Callable[[Machine, Path, IndexDaemon], contextlib.AbstractContextManager[Way]]] = {
     "shell": over_a_shell,
     "sftp": over_sftp,
     "rsyncd": over_rsyncd,

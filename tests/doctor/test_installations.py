@@ -22,7 +22,8 @@ from eggwatch.doctor import CHECKS
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders
 from tests.uploaders.accounts import machine as new_machine
 

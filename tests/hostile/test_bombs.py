@@ -14,8 +14,9 @@ from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.verdicts import Flaw
 from tests.archive_factory import wheel
 from tests.archives.judging import judge, refusals
-from tests.cli.program import Site, until
+from tests.cli.program import Site
 from tests.hostile.bombs import SDISTS, WHEELS, filename_of, wheel_under_the_cap
+from tests.running import until
 
 CODES = {
     "wheel_under_the_cap": "metadata-name-mismatch",

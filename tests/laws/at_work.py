@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -267,12 +266,3 @@ def _facts(package: Any) -> tuple[Any, ...]:
         package.yanked_reason or None,
         package.metadata_digests,
     )
-
-
-def until(what: str, condition: Any, *, seconds: float = 20.0) -> Any:
-    """Wait until `condition()` is true; AssertionError names `what`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.01)
-    return answer

@@ -29,8 +29,8 @@ from tests.laws.at_work import (
     assert_equals_fresh_render,
     quick_folder,
     templates_compiled_once,
-    until,
 )
+from tests.running import until
 
 GOOD, BROKEN = wheel("demo", "1.0"), ("demo-2.0.tar.gz", b"no archive at all" * 50)
 FAILURES = (errno.ENOSPC, errno.EIO, errno.EMFILE)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.archive_factory import wheel
-from tests.laws.at_work import until
+from tests.running import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL, LARGE = 1_000, 20_000

@@ -19,7 +19,7 @@ from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.store.state.catalog import Reader
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
-from tests.cli.program import Site, run_as_nobody, until
+from tests.cli.program import Site, run_as_nobody
 from tests.laws.at_work import (
     IndexAtWork,
     assert_equals_fresh_render,
@@ -28,6 +28,7 @@ from tests.laws.at_work import (
     quick_folder,
     snapshot,
 )
+from tests.running import until
 
 ONE, TWO, WHEEL = sdist("demo", "1.0"), sdist("demo", "2.0"), wheel("demo", "1.0")
 BROKEN = ("demo-3.0.tar.gz", b"no archive at all" * 50)
@@ -465,8 +466,7 @@ def test_another_account_reads_after_a_daemon_was_killed(open_site: Site) -> Non
         until("the page", lambda: TWO[0] in open_site.filenames("demo"))
         until("an empty drop", lambda: not list(open_site.drop.glob("*.tar.gz")))
         until("current front pages", lambda: shows_all(open_site))
-        daemon.process.kill()
-        daemon.process.wait()
+        daemon.kill()
         assert_readable(open_site, running=False)
 
 

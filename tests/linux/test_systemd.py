@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import types
@@ -21,7 +20,8 @@ from eggwatch.linux.systemd import Supervisor
 from eggwatch.store.public.spool import CHUNK, copy_hashing
 from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist
-from tests.cli.program import Daemon, Site, clean_environment, until
+from tests.cli.program import Site, clean_environment
+from tests.running import Daemon, until
 
 
 class Ear:
@@ -174,14 +174,14 @@ def test_the_daemon_says_when_it_is_ready_reloading_and_stopping(site: Site) -> 
             assert ear.lines[0] == "EXTEND_TIMEOUT_USEC=120000000"
             ear.heard("STATUS=main: 1 published, 0 refused")
             ear.forget()
-            daemon.signal(signal.SIGHUP)
+            daemon.send_signal(signal.SIGHUP)
             ear.heard("READY=1")
             times = [line for line in ear.lines if line.startswith(("RELOADING", "MONOTONIC", "READY"))]
             assert [line.partition("=")[0] for line in times] == ["RELOADING", "MONOTONIC_USEC", "READY"]
             assert 0 <= time.monotonic() - int(times[1].partition("=")[2]) / 1e6 < 30
             ear.forget()
             site.write_config("[index.main]\nnonsense = 1\n")
-            daemon.signal(signal.SIGHUP)
+            daemon.send_signal(signal.SIGHUP)
             ear.heard("READY=1")
             daemon.wait_for("the old configuration stays")
             ear.forget()
@@ -216,23 +216,16 @@ def is_silent(ear: Ear) -> bool:
 def test_the_watchdog_is_fed_by_the_loop_and_not_while_the_loop_hangs(site: Site, ear: Ear) -> None:
     silent = site.base / "the-disk-is-silent"
     environment = clean_environment({"NOTIFY_SOCKET": ear.address, "WATCHDOG_USEC": "600000"})
-    command = [sys.executable, "-c", HANGS]
-    with subprocess.Popen(command, cwd=site.base, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        daemon = Daemon(process)
-        try:
-            ear.heard("READY=1")
-            begun, before = time.monotonic(), ear.hear().count("WATCHDOG=1")
-            until("pings of an idle loop", lambda: ear.hear().count("WATCHDOG=1") >= before + 5)
-            assert time.monotonic() - begun > 0.7, "no more often than three times in the watchdog's patience"
-            silent.touch()
-            site.put(sdist("demo"))
-            until("silence", lambda: is_silent(ear))
-            silent.unlink()
-            ear.heard("WATCHDOG=1")
-            assert daemon.stop() == 0, daemon.log
-        finally:
-            process.kill()
-            daemon.reader.join(5)
+    with Daemon([sys.executable, "-c", HANGS], cwd=site.base, env=environment):
+        ear.heard("READY=1")
+        begun, before = time.monotonic(), ear.hear().count("WATCHDOG=1")
+        until("pings of an idle loop", lambda: ear.hear().count("WATCHDOG=1") >= before + 5)
+        assert time.monotonic() - begun > 0.7, "no more often than three times in the watchdog's patience"
+        silent.touch()
+        site.put(sdist("demo"))
+        until("silence", lambda: is_silent(ear))
+        silent.unlink()
+        ear.heard("WATCHDOG=1")
 
 
 def test_a_folder_that_the_unit_closes_is_told_with_the_line_that_opens_it(

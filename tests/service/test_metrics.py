@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from eggwatch import __version__
 from tests.archive_factory import sdist
-from tests.cli.program import Site, until
+from tests.cli.program import Site
+from tests.running import until
 
 Values = dict[tuple[str, ...], float]
 
@@ -162,7 +163,7 @@ def test_a_reload_takes_up_another_file(site: Site) -> None:
         until("the file", lambda: written(site))
         site.settings["metrics"] = '"other.prom"'
         site.write_config()
-        daemon.signal(signal.SIGHUP)
+        daemon.send_signal(signal.SIGHUP)
         until("the other file", (site.base / "other.prom").exists)
         assert written(site)["eggwatch_up", "index=main"] == 0
 

@@ -19,7 +19,7 @@ from watchdog.observers import inotify_c
 from eggwatch.linux.inotify import watched_inodes
 from eggwatch.service.folder_events import EVERYTHING
 from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher
-from tests.laws.at_work import until
+from tests.running import until
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 
 from tests.uploaders.accounts import Machine
 from tests.uploaders.accounts import machine as new_machine
-from tests.uploaders.running import Daemon, running
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import Sshd, need, running_sshd
 
 
 @pytest.fixture(scope="module")
-def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexDaemon]:
     """One daemon for a module, with the linger of every day: all that its tests upload leaves in the end."""
     with running(tmp_path_factory.mktemp("index")) as daemon:
         yield daemon
@@ -24,11 +24,11 @@ def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def start_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+def start_daemon(tmp_path: Path) -> Iterator[Callable[..., IndexDaemon]]:
     """`start_daemon(**settings)`: a daemon of the test's own, with a short linger."""
     with ExitStack() as stack:
 
-        def start(name: str = "index", **settings: str) -> Daemon:
+        def start(name: str = "index", **settings: str) -> IndexDaemon:
             return stack.enter_context(running(tmp_path / name, **{"linger": '"300ms"', **settings}))
 
         yield start

@@ -8,33 +8,19 @@ import json
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-PATIENT = 30.0
-"""Seconds after which a test gives up; nothing here takes longer than one or two of them on a quiet machine."""
+from tests.running import Daemon, until
+
 QUIET = '"60s"'
 """So long that whatever is published sooner was proved to be finished, not guessed."""
-
-
-def until(
-    what: str | Callable[[], str], condition: Callable[[], object], *, seconds: float = PATIENT, pause: float = 0.002
-) -> Any:
-    """Wait until `condition()` is true and answer with it; AssertionError names `what` if that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (answer := condition()):
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain: {what if isinstance(what, str) else what()}")
-        time.sleep(pause)
-    return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +45,13 @@ def run_shell(script: str, *, cwd: Path | None = None) -> Done:
     return run_tool("bash", "-ec", script, cwd=cwd)
 
 
-class Daemon:
+class IndexDaemon(Daemon):
     """`eggwatch run` over three folders in `base`. Settings are TOML values, by the configuration's names."""
 
     def __init__(self, base: Path, *, prefix: Sequence[str] = (), **settings: str) -> None:
-        self.base, self._prefix = base, list(prefix)
+        config = base / "eggwatch.toml"
+        super().__init__([*prefix, sys.executable, "-m", "eggwatch", "--config", config, "run", "--verbose"], cwd=base)
+        self.base = base
         self.drop, self.public, self.state = base / "drop", base / "public", base / "state"
         self.drop.mkdir(exist_ok=True, parents=True)
         self.settings = {"quiet": QUIET, "drop": '"drop"', "public": '"public"', "state": '"state"'}
@@ -71,71 +59,12 @@ class Daemon:
         # An absolute path says where PUBLIC or STATE lies instead.
         self.public = base / self.settings["public"].strip('"')
         self.state = base / self.settings["state"].strip('"')
-        self._process: subprocess.Popen[str] | None = None
-        self._log: list[str] = []
-        self._reader: threading.Thread | None = None
 
-    # Its life
-
-    def start(self) -> Daemon:
-        """Start it, and wait for `ready`."""
+    def launch(self) -> Self:
+        """Begin with the settings as they are now."""
         lines = "".join(f"{name} = {value}\n" for name, value in self.settings.items())
-        config = self.base / "eggwatch.toml"
-        config.write_text(f"[index.main]\n{lines}")
-        command = [*self._prefix, sys.executable, "-m", "eggwatch", "--config", str(config), "run", "--verbose"]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self.base)
-        ready = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(self._process, ready), daemon=True)
-        self._reader.start()
-        until(lambda: f"ready\n{self.log}", lambda: ready.is_set() or self._process.poll() is not None, seconds=60)
-        assert self._process.poll() is None, f"the daemon ended:\n{self.log}"
-        return self
-
-    def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
-        assert process.stderr is not None
-        for line in process.stderr:
-            self._log.append(line)
-            with (self.base / "daemon.log").open("a") as file:
-                file.write(line)
-            if re.match(r"ready\b", line):
-                ready.set()
-
-    @property
-    def log(self) -> str:
-        """What it has written to stderr, in all its lives."""
-        return "".join(self._log)
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        assert self._process is not None
-        return self._process.pid
-
-    def stop(self) -> None:
-        """SIGTERM; it exits 0 within ten seconds."""
-        self._end(signal.SIGTERM, 0)
-
-    def kill(self) -> None:
-        """kill -9."""
-        self._end(signal.SIGKILL, -signal.SIGKILL)
-
-    def _end(self, number: int, expected: int) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(number)
-        try:
-            code = process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        assert self._reader is not None
-        self._reader.join(10)
-        assert code == expected, f"exit {code}, not {expected}:\n{self.log}"
-
-    def is_running(self) -> bool:
-        """Whether it was started and not stopped."""
-        return self._process is not None
+        (self.base / "eggwatch.toml").write_text(f"[index.main]\n{lines}")
+        return super().launch()
 
     # What it shows
 
@@ -245,15 +174,8 @@ def moment(event: dict[str, Any]) -> float:
 
 
 @contextlib.contextmanager
-def running(base: Path, *, prefix: Sequence[str] = (), **settings: str) -> Iterator[Daemon]:
+def running(base: Path, *, prefix: Sequence[str] = (), **settings: str) -> Iterator[IndexDaemon]:
     """A daemon for the length of a block; it must stop well and leave things tidy."""
-    daemon = Daemon(base, prefix=prefix, **settings).start()
-    try:
+    with IndexDaemon(base, prefix=prefix, **settings) as daemon:
         yield daemon
-    except BaseException:
-        with contextlib.suppress(Exception):
-            daemon.kill()
-        raise
-    if daemon.is_running():
-        daemon.stop()
     daemon.assert_tidy()

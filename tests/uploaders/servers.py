@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.uploaders.running import Done, run_tool, until
+from tests.running import until
+from tests.uploaders.running import Done, run_tool
 
 SFTP_SERVER = next(
     (path for path in ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server") if Path(path).exists()),

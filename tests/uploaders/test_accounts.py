@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, UPLOADERS, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import Sshd, running_sshd
 from tests.uploaders.test_local_tools import slug
 
@@ -42,7 +43,7 @@ def users_sshd(machine: Machine) -> Iterator[Sshd]:
 
 
 @pytest.fixture(scope="module")
-def daemon(machine: Machine) -> Iterator[Daemon]:
+def daemon(machine: Machine) -> Iterator[IndexDaemon]:
     """A system user's daemon with its three capabilities, over a sticky set-gid drop folder of root's."""
     base = machine.base / "index"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
@@ -55,7 +56,7 @@ def daemon(machine: Machine) -> Iterator[Daemon]:
 @pytest.mark.parametrize("account", UPLOADERS)
 @pytest.mark.parametrize("label", UPLOADS)
 def test_what_an_account_uploads_is_published_and_its_own(
-    daemon: Daemon, users_sshd: Sshd, tmp_path: Path, label: str, account: str
+    daemon: IndexDaemon, users_sshd: Sshd, tmp_path: Path, label: str, account: str
 ) -> None:
     """umask 077 and mode 0600: the file is nobody else's to read, and is published at once, by its owner's name."""
     name, data = wheel_of(f"{account}-{slug(label)}", 200_000)
@@ -71,7 +72,7 @@ def test_what_an_account_uploads_is_published_and_its_own(
     daemon.wait_empty()
 
 
-def test_a_file_moved_in_without_an_acl_is_published(daemon: Daemon, machine: Machine) -> None:
+def test_a_file_moved_in_without_an_acl_is_published(daemon: IndexDaemon, machine: Machine) -> None:
     """mv within a file system keeps owner, group and mode: the drop folder's group and default ACL do not reach it."""
     name, data = wheel_of("moved-in")
     home = machine.base / "home-of-alice"
@@ -87,7 +88,7 @@ def test_a_file_moved_in_without_an_acl_is_published(daemon: Daemon, machine: Ma
     daemon.wait_empty()
 
 
-def test_nobody_can_touch_an_upload_of_another_account(daemon: Daemon, machine: Machine) -> None:
+def test_nobody_can_touch_an_upload_of_another_account(daemon: IndexDaemon, machine: Machine) -> None:
     """An unfinished upload lies there: others can neither read, rename, replace, remove nor alter it or its answers."""
     name, data = wheel_of("mine")
     (machine.base / "half").write_bytes(data[:100_000])
@@ -117,7 +118,7 @@ def test_nobody_can_touch_an_upload_of_another_account(daemon: Daemon, machine: 
     daemon.wait_empty()
 
 
-def test_a_subfolder_swapped_for_a_link_is_not_followed(daemon: Daemon, machine: Machine) -> None:
+def test_a_subfolder_swapped_for_a_link_is_not_followed(daemon: IndexDaemon, machine: Machine) -> None:
     """Its owner may put a link there; then what lies behind it is not read, and `status` says so."""
     name, data = wheel_of("behind-a-link")
     treasure = machine.base / "treasure"
@@ -137,7 +138,7 @@ def test_a_subfolder_swapped_for_a_link_is_not_followed(daemon: Daemon, machine:
 
 
 def test_a_subfolder_swapped_while_an_original_leaves_moves_nothing_behind_the_link(
-    daemon: Daemon, machine: Machine
+    daemon: IndexDaemon, machine: Machine
 ) -> None:
     """Alice renames her folder away and puts a link to another's in its place: what lies there stays as it is."""
     victim = machine.base / "victim"

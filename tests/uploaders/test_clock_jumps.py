@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, moment, running, until
+from tests.uploaders.running import IndexDaemon, moment, running
 
 pytestmark = pytest.mark.parts
 
@@ -19,7 +20,7 @@ LIBRARY = next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaket
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[tuple[Daemon, Path]]:
+def daemon(tmp_path: Path) -> Iterator[tuple[IndexDaemon, Path]]:
     """A daemon whose clock is what a file says; the kernel's, and its monotonic one, go on as ever."""
     if LIBRARY is None:
         pytest.skip("libfaketime is not installed")
@@ -36,7 +37,7 @@ def daemon(tmp_path: Path) -> Iterator[tuple[Daemon, Path]]:
         yield daemon, offset
 
 
-def test_uploads_go_on_while_the_clock_jumps(daemon: tuple[Daemon, Path]) -> None:
+def test_uploads_go_on_while_the_clock_jumps(daemon: tuple[IndexDaemon, Path]) -> None:
     """Each is published in a moment and leaves; upload times are those of the clock of the time; serials rise."""
     index, offset = daemon
     for number, jump in enumerate((0, YEAR, 0, -YEAR, 0)):

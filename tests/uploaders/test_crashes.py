@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.archive_factory import sdist, wheel
-from tests.uploaders.running import Daemon, run_tool, until
+from tests.running import until
+from tests.uploaders.running import IndexDaemon, run_tool
 
 HOW_MANY = 100
 """Of wheels, and of sdists."""
@@ -30,7 +31,9 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, bytes]:
 
 
 def test_two_hundred_at_once_are_all_published(
-    start_daemon: Callable[..., Daemon], archives: dict[Path, bytes], record_property: Callable[[str, object], None]
+    start_daemon: Callable[..., IndexDaemon],
+    archives: dict[Path, bytes],
+    record_property: Callable[[str, object], None],
 ) -> None:
     """One `cp` of two hundred files, which says nothing."""
     daemon = start_daemon()
@@ -44,7 +47,7 @@ def test_two_hundred_at_once_are_all_published(
 
 @pytest.mark.parametrize("kills", [[1], [60], [150], [0, 30, 31, 120, 199]], ids=str)
 def test_killed_in_the_middle_and_started_again_it_publishes_each_exactly_once(
-    start_daemon: Callable[..., Daemon], archives: dict[Path, bytes], kills: list[int]
+    start_daemon: Callable[..., IndexDaemon], archives: dict[Path, bytes], kills: list[int]
 ) -> None:
     """kill -9 when so many have been committed; each start takes up what the spool and the drop hold."""
     daemon = start_daemon(scan='"1s"')
@@ -59,7 +62,7 @@ def test_killed_in_the_middle_and_started_again_it_publishes_each_exactly_once(
 
 
 def test_killed_as_originals_leave_it_leaves_nothing_under_a_hidden_name(
-    start_daemon: Callable[..., Daemon], archives: dict[Path, bytes]
+    start_daemon: Callable[..., IndexDaemon], archives: dict[Path, bytes]
 ) -> None:
     """With no linger the drop empties while uploads come in; killed six times on the way."""
     daemon = start_daemon(linger='"0ms"')
@@ -73,7 +76,7 @@ def test_killed_as_originals_leave_it_leaves_nothing_under_a_hidden_name(
     assert_all_published(daemon, archives)
 
 
-def assert_all_published(daemon: Daemon, archives: dict[Path, bytes]) -> None:
+def assert_all_published(daemon: IndexDaemon, archives: dict[Path, bytes]) -> None:
     """Each has one event, its bytes and its link, and the drop folder is empty."""
     daemon.wait_empty()
     assert sorted(event["filename"] for event in daemon.events()) == sorted(path.name for path in archives)

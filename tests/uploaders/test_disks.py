@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -144,19 +145,19 @@ def start(base: Path, disk: Disk) -> Iterator[ExitStack]:
         yield stack
 
 
-def daemon_on(stack: ExitStack, base: Path, disk: Disk, **settings: str) -> Daemon:
+def daemon_on(stack: ExitStack, base: Path, disk: Disk, **settings: str) -> IndexDaemon:
     """A running daemon with its tree and its state on the disk."""
     folders = {"public": f'"{disk.path}/public"', "state": f'"{disk.path}/state"', "linger": '"100ms"', **settings}
     return stack.enter_context(running(base, **folders))
 
 
-def command(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(daemon: IndexDaemon, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Another command on the same index."""
     line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
     return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
-def drop(daemon: Daemon, name: str, data: bytes) -> None:
+def drop(daemon: IndexDaemon, name: str, data: bytes) -> None:
     """An upload that comes whole."""
     (daemon.base / name).write_bytes(data)
     (daemon.base / name).rename(daemon.drop / name)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -40,18 +41,18 @@ def fill(folder: Path) -> None:
             file.write(b"x" * 4096)
 
 
-def bring(daemon: Daemon, name: str) -> None:
+def bring(daemon: IndexDaemon, name: str) -> None:
     """An upload that lies there under a temporary name becomes whole."""
     (daemon.drop / f".{name}").rename(daemon.drop / name)
 
 
-def command(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(daemon: IndexDaemon, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Another command on the same index."""
     line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
     return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
-def assert_home(daemon: Daemon) -> None:
+def assert_home(daemon: IndexDaemon) -> None:
     """The refused file lies in rejected/ with its reasons, its receipt in receipts/, and nothing below STATE."""
     daemon.wait_empty(*([".filler"] if (daemon.drop / ".filler").exists() else []))
     rejected = daemon.drop / "rejected"

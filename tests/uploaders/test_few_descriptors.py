@@ -11,22 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = pytest.mark.parts
 
 UPLOADS = [wheel_of(f"project-{number}", 20_000) for number in range(60)]
 
 
-def drop_all(daemon: Daemon) -> None:
+def drop_all(daemon: IndexDaemon) -> None:
     """Many uploads at once."""
     for name, data in UPLOADS:
         (daemon.drop / f".{name}.part").write_bytes(data)
         (daemon.drop / f".{name}.part").rename(daemon.drop / name)
 
 
-def assert_all_published(daemon: Daemon) -> None:
+def assert_all_published(daemon: IndexDaemon) -> None:
     """Once each."""
     for name, data in UPLOADS:
         daemon.wait_published(name, time.time())

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, PACKAGES, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
 @pytest.fixture(scope="module")
-def daemon(machine: Machine) -> Iterator[Daemon]:
+def daemon(machine: Machine) -> Iterator[IndexDaemon]:
     """A system user's daemon over the drop folder of the documentation, in which Bob was before it."""
     base = machine.base / "hostile"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
@@ -34,7 +35,7 @@ def name_of_old(name: str) -> str:
     return f".eggwatch-new-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
-def publish(daemon: Daemon, machine: Machine, project: str) -> float:
+def publish(daemon: IndexDaemon, machine: Machine, project: str) -> float:
     """Alice's upload; the seconds until it is published."""
     name, data = wheel_of(project, 20_000)
     (machine.base / name).write_bytes(data)
@@ -43,14 +44,14 @@ def publish(daemon: Daemon, machine: Machine, project: str) -> float:
     return daemon.wait_published(name, time.time())
 
 
-def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: Daemon, machine: Machine) -> None:
+def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: IndexDaemon, machine: Machine) -> None:
     """It has begun, has written its README.txt, and publishes."""
     assert (daemon.drop / "README.txt").stat().st_uid == EGGWATCH
     assert publish(daemon, machine, "demo") < 5.0
     until("an answer below STATE", lambda: list((daemon.state / "answers/receipts").glob("demo-*.txt")))
 
 
-def test_a_forged_hidden_name_takes_over_nobodys_rejected_file(daemon: Daemon, machine: Machine) -> None:
+def test_a_forged_hidden_name_takes_over_nobodys_rejected_file(daemon: IndexDaemon, machine: Machine) -> None:
     """Bob copies Alice's refused file under the name that a crash would have left; his is an upload like any other."""
     name = "forged-1.0-py3-none-any.whl"
     machine.run(ALICE, "sh", "-c", f"umask 022; echo no wheel > {daemon.drop}/{name}")
@@ -67,7 +68,7 @@ def test_a_forged_hidden_name_takes_over_nobodys_rejected_file(daemon: Daemon, m
     assert [one["uid"] for one in daemon.events_of(name, "rejected")] == [ALICE]
 
 
-def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: Daemon, machine: Machine) -> None:
+def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: IndexDaemon, machine: Machine) -> None:
     """Bob makes folders under every name that Alice's upload could be hidden under."""
     name, data = wheel_of("kept", 20_000)
     digest, serial = hashlib.sha256(data).hexdigest(), len(daemon.events())
@@ -78,7 +79,7 @@ def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: Daemon, machin
     machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && rm -r {' '.join(folders)}")
 
 
-def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: Daemon, machine: Machine) -> None:
+def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: IndexDaemon, machine: Machine) -> None:
     """Four GiB of holes each: one that looks like a wheel at its head, and one that has nothing there."""
     names = [f"sparse{number}-1.0-py3-none-any.whl" for number in range(2)]
     line = f"printf 'PK\\003\\004' > {names[0]}; truncate -s 4G {' '.join(names)}"
@@ -89,7 +90,7 @@ def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: Daemon, mach
     until("they are forgotten", lambda: not daemon.status()["in_hand"] and not daemon.status()["queue"])
 
 
-def test_whoever_may_keep_an_upload_open_is_named(daemon: Daemon) -> None:
+def test_whoever_may_keep_an_upload_open_is_named(daemon: IndexDaemon) -> None:
     """Alice uploads with umask 002, and somebody keeps her file open: she is told who can."""
     name, data = wheel_of("open", 20_000)
     with (daemon.drop / f".{name}").open("wb") as kept:

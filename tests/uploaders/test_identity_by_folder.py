@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import BOB, CAPABILITIES, EGGWATCH, UPLOADERS, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import Smbd, running_smbd
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
 @pytest.fixture
-def index(machine: Machine) -> Iterator[tuple[Daemon, Smbd]]:
+def index(machine: Machine) -> Iterator[tuple[IndexDaemon, Smbd]]:
     """An ordinary account's daemon, and an smbd that stores each user's files as that account in DROP/<user>."""
     base = machine.base / f"index-{time.monotonic_ns()}"
     for folder in (base, base / "drop", base / "public", base / "state", *(base / "drop" / name for name in UPLOADERS)):
@@ -48,7 +49,7 @@ def put(smbd: Smbd, account: str, folder: Path, archive: tuple[str, bytes]) -> s
 
 
 def test_who_a_samba_server_stores_as_one_account_is_told_by_the_folder(
-    index: tuple[Daemon, Smbd], tmp_path: Path
+    index: tuple[IndexDaemon, Smbd], tmp_path: Path
 ) -> None:
     """The event names the account behind the share and its uid; owners and first uploaders are judged by it."""
     daemon, smbd = index
@@ -72,7 +73,7 @@ def test_who_a_samba_server_stores_as_one_account_is_told_by_the_folder(
 
 
 def test_a_file_in_the_drop_folder_itself_is_nobody_s(
-    index: tuple[Daemon, Smbd], machine: Machine, tmp_path: Path
+    index: tuple[IndexDaemon, Smbd], machine: Machine, tmp_path: Path
 ) -> None:
     """With first-uploader-owns it is refused, and told to lie in a folder."""
     daemon, _ = index

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.uploaders.payloads import sdist_of, wheel_of
-from tests.uploaders.running import Daemon, Done, run_shell, run_tool
+from tests.uploaders.running import Done, IndexDaemon, run_shell, run_tool
 from tests.uploaders.servers import need
 
 Record = Callable[[str, object], None]
@@ -109,7 +109,7 @@ def source(tmp_path: Path) -> Callable[..., tuple[Path, bytes]]:
 
 @pytest.mark.parametrize("label", SHELL)
 def test_a_file_that_a_tool_puts_there_is_published_once_and_whole(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]], record_property: Record, label: str
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]], record_property: Record, label: str
 ) -> None:
     """The tool ends well and says nothing; a moment later the page shows its bytes."""
     need(*({"rsync", "curl"} & set(label.split())))
@@ -122,7 +122,7 @@ def test_a_file_that_a_tool_puts_there_is_published_once_and_whole(
     open_daemon.assert_published_once(path.name, data)
 
 
-def best_of(daemon: Daemon, folder: Path, project: str, upload: Callable[[Path], Done]) -> float:
+def best_of(daemon: IndexDaemon, folder: Path, project: str, upload: Callable[[Path], Done]) -> float:
     """The shortest time from a tool's end to the page, in a few tries; later ones only if they are needed."""
     times: list[float] = []
     while len(times) < TRIES and min(times, default=1.0) >= 1.0:
@@ -134,7 +134,7 @@ def best_of(daemon: Daemon, folder: Path, project: str, upload: Callable[[Path],
 
 
 @pytest.mark.parametrize("tool", ["cp", "mv", "install", "rsync"])
-def test_a_file_is_there_within_a_second(open_daemon: Daemon, tmp_path: Path, tool: str) -> None:
+def test_a_file_is_there_within_a_second(open_daemon: IndexDaemon, tmp_path: Path, tool: str) -> None:
     """From the tool's end to the page, in the best of a few tries."""
     need(*({"rsync"} & {tool}))
     assert best_of(open_daemon, tmp_path, f"soon-{tool}", lambda path: run_tool(tool, path, open_daemon.drop)) < 1.0
@@ -142,7 +142,7 @@ def test_a_file_is_there_within_a_second(open_daemon: Daemon, tmp_path: Path, to
 
 @pytest.mark.parametrize("label", PYTHON)
 def test_a_file_that_python_puts_there_is_published_once_and_whole(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]], record_property: Record, label: str
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]], record_property: Record, label: str
 ) -> None:
     """Whichever way a small program writes, it ends well; what is linked before it is closed needs a second more."""
     path, data = source(f"py-{slug(label)}")
@@ -156,7 +156,7 @@ def test_a_file_that_python_puts_there_is_published_once_and_whole(
 
 
 def test_a_file_moved_from_another_file_system_is_published(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]], record_property: Record
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]], record_property: Record
 ) -> None:
     """mv copies there, sets mode and times, and deletes its source."""
     import tempfile
@@ -171,7 +171,7 @@ def test_a_file_moved_from_another_file_system_is_published(
 
 @pytest.mark.parametrize("tool", [("mv",), ("cp", "-r"), ("cp", "-a"), ("rsync", "-a")], ids=" ".join)
 def test_a_folder_of_uploads_is_published_and_the_emptied_folder_stays(
-    open_daemon: Daemon, tmp_path: Path, tool: tuple[str, ...]
+    open_daemon: IndexDaemon, tmp_path: Path, tool: tuple[str, ...]
 ) -> None:
     """Wheels and sdists in folders of folders, whose events a watcher may miss."""
     stem = slug(" ".join(tool))
@@ -191,7 +191,7 @@ def test_a_folder_of_uploads_is_published_and_the_emptied_folder_stays(
 
 
 def test_the_source_of_a_hard_link_is_left_alone(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]]
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]]
 ) -> None:
     """What is published is a copy: writing to the other name later changes nothing."""
     path, data = source("hard-link")
@@ -204,7 +204,7 @@ def test_the_source_of_a_hard_link_is_left_alone(
 
 
 def test_mode_and_times_may_be_set_by_name_after_publication_without_a_second_verdict(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]]
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]]
 ) -> None:
     """A client far away sets them a while after closing; its receipt goes on saying PUBLISHED."""
     path, data = source("set-later")
@@ -221,7 +221,7 @@ def test_mode_and_times_may_be_set_by_name_after_publication_without_a_second_ve
 
 
 def test_an_original_leaves_only_when_linger_has_passed_since_its_last_change(
-    open_daemon: Daemon, source: Callable[..., tuple[Path, bytes]]
+    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]]
 ) -> None:
     """Two seconds of every day's linger, counted from the last chmod."""
     path, _ = source("lingers")
@@ -235,7 +235,7 @@ def test_an_original_leaves_only_when_linger_has_passed_since_its_last_change(
     assert 1.9 < time.time() - changed < 4.0
 
 
-def test_the_daemon_keeps_sqlites_locks_beside_its_helpers(open_daemon: Daemon) -> None:
+def test_the_daemon_keeps_sqlites_locks_beside_its_helpers(open_daemon: IndexDaemon) -> None:
     """Without them the next process that reads the catalog truncates the shared memory under the daemon (SIGBUS)."""
     name, data = wheel_of("locks", 20_000)
     (open_daemon.drop / name).write_bytes(data)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import MEGABYTE, wheel_of
-from tests.uploaders.running import Daemon, run_shell, run_tool, until
+from tests.uploaders.running import IndexDaemon, run_shell, run_tool
 from tests.uploaders.servers import need
 
 ROUNDS = 15
@@ -55,7 +56,7 @@ def sha256(data: bytes) -> str:
 @pytest.mark.parametrize("linger", LINGERS)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_same_bytes_over_and_over_are_published_once(
-    start_daemon: Callable[..., Daemon], tmp_path: Path, way: str, linger: str
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
     """The daemon takes the original away in the midst of it; every command of the loop ends well."""
     need(way.split()[0])
@@ -72,7 +73,7 @@ def test_the_same_bytes_over_and_over_are_published_once(
 @pytest.mark.parametrize("linger", LINGERS)
 @pytest.mark.parametrize("way", WAYS)
 def test_other_bytes_over_and_over_are_each_published_or_refused_whole(
-    start_daemon: Callable[..., Daemon], tmp_path: Path, way: str, linger: str
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
     """What was overwritten before it was read is the uploader's own doing; the last one always has a verdict."""
     need(way.split()[0])
@@ -84,7 +85,7 @@ def test_other_bytes_over_and_over_are_each_published_or_refused_whole(
     assert_all_accounted_for(daemon, name, contents, last=[contents[-1]])
 
 
-def assert_all_accounted_for(daemon: Daemon, name: str, contents: list[bytes], *, last: list[bytes]) -> None:
+def assert_all_accounted_for(daemon: IndexDaemon, name: str, contents: list[bytes], *, last: list[bytes]) -> None:
     """One is published, the others refused, none torn; of `last` one has the last word, and lies in rejected/."""
     known = {sha256(data): data for data in contents}
     daemon.wait_empty()
@@ -100,7 +101,7 @@ def assert_all_accounted_for(daemon: Daemon, name: str, contents: list[bytes], *
         assert kept_refusals(daemon, name)[refused[-1]["serial"]] == refused[-1]["sha256"]
 
 
-def kept_refusals(daemon: Daemon, name: str) -> dict[int, str]:
+def kept_refusals(daemon: IndexDaemon, name: str) -> dict[int, str]:
     """Serials and hashes of the refused files in rejected/ and earlier/; each must lie beside its own reason."""
     kept = {}
     folder = daemon.drop / "rejected"
@@ -114,7 +115,7 @@ def kept_refusals(daemon: Daemon, name: str) -> dict[int, str]:
 
 @pytest.mark.parametrize("way", ["cp", "mv"])
 def test_two_uploaders_who_overwrite_each_other_end_well(
-    start_daemon: Callable[..., Daemon], tmp_path: Path, way: str
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str
 ) -> None:
     """Torn mixtures of two writers are never published; what is published is what one of them sent."""
     name, contents = versions(tmp_path, "rivals", 2)
@@ -143,7 +144,7 @@ def test_two_uploaders_who_overwrite_each_other_end_well(
 
 
 def test_a_big_upload_that_is_overwritten_while_it_is_read_is_read_again(
-    start_daemon: Callable[..., Daemon], tmp_path: Path
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path
 ) -> None:
     """Written into in place as soon as the spool begins to fill: a mixture is neither published nor refused."""
     name, first = wheel_of("big", 100 * MEGABYTE, seed="first")
@@ -161,7 +162,7 @@ def test_a_big_upload_that_is_overwritten_while_it_is_read_is_read_again(
 
 
 def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
-    start_daemon: Callable[..., Daemon], tmp_path: Path
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path
 ) -> None:
     """Opened without truncating, at any moment around its departure, and written to a good while later."""
     linger, chooser = 0.2, random.Random(7)
@@ -203,7 +204,7 @@ def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
 
 
 def test_a_refused_upload_is_not_told_twice_while_its_original_waits(
-    start_daemon: Callable[..., Daemon], tmp_path: Path
+    start_daemon: Callable[..., IndexDaemon], tmp_path: Path
 ) -> None:
     """The same bytes refused again for the same reason only refresh the reason."""
     name, contents = versions(tmp_path, "refused", 2)

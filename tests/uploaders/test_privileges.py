@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, moment, running, until
+from tests.uploaders.running import IndexDaemon, moment, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -44,7 +45,7 @@ WAYS: dict[str, tuple[int, tuple[str, ...], int, tuple[str, ...]]] = {
 
 DOCUMENTATION = Path(__file__).parent.parent.parent / "docs" / "accounts.rst"
 
-Start = Callable[[str], Daemon]
+Start = Callable[[str], IndexDaemon]
 
 
 def table() -> str:
@@ -71,7 +72,7 @@ def start(machine: Machine) -> Iterator[Start]:
 
 
 @contextmanager
-def running_as(machine: Machine, way: str) -> Iterator[Daemon]:
+def running_as(machine: Machine, way: str) -> Iterator[IndexDaemon]:
     """A daemon that runs in one of the ways, over folders of its own."""
     uid, capabilities, drop_owner, _ = WAYS[way]
     base = machine.base / re.sub(r"\W+", "-", f"{way} {time.monotonic_ns()}")
@@ -82,7 +83,7 @@ def running_as(machine: Machine, way: str) -> Iterator[Daemon]:
         yield daemon
 
 
-def put(machine: Machine, daemon: Daemon, place: str, number: int = 0) -> str:
+def put(machine: Machine, daemon: IndexDaemon, place: str, number: int = 0) -> str:
     """Let Alice copy a wheel to one of the places; answers with its path in the drop folder."""
     folder, umask = PLACES[place]
     name, data = wheel_of(f"at-{number}-{re.sub('[^a-z0-9]+', '-', place.lower())}", 30_000)

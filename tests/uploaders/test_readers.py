@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -31,7 +32,7 @@ def files(machine: Machine) -> Path:
     return machine.base / NAME
 
 
-def fill(machine: Machine, files: Path, daemon: Daemon) -> None:
+def fill(machine: Machine, files: Path, daemon: IndexDaemon) -> None:
     """Alice publishes a wheel, and is refused another."""
     for name in (NAME, WRONG):
         machine.run(ALICE, "cp", files, daemon.drop / name)
@@ -42,7 +43,7 @@ def fill(machine: Machine, files: Path, daemon: Daemon) -> None:
 
 
 @pytest.fixture(params=["daemon up", "daemon down"])
-def index(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iterator[Daemon]:
+def index(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iterator[IndexDaemon]:
     """A system user's index, with its daemon at work or not."""
     base = machine.base / f"index-{time.monotonic_ns()}"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
@@ -53,7 +54,7 @@ def index(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iter
         yield daemon
 
 
-def ask(machine: Machine, index: Daemon, uid: int, *command: str | Path) -> subprocess.CompletedProcess[str]:
+def ask(machine: Machine, index: IndexDaemon, uid: int, *command: str | Path) -> subprocess.CompletedProcess[str]:
     """A command on the index, as an account."""
     done = machine.eggwatch(uid, "--config", index.base / "eggwatch.toml", *command)
     assert "Traceback" not in done.stderr, done.stderr
@@ -66,7 +67,7 @@ def row(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("uid", [ALICE, CAROL], ids=["alice", "carol"])
-def test_readers_need_no_lock_and_no_rights_but_to_read(machine: Machine, index: Daemon, uid: int) -> None:
+def test_readers_need_no_lock_and_no_rights_but_to_read(machine: Machine, index: IndexDaemon, uid: int) -> None:
     """Also Carol, who may not enter the drop folder."""
     assert ask(machine, index, uid, "list").stdout.startswith("demo  1.0  20")
     assert "by alice" in ask(machine, index, uid, "show", "demo").stdout
@@ -81,7 +82,7 @@ def test_readers_need_no_lock_and_no_rights_but_to_read(machine: Machine, index:
 
 
 @pytest.mark.parametrize("uid", [ALICE, CAROL], ids=["alice", "carol"])
-def test_where_state_is_closed_pages_and_receipts_answer(machine: Machine, index: Daemon, uid: int) -> None:
+def test_where_state_is_closed_pages_and_receipts_answer(machine: Machine, index: IndexDaemon, uid: int) -> None:
     """list, show, wait, status from PUBLIC and the reasons in the drop; history says whom to be."""
     index.state.chmod(0o700)
     try:
@@ -125,7 +126,7 @@ def test_a_narrowed_mode_is_for_the_members_of_its_group(machine: Machine, files
 @pytest.mark.parametrize(
     "command", [["yank", "demo"], ["unyank", "demo"], ["remove", "demo"], ["run", "--once"], ["rebuild"], ["run"]]
 )
-def test_who_may_not_change_the_index_is_told_who_may(machine: Machine, index: Daemon, command: list[str]) -> None:
+def test_who_may_not_change_the_index_is_told_who_may(machine: Machine, index: IndexDaemon, command: list[str]) -> None:
     """Exit status 2, the owner of STATE by name, and nothing has changed."""
     before = index.events()
     done = ask(machine, index, ALICE, *command)
@@ -133,7 +134,7 @@ def test_who_may_not_change_the_index_is_told_who_may(machine: Machine, index: D
     assert index.events() == before
 
 
-def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, index: Daemon) -> None:
+def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, index: IndexDaemon) -> None:
     """Alice's file is taken by the daemon, and without one she is told so; Carol can't put it there."""
     name, data = wheel_of(f"more-{int(index.is_running())}", 20_000)
     (machine.base / name).write_bytes(data)
@@ -148,7 +149,7 @@ def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, index: D
     assert (done.returncode, "can't be copied" in done.stderr) == (2, True)
 
 
-def test_root_orders_a_daemon_and_leaves_nothing_of_its_own_where_none_is(machine: Machine, index: Daemon) -> None:
+def test_root_orders_a_daemon_and_leaves_nothing_of_its_own_where_none_is(machine: Machine, index: IndexDaemon) -> None:
     """What root made, the daemon's account could not change any more."""
     command = [*machine.enter, sys.executable, "-m", "eggwatch", "--config", str(index.base / "eggwatch.toml")]
     done = subprocess.run([*command, "yank", "demo"], capture_output=True, text=True, check=False, timeout=60)

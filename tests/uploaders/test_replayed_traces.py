@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.replaying import WHEEL, Replay, Trace, all_traces
-from tests.uploaders.running import Daemon, moment, running, until
+from tests.uploaders.running import IndexDaemon, moment, running
 
 AT_A_TIME = 8
 MISSING = "the end of the file is missing"
@@ -26,7 +27,7 @@ STAYING = [label for label, trace in TRACES.items() if trace.short()]
 class Replayed:
     """All replays, done, and the daemon that met them."""
 
-    daemon: Daemon
+    daemon: IndexDaemon
     replays: dict[str, Replay]
 
 
@@ -49,7 +50,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
         yield Replayed(daemon, replays)
 
 
-def all_deferred(daemon: Daemon, replays: dict[str, Replay]) -> bool:
+def all_deferred(daemon: IndexDaemon, replays: dict[str, Replay]) -> bool:
     """Whether what lay there before each trace has been read and found unfinished."""
     names = [replay.trace.here(name) for replay in replays.values() for name in replay.trace.before]
     return all(MISSING in daemon.reason_for(name) for name in names)

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.laws.at_work import pages_of, unpacked
+from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
-def upload(machine: Machine, daemon: Daemon, project: str) -> str:
+def upload(machine: Machine, daemon: IndexDaemon, project: str) -> str:
     """A wheel of Alice's, published; answers with its name."""
     name, data = wheel_of(project, 50_000)
     (machine.base / name).write_bytes(data)

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import MEGABYTE, wheel_of
-from tests.uploaders.running import Daemon, until
+from tests.uploaders.running import IndexDaemon
 from tests.uploaders.servers import Smbd, running_smbd
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
 @pytest.fixture
-def share(start_daemon: Callable[..., Daemon], tmp_path: Path) -> Iterator[tuple[Daemon, Smbd]]:
+def share(start_daemon: Callable[..., IndexDaemon], tmp_path: Path) -> Iterator[tuple[IndexDaemon, Smbd]]:
     """A daemon, and an smbd that shares its drop folder."""
     if os.geteuid() != 0:
         pytest.skip("smbd needs root")
@@ -52,7 +53,7 @@ def source(tmp_path: Path) -> tuple[Path, bytes]:
     "commands", ["put {name}", "prompt off; mput by_samba*", "put {name} x.part; rename x.part {name}"]
 )
 def test_smbclient_ends_well_and_its_upload_is_published_within_a_second(
-    share: tuple[Daemon, Smbd],
+    share: tuple[IndexDaemon, Smbd],
     source: tuple[Path, bytes],
     record_property: Callable[[str, object], None],
     commands: str,
@@ -68,7 +69,7 @@ def test_smbclient_ends_well_and_its_upload_is_published_within_a_second(
 
 
 def test_a_killed_smb_client_leaves_an_upload_that_waits_and_can_come_again(
-    share: tuple[Daemon, Smbd], source: tuple[Path, bytes]
+    share: tuple[IndexDaemon, Smbd], source: tuple[Path, bytes]
 ) -> None:
     """Read from a pipe that stalls: the server keeps the file open until it misses its client."""
     (daemon, smbd), (path, data) = share, source

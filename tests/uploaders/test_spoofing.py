@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
 @pytest.fixture(params=["owners", "first_uploader_owns"])
-def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Daemon]:
+def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[IndexDaemon]:
     """A system user's daemon over the drop folder of the documentation, with a rule of each kind."""
     rule = {"owners": '{ "*" = ["alice"] }', "first_uploader_owns": "true"}[request.param]
     base = machine.base / f"index-{time.monotonic_ns()}"
@@ -36,7 +37,7 @@ def payload(machine: Machine, project: str) -> tuple[str, bytes, Path]:
     return name, data, machine.base / name
 
 
-def refusal(daemon: Daemon, name: str) -> str:
+def refusal(daemon: IndexDaemon, name: str) -> str:
     """What the uploader is told of the only flaw."""
     (event,) = until(f"the refusal\n{daemon.log}", lambda: daemon.events_of(name, "rejected"))
     assert [flaw["code"] for flaw in event["flaws"]] == ["not-owner"]
@@ -44,7 +45,7 @@ def refusal(daemon: Daemon, name: str) -> str:
     return str(event["flaws"][0]["message"])
 
 
-def test_a_second_name_of_a_file_that_bob_may_write_to_is_not_alice_s(daemon: Daemon, machine: Machine) -> None:
+def test_a_second_name_of_a_file_that_bob_may_write_to_is_not_alice_s(daemon: IndexDaemon, machine: Machine) -> None:
     """Alice leaves notes with umask 002; Bob writes his wheel into them and links them under its name."""
     name, _, source = payload(machine, "linked")
     machine.run(ALICE, "sh", "-c", f"umask 002; echo notes > {daemon.drop}/notes.txt")
@@ -52,7 +53,7 @@ def test_a_second_name_of_a_file_that_bob_may_write_to_is_not_alice_s(daemon: Da
     assert "others may write to it" in refusal(daemon, name)
 
 
-def test_a_half_upload_that_bob_may_finish_is_not_alice_s(daemon: Daemon, machine: Machine) -> None:
+def test_a_half_upload_that_bob_may_finish_is_not_alice_s(daemon: IndexDaemon, machine: Machine) -> None:
     """Her 0664 upload is not finished; Bob writes another wheel over it."""
     name, data, source = payload(machine, "taken-over")
     half = machine.base / "half"
@@ -64,7 +65,7 @@ def test_a_half_upload_that_bob_may_finish_is_not_alice_s(daemon: Daemon, machin
     assert "(mode 0664)" in refusal(daemon, name)
 
 
-def test_alice_is_told_what_to_do_and_it_helps(daemon: Daemon, machine: Machine) -> None:
+def test_alice_is_told_what_to_do_and_it_helps(daemon: IndexDaemon, machine: Machine) -> None:
     """With umask 002 her own upload is refused; copied anew with umask 022 it is published as hers."""
     name, data, source = payload(machine, "honest")
     machine.run(ALICE, "sh", "-c", f"umask 002; cat {source} > {daemon.drop / name}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.uploaders.payloads import MEGABYTE, sdist_of, wheel_of
-from tests.uploaders.running import Daemon, Done, run_shell
+from tests.uploaders.running import Done, IndexDaemon, run_shell
 from tests.uploaders.servers import Sshd
 from tests.uploaders.test_local_tools import SOON, Record, best_of, slug
 
@@ -66,7 +66,7 @@ UPLOADS: dict[str, Upload] = {
 
 @pytest.mark.parametrize("label", UPLOADS)
 def test_an_upload_over_ssh_is_published_once_and_whole(
-    open_daemon: Daemon, sshd: Sshd, tmp_path: Path, record_property: Record, label: str
+    open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path, record_property: Record, label: str
 ) -> None:
     """`quiet` is a minute; what counts is that the server's side has closed the file."""
     name, data = wheel_of(f"ssh-{slug(label)}", 3 * MEGABYTE)
@@ -82,7 +82,7 @@ def test_an_upload_over_ssh_is_published_once_and_whole(
 
 @pytest.mark.parametrize("label", ["scp", "scp -O", "sftp put", "rsync -a"])
 def test_an_upload_over_ssh_is_there_within_a_second(
-    open_daemon: Daemon, sshd: Sshd, tmp_path: Path, label: str
+    open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path, label: str
 ) -> None:
     """From the tool's end to the page, in the best of a few tries."""
 
@@ -94,7 +94,7 @@ def test_an_upload_over_ssh_is_there_within_a_second(
 
 @pytest.mark.parametrize("options", [("-r",), ("-r", "-p"), ("-O", "-r"), ("-O", "-r", "-p")], ids=" ".join)
 def test_a_folder_by_scp_is_published_file_by_file(
-    open_daemon: Daemon, sshd: Sshd, tmp_path: Path, options: tuple[str, ...]
+    open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """scp -r makes folders first, and sets their times last."""
     folder = tmp_path / f"release{''.join(options)}"
@@ -111,7 +111,7 @@ def test_a_folder_by_scp_is_published_file_by_file(
         open_daemon.assert_published_once(name, data)
 
 
-def test_eight_clients_at_once_each_end_well(open_daemon: Daemon, sshd: Sshd, tmp_path: Path) -> None:
+def test_eight_clients_at_once_each_end_well(open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path) -> None:
     """scp -p, scp -O -p, sftp and rsync side by side, each with files of its own."""
     from concurrent.futures import ThreadPoolExecutor
 

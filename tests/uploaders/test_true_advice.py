@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, EGGWATCH, PACKAGES, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -31,7 +32,7 @@ def remedies(text: str) -> list[str]:
     return [line.partition(": ")[2] for line in text.splitlines() if "can't be read" in line]
 
 
-def laid(machine: Machine, daemon: Daemon, name: str, data: bytes, group: Callable[[Path], None]) -> Path:
+def laid(machine: Machine, daemon: IndexDaemon, name: str, data: bytes, group: Callable[[Path], None]) -> Path:
     """An upload of Alice's that nobody else may read."""
     source = machine.base / name
     source.write_bytes(data)
@@ -103,7 +104,7 @@ def test_a_drop_folder_that_was_replaced_under_a_service_is_told_as_that(tmp_pat
         (tmp_path / name).mkdir()
     prefix = ["env", "INVOCATION_ID=1", "unshare", "-m", "--propagation", "private"]
     prefix += ["sh", "-ec", NAMESPACE, "sh", str(tmp_path)]
-    daemon = Daemon(tmp_path, prefix=prefix, linger='"100ms"', scan='"500ms"').start()
+    daemon = IndexDaemon(tmp_path, prefix=prefix, linger='"100ms"', scan='"500ms"').start()
     try:
         drop.rename(tmp_path / "old")
         drop.mkdir()
@@ -123,7 +124,7 @@ def test_a_drop_folder_that_was_replaced_under_a_service_is_told_as_that(tmp_pat
         daemon.kill()
 
 
-def doctor(daemon: Daemon) -> list[dict[str, str]]:
+def doctor(daemon: IndexDaemon) -> list[dict[str, str]]:
     """What it finds."""
     command = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), "doctor", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import MEGABYTE, wheel_of
-from tests.uploaders.running import Daemon, moment, run_shell, run_tool, until
+from tests.uploaders.running import IndexDaemon, moment, run_shell, run_tool
 from tests.uploaders.servers import Sshd
 
 IMPATIENT = {"quiet": '"100ms"', "unfinished_after": '"500ms"', "scan": '"200ms"'}
@@ -70,7 +71,7 @@ def wait_for_size(path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("settings", [{}, IMPATIENT], ids=["patient", "impatient"])
 def test_a_slow_writer_is_published_when_it_closes_and_not_before(
-    start_daemon: Callable[..., Daemon], source: tuple[Path, bytes], settings: dict[str, str]
+    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes], settings: dict[str, str]
 ) -> None:
     """Ten pieces with a pause after each; every pause is longer than the quiet period of the impatient daemon."""
     path, data = source
@@ -88,7 +89,7 @@ def test_a_slow_writer_is_published_when_it_closes_and_not_before(
 
 
 def test_a_frozen_writer_is_neither_published_nor_refused_before_it_ends_however_long(
-    start_daemon: Callable[..., Daemon], source: tuple[Path, bytes]
+    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
 ) -> None:
     """Stopped in the middle for forty quiet periods, and eight times as long as an unfinished upload may take."""
     path, data = source
@@ -112,7 +113,7 @@ def test_a_frozen_writer_is_neither_published_nor_refused_before_it_ends_however
 @pytest.mark.root
 @pytest.mark.parametrize("tool", ["scp", "scp -O", "rsync --inplace"])
 def test_a_frozen_upload_over_ssh_is_neither_published_nor_refused_before_it_ends(
-    start_daemon: Callable[..., Daemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
+    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
 ) -> None:
     """The client is stopped; its server keeps the file open. When it goes on it ends well and says nothing."""
     path, data = source
@@ -131,7 +132,7 @@ def test_a_frozen_upload_over_ssh_is_neither_published_nor_refused_before_it_end
     daemon.wait_empty()
 
 
-def slow_upload(sshd: Sshd, tool: str, path: Path, daemon: Daemon) -> list[str]:
+def slow_upload(sshd: Sshd, tool: str, path: Path, daemon: IndexDaemon) -> list[str]:
     """The command of an upload that takes two seconds or so."""
     target = f"h:{daemon.drop}/"
     if tool == "rsync --inplace":
@@ -140,7 +141,7 @@ def slow_upload(sshd: Sshd, tool: str, path: Path, daemon: Daemon) -> list[str]:
     return sshd.scp_command(*options, "-l", "12000", path, target)
 
 
-def cut_short(daemon: Daemon, sshd: Sshd, tool: str, path: Path) -> int:
+def cut_short(daemon: IndexDaemon, sshd: Sshd, tool: str, path: Path) -> int:
     """Kill an upload in the middle; answers with how much of it lies there, found unfinished."""
     with started(*slow_upload(sshd, tool, path, daemon)) as client:
         wait_for_size(daemon.drop / path.name, MEGABYTE // 2)
@@ -152,7 +153,7 @@ def cut_short(daemon: Daemon, sshd: Sshd, tool: str, path: Path) -> int:
     return size
 
 
-RESUMES: dict[str, Callable[[Sshd, Path, Daemon], object]] = {
+RESUMES: dict[str, Callable[[Sshd, Path, IndexDaemon], object]] = {
     "sftp reput": lambda ssh, path, daemon: ssh.sftp(f"reput {path} {daemon.drop}/{path.name}"),
     "rsync --append": lambda ssh, path, daemon: ssh.rsync("--append", path, f"h:{daemon.drop}/"),
     "rsync --append-verify": lambda ssh, path, daemon: ssh.rsync("--append-verify", path, f"h:{daemon.drop}/"),
@@ -171,7 +172,7 @@ RESUMES: dict[str, Callable[[Sshd, Path, Daemon], object]] = {
 @pytest.mark.root
 @pytest.mark.parametrize("resume", RESUMES)
 def test_a_killed_upload_waits_and_is_published_the_moment_it_is_resumed(
-    start_daemon: Callable[..., Daemon], sshd: Sshd, source: tuple[Path, bytes], resume: str
+    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], resume: str
 ) -> None:
     """A truncated archive is no refusal: the uploader goes on, or begins anew, and finds no message in its way."""
     path, data = source
@@ -189,7 +190,7 @@ def test_a_killed_upload_waits_and_is_published_the_moment_it_is_resumed(
 @pytest.mark.root
 @pytest.mark.parametrize("tool", ["scp", "scp -O", "rsync --inplace"])
 def test_a_killed_upload_is_refused_after_unfinished_after_and_may_come_again(
-    start_daemon: Callable[..., Daemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
+    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
 ) -> None:
     """The half file and its reason lie in rejected/; the whole one is published, and the refusal moves aside."""
     path, data = source
@@ -215,7 +216,7 @@ def test_a_killed_upload_is_refused_after_unfinished_after_and_may_come_again(
 @pytest.mark.parts
 @pytest.mark.root
 def test_rsync_partial_leaves_a_short_file_under_its_final_name_which_waits(
-    start_daemon: Callable[..., Daemon], sshd: Sshd, source: tuple[Path, bytes]
+    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes]
 ) -> None:
     """The one uploader that renames and is not finished: TERM makes `rsync --partial` keep what has come, renamed."""
     path, data = source
@@ -236,7 +237,7 @@ def test_rsync_partial_leaves_a_short_file_under_its_final_name_which_waits(
 
 
 def test_what_was_found_unfinished_is_not_read_again_after_a_restart(
-    start_daemon: Callable[..., Daemon], source: tuple[Path, bytes]
+    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
 ) -> None:
     """A file is claimed again only when it has changed, also across restarts."""
     path, data = source
@@ -255,7 +256,7 @@ def test_what_was_found_unfinished_is_not_read_again_after_a_restart(
 
 
 def test_a_writer_through_the_other_name_of_a_hard_link_is_waited_for(
-    start_daemon: Callable[..., Daemon], source: tuple[Path, bytes]
+    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
 ) -> None:
     """No event tells of the other name's end; the file is looked at every second."""
     path, data = source

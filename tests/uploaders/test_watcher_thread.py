@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import need
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
-def drop(daemon: Daemon, name: str, data: bytes) -> None:
+def drop(daemon: IndexDaemon, name: str, data: bytes) -> None:
     """An upload that comes whole."""
     (daemon.drop / f".{name}").write_bytes(data)
     (daemon.drop / f".{name}").rename(daemon.drop / name)

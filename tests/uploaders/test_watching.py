@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, running, until
+from tests.uploaders.running import IndexDaemon, running
 from tests.uploaders.servers import Sshd, need
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -26,7 +27,7 @@ NEVER = '"1h"'
 """No scan by the clock within a test: whatever is found was told of."""
 
 
-def drop(daemon: Daemon, name: str, data: bytes, folder: str = ".") -> None:
+def drop(daemon: IndexDaemon, name: str, data: bytes, folder: str = ".") -> None:
     """An upload that comes whole."""
     part = daemon.drop / folder / f".{name}.part"
     part.write_bytes(data)
@@ -67,13 +68,13 @@ def limit(name: str, value: int) -> list[str]:
     return [*LIMITED, f'echo {value} >/proc/sys/user/max_inotify_{name}; exec "$@"', "sh"]
 
 
-def set_limit(daemon: Daemon, name: str, value: int) -> None:
+def set_limit(daemon: IndexDaemon, name: str, value: int) -> None:
     """The administrator raises it."""
     script = f"echo {value} >/proc/sys/user/max_inotify_{name}"
     subprocess.run(["nsenter", f"--user=/proc/{daemon.pid}/ns/user", "sh", "-c", script], check=True)
 
 
-def findings(daemon: Daemon) -> list[str]:
+def findings(daemon: IndexDaemon) -> list[str]:
     """What `doctor` finds of the drop folder, by its checks; where a test keeps its folders is not its business."""
     command = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), "doctor", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

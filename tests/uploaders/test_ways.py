@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import ALICE, Machine
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, until
+from tests.uploaders.running import IndexDaemon
 from tests.uploaders.servers import Smbd, Sshd, running_smbd, running_sshd
 from tests.uploaders.test_privileges import DOCUMENTATION, LEAVES, STAYS, UNREAD, WAYS, running_as
 
@@ -77,14 +78,14 @@ def test_the_documentation_has_the_table_of_ways() -> None:
 
 
 @pytest.fixture(params=WAYS)
-def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Daemon]:
+def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[IndexDaemon]:
     """A daemon that runs in one of the ways."""
     with running_as(machine, request.param) as daemon:
         yield daemon
 
 
 @pytest.fixture
-def servers(daemon: Daemon, machine: Machine) -> Iterator[Servers]:
+def servers(daemon: IndexDaemon, machine: Machine) -> Iterator[Servers]:
     """sshd with umask 027, smbd with the like of it, and Alice's home."""
     folder = machine.base / f"servers-{time.monotonic_ns()}"
     for path in (folder, folder / "sshd", folder / "smbd", folder / "home"):
@@ -100,7 +101,7 @@ def servers(daemon: Daemon, machine: Machine) -> Iterator[Servers]:
 
 
 def test_it_makes_no_difference_by_which_way_a_file_comes(
-    daemon: Daemon, servers: Servers, request: pytest.FixtureRequest
+    daemon: IndexDaemon, servers: Servers, request: pytest.FixtureRequest
 ) -> None:
     """Owner, mode and group decide, and those are alike, but for what is moved in with a group of its own."""
     row = list(WAYS).index(request.node.callspec.params["daemon"])

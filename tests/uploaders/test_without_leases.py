@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.accounts import Machine
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import Daemon, moment, run_tool, running, until
+from tests.uploaders.running import IndexDaemon, moment, run_tool, running
 from tests.uploaders.test_overwriting import kept_refusals, sha256
 from tests.uploaders.test_unfinished import WRITER
 
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.parts, pytest.mark.root]
 QUIET = 0.6
 NOBODY = 65534
 
-StartNobody = Callable[..., Daemon]
+StartNobody = Callable[..., IndexDaemon]
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def start_nobody(machine: Machine) -> Iterator[StartNobody]:
     base = Path(tempfile.mkdtemp(prefix="nobody-", dir=machine.base))
     with ExitStack() as stack:
 
-        def start(mode: int, **settings: str) -> Daemon:
+        def start(mode: int, **settings: str) -> IndexDaemon:
             for name in ("public", "state"):
                 (base / name).mkdir()
                 os.chown(base / name, NOBODY, NOBODY)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from eggwatch.store import durable
-from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_folder, until
+from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_folder
 from tests.laws.crash.history import archives, deliver
 from tests.laws.crash.rest import kept
+from tests.running import until
 
 WRITING = 0.05
 """Seconds in which a writer in another thread comes to wait for our lease."""
