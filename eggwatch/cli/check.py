@@ -27,7 +27,7 @@ from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import parse_filename, shown
 from eggwatch.model.tags import only_for
-from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict, VerdictWord
 from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.rules import RULES, Profile
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
@@ -210,7 +210,7 @@ def _end_at_once(pool: ProcessPoolExecutor) -> None:
 def _say(file: str, found: Verdict, *, as_json: bool) -> bool:
     good = isinstance(found, Admit)
     flaws = found.flaws if isinstance(found, Reject) else found.warnings if isinstance(found, Admit) else ()
-    verdict = "admit" if good else "reject"
+    verdict = VerdictWord.ADMIT if good else VerdictWord.REJECT
     if as_json:
         print_json({"file": file, "verdict": verdict, "flaws": [flaw.as_json() for flaw in flaws]})
         return good

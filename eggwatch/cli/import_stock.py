@@ -14,13 +14,15 @@ from eggwatch.cli.output import Bar, Ticker, json_option, print_json, say, say_e
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.overlaps import overlapped
 from eggwatch.errors import FolderError
-from eggwatch.maintenance.import_stock import Import, ImportOutcome, Stock
+from eggwatch.maintenance.import_stock import Import, ImportOutcome, ImportVerdict, Stock
 from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
 from eggwatch.policy.rules import Profile
 from eggwatch.store.stock import Way
 from eggwatch.writer.ask import told_index
 from eggwatch.writer.index import Index
+
+_GOOD = (ImportVerdict.IMPORTED, ImportVerdict.KNOWN)
 
 
 @click.command("import")
@@ -137,7 +139,7 @@ def _report(outcome: ImportOutcome, bar: Bar, *, as_json: bool, verbose: bool) -
         flaws = [flaw.as_json() for flaw in outcome.flaws]
         row = {"file": shown(str(outcome.path)), "verdict": outcome.verdict}
         print_json({**row, "upload_time": outcome.upload_time, "remark": outcome.remark, "flaws": flaws})
-    elif verbose or outcome.remark or outcome.verdict not in ("imported", "known"):
+    elif verbose or outcome.remark or outcome.verdict not in _GOOD:
         bar.clear()
         remark = f": {outcome.remark}" if outcome.remark else ""
         say(f"{shown(str(outcome.path))}: {outcome.verdict.replace('-', ' ')}{remark}")
@@ -162,9 +164,7 @@ def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
         more = {"others": counts.others, "recorded": counts.recorded, "copied": counts.copied, "bytes": counts.bytes}
         print_json({"index": config.name, **numbers, **more})
         return
-    numbers = {
-        verdict: count for verdict, count in counts.verdicts.items() if count or verdict in ("imported", "known")
-    }
+    numbers = {verdict: count for verdict, count in counts.verdicts.items() if count or verdict in _GOOD}
     text = ", ".join(f"{count} {verdict.replace('-', ' ')}" for verdict, count in numbers.items())
     passed = counted(counts.others, "other file was", "other files were")
     say(f"{config.name}: {text}; {passed} passed by")

@@ -15,7 +15,7 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
-from eggwatch.model.events import Entry, Event, seconds_of, timestamp
+from eggwatch.model.events import Entry, Event, EventKind, seconds_of, timestamp
 from eggwatch.model.names import Filename, parse_filename, project_name, shown
 from eggwatch.model.news import of_removal
 from eggwatch.policy.orders import Spec, parse_spec
@@ -223,6 +223,6 @@ def event_line(serial: int | None, event: Event) -> str:
     """One event for a person."""
     who = event.actor or event.uploader or "?"
     line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
-    if event.flaws and event.kind == "rejected":
+    if event.flaws and event.kind is EventKind.REJECTED:
         return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
     return (f"{line}: {event.reason}" if event.reason else line) + of_removal(event)

@@ -15,7 +15,7 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.url_option import url_option
 from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.queue import Stage
 from eggwatch.readers.remote import RemoteReader, is_silent
 from eggwatch.readers.status import standing
@@ -122,7 +122,7 @@ def _as_of_now(events: list[tuple[int | None, Event]]) -> list[tuple[int | None,
     later, told = set[str | None](), list[tuple[int | None, Event]]()
     for serial, event in reversed(events):
         told.append((serial, replace(event, bytes_until=None) if event.filename in later else event))
-        later |= {event.filename} if event.kind in ("removed", "admitted") else set()
+        later |= {event.filename} if event.kind in (EventKind.REMOVED, EventKind.ADMITTED) else set()
     return told[::-1]
 
 

@@ -15,7 +15,7 @@ from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.errors import TimeoutReachedError
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.names import Filename, parse_filename, shown
 from eggwatch.model.verdicts import Level
 from eggwatch.policy.orders import Spec, parse_spec
@@ -187,7 +187,7 @@ def _concerns(wanted: Wanted, name: str) -> bool:
 def _refusal(reader: AnyReader, wanted: Wanted) -> Answer | None:
     """The latest event decides, unless a newer file of that name is pending."""
     event = _latest(reader, wanted)
-    if event is None or event.kind != "rejected" or _is_pending(reader, wanted):
+    if event is None or event.kind is not EventKind.REJECTED or _is_pending(reader, wanted):
         return None
     lines = [f"{wanted.text}: refused at {event.at}"]
     lines += [f"  {flaw.code}: {flaw.message}" for flaw in event.flaws if flaw.level is Level.REFUSE]

@@ -9,6 +9,7 @@ from typing import Any
 
 from eggwatch.config.grammar import SeveralError, duration, text, url
 from eggwatch.config.line_numbers import KeyPath
+from eggwatch.model.events import EventKind
 from eggwatch.model.news import TOLD
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
 
@@ -52,13 +53,13 @@ def _domain(value: object) -> str:
     return value
 
 
-def _events(value: object) -> frozenset[str]:
+def _events(value: object) -> frozenset[EventKind]:
     if not isinstance(value, list) or not value:
         raise ValueError(f"is no list; write some of {', '.join(TOLD)}")
     wrong = [item for item in value if item not in TOLD]
     if wrong:
         raise ValueError(f"names {wrong[0]!r}; events that are told are {', '.join(TOLD)}")
-    return frozenset(value)
+    return frozenset(map(EventKind, value))
 
 
 def _command(value: object) -> tuple[str, ...]:

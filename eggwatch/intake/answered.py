@@ -9,6 +9,7 @@ from typing import Literal
 
 from eggwatch.linux.accounts import account_name
 from eggwatch.model.names import shown
+from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.store.drop.folder import Found
 from eggwatch.store.state.catalog import Original
@@ -20,10 +21,6 @@ MOST = 100
 
 Uploads have as many for themselves: what else an account lets lie there does not silence what it is told of these.
 """
-TOLD = "told"
-"""The fate of such a file, by which the catalog remembers it."""
-
-
 Allowance = tuple[int, Literal["uploads", "others"]]
 """An account by its uid, and of what it is told."""
 
@@ -32,7 +29,7 @@ class Answered:
     """What uploaders were told of files without a verdict, as long as these lie there."""
 
     def __init__(self, originals: Iterable[Original]) -> None:
-        self._told = {original.path: original for original in originals if original.fate == TOLD}
+        self._told = {original.path: original for original in originals if original.fate is Fate.TOLD}
         self._passed: dict[str, Identity] = {}
         """Files that nobody has to be told of."""
         self._of: dict[Allowance, set[str]] = defaultdict(set)
@@ -77,7 +74,7 @@ class Answered:
 
     def told(self, found: Found, remark: str) -> Original:
         """This file's owner was told so; answers with what is to be remembered."""
-        original = Original(path=found.path, identity=found.identity, fate=TOLD, reason=remark, told=found.uid + 1)
+        original = Original(path=found.path, identity=found.identity, fate=Fate.TOLD, reason=remark, told=found.uid + 1)
         self._told[found.path] = original
         return original
 

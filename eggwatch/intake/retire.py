@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from eggwatch.errors import in_words
 from eggwatch.intake.uploads import Uploads, folder_of
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.names import shown
-from eggwatch.model.queue import LEAVING
+from eggwatch.model.queue import LEAVING, Fate
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.policy.settling import Patience, Ready, may_retire
 from eggwatch.store.drop import retiring
@@ -87,7 +87,7 @@ class Retirement:
     def takes(self, sighting: Sighting, *, now: float) -> bool:
         """Whether this file was judged already; if its time has come it is hidden now, to leave in a moment."""
         original = self._uploads.original(sighting)
-        if original is None or original.fate not in (*LEAVING, "stuck"):
+        if original is None or original.fate not in (*LEAVING, Fate.STUCK):
             return False
         verdict = may_retire(sighting, now=now, patience=self._patience)
         if isinstance(verdict, Ready):
@@ -125,10 +125,10 @@ class Retirement:
             self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic(), original=original))
 
     def _was_refused(self, original: Original) -> bool:
-        if original.fate != "stuck" or original.serial is None:
-            return original.fate == "rejected"
+        if original.fate is not Fate.STUCK or original.serial is None:
+            return original.fate is Fate.REJECTED
         event = event_at(self._ledger, self._catalog.event_at(original.serial))
-        return event is not None and event.kind == "rejected"
+        return event is not None and event.kind is EventKind.REJECTED
 
     def step(self) -> None:
         """Let go those that have been hidden long enough."""
@@ -227,7 +227,7 @@ class Retirement:
         original = Original(
             path=departure.path,
             identity=departure.identity,
-            fate="stuck",
+            fate=Fate.STUCK,
             serial=departure.serial,
             sha256=departure.sha256,
             reason=reason,
@@ -304,7 +304,7 @@ class Retirement:
             identity=found.identity,
             serial=serial,
             sha256=event.sha256 or "",
-            rejected=event.kind == "rejected",
+            rejected=event.kind is EventKind.REJECTED,
         )
         return sighting if self._finished(found.path, departure, size=event.size) is RetireOutcome.DISPLACED else None
 
@@ -374,4 +374,4 @@ def _is_soon_read(event: Event, found: Found) -> bool:
 
 def _is_by(event: Event, found: Found) -> bool:
     """Whether a file may be kept as the one that an event has refused: it belongs to the account that uploaded it."""
-    return event.kind != "rejected" or event.uid in (None, found.uid)
+    return event.kind is not EventKind.REJECTED or event.uid in (None, found.uid)

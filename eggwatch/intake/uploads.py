@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from eggwatch.intake.answered import TOLD, Answered
+from eggwatch.intake.answered import Answered
 from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
-from eggwatch.model.queue import FINAL, LEAVING, MOST_SHOWN, Queue, Queued, Stage
+from eggwatch.model.queue import FINAL, LEAVING, MOST_SHOWN, Fate, Queue, Queued, Stage
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
 from eggwatch.policy.settling import Patience, Wait, remark_on
 from eggwatch.store.drop.folder import EXHAUSTED, Found, Survey
@@ -58,7 +58,7 @@ class Uploads:
         self._seen: dict[str, _Seen] = {}
         known = tuple(originals)
         self.answered = Answered(known)
-        self._originals = {original.path: original for original in known if original.fate != TOLD}
+        self._originals = {original.path: original for original in known if original.fate is not Fate.TOLD}
         self._timers: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         self._finished: set[str] = set()
@@ -179,19 +179,19 @@ class Uploads:
         original = self._originals.get(found.path)
         if original is None or original.identity != found.identity:
             return False
-        return original.fate == "held" or (original.fate == "stuck" and found.path not in self._retried)
+        return original.fate is Fate.HELD or (original.fate is Fate.STUCK and found.path not in self._retried)
 
     def stuck(self) -> dict[str, list[str]]:
         """The paths of originals that we may not remove, by their folders (with its slash), sorted."""
         folders: dict[str, list[str]] = {}
-        for path in sorted(path for path, original in self._originals.items() if original.fate == "stuck"):
+        for path in sorted(path for path, original in self._originals.items() if original.fate is Fate.STUCK):
             folders.setdefault(path[: path.rfind("/") + 1], []).append(path)
         return folders
 
     def is_stuck(self, path: str) -> bool:
         """Whether an original of this path is one of them."""
         original = self._originals.get(path)
-        return original is not None and original.fate == "stuck"
+        return original is not None and original.fate is Fate.STUCK
 
     def try_again(self, path: str, *, at: float) -> None:
         """Try once more to let an original go that we may not remove, at a moment of the monotonic clock."""
@@ -233,13 +233,13 @@ class Uploads:
         if (before.dev, before.ino) != (after.dev, after.ino):
             return False
         # What stays there for long is written over by people who mean it; then it is as old as it says.
-        was_left = original.fate == "stuck" and after.mtime_ns <= before.ctime_ns
-        return was_left or original.fate in ("admitted", "known")
+        was_left = original.fate is Fate.STUCK and after.mtime_ns <= before.ctime_ns
+        return was_left or original.fate in (Fate.ADMITTED, Fate.KNOWN)
 
     def deferred(self, path: str) -> Identity | None:
         """The identity under which a path was found unfinished."""
         original = self._originals.get(path)
-        return original.identity if original is not None and original.fate == "deferred" else None
+        return original.identity if original is not None and original.fate is Fate.DEFERRED else None
 
     def newly_unfinished(self, sighting: Sighting) -> str | None:
         """Why a deferred upload is thought unfinished, if it was not asked for before in this state."""
@@ -272,7 +272,7 @@ class Uploads:
     def wait(self, path: str, verdict: Wait, *, now: float) -> None:
         """A file waits, and why; it is looked at again at the given moment, or in a second."""
         original = self._originals.get(path)
-        more = f" ({original.reason})" if original is not None and original.fate == "deferred" else ""
+        more = f" ({original.reason})" if original is not None and original.fate is Fate.DEFERRED else ""
         self._forget_reason(path)
         self._reasons[path] = verdict.reason + more
         if verdict.finished:
@@ -362,7 +362,7 @@ class Uploads:
         counts = Counter(stages.values()) + Counter(one.stage for one in taken)
         return Queue(counts=counts, oldest=min(moments, default=None), rows=(*taken, *waiting))
 
-    def _fate(self, path: str) -> str | None:
+    def _fate(self, path: str) -> Fate | None:
         """What became of the very file that lies at a path; None if nobody has judged it."""
         original = self._originals.get(path)
         return original.fate if original is not None and original.identity == self._seen[path].found.identity else None
@@ -378,6 +378,6 @@ class Uploads:
         original = self._originals.get(path)
         if original is None:
             return "just seen"
-        if original.fate in ("held", "stuck", "deferred"):
+        if original.fate in (Fate.HELD, Fate.STUCK, Fate.DEFERRED):
             return f"{original.fate}: {(original.reason or '').strip().splitlines()[-1] if original.reason else ''}"
         return f"{original.fate}; leaves the drop folder in a moment"

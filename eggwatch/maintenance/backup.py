@@ -18,7 +18,7 @@ from pathlib import Path
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.overlaps import overlapped
 from eggwatch.errors import FolderError, LedgerError
-from eggwatch.model.events import timestamp
+from eggwatch.model.events import EventKind, timestamp
 from eggwatch.store import durable
 from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import ARCHIVE_MODE, copy_hashing
@@ -160,7 +160,7 @@ class Backup:
 
     def _copy_files(self, catalog: Catalog, report: BackupReport) -> None:
         for record in catalog.every_file():
-            if record.state != "present":
+            if not record.present:
                 continue
             self._progress(record.file.filename)
             report.files += 1
@@ -251,10 +251,10 @@ class Backup:
         """Removed files go from the backup too. What was quarantined stays: these may be the last sound bytes."""
         for record in catalog.every_file():
             path = self._files / record.project / record.file.filename
-            if record.state == "present" or not path.exists():
+            if record.present or not path.exists():
                 continue
             last = event_at(self._ledger, catalog.event_at(record.serial))
-            if last is not None and last.kind == "removed":
+            if last is not None and last.kind is EventKind.REMOVED:
                 report.forgotten += durable.unlink(path)
                 durable.unlink(path.with_name(f"{path.name}.metadata"))
 

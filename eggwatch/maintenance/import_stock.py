@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from eggwatch.errors import FolderError
@@ -30,17 +31,29 @@ GROUP = 512
 """Archives that share a commit."""
 GROUP_BYTES = 1 << 30
 """A group is closed when it has so many bytes."""
-VERDICTS: tuple[str, ...] = ("imported", "known", "refused", "not-taken", "failed")
 NO_LINK = "copied, since others may write to it or it lies on another file system"
 STAYS = "copied, and left where it is, since others may write to it"
 
 
+class ImportVerdict(StrEnum):
+    """What became of one file of a stock."""
+
+    IMPORTED = "imported"
+    KNOWN = "known"
+    """The same bytes are published already."""
+    REFUSED = "refused"
+    NOT_TAKEN = "not-taken"
+    """A package in a format that this index does not take."""
+    FAILED = "failed"
+    """It could not be read, or not be stored."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOutcome:
-    """What became of one file of the stock; `verdict` is imported, known, refused, not-taken or failed."""
+    """What became of one file of the stock, and why."""
 
     path: Path
-    verdict: str
+    verdict: ImportVerdict
     flaws: tuple[Flaw, ...] = ()
     remark: str | None = None
     upload_time: str | None = None
@@ -50,7 +63,7 @@ class ImportOutcome:
 class Counts:
     """How many files of the stock came to what; `copied` of those that were to be linked or moved."""
 
-    verdicts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))
+    verdicts: dict[ImportVerdict, int] = field(default_factory=lambda: dict.fromkeys(ImportVerdict, 0))
     others: int = 0
     recorded: int = 0
     copied: int = 0
@@ -58,7 +71,7 @@ class Counts:
 
     def is_good(self) -> bool:
         """Whether every archive is in the index."""
-        return not self.verdicts["refused"] and not self.verdicts["failed"]
+        return not self.verdicts[ImportVerdict.REFUSED] and not self.verdicts[ImportVerdict.FAILED]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,10 +146,10 @@ class Import:
 
     def _pass_by(self, item: Item) -> ImportOutcome | None:
         if item.sort in (StockKind.CLOSED, StockKind.BROKEN) and not self._was_moved(item):
-            return ImportOutcome(path=item.path, verdict="failed", remark=item.why)
+            return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark=item.why)
         if item.sort is not StockKind.FOREIGN:
             return None
-        return ImportOutcome(path=item.path, verdict="not-taken", remark=remark_on(item.name))
+        return ImportOutcome(path=item.path, verdict=ImportVerdict.NOT_TAKEN, remark=remark_on(item.name))
 
     def _was_moved(self, item: Item) -> bool:
         """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""
@@ -148,7 +161,7 @@ class Import:
         ):
             return False
         record = self._pipeline.components.catalog.file(key_of(target.name))
-        return record is not None and record.state == "present"
+        return record is not None and record.present
 
     def _begin(self, item: Item) -> _Taken | ImportOutcome:
         self.begun += 1
@@ -156,20 +169,22 @@ class Import:
             with opened(item.path) as source:
                 return self._recognised(item, source) or self._take(item, source)
         except Changed:
-            return ImportOutcome(path=item.path, verdict="failed", remark="somebody is writing to it")
+            return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark="somebody is writing to it")
         except OSError as error:
-            return ImportOutcome(path=item.path, verdict="failed", remark=f"can't be read: {error.strerror}")
+            return ImportOutcome(
+                path=item.path, verdict=ImportVerdict.FAILED, remark=f"can't be read: {error.strerror}"
+            )
 
     def _recognised(self, item: Item, source: OpenStock) -> ImportOutcome | None:
         """An archive that is published already is read, but not copied."""
         record = self._pipeline.components.catalog.file(key_of(item.name))
-        if record is None or record.state != "present" or record.file.size != source.status.st_size:
+        if record is None or not record.present or record.file.size != source.status.st_size:
             return None
         if digest_of(source) != record.file.sha256:
             return None
         if self._way is Way.MOVE and source.private and source.is_unchanged() and source.is_at_its_path():
             self._remove_known(item, record)
-        return ImportOutcome(path=item.path, verdict="known")
+        return ImportOutcome(path=item.path, verdict=ImportVerdict.KNOWN)
 
     def _remove_known(self, item: Item, record: FileRecord) -> None:
         """With --move a known archive goes too, if its bytes in the index are really sound."""
@@ -228,23 +243,25 @@ class Import:
     def _outcome(self, one: _Taken, verdict: Verdict | None) -> ImportOutcome:
         path = one.item.path
         if verdict is None:
-            return ImportOutcome(path=path, verdict="failed", remark="an error in eggwatch itself, see above")
+            return ImportOutcome(
+                path=path, verdict=ImportVerdict.FAILED, remark="an error in eggwatch itself, see above"
+            )
         if isinstance(verdict, Reject):
             refusing = tuple(flaw for flaw in verdict.flaws if flaw.level is Level.REFUSE)
-            return ImportOutcome(path=path, verdict="refused", flaws=refusing)
+            return ImportOutcome(path=path, verdict=ImportVerdict.REFUSED, flaws=refusing)
         record = self._pipeline.components.catalog.file(key_of(one.claim.filename))
-        if record is None or record.state != "present" or record.file.sha256 != one.claim.sha256:
+        if record is None or not record.present or record.file.sha256 != one.claim.sha256:
             return ImportOutcome(
-                path=path, verdict="failed", remark="other bytes lie in files/ under its name: see above"
+                path=path, verdict=ImportVerdict.FAILED, remark="other bytes lie in files/ under its name: see above"
             )
         remark = self._leave(one)
         if isinstance(verdict, Known):
-            return ImportOutcome(path=path, verdict="known")
+            return ImportOutcome(path=path, verdict=ImportVerdict.KNOWN)
         assert isinstance(verdict, Admit)
         self.counts.bytes += one.claim.size
         return ImportOutcome(
             path=path,
-            verdict="imported",
+            verdict=ImportVerdict.IMPORTED,
             flaws=verdict.warnings,
             remark=remark,
             upload_time=record.file.upload_time,

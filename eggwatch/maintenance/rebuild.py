@@ -12,7 +12,7 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError, NewerStateError, in_words
-from eggwatch.model.events import REBUILDER, Event, timestamp
+from eggwatch.model.events import REBUILDER, Event, EventKind, timestamp
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
 from eggwatch.pages.read_back import recall
@@ -189,10 +189,10 @@ def _missing_events(
         yield from _events_of_file(listing, file, catalog, public, report)
     for removed in listing.removed:
         record = catalog.file(key_of(removed.filename))
-        if record is None or record.state == "present" or (removed.blocked and not record.blocked):
+        if record is None or record.present or (removed.blocked and not record.blocked):
             yield _removal(listing, removed)
         elif record.blocked and not removed.blocked and _is_newer(listing, catalog):
-            yield replace(_removal(listing, removed), kind="unblocked", at=timestamp(time.time()))
+            yield replace(_removal(listing, removed), kind=EventKind.UNBLOCKED, at=timestamp(time.time()))
 
 
 def _confirmation(listing: ProjectListing, catalog: Catalog) -> list[Event]:
@@ -210,7 +210,7 @@ def _is_newer(listing: ProjectListing, catalog: Catalog) -> bool:
 
 def _confirming(listing: ProjectListing) -> Event:
     if listing.files:
-        return _event(listing, listing.files[-1], "imported", at=listing.files[-1].upload_time)
+        return _event(listing, listing.files[-1], EventKind.IMPORTED, at=listing.files[-1].upload_time)
     return _removal(listing, listing.removed[-1])
 
 
@@ -234,15 +234,15 @@ def _events_of_file(
     if record is not None and record.file.sha256 != file.sha256:
         report.lost.append(f"{path}: the page and the ledger name different bytes; the ledger's word stands")
         return
-    present = record is not None and record.state == "present"
+    present = record is not None and record.present
     if not present:
         if not _has_bytes(path, file.sha256):
             report.lost.append(f"{path}: its bytes are missing or altered, so it is not in the new ledger")
             return
-        yield _event(listing, file, "imported", at=file.upload_time)
+        yield _event(listing, file, EventKind.IMPORTED, at=file.upload_time)
     before = record.file.yanked if present and record is not None else None
     if file.yanked != before:
-        kind = "unyanked" if file.yanked is None else "yanked"
+        kind = EventKind.UNYANKED if file.yanked is None else EventKind.YANKED
         yield replace(_event(listing, file, kind, at=timestamp(time.time())), reason=file.yanked or None)
 
 
@@ -253,7 +253,7 @@ def _has_bytes(path: Path, sha256: str) -> bool:
         return False
 
 
-def _event(listing: ProjectListing, file: PublishedFile, kind: str, *, at: str) -> Event:
+def _event(listing: ProjectListing, file: PublishedFile, kind: EventKind, *, at: str) -> Event:
     return Event(
         kind=kind,
         at=at,
@@ -274,7 +274,7 @@ def _event(listing: ProjectListing, file: PublishedFile, kind: str, *, at: str) 
 def _removal(listing: ProjectListing, removed: RemovedFile) -> Event:
     filename = parse_filename(removed.filename)
     return Event(
-        kind="removed",
+        kind=EventKind.REMOVED,
         at=removed.at,
         project=listing.project,
         version=str(filename.version) if isinstance(filename, Filename) else None,

@@ -14,7 +14,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError
 from eggwatch.inspection.worker import Job
 from eggwatch.maintenance.verify import Discrepancy, DiscrepancyKind, Verification, compare
-from eggwatch.model.events import Event, timestamp
+from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import FileRecord
@@ -73,7 +73,7 @@ def _mend(pipeline: Pipeline, finding: Discrepancy) -> Mended:
             catalog.mark_stale([finding.key], {})
         return Mended(finding=finding, what="rendered again", done=True)
     record = catalog.file(finding.key) if finding.key is not None else None
-    if record is None or record.state != "present" or finding.sort not in MENDABLE:
+    if record is None or not record.present or finding.sort not in MENDABLE:
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
     if finding.sort is DiscrepancyKind.METADATA:
         try:
@@ -112,7 +112,7 @@ def _left(finding: Discrepancy, error: OSError) -> Mended:
 def _event(record: FileRecord, problem: str, *, at: str) -> Event:
     file = record.file
     return Event(
-        kind="quarantined",
+        kind=EventKind.QUARANTINED,
         at=at,
         project=record.project,
         version=file.version,

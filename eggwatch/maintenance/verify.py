@@ -158,7 +158,7 @@ class Verification:
 
     def _check_archives(self, catalog: Catalog) -> None:
         for record in catalog.every_file():
-            if record.state == "present":
+            if record.present:
                 self._progress(record.file.filename)
                 self._check_archive(record)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from eggwatch.model.verdicts import Flaw
@@ -11,11 +12,25 @@ from eggwatch.model.verdicts import Flaw
 SCHEMA, SCHEMA_OF_BLOCKS = 1, 2
 """Of a ledger's lines; those that block or unblock a file are of the second: a version that could not obey them is to
 say so, and not to publish what was blocked."""
-KINDS = frozenset(("admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "quarantined", "imported"))
 GENESIS = "0" * 64
 """The `prev` of a ledger's first line."""
 IMPORTER, REBUILDER = "eggwatch import", "eggwatch rebuild"
 """The actors of events that put on record what happened elsewhere, or before."""
+
+
+class EventKind(StrEnum):
+    """What an event says has happened; in the order of importance to a reader."""
+
+    ADMITTED = "admitted"
+    REJECTED = "rejected"
+    YANKED = "yanked"
+    UNYANKED = "unyanked"
+    REMOVED = "removed"
+    UNBLOCKED = "unblocked"
+    QUARANTINED = "quarantined"
+    """Its published bytes were damaged, and were taken off the pages."""
+    IMPORTED = "imported"
+    """Put on record, of what happened elsewhere or before; nobody is told of it."""
 
 
 def timestamp(seconds: float) -> str:
@@ -38,11 +53,10 @@ def seconds_of(text: str) -> float:
 class Event:
     """One line of the ledger, without its `serial`, which the ledger gives, and `prev`, which it computes.
 
-    `kind` (JSON key `event`) is one of `KINDS`.
-    `at` is RFC 3339 in UTC with microseconds. Absent fields are None.
+    `kind` is `event` in JSON. `at` is RFC 3339 in UTC with microseconds. Absent fields are None.
     """
 
-    kind: str
+    kind: EventKind
     at: str
     project: str | None = None
     version: str | None = None
@@ -69,11 +83,16 @@ class Event:
     @property
     def schema(self) -> int:
         """The oldest schema by which the event can be obeyed."""
-        return SCHEMA_OF_BLOCKS if self.blocked or self.kind == "unblocked" else SCHEMA
+        return SCHEMA_OF_BLOCKS if self.blocked or self.kind is EventKind.UNBLOCKED else SCHEMA
+
+    @property
+    def is_verdict(self) -> bool:
+        """Whether it is what became of an upload, and not of a published file."""
+        return self.kind in (EventKind.ADMITTED, EventKind.REJECTED)
 
     def as_json(self) -> dict[str, Any]:
         """The event as docs/contract.rst writes it; every key is there, absent is null."""
-        data: dict[str, Any] = {"schema": SCHEMA, "at": self.at, "event": self.kind}
+        data: dict[str, Any] = {"schema": SCHEMA, "at": self.at, "event": str(self.kind)}
         for field in fields(self):
             if field.name not in ("kind", "at", "flaws"):
                 data[field.name] = getattr(self, field.name)
@@ -83,17 +102,15 @@ class Event:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """The event back from `as_json`; unknown keys are left aside. KeyError or ValueError if it is none."""
-        if data["event"] not in KINDS:
-            raise ValueError(f"there is no event {data['event']!r}")
         known = {field.name for field in fields(cls)} - {"kind", "at", "flaws"}
         values = {key: data.get(key) for key in known}
         flaws = tuple(Flaw.from_json(flaw) for flaw in data.get("flaws", ()))
-        return cls(kind=data["event"], at=data["at"], flaws=flaws, **values)
+        return cls(kind=EventKind(data["event"]), at=data["at"], flaws=flaws, **values)
 
 
 def is_news(event: Event) -> bool:
     """Whether anybody is to be told of an event: not of what only puts on record what happened before."""
-    return event.kind != "imported" and event.actor not in (IMPORTER, REBUILDER)
+    return event.kind is not EventKind.IMPORTED and event.actor not in (IMPORTER, REBUILDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,21 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from eggwatch.model.events import SCHEMA, Event
+from eggwatch.model.events import SCHEMA, Event, EventKind
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Level
 
-TOLD = ("admitted", "rejected", "yanked", "unyanked", "removed", "unblocked", "quarantined")
-"""The kinds of events that are told, in the order of their importance to a reader; imported files never are."""
+TOLD = tuple(kind for kind in EventKind if kind is not EventKind.IMPORTED)
+"""The kinds of events that are told, in the order of their importance to a reader."""
 
 _DONE = {
-    "admitted": "was published",
-    "rejected": "was refused",
-    "yanked": "was yanked",
-    "unyanked": "is no longer yanked",
-    "removed": "was removed",
-    "unblocked": "may return",
-    "quarantined": "is damaged and was taken off the pages",
+    EventKind.ADMITTED: "was published",
+    EventKind.REJECTED: "was refused",
+    EventKind.YANKED: "was yanked",
+    EventKind.UNYANKED: "is no longer yanked",
+    EventKind.REMOVED: "was removed",
+    EventKind.UNBLOCKED: "may return",
+    EventKind.QUARANTINED: "is damaged and was taken off the pages",
 }
 
 
@@ -60,10 +60,10 @@ def inert(text: str) -> str:
 
 def headline(event: Event) -> str:
     """What has happened, in one line without control characters: names in archives are hostile."""
-    who = event.uploader if event.kind in ("admitted", "rejected") else event.actor
+    who = event.uploader if event.is_verdict else event.actor
     by = f" by {who}" if who else ""
     why = f": {event.reason}" if event.reason else ""
-    if event.kind == "rejected" and event.flaws:
+    if event.kind is EventKind.REJECTED and event.flaws:
         why = f": {', '.join(dict.fromkeys(flaw.code for flaw in event.flaws if flaw.level is Level.REFUSE))}"
     done = f"{_DONE[event.kind]}{_preposition(event, by)}{why}{of_removal(event)}"
     return shown(f"{event.filename or event.project or 'something'} {done}")
@@ -71,7 +71,7 @@ def headline(event: Event) -> str:
 
 def of_removal(event: Event) -> str:
     """Until when removed bytes can be had, and whether they may return; nothing of other events."""
-    if event.kind != "removed" or event.bytes_until is None:
+    if event.kind is not EventKind.REMOVED or event.bytes_until is None:
         return ""
     is_gone = event.bytes_until <= event.at
     until = "its bytes were deleted at once" if is_gone else f"its bytes can be had until {event.bytes_until[:19]}Z"
@@ -79,4 +79,4 @@ def of_removal(event: Event) -> str:
 
 
 def _preposition(event: Event, by: str) -> str:
-    return f", uploaded{by}" if by and event.kind in ("admitted", "rejected") else by
+    return f", uploaded{by}" if by and event.is_verdict else by

@@ -11,11 +11,27 @@ from enum import StrEnum
 MOST_SHOWN = 1000
 """Files that `status` names; of more it only counts."""
 
-LEAVING = ("admitted", "known", "rejected")
+
+class Fate(StrEnum):
+    """What became of a file that still lies in the drop folder."""
+
+    ADMITTED = "admitted"
+    KNOWN = "known"
+    """The same bytes were published before."""
+    REJECTED = "rejected"
+    STUCK = "stuck"
+    """It has had its verdict, and we may not remove it."""
+    DEFERRED = "deferred"
+    """Its end is missing: it is judged again when it has changed."""
+    HELD = "held"
+    """An error of ours, or bytes of somebody else in its place, kept it from being judged."""
+    TOLD = "told"
+    """It is no upload and gets no verdict; its owner was told so."""
+
+
+LEAVING = (Fate.ADMITTED, Fate.KNOWN, Fate.REJECTED)
 """Fates of files that leave the drop folder by themselves."""
-
-
-FINAL = (*LEAVING, "stuck")
+FINAL = (*LEAVING, Fate.STUCK)
 """Fates of files that have had their verdict."""
 
 

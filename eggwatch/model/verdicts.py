@@ -20,6 +20,17 @@ class Level(StrEnum):
     WARN = "warn"
 
 
+class VerdictWord(StrEnum):
+    """How verdicts are called in JSON and in metrics."""
+
+    ADMIT = "admit"
+    KNOWN = "known"
+    DEFER = "defer"
+    REJECT = "reject"
+    HOLD = "hold"
+    """None, because of an error of ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
     """One thing that is wrong with an upload.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, EventKind
 from eggwatch.model.names import shown
 from eggwatch.model.news import headline
 
@@ -18,15 +18,15 @@ NOTICE = 25
 """Syslog's notice, "normal but significant", between INFO and WARNING: a refusal is its uploader's matter, no alert."""
 
 MESSAGE_IDS = {
-    "admitted": "73907523f41f4b1a8a72be7166bf5fb9",
-    "rejected": "a1a7c43fef3f43d892fd87cd2dc58363",
-    "yanked": "45ff49ca3c714c16a9bbc5dfbfd6aec8",
-    "unyanked": "b9b8a194294b4c0ba505f35256e6e93c",
-    "removed": "548f2fe68f114bf7974198245dc240d1",
-    "unblocked": "7d0c5b1e64f84a0f9c3a2be19d56f048",
-    "quarantined": "e66a2c56f6a6458280dc4655052b1abd",
+    EventKind.ADMITTED: "73907523f41f4b1a8a72be7166bf5fb9",
+    EventKind.REJECTED: "a1a7c43fef3f43d892fd87cd2dc58363",
+    EventKind.YANKED: "45ff49ca3c714c16a9bbc5dfbfd6aec8",
+    EventKind.UNYANKED: "b9b8a194294b4c0ba505f35256e6e93c",
+    EventKind.REMOVED: "548f2fe68f114bf7974198245dc240d1",
+    EventKind.UNBLOCKED: "7d0c5b1e64f84a0f9c3a2be19d56f048",
+    EventKind.QUARANTINED: "e66a2c56f6a6458280dc4655052b1abd",
 }
-LEVELS = {"admitted": logging.INFO, "quarantined": logging.CRITICAL}
+LEVELS = {EventKind.ADMITTED: logging.INFO, EventKind.QUARANTINED: logging.CRITICAL}
 
 
 class JournalNotifier:

@@ -72,7 +72,7 @@ class Templates:
 
 def template_of(notice: Notice) -> str:
     """The name of the template for an event."""
-    return f"{notice.event.kind}.txt" if notice.event.kind in ("admitted", "rejected") else "changed.txt"
+    return f"{notice.event.kind}.txt" if notice.event.is_verdict else "changed.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class MailMessenger:
 
     def _letters(self, notice: Notice) -> Iterator[Letter]:
         event, settings = notice.event, self._settings
-        uploader = settings.address_of(event.uploader) if event.kind in ("admitted", "rejected") else None
+        uploader = settings.address_of(event.uploader) if event.is_verdict else None
         circles = [("uploader", (uploader,) if uploader else ()), ("maintainers", settings.to)]
         for circle, to in circles:
             others = tuple(address for address in to if circle == "uploader" or address != uploader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from eggwatch.model.events import Entry, Event, timestamp
+from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.instructions import pip_install, shell_word
 from eggwatch.model.names import shown
 from eggwatch.model.news import headline
@@ -47,13 +47,13 @@ class Receipts:
         event = entry.event
         if event.filename is None or (entry.serial <= self._retold and self._is_over(event.filename, event.at)):
             return
-        if event.kind == "admitted":
+        if event.kind is EventKind.ADMITTED:
             self._answers.retract_refusal(event.filename, before=entry.serial)
             self._answers.write_receipt(event.filename, published_text(event, index_url=self._index_url))
-        elif event.kind == "rejected":
+        elif event.kind is EventKind.REJECTED:
             text = refused_text(event, since=self._since(event.filename), rules_url=self._rules_url)
             self._answers.write_receipt(event.filename, text)
-        elif event.kind == "removed":
+        elif event.kind is EventKind.REMOVED:
             self._tell_removed(event.filename, event)
 
     def _tell_removed(self, filename: str, event: Event) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from eggwatch import __version__
 from eggwatch.errors import in_words
+from eggwatch.model.events import EventKind
 from eggwatch.model.instructions import pip_install
 from eggwatch.model.names import shown
 from eggwatch.model.news import Notice, headline, inert
@@ -164,7 +165,7 @@ def lines_of(notice: Notice) -> list[str]:
     event = notice.event
     flaws = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
     lines = [f"[{notice.index}] {inert(headline(event))}"]
-    if event.kind == "admitted":
+    if event.kind is EventKind.ADMITTED:
         lines.append(pip_install(notice.index_url, f"{event.project}=={event.version}"))
     lines += [
         inert(f"• {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}") for flaw in flaws[:MOST_FLAWS]

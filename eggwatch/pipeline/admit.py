@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from eggwatch.model.events import IMPORTER, Event, timestamp
+from eggwatch.model.events import IMPORTER, Event, EventKind, timestamp
 from eggwatch.model.names import Filename, Kind, parse_filename, shown
+from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Claim
-from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Reject, Verdict, VerdictWord
 from eggwatch.notifiers.receipts import reason_text
 from eggwatch.pipeline.components import Components
 from eggwatch.pipeline.in_hand import InHand
@@ -37,7 +37,7 @@ class Batch:
         return self.next_serial + len(self.events)
 
 
-def original(claim: Claim, fate: str, *, serial: int | None = None, reason: str | None = None) -> Original:
+def original(claim: Claim, fate: Fate, *, serial: int | None = None, reason: str | None = None) -> Original:
     """What is remembered of a claim's original."""
     return Original(
         path=claim.path, identity=claim.identity, fate=fate, serial=serial, sha256=claim.sha256, reason=reason
@@ -54,7 +54,7 @@ def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch
         _recognise(components, hand, verdict, batch)
     elif isinstance(verdict, Defer):
         _take_back(components, hand.claim)
-        batch.originals.append(original(hand.claim, "deferred", reason=verdict.reason))
+        batch.originals.append(original(hand.claim, Fate.DEFERRED, reason=verdict.reason))
     elif isinstance(verdict, Leave):
         _take_back(components, hand.claim)
         _leave(hand, verdict, batch)
@@ -65,14 +65,14 @@ def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch
 
 def _admit(components: Components, hand: InHand, verdict: Admit, batch: Batch) -> None:
     claim = hand.claim
-    event = _event(components, hand, "admitted", verdict.warnings)
+    event = _event(components, hand, EventKind.ADMITTED, verdict.warnings)
     try:
         _place(components, hand, event)
     except StrangerInPoolError as error:
         log.error("admit    %s: held: %s", shown(claim.path), error)
-        batch.originals.append(original(claim, "held", reason=error.message))
+        batch.originals.append(original(claim, Fate.HELD, reason=error.message))
         return
-    batch.originals.append(original(claim, "admitted", serial=batch.serial()))
+    batch.originals.append(original(claim, Fate.ADMITTED, serial=batch.serial()))
     batch.events.append(event)
 
 
@@ -84,7 +84,7 @@ def _prepare_imported(components: Components, hand: InHand, verdict: Verdict, ba
         return
     imported = hand.claim.imported
     assert imported is not None
-    event = _event(components, hand, "imported", verdict.warnings)
+    event = _event(components, hand, EventKind.IMPORTED, verdict.warnings)
     event = replace(event, uploader=imported.uploader, uid=None, actor=IMPORTER)
     event = replace(event, first_upload_time=imported.upload_time)
     try:
@@ -95,7 +95,7 @@ def _prepare_imported(components: Components, hand: InHand, verdict: Verdict, ba
         return
     batch.events.append(event)
     if imported.yanked is not None:
-        batch.events.append(replace(event, kind="yanked", reason=imported.yanked or None, flaws=()))
+        batch.events.append(replace(event, kind=EventKind.YANKED, reason=imported.yanked or None, flaws=()))
 
 
 def _place(components: Components, hand: InHand, event: Event) -> None:
@@ -118,9 +118,9 @@ def _recognise(components: Components, hand: InHand, verdict: Known, batch: Batc
     record = components.catalog.file(hand.key)
     if record is not None:
         _heal(components, hand, record)
-    batch.originals.append(original(hand.claim, "known", serial=verdict.serial))
+    batch.originals.append(original(hand.claim, Fate.KNOWN, serial=verdict.serial))
     if record is not None and not hand.touched and _is_another(record, hand):
-        batch.known.append((_event(components, hand, "admitted", ()), record.file.upload_time))
+        batch.known.append((_event(components, hand, EventKind.ADMITTED, ()), record.file.upload_time))
 
 
 def _is_another(record: FileRecord, hand: InHand) -> bool:
@@ -137,20 +137,20 @@ def _is_another(record: FileRecord, hand: InHand) -> bool:
 def _leave(hand: InHand, verdict: Leave, batch: Batch) -> None:
     """Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose."""
     reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
-    batch.originals.append(original(hand.claim, "stuck", reason=reason))
+    batch.originals.append(original(hand.claim, Fate.STUCK, reason=reason))
     batch.left.append((hand.claim.path, reason))
 
 
 def _refuse(components: Components, hand: InHand, verdict: Reject, batch: Batch) -> None:
-    event = _event(components, hand, "rejected", verdict.flaws)
+    event = _event(components, hand, EventKind.REJECTED, verdict.flaws)
     before = components.catalog.refusal(hand.key)
     # The same bytes refused again: the reason is refreshed, and nothing new has happened.
     repeated = before is not None and before.sha256 == event.sha256 and before.codes == _codes(verdict.flaws)
     serial = before.serial if repeated and before is not None else batch.serial()
-    data: dict[str, Any] = {**event.as_json(), "serial": serial, "verdict": "reject", "rules_url": components.rules_url}
+    more = {"serial": serial, "verdict": VerdictWord.REJECT, "rules_url": components.rules_url}
     text = reason_text(event, rules_url=components.rules_url)
-    components.answers.explain_refusal(hand.claim.filename, data, text)
-    batch.originals.append(original(hand.claim, "rejected", serial=serial))
+    components.answers.explain_refusal(hand.claim.filename, {**event.as_json(), **more}, text)
+    batch.originals.append(original(hand.claim, Fate.REJECTED, serial=serial))
     if not repeated:
         batch.events.append(event)
 
@@ -167,7 +167,7 @@ def _take_back(components: Components, claim: Claim) -> None:
         components.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
 
 
-def _event(components: Components, hand: InHand, kind: str, flaws: tuple[Flaw, ...]) -> Event:
+def _event(components: Components, hand: InHand, kind: EventKind, flaws: tuple[Flaw, ...]) -> Event:
     claim, filename = hand.claim, parse_filename(hand.claim.filename)
     core = hand.inspection.core if hand.inspection else None
     metadata = hand.inspection.metadata if hand.inspection else None
@@ -184,7 +184,7 @@ def _event(components: Components, hand: InHand, kind: str, flaws: tuple[Flaw, .
         uid=claim.uid,
         flaws=flaws,
         name=core.name if core and isinstance(filename, Filename) else None,
-        requires_python=core.requires_python if core and kind in ("admitted", "imported") else None,
+        requires_python=core.requires_python if core and kind in (EventKind.ADMITTED, EventKind.IMPORTED) else None,
         metadata_sha256=hashlib.sha256(metadata).hexdigest() if metadata is not None and is_wheel else None,
         path=claim.path,
     )

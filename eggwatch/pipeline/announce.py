@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from eggwatch.errors import FolderError, in_words
-from eggwatch.model.events import Entry, Event, is_news
+from eggwatch.model.events import Entry, Event, EventKind, is_news
 from eggwatch.model.names import shown
+from eggwatch.model.queue import Fate
 from eggwatch.notifiers import Notifier
 from eggwatch.pipeline.components import Components
 from eggwatch.store.state.history import entries_after
@@ -55,7 +56,7 @@ class News:
         untold = entries_after(parts.ledger, parts.catalog, first) if parts.ledger.exists() else ()
         self._untold = deque(entry for entry in untold if is_news(entry.event))
         self._told: dict[str, set[int]] = {name: set() for name in self._cursors}
-        staying = {original.serial for original in parts.catalog.originals() if original.fate == "rejected"}
+        staying = {original.serial for original in parts.catalog.originals() if original.fate is Fate.REJECTED}
         self._released = {entry.serial: 0.0 for entry in self._untold if entry.serial not in staying}
         self._latest = time.monotonic() + LONGEST_WAIT
         self._refused: dict[str | None, int] = {}
@@ -70,14 +71,14 @@ class News:
         if not is_news(entry.event):
             return
         self._untold.append(entry)
-        if entry.event.kind == "rejected":
+        if entry.event.kind is EventKind.REJECTED:
             self._released[entry.serial] = time.monotonic() + LONGEST_WAIT
         self._release_older(entry)
 
     def _release_older(self, entry: Entry) -> None:
         """Refusals of a name are told before its newer verdict: the receipt that is written last is the latest."""
         self._release_name(entry.event.filename)
-        if entry.event.kind == "rejected":
+        if entry.event.kind is EventKind.REJECTED:
             self._refused[entry.event.filename] = entry.serial
 
     def _release_name(self, filename: str | None) -> bool:
@@ -226,7 +227,7 @@ class News:
         self._troubles[name] = _Trouble(why=in_words(error), times=times, until=time.monotonic() + seconds)
 
     def _may_tell(self, entry: Entry) -> bool:
-        if entry.event.kind == "rejected":
+        if entry.event.kind is EventKind.REJECTED:
             return time.monotonic() >= self._released.get(entry.serial, self._latest)
         return self._parts.catalog.is_visible(serial=entry.serial, project=entry.event.project)
 
@@ -246,7 +247,9 @@ class News:
     def next_due(self) -> float | None:
         """When a refusal is told even if its original stays, a notifier asked again, or answers brought home."""
         waiting = [
-            self._released.get(entry.serial, self._latest) for entry in self._untold if entry.event.kind == "rejected"
+            self._released.get(entry.serial, self._latest)
+            for entry in self._untold
+            if entry.event.kind is EventKind.REJECTED
         ]
         waiting += [trouble.until for trouble in self._troubles.values()]
         if self._parts.answers.is_away():

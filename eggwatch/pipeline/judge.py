@@ -7,7 +7,7 @@ from dataclasses import replace
 from packaging.utils import canonicalize_version
 
 from eggwatch.linux.accounts import groups_of
-from eggwatch.model.events import seconds_of
+from eggwatch.model.events import EventKind, seconds_of
 from eggwatch.model.names import Filename, Kind, parse_filename
 from eggwatch.model.sightings import Claim
 from eggwatch.pipeline.in_hand import InHand
@@ -53,8 +53,8 @@ def held_of(catalog: Catalog, ledger: Ledger, project: str) -> list[Held]:
     return [
         Held(
             file=record.file,
-            present=record.state == "present",
-            lies=record.state == "removed" and catalog.is_unswept(record.file.filename),
+            present=record.present,
+            lies=not record.present and catalog.is_unswept(record.file.filename),
             bytes_until=record.bytes_until,
             blocked=record.blocked,
             reason=_reason_of_removal(catalog, ledger, record),
@@ -64,8 +64,8 @@ def held_of(catalog: Catalog, ledger: Ledger, project: str) -> list[Held]:
 
 
 def _reason_of_removal(catalog: Catalog, ledger: Ledger, record: FileRecord) -> str | None:
-    event = None if record.state == "present" else event_at(ledger, catalog.event_at(record.serial))
-    return None if event is None or event.kind != "removed" else event.reason
+    event = None if record.present else event_at(ledger, catalog.event_at(record.serial))
+    return None if event is None or event.kind is not EventKind.REMOVED else event.reason
 
 
 def _removed_since(catalog: Catalog, ledger: Ledger, hand: InHand, record: FileRecord) -> str | None:
@@ -74,10 +74,10 @@ def _removed_since(catalog: Catalog, ledger: Ledger, hand: InHand, record: FileR
     Told by what the kernel says of the original, since the catalog, which remembers it, may have been lost.
     """
     claim, identity = hand.claim, hand.claim.identity
-    if record.state != "removed" or record.file.sha256 != claim.sha256 or claim.imported is not None:
+    if record.present or record.file.sha256 != claim.sha256 or claim.imported is not None:
         return None
     event = event_at(ledger, catalog.event_at(record.serial))
-    if event is None or event.kind != "removed":  # quarantined: the right bytes are welcome, however old
+    if event is None or event.kind is not EventKind.REMOVED:  # quarantined: the right bytes are welcome, however old
         return None
     removed = int(seconds_of(event.at) * 1e9)
     # No client can set a ctime, but clocks are set: back, and an upload looks older than it is; ahead, and it looks
@@ -120,7 +120,7 @@ def _holding(record: FileRecord) -> Holding:
         filename=file.filename,
         sha256=file.sha256,
         serial=record.serial,
-        present=record.state == "present",
+        present=record.present,
         at=file.upload_time,
         uploader=file.uploader,
     )

@@ -6,14 +6,13 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 
-from eggwatch.model.events import seconds_of
+from eggwatch.model.events import EventKind, seconds_of
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.sightings import Claim
-from eggwatch.model.verdicts import Admit, Defer, Reject, Verdict
+from eggwatch.model.verdicts import Admit, Defer, Reject, Verdict, VerdictWord
 from eggwatch.pipeline.admit import Batch
 from eggwatch.pipeline.in_hand import InHand
 
-VERDICTS = ("admit", "known", "defer", "reject", "hold")
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper ends of the histogram's buckets, in seconds."""
 
@@ -38,7 +37,7 @@ class Measures:
     """Verdicts, flaws, and how long it took from the claim of a finished upload to its page."""
 
     def __init__(self) -> None:
-        self.verdicts = Counter(dict.fromkeys(VERDICTS, 0))
+        self.verdicts: Counter[str] = Counter(dict.fromkeys(VerdictWord, 0))
         self.flaws: Counter[tuple[str, str]] = Counter()
         """By (code, level)."""
         self.latencies = Latencies()
@@ -46,24 +45,24 @@ class Measures:
 
     def judged(self, verdicts: Iterable[tuple[InHand, Verdict]], batch: Batch) -> None:
         """Take in a batch that is committed; of stocks that are imported nobody asks."""
-        committed = {event.path for event in batch.events if event.kind == "admitted"}
-        self.verdicts["known"] += len(batch.known)
+        committed = {event.path for event in batch.events if event.kind is EventKind.ADMITTED}
+        self.verdicts[VerdictWord.KNOWN] += len(batch.known)
         for hand, verdict in verdicts:
             if hand.claim.imported is None:
                 self._count(hand.claim, verdict, committed=hand.claim.path in committed)
 
     def _count(self, claim: Claim, verdict: Verdict, *, committed: bool) -> None:
         if isinstance(verdict, Admit):
-            self.verdicts["admit" if committed else "hold"] += 1
+            self.verdicts[VerdictWord.ADMIT if committed else VerdictWord.HOLD] += 1
             self._count_flaws(verdict)
             filename = parse_filename(claim.filename)
             if committed and isinstance(filename, Filename):
                 self._unseen.setdefault(filename.project, []).append(seconds_of(claim.at))
         elif isinstance(verdict, Reject):
-            self.verdicts["reject"] += 1
+            self.verdicts[VerdictWord.REJECT] += 1
             self._count_flaws(verdict)
         elif isinstance(verdict, Defer):
-            self.verdicts["defer"] += 1
+            self.verdicts[VerdictWord.DEFER] += 1
 
     def _count_flaws(self, verdict: Admit | Reject) -> None:
         flaws = verdict.warnings if isinstance(verdict, Admit) else verdict.flaws
@@ -71,7 +70,7 @@ class Measures:
 
     def held(self) -> None:
         """A bug of ours met an upload."""
-        self.verdicts["hold"] += 1
+        self.verdicts[VerdictWord.HOLD] += 1
 
     def shown(self, projects: Iterable[str], *, now: float) -> None:
         """The pages of some projects are visible; `now` in seconds since the epoch."""

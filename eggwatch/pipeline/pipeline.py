@@ -17,9 +17,9 @@ from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads, in_hand
-from eggwatch.model.events import Entry, Event, is_news, timestamp
+from eggwatch.model.events import Entry, Event, EventKind, is_news, timestamp
 from eggwatch.model.names import shown
-from eggwatch.model.queue import Queue
+from eggwatch.model.queue import Fate, Queue
 from eggwatch.model.releases import ProjectListing, newest, with_status
 from eggwatch.model.sightings import Claim, Sighting
 from eggwatch.model.verdicts import Known, Leave, Verdict
@@ -152,7 +152,7 @@ class Pipeline:
         hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
         record = self.components.catalog.file(hand.key)
-        if record is not None and record.state == "present" and record.file.sha256 == claim.sha256:
+        if record is not None and record.present and record.file.sha256 == claim.sha256:
             hand.done = True  # the same bytes are published: nothing needs opening
         else:
             self._send_to_inspection(hand)
@@ -203,7 +203,7 @@ class Pipeline:
             # The receipt first: what is remembered as held is not looked at again.
             self.news.held(claim.path)
             self.components.answers.sync()
-            held = original(claim, "held", reason=trouble)
+            held = original(claim, Fate.HELD, reason=trouble)
             self.components.catalog.remember([held])
             self.uploads.remember(held)
         self.components.spool.release(claim)
@@ -253,7 +253,7 @@ class Pipeline:
             self.news.known(event, since=since)
         self.news.left(batch.left)
         for one in batch.originals:
-            if one.fate == "held":
+            if one.fate is Fate.HELD:
                 self.news.held(one.path)
         self.components.answers.sync()
         self.measures.judged(verdicts, batch)
@@ -276,8 +276,8 @@ class Pipeline:
         event = entry.event
         log.info("admit    %s: %s, serial %d", shown(event.filename or ""), event.kind, entry.serial)
         self.news.add(entry)
-        self.tally.published += event.kind == "admitted"
-        if event.kind == "rejected":
+        self.tally.published += event.kind is EventKind.ADMITTED
+        if event.kind is EventKind.REJECTED:
             self.tally.refused += 1
         elif event.project and is_news(event):
             self._fresh.add(event.project)

@@ -15,6 +15,7 @@ from eggwatch.intake.uploads import Uploads
 from eggwatch.linux import leases
 from eggwatch.linux.accounts import others_who_may_write
 from eggwatch.model.names import shown
+from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Sighting
 from eggwatch.pipeline.announce import News
 from eggwatch.pipeline.components import Components
@@ -73,7 +74,7 @@ class Settling:
         if sighting.identity.size < LARGE or not self._components.drop.starts_with_zeros(sighting):
             return False
         why = "The file starts with zeros."
-        unfinished = Original(path=sighting.path, identity=sighting.identity, fate="deferred", reason=why)
+        unfinished = Original(path=sighting.path, identity=sighting.identity, fate=Fate.DEFERRED, reason=why)
         self._components.catalog.remember([unfinished])
         self._uploads.remember(unfinished)
         return True

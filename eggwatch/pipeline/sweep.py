@@ -41,7 +41,7 @@ class GracePeriod:
             record = catalog.file(key_of(filename))
             if record is not None and not catalog.is_visible(serial=record.serial, project=project):
                 continue
-            if record is None or record.state == "removed" or record.file.filename != filename:
+            if record is None or not record.present or record.file.filename != filename:
                 pool.sweep(project=project, filename=filename)
                 log.info("publish  %s: its bytes are deleted", filename)
             swept.append(filename)

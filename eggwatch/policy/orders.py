@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.names import Filename, Project, parse_filename
 from eggwatch.model.releases import PublishedFile
 
@@ -87,7 +87,12 @@ VERBS: dict[str, type[Yank] | type[Unyank] | type[Remove] | type[Unblock]] = {
     "remove": Remove,
     "unblock": Unblock,
 }
-EVENTS = {"yank": "yanked", "unyank": "unyanked", "remove": "removed", "unblock": "unblocked"}
+EVENTS = {
+    "yank": EventKind.YANKED,
+    "unyank": EventKind.UNYANKED,
+    "remove": EventKind.REMOVED,
+    "unblock": EventKind.UNBLOCKED,
+}
 """The kind of event that each order makes of a file."""
 _KINDS = {order: EVENTS[verb] for verb, order in VERBS.items()}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.news import TOLD
 
 KINDS = ("mail", "digest", "webhook", "command", "apprise")
@@ -26,7 +26,7 @@ class Subscription:
     """One way to tell news; `name` is that of its cursor. Times in seconds; files by their paths."""
 
     name: str
-    events: frozenset[str] = frozenset(TOLD)
+    events: frozenset[EventKind] = frozenset(TOLD)
     timeout: float = 10.0
     give_up_after: float = 3 * DAY
     """After so long an outage what can't be told is put aside (`undelivered`), one piece a try."""

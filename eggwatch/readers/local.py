@@ -15,8 +15,9 @@ from typing import Any
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.linux.accounts import run_as_owner
-from eggwatch.model.events import Entry, Event, timestamp
+from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.names import stored_name
+from eggwatch.model.queue import FINAL
 from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
@@ -149,7 +150,8 @@ class IndexReader:
             shown = reader.published_serials() if reader is not None else {}
         for entry in ledger.read(start):
             event = entry.event
-            if event.kind == "rejected" or event.project is None or self._shows(shown, event.project, entry.serial):
+            refused = event.kind is EventKind.REJECTED
+            if refused or event.project is None or self._shows(shown, event.project, entry.serial):
                 yield entry
 
     def _shows(self, shown: dict[str, int], project: str, serial: int) -> bool:
@@ -169,7 +171,7 @@ class IndexReader:
             return [(serial, event) for serial, event in events if event and self._is_visible(reader, serial, event)]
 
     def _is_visible(self, reader: Reader | None, serial: int, event: Event) -> bool:
-        project = None if event.kind == "rejected" else event.project
+        project = None if event.kind is EventKind.REJECTED else event.project
         return reader is not None and reader.is_visible(serial=serial, project=project)
 
     def latest(self, filename: str, wanted: Callable[[Event], bool]) -> Event | None:
@@ -222,13 +224,12 @@ class IndexReader:
             return []
         with self.catalog() as reader:
             originals = {} if reader is None else {original.path: original for original in reader.originals()}
-        final = ("admitted", "known", "rejected", "stuck")
         return [
             found
             for found in survey.uploads
             if found.path not in originals
             or originals[found.path].identity != found.identity
-            or originals[found.path].fate not in final
+            or originals[found.path].fate not in FINAL
         ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError, in_words
-from eggwatch.model.events import Event, seconds_of, timestamp
+from eggwatch.model.events import Event, EventKind, seconds_of, timestamp
 from eggwatch.pages.simple import JSON_NAME
 
 SECONDS = 15.0
@@ -154,7 +154,7 @@ def is_silent(state: Mapping[str, Any]) -> bool:
 
 def _published(project: str, file: dict[str, Any]) -> Event:
     return Event(
-        kind="admitted",
+        kind=EventKind.ADMITTED,
         at=file["upload-time"],
         project=project,
         filename=file["filename"],
@@ -166,4 +166,6 @@ def _published(project: str, file: dict[str, Any]) -> Event:
 
 
 def _removed(project: str, file: dict[str, Any]) -> Event:
-    return Event(kind="removed", at=file["at"], project=project, filename=file["filename"], sha256=file["sha256"])
+    return Event(
+        kind=EventKind.REMOVED, at=file["at"], project=project, filename=file["filename"], sha256=file["sha256"]
+    )

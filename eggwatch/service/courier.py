@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, in_words
-from eggwatch.model.events import Entry, Event, is_news, seconds_of, timestamp
+from eggwatch.model.events import Entry, Event, EventKind, is_news, seconds_of, timestamp
 from eggwatch.model.news import Notice
 from eggwatch.notifiers import Messenger, NeverDelivered, NotDelivered
 from eggwatch.notifiers.log_index import of_index
@@ -211,7 +211,7 @@ class Route:
 
 def is_visible(entry: Entry, catalog: Reader) -> bool:
     """Whether everybody can see what has happened; what nobody is told of may be passed at once."""
-    project = None if entry.event.kind == "rejected" else entry.event.project
+    project = None if entry.event.kind is EventKind.REJECTED else entry.event.project
     return not is_news(entry.event) or catalog.is_visible(serial=entry.serial, project=project)
 
 
@@ -295,7 +295,7 @@ def _guarded(name: str, step: Callable[[], float]) -> float:
 def sample(config: IndexConfig, now: float) -> Notice:
     """What `eggwatch notify --test` sends: it says that it is a test, and names no real file."""
     event = Event(
-        kind="admitted",
+        kind=EventKind.ADMITTED,
         at=timestamp(now),
         project="eggwatch-test",
         version="1.0",

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.model.events import Event, timestamp
+from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.model.releases import newest
 from eggwatch.pipeline.root_pages import RenderedRoot
 from eggwatch.policy.settling import Patience
@@ -43,7 +43,7 @@ def synthetic(number: int) -> Event:
     """An event as an upload of the project's nth file would have made it."""
     project, version = f"stock-{number // A_PROJECT:05}", f"1.{number % A_PROJECT}"
     return Event(
-        kind="admitted",
+        kind=EventKind.ADMITTED,
         at=timestamp(START + number),
         project=project,
         version=version,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eggwatch.model.events import Event, seconds_of, timestamp
+from eggwatch.model.events import Event, EventKind, seconds_of, timestamp
 from eggwatch.model.verdicts import Flaw, Level
 
 
@@ -28,7 +28,7 @@ def test_times_sort_as_text(seconds: float) -> None:
 
 
 EVENT = Event(
-    kind="rejected",
+    kind=EventKind.REJECTED,
     at=timestamp(0),
     project="demo",
     filename="demo-1.0.tar.gz",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.news import TOLD, Notice, headline
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -18,7 +18,7 @@ FLAWS = (
 
 def event(kind: str, **values: object) -> Event:
     """An event of demo 1.0."""
-    return Event(kind=kind, at=AT, project="demo", filename="demo-1.0.tar.gz", **values)  # type: ignore[arg-type]
+    return Event(kind=EventKind(kind), at=AT, project="demo", filename="demo-1.0.tar.gz", **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def event(kind: str, **values: object) -> Event:
         (event("unyanked", actor="root"), "demo-1.0.tar.gz is no longer yanked by root"),
         (event("removed", uploader="bob"), "demo-1.0.tar.gz was removed"),
         (event("quarantined"), "demo-1.0.tar.gz is damaged and was taken off the pages"),
-        (Event(kind="removed", at=AT, project="demo"), "demo was removed"),
-        (Event(kind="removed", at=AT), "something was removed"),
+        (Event(kind=EventKind.REMOVED, at=AT, project="demo"), "demo was removed"),
+        (Event(kind=EventKind.REMOVED, at=AT), "something was removed"),
     ],
 )
 def test_a_headline_says_what_has_happened_and_by_whom(happened: Event, expected: str) -> None:

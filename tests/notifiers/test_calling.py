@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.news import Notice
 from eggwatch.model.verdicts import Flaw
 from eggwatch.notifiers.mail import Letter, message_of
@@ -18,7 +18,7 @@ CALLS = ["@everyone", "@here", "@channel", "@all", "@room", "<!channel>", "<!her
 def notice(call: str) -> Notice:
     """A refusal in which everything that an uploader can choose calls somebody."""
     event = Event(
-        kind="rejected",
+        kind=EventKind.REJECTED,
         at="2026-01-02T03:04:05.000000Z",
         filename=f"{call}-1.0.tar.gz",
         uploader=call,
@@ -39,7 +39,9 @@ def test_no_form_of_a_webhook_calls_anybody(call: str) -> None:
 
 def test_what_is_copied_out_of_a_chat_works() -> None:
     """The line for pip is ours, and stays as it is."""
-    event = Event(kind="admitted", at="2026-01-02T03:04:05.000000Z", project="demo", version="1.0", filename="demo")
+    event = Event(
+        kind=EventKind.ADMITTED, at="2026-01-02T03:04:05.000000Z", project="demo", version="1.0", filename="demo"
+    )
     url = "https://me@pypi.example.com/simple/"
     news = Notice(key="k", index="main", serial=1, event=event, index_url=url)
     assert f"pip install -i {url} demo==1.0" in lines_of(news)

@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.news import Notice
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
@@ -105,7 +105,7 @@ def test_text_from_archives_adds_no_header_and_sends_no_control_character() -> N
     flaw = Flaw(code="bad", subject=HOSTILE, message=HOSTILE)
     with smtp_server() as (mailbox, port):
         settings = Mail(server=MailServer(host="127.0.0.1", port=port), to=("team@example.com",))
-        deliver(settings, notice(filename=HOSTILE, flaws=(flaw,)), notice(kind="yanked", reason=HOSTILE))
+        deliver(settings, notice(filename=HOSTILE, flaws=(flaw,)), notice(kind=EventKind.YANKED, reason=HOSTILE))
     for _, message in mailbox.messages:
         assert message["Bcc"] is None
         assert "\x1b" not in message.as_string()
@@ -134,7 +134,7 @@ def test_warnings_are_told_with_what_was_published() -> None:
     warning = Flaw(code="summary-too-long", subject="Summary", message="is long", level=Level.WARN)
     with smtp_server() as (mailbox, port):
         server = MailServer(host="127.0.0.1", port=port)
-        deliver(Mail(server=server, to=("team@example.com",)), notice(kind="admitted", flaws=(warning,)))
+        deliver(Mail(server=server, to=("team@example.com",)), notice(kind=EventKind.ADMITTED, flaws=(warning,)))
     ((_, message),) = mailbox.messages
     assert "published with 1 warning:" in message.get_content()
     assert "[summary-too-long] Summary" in message.get_content()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, EventKind
 from eggwatch.model.instructions import shell_word
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.notifiers.receipts import (
@@ -34,7 +34,7 @@ def event(kind: str = "admitted", **more: Any) -> Event:
         "uploader": "alice",
         "path": "dist/demo-1.0.tar.gz",
     }
-    return Event(kind=kind, at="2026-11-22T08:00:00.000000Z", **{**values, **more})
+    return Event(kind=EventKind(kind), at="2026-11-22T08:00:00.000000Z", **{**values, **more})
 
 
 def entry(said: Event, serial: int = 1) -> Entry:
@@ -121,7 +121,7 @@ def test_what_no_uploader_did_leaves_no_receipt(receipts: Receipts, drop: Path, 
 
 def test_what_is_older_than_a_week_is_not_told_any_more(answers: Answers, drop: Path) -> None:
     """Unless it has happened since this process began: then only the clock says that it is old."""
-    old = Event(kind="admitted", at="2026-11-01T00:00:00.000000Z", filename="demo-1.0.tar.gz")
+    old = Event(kind=EventKind.ADMITTED, at="2026-11-01T00:00:00.000000Z", filename="demo-1.0.tar.gz")
     for retold, is_told in ((entry(old).serial, False), (entry(old).serial - 1, True)):
         Receipts(answers, index_url=URL, oldest="2026-11-20T00:00:00.000000Z", retold=retold).tell(entry(old))
         assert (drop / "receipts/demo-1.0.tar.gz.txt").exists() is is_told

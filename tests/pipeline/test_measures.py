@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.model.events import Event, timestamp
+from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.model.sightings import Claim, Identity, Imported
 from eggwatch.model.verdicts import Admit, Defer, Flaw, Level, Reject, Verdict
 from eggwatch.pipeline.admit import Batch
@@ -29,7 +29,7 @@ def hand(name: str, *, at: float = NOW, imported: Imported | None = None) -> InH
 
 def committed(*hands: InHand) -> Batch:
     """A batch in which these were admitted."""
-    events = [Event(kind="admitted", at=timestamp(NOW), path=one.claim.path) for one in hands]
+    events = [Event(kind=EventKind.ADMITTED, at=timestamp(NOW), path=one.claim.path) for one in hands]
     return Batch(next_serial=1, events=events)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.policy.subscriptions import Mail, Webhook
 
 
@@ -33,4 +33,4 @@ def test_without_a_domain_only_the_map_counts() -> None:
 def test_a_subscription_wants_the_events_that_it_names() -> None:
     hook = Webhook(name="webhook.x", url="http://h/", events=frozenset({"rejected"}))
     kinds = ("admitted", "rejected", "imported")
-    assert [hook.wants(Event(kind=kind, at="")) for kind in kinds] == [False, True, False]
+    assert [hook.wants(Event(kind=EventKind(kind), at="")) for kind in kinds] == [False, True, False]

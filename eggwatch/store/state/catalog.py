@@ -17,7 +17,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_version
 
-from eggwatch.model.events import Entry
+from eggwatch.model.events import Entry, EventKind
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, is_newest_yanked
 from eggwatch.store import durable
@@ -166,7 +166,7 @@ class Catalog(Reader):
         )
         if key is None:
             return
-        if event.kind == "rejected":
+        if event.kind is EventKind.REJECTED:
             codes = json.dumps([flaw.code for flaw in event.flaws])
             self._db.execute(
                 "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?)", (key, entry.serial, event.sha256, codes)
@@ -195,7 +195,7 @@ class Catalog(Reader):
     def _admitted(self, entry: Entry, key: str) -> None:
         event, before = entry.event, self.file(key)
         upload_time = before.file.upload_time if before else (event.first_upload_time or event.at)
-        yanked = before.file.yanked if before and before.state == "present" else None
+        yanked = before.file.yanked if before and before.present else None
         parsed = parse_filename(str(event.filename))
         version = str(parsed.version) if isinstance(parsed, Filename) else str(event.version)
         self._db.execute(
@@ -206,7 +206,7 @@ class Catalog(Reader):
                 canonicalize_version(version),
             ),
         )  # fmt: skip
-        if before is None or before.state != "present":
+        if before is None or not before.present:
             self._add("count_files", 1)
         # By its spelling: should the same bytes return under another one, those of the old one still have to go.
         self._db.execute("DELETE FROM unswept WHERE filename = ?", (event.filename,))
@@ -224,7 +224,7 @@ class Catalog(Reader):
         before, event = self.file(key), entry.event
         if before is None:
             self._admitted(entry, key)
-        again = before is not None and before.state == "removed"  # to be blocked, or to be rid of its bytes at once
+        again = before is not None and not before.present  # to be blocked, or to be rid of its bytes at once
         self._db.execute(
             "UPDATE files SET state = 'removed', yanked = NULL, serial = ?, changed_at = ?, bytes_until = ?, "
             "blocked = MAX(blocked, ?) WHERE filename = ?",
@@ -237,7 +237,9 @@ class Catalog(Reader):
             self._add("count_files", -1)
         spelled = before.file.filename if before is not None else event.filename
         # Nobody is waiting for the rest of a file that was quarantined, and its right bytes may return at any moment.
-        at_once = event.kind == "quarantined" or (event.bytes_until is not None and event.bytes_until <= event.at)
+        at_once = event.kind is EventKind.QUARANTINED or (
+            event.bytes_until is not None and event.bytes_until <= event.at
+        )
         if at_once or not again:
             since = AT_ONCE if at_once else event.at
             self._db.execute("INSERT OR REPLACE INTO unswept VALUES (?, ?, ?)", (spelled, event.project, since))
@@ -339,11 +341,11 @@ class Catalog(Reader):
 
 
 _PROJECTIONS = {
-    "admitted": Catalog._admitted,
-    "imported": Catalog._admitted,
-    "yanked": Catalog._yanked,
-    "unyanked": Catalog._unyanked,
-    "removed": Catalog._removed,
-    "unblocked": Catalog._unblocked,
-    "quarantined": Catalog._removed,
+    EventKind.ADMITTED: Catalog._admitted,
+    EventKind.IMPORTED: Catalog._admitted,
+    EventKind.YANKED: Catalog._yanked,
+    EventKind.UNYANKED: Catalog._unyanked,
+    EventKind.REMOVED: Catalog._removed,
+    EventKind.UNBLOCKED: Catalog._unblocked,
+    EventKind.QUARANTINED: Catalog._removed,
 }

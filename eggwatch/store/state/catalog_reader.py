@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eggwatch.model.names import Filename, parse_filename, stored_name
+from eggwatch.model.queue import Fate
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing
 from eggwatch.model.sightings import Identity
 from eggwatch.store.state.ledger import Position
@@ -22,13 +23,12 @@ SCHEMA_VERSION = 5
 class Original:
     """What became of a file that still lies in the drop folder.
 
-    `fate` is admitted, known, rejected, deferred, held, told or stuck (we may not remove it); `serial` and
-    `sha256` are those of the event, where there is one.
+    `serial` and `sha256` are those of the event, where there is one.
     """
 
     path: str
     identity: Identity
-    fate: str
+    fate: Fate
     serial: int | None = None
     sha256: str | None = None
     reason: str | None = None
@@ -38,14 +38,14 @@ class Original:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord:
-    """A filename that the index has ever published. `state` is present or removed; `changed_at` is since when.
+    """A filename that the index has ever published. `changed_at` is since when it is as it is.
 
-    `bytes_until` and `blocked` are those of a removed file (see `RemovedFile`).
+    Unless it is `present` it was removed: `bytes_until` and `blocked` are those of a removed file (see `RemovedFile`).
     """
 
     key: str
     project: str
-    state: str
+    present: bool
     serial: int
     changed_at: str
     file: PublishedFile
@@ -72,7 +72,7 @@ def _record(row: sqlite3.Row) -> FileRecord:
     return FileRecord(
         key=row["filename"],
         project=row["project"],
-        state=row["state"],
+        present=row["state"] == "present",
         serial=row["serial"],
         changed_at=row["changed_at"],
         file=PublishedFile(
@@ -181,7 +181,7 @@ class Reader:
     def published_since(self, filename: str) -> str | None:
         """Since when a file is in the index under this very name (RFC 3339); None if none is."""
         record = self.file(key_of(filename))
-        if record is None or record.state != "present" or record.file.filename != filename:
+        if record is None or not record.present or record.file.filename != filename:
             return None
         return record.file.upload_time
 
@@ -240,8 +240,8 @@ class Reader:
             project=project,
             name=row["name"],
             last_serial=row["serial"],
-            files=tuple(record.file for record in records if record.state == "present"),
-            removed=tuple(_removed(record) for record in records if record.state == "removed"),
+            files=tuple(record.file for record in records if record.present),
+            removed=tuple(_removed(record) for record in records if not record.present),
         )
 
     def root(self) -> RootListing:
@@ -386,5 +386,5 @@ def _original(row: sqlite3.Row) -> Original:
         dev=row["dev"], ino=row["ino"], size=row["size"], mtime_ns=row["mtime_ns"], ctime_ns=row["ctime_ns"]
     )
     path = row["path"].decode("utf-8", "surrogateescape") if isinstance(row["path"], bytes) else row["path"]
-    more = {key: row[key] for key in ("fate", "serial", "sha256", "reason", "told")}
-    return Original(path=path, identity=identity, **more)
+    more = {key: row[key] for key in ("serial", "sha256", "reason", "told")}
+    return Original(path=path, identity=identity, fate=Fate(row["fate"]), **more)

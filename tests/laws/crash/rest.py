@@ -30,7 +30,8 @@ def facts_of(place: Place) -> Facts:
         f"{entry.event.kind} {entry.event.filename} {(entry.event.sha256 or '')[:12]}" for entry in ledger.read()
     )
     files = [
-        [record.file.filename, record.file.sha256, record.state, record.file.yanked] for record in catalog.every_file()
+        [record.file.filename, record.file.sha256, record.present, record.file.yanked]
+        for record in catalog.every_file()
     ]
     return {
         "events": dict(sorted(events.items())),

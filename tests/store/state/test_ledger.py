@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eggwatch.errors import LedgerError
-from eggwatch.model.events import GENESIS, Event, seconds_of, timestamp
+from eggwatch.model.events import GENESIS, Event, EventKind, seconds_of, timestamp
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.store import durable
 from eggwatch.store.state.history import event_at
@@ -22,7 +22,9 @@ from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after, decod
 
 
 def event(number: int = 1, **more: Any) -> Event:
-    return Event(kind="admitted", at=timestamp(1_700_000_000 + number), filename=f"demo-{number}.tar.gz", **more)
+    return Event(
+        kind=EventKind.ADMITTED, at=timestamp(1_700_000_000 + number), filename=f"demo-{number}.tar.gz", **more
+    )
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def test_a_rebuilt_ledger_goes_on_above_what_was_shown(ledger: Ledger) -> None:
 TEXT = st.text(max_size=20)
 EVENTS = st.builds(
     Event,
-    kind=st.sampled_from(["admitted", "rejected", "yanked"]),
+    kind=st.sampled_from(EventKind),
     at=st.floats(0, 4e9).map(timestamp),
     filename=st.none() | TEXT,
     reason=st.none() | TEXT,

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from eggwatch.errors import LedgerError
-from eggwatch.model.events import Event
+from eggwatch.model.events import Event, EventKind
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.ledger import START, Ledger, after
 
 
 def event(number: int, **more: object) -> Event:
     """One admission."""
-    return Event(kind="admitted", at=f"2026-01-01T00:00:{number:02d}.000000Z", filename=f"demo-{number}.tar.gz", **more)  # type: ignore[arg-type]
+    return Event(
+        kind=EventKind.ADMITTED, at=f"2026-01-01T00:00:{number:02d}.000000Z", filename=f"demo-{number}.tar.gz", **more
+    )  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.model.events import Entry, Event
+from eggwatch.model.events import Entry, Event, EventKind
 from eggwatch.store.state.catalog import Catalog
 
 QUESTIONS = ("twin", "other_sdist", "first_uploader", "size_of")
@@ -15,7 +15,7 @@ def filled(archives: int) -> Catalog:
     catalog = Catalog(":memory:")
     events = [
         Event(
-            kind="admitted",
+            kind=EventKind.ADMITTED,
             at="2026-01-01T00:00:00.000000Z",
             project=f"demo{number}",
             version="1.0",
@@ -77,7 +77,9 @@ def test_a_file_is_neither_its_own_twin_nor_its_own_rival() -> None:
 def test_what_was_removed_is_no_rival() -> None:
     """Its bytes and its release are free; who began the project stays."""
     catalog = filled(10)
-    event = Event(kind="removed", at="2026-01-02T00:00:00.000000Z", project="demo7", filename="demo7-1.0.tar.gz")
+    event = Event(
+        kind=EventKind.REMOVED, at="2026-01-02T00:00:00.000000Z", project="demo7", filename="demo7-1.0.tar.gz"
+    )
     catalog.apply([Entry(serial=11, event=event, offset=11, length=1, sha256="")])
     assert [ask(catalog, question) for question in QUESTIONS] == [None, None, "alice", 0]
 
@@ -86,7 +88,7 @@ def test_the_first_uploader_is_the_first_who_is_known() -> None:
     """An import that does not know whose files they were leaves the project to whoever comes next."""
     catalog = Catalog(":memory:")
     for serial, (name, uploader) in enumerate([("a-1.tar.gz", None), ("a-2.tar.gz", "bob"), ("a-3.tar.gz", "eve")], 1):
-        event = Event(kind="imported", at="2026-01-01T00:00:00.000000Z", project="a", filename=name, uploader=uploader,
-                      version="1", sha256=name, size=1)  # fmt: skip
+        event = Event(kind=EventKind.IMPORTED, at="2026-01-01T00:00:00.000000Z", project="a", filename=name,
+                      uploader=uploader, version="1", sha256=name, size=1)  # fmt: skip
         catalog.apply([Entry(serial=serial, event=event, offset=serial, length=1, sha256="")])
     assert catalog.first_uploader("a") == "bob"
