@@ -44,7 +44,7 @@ def _check_metadata(
     core = read_metadata(opened.metadata, filename, member_name(filename), findings)
     if core is None:
         return None
-    listed = check_fields(opened.metadata, findings, mild=is_of_old_sdist(core, filename))
+    listed = check_fields(opened.metadata, core, findings, mild=is_of_old_sdist(core, filename))
     check_license_files(opened, listed, core.metadata_version or "", findings)
     for check in extra_checks:
         findings.extend(check(opened.metadata))

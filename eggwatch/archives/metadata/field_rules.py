@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from email.utils import getaddresses
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -118,14 +118,21 @@ def _is_of_the_web(text: str) -> bool:
 def requirements(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M8 and M11: PEP 508, and no `name @ URL`."""
     for text in fields.get("requires_dist", []):
-        requirement = parsed(Requirement, text)
-        if requirement is None:
-            yield "requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."
-            continue
-        if trouble := unread_requirement(requirement):
-            yield "requirement-unsupported", "Requires-Dist", f"{quoted(text)}: {trouble}."
-        if requirement.url:
-            yield "requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."
+        yield from _requirement(text)
+
+
+@lru_cache(maxsize=1024)
+def _requirement(text: str) -> tuple[FieldFlaw, ...]:
+    """What is wrong with one requirement: the releases of a project have mostly the same."""
+    requirement = parsed(Requirement, text)
+    if requirement is None:
+        return (("requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."),)
+    told: list[FieldFlaw] = []
+    if trouble := unread_requirement(requirement):
+        told.append(("requirement-unsupported", "Requires-Dist", f"{quoted(text)}: {trouble}."))
+    if requirement.url:
+        told.append(("requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."))
+    return tuple(told)
 
 
 def provided(fields: dict[str, Any]) -> Iterator[FieldFlaw]:

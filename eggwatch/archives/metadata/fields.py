@@ -7,13 +7,15 @@ judges as a whole (requirements, URLs, classifiers) are judged one by one, so th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any, cast
 
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.archives.metadata.field_rules import RULES, FieldFlaw
+from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
 
@@ -24,6 +26,9 @@ MOST_OF_ONE_CODE = 5
 """Values of a kind that are told one by one; the rest are counted."""
 
 _MOST_LICENSE_FILES = 1000
+
+_BLANKS = " \t\r\n"
+"""What pip and uv both skip at the ends of a version."""
 
 _SINCE = {
     "supported_platforms": "1.1",
@@ -62,13 +67,17 @@ _FIELD_CODES = {
 _IDENTITY = frozenset(("metadata-version", "name", "version", "requires-python"))
 """Fields that installers decide by: said twice, each may take another."""
 
-_LONG = frozenset(("description", "license", "summary", "keywords", "author", "maintainer"))
-"""Fields of free text, which nobody takes apart."""
+_FREE_TEXT = frozenset(("description", "license", "keywords", "author", "maintainer"))
+"""Fields in which packaging takes anything."""
+
+_LONG = _FREE_TEXT | {"summary"}
+"""Fields that nobody takes apart, however long they are."""
 
 
-def check_fields(content: bytes, findings: Findings, *, mild: bool = False) -> list[str]:
+def check_fields(content: bytes, core: CoreMetadata, findings: Findings, *, mild: bool = False) -> list[str]:
     """Note the flaws of all fields; return the License-File fields that can be looked for in the archive.
 
+    `core` is what pkginfo reads in the same content.
     `mild` if nobody resolves by these fields: then dependencies that can't be read, and fields that stand twice, only
     warn, unless they are name or version.
     """
@@ -77,6 +86,7 @@ def check_fields(content: bytes, findings: Findings, *, mild: bool = False) -> l
         findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
         return []
     fields, unparsed = apart
+    _tell(_blanks(fields, core), findings, mild=mild)
     _tell(_unparsed(unparsed), findings, mild=mild)
     # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
     every = [fields, *_set_aside(unparsed)]
@@ -114,6 +124,17 @@ def _taken_apart(name: str, value: str) -> object:
 
 
 _RAW_NAMES = {"project-url": "project_urls"}
+
+
+def _blanks(fields: dict[str, Any], core: CoreMetadata) -> Iterator[FieldFlaw]:
+    """Blanks around name and version: pkginfo leaves them out, and installers do not."""
+    name, version = str(fields.get("name", "")), str(fields.get("version", ""))
+    if name != name.strip() and name.strip() == core.name:
+        found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
+        yield "metadata-name-invalid", "Name", found
+    if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
+        found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
+        yield "metadata-version-invalid", "Version", found
 
 
 def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None:
@@ -214,19 +235,29 @@ def _too_new(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
 
 def _invalid(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """What packaging says of all fields that are not judged value by value."""
-    for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE):
-        # One by one: a parser under packaging that gives up over one field says nothing of the others.
-        newest = "2.5" if name in ("import_names", "import_namespaces") else "2.4"
-        whole = {name: fields[name], "metadata_version": newest, "name": "judged", "version": "1"}
-        try:
-            Metadata.from_raw(cast("RawMetadata", whole))
-        except ExceptionGroup as group:
-            for error in sorted(group.exceptions, key=str):
-                if isinstance(error, InvalidMetadata):
-                    code = _FIELD_CODES.get(error.field, "metadata-field-invalid")
-                    yield code, error.field.title(), f"{clipped(str(error))}."
-        except Exception as error:
-            yield "metadata-field-invalid", _title(name), f"packaging can't read it: {clipped(repr(error))}."
+    for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE - _FREE_TEXT):
+        value = fields[name]
+        yield from _wrong_value(name, value if isinstance(value, str) else tuple(value))
+
+
+@lru_cache(maxsize=256)
+def _wrong_value(name: str, value: str | tuple[str, ...]) -> tuple[FieldFlaw, ...]:
+    """What packaging says of one field: a parser that gives up over one says nothing of the others.
+
+    The same content types, extras and licence files come again and again, and packaging takes long over them.
+    """
+    newest = "2.5" if name in ("import_names", "import_namespaces") else "2.4"
+    said = value if isinstance(value, str) else list(value)
+    whole = {name: said, "metadata_version": newest, "name": "judged", "version": "1"}
+    try:
+        Metadata.from_raw(cast("RawMetadata", whole))
+    except ExceptionGroup as group:
+        errors = [error for error in sorted(group.exceptions, key=str) if isinstance(error, InvalidMetadata)]
+        codes = [_FIELD_CODES.get(error.field, "metadata-field-invalid") for error in errors]
+        return tuple((code, e.field.title(), f"{clipped(str(e))}.") for code, e in zip(codes, errors, strict=True))
+    except Exception as error:
+        return (("metadata-field-invalid", _title(name), f"packaging can't read it: {clipped(repr(error))}."),)
+    return ()
 
 
 def _title(name: str) -> str:

@@ -14,7 +14,6 @@ from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped,
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.bounds import excess
 from eggwatch.archives.metadata.controls import check_controls
-from eggwatch.archives.metadata.fields import parsed_fields
 from eggwatch.archives.metadata.head import ambiguity, head_of
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
@@ -36,19 +35,24 @@ _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 # PEP 508's grammar for names, which core metadata adopts.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 
-_BLANKS = " \t\r\n"
-"""What pip and uv both skip at the ends of a version."""
+
+_WANTED = frozenset(("metadata_version", "name", "version", "requires_python", "summary"))
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
     """pkginfo's fields out of given bytes: its own readers trust the archive, and import by name."""
 
-    def __init__(self, content: bytes) -> None:
-        self._content = content
+    def __init__(self, head: bytes) -> None:
+        self._head = head
         self.extractMetadata()
 
     def read(self) -> bytes:
-        return self._content
+        return self._head
+
+    def _getHeaderAttrs(self) -> list[tuple[str, str, bool]]:  # noqa: N802
+        """Only the fields that we take: pkginfo goes through all headers for each of the others."""
+        known = super()._getHeaderAttrs()  # type: ignore[misc, unused-ignore]
+        return [attribute for attribute in known if attribute[1] in _WANTED]
 
 
 def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
@@ -57,11 +61,12 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     if trouble is not None:
         findings.refuse("metadata-unreadable", subject, trouble)
         return None
+    head = head_of(content)
     try:
         with warnings.catch_warnings():
             # Versions newer than pkginfo are read as the newest that it knows; we judge that ourselves.
             warnings.simplefilter("ignore")
-            distribution = _Distribution(content)
+            distribution = _Distribution(head)
             known = any(True for _ in distribution)
     except Exception as error:  # pkginfo and email validate nothing, so anything may come out of them
         message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
@@ -69,10 +74,9 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         return None
     core = _core(distribution)
     findings.extend(_encoding_flaws(content, filename))
-    check_controls(content, findings)
-    findings.extend(_blank_flaws(content, core))
+    check_controls(head, findings)
     if _is_known(core, subject, findings, known=known):
-        if doubt := ambiguity(head_of(content)):
+        if doubt := ambiguity(head):
             mild = is_of_old_sdist(core, filename)
             tell = findings.warn if mild else findings.refuse
             tell("metadata-ambiguous", subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
@@ -123,18 +127,6 @@ def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
         message = f"{found}: pip can't install it, uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
         level = Level.REFUSE if wheel else Level.WARN
         yield Flaw(code="metadata-encoding", subject=f"line {line}", message=message, level=level)
-
-
-def _blank_flaws(content: bytes, core: CoreMetadata) -> Iterator[Flaw]:
-    """Blanks around name and version: pkginfo leaves them out, and installers do not."""
-    fields, _ = parsed_fields(content) or ({}, {})
-    name, version = str(fields.get("name", "")), str(fields.get("version", ""))
-    if name != name.strip() and name.strip() == core.name:
-        found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
-        yield _flaw("metadata-name-invalid", "Name", found)
-    if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
-        found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
-        yield _flaw("metadata-version-invalid", "Version", found)
 
 
 def _core(distribution: _Distribution) -> CoreMetadata:

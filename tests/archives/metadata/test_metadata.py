@@ -6,8 +6,10 @@ import warnings
 
 import pkginfo
 import pytest
+from packaging.metadata import Metadata
 
 from eggwatch.archives.findings import Findings
+from eggwatch.archives.metadata.fields import check_fields
 from eggwatch.archives.metadata.metadata import read_metadata
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.names import Filename, parse_filename
@@ -52,8 +54,6 @@ def headers(**values: str) -> bytes:
         ("metadata-requires-python", headers(Requires_Python="===3\x01")),
         ("metadata-requires-python", headers(Requires_Python=">=3," * 300 + ">=3")),
         ("metadata-encoding", headers(Author="Jürgen").decode().encode("latin-1")),
-        ("metadata-name-invalid", headers(Name="demo\t")),
-        ("metadata-version-invalid", headers(Version="1.0\x1f")),
         ("metadata-version-unknown", headers(Metadata_Version="")),
         ("metadata-version-unknown", headers(Metadata_Version="newest")),
         ("metadata-version-unknown", headers(Metadata_Version="0.9")),
@@ -72,6 +72,30 @@ def headers(**values: str) -> bytes:
 def test_flawed_metadata_is_refused_for_that_flaw_only(code: str, content: bytes) -> None:
     """Name and Version are there, valid and the filename's; Requires-Python is a specifier set."""
     assert read(content)[1] == [code]
+
+
+@pytest.mark.parametrize(
+    ("code", "content"),
+    [
+        ("metadata-name-invalid", headers(Name="demo\t")),
+        ("metadata-version-invalid", headers(Version="1.0\x1f")),
+    ],
+)
+def test_blanks_behind_a_name_or_version_are_refused_though_pkginfo_strips_them(code: str, content: bytes) -> None:
+    """Installers do not leave them out, and find no such project or version."""
+    core, flaws = read(content)
+    assert core is not None
+    assert (core.name, core.version, flaws) == ("demo", "1.0", [])
+    findings = Findings()
+    check_fields(content, core, findings)
+    assert [flaw.code for flaw in findings.flaws] == [code]
+
+
+@pytest.mark.parametrize("field", ["description", "license", "keywords", "author", "maintainer"])
+def test_packaging_takes_anything_in_a_field_of_free_text(field: str) -> None:
+    """They are left out when single fields are given to it."""
+    value = ["a\x00b\n"] if field == "keywords" else "a\x00b\n"
+    Metadata.from_raw({"metadata_version": "2.4", "name": "demo", "version": "1", field: value})  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
