@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import click
 
@@ -17,8 +17,9 @@ from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, EventKind
 from eggwatch.model.queue import Stage
+from eggwatch.model.status import Status
 from eggwatch.readers.remote import RemoteReader, is_silent
-from eggwatch.readers.status import standing
+from eggwatch.readers.status import Standing, standing
 
 KEPT_IN = {
     "quarantine": "quarantine (public/.eggwatch/quarantine/)",
@@ -51,8 +52,8 @@ def status(selection: Selection, url: str | None, as_json: bool) -> None:
         return
     states = [standing(index) for index in selection.all()]
     for state in states:
-        print_json(state) if as_json else _say_state(state)
-    sys.exit(1 if any(state["faults"] for state in states) else 0)
+        print_json(state.as_json()) if as_json else _say_state(state)
+    sys.exit(1 if any(state.status.faults for state in states) else 0)
 
 
 def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
@@ -65,105 +66,106 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
         )
     problems = _problems_afar(state)
     if as_json:
-        print_json({"problems": problems, **state})
+        print_json({"problems": problems, **state.as_public_json()})
     else:
-        say(f"{reader.base}: {'ready' if state['ready'] else 'not ready'} when it last told, at {state['at']}")
+        say(f"{reader.base}: {'ready' if state.ready else 'not ready'} when it last told, at {state.at}")
         for problem in problems:
             say(f"  to be mended: {problem}")
-        if "projects" in state:  # a daemon that could not open its index has not counted them
+        if state.projects is not None:  # a daemon that could not open its index has not counted them
             _say_counts(state)
         _say_surroundings(state)
     sys.exit(1 if problems else 0)
 
 
-def _problems_afar(state: dict[str, Any]) -> list[str]:
+def _problems_afar(state: Status) -> list[str]:
     """What can be told of it from afar that is to be mended."""
     problems = []
     if is_silent(state):
-        problems.append(f"its daemon has told nothing of itself since {state['at']}")
-    elif not state.get("running", True) and state.get("queue_length"):
-        problems.append(f"no daemon is running, and {counted(state['queue_length'], 'upload')} waited for one")
-    if state["faults_count"]:
-        problems.append(f"{counted(state['faults_count'], 'fault')}; 'eggwatch status' on the server names them")
+        problems.append(f"its daemon has told nothing of itself since {state.at}")
+    elif state.running is False and state.queue_length:
+        problems.append(f"no daemon is running, and {counted(state.queue_length, 'upload')} waited for one")
+    if state.faults_count:
+        problems.append(f"{counted(state.faults_count, 'fault')}; 'eggwatch status' on the server names them")
     return problems
 
 
-def _say_counts(state: dict[str, Any]) -> None:
-    counts = f"{counted(state['projects'], 'project')}, {counted(state['files'], 'file')}"
-    say(f"  {counts}, last serial {state['serial']}")
-    if stale := state.get("pages_stale"):
-        say(f"  the pages of {counted(stale, 'project')} are still to be rendered anew")
+def _say_counts(state: Status) -> None:
+    counts = f"{counted(state.projects or 0, 'project')}, {counted(state.files or 0, 'file')}"
+    say(f"  {counts}, last serial {state.serial}")
+    if state.pages_stale:
+        say(f"  the pages of {counted(state.pages_stale, 'project')} are still to be rendered anew")
 
 
-def _say_state(state: dict[str, Any]) -> None:
-    say(f"{state['index']}: {_who_works(state)}")
-    for what, why in state["faults"].items():
+def _say_state(standing: Standing) -> None:
+    state = standing.status
+    say(f"{state.index}: {_who_works(state)}")
+    for what, why in state.faults.items():
         say(f"  to be mended: {what}: {why}")
-    if "projects" in state:
+    if state.projects is not None:
         _say_counts(state)
-    if watcher := state.get("watcher"):
-        told_by = {"events": "the kernel tells of uploads", "polling": f"polling only: {watcher['reason']}"}
-        say(f"  watching: {told_by[watcher['mode']]}")
+    if state.watcher is not None:
+        polling = f"polling only: {state.watcher.reason}"
+        say(f"  watching: {polling if state.watcher.mode == 'polling' else 'the kernel tells of uploads'}")
     _say_queue(state)
     _say_surroundings(state)
-    for name, behind in state.get("behind", {}).items():
+    for name, behind in (state.behind or {}).items():
         told = f"{counted(behind, 'event')} still to be told" if behind else "all events are told"
         say(f"  {name}: {told}")
-    for folder, kept in state.get("leavings", {}).items():
-        if kept["files"]:
+    for folder, kept in (state.leavings or {}).items():
+        if kept.files:
             place = KEPT_IN.get(folder, f"{folder}/")
-            say(f"  kept in {place}: {counted(kept['files'], 'file')}, {counted(kept['bytes'], 'byte')}")
-    for serial, event in _as_of_now([(row["serial"], Event.from_json(row)) for row in state["last_events"]]):
+            say(f"  kept in {place}: {counted(kept.files, 'file')}, {counted(kept.bytes, 'byte')}")
+    for serial, event in _as_of_now(standing.last_events):
         say(f"  event {event_line(serial, event).strip()}")
 
 
-def _as_of_now(events: list[tuple[int | None, Event]]) -> list[tuple[int | None, Event]]:
+def _as_of_now(events: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
     """Events, oldest first; until when bytes can be had is told only where nothing later took or brought them."""
-    later, told = set[str | None](), list[tuple[int | None, Event]]()
+    later, told = set[str | None](), list[tuple[int, Event]]()
     for serial, event in reversed(events):
         told.append((serial, replace(event, bytes_until=None) if event.filename in later else event))
         later |= {event.filename} if event.kind in (EventKind.REMOVED, EventKind.ADMITTED) else set()
     return told[::-1]
 
 
-def _who_works(state: dict[str, Any]) -> str:
+def _who_works(state: Status) -> str:
     """Whether a daemon is at work; of when its word is, where that matters."""
-    if state["running"] is None:
-        more = f"; its last report is of {state['at']}" if state.get("at") else ""
+    if state.running is None:
+        more = f"; its last report is of {state.at}" if state.at else ""
         return f"whether a daemon is running this account can't tell{more}"
-    if not state["running"]:
+    if not state.running:
         return "no daemon is running"
-    if state.get("pid") is None:
+    if state.pid is None:
         return "another command is at work"
-    return f"a daemon is at work, pid {state['pid']}; its last report is of {state['at']}"
+    return f"a daemon is at work, pid {state.pid}; its last report is of {state.at}"
 
 
-def _say_queue(state: dict[str, Any]) -> None:
-    queue = state.get("queue", [])
-    counts = state.get("queue_counts") or Counter(row["stage"] for row in queue)  # a daemon before had no counts
+def _say_queue(state: Status) -> None:
+    counts = state.queue_counts or Counter(row.stage for row in state.queue)  # a daemon before had no counts
     if any(counts.values()):
         say(f"  queue: {', '.join(f'{counts[stage]} {word}' for stage, word in STAGES.items())}{_age(state)}")
-    since = {row["path"]: f" (since {row['since']})" for row in queue}
-    for row in state["waiting"]:
-        say(f"  in the drop: {row['path']}: {row['reason']}{since.get(row['path'], '')}")
-    if more := state.get("waiting_not_shown"):
-        say(f"  in the drop: and {more} more files")
-    if "unseen" in state:
-        say(f"  what waits in the drop: {state['unseen']}")
+    since = {row.path: f" (since {row.since})" for row in state.queue}
+    for row in state.waiting:
+        say(f"  in the drop: {row.path}: {row.reason}{since.get(row.path, '')}")
+    if state.waiting_not_shown:
+        say(f"  in the drop: and {state.waiting_not_shown} more files")
+    if state.unseen is not None:
+        say(f"  what waits in the drop: {state.unseen}")
 
 
-def _age(state: dict[str, Any]) -> str:
-    seconds = state.get("oldest_waiting_seconds")
+def _age(state: Status) -> str:
+    seconds = state.oldest_waiting_seconds
     return "" if seconds is None else f"; the oldest that could be published has waited {seconds:.0f} s"
 
 
-def _say_surroundings(state: dict[str, Any]) -> None:
+def _say_surroundings(state: Status) -> None:
     """Lag, disks and the last `verify`: what a state of an older eggwatch does not have is left out."""
-    if state.get("last_publish_seconds") is not None:
-        say(f"  last publication: {state['last_publish_seconds']:.2f} s from the claim to the page")
-    for folder, free in state.get("disk_free", {}).items():
+    if state.last_publish_seconds is not None:
+        say(f"  last publication: {state.last_publish_seconds:.2f} s from the claim to the page")
+    for folder, free in (state.disk_free or {}).items():
         if free is not None:
-            short = ", less than min-free" if free < state["min_free"] else ""
+            short = ", less than min-free" if free < (state.min_free or 0) else ""
             say(f"  free for {folder}: {free / (1 << 20):.0f} MiB{short}")
-    if verified := state.get("last_verify"):
-        say(f"  last verified at {verified['at']}: {counted(verified['findings'], 'finding')}")
+    if state.last_verify is not None:
+        found = counted(state.last_verify.findings, "finding")
+        say(f"  last verified at {state.last_verify.at}: {found}")

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.linux.access import Account
 from eggwatch.linux.accounts import account_name
 from eggwatch.linux.capabilities import CAPABILITIES
+from eggwatch.model.status import Status
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.missing import Absence
 from eggwatch.readers.status import idleness, standing
@@ -56,7 +56,7 @@ class Environment:
     daemon: int | None = None
     command: str = ""
     unit: Unit | None = None
-    status: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = field(default_factory=Status)
     sees_lock: bool = True
     last_event_at: str | None = None
     absences: tuple[Absence, ...] = ()
@@ -85,10 +85,10 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
     reader = IndexReader(config=config)
     daemon, command = _daemon(config, reader, proc) or (None, "")
     unit = _unit(config, source, daemon, proc)
-    events, status = reader.last_events(1), reader.status() or {}
+    events, status = reader.last_events(1), reader.status() or Status()
     absences = [one for one in reader.missing() if one.what != "drop"]  # of which doctor has a check of its own
     if daemon is None:
-        absences += idleness(config, standing(config), now=time.time())
+        absences += idleness(config, standing(config).status, now=time.time())
     return Environment(
         config=config,
         source=source,
@@ -99,7 +99,7 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
         unit=unit,
         status=status,
         sees_lock=reader.sees_lock(),
-        last_event_at=events[0][1].at if events else status.get("last_event_at"),
+        last_event_at=events[0][1].at if events else status.last_event_at,
         proc=proc,
     )
 

@@ -126,14 +126,14 @@ def _limits(around: Environment, folders: int) -> Iterator[Finding]:
     limits = around.proc / "sys/fs/inotify"
     watches = int((limits / "max_user_watches").read_text())
     instances = int((limits / "max_user_instances").read_text())
-    watcher = around.status.get("watcher") if around.status.get("pid") == around.daemon else None
+    watcher = around.status.watcher if around.status.pid == around.daemon else None
     if watches < folders + 2:  # and the folder of orders, and one to come
         yield _too_low("max_user_watches", f"{watches}, and DROP has {folders} folders", max(524288, 4 * folders))
     elif instances < 2:
         yield _too_low("max_user_instances", f"{instances}, and others of the account need one too", 128)
-    elif watcher and watcher["mode"] == "polling" and "inotify" in watcher["reason"]:
-        used_up, limit = ("instances", instances) if "instance" in watcher["reason"] else ("watches", watches)
-        yield _too_low(f"max_user_{used_up}", f"{limit}, and the daemon says: {watcher['reason']}", 8 * limit)
+    elif watcher and watcher.mode == "polling" and "inotify" in (watcher.reason or ""):
+        used_up, limit = ("instances", instances) if "instance" in (watcher.reason or "") else ("watches", watches)
+        yield _too_low(f"max_user_{used_up}", f"{limit}, and the daemon says: {watcher.reason}", 8 * limit)
 
 
 def _too_low(name: str, problem: str, wanted: int) -> Finding:

@@ -91,14 +91,14 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
     status = around.status
     if not around.sees_lock:
         yield Unchecked(where=str(around.config.state), reason="this account can't tell whether a daemon is at work")
-    if around.daemon is None or status.get("pid") != around.daemon:
+    if around.daemon is None or status.pid != around.daemon:
         return
-    age = around.now - seconds_of(status["at"])
+    age = around.now - seconds_of(status.at) if status.at else 0.0
     if age > SILENCE:
         problem = f"process {around.daemon} holds the lock and has told nothing of itself for {age:.0f} s"
         yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
-    if status.get("eggwatch") != __version__:
-        problem = f"process {around.daemon} is eggwatch {status.get('eggwatch')}, and {__version__} is installed"
+    if status.eggwatch != __version__:
+        problem = f"process {around.daemon} is eggwatch {status.eggwatch}, and {__version__} is installed"
         yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
 
 

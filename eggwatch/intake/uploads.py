@@ -12,6 +12,7 @@ from eggwatch.model.events import seconds_of
 from eggwatch.model.names import shown
 from eggwatch.model.queue import FINAL, LEAVING, MOST_SHOWN, Fate, Queue, Queued, Stage
 from eggwatch.model.sightings import Claim, Identity, Lease, Sighting
+from eggwatch.model.status import WaitingFile
 from eggwatch.policy.settling import Patience, Wait, remark_on
 from eggwatch.store.drop.folder import EXHAUSTED, Found, Survey
 from eggwatch.store.state.catalog import Original
@@ -333,11 +334,11 @@ class Uploads:
         """A fault is gone; True if it was there."""
         return self.faults.pop(what, None) is not None
 
-    def waiting(self) -> list[dict[str, str]]:
+    def waiting(self) -> tuple[WaitingFile, ...]:
         """The files that lie in the drop folder, each with why: for `status`, as far as one page goes."""
         rows = {path: self._why(path) for path in self._seen} | self._others
         first = heapq.nsmallest(MOST_SHOWN, (path for path, reason in rows.items() if reason))
-        return [{"path": shown(path), "reason": shown(rows[path])} for path in first]
+        return tuple(WaitingFile(path=shown(path), reason=shown(rows[path])) for path in first)
 
     def not_shown(self) -> int:
         """How many more there are."""

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,13 @@ from eggwatch.linux.accounts import run_as_owner
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.names import stored_name
 from eggwatch.model.queue import FINAL
+from eggwatch.model.status import Delivery, Status
 from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.readers.missing import Absence, absences, root_serial
 from eggwatch.readers.remote import is_silent
+from eggwatch.readers.status_fields import read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
 from eggwatch.store.state.catalog import Reader, key_of
 from eggwatch.store.state.deliveries import Deliveries
@@ -66,7 +68,7 @@ class IndexReader:
         if self.sees_lock():
             return Lock(self._lock).is_held()
         said = self.status()
-        return said is None or (said.get("running", True) and not is_silent(said))
+        return said is None or (said.running is not False and not is_silent(said))
 
     def sees_lock(self) -> bool:
         """Whether this account can tell if a writer is at work."""
@@ -76,7 +78,7 @@ class IndexReader:
     def _lock(self) -> Path:
         return self.config.state / "lock"
 
-    def news(self) -> dict[str, dict[str, Any]]:
+    def news(self) -> dict[str, Delivery]:
         """How far each subscription has come, by what the courier keeps: behind by how many events, since when, why.
 
         Nothing where this account may not enter STATE.
@@ -91,30 +93,25 @@ class IndexReader:
         told = {}
         for one in self.config.subscriptions:
             here = progress.get(one.name, Progress(cursor=begun.get(one.name, end)))
-            told[one.name] = {
-                "cursor": here.cursor,
-                "behind": max(0, end - here.cursor),
-                "undelivered": letters[one.name],
-                "failures": here.failures,
-                "failing_since": None if here.since is None else timestamp(here.since),
-                "error": here.error,
-            }
+            told[one.name] = Delivery(
+                cursor=here.cursor,
+                behind=max(0, end - here.cursor),
+                undelivered=letters[one.name],
+                failures=here.failures,
+                failing_since=None if here.since is None else timestamp(here.since),
+                error=here.error,
+            )
         return told
 
-    def status(self) -> dict[str, Any] | None:
+    def status(self) -> Status | None:
         """What the daemon last wrote of itself; None if nothing is there for this account."""
-        for folder in (self.config.state, self.config.public):
-            try:
-                data: dict[str, Any] = json.loads((folder / "status.json").read_bytes())
-                return data
-            except (OSError, ValueError):
-                continue
-        return None
+        folders = (self.config.state, self.config.public)
+        return next(filter(None, (read_status(folder / "status.json") for folder in folders)), None)
 
-    def is_by_holder(self, status: Mapping[str, Any]) -> bool:
+    def is_by_holder(self, status: Status) -> bool:
         """Whether a status was written by the very process that holds the lock, and not by one before it."""
         holder = Lock(self._lock).holder()
-        return holder is not None and holder[0] == status.get("pid")
+        return holder is not None and holder[0] == status.pid
 
     @contextmanager
     def catalog(self) -> Iterator[Reader | None]:

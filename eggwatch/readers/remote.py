@@ -7,14 +7,15 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError, in_words
 from eggwatch.model.events import Event, EventKind, seconds_of, timestamp
+from eggwatch.model.status import Status
 from eggwatch.pages.simple import JSON_NAME
 
 SECONDS = 15.0
@@ -58,13 +59,16 @@ class RemoteReader:
         """A project's page (PEP 691); None if it has none."""
         return self._page(f"simple/{name}/")
 
-    def status(self) -> dict[str, Any] | None:
+    def status(self) -> Status | None:
         """What the daemon lets monitors know; None if the server does not show it."""
         found = self._ask("status.json", JSON_TYPE)
         if found is None:
             return None
         data, date = found
-        return {**self._parsed("status.json", data), "asked_at": timestamp(date)}
+        try:
+            return replace(Status.from_json(self._parsed("status.json", data)), asked_at=timestamp(date))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._no_page("status.json") from error
 
     def events(self, project: str | None) -> list[Event]:
         """Publications and removals as the pages tell of them, oldest first; of one project, or of all."""
@@ -78,7 +82,7 @@ class RemoteReader:
     def is_running(self) -> bool:
         """Whether a daemon is at work; taken for granted where the server does not show status.json."""
         state = self.status()
-        return state is None or (state.get("running", True) and not is_silent(state))
+        return state is None or (state.running is not False and not is_silent(state))
 
     def pending(self) -> list[Any]:
         """Nothing: the drop folder can't be seen."""
@@ -127,8 +131,11 @@ class RemoteReader:
         except ValueError:
             found = None
         if not isinstance(found, dict) or not (found.get("schema") == 1 or "meta" in found):
-            raise NotReachedError(f"{self.base}{path} is no page of an index.", remedy="Mend --url.")
+            raise self._no_page(path)
         return found
+
+    def _no_page(self, path: str) -> NotReachedError:
+        return NotReachedError(f"{self.base}{path} is no page of an index.", remedy="Mend --url.")
 
 
 JSON_TYPE = "application/json"
@@ -143,13 +150,13 @@ def _date(header: str | None) -> float:
         return time.time()
 
 
-def is_silent(state: Mapping[str, Any]) -> bool:
+def is_silent(state: Status) -> bool:
     """Whether a daemon that did not stop in order has told nothing for too long (`at`, seen at `asked_at`, or now)."""
     try:
-        age = seconds_of(state.get("asked_at") or timestamp(time.time())) - seconds_of(state["at"])
-    except (KeyError, TypeError, ValueError):
+        age = seconds_of(state.asked_at or timestamp(time.time())) - seconds_of(state.at or "")
+    except (TypeError, ValueError):
         return False
-    return bool(state.get("running", True)) and age > SILENCE
+    return state.running is not False and age > SILENCE
 
 
 def _published(project: str, file: dict[str, Any]) -> Event:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
-from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,7 +13,7 @@ from prometheus_client.utils import floatToGoString
 
 from eggwatch import __version__
 from eggwatch.model.events import seconds_of
-from eggwatch.model.queue import Stage
+from eggwatch.model.status import Status
 from eggwatch.pipeline.measures import BOUNDS
 from eggwatch.service.samples import Sample
 
@@ -25,40 +24,40 @@ def _seconds(at: str | None) -> float | None:
     return None if at is None else seconds_of(at)
 
 
-def _verified(state: dict[str, Any], key: str) -> Any:
-    return (state["last_verify"] or {}).get(key)
-
-
-SIMPLE: tuple[tuple[str, str, Callable[[dict[str, Any]], float | None]], ...] = (
-    ("serial", "Serial of the last event in the ledger.", lambda state: state["serial"]),
-    ("projects", "Projects in the index.", lambda state: state["projects"]),
-    ("files", "Published files.", lambda state: state["files"]),
-    ("pages_stale", "Projects whose pages are still to be rendered anew.", lambda state: state["pages_stale"]),
-    ("faults", "What is to be mended; eggwatch status names it.", lambda state: state["faults_count"]),
-    ("watching", "1 if the kernel tells of uploads, 0 if only scans find them.", lambda state: _is_watching(state)),
+SIMPLE: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
+    ("serial", "Serial of the last event in the ledger.", lambda state: state.serial),
+    ("projects", "Projects in the index.", lambda state: state.projects),
+    ("files", "Published files.", lambda state: state.files),
+    ("pages_stale", "Projects whose pages are still to be rendered anew.", lambda state: state.pages_stale),
+    ("faults", "What is to be mended; eggwatch status names it.", lambda state: state.faults_count),
+    (
+        "watching",
+        "1 if the kernel tells of uploads, 0 if only scans find them.",
+        lambda state: float(state.watcher is not None and state.watcher.mode == "events"),
+    ),
     (
         "queue_oldest_age_seconds",
         "Age of the oldest upload that could be published and is not; 0 without one.",
-        lambda state: state["oldest_waiting_seconds"] or 0.0,
+        lambda state: state.oldest_waiting_seconds or 0.0,
     ),
-    ("min_free_bytes", "Below so much free space no uploads are taken.", lambda state: state["min_free"]),
+    ("min_free_bytes", "Below so much free space no uploads are taken.", lambda state: state.min_free),
     (
         "last_event_timestamp_seconds",
         "When the last event happened.",
-        lambda state: _seconds(state["last_event_at"]),
+        lambda state: _seconds(state.last_event_at),
     ),
     (
         "verify_last_timestamp_seconds",
         "When eggwatch verify last came to its end.",
-        lambda state: _seconds(_verified(state, "at")),
+        lambda state: _seconds(None if state.last_verify is None else state.last_verify.at),
     ),
-    ("verify_findings", "Findings of the last eggwatch verify.", lambda state: _verified(state, "findings")),
+    (
+        "verify_findings",
+        "Findings of the last eggwatch verify.",
+        lambda state: None if state.last_verify is None else state.last_verify.findings,
+    ),
 )
 """Gauges of one value an index, without their prefix; None where there is nothing to tell."""
-
-
-def _is_watching(state: dict[str, Any]) -> float:
-    return float(state["watcher"]["mode"] == "events")
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Metric]:
@@ -84,7 +83,7 @@ def _gauge(
 
 def _lives(samples: list[Sample]) -> Iterator[Metric]:
     ups = [((one.index,), float(one.state is not None)) for one in samples]
-    readies = [((one.index,), float(one.state is not None and one.state["ready"])) for one in samples]
+    readies = [((one.index,), float(one.state is not None and one.state.ready is True)) for one in samples]
     builds = [((one.index, __version__, platform.python_version()), 1.0) for one in samples]
     yield _gauge("up", "1 while a daemon is at work on the index.", [], ups)
     yield _gauge("ready", "1 when all that was there at start has been looked at.", [], readies)
@@ -93,16 +92,18 @@ def _lives(samples: list[Sample]) -> Iterator[Metric]:
     yield _gauge("last_beat_timestamp_seconds", "When the daemon last came by: one that hangs stays behind.", [], beats)
 
 
-def _several(told: list[tuple[Sample, dict[str, Any]]]) -> Iterator[Metric]:
+def _several(told: list[tuple[Sample, Status]]) -> Iterator[Metric]:
     """Gauges with several values an index."""
     stages = [
-        ((sample.index, str(stage)), float(state["queue_counts"][stage])) for sample, state in told for stage in Stage
+        ((sample.index, stage), float(count))
+        for sample, state in told
+        for stage, count in (state.queue_counts or {}).items()
     ]
     yield _gauge("queue_length", "Uploads without a verdict.", ["stage"], stages)
-    free = [((one.index, name), free) for one, state in told for name, free in state["disk_free"].items()]
+    free = [((one.index, name), free) for one, state in told for name, free in (state.disk_free or {}).items()]
     known = [(places, float(value)) for places, value in free if value is not None]
     yield _gauge("disk_free_bytes", "What may still be written to the file system of a folder.", ["folder"], known)
-    behind = [((one.index, name), float(count)) for one, state in told for name, count in state["behind"].items()]
+    behind = [((one.index, name), float(count)) for one, state in told for name, count in (state.behind or {}).items()]
     yield _gauge("notifier_behind_events", "Events that a notifier has not told yet.", ["notifier"], behind)
 
 

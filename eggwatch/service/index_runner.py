@@ -8,12 +8,13 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.linux.systemd import line_lacking
 from eggwatch.model.events import timestamp
+from eggwatch.model.status import Status
 from eggwatch.notifiers.log_index import of_index
 from eggwatch.pipeline.measures import Measures
 from eggwatch.pipeline.rounds import horizon, summary
@@ -25,7 +26,7 @@ from eggwatch.writer.catch_up import CATALOG, set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
 from eggwatch.writer.index import Index, open_index, spawned_renderer
 from eggwatch.writer.orders import finish_begun, is_round, obey
-from eggwatch.writer.status import StatusFile, public_state, state_of, tell_last
+from eggwatch.writer.status import StatusFile, state_of, tell_last
 
 log = logging.getLogger("eggwatch")
 P = ParamSpec("P")
@@ -77,7 +78,7 @@ class IndexRunner:
         self._status_owed = True
         self._tell_at = 0.0
         self._measures = Measures()
-        self._told: dict[str, Any] | None = None
+        self._told: Status | None = None
 
     @_labelled
     def open(self) -> None:
@@ -228,9 +229,8 @@ class IndexRunner:
             return
         pipeline = index.pipeline
         self.heed("status", self._status.fault)
-        private = self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
-        public = public_state(private)
-        self._status_owed = not self._status.write(private, public, at=timestamp(time.time()))
+        self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
+        self._status_owed = not self._status.write(self._told, at=timestamp(time.time()))
 
     def sample(self) -> Sample:
         """What metrics tell of it: what it has last told of itself, None while it is down."""

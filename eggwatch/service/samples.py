@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from eggwatch.model.status import Status
 from eggwatch.pipeline.measures import Measures
 
 
@@ -15,7 +15,7 @@ class Sample:
 
     index: str
     at: float
-    state: dict[str, Any] | None = None
+    state: Status | None = None
     verdicts: Mapping[str, int] = field(default_factory=dict)
     flaws: Mapping[tuple[str, str], int] = field(default_factory=dict)
     latencies: tuple[int, ...] = ()
@@ -23,12 +23,11 @@ class Sample:
 
     def stamp(self) -> tuple[object, ...]:
         """What is different when something has happened."""
-        known = self.state or {}
-        counts = (known.get("serial"), known.get("queue_length"), sum(self.verdicts.values()))
-        return (self.state is None, known.get("ready"), *counts)
+        known = self.state or Status()
+        return (self.state is None, known.ready, known.serial, known.queue_length, sum(self.verdicts.values()))
 
 
-def taken(index: str, state: dict[str, Any] | None, measures: Measures, *, at: float) -> Sample:
+def taken(index: str, state: Status | None, measures: Measures, *, at: float) -> Sample:
     """A sample of an index, by its state and by what was counted."""
     latencies = measures.latencies
     return Sample(

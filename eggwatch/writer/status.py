@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,17 @@ from eggwatch.linux import capabilities
 from eggwatch.linux.accounts import account_name
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
-from eggwatch.model.queue import Queue
+from eggwatch.model.status import Amount, Status, Watching
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.readers.missing import absences, root_serial
-from eggwatch.readers.status_fields import UNKNOWN_LAG, around, lag, queue_rows, told, writer_lives
+from eggwatch.readers.status_fields import (
+    read_status,
+    with_cursors,
+    with_queue,
+    with_surroundings,
+    without_queue,
+    writer_lives,
+)
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.history import event_at
@@ -35,40 +43,40 @@ FULL_PAUSE = 10.0
 AGING = frozenset(("oldest_waiting_seconds", "disk_free"))
 """What changes without anything having happened."""
 
-PUBLIC = (
-    *("schema", "eggwatch", "ready", "serial", "projects", "files", "pages_current", "pages_stale", "faults_count"),
-    *("queue_length", "oldest_waiting_seconds", "last_publish_seconds", "last_event_at"),
-    *("disk_free", "min_free", "last_verify"),
-)
-"""What monitors may know."""
 
-
-def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> dict[str, Any]:
+def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> Status:
     """The whole state, for accounts of this machine.
 
     `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
     """
-    queue = pipeline.queue()
-    faults = _faults(pipeline, watching)
     uploads, components = pipeline.uploads, pipeline.components
-    return {
-        **_public_state(pipeline, queue, ready=ready, faults=len(faults)),
-        "pid": os.getpid(),
-        "account": account_name(os.geteuid()),
-        "privileges": capabilities.held(),
-        "index": pipeline.config.name,
-        "waiting": uploads.waiting(),
-        "waiting_not_shown": uploads.not_shown(),
-        "in_hand": [shown(path) for path in pipeline.in_hand()],
-        **queue_rows(queue),
-        "watcher": {"mode": "polling" if watching else "events", "reason": watching} if watched else None,
-        "faults": faults,
-        "leavings": leavings_of(pipeline),
-        **told(
-            components.ledger.end.serial,
-            {one.name: components.catalog.cursor(one.name) for one in components.notifiers},
-        ),
-    }
+    projects, files = components.catalog.counts()
+    faults = _faults(pipeline, watching)
+    status = Status(
+        eggwatch=__version__,
+        ready=ready,
+        serial=components.ledger.end.serial,
+        projects=projects,
+        files=files,
+        pages_current=pipeline.pages_current(),
+        pages_stale=components.catalog.stale_count(),
+        faults_count=len(faults),
+        last_publish_seconds=pipeline.measures.latencies.last,
+        last_event_at=_last_event_at(components.ledger),
+        pid=os.getpid(),
+        account=account_name(os.geteuid()),
+        privileges=tuple(capabilities.held()),
+        index=pipeline.config.name,
+        waiting=uploads.waiting(),
+        waiting_not_shown=uploads.not_shown(),
+        in_hand=tuple(shown(path) for path in pipeline.in_hand()),
+        watcher=Watching(mode="polling" if watching else "events", reason=watching) if watched else None,
+        faults=faults,
+        leavings=leavings_of(pipeline),
+    )
+    status = with_surroundings(with_queue(status, pipeline.queue(), now=components.now()), pipeline.config)
+    cursors = {one.name: components.catalog.cursor(one.name) for one in components.notifiers}
+    return with_cursors(status, components.ledger.end.serial, cursors)
 
 
 def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
@@ -90,38 +98,13 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
     return faults | pipeline.news.faults()
 
 
-def leavings_of(pipeline: Pipeline) -> dict[str, dict[str, int]]:
+def leavings_of(pipeline: Pipeline) -> dict[str, Amount]:
     """What lies there of our own making but the index; nothing by whoever has not looked."""
     tallies, left = pipeline.housekeeping.kept, pipeline.uploads.leftovers
-    rows = {name: {"files": tally.kept, "bytes": tally.size} for name, tally in tallies.items()}
+    rows = {name: Amount(files=tally.kept, bytes=tally.size) for name, tally in tallies.items()}
     if not rows:
         return {}
-    return {**rows, "leftovers": {"files": len(left), "bytes": sum(found.identity.size for found in left)}}
-
-
-def public_state(private: Mapping[str, Any], *, running: bool = True) -> dict[str, Any]:
-    """Of a state what monitors may know: no names of accounts, no waiting files. `running`: a daemon goes on."""
-    return {**{key: private[key] for key in PUBLIC}, "running": running}
-
-
-def _public_state(pipeline: Pipeline, queue: Queue, *, ready: bool, faults: int) -> dict[str, Any]:
-    catalog = pipeline.components.catalog
-    projects, files = catalog.counts()
-    return {
-        "schema": 1,
-        "eggwatch": __version__,
-        "ready": ready,
-        "serial": pipeline.components.ledger.end.serial,
-        "projects": projects,
-        "files": files,
-        "pages_current": pipeline.pages_current(),
-        "pages_stale": catalog.stale_count(),
-        "faults_count": faults,
-        **lag(queue, now=pipeline.components.now()),
-        "last_publish_seconds": pipeline.measures.latencies.last,
-        "last_event_at": _last_event_at(pipeline.components.ledger),
-        **around(pipeline.config),
-    }
+    return {**rows, "leftovers": Amount(files=len(left), bytes=sum(found.identity.size for found in left))}
 
 
 def _last_event_at(ledger: Ledger) -> str | None:
@@ -154,20 +137,23 @@ class StatusFile:
         """Whether the pause is over in which nothing more is written."""
         return time.monotonic() >= self._not_before
 
-    def write(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> bool:
+    def write(self, status: Status, *, at: str) -> bool:
         """Write what changed, if a second has passed; False if something is still to be written."""
         if not self.is_due():
             return False
-        pause = IDLE_PAUSE if public["oldest_waiting_seconds"] is None else BUSY_PAUSE
+        pause = IDLE_PAUSE if status.oldest_waiting_seconds is None else BUSY_PAUSE
         if time.monotonic() >= self._at + pause:
             self._written = [None, None]
         before = self.fault
-        self.write_now(private, public, at=at)
+        self.write_now(status, at=at)
         return before is None and self.fault is None  # what has just gone well told that it did not
 
-    def write_now(self, private: dict[str, Any], public: dict[str, Any], *, at: str) -> None:
+    def write_now(self, status: Status, *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
-        for number, data in enumerate((private, public)[: 1 if self._is_bare() else 2]):
+        forms = [replace(status, at=None, running=None).as_json()]
+        if not self._is_bare():
+            forms.append(replace(status, at=None, running=status.pid is not None).as_public_json())
+        for number, data in enumerate(forms):
             content = {key: data[key] for key in data.keys() - AGING}
             if content != self._written[number]:
                 text = json.dumps({**data, "at": at}, indent=1).encode() + b"\n"
@@ -205,27 +191,21 @@ class StatusFile:
 
     def tell_down(self, why: str, *, at: str) -> None:
         """Write that this process has let go of the index after an error; the rest stays as it was told."""
-        private, public = self.told(0), self.told(1)
-        down = {"schema": 1, "eggwatch": __version__, "ready": False, "faults_count": 1, **UNKNOWN_LAG}
-        mine: dict[str, Any] = {"pid": os.getpid(), "faults": {"index": why}, "waiting": [], "in_hand": []}
-        mine |= {"queue": [], "queue_counts": {}, "unfinished": []}
-        self.write_now({**private, **down, **mine}, {**public, **down}, at=at)
+        down = replace(without_queue(self.told()), schema=1, eggwatch=__version__, ready=False, faults_count=1)
+        mine = replace(down, pid=os.getpid(), faults={"index": why}, in_hand=(), queue_counts={})
+        self.write_now(mine, at=at)
 
-    def told(self, number: int = 0) -> dict[str, Any]:
-        """What the first or the second file tells; nothing if it is missing or can't be read."""
-        try:
-            data = json.loads(self._paths[number].read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return {key: value for key, value in data.items() if key != "at"} if isinstance(data, dict) else {}
+    def told(self) -> Status:
+        """What the files tell: that of PUBLIC where the other is missing or can't be read; nothing without both."""
+        return next(filter(None, map(read_status, self._paths)), Status())
 
 
 def tell_last(pipeline: Pipeline, file: StatusFile) -> None:
     """Write how an index is left by who has worked on it."""
     before = file.told()
-    private = {**state_of(pipeline, ready=False, watching=None, watched=False), "pid": None}
-    private["leavings"] = private["leavings"] or before.get("leavings", {})  # who did not tidy has not looked
-    if before.get("pid") != os.getpid() and writer_lives(before):  # a daemon will have it again
-        private |= {"pid": before["pid"], "faults": {**before.get("faults", {}), **private["faults"]}}
-    public = public_state(private, running=private["pid"] is not None)
-    file.write_now(private, public, at=timestamp(time.time()))
+    last = replace(state_of(pipeline, ready=False, watching=None, watched=False), pid=None)
+    if not last.leavings:  # who did not tidy has not looked
+        last = replace(last, leavings=before.leavings or {})
+    if before.pid != os.getpid() and writer_lives(before):  # a daemon will have it again
+        last = replace(last, pid=before.pid, faults={**before.faults, **last.faults})
+    file.write_now(last, at=timestamp(time.time()))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +21,7 @@ from eggwatch.doctor.service import may_write
 from eggwatch.linux import access
 from eggwatch.linux.access import ENTER, WRITE, Account, granting, is_granted
 from eggwatch.model.events import timestamp
+from eggwatch.model.status import Status
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
 from eggwatch.policy.terms import Terms
@@ -104,15 +104,15 @@ def test_the_account_of_a_unit_has_its_capabilities() -> None:
 
 def test_a_daemon_that_fell_silent_is_found(around: Environment) -> None:
     """It holds the lock and has not told of itself for minutes."""
-    status: dict[str, Any] = {"pid": 7, "at": timestamp(NOW - 100), "eggwatch": __version__}
+    status = Status(pid=7, at=timestamp(NOW - 100), eggwatch=__version__)
     assert found(replace(around, daemon=7, status=status), "daemon") == []
-    (problem,) = found(replace(around, daemon=7, status={**status, "at": timestamp(NOW - 400)}), "daemon")
+    (problem,) = found(replace(around, daemon=7, status=replace(status, at=timestamp(NOW - 400))), "daemon")
     assert "400 s" in problem
 
 
 def test_a_daemon_of_an_older_version_is_found(around: Environment) -> None:
     """After an upgrade it has to be started anew."""
-    status = {"pid": 7, "at": timestamp(NOW), "eggwatch": "0.0.1"}
+    status = Status(pid=7, at=timestamp(NOW), eggwatch="0.0.1")
     (problem,) = found(replace(around, daemon=7, status=status), "daemon")
     assert "0.0.1" in problem and __version__ in problem
 

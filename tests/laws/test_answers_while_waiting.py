@@ -73,7 +73,7 @@ def test_a_wheel_under_a_name_that_is_none_is_told_of(work: IndexAtWork, name: s
     text = receipt(work, name.rpartition("/")[2])
     assert "NOT TAKEN" in text and "a wheel inside" in text and "under its own name" in text
     assert work.index is not None
-    assert any("a wheel inside" in row["reason"] for row in work.index.pipeline.uploads.waiting())
+    assert any("a wheel inside" in row.reason for row in work.index.pipeline.uploads.waiting())
     assert work.lying() == [name]
 
 

@@ -46,7 +46,7 @@ def test_a_held_upload_has_a_receipt_that_is_written_once(
         assert receipt.read_text().startswith(f"{BAD[0]}: HELD, it is not in the index yet\n")
         assert site.lying() == [BAD[0]] and site.files("good") and site.files("last")
         assert site.index is not None
-        assert [row["reason"][:5] for row in site.index.pipeline.uploads.waiting()] == ["held:"]
+        assert [row.reason[:5] for row in site.index.pipeline.uploads.waiting()] == ["held:"]
         before = receipt.stat()
         site.work()
     with site:

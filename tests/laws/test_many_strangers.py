@@ -194,10 +194,10 @@ def test_the_queue_is_counted_whole_and_named_in_part(work: IndexAtWork, monkeyp
     work.work()
     state = state_of(work.index.pipeline, ready=True, watching=None)  # type: ignore[union-attr]
     work.close()
-    for told in (state, standing(work.config)):
-        assert [len(told[key]) for key in ("queue", "unfinished", "waiting")] == [10, 10, 10]
-        assert (told["queue_length"], sum(told["queue_counts"].values())) == (MANY, MANY)
-        assert told["waiting_not_shown"] == MANY - 10
+    for told in (state, standing(work.config).status):
+        assert [len(rows) for rows in (told.queue, told.unfinished, told.waiting)] == [10, 10, 10]
+        assert (told.queue_length, sum((told.queue_counts or {}).values())) == (MANY, MANY)
+        assert told.waiting_not_shown == MANY - 10
 
 
 def test_an_index_that_is_let_go_in_the_middle_of_a_scan_leaves_no_folder_open(work: IndexAtWork) -> None:

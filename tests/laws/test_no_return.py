@@ -62,7 +62,7 @@ def lose_catalog(work: IndexAtWork) -> None:
 def reasons(work: IndexAtWork) -> list[str]:
     """What `status` says of the files that lie there."""
     assert work.index is not None
-    return [row["reason"] for row in work.index.pipeline.uploads.waiting()]
+    return [row.reason for row in work.index.pipeline.uploads.waiting()]
 
 
 def test_it_stays_away_when_the_catalog_is_lost(work: IndexAtWork) -> None:

@@ -137,7 +137,7 @@ def assert_slices(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
         line = work.index.pipeline
         while not rest or rest[-1] > 0:
             line.round(None)
-            rest.append(state_of(line, ready=True, watching=None)["pages_stale"])
+            rest.append(state_of(line, ready=True, watching=None).pages_stale or 0)
             assert NEW[0] in work.files("demo"), "published in the first round"
             assert len(rest) < 10
         work.work()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eggwatch.model.status import Status
 from eggwatch.store.durable import Permissions
 from eggwatch.writer import status
 from eggwatch.writer.status import BUSY_PAUSE, IDLE_PAUSE, StatusFile
@@ -38,14 +39,14 @@ def file(tmp_path: Path) -> StatusFile:
     return StatusFile(tmp_path / "state", tmp_path / "public", Permissions())
 
 
-def state(*, serial: int = 1, oldest: float | None = None, free: int = 100) -> dict[str, Any]:
+def state(*, serial: int = 1, oldest: float | None = None, free: int = 100) -> Status:
     """As much of a state as these tests need."""
-    return {"serial": serial, "oldest_waiting_seconds": oldest, "disk_free": {"public": free}}
+    return Status(serial=serial, oldest_waiting_seconds=oldest, disk_free={"public": free})
 
 
 def told(file: StatusFile, tmp_path: Path, at: str, **values: Any) -> str:
     """When it was last written, after it was offered a state at a moment."""
-    file.write(state(**values), state(**values), at=at)
+    file.write(state(**values), at=at)
     return str(json.loads((tmp_path / "public" / "status.json").read_bytes())["at"])
 
 

@@ -28,7 +28,7 @@ from eggwatch.writer.ask import ask
 from eggwatch.writer.folders import permissions_of
 from eggwatch.writer.index import Index, inline_renderer, open_index, spawned_renderer
 from eggwatch.writer.orders import finish_begun, obey
-from eggwatch.writer.status import StatusFile, public_state, state_of
+from eggwatch.writer.status import StatusFile, state_of
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import START, InlineInspectors
 from tests.laws.crash.places import Place
@@ -196,8 +196,7 @@ class Player:
     def _tell_status(self) -> None:
         pipeline = self.index.pipeline
         file = StatusFile(self.config.state, self.config.public, permissions_of(self.config))
-        private = state_of(pipeline, ready=True, watching=None)
-        file.write_now(private, public_state(private), at=timestamp(self.now()))
+        file.write_now(state_of(pipeline, ready=True, watching=None), at=timestamp(self.now()))
 
     def close(self) -> None:
         """Stop in order."""

@@ -1,0 +1,153 @@
+"""What an index tells of itself, as STATE/status.json, PUBLIC/status.json and `eggwatch status --json` have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+PUBLIC = (
+    *("schema", "eggwatch", "ready", "serial", "projects", "files", "pages_current", "pages_stale", "faults_count"),
+    *("queue_length", "oldest_waiting_seconds", "last_publish_seconds", "last_event_at"),
+    *("disk_free", "min_free", "last_verify", "running", "at", "asked_at"),
+)
+"""What monitors may know: no names of accounts, no waiting files."""
+NULL = frozenset(
+    (
+        *("queue_length", "oldest_waiting_seconds", "last_publish_seconds", "last_event_at", "last_verify"),
+        *("pid", "account", "privileges", "watcher"),
+    )
+)
+"""What is written as null where there is none; everything else that is not known is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingFile:
+    """A file in the drop folder, and why it is still there."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedUpload:
+    """An upload without a verdict: how far it has come, since when (RFC 3339), and what it waits for."""
+
+    path: str
+    stage: str
+    since: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """How uploads are found: `mode` is `events`, or `polling` for a `reason`."""
+
+    mode: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """How much lies in a folder."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastVerify:
+    """When `verify` last came to its end (RFC 3339), and what it found."""
+
+    at: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How far one subscription has come: behind by how many events, failing since when (RFC 3339), and why."""
+
+    cursor: int
+    behind: int
+    undelivered: int
+    failures: int
+    failing_since: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """An index at one moment; None is what nobody has told. The fields are in the order in which they are written."""
+
+    schema: int = 1
+    eggwatch: str | None = None
+    ready: bool | None = None
+    serial: int | None = None
+    projects: int | None = None
+    files: int | None = None
+    pages_current: bool | None = None
+    pages_stale: int | None = None
+    faults_count: int | None = None
+    queue_length: int | None = None
+    oldest_waiting_seconds: float | None = None
+    last_publish_seconds: float | None = None
+    last_event_at: str | None = None
+    disk_free: Mapping[str, int | None] | None = None
+    min_free: int | None = None
+    last_verify: LastVerify | None = None
+    pid: int | None = None
+    account: str | None = None
+    privileges: tuple[str, ...] | None = None
+    index: str | None = None
+    waiting: tuple[WaitingFile, ...] = ()
+    waiting_not_shown: int | None = None
+    in_hand: tuple[str, ...] | None = None
+    queue_counts: Mapping[str, int] | None = None
+    queue: tuple[QueuedUpload, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    watcher: Watching | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """What is to be mended, by what it is about."""
+    leavings: Mapping[str, Amount] | None = None
+    cursors: Mapping[str, int] | None = None
+    behind: Mapping[str, int] | None = None
+    at: str | None = None
+    """When it was written; `asked_at` is when a server was asked for it, by the server's clock."""
+    asked_at: str | None = None
+    running: bool | None = None
+    unseen: str | None = None
+    """Why this account can't know what waits."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All that is known."""
+        return {key: value for key, value in asdict(self).items() if value is not None or key in NULL}
+
+    def as_public_json(self) -> dict[str, Any]:
+        """All that monitors may know."""
+        data = self.as_json()
+        return {key: data[key] for key in PUBLIC if key in data}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The status back from either form; unknown keys are left aside. KeyError or TypeError if it is none."""
+        known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
+        return cls(
+            **{name: CONVERSIONS[name](value) if name in CONVERSIONS else value for name, value in known.items()}
+        )
+
+
+def _part(kind: type, data: Mapping[str, Any]) -> Any:
+    return kind(**{one.name: data[one.name] for one in fields(kind)})
+
+
+CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "last_verify": lambda data: data and _part(LastVerify, data),
+    "privileges": lambda names: names and tuple(names),
+    "waiting": lambda rows: tuple(_part(WaitingFile, row) for row in rows),
+    "in_hand": tuple,
+    "queue": lambda rows: tuple(_part(QueuedUpload, row) for row in rows),
+    "unfinished": tuple,
+    "watcher": lambda data: data and _part(Watching, data),
+    "leavings": lambda folders: {name: _part(Amount, data) for name, data in folders.items()},
+}
+"""How fields that are not plain JSON values come back."""
