@@ -1,4 +1,4 @@
-"""Writes docs/commands.rst and contrib/man/eggwatch.1 from what the program says of itself.
+"""Writes docs/commands.rst, docs/settings.rst and contrib/man/eggwatch.1 from what the program says of itself.
 
 `python -m docs.reference` writes them anew; a test compares them with the program.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import click
 
 from eggwatch.cli import cli
 from eggwatch.cli.commands import GROUPS
+from eggwatch.config.grammar import Grammar, Setting, duration, flag, index_url, size, url
+from eggwatch.config.news import COMMON, NEWS, TABLES
+from eggwatch.config.settings import GROUPS as SETTINGS
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 118
@@ -78,6 +82,56 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
+TYPES: dict[Grammar, str] = {duration: "time", size: "size", flag: "true or false", url: "URL", index_url: "URL"}
+"""What values are called, where their grammar tells more than TOML does."""
+
+
+def settings() -> Iterator[Block]:
+    """Every setting of an index, and the tables of news."""
+    for title, group in SETTINGS.items():
+        yield "chapter", title
+        yield "terms", _settings(group)
+    yield "chapter", "News"
+    yield "text", "Each of these tables may also have:"
+    yield "terms", _settings(COMMON)
+    for name, table in TABLES.items():
+        kind, _, chosen = name.partition(".")
+        yield "section", f"[index.NAME.{kind}{'.ANY' if chosen else ''}]"
+        yield "text", NEWS[kind].says
+        yield "terms", _settings({key: setting for key, setting in table.items() if key not in COMMON})
+
+
+def _settings(group: Mapping[str, Setting]) -> list[tuple[tuple[str, str], str]]:
+    return [((key, _type(setting)), _explained(setting)) for key, setting in group.items()]
+
+
+def _type(setting: Setting) -> str:
+    shown = setting.default or setting.example or '""'
+    types: dict[type, str] = {str: "text", list: "list", dict: "table"}
+    return TYPES.get(setting.read) or types[type(tomllib.loads(f"value = {shown}")["value"])]
+
+
+def _explained(setting: Setting) -> str:
+    if setting.default is not None:
+        return f"{setting.says} Default: `{setting.default}`."
+    return f"{setting.says} Example: `{setting.example}`." if setting.example is not None else setting.says
+
+
+SETTINGS_HEAD = """\
+Settings
+========
+
+.. Made by ``python -m docs.reference`` from ``eggwatch/config/``; do not edit.
+
+The configuration is a TOML file with a table ``[index.NAME]`` for each index. ``eggwatch init`` writes one with all
+settings; ``eggwatch config check`` names everything that is wrong in it. The file is ``--config FILE``, else
+``$EGGWATCH_CONFIG``, ``./eggwatch.toml`` or ``/etc/eggwatch/eggwatch.toml``. The daemon reads it again on SIGHUP, or
+``systemctl reload eggwatch``.
+
+Times are written as ``"90s"``, ``"10m"``, ``"1h"`` or ``"30d"``, sizes as ``"64MiB"`` or ``"2GiB"``. Relative paths
+start from the folder of the file. Only the three folders have to be set.
+
+"""
 RST_HEAD = """\
 The command line
 ================
@@ -99,8 +153,13 @@ def _rst(kind: str, content: Any) -> str:
     if kind == "code":
         return "::\n\n" + "".join(f"    {line}\n" for line in content)
     if kind == "terms":
-        return "\n".join(f"``{term}``\n{_filled(text, indent='    ')}" for term, text in content)
+        return "\n".join(f"{_term(term)}\n{_filled(text, indent='    ')}" for term, text in content)
     return _filled(content)
+
+
+def _term(term: str | tuple[str, str]) -> str:
+    """What is explained, as it is typed; with its type, if it is a pair."""
+    return f"``{term}``" if isinstance(term, str) else f"``{term[0]}`` : {term[1]}"
 
 
 def _filled(text: str, indent: str = "") -> str:
@@ -144,6 +203,7 @@ def pages() -> dict[Path, str]:
     """What this module writes, by its place in the repository."""
     return {
         Path("docs/commands.rst"): RST_HEAD + rst(commands()),
+        Path("docs/settings.rst"): SETTINGS_HEAD + rst(settings()),
         Path("contrib/man/eggwatch.1"): man(commands()),
     }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from eggwatch.cli.addresses import ask_for_url, machine_name, url_option
-from eggwatch.cli.init_config import sample
 from eggwatch.cli.next_steps import after_setup, samples_beside
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say
@@ -93,7 +92,7 @@ def _refuse_what_makes_no_sense(selection: Selection, *, source: str | None, rol
 def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dry_run: bool) -> None:
     places, machine = Places(), Machine()
     interpreter = find_interpreter(machine)
-    installation = Installation(places=places, machine=machine, interpreter=interpreter, sample=_sample)
+    installation = Installation(places=places, machine=machine, interpreter=interpreter)
     finder = Finder(places, machine, interpreter, scratch)
     source = _previous(installation) if rollback else finder.unnamed() if named is None else finder.named(named)
     steps = installation.plan(source, wish)
@@ -105,10 +104,6 @@ def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dr
     for note in installation.notes():
         say(note)
     say(f"{'Done' if steps else 'Nothing to do'}: eggwatch {source.version} is set up.")
-
-
-def _sample(*, drop: Path, public: Path, state: Path, url: str | None = None) -> str:
-    return sample(Selection(drop=drop, public=public, state=state), url)
 
 
 def _previous(installation: Installation) -> Source:

@@ -3,8 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+Grammar = Callable[[object], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a key of the configuration does, in a sentence, how its value is read, and one as the file would have it.
+
+    That one is the `default`, or an `example` where by default there is none.
+    """
+
+    says: str
+    read: Grammar
+    default: str | None = None
+    example: str | None = None
+
+
+def declared(key: str, settings: Mapping[str, Setting]) -> Setting:
+    """The setting of that name; ValueError with a suggestion if there is none."""
+    if key not in settings:
+        near = get_close_matches(key, settings, n=1)
+        raise ValueError(f"unknown{f'; did you mean {near[0]}?' if near else ''}")
+    return settings[key]
+
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}

@@ -11,12 +11,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from eggwatch.config.grammar import SeveralError
+from eggwatch.config.grammar import SeveralError, declared
 from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.config.line_numbers import lines_of
 from eggwatch.config.news import NEWS
 from eggwatch.config.overlaps import Owned, overlapping
-from eggwatch.config.settings import PATIENCE, SETTINGS, TERMS, setting
+from eggwatch.config.settings import FOLDERS, SETTINGS, TERMS, TIMES
 from eggwatch.errors import ConfigurationError, NoIndexError
 from eggwatch.model.counting import counted
 from eggwatch.policy.settling import Patience
@@ -108,7 +108,7 @@ class _Reading:
         values: dict[str, Any] = {}
         for key, value in table.items():
             try:
-                values[key] = setting(key)(value)
+                values[key] = declared(key, SETTINGS).read(value)
             except SeveralError as error:
                 for inner, what in error.problems:
                     self.wrong(f"{where} {'.'.join((key, *inner))}", what, "index", name, key, *inner)
@@ -122,14 +122,13 @@ class _Reading:
         return _build(name, values, self.base) if values.keys() >= set(FOLDERS) else None
 
 
-FOLDERS = ("drop", "public", "state")
 FILES = ("url_file", "secret_file", "token_file", "urls_file", "templates")
 """The fields of a subscription that are paths."""
 
 
 def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     folders = {key: base / values.pop(key) for key in FOLDERS}
-    patience = {key.replace("-", "_"): values.pop(key) for key in PATIENCE if key in values}
+    patience = {key.replace("-", "_"): values.pop(key) for key in TIMES if key in values}
     terms = {key.replace("-", "_"): values.pop(key) for key in TERMS if key in values}
     told = tuple(_placed(one, base) for key in NEWS for one in values.pop(key, ()))
     rest = {key.replace("-", "_"): value for key, value in values.items()}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
-from eggwatch.config.grammar import SeveralError, duration, text, url
+from eggwatch.config.grammar import Grammar, Setting, SeveralError, declared, duration, text, url
 from eggwatch.config.line_numbers import KeyPath
 from eggwatch.model.events import EventKind
 from eggwatch.model.news import TOLD
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
-
-Grammar = Callable[[object], Any]
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[A-Za-z0-9.-]+")
 _SECURITY = ("none", "starttls", "tls")
@@ -77,33 +75,82 @@ def _server(value: object) -> tuple[str, int]:
     return match[1].strip("[]"), int(match[2] or 25)
 
 
-_COMMON: dict[str, Grammar] = {"events": _events, "timeout": duration, "give-up-after": duration}
-_MAIL: dict[str, Grammar] = {
-    **_COMMON,
-    "from": _address,
-    "to": _addresses,
-    "server": _server,
-    "security": _one_of(*_SECURITY),
-    "user": text,
-    "password-file": text,
-    "domain": _domain,
-    "addresses": _address_book,
-    "digest": duration,
-    "templates": text,
+COMMON: dict[str, Setting] = {
+    "events": Setting(
+        says="Which events are announced.",
+        read=_events,
+        default=json.dumps(TOLD),
+    ),
+    "timeout": Setting(says="How long one attempt may take.", read=duration, default='"10s"'),
+    "give-up-after": Setting(
+        says="How long delivery is tried again. Then the news is put aside, for `eggwatch notify --retry`.",
+        read=duration,
+        default='"3d"',
+    ),
 }
-_WEBHOOK: dict[str, Grammar] = {
-    **_COMMON,
-    "url": url,
-    "url-file": text,
-    "form": _one_of(*_FORMS),
-    "secret-file": text,
-    "token-file": text,
+"""What all tables take."""
+MAIL: dict[str, Setting] = {
+    "to": Setting(says="The maintainers' addresses.", read=_addresses, example='["packages@example.com"]'),
+    "domain": Setting(says="Uploaders are written to as ACCOUNT@DOMAIN.", read=_domain, example='"example.com"'),
+    "addresses": Setting(
+        says="Uploaders with other addresses.", read=_address_book, example='{ bob = "robert@example.org" }'
+    ),
+    "from": Setting(says="The sender's address.", read=_address, example='"eggwatch@example.com"'),
+    "server": Setting(says="Where mail is handed in, by SMTP.", read=_server, default='"localhost:25"'),
+    "security": Setting(
+        says='How the connection is encrypted: "none", "starttls" or "tls".', read=_one_of(*_SECURITY), default='"none"'
+    ),
+    "user": Setting(says="The account at the server.", read=text, example='"eggwatch"'),
+    "password-file": Setting(says="The file with its password.", read=text, example='"/etc/eggwatch/mail.password"'),
+    "digest": Setting(
+        says="Send the maintainers one mail for all events of such a time. Uploaders are written to at once.",
+        read=duration,
+        example='"1d"',
+    ),
+    "templates": Setting(
+        says="A folder with one or more of: admitted.txt rejected.txt changed.txt digest.txt.",
+        read=text,
+        example='"mails"',
+    ),
+    **COMMON,
 }
-_PROGRAM: dict[str, Grammar] = {**_COMMON, "run": _command}
-_APPRISE: dict[str, Grammar] = {**_COMMON, "urls-file": text}
+WEBHOOK: dict[str, Setting] = {
+    "url": Setting(says="Where to post to.", read=url, example='"https://ci.example.com/eggwatch"'),
+    "url-file": Setting(says="In place of `url`, where that is a secret: it lies in this file.", read=text),
+    "form": Setting(
+        says='The format of the request: "json", "slack" or "matrix".', read=_one_of(*_FORMS), default='"json"'
+    ),
+    "secret-file": Setting(
+        says="The key in this file signs each request, in the form json.",
+        read=text,
+        example='"/etc/eggwatch/ci.secret"',
+    ),
+    "token-file": Setting(
+        says="The token in this file is sent with each request, as Authorization: Bearer.",
+        read=text,
+        example='"/etc/eggwatch/ci.token"',
+    ),
+    **COMMON,
+}
+PROGRAM: dict[str, Setting] = {
+    "run": Setting(
+        says="The command. It gets the event as JSON on standard input.",
+        read=_command,
+        example='["/usr/local/bin/deploy", "--staging"]',
+    ),
+    **COMMON,
+}
+APPRISE: dict[str, Setting] = {
+    "urls-file": Setting(
+        says="A file with one URL a line; needs eggwatch[apprise].", read=text, example='"/etc/eggwatch/apprise.urls"'
+    ),
+    **COMMON,
+}
+TABLES = {"mail": MAIL, "webhook.ci": WEBHOOK, "command.deploy": PROGRAM, "apprise.team": APPRISE}
+"""The tables of the sample; the second part of a name is of the administrator's choice."""
 
 
-def _table(value: object, grammars: Mapping[str, Grammar], above: KeyPath = ()) -> dict[str, Any]:
+def _table(value: object, settings: Mapping[str, Setting], above: KeyPath = ()) -> dict[str, Any]:
     """The values of a table by their names in Python; SeveralError names all that is wrong."""
     if not isinstance(value, dict):
         raise ValueError("is no table")
@@ -111,25 +158,18 @@ def _table(value: object, grammars: Mapping[str, Grammar], above: KeyPath = ()) 
     problems: list[tuple[KeyPath, str]] = []
     for key, item in value.items():
         try:
-            values[key.replace("-", "_")] = _grammar(key, grammars)(item)
+            values[key.replace("-", "_")] = declared(key, settings).read(item)
         except ValueError as error:
-            said = f"{item!r} {error}" if key in grammars else str(error)
+            said = f"{item!r} {error}" if key in settings else str(error)
             problems.append(((*above, key), said))
     if problems:
         raise SeveralError(problems)
     return values
 
 
-def _grammar(key: str, grammars: Mapping[str, Grammar]) -> Grammar:
-    if key not in grammars:
-        near = get_close_matches(key, grammars, n=1)
-        raise ValueError(f"unknown{f'; did you mean {near[0]}?' if near else ''}")
-    return grammars[key]
-
-
 def mail(value: object) -> tuple[Subscription, ...]:
     """[index.NAME.mail]: a mail for each event, and with `digest` one for many."""
-    values = _table(value, _MAIL)
+    values = _table(value, MAIL)
     host, port = values.pop("server", ("localhost", 25))
     names = ("security", "user", "password_file")
     server = MailServer(host=host, port=port, **{name: values.pop(name) for name in names if name in values})
@@ -144,7 +184,7 @@ def mail(value: object) -> tuple[Subscription, ...]:
     return (Mail(server=server, **values), Digest(server=server, to=to, every=every, **values))
 
 
-def _each(value: object, grammars: Mapping[str, Grammar], make: Callable[..., Subscription]) -> list[Subscription]:
+def _each(value: object, settings: Mapping[str, Setting], make: Callable[..., Subscription]) -> list[Subscription]:
     """One subscription for each table in a table; SeveralError names what is wrong in all of them."""
     if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
         raise ValueError("needs a name of your choice: [index.INDEX.KIND.NAME]")
@@ -152,7 +192,7 @@ def _each(value: object, grammars: Mapping[str, Grammar], make: Callable[..., Su
     problems: list[tuple[KeyPath, str]] = []
     for name, table in value.items():
         try:
-            made.append(make(name=name, **_table(table, grammars, (name,))))
+            made.append(make(name=name, **_table(table, settings, (name,))))
         except SeveralError as error:
             problems.extend(error.problems)
         except ValueError as error:
@@ -164,7 +204,7 @@ def _each(value: object, grammars: Mapping[str, Grammar], make: Callable[..., Su
 
 def webhook(value: object) -> tuple[Subscription, ...]:
     """[index.NAME.webhook.ANY]."""
-    return tuple(_each(value, _WEBHOOK, _make_webhook))
+    return tuple(_each(value, WEBHOOK, _make_webhook))
 
 
 def _make_webhook(*, name: str, **values: Any) -> Webhook:
@@ -177,7 +217,7 @@ def _make_webhook(*, name: str, **values: Any) -> Webhook:
 
 def command(value: object) -> tuple[Subscription, ...]:
     """[index.NAME.command.ANY]."""
-    return tuple(_each(value, _PROGRAM, _make_program))
+    return tuple(_each(value, PROGRAM, _make_program))
 
 
 def _make_program(*, name: str, **values: Any) -> Program:
@@ -188,7 +228,7 @@ def _make_program(*, name: str, **values: Any) -> Program:
 
 def apprise(value: object) -> tuple[Subscription, ...]:
     """[index.NAME.apprise.ANY]."""
-    return tuple(_each(value, _APPRISE, _make_apprise))
+    return tuple(_each(value, APPRISE, _make_apprise))
 
 
 def _make_apprise(*, name: str, **values: Any) -> Apprise:
@@ -197,4 +237,9 @@ def _make_apprise(*, name: str, **values: Any) -> Apprise:
     return Apprise(name=f"apprise.{name}", **values)
 
 
-NEWS: dict[str, Grammar] = {"mail": mail, "webhook": webhook, "command": command, "apprise": apprise}
+NEWS: dict[str, Setting] = {
+    "mail": Setting(says="A mail for each event, or one for many.", read=mail),
+    "webhook": Setting(says="A request to a URL for each event.", read=webhook),
+    "command": Setting(says="A program that is run for each event.", read=command),
+    "apprise": Setting(says="Chats and other services that the library apprise knows.", read=apprise),
+}

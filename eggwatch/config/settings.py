@@ -1,13 +1,11 @@
-"""What each setting of eggwatch.toml may be: a function answers with its value, or says the grammar."""
+"""The settings of an index: what each does, and a function that answers with its value, or says the grammar."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
-from eggwatch.config.grammar import SeveralError, duration, flag, index_url, size, text, upload_to
+from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, size, text, upload_to
 from eggwatch.config.news import NEWS
 from eggwatch.policy.ownership import normalized_pattern
 from eggwatch.policy.retention import Keeping
@@ -133,48 +131,124 @@ def _keeping(value: object) -> Keeping:
     return Keeping(**limits)
 
 
-TERMS: dict[str, Callable[[object], Any]] = {
-    "profile": _profile,
-    "rules": _rules,
-    "owners": _owners,
-    "first-uploader-owns": flag,
-    "max-file-size": size,
-    "max-project-size": size,
-    "allowed-names": _patterns,
-    "forbidden-names": _patterns,
-    "reserved-prefixes": _names,
-    "archived": _names,
+FOLDERS: dict[str, Setting] = {
+    "drop": Setting(
+        says="Where people copy packages. The daemon never creates it: it may be a disk that is not mounted.",
+        read=text,
+        example='"drop"',
+    ),
+    "public": Setting(says="What the web server serves: simple/, files/, index.html.", read=text, example='"public"'),
+    "state": Setting(says="Ledger and catalog. Back this up together with `public`.", read=text, example='"state"'),
 }
-
-SETTINGS: dict[str, Callable[[object], Any]] = {
-    "drop": text,
-    "public": text,
-    "state": text,
-    "contact": text,
-    "url": index_url,
-    "upload-to": upload_to,
-    "unfinished-after": duration,
-    "quiet": duration,
-    "linger": duration,
-    "scan": duration,
-    "grace": duration,
-    "min-free": size,
-    "formats": _formats,
-    "mode": _mode,
-    "group": text,
-    "identity": _identity,
-    "keep-rejected": _keeping,
-    "keep-aside": _keeping,
-    "metrics": _textfile,
-    **TERMS,
-    **NEWS,
+TIMES: dict[str, Setting] = {
+    "quiet": Setting(
+        says="Where no lease proves the end of an upload: how long nothing must have been written to it.",
+        read=duration,
+        default='"2s"',
+    ),
+    "unfinished-after": Setting(
+        says="How long after its last change an upload whose end is missing is refused.", read=duration, default='"1h"'
+    ),
+    "linger": Setting(
+        says="How long an upload stays in the drop folder after its last change.", read=duration, default='"2s"'
+    ),
 }
-PATIENCE = ("unfinished-after", "quiet", "linger")
+"""The fields of `Patience`."""
+TERMS: dict[str, Setting] = {
+    "profile": Setting(
+        says='Which rules refuse: "default", "pypi" (what PyPI refuses) or "strict" (all of them).',
+        read=_profile,
+        default='"default"',
+    ),
+    "rules": Setting(
+        says="What single rules weigh: refuse, warn or off. `eggwatch explain` lists the codes.",
+        read=_rules,
+        example='{ zip-comment = "refuse", summary-too-long = "off" }',
+    ),
+    "owners": Setting(
+        says="Who may upload to which projects: accounts, and groups with @. By default whoever can write to the drop "
+        "folder.",
+        read=_owners,
+        example='{ "acme-*" = ["alice", "@release"] }',
+    ),
+    "first-uploader-owns": Setting(
+        says="A project that `owners` does not name belongs to the account that uploaded its first file.",
+        read=flag,
+        default="false",
+    ),
+    "max-file-size": Setting(says="Refuse larger archives.", read=size, example='"2GiB"'),
+    "max-project-size": Setting(says="Refuse what makes a project larger than this.", read=size, example='"20GiB"'),
+    "allowed-names": Setting(says="Take only projects of these names.", read=_patterns, example='["acme-*"]'),
+    "forbidden-names": Setting(says="Take no projects of these names.", read=_patterns, example='["requests"]'),
+    "reserved-prefixes": Setting(
+        says="Take projects whose names begin so only where `owners` names somebody.", read=_names, example='["acme-"]'
+    ),
+    "archived": Setting(
+        says="These projects take no uploads, and their pages say so.", read=_names, example='["acme-legacy"]'
+    ),
+}
+"""The fields of `Terms`."""
 
-
-def setting(key: str) -> Callable[[object], Any]:
-    """The grammar of a setting; ValueError with a suggestion if there is none of that name."""
-    if key not in SETTINGS:
-        near = get_close_matches(key, SETTINGS, n=1)
-        raise ValueError(f"unknown{f'; did you mean {near[0]}?' if near else ''}")
-    return SETTINGS[key]
+GROUPS: dict[str, dict[str, Setting]] = {
+    "Folders": FOLDERS,
+    "Addresses": {
+        "contact": Setting(says="Whom uploaders can ask.", read=text, example='"packages@example.com"'),
+        "url": Setting(
+            says="The index as clients reach it, for the lines to copy. By default where `run --serve` listens.",
+            read=index_url,
+            example='"https://packages.example.com/"',
+        ),
+        "upload-to": Setting(
+            says="What uploaders type, where it is not the host of `url` and `drop`: HOST:FOLDER for scp, "
+            "rsync://HOST/MODULE/, or a folder that they have mounted.",
+            read=upload_to,
+            example='"files.example.com:/drop/"',
+        ),
+    },
+    "Uploads": {
+        **TIMES,
+        "scan": Setting(
+            says="How often the whole drop folder is read, whatever events the kernel sends.",
+            read=duration,
+            default='"30s"',
+        ),
+        "min-free": Setting(
+            says="Uploads wait where less than this would be left on the disk.", read=size, default='"64MiB"'
+        ),
+        "formats": Setting(says="The kinds of archives that are taken.", read=_formats, default='["wheel", "sdist"]'),
+        "identity": Setting(
+            says='Whose an upload is: the account\'s that owns the file, or with "folder" that of DROP/ACCOUNT/.',
+            read=_identity,
+            default='"owner"',
+        ),
+        "keep-rejected": Setting(
+            says='How long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or a list of both.',
+            read=_keeping,
+            default='"forever"',
+        ),
+    },
+    "Rules and owners": TERMS,
+    "Published files and state": {
+        "mode": Setting(
+            says="The mode of published files and of the state. Whoever may read a file may enter its folder.",
+            read=_mode,
+            default='"0644"',
+        ),
+        "group": Setting(says="The group of published files and of the state.", read=text, example='"packages"'),
+        "grace": Setting(
+            says="How long the bytes of a removed file can still be downloaded.", read=duration, default='"10m"'
+        ),
+        "keep-aside": Setting(
+            says="How long damaged archives stay in quarantine, and damaged catalogs in `state`.",
+            read=_keeping,
+            default='"forever"',
+        ),
+        "metrics": Setting(
+            says="Write metrics for node_exporter to this file; needs eggwatch[metrics].",
+            read=_textfile,
+            example='"/var/lib/prometheus/node-exporter/eggwatch.prom"',
+        ),
+    },
+}
+"""Every setting of an index but the tables of news, as the sample and the documentation have them."""
+SETTINGS: dict[str, Setting] = {key: one for group in (*GROUPS.values(), NEWS) for key, one in group.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eggwatch.config import loading
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.sample import sample
 from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.setup import files, system_packages
 from eggwatch.setup.drop_ins import Service, refuse_hidden
@@ -50,10 +51,8 @@ class Wish:
 class Installation:
     """Plans steps from what is there and what is wished, and takes them."""
 
-    def __init__(
-        self, *, places: Places, machine: Machine, interpreter: Interpreter, sample: Callable[..., str]
-    ) -> None:
-        self._places, self._machine, self._interpreter, self._sample = places, machine, interpreter, sample
+    def __init__(self, *, places: Places, machine: Machine, interpreter: Interpreter) -> None:
+        self._places, self._machine, self._interpreter = places, machine, interpreter
         self.versions = Versions(places, machine)
         self._systemd_python = system_packages.SystemdPython(machine, self.versions)
         self._life = Life(machine)
@@ -142,7 +141,8 @@ class Installation:
         path = self._places.configuration
         if not path.exists():
             url = {} if wish.url is None else {"url": wish.url}
-            yield from files.written(path, self._sample(**wish.folders(), **url).encode())
+            folders = {name: str(folder) for name, folder in wish.folders().items()}
+            yield from files.written(path, sample({**folders, **url}).encode())
 
 
 def take(steps: list[Step], tell: Tell) -> None:

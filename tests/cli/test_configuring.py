@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from eggwatch.cli import cli
-from eggwatch.cli.init_config import SAMPLE
 from eggwatch.config import news
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.loading import load
+from eggwatch.config.sample import sample
 from eggwatch.config.settings import SETTINGS
 from tests.archive_factory import sdist
 from tests.cli.conftest import BROKEN
@@ -31,9 +34,6 @@ def test_init_then_run_once_works(tmp_path: Path) -> None:
     assert site.call("verify").code == 0
 
 
-DEFAULTS = {"quiet", "unfinished-after", "scan", "linger", "grace", "min-free", "formats", "mode"}
-
-
 def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
     """Uncommented, each setting of the sample is valid, and those that are no examples have the default's value."""
     site = Site(tmp_path, bare=True)
@@ -41,14 +41,20 @@ def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
     text, _, tables = site.config.read_text().partition("# Who is told")
     site.write_config(uncommented(f"{text}# {tables}"))
     assert len(load(site.config).indexes["main"].subscriptions) == 5, "a digest is one of its own"
-    plain, seen = load_text(site, text), set()
-    for line in text.splitlines():
-        if line.startswith("# ") and " = " in line and not line.startswith(("# group", "# eggwatch")):
-            changed = load_text(site, text.replace(line, line.removeprefix("# ")))
-            if line.split()[1] in DEFAULTS:
-                assert changed == plain, line
-                seen.add(line.split()[1])
-    assert seen == DEFAULTS
+    plain = load_text(site, text)
+    for line in re.findall(r"(?m)^# [a-z-]+ = .+$", text):
+        changed = load_text(site, text.replace(line, line.removeprefix("# ")))
+        assert (changed == plain) == (SETTINGS[line.split()[1]].default is not None), line
+
+
+@pytest.mark.parametrize("name", news.TABLES)
+def test_the_defaults_of_news_are_those_of_the_program(name: str) -> None:
+    """A table with only what it needs means the same as one that also says each default."""
+    kind, table = name.partition(".")[0], news.TABLES[name]
+    needed = next(f"{key} = {one.example}" for key, one in table.items() if one.example is not None)
+    defaults = [f"{key} = {one.default}" for key, one in table.items() if one.default is not None]
+    plain, whole = (tomllib.loads("\n".join([f"[{name}]", *lines])) for lines in ([needed], [needed, *defaults]))
+    assert news.NEWS[kind].read(plain[kind]) == news.NEWS[kind].read(whole[kind])
 
 
 def load_text(site: Site, text: str) -> IndexConfig:
@@ -88,12 +94,12 @@ def test_init_writes_the_folders_that_were_named(tmp_path: Path) -> None:
 
 def test_the_sample_names_every_setting() -> None:
     """What can be set can be found in the file that `init` writes."""
-    main = tomllib.loads(uncommented(SAMPLE))["index"]["main"]
+    main = tomllib.loads(uncommented(sample({})))["index"]["main"]
     assert set(main) == set(SETTINGS)
-    tables = (main["mail"], main["webhook"]["ci"], main["command"]["deploy"], main["apprise"]["team"])
-    known = (news._MAIL, news._WEBHOOK, news._PROGRAM, news._APPRISE)
-    others = {"user", "password-file", "url-file", "events", "timeout", "give-up-after"}  # said in words
-    assert [set(keys) - set(table) - others for table, keys in zip(tables, known, strict=True)] == [set()] * 4
+    assert main["mail"].keys() == news.MAIL.keys()
+    for name, table in news.TABLES.items():
+        keys = functools.reduce(operator.getitem, name.split("."), main)
+        assert table.keys() - keys <= {"url-file", *news.COMMON}, "instead of url, and what the first table tells"
 
 
 def uncommented(sample: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from eggwatch.config import loading as configuration
 from eggwatch.config.grammar import duration, size
 from eggwatch.config.loading import find, from_folders, load
-from eggwatch.config.settings import setting
+from eggwatch.config.settings import SETTINGS
 from eggwatch.errors import ConfigurationError, NoIndexError
 from eggwatch.policy.retention import Keeping
 
@@ -89,14 +89,14 @@ def test_what_is_no_size(text: object) -> None:
 )
 def test_how_long_something_is_kept(value: object, keeping: Keeping) -> None:
     """For ever, by age, by size of all together, or by both."""
-    assert setting("keep-rejected")(value) == keeping
+    assert SETTINGS["keep-rejected"].read(value) == keeping
 
 
 @pytest.mark.parametrize("value", ["", "never", 3, None, [], ["90d", "often"], ["forever"]])
 def test_what_is_no_limit(value: object) -> None:
     """Anything else is told the grammar."""
     with pytest.raises(ValueError, match='write "forever", "90d", "2GiB"'):
-        setting("keep-rejected")(value)
+        SETTINGS["keep-rejected"].read(value)
 
 
 def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ metrics = "metrics/eggwatch.prom"
 def test_what_is_no_textfile(value: object) -> None:
     """node_exporter reads files that end in .prom, and no others."""
     with pytest.raises(ValueError, match=r"\.prom|line of text"):
-        setting("metrics")(value)
+        SETTINGS["metrics"].read(value)
 
 
 def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:

@@ -81,11 +81,6 @@ class Code:
             (folder / name).write_bytes(data)
 
 
-def sample(**folders: Path) -> str:
-    """A configuration of three folders."""
-    return "".join(["[index.main]\n", *(f'{name} = "{folder}"\n' for name, folder in folders.items())])
-
-
 def installation_on(machine: Machine, root: Path, interpreter: Interpreter = PYTHON) -> Installation:
     """An installation below a folder."""
-    return Installation(places=Places(root=root), machine=machine, interpreter=interpreter, sample=sample)
+    return Installation(places=Places(root=root), machine=machine, interpreter=interpreter)
