@@ -105,7 +105,7 @@ class Retirement:
             sha256=original.sha256 or "",
             rejected=self._was_refused(original),
         )
-        if departure.rejected and not self._answers.keeps_refused():
+        if departure.rejected and not self._answers.keeps_refused(departure.filename, departure.serial):
             self._end(departure, RetireOutcome.STUCK)
             return
         if len(self._leaving) >= self._most:

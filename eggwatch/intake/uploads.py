@@ -180,7 +180,8 @@ class Uploads:
         original = self._originals.get(found.path)
         if original is None or original.identity != found.identity:
             return False
-        return original.fate is Fate.HELD or (original.fate is Fate.STUCK and found.path not in self._retried)
+        is_due = found.path in self._retried and found.path not in self._timers
+        return original.fate is Fate.HELD or (original.fate is Fate.STUCK and not is_due)
 
     def stuck(self) -> dict[str, list[str]]:
         """The paths of originals that we may not remove, by their folders (with its slash), sorted."""

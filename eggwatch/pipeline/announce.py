@@ -22,8 +22,6 @@ log = logging.getLogger("eggwatch")
 
 PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a notifier that failed is asked again; the last one repeats."""
-HOME_SECONDS = 5.0
-"""Seconds after which answers that had to be left outside of the drop folder are tried to be brought home."""
 LONGEST_WAIT = 30.0
 """Seconds after which a refusal is told although its original could not leave yet."""
 
@@ -61,7 +59,6 @@ class News:
         self._latest = time.monotonic() + LONGEST_WAIT
         self._refused: dict[str | None, int] = {}
         self._troubles: dict[str, _Trouble] = {}
-        self._home_at = 0.0
         self._staying: list[tuple[int, str, Callable[[], None]]] = []
         for entry in self._untold:
             self._release_older(entry)
@@ -148,13 +145,6 @@ class News:
         for _, path, tell in due:
             with _receipt_of(path):
                 tell()
-
-    def come_home(self) -> bool:
-        """Every few seconds, bring answers that lie below STATE into the drop folder; whether some came there."""
-        if not self._parts.answers.is_away() or time.monotonic() < self._home_at:
-            return False
-        self._home_at = time.monotonic() + HOME_SECONDS
-        return self._parts.answers.come_home()
 
     def faults(self) -> dict[str, str]:
         """The notifiers that can't tell, and why."""
@@ -245,15 +235,13 @@ class News:
             self._parts.catalog.move_cursor(name, cursor)
 
     def next_due(self) -> float | None:
-        """When a refusal is told even if its original stays, a notifier asked again, or answers brought home."""
+        """When a refusal is told even if its original stays, or a notifier asked again."""
         waiting = [
             self._released.get(entry.serial, self._latest)
             for entry in self._untold
             if entry.event.kind is EventKind.REJECTED
         ]
         waiting += [trouble.until for trouble in self._troubles.values()]
-        if self._parts.answers.is_away():
-            waiting.append(self._home_at)
         return min(waiting, default=None)
 
     def give_up_waiting(self) -> None:

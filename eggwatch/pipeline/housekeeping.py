@@ -70,8 +70,8 @@ class Housekeeping:
         receipts, refused, aside = (limits(keeping, sure=sure) for keeping in (RECEIPTS, refused, aside))
         try:
             self.kept = {
-                "receipts": answers.tidy_receipts(receipts, now=now),
-                "rejected": answers.tidy_refusals(refused, now=now),
+                "receipts": answers.tidy("receipts", receipts, now=now),
+                "rejected": answers.tidy("rejected", refused, now=now),
                 "quarantine": tidy_aside(quarantine, "*", aside, now=now),
                 "damaged": tidy_aside(catalog.parent, f"{catalog.name}.damaged-*", aside, now=now),
             }

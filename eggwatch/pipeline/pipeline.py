@@ -309,7 +309,7 @@ class Pipeline:
 
     def announce(self) -> None:
         """Tell what has happened, as soon as it can be seen."""
-        if self.news.come_home():
+        if self.components.answers.try_again():
             self.retirement.try_stuck()
         self.news.tell()
 
@@ -361,7 +361,11 @@ class Pipeline:
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         moments = [self.uploads.next_due(), self.retirement.next_due(), self.components.front.due(), self._sweep_due()]
-        moments += [self.components.inspectors.next_deadline(), self.news.next_due()]
+        moments += [
+            self.components.inspectors.next_deadline(),
+            self.news.next_due(),
+            self.components.answers.next_try(),
+        ]
         if self._looking or self._may_judge() or self._may_claim() or self.components.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,13 +199,12 @@ class IndexReader:
         return None
 
     def _reason(self, filename: str) -> Event | None:
+        found = []
         for folder in (self.config.drop, self.config.state / "answers"):
-            try:
+            with suppress(OSError, ValueError, KeyError, TypeError):
                 path = folder / "rejected" / f"{stored_name(filename)}.reason.json"
-                return Event.from_json(json.loads(read_foreign(path)))
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-        return None
+                found.append(Event.from_json(json.loads(read_foreign(path))))
+        return max(found, key=lambda event: event.at, default=None)
 
     def missing(self) -> list[Absence]:
         """What is missing of the index, as far as this account may look."""

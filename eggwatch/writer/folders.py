@@ -42,7 +42,6 @@ def make_folders(config: IndexConfig, permissions: Permissions) -> None:
 def prepare_drop(config: IndexConfig, answers: Answers) -> None:
     """Leave README.txt and the folders of answers in the drop; where that can't be, the rest goes on."""
     try:
-        answers.sweep_unfinished()
         answers.prepare()
         answers.write_readme(readme_text(config.index_url, config.upload_address, contact=config.contact))
     except FolderError:  # it is not there, which every look at it says

@@ -20,6 +20,7 @@ from eggwatch.pipeline import announce
 from eggwatch.service.index_runner import IndexRunner
 from eggwatch.service.watcher import Bell
 from eggwatch.store import durable
+from eggwatch.store.drop import answers
 from eggwatch.writer import index as assembly
 from eggwatch.writer.index import Index
 from tests.archive_factory import wheel
@@ -50,7 +51,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No processes and no long pauses."""
     monkeypatch.setattr(announce, "LONGEST_WAIT", 0.2)
     monkeypatch.setattr(announce, "PAUSES", (0.0,))
-    monkeypatch.setattr(announce, "HOME_SECONDS", 0.0)
+    monkeypatch.setattr(answers, "AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(retire, "TROUBLE_SECONDS", 0.0)
     monkeypatch.setattr("eggwatch.service.index_runner.open_index", open_inline)
     monkeypatch.setattr("eggwatch.service.index_runner.PAUSES", (0.0,))
@@ -106,8 +107,16 @@ def beat(station: IndexRunner) -> bool:
 
 
 def is_at_rest(config: IndexConfig, name: str) -> bool:
-    """The upload has left and its receipt is there."""
-    return not (config.drop / name).exists() and (config.drop / "receipts" / f"{name}.txt").exists()
+    """The upload has left, or stays as it was refused while DROP failed, and its receipt is there."""
+    stays = explained_away(config, name)
+    told = [folder / "receipts" / f"{name}.txt" for folder in (config.drop, config.state / "answers")]
+    return (config.drop / name).exists() is stays and any(path.exists() for path in told)
+
+
+def explained_away(config: IndexConfig, name: str) -> bool:
+    """Whether the reason of a refusal lies below STATE."""
+    reason = f"rejected/{name}.reason.txt"
+    return (config.state / "answers" / reason).exists() and not (config.drop / reason).exists()
 
 
 def points() -> list[str]:
@@ -124,10 +133,13 @@ def assert_well(config: IndexConfig) -> None:
     ledger = (config.state / "ledger.jsonl").read_text()
     assert (ledger.count('"event":"admitted"'), ledger.count('"event":"rejected"')) == (1, 1)
     assert (config.public / "files/demo" / GOOD[0]).read_bytes() == GOOD[1]
-    assert (config.drop / "rejected" / BROKEN[0]).read_bytes() == BROKEN[1]
-    assert "PUBLISHED\n" in (config.drop / "receipts" / f"{GOOD[0]}.txt").read_text()
+    away = explained_away(config, BROKEN[0])
+    assert (config.drop / ("." if away else "rejected") / BROKEN[0]).read_bytes() == BROKEN[1]
+    receipts = [folder / "receipts" / f"{GOOD[0]}.txt" for folder in (config.drop, config.state / "answers")]
+    assert "PUBLISHED\n" in "".join(path.read_text() for path in receipts if path.exists())
     assert_equals_fresh_render(config)
-    assert sorted(path.name for path in config.drop.iterdir()) == ["README.txt", "receipts", "rejected"]
+    lying = sorted(["README.txt", "receipts", "rejected", *([BROKEN[0]] if away else [])])
+    assert sorted(path.name for path in config.drop.iterdir()) == lying
     left = [path for path in (config.public / ".eggwatch").rglob("*") if path.is_file()]
     assert left == []
 

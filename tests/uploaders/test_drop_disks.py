@@ -1,4 +1,4 @@
-"""The drop folder's own disk is full, or turns read-only: answers lie elsewhere, all goes on, and they come home."""
+"""The drop folder's own disk is full, or turns read-only: answers lie elsewhere, refused files stay, all goes on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.uploaders.running import IndexDaemon, running
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 BROKEN = ("broken-1.0.tar.gz", b"no archive" * 50)
+LATER = ("later-1.0.tar.gz", b"no archive" * 50)
 MIB = 1 << 20
 
 
@@ -52,17 +53,19 @@ def command(daemon: IndexDaemon, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
 
 
-def assert_home(daemon: IndexDaemon) -> None:
-    """The refused file lies in rejected/ with its reasons, its receipt in receipts/, and nothing below STATE."""
-    daemon.wait_empty(*([".filler"] if (daemon.drop / ".filler").exists() else []))
-    rejected = daemon.drop / "rejected"
-    until("the reasons", lambda: (rejected / f"{BROKEN[0]}.reason.txt").exists())
-    assert (rejected / BROKEN[0]).read_bytes() == BROKEN[1]
-    assert json.loads((rejected / f"{BROKEN[0]}.reason.json").read_bytes())["serial"]
-    until("its receipt", lambda: "REFUSED" in daemon.receipt(BROKEN[0]))
-    assert not [path for path in (daemon.state / "answers").rglob("*") if path.is_file()]
+def assert_mended(daemon: IndexDaemon) -> None:
+    """What was refused meanwhile lies where it was, its reasons below STATE; what is refused now goes to rejected/."""
     until("no fault", lambda: daemon.status()["faults"] == {})
     assert command(daemon, "status").returncode == 0
+    assert (daemon.drop / BROKEN[0]).read_bytes() == BROKEN[1]
+    away = daemon.state / "answers"
+    assert json.loads((away / "rejected" / f"{BROKEN[0]}.reason.json").read_bytes())["serial"]
+    assert "REFUSED" in (away / "receipts" / f"{BROKEN[0]}.txt").read_text()
+    (daemon.drop / BROKEN[0]).unlink()
+    (daemon.drop / LATER[0]).write_bytes(LATER[1])
+    until("the original", lambda: (daemon.drop / "rejected" / LATER[0]).exists())
+    assert (daemon.drop / "rejected" / f"{LATER[0]}.reason.txt").exists()
+    until("its receipt", lambda: "REFUSED" in daemon.receipt(LATER[0]))
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
@@ -91,11 +94,11 @@ def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
         assert command(daemon, "yank", "good==1.0").returncode == 0
         assert "tried again" not in daemon.log, "the index was never down"
         (daemon.drop / ".filler").unlink()
-        assert_home(daemon)
+        assert_mended(daemon)
 
 
 def test_a_drop_folder_that_turns_read_only(tmp_path: Path) -> None:
-    """Receipts lie below STATE, `status` says why, refused files stay; all comes home by itself."""
+    """Receipts lie below STATE, `status` says why, refused files stay; all goes on by itself when it is mended."""
     other = tmp_path / "other"
     other.mkdir()
     (tmp_path / "drop").mkdir()
@@ -115,7 +118,9 @@ def test_a_drop_folder_that_turns_read_only(tmp_path: Path) -> None:
             time.sleep(1.0)
             assert len(daemon.log.splitlines()) < 60, "not again and again"
             subprocess.run(["mount", "-o", "remount,rw,bind", daemon.drop], check=True)
-            assert_home(daemon)
-            daemon.assert_published_once(name, data)
+            assert_mended(daemon)
+            daemon.wait_empty()
+            assert receipt.read_text().startswith(f"{name}: PUBLISHED\n")
+            assert (daemon.public / "files/good" / name).read_bytes() == data
     finally:
         subprocess.run(["umount", "-l", tmp_path / "drop"], check=True)

@@ -1,7 +1,8 @@
 """Answers for the uploader: rejected/, receipts/ and README.txt in the drop folder, made and owned by us.
 
 Where the drop is not ours to write, is full or fails, or somebody has put something else under these names, answers
-lie in STATE/answers/ and refused files stay where they are; when it is in order again, they are brought home.
+lie in STATE/answers/ and refused files stay where they are, also when it is in order again: a refused file lies beside
+its reason or where it was uploaded to, and only the answers to come lie in the drop then.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ from eggwatch.policy.retention import Keeping
 from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
 from eggwatch.store.drop.folder import ANSWER_FOLDERS, EXHAUSTED, READING, Drop
-from eggwatch.store.drop.leftovers import REASONS, Leftovers, below, files_in, leaving_of, refusals, tidied
+from eggwatch.store.drop.leftovers import REASONS, Leftovers, below, leavings_in, tidied
 from eggwatch.store.durable import Permissions, Place
 
 log = logging.getLogger("eggwatch")
@@ -30,6 +32,10 @@ log = logging.getLogger("eggwatch")
 README_MARK = "This is eggwatch's drop folder."
 LONGEST = 1024 * 1024
 """Bytes that are read of an answer; none is longer."""
+AGAIN_SECONDS = 5.0
+"""Seconds after which a folder is tried again that could not be written to."""
+MOST_RETRACTIONS = 1000
+"""Published names whose older refusals are looked for when rejected/ can be written to again: the latest ones."""
 Writing = Callable[[Place], object]
 """Writes an answer into a folder; may be done again, in another one."""
 
@@ -47,6 +53,7 @@ class Answers:
         self._faults: dict[str, str] = {}
         self._retractions: dict[str, int] = {}
         """The names that were published while refusals lay elsewhere, with the serials: older ones are retracted."""
+        self._again_at = 0.0
 
     @property
     def fault(self) -> str | None:
@@ -79,7 +86,7 @@ class Answers:
         """Write an answer into a folder of the drop, or where that fails below STATE."""
         self._written.append((folder, write))
         try:
-            if folder in self._faults and not self.bring_home(folder):
+            if folder in self._faults:
                 raise NotOurs(self._faults[folder])
             with self._folders.in_drop(folder) as place:
                 write(place)
@@ -101,64 +108,50 @@ class Answers:
             else:
                 self._written.append((folder, write))
 
-    def bring_home(self, name: str) -> bool:
-        """Bring the answers below STATE into DROP/<name>, if that is in order again; answers whether it is."""
+    def prepare(self) -> None:
+        """Make the folders, so that people see where answers will lie; nothing half written is left in them."""
+        with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
+            _sweep(name for name in _unfinished_in(root) if _is_ours(name))
+        for name in ANSWER_FOLDERS:
+            with self.folder(name) as place:
+                _sweep(_unfinished_in(place))  # nobody else writes there
+
+    def try_again(self) -> bool:
+        """Every few seconds, try the folders that could not be written to; whether one of them can be by now."""
+        if not self._faults or time.monotonic() < self._again_at:
+            return False
+        self._again_at = time.monotonic() + AGAIN_SECONDS
+        return [name for name in list(self._faults) if self._is_mended(name)] != []
+
+    def next_try(self) -> float | None:
+        """When that is to be done again, on the monotonic clock; None if nothing is wrong."""
+        return self._again_at if self._faults else None
+
+    def _is_mended(self, name: str) -> bool:
         try:
-            with self._folders.in_drop(name) as home:
-                self._bring_home(name, home)
+            with self._folders.in_drop(name) as place:
+                self._try_writing(place)
+                for filename, before in self._retractions.items() if name == "rejected" else ():
+                    self._retract(place, filename, before)
+                self._unsynced.sync()
         except (NotOurs, OSError) as error:
             self._lie_elsewhere(name, error)
             return False
-        if self._faults.pop(name, None):
-            log.info("announce %s: answers lie there again", self._drop.root / name)
+        if name == "rejected":
+            self._retractions.clear()
+        del self._faults[name]
+        log.info("announce %s: answers lie there again", self._drop.root / name)
         return True
 
-    def _bring_home(self, name: str, home: Place) -> None:
-        if self._folders.has_away(name):
-            with self._folders.away(name) as away:
-                if name == "rejected" and _exists(inside(away, "earlier")):
-                    with self._folders.existing(away, "earlier") as older, self._in_earlier(home) as earlier:
-                        self._bring(older, earlier)
-                self._bring(away, home)
-        if name == "rejected":
-            for filename, before in self._retractions.items():
-                self._retract(home, filename, before)
-            self._retractions.clear()
-        self._unsynced.sync()
+    def _try_writing(self, place: Place) -> None:
+        trial = inside(place, f"{durable.UNFINISHED_NAME}trial")
+        self._write(trial, bytes(4096))  # a full disk still makes empty files
+        durable.unlink_at(trial)
 
-    def _bring(self, away: Place, home: Place) -> None:
-        names = [name for name in sorted(os.listdir(away.folder)) if name != "earlier"]
-        for name in names:
-            text = _read_text(inside(away, name)) or ""
-            if name.endswith(REASONS[1]):
-                reason = _read_reason(inside(away, name)) or {}
-                self._make_way(home, name.removesuffix(REASONS[1]), reason.get("sha256"))
-            self._write(inside(home, name), text.encode("utf-8", "backslashreplace"))
-        self._unsynced.sync()
-        for name in names:
-            durable.unlink_at(inside(away, name))
-
-    def prepare(self) -> None:
-        """Make the folders, so that people see where answers will lie; bring home what lies elsewhere."""
-        for name in ANSWER_FOLDERS:
-            if not self.bring_home(name):
-                with self._folders.away(name):
-                    pass
-
-    def is_away(self) -> bool:
-        """Whether answers lie in STATE/answers/."""
-        return bool(self._faults)
-
-    def come_home(self) -> bool:
-        """Bring home whatever lies in STATE/answers/, as far as the drop is in order; whether something came."""
-        return [name for name in list(self._faults) if self.bring_home(name)] != []
-
-    def keeps_refused(self) -> bool:
-        """Whether refused files go to rejected/, and do not have to stay where they are."""
-        if "rejected" in self._faults:
-            return False
+    def keeps_refused(self, filename: str, serial: int) -> bool:
+        """Whether a refused file goes to rejected/, and does not have to stay where it is."""
         try:
-            with self._folders.in_drop("rejected"):
+            with self.place_of_refused(filename, serial):
                 return True
         except NotOurs:
             return False
@@ -194,26 +187,27 @@ class Answers:
             self._unsynced.sync()
         self._written.clear()
 
-    def sweep_unfinished(self) -> None:
-        """Take away what a process has left half written that was killed: nobody else writes under such names."""
-        with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
-            _sweep(name for name in _unfinished_in(root) if _is_ours(name))
-        for name in ANSWER_FOLDERS:
-            with self.folder(name) as place:
-                _sweep(_unfinished_in(place))
+    def tidy(self, name: str, keeping: Keeping, *, now: float) -> Leftovers:
+        """Delete answers that have had their time, refused files with their reasons; say what is left in the drop.
 
-    def tidy_receipts(self, keeping: Keeping, *, now: float) -> Leftovers:
-        """Delete receipts that have had their time; say what is left. `now` in seconds since the epoch."""
-        with self.folder("receipts") as place:
-            return tidied(place, [leaving_of(place, [name]) for name in files_in(place)], keeping, now)
-
-    def tidy_refusals(self, keeping: Keeping, *, now: float) -> Leftovers:
-        """Delete refused files that have had their time, each with its reason; say what is left."""
-        with self.folder("rejected") as place:
-            leavings = refusals(place)
+        `now` in seconds since the epoch.
+        """
+        left = []
+        for place in self._places(name):
+            leavings = leavings_in(place)
             with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
-                leavings += [below("earlier", leaving) for leaving in refusals(earlier)]
-            return tidied(place, leavings, keeping, now)
+                leavings += [below("earlier", leaving) for leaving in leavings_in(earlier)]
+            left.append(tidied(place, leavings, keeping, now))
+        return left[0] if left else Leftovers()
+
+    def _places(self, name: str) -> Iterator[Place]:
+        """Each folder in which answers may lie, if it can be had: DROP/<name> and STATE/answers/<name>."""
+        if name not in self._faults:
+            with contextlib.suppress(NotOurs), self._folders.in_drop(name) as place:
+                yield place
+        if self._folders.has_away(name):
+            with self._folders.away(name) as place:
+                yield place
 
     def explain_refusal(self, filename: str, data: dict[str, Any], text: str) -> None:
         """Write the reason files of a refusal; they last after `sync`. An older refusal moves to earlier/."""
@@ -237,6 +231,8 @@ class Answers:
         self._leave("rejected", lambda place: self._retract(place, filename, before))
         if "rejected" in self._faults:
             self._retractions[filename] = before
+            if len(self._retractions) > MOST_RETRACTIONS:
+                del self._retractions[next(iter(self._retractions))]
 
     def _retract(self, place: Place, filename: str, before: int) -> None:
         name = stored_name(filename)
@@ -270,7 +266,7 @@ class Answers:
     def place_of_refused(self, filename: str, serial: int) -> Iterator[Place]:
         """Where a refused original belongs: beside its reason, which goes to earlier/ when a newer verdict comes.
 
-        NotOurs if refused files stay where they are.
+        NotOurs if it stays where it is: rejected/ is not to be had, or was not when it was refused.
         """
         if "rejected" in self._faults:
             raise NotOurs(self._faults["rejected"])
@@ -280,8 +276,12 @@ class Answers:
             if _exists(inside(place, f"earlier/{reason}")):
                 with self._folders.in_drop("rejected", "earlier") as earlier:
                     yield inside(earlier, _longest(prefix, name))
+            elif _exists(inside(place, reason)):
+                yield inside(place, _longest(prefix, name))
+            elif _is_explained(place, name, serial):
+                yield inside(place, name)
             else:
-                yield inside(place, _longest(prefix, name) if _exists(inside(place, reason)) else name)
+                raise NotOurs(f"its reason lies in {self._fallback / 'rejected'}")
 
     def keep_refused(self, source: Place, filename: str, serial: int) -> None:
         """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are.
@@ -333,6 +333,12 @@ def _is_ours(place: Place) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
 
 
+def _is_explained(place: Place, name: str, serial: int) -> bool:
+    """Whether both reasons of a refusal lie there: where a disk was full only the first one may."""
+    reason = _read_reason(inside(place, f"{name}.reason.json")) or {}
+    return reason.get("serial") == serial and _exists(inside(place, f"{name}.reason.txt"))
+
+
 def _move_aside(source: Place, earlier: Place, prefix: str, name: str) -> None:
     """Into earlier/, where nothing is written over either."""
     try:
@@ -373,11 +379,6 @@ def _read_text(place: Place) -> str | None:
         return os.read(fd, LONGEST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
     finally:
         os.close(fd)
-
-
-def _holds(place: Place, data: bytes) -> bool:
-    """Whether a file of ours holds this already; one that is to be repeated at each start is not written anew."""
-    return _is_ours(place) and (_read_text(place) or "").encode("utf-8", "backslashreplace") == data
 
 
 def _read_reason(place: Place) -> dict[str, Any] | None:

@@ -23,23 +23,23 @@ class Leftovers:
 REASONS = (".reason.txt", ".reason.json")
 
 
-def refusals(place: Place) -> list[Leaving]:
-    """Refused files and their reasons, each file with its own."""
+def leavings_in(place: Place) -> list[Leaving]:
+    """Receipts, refused files and their reasons, each file with its own."""
     groups: dict[str, list[str]] = {}
-    for name in files_in(place):
+    for name in _files_in(place):
         stem = next((name.removesuffix(suffix) for suffix in REASONS if name.endswith(suffix)), name)
         groups.setdefault(stem, []).append(name)
     groups.pop("earlier", None)
-    return [leaving_of(place, names) for names in groups.values()]
+    return [_leaving_of(place, names) for names in groups.values()]
 
 
-def files_in(place: Place) -> list[str]:
+def _files_in(place: Place) -> list[str]:
     """What lies there, but for folders: earlier/, and whatever somebody else has made."""
     with os.scandir(place.folder) as entries:
         return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
 
 
-def leaving_of(place: Place, names: list[str]) -> Leaving:
+def _leaving_of(place: Place, names: list[str]) -> Leaving:
     """They lie there since the last of them came or was written anew: no uploader can set a ctime."""
     # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
     names = sorted(names, key=lambda name: (name.endswith(REASONS[1]), name))

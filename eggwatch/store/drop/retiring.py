@@ -264,6 +264,8 @@ def resume(
             with suppress(FileNotFoundError):
                 durable.unlink_at(place)
             return RetireOutcome.GONE
+        except NotOurs:  # it is refused anew under its own name, and stays there
+            return _restore(place, departure.path)
         finally:
             os.close(fd)
 

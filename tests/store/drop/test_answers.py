@@ -203,19 +203,16 @@ def test_a_missing_drop_is_answered_in_state(answers: Answers, tmp_path: Path) -
     (tmp_path / "drop").rmdir()
     answers.explain_refusal(NAME, reason(1), "no\n")
     answers.write_receipt(NAME, "hello\n")
-    answers.tidy_receipts(Keeping(age=1), now=0)
-    answers.tidy_refusals(Keeping(age=1), now=0)
+    answers.tidy("receipts", Keeping(age=1), now=0)
+    answers.tidy("rejected", Keeping(age=1), now=0)
     assert not (tmp_path / "drop").exists()
     assert names(tmp_path / "state/answers/receipts") == [f"{NAME}.txt"]
     assert answers.fault is not None and "drop" in answers.fault
     (tmp_path / "drop").mkdir()
+    assert answers.try_again()
     answers.write_receipt(NAME, "hello again\n")
-    assert answers.fault is not None and "drop" in answers.fault, "the refusal still lies there"
-    assert answers.come_home()
     assert answers.fault is None
-    assert names(tmp_path / "drop/rejected") == [f"{NAME}.reason.json", f"{NAME}.reason.txt"]
     assert (tmp_path / "drop/receipts" / f"{NAME}.txt").read_text() == "hello again\n"
-    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
 
 
 FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.ENOTCONN)
@@ -233,38 +230,68 @@ class Failing:
             raise OSError(code, os.strerror(code))
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that fail are tried again at once."""
+    monkeypatch.setattr("eggwatch.store.drop.answers.AGAIN_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("code", FAILURES, ids=lambda code: errno.errorcode[code])
 @pytest.mark.parametrize("operation", ["write", "rename", "sync"])
 def test_a_drop_that_fails_is_answered_in_state_until_it_is_in_order(
     answers: Answers, tmp_path: Path, operation: str, code: int
 ) -> None:
-    """Nothing is raised and nothing is lost; what lies below STATE is brought home, older refusals to earlier/."""
+    """Nothing is raised and nothing is lost; what was refused meanwhile stays, and so does its reason."""
     answers.explain_refusal(NAME, reason(1, "a"), "one\n")
     answers.sync()
     failing = Failing(tmp_path / "drop", operation, code)
+    away = tmp_path / "state/answers"
     with durable.observed(failing):
         for serial, sha256 in ((2, "b"), (3, "c")):
             answers.explain_refusal(NAME, reason(serial, sha256), f"{serial}\n")
         answers.write_receipt(NAME, "refused\n")
         answers.sync()
         assert answers.fault is not None and os.strerror(code) in answers.fault
-        assert not answers.keeps_refused()
+        assert not answers.keeps_refused(NAME, 3)
         assert answers.receipt(NAME) == "refused\n"
-        away = tmp_path / "state/answers"
         assert json.loads((away / "rejected" / f"{NAME}.reason.json").read_bytes())["serial"] == 3
-        assert answers.come_home() == (operation == "sync")
+        assert answers.try_again() == (operation == "sync")
         failing.code = 0
-        answers.come_home()
-    assert answers.fault is None and answers.keeps_refused()
-    assert not [path for path in away.rglob("*") if path.is_file()]
+        answers.try_again()
+    assert answers.fault is None
     assert not list((tmp_path / "drop").rglob(".*"))
-    rejected = tmp_path / "drop/rejected"
-    assert (rejected / f"{NAME}.reason.txt").read_text() == "3\n"
-    earlier = {path.name for path in (rejected / "earlier").iterdir()}
-    assert {f"{serial}-{NAME}.reason.txt" for serial in (1, 2)} <= earlier
-    assert (tmp_path / "drop/receipts" / f"{NAME}.txt").read_text() == "refused\n"
+    assert (away / "receipts" / f"{NAME}.txt").read_text() == "refused\n"
+    assert answers.keeps_refused(NAME, 3) == (operation == "sync"), "beside its reason, or where it was uploaded to"
+    answers.explain_refusal(NAME, reason(4, "d"), "four\n")
+    assert answers.keeps_refused(NAME, 4)
+    assert (tmp_path / "drop/rejected" / f"{NAME}.reason.txt").read_text() == "four\n"
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_refused_file_is_never_put_beside_the_reason_of_another(answers: Answers, tmp_path: Path) -> None:
+    """Its own lies below STATE, and a newer refusal of the same name in rejected/."""
+    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
+        answers.explain_refusal(NAME, reason(1, "a"), "one\n")
+    assert answers.try_again()
+    answers.explain_refusal(NAME, reason(2, "b"), "two\n")
+    with pytest.raises(NotOurs, match="state/answers/rejected"):
+        keep(answers, tmp_path, b"one", 1)
+    keep(answers, tmp_path, b"two", 2)
+    assert (tmp_path / "drop/rejected" / NAME).read_bytes() == b"two"
+
+
+def test_folders_that_fail_are_tried_again_after_a_while(answers: Answers, tmp_path: Path) -> None:
+    """Neither before something failed, nor all the time."""
+    assert answers.next_try() is None and not answers.try_again()
+    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
+        answers.write_receipt(NAME, "hello\n")
+        assert answers.next_try() is not None and not answers.try_again()
+    due = answers.next_try()
+    assert due is not None and due > time.monotonic() and not answers.try_again()
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_name_that_is_published_while_the_drop_fails_has_no_stale_reason_later(
     answers: Answers, tmp_path: Path
 ) -> None:
@@ -274,21 +301,31 @@ def test_a_name_that_is_published_while_the_drop_fails_has_no_stale_reason_later
     with durable.observed(failing):
         answers.retract_refusal(NAME, before=2)
     assert f"{NAME}.reason.txt" in names(tmp_path / "drop/rejected")
-    assert answers.come_home()
+    assert answers.try_again()
     assert names(tmp_path / "drop/rejected") == ["earlier"]
 
 
-def test_a_new_process_finds_the_answers_and_brings_them_home(answers: Answers, tmp_path: Path) -> None:
-    """What a process before it has left below STATE is not forgotten."""
-    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
-        answers.write_receipt(NAME, "refused\n")
+def test_only_so_many_names_are_remembered_while_the_drop_fails(
+    answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest ones, however many are published meanwhile."""
+    monkeypatch.setattr("eggwatch.store.drop.answers.MOST_RETRACTIONS", 2)
+    put_file(tmp_path / "drop/rejected")
+    for number in range(5):
+        answers.retract_refusal(f"{number}.whl", before=number)
+    assert answers._retractions == {"3.whl": 3, "4.whl": 4}
+
+
+def test_answers_below_state_have_their_time_too(answers: Answers, tmp_path: Path) -> None:
+    """Also when the drop is in order again."""
+    put_file(tmp_path / "drop/receipts")
+    answers.write_receipt("old", "x")
     again = Answers(Drop(tmp_path / "drop", ("sdist",)), tmp_path / "state")
-    with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
-        again.prepare()
-        assert again.fault is not None and again.receipt(NAME) == "refused\n"
-    again.prepare()
-    assert again.fault is None and again.receipt(NAME) == "refused\n"
-    assert (tmp_path / "drop/receipts" / f"{NAME}.txt").exists()
+    (tmp_path / "drop/receipts").unlink()
+    again.write_receipt("new", "xyz")
+    assert again.tidy("receipts", Keeping(), now=1e12) == Leftovers(kept=1, size=3, deleted=0)
+    again.tidy("receipts", Keeping(age=1), now=1e12)
+    assert names(tmp_path / "drop/receipts") == names(tmp_path / "state/answers/receipts") == []
 
 
 @pytest.mark.root
@@ -332,7 +369,7 @@ def test_receipts_are_forgotten_after_their_time(answers: Answers, tmp_path: Pat
     time.sleep(0.05)
     answers.write_receipt("new", "xyz")
     new = tmp_path / "drop/receipts/new.txt"
-    tally = answers.tidy_receipts(Keeping(age=60), now=came(new) + 60)
+    tally = answers.tidy("receipts", Keeping(age=60), now=came(new) + 60)
     assert names(tmp_path / "drop/receipts") == ["new.txt"]
     assert tally == Leftovers(kept=1, size=3, deleted=1)
 
@@ -352,12 +389,12 @@ def test_refused_files_go_with_their_reasons_the_oldest_first(answers: Answers, 
     refuse(answers, tmp_path, 3)
     answers.explain_refusal("third-1.0.tar.gz", reason(4), "no\n")
     assert len(list(rejected.iterdir())) == 9
-    assert answers.tidy_refusals(Keeping(), now=1e12).kept == 4
-    tally = answers.tidy_refusals(Keeping(age=60), now=came(rejected / "earlier" / f"2-{NAME}") + 60)
+    assert answers.tidy("rejected", Keeping(), now=1e12).kept == 4
+    tally = answers.tidy("rejected", Keeping(age=60), now=came(rejected / "earlier" / f"2-{NAME}") + 60)
     assert (tally.kept, tally.deleted) == (3, 1)
     assert not list(rejected.glob("other*"))
     assert (rejected / "earlier" / f"2-{NAME}").read_bytes() == b"bytes"
-    tally = answers.tidy_refusals(Keeping(size=0), now=0)
+    tally = answers.tidy("rejected", Keeping(size=0), now=0)
     assert tally == Leftovers(kept=0, size=0, deleted=3)
     assert names(rejected) == ["earlier"]
     assert names(rejected / "earlier") == []
@@ -369,8 +406,8 @@ def test_folders_among_the_answers_are_left_alone(answers: Answers, tmp_path: Pa
     answers.write_receipt(NAME, "hello\n")
     for kind in ("rejected", "receipts"):
         (tmp_path / "drop" / kind / "folder").mkdir()
-    assert answers.tidy_refusals(Keeping(age=1), now=1e12).deleted == 1
-    assert answers.tidy_receipts(Keeping(age=1), now=1e12).deleted == 1
+    assert answers.tidy("rejected", Keeping(age=1), now=1e12).deleted == 1
+    assert answers.tidy("receipts", Keeping(age=1), now=1e12).deleted == 1
     assert names(tmp_path / "drop/rejected") == names(tmp_path / "drop/receipts") == ["folder"]
 
 
@@ -380,7 +417,7 @@ def test_what_somebody_put_in_the_place_of_earlier_is_left_alone(answers: Answer
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "precious").write_text("x")
     (tmp_path / "drop/rejected/earlier").symlink_to(tmp_path / "elsewhere")
-    assert answers.tidy_refusals(Keeping(age=1), now=1e12).deleted == 1
+    assert answers.tidy("rejected", Keeping(age=1), now=1e12).deleted == 1
     assert names(tmp_path / "elsewhere") == ["precious"]
 
 
@@ -492,7 +529,7 @@ def test_only_our_own_unfinished_files_are_swept(answers: Answers, tmp_path: Pat
     os.mkfifo(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}2")
     put_link(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}3")
     put_folder(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}4")
-    answers.sweep_unfinished()
+    answers.prepare()
     left = [name for name in names(tmp_path / "drop") if name.startswith(durable.UNFINISHED_NAME)]
     assert left == [f"{durable.UNFINISHED_NAME}{number}" for number in (2, 3, 4)]
 

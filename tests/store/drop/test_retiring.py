@@ -63,6 +63,17 @@ def hidden(drop: Drop, *, rejected: bool = False) -> Hidden:
     return answer
 
 
+def refused(drop: Drop, answers: Answers) -> Hidden:
+    """The original, hidden, of which a reason says why it was refused."""
+    answers.explain_refusal(NAME, {"serial": 7, "sha256": hashlib.sha256(DATA).hexdigest()}, "no\n")
+    return hidden(drop, rejected=True)
+
+
+def kept(drop: Drop) -> list[str]:
+    """What lies in rejected/ beside reasons."""
+    return sorted(path.name for path in (drop.root / "rejected").iterdir() if ".reason." not in path.name)
+
+
 def lying(drop: Drop) -> list[str]:
     """What lies in the subfolder."""
     return sorted(path.name for path in (drop.root / "team").iterdir())
@@ -78,7 +89,7 @@ def test_an_unchanged_original_is_hidden_and_goes(drop: Drop, answers: Answers) 
 
 def test_a_refused_original_goes_to_rejected(drop: Drop, answers: Answers) -> None:
     """Its bytes are kept there."""
-    assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
+    assert finish(refused(drop, answers), answers) is RetireOutcome.GONE
     assert lying(drop) == []
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
 
@@ -237,7 +248,7 @@ def test_a_newer_upload_of_the_name_is_not_touched(drop: Drop, answers: Answers)
 def test_a_refused_original_stays_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
     """STUCK, and back under its own name."""
     (drop.root / "rejected").symlink_to(drop.root / "team")
-    assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.STUCK
+    assert finish(refused(drop, answers), answers) is RetireOutcome.STUCK
     assert lying(drop) == [NAME]
 
 
@@ -254,13 +265,13 @@ def test_a_refused_original_on_another_file_system_is_copied(
         rename_new_at(source, target)
 
     monkeypatch.setattr(durable, "rename_new_at", crossing)
-    leaving = hidden(drop, rejected=True)
+    leaving = refused(drop, answers)
     answers.prepare()
     (drop.root / "rejected" / f"{durable.UNFINISHED_NAME}1").write_bytes(b"half a copy, which a crash has left")
     assert finish(leaving, answers) is RetireOutcome.GONE
     assert (drop.root / "rejected" / NAME).read_bytes() == DATA
-    answers.sweep_unfinished()
-    assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
+    answers.prepare()
+    assert kept(drop) == [NAME]
     long = "d" * 240 + ".tar.gz"
     (drop.root / "team" / long).write_bytes(DATA)
     judged = Departure(
@@ -271,6 +282,7 @@ def test_a_refused_original_on_another_file_system_is_copied(
         sha256="0" * 64,
         rejected=True,
     )
+    answers.explain_refusal(long, {"serial": 8, "sha256": "0" * 64}, "no\n")
     answer = hide(drop, judged)
     assert isinstance(answer, Hidden)
     assert finish(answer, answers) is RetireOutcome.GONE
@@ -306,7 +318,7 @@ def test_what_lies_under_the_hidden_name_already_is_not_touched(
     name = hidden_name(7, hashlib.sha256(DATA).hexdigest())
     put(drop.root / "team" / name)
     before = (drop.root / "team" / name).lstat()
-    leaving = hidden(drop, rejected=rejected)
+    leaving = refused(drop, answers) if rejected else hidden(drop)
     assert LEFTOVER.fullmatch(leaving.name) and leaving.name != name
     assert finish(leaving, answers) is RetireOutcome.GONE
     assert lying(drop) == [name]
@@ -324,30 +336,30 @@ def test_nothing_is_ever_renamed_over_a_file_in_rejected(
     before = (drop.root / "rejected" / NAME).lstat()
     for _ in range(3):
         original(drop).write_bytes(DATA)
-        assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
+        assert finish(refused(drop, answers), answers) is RetireOutcome.GONE
     assert (drop.root / "rejected" / NAME).lstat() == before
-    kept = sorted((drop.root / "rejected/earlier").iterdir())
-    assert len(kept) == 3 and f"7-{NAME}" in {path.name for path in kept}
-    assert {path.read_bytes() for path in kept} == {DATA}
+    aside = sorted((drop.root / "rejected/earlier").iterdir())
+    assert len(aside) == 3 and f"7-{NAME}" in {path.name for path in aside}
+    assert {path.read_bytes() for path in aside} == {DATA}
 
 
 def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop, answers: Answers) -> None:
     """A job that tries every night fills no disk."""
     for _ in range(3):
         original(drop).write_bytes(DATA)
-        assert finish(hidden(drop, rejected=True), answers) is RetireOutcome.GONE
-    assert [path.name for path in (drop.root / "rejected").iterdir()] == [NAME]
+        assert finish(refused(drop, answers), answers) is RetireOutcome.GONE
+    assert kept(drop) == [NAME]
     assert lying(drop) == []
 
 
 def test_another_file_of_the_same_bytes_is_not_what_was_hidden(drop: Drop, answers: Answers) -> None:
     """What a crash left is known by its inode: a copy under that name is given back to whoever has put it there."""
-    leaving = hidden(drop, rejected=True)
+    leaving = refused(drop, answers)
     leaving.close()
     (drop.root / "team" / "copy").write_bytes(DATA)
     (drop.root / "team" / "copy").rename(drop.root / "team" / leaving.name)
     assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
-    assert lying(drop) == [NAME] and not (drop.root / "rejected").exists()
+    assert lying(drop) == [NAME] and kept(drop) == []
 
 
 def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> RetireOutcome:
@@ -359,11 +371,20 @@ def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable
 @pytest.mark.parametrize("rejected", [False, True])
 def test_what_a_crash_left_hidden_is_finished(drop: Drop, answers: Answers, rejected: bool) -> None:
     """The same bytes as were judged: gone, or kept if they were refused."""
-    leaving = hidden(drop, rejected=rejected)
+    leaving = refused(drop, answers) if rejected else hidden(drop)
     leaving.close()
     assert resumed(drop, leaving, answers) is RetireOutcome.GONE
     assert lying(drop) == []
     assert (drop.root / "rejected" / NAME).exists() is rejected
+
+
+def test_what_a_crash_left_hidden_is_put_back_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
+    """It is an upload again, which is refused and stays."""
+    leaving = hidden(drop, rejected=True)
+    leaving.close()
+    put_file(drop.root / "rejected")
+    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
+    assert lying(drop) == [NAME]
 
 
 def test_what_changed_under_a_hidden_name_is_put_back(drop: Drop, answers: Answers) -> None:
