@@ -11,6 +11,7 @@ from eggwatch.config.loading import load
 from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
+from tests.cli.stocks import add
 
 BROKEN = ("broken-1.0.tar.gz", b"no archive at all" * 50)
 
@@ -46,3 +47,13 @@ def filled(tmp_path: Path, filled_once: Site) -> Site:
     with opened_index(load(site.config).indexes["main"]) as index:
         index.pipeline.finish()  # the landing page names the drop folder, which has moved
     return site
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Path:
+    """A wheel and an sdist, two folders deep, of 2017, with a README beside them."""
+    folder = tmp_path / "stock"
+    add(folder, wheel("demo", "1.0"), "demo")
+    add(folder, sdist("other", "2.0"), "deep/er")
+    (folder / "README").write_text("what is here")
+    return folder

@@ -21,37 +21,11 @@ from eggwatch.store import stock as stock_module
 from eggwatch.store.state.catalog import Reader
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
+from tests.cli.stocks import add, state_of
 from tests.laws.at_work import pages_of
 
-OLD = 1_500_000_000
 OLD_TEXT = "2017-07-14T02:40:00.000000Z"
 EARLIER = "2015-03-04T05:06:07.000000Z"
-
-
-@pytest.fixture
-def stock(tmp_path: Path) -> Path:
-    """A wheel and an sdist, two folders deep, of 2017, with a README beside them."""
-    folder = tmp_path / "stock"
-    add(folder, wheel("demo", "1.0"), "demo")
-    add(folder, sdist("other", "2.0"), "deep/er")
-    (folder / "README").write_text("what is here")
-    return folder
-
-
-def add(folder: Path, archive: tuple[str, bytes], below: str = "") -> Path:
-    """One more archive, as a file of 2017 with mode 0644."""
-    path = folder / below / archive[0]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(archive[1])
-    path.chmod(0o644)
-    os.utime(path, (OLD, OLD))
-    return path
-
-
-def state_of(folder: Path) -> dict[str, tuple[bytes, int, int, int]]:
-    """Bytes, mode, mtime and number of names of every file."""
-    files = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {str(p): (p.read_bytes(), s.st_mode, s.st_mtime_ns, s.st_nlink) for p, s in files.items()}
 
 
 LINUX = wheel("lin", "1.0", tags="py3-none-linux_x86_64")
@@ -238,45 +212,6 @@ def test_links_inside_are_met_once_and_links_to_outside_are_followed(site: Site,
     assert (tree / pooled.name).exists() and not real.exists()
 
 
-def names_of(path: Path) -> int:
-    """How many names a file has."""
-    return path.stat().st_nlink
-
-
-def test_a_link_shares_the_bytes_where_nobody_else_may_write(site: Site, stock: Path) -> None:
-    """--link gives a file of ours a second name; one that others may write to is copied, and a line says so."""
-    open_to_all = add(stock, wheel("loose", "1.0"))
-    open_to_all.chmod(0o664)
-    done = site.call("import", stock, "--link")
-    assert (done.code, f"{open_to_all}: imported: copied, since others may write to it" in done.out) == (0, True)
-    assert [names_of(path) for path in sorted(site.public.rglob("*.whl"))] == [2, 1]
-    assert names_of(open_to_all) == 1
-    assert site.call("verify").code == 0
-
-
-def test_a_file_that_somebody_writes_to_is_left_alone(site: Site, stock: Path) -> None:
-    """Open for writing: not linked, not moved, and reported as failed; exit status 1."""
-    path = add(stock, wheel("busy", "1.0"))
-    with path.open("ab"):
-        done = site.call("import", stock, "--link")
-    assert (done.code, f"{path}: failed: somebody is writing to it" in done.out) == (1, True)
-    assert names_of(path) == 1 and site.filenames("busy") == []
-    assert site.call("import", stock).code == 0
-
-
-def test_what_is_moved_is_gone_from_the_stock(site: Site, stock: Path) -> None:
-    """--move takes archives away once they are in the index, also known ones; others and refused ones stay."""
-    loose = add(stock, wheel("loose", "1.0"))
-    loose.chmod(0o666)
-    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
-    done = site.call("import", stock, "--move")
-    assert "1 archive was copied" in done.out
-    assert sorted(path.name for path in stock.rglob("*") if path.is_file()) == sorted(["README", bad.name, loose.name])
-    again = add(stock, wheel("demo", "1.0"))
-    assert "1 imported" not in site.call("import", stock, "--move").out
-    assert not again.exists()
-
-
 def test_a_folder_that_can_not_be_read_is_told_and_passed_by(
     site: Site, stock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,38 +271,6 @@ def test_an_entry_that_can_not_be_looked_at_stops_nothing(
     assert f"{broken}: failed: can't be read: Input/output error" in done.out
 
 
-@pytest.mark.parametrize("way", ["--link", "--move"])
-def test_what_is_not_taken_keeps_its_mode(site: Site, stock: Path, way: str) -> None:
-    """A refused and a known archive are not made read-only; one that is taken by its link is."""
-    bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
-    site.call("import", stock)
-    fresh = add(stock, wheel("fresh"))
-    site.call("import", stock, way)
-    assert bad.stat().st_mode & 0o777 == 0o644
-    if way == "--link":
-        assert (fresh.stat().st_mode & 0o777, names_of(fresh)) == (0o444, 2)
-        assert (stock / "deep/er/other-2.0.tar.gz").stat().st_mode & 0o777 == 0o644
-    assert (site.public / "files/fresh" / fresh.name).stat().st_mode & 0o777 == 0o444
-
-
-def test_two_ways_at_once_are_2_and_nothing_is_moved(site: Site, stock: Path) -> None:
-    """--link --move: nobody can tell which was meant, so nothing is done."""
-    before = state_of(stock)
-    assert site.call("import", stock, "--link", "--move").code == 2
-    assert state_of(stock) == before
-    assert site.events() == []
-
-
-def test_the_last_sound_copy_is_never_moved_away(site: Site, stock: Path) -> None:
-    """An archive that is known stays where it is when its published bytes have gone bad."""
-    site.call("import", stock)
-    published = next(site.public.rglob("*.whl"))
-    published.chmod(0o644)
-    published.write_bytes(published.read_bytes()[::-1])
-    site.call("import", stock, "--move")
-    assert (stock / "demo/demo-1.0-py3-none-any.whl").exists() and not list(stock.rglob("*.tar.gz"))
-
-
 def test_beside_a_daemon_it_is_3(site: Site, stock: Path) -> None:
     """The lock is needed: a daemon is named, and nothing is touched."""
     with site.daemon():
@@ -382,20 +285,6 @@ def test_a_folder_of_the_index_is_no_stock(site: Site, folder: str) -> None:
     site.call("run", "--once")
     done = site.call("import", site.base / folder, "--move")
     assert (done.code, "may not lie in one another" in done.err) == (2, True)
-
-
-def test_a_folder_of_another_index_of_the_configuration_is_only_copied_from(filled: Site, tmp_path: Path) -> None:
-    """Its drop and its state are no stock at all; from its PUBLIC one may copy, but neither link nor move."""
-    other = {name: tmp_path / "second" / name for name in ("drop", "public", "state")}
-    for folder in other.values():
-        folder.mkdir(parents=True)
-    lines = "".join(f'{name} = "{folder}"\n' for name, folder in other.items())
-    filled.write_config(f"{filled.config.read_text()}[index.second]\n{lines}")
-    second = ("import", "--index", "second")
-    for folder, way in (("drop", "--copy"), ("state", "--copy"), ("public", "--move"), ("public/files", "--link")):
-        assert filled.call(*second, getattr(filled, folder, filled.base / folder), way).code == 2, (folder, way)
-    assert filled.call(*second, filled.public).code == 0
-    assert filled.call(*second, filled.base).code == 2
 
 
 def test_in_a_pipe_there_is_no_progress(site: Site, stock: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tests.archive_factory import sdist_members
 from tests.archives.judging import ZEROS, Part, raw_zip
 from tests.hostile.building import TOP
-from tests.hostile.wheels import FILE, LATER, NAME, SECOND, STORED, TEXT
+from tests.hostile.zips import FILE, LATER, NAME, SECOND, STORED, TEXT
 
 FULL = 0xFFFFFFFF
 CRC = Part(**STORED).facts({})["crc"]

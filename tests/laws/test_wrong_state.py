@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from eggwatch.errors import FolderError, LedgerError, NewerStateError
 from eggwatch.maintenance.rebuild import rebuild
-from eggwatch.store.state.catalog import Reader
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
-from tests.cli.program import Site, run_as_nobody
+from tests.cli.program import Site
 from tests.laws.at_work import (
     IndexAtWork,
     assert_equals_fresh_render,
     assert_unchanged_pages_untouched,
     pages_of,
-    quick_folder,
     snapshot,
 )
-from tests.running import until
 
 ONE, TWO, WHEEL = sdist("demo", "1.0"), sdist("demo", "2.0"), wheel("demo", "1.0")
 BROKEN = ("demo-3.0.tar.gz", b"no archive at all" * 50)
@@ -345,174 +340,6 @@ def test_a_ledger_shortened_by_one_line_beside_its_catalog_is_refused(work: Inde
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
     with pytest.raises(LedgerError, match="older"):
         open_index(work.config)
-
-
-def test_a_missing_drop_folder_is_a_reported_fault_and_not_created(work: IndexAtWork) -> None:
-    """With a configuration a missing drop folder (an unmounted disk) is told, never made, and no page suffers."""
-    site = Site(work.config.drop.parent)
-    assert site.run("run", "--once").code == 0
-    before = snapshot(work.config.public)
-    shutil.rmtree(site.drop)
-    done = site.run("run", "--once")
-    assert done.code != 0
-    assert str(site.drop) in done.out
-    assert site.run("status").code == 1
-    assert str(site.drop) in site.run("status").out
-    assert not site.drop.exists()
-    assert snapshot(work.config.public) == before
-
-
-def test_a_daemon_takes_up_a_drop_folder_that_appears(tmp_path: Path) -> None:
-    """The drop folder is missing at start, is reported, and is watched as soon as it is there."""
-    site = Site(tmp_path, scan='"200ms"')
-    site.drop.rmdir()
-    with site.daemon():
-        until("the fault", lambda: "drop" in site.run("status", "--json").row["faults"])
-        assert not site.drop.exists()
-        site.drop.mkdir()
-        site.put(ONE)
-        until("the page", lambda: site.filenames("demo"))
-        until("no fault", lambda: site.run("status").code == 0)
-
-
-def test_a_drop_folder_replaced_while_the_daemon_runs_is_watched_anew(tmp_path: Path) -> None:
-    """Another folder is moved to the drop's path: what it holds and what comes later is published."""
-    site = Site(tmp_path, scan='"200ms"')
-    with site.daemon():
-        other = tmp_path / "other"
-        other.mkdir()
-        (other / ONE[0]).write_bytes(ONE[1])
-        site.drop.rename(tmp_path / "old")
-        other.rename(site.drop)
-        until("what it holds", lambda: ONE[0] in site.filenames("demo"))
-        site.put(TWO)
-        until("what comes later", lambda: TWO[0] in site.filenames("demo"))
-        until("an empty drop", lambda: not list(site.drop.glob("*.tar.gz")))
-
-
-def test_uploads_in_a_vanished_drop_folder_are_not_forgotten(tmp_path: Path) -> None:
-    """The drop folder vanishes and returns with its files: nothing is published twice, nothing is lost."""
-    site = Site(tmp_path, scan='"200ms"')
-    with site.daemon():
-        site.put(ONE)
-        until("the page", lambda: ONE[0] in site.filenames("demo"))
-        site.drop.rename(tmp_path / "away")
-        until("the fault", lambda: "drop" in site.run("status", "--json").row["faults"])
-        (tmp_path / "away" / TWO[0]).write_bytes(TWO[1])
-        (tmp_path / "away").rename(site.drop)
-        until("what it holds", lambda: TWO[0] in site.filenames("demo"))
-    assert [event["event"] for event in site.events()] == ["admitted", "admitted"]
-
-
-# A reader from another account
-
-
-@pytest.fixture
-def open_site() -> Iterator[Site]:
-    """An index that other accounts can reach, with one published, one yanked and one refused file."""
-    with quick_folder() as base:
-        base.chmod(0o755)
-        site = Site(base)
-        for upload in (ONE, WHEEL, sdist("other"), BROKEN):
-            site.put(upload)
-        assert site.run("run", "--once").code == 1
-        assert site.run("yank", "other").code == 0
-        yield site
-
-
-def assert_answers(site: Site, *questions: tuple[tuple[str, ...], int, str]) -> None:
-    """An account without rights gets these exit codes and texts."""
-    for question, done in zip(questions, run_as_nobody(site, *(words for words, _, _ in questions)), strict=True):
-        assert done.code == question[1], (question, done)
-        assert question[2] in done.out, (question, done)
-
-
-def assert_readable(site: Site, *, running: bool) -> None:
-    """All commands that only read answer an account without rights."""
-    assert_answers(
-        site,
-        (("list",), 0, "other  1.0"),
-        (("list", "other"), 0, "other-1.0.tar.gz (yanked)\n"),
-        (("show", "demo==1.0"), 0, "demo-1.0-py3-none-any.whl"),
-        (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
-        (("wait", "demo==3.0", "--timeout", "0"), 1, "refused"),
-        (("history",), 0, "demo-3.0.tar.gz"),
-        (("status",), 0, "a daemon is at work" if running else "no daemon is running"),
-        (("verify",), 0, "sound"),
-    )
-
-
-@pytest.mark.root
-def test_another_account_reads_while_nobody_runs(open_site: Site) -> None:
-    """list, show, wait, history, status and verify work for an account without rights, with no daemon."""
-    assert_readable(open_site, running=False)
-
-
-@pytest.mark.root
-def test_another_account_reads_while_a_daemon_runs(open_site: Site) -> None:
-    """The same commands beside a daemon, and they see what it publishes."""
-    with open_site.daemon():
-        assert_readable(open_site, running=True)
-        open_site.put(TWO)
-        assert_answers(open_site, (("wait", "demo==2.0"), 0, "installable"))
-    assert_readable(open_site, running=False)
-
-
-@pytest.mark.root
-def test_another_account_reads_after_a_daemon_was_killed(open_site: Site) -> None:
-    """A killed daemon leaves a write-ahead log; readers without the right to write still get their answers."""
-    with open_site.daemon() as daemon:
-        open_site.put(TWO)
-        until("the page", lambda: TWO[0] in open_site.filenames("demo"))
-        until("an empty drop", lambda: not list(open_site.drop.glob("*.tar.gz")))
-        until("current front pages", lambda: shows_all(open_site))
-        daemon.kill()
-        assert_readable(open_site, running=False)
-
-
-def shows_all(site: Site) -> bool:
-    """Whether root and landing page show what the project pages do: else a killed daemon leaves damage behind."""
-    with closing(Reader.open(site.state / "catalog.sqlite3")) as reader:
-        return reader.meta("root_serial") == reader.number("root_wanted")
-
-
-@pytest.mark.root
-@pytest.mark.parametrize("running", [False, True], ids=["daemon down", "daemon up"])
-def test_where_others_may_not_enter_state_they_still_get_answers(open_site: Site, running: bool) -> None:
-    """list, show, wait and status answer from PUBLIC and the receipts; history says 2 and what to do."""
-    os.chmod(open_site.state, 0o700)
-    with open_site.daemon() if running else nullcontext():
-        os.chmod(open_site.state, 0o700)
-        assert_answers(
-            open_site,
-            (("list",), 0, "other  1.0"),
-            (("show", "demo"), 0, "demo-1.0.tar.gz"),
-            (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
-            (("wait", BROKEN[0], "--timeout", "0"), 1, "refused"),
-            (("status",), 0, "main"),
-        )
-        (done,) = run_as_nobody(open_site, ("history",))
-        assert (done.code, done.out) == (2, "")
-        assert "sudo -u" in done.err
-
-
-@pytest.mark.root
-def test_another_account_can_change_nothing(open_site: Site) -> None:
-    """Commands that write end with 2 and the remedy for an account that may not."""
-    before = snapshot(open_site.public), open_site.events()
-    for done in run_as_nobody(open_site, ("run", "--once"), ("yank", "demo"), ("remove", "demo"), ("rebuild",)):
-        assert done.code == 2, done
-        assert "sudo -u" in done.err or "owner" in done.err
-    assert (snapshot(open_site.public), open_site.events()) == before
-
-
-def test_status_json_in_public_names_no_accounts_and_no_waiting_files(open_site: Site) -> None:
-    """PUBLIC/status.json is for monitors: it names neither accounts nor files that wait."""
-    with open_site.daemon():
-        until("the file", (open_site.public / "status.json").exists)
-        text = (open_site.public / "status.json").read_text()
-        assert "waiting" not in json.loads(text)
-        assert "root" not in text and "uploader" not in text
 
 
 @pytest.mark.parametrize("lost", ["simple", "simple/index.v1_json", "simple/index.html", "index.html"])

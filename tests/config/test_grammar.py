@@ -1,0 +1,73 @@
+"""Times, sizes, and how long something is kept: one grammar."""
+
+from __future__ import annotations
+
+import pytest
+
+from eggwatch.config.grammar import duration, size
+from eggwatch.config.settings import SETTINGS
+from eggwatch.policy.retention import Keeping
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0s", 0),
+        ("90s", 90),
+        ("10m", 600),
+        ("1h", 3600),
+        ("30d", 2_592_000),
+        ("250ms", 0.25),
+        ("1.5h", 5400),
+        ("2 s", 2),
+    ],
+)
+def test_times(text: str, seconds: float) -> None:
+    """One number and one unit: milliseconds, seconds, minutes, hours, days."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", 10, 1.5, None, True, "s", "-1s", "1h30m", "1 week", "1e3s", "10S", ["1s"], "1s\n"]
+)
+def test_what_is_no_time(text: object) -> None:
+    """Anything else is told the grammar."""
+    with pytest.raises(ValueError, match='write "90s", "10m", "1h" or "30d"'):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0B", 0), ("512B", 512), ("1KiB", 1024), ("64MiB", 67_108_864), ("2GiB", 1 << 31), ("1TiB", 1 << 40)],
+)
+def test_sizes(text: str, number: int) -> None:
+    """One number and one unit of 1024."""
+    assert size(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "64", 64, "64MB", "64M", "1.5GiB", "-1B", None, True, "MiB"])
+def test_what_is_no_size(text: object) -> None:
+    """Anything else, units of 1000 among it, is told the grammar."""
+    with pytest.raises(ValueError, match='write "64MiB" or "2GiB"'):
+        size(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "keeping"),
+    [
+        ("forever", Keeping()),
+        ("90d", Keeping(age=7_776_000)),
+        ("2GiB", Keeping(size=1 << 31)),
+        (["2GiB", "1h"], Keeping(age=3600, size=1 << 31)),
+    ],
+)
+def test_how_long_something_is_kept(value: object, keeping: Keeping) -> None:
+    """For ever, by age, by size of all together, or by both."""
+    assert SETTINGS["keep-rejected"].read(value) == keeping
+
+
+@pytest.mark.parametrize("value", ["", "never", 3, None, [], ["90d", "often"], ["forever"]])
+def test_what_is_no_limit(value: object) -> None:
+    """Anything else is told the grammar."""
+    with pytest.raises(ValueError, match='write "forever", "90d", "2GiB"'):
+        SETTINGS["keep-rejected"].read(value)
