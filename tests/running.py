@@ -29,6 +29,14 @@ def until(
     return answer
 
 
+def until_files_get_later_times(path: Path) -> None:
+    """Wait until what is changed now gets a later ctime than `path` has: file systems' clocks are coarser than ours."""
+    probe = path.with_name(f".{path.name[:100]}.probe")
+    before = path.stat().st_ctime_ns
+    until("a tick of the file system's clock", lambda: probe.touch() or probe.stat().st_ctime_ns > before)
+    probe.unlink()
+
+
 class Daemon:
     """`eggwatch run` as a process that may be started more than once, and what it has said.
 

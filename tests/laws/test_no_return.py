@@ -13,6 +13,7 @@ from eggwatch.intake import retire
 from eggwatch.store.drop.retiring import RetireOutcome
 from tests.archive_factory import sdist
 from tests.laws.at_work import IndexAtWork
+from tests.running import until_files_get_later_times
 
 NAME, DATA = sdist("demo", "1.0")
 
@@ -47,7 +48,7 @@ def remove(work: IndexAtWork) -> None:
     """Remove the file, a moment after it was uploaded."""
     work.now = time.time()
     work.order("remove", NAME)
-    time.sleep(0.02)  # the file system's clock is coarser than ours
+    until_files_get_later_times(work.config.state / "ledger.jsonl")
     work.now = time.time()
 
 

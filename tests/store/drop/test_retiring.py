@@ -17,66 +17,15 @@ from eggwatch.store import durable
 from eggwatch.store.drop import retiring
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import LEFTOVER, Drop, identity_of
-from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome, finish, hidden_name, hide, resume
-
-NAME = "demo-1.0.tar.gz"
-DATA = b"what was judged"
+from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome, finish, hidden_name, hide
+from tests.store.drop.in_the_way import put_fifo, put_file, put_folder, put_link
+from tests.store.drop.originals import DATA, NAME, departure, hidden, kept, lying, original, refused, with_original
 
 
 @pytest.fixture
 def drop(tmp_path: Path) -> Drop:
     """A drop folder with one judged original in a subfolder."""
-    leases.ignore_breaks()
-    (tmp_path / "drop" / "team").mkdir(parents=True)
-    (tmp_path / "state").mkdir()
-    (tmp_path / "drop" / "team" / NAME).write_bytes(DATA)
-    return Drop(tmp_path / "drop", ("wheel", "sdist"))
-
-
-@pytest.fixture
-def answers(drop: Drop, tmp_path: Path) -> Answers:
-    """Where refused files are kept."""
-    return Answers(drop, tmp_path / "state")
-
-
-def original(drop: Drop) -> Path:
-    """Where the original lies."""
-    return drop.root / "team" / NAME
-
-
-def departure(drop: Drop, *, rejected: bool = False) -> Departure:
-    """The original as it was judged."""
-    return Departure(
-        path=f"team/{NAME}",
-        filename=NAME,
-        identity=identity_of(original(drop).stat()),
-        serial=7,
-        sha256=hashlib.sha256(DATA).hexdigest(),
-        rejected=rejected,
-    )
-
-
-def hidden(drop: Drop, *, rejected: bool = False) -> Hidden:
-    """The original, hidden."""
-    answer = hide(drop, departure(drop, rejected=rejected))
-    assert isinstance(answer, Hidden), answer
-    return answer
-
-
-def refused(drop: Drop, answers: Answers) -> Hidden:
-    """The original, hidden, of which a reason says why it was refused."""
-    answers.explain_refusal(NAME, {"serial": 7, "sha256": hashlib.sha256(DATA).hexdigest()}, "no\n")
-    return hidden(drop, rejected=True)
-
-
-def kept(drop: Drop) -> list[str]:
-    """What lies in rejected/ beside reasons."""
-    return sorted(path.name for path in (drop.root / "rejected").iterdir() if ".reason." not in path.name)
-
-
-def lying(drop: Drop) -> list[str]:
-    """What lies in the subfolder."""
-    return sorted(path.name for path in (drop.root / "team").iterdir())
+    return with_original(tmp_path / "drop")
 
 
 def test_an_unchanged_original_is_hidden_and_goes(drop: Drop, answers: Answers) -> None:
@@ -289,26 +238,6 @@ def test_a_refused_original_on_another_file_system_is_copied(
     assert (drop.root / "rejected" / stored_name(long)).read_bytes() == DATA
 
 
-def put_file(path: Path) -> None:
-    """Somebody's file."""
-    path.write_bytes(b"of somebody else")
-
-
-def put_folder(path: Path) -> None:
-    """Somebody's folder, which is not empty."""
-    (path / "mine").mkdir(parents=True)
-
-
-def put_fifo(path: Path) -> None:
-    """Somebody's FIFO."""
-    os.mkfifo(path)
-
-
-def put_link(path: Path) -> None:
-    """Somebody's link to nothing."""
-    path.symlink_to("nowhere")
-
-
 @pytest.mark.parametrize("put", [put_file, put_folder, put_fifo, put_link])
 @pytest.mark.parametrize("rejected", [False, True])
 def test_what_lies_under_the_hidden_name_already_is_not_touched(
@@ -350,72 +279,6 @@ def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop
         assert finish(refused(drop, answers), answers) is RetireOutcome.GONE
     assert kept(drop) == [NAME]
     assert lying(drop) == []
-
-
-def test_another_file_of_the_same_bytes_is_not_what_was_hidden(drop: Drop, answers: Answers) -> None:
-    """What a crash left is known by its inode: a copy under that name is given back to whoever has put it there."""
-    leaving = refused(drop, answers)
-    leaving.close()
-    (drop.root / "team" / "copy").write_bytes(DATA)
-    (drop.root / "team" / "copy").rename(drop.root / "team" / leaving.name)
-    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
-    assert lying(drop) == [NAME] and kept(drop) == []
-
-
-def resumed(drop: Drop, leaving: Hidden, answers: Answers, *, progress: Callable[[], object] = int) -> RetireOutcome:
-    """What becomes of a hidden original after a crash."""
-    path = f"team/{leaving.name}"
-    return resume(drop, path, leaving.departure, answers, size=len(DATA), progress=progress)
-
-
-@pytest.mark.parametrize("rejected", [False, True])
-def test_what_a_crash_left_hidden_is_finished(drop: Drop, answers: Answers, rejected: bool) -> None:
-    """The same bytes as were judged: gone, or kept if they were refused."""
-    leaving = refused(drop, answers) if rejected else hidden(drop)
-    leaving.close()
-    assert resumed(drop, leaving, answers) is RetireOutcome.GONE
-    assert lying(drop) == []
-    assert (drop.root / "rejected" / NAME).exists() is rejected
-
-
-def test_what_a_crash_left_hidden_is_put_back_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
-    """It is an upload again, which is refused and stays."""
-    leaving = hidden(drop, rejected=True)
-    leaving.close()
-    put_file(drop.root / "rejected")
-    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
-    assert lying(drop) == [NAME]
-
-
-def test_what_changed_under_a_hidden_name_is_put_back(drop: Drop, answers: Answers) -> None:
-    """Other bytes: back under its name, or displaced if the name is taken by now."""
-    leaving = hidden(drop)
-    leaving.close()
-    (drop.root / "team" / leaving.name).write_bytes(b"something else")
-    original(drop).write_bytes(b"newer")
-    assert resumed(drop, leaving, answers) is RetireOutcome.DISPLACED
-    original(drop).unlink()
-    assert resumed(drop, leaving, answers) is RetireOutcome.CHANGED
-    assert original(drop).read_bytes() == b"something else" and lying(drop) == [NAME]
-
-
-def test_a_file_of_another_size_is_not_read(drop: Drop, answers: Answers) -> None:
-    """Anybody can make a terabyte with a hidden name: it is put back without looking into it."""
-    leaving = hidden(drop)
-    leaving.close()
-    os.truncate(drop.root / "team" / leaving.name, 1 << 40)
-    steps: list[None] = []
-    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is RetireOutcome.CHANGED
-    assert (lying(drop), steps) == ([NAME], [])
-
-
-def test_hashing_a_hidden_original_is_progress(drop: Drop, answers: Answers) -> None:
-    """With every MiB, so that a supervisor sees that the daemon gets on."""
-    leaving = hidden(drop)
-    leaving.close()
-    steps: list[None] = []
-    assert resumed(drop, leaving, answers, progress=lambda: steps.append(None)) is RetireOutcome.GONE
-    assert steps == [None]
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY])
