@@ -85,8 +85,10 @@ class LazyGroup(click.Group):
       NO_COLOR         set to anything: no colours on a terminal, either
 
     \b
-    Completion, where 'setup' has not installed it, by a line in ~/.bashrc:
-      eval "$(_EGGWATCH_COMPLETE=bash_source eggwatch)"
+    Completion, where 'setup' has not installed it, in the shell's configuration:
+      eval "$(_EGGWATCH_COMPLETE=bash_source eggwatch)"    # bash
+      eval "$(_EGGWATCH_COMPLETE=zsh_source eggwatch)"     # zsh
+      _EGGWATCH_COMPLETE=fish_source eggwatch | source     # fish
     """,
 )
 @global_options

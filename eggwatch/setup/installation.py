@@ -76,7 +76,8 @@ class Installation:
         ]
         about_units = [*units.there(services), *units.others_gone({} if current is None else current.shipped())]
         steps += [*about_units, *units.explained(), *self.versions.in_use(home)]
-        steps += files.linked(self._places.command, str(self._places.program))
+        for path, target in {self._places.command: self._places.program, **self._places.shared}.items():
+            steps += files.linked(path, str(target))
         steps += [*units.enabled(), *self._life.running(home, changed=bool(about_units))]
         return [*steps, *self.versions.forgotten(home)]
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MANUAL = "share/man/man1/eggwatch.1"
+COMPLETIONS = {
+    "bash": "usr/local/share/bash-completion/completions/eggwatch",
+    "zsh": "usr/local/share/zsh/site-functions/_eggwatch",
+    "fish": "etc/fish/completions/eggwatch.fish",  # below /usr/local fish looks only where XDG_DATA_DIRS says so
+}
+"""Where each shell looks for the completions of a command."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -41,6 +49,16 @@ class Places:
     def command(self) -> Path:
         """`eggwatch` for everybody, also behind sudo."""
         return self.root / "usr/local/bin/eggwatch"
+
+    def completion_in(self, home: Path, shell: str) -> Path:
+        """Where a version keeps what it writes for a shell."""
+        return home / "share/eggwatch/completions" / shell
+
+    @property
+    def shared(self) -> dict[Path, Path]:
+        """Where man and the shells look for what the current version brings them, and where that is."""
+        completions = {self.root / path: self.completion_in(self.current, shell) for shell, path in COMPLETIONS.items()}
+        return {self.root / "usr/local" / MANUAL: self.current / MANUAL, **completions}
 
     @property
     def configurations(self) -> Path:

@@ -17,7 +17,7 @@ from packaging.utils import parse_wheel_filename
 
 from eggwatch.setup.machine import Machine
 
-PARTS = ("pyproject.toml", "README.rst", "LICENSE", "eggwatch", "contrib/systemd", "contrib/httpd")
+PARTS = ("pyproject.toml", "README.rst", "LICENSE", "eggwatch", "contrib/systemd", "contrib/httpd", "contrib/man")
 """What a wheel is made of."""
 SHIPPED = "share/eggwatch/systemd"
 """Where a wheel and a virtual environment have the units, and a checkout in contrib/systemd."""

@@ -64,7 +64,8 @@ class Removal:
             )
 
     def _without_program(self) -> Iterator[Step]:
-        yield from files.removed(self._places.command)
+        for path in (self._places.command, *self._places.shared):
+            yield from files.removed(path)
         home = self._places.home
         if home.exists():
             yield Step(what=f"remove {home}", do=lambda: shutil.rmtree(home))

@@ -14,7 +14,7 @@ from eggwatch.errors import InstallationError
 from eggwatch.setup import files
 from eggwatch.setup.interpreter import Interpreter
 from eggwatch.setup.machine import Machine, Step
-from eggwatch.setup.paths import Places
+from eggwatch.setup.paths import COMPLETIONS, Places
 from eggwatch.setup.source import STAMP, Installed, Source
 
 KEPT = 3
@@ -56,6 +56,9 @@ class Versions:
         self._machine.run(interpreter.path, "-I", "-m", "venv", home)
         source.install(home / "bin/python", self._machine)
         self._machine.run(home / "bin/eggwatch", "--version")
+        for shell in COMPLETIONS:
+            script = self._machine.run(home / "bin/eggwatch", environment={"_EGGWATCH_COMPLETE": f"{shell}_source"})
+            files.write(self._places.completion_in(home, shell), script.encode())
         noted = {"version": source.version, "fingerprint": source.fingerprint, "python": str(interpreter)}
         files.write(home / STAMP, json.dumps(noted).encode())
 

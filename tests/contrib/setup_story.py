@@ -37,6 +37,8 @@ def traces() -> list[str]:
     found = [
         *Path("/etc/systemd/system").rglob("*eggwatch*"),
         *Path("/etc/sysusers.d").glob("eggwatch*"),
+        *Path("/usr/local/share").rglob("*eggwatch*"),
+        *Path("/etc/fish").rglob("eggwatch*"),
         *(Path(name) for name in ("/opt/eggwatch", "/usr/local/bin/eggwatch", "/etc/eggwatch", "/srv/drop")),
     ]
     return sorted(str(path) for path in found if os.path.lexists(path))
@@ -69,6 +71,9 @@ def install() -> None:
     seen["leaks"] = run("/opt/eggwatch/current/bin/python", "-I", "-c", "import apt_pkg")
     seen["own by root"] = run("find", "/opt/eggwatch", "!", "-user", "root")
     seen["configuration"] = run("eggwatch", "config", "check")
+    completions = "/usr/local/share/bash-completion/completions/eggwatch"
+    seen["completion"] = run("bash", "-c", f". {completions} && complete -p eggwatch")
+    seen["manual"] = Path("/usr/local/share/man/man1/eggwatch.1").read_text()
     for account in ("alice", "bob"):
         seen[f"join {account}"] = run("usermod", "--append", "--groups", "packages", account)
     CONFIG.write_text(CONFIG.read_text() + SETTINGS)

@@ -82,6 +82,8 @@ def test_a_dry_run_prints_the_very_steps_and_changes_nothing(seen: dict[str, Any
 def test_a_bare_machine_without_a_network_is_set_up_from_a_folder_of_wheels(seen: dict[str, Any]) -> None:
     assert (seen["bootstrap"], seen["sshd"]) == ("", "")
     assert seen["started"] == {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "User": "eggwatch"}
+    assert seen["completion"].endswith("_eggwatch_completion eggwatch\n")
+    assert ".TH EGGWATCH 1\n" in seen["manual"]
     assert seen["configuration"] == "/etc/eggwatch/eggwatch.toml: good; 1 index: main\n"
     assert (seen["drop mode"], seen["timer"]) == ("3770 root packages", {"ActiveState": "active"})
     assert "default:user:eggwatch:rwx" in seen["drop ACL"].splitlines()

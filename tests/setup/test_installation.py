@@ -12,7 +12,7 @@ from eggwatch.config.loading import load
 from eggwatch.errors import ConfigurationError, InstallationError, LockHeldError
 from eggwatch.setup.installation import FOLDERS, Wish, take
 from eggwatch.setup.machine import alone
-from eggwatch.setup.paths import Places
+from eggwatch.setup.paths import COMPLETIONS, Places
 from eggwatch.setup.uninstall import Removal, what_stays
 from tests.contrib.wheelhouse import CLONE
 from tests.setup.machines import Code, ToldMachine, installation_on
@@ -90,6 +90,19 @@ def test_the_units_are_in_place_before_the_version_is_switched_to(tmp_path: Path
     told = set_up(ToldMachine(), tmp_path / "root", FIRST, wish)
     places = [next(number for number, what in enumerate(told) if word in what) for word in ("folders.conf", "switch")]
     assert places == sorted(places)
+
+
+def test_the_manual_and_the_completions_of_the_version_in_use_are_linked(tmp_path: Path, wish: Wish) -> None:
+    """Where man and the shells look for them; the program itself writes the completions when it is installed."""
+    root, machine = tmp_path / "root", ToldMachine()
+    told = set_up(machine, root, FIRST, wish)
+    places = Places(root=root)
+    home = places.current.resolve()
+    assert machine.ran.count(f"{home}/bin/eggwatch") == len(COMPLETIONS)
+    assert all(
+        (root / path).resolve().is_relative_to(home) and (root / path).is_file() for path in COMPLETIONS.values()
+    )
+    assert [path for path, target in places.shared.items() if f"link {path} to {target}" not in told] == []
 
 
 def test_an_upgrade_keeps_the_way_back_and_three_versions(tmp_path: Path, wish: Wish) -> None:

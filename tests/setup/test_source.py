@@ -16,7 +16,7 @@ from eggwatch.cli.next_steps import samples_beside
 from eggwatch.errors import ConfigurationError
 from eggwatch.setup.find_source import Finder, checkout_in, newest_wheel
 from eggwatch.setup.machine import Machine
-from eggwatch.setup.paths import Places
+from eggwatch.setup.paths import MANUAL, Places
 from eggwatch.setup.source import Checkout, Installed, Wheels
 from tests.contrib.wheelhouse import CLONE
 from tests.setup.machines import PYTHON, ToldMachine
@@ -141,4 +141,5 @@ def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(check
     }
     done = subprocess.run([str(venv / "bin/eggwatch"), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"eggwatch, version {__version__}\n"
+    assert (venv / MANUAL).read_bytes() == (CLONE / "contrib/man/eggwatch.1").read_bytes()
     assert os.access(venv / "bin/eggwatch", os.X_OK)
