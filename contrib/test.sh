@@ -1,17 +1,30 @@
 #!/bin/sh
-# One command to green tests: sets up what the tests need, then runs them all.
+# One command to green tests: sets up what the tests need, then runs them.
 #
-#   contrib/test.sh                 style, types, unit tests on each version of Python here, the whole suite with coverage on one
+#   contrib/test.sh                 style, types, and the tests on one Python: within 8 minutes on two cores that are free
+#   contrib/test.sh all             everything, as CI does: within 30 minutes
 #   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
 #   contrib/test.sh ARG…            only pytest with these arguments, on one Python
 #
-# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=2 may be set.
+# What only `all` does:
+#   - tests marked `crash`: kill and power cut at every point of a history, every planted fault;
+#   - tests marked `boot`: machines with systemd as PID 1, and every command of the handbook in one;
+#   - tests marked `long`: more of a kind that the others have a part of (bombs that fill memory, archives made at random);
+#   - the tests that depend on Python, on each other version of it that is here;
+#   - twenty seconds of mutated archives, and the coverage of model, policy, archives and pages.
+# Without it there is still a real part of every kind: sshd, scp, sftp, rsync, samba, Apache, nginx, Caddy, pip, uv,
+# journald, mounts, accounts, crashes of the daemon. The slowest 25 tests are printed.
+#
+# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=4 may be set.
 set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
 
 jobs=${JOBS:-2}
-unit="not root and not parts and not crash"
+all_only="crash or boot or long"
+unit="not (root or parts or $all_only)"
+pure="tests/model tests/policy tests/archives tests/pages tests/hostile/test_every_rule.py tests/hostile/test_hostile.py
+    tests/hostile/test_of_others.py tests/hostile/test_field_kinds.py"
 of_python="tests/model tests/policy tests/archives tests/pages tests/config tests/hostile tests/cli/test_check.py"
 failed=
 
@@ -64,9 +77,10 @@ END
         { split($1, part, "."); minor = part[1] "." part[2] } minor != main && !seen[minor]++'
 }
 
-unit_tests() {
+# tests VENV ARG…: files keep their order: those with few tests, which start servers, are no short ones.
+tests() {
     place=$1; shift
-    "$place/bin/python" -m pytest -p no:cacheprovider -n "$jobs" --dist loadfile --timeout 300 -m "$unit" "$@"
+    "$place/bin/python" -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs --durations=25 "$@"
 }
 
 # The corpus and twenty seconds of mutations. There is no atheris for every Python: then nothing leads them.
@@ -78,14 +92,28 @@ fuzz() {
     fi
 }
 
+everything() {
+    for other in $(other_pythons); do
+        make_venv ".venv-${other%%:*}" "${other#*:}" -e '.[unit]'
+        # shellcheck disable=SC2086  # several words on purpose
+        # The other versions run what depends on Python: what uploaders and disks do is the kernel's matter.
+        step "Unit tests: Python ${other%%:*}" tests ".venv-${other%%:*}" -p no:cacheprovider -m "$unit" $of_python
+    done
+    step "Fuzz: the judge of archives" fuzz
+    # shellcheck disable=SC2086
+    step "Pure rooms, with coverage: $(python -V)" tests .venv-test --cov --cov-report=term:skip-covered $pure
+    # shellcheck disable=SC2046
+    step "All other tests: $(python -V)" tests .venv-test $(printf -- '--ignore=%s ' $pure)
+}
+
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
-    "") part=all; need_programs ;;
+    all) part=all; need_programs ;;
+    "") part=default; need_programs ;;
     *) part=some ;;
 esac
 make_venv .venv-test "$python" -e '.[test]'
-others=$(other_pythons)
 PATH=$PWD/.venv-test/bin:$PATH
 # Another one every time, but the same for all: xdist wants the tests in the same order everywhere.
 PYTHONHASHSEED=${PYTHONHASHSEED:-$(python -c 'import random; print(random.randrange(2**32))')}
@@ -96,19 +124,10 @@ say "PYTHONHASHSEED=$PYTHONHASHSEED"
 step "Style: ruff check" ruff check --quiet .
 step "Style: ruff format" ruff format --check --quiet .
 step "Types: mypy --strict" mypy --strict eggwatch
-if [ "$part" = unit ]; then
-    step "Unit tests: $(python -V)" unit_tests .venv-test "$@"
-else
-    for other in $others; do
-        make_venv ".venv-${other%%:*}" "${other#*:}" -e '.[unit]'
-        # shellcheck disable=SC2086  # several words on purpose
-        # The other versions run what depends on Python: what uploaders and disks do is the kernel's matter.
-        step "Unit tests: Python ${other%%:*}" unit_tests ".venv-${other%%:*}" $of_python
-    done
-    step "Fuzz: the judge of archives" fuzz
-    is_root || say "You are not root: tests that need it are skipped"
-    # In the order of their names: the files with few tests, which boot machines, are no short ones.
-    step "All tests: $(python -V)" python -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs \
-        --cov --cov-report=term:skip-covered
-fi
+is_root || say "You are not root: tests that need it are skipped"
+case $part in
+    unit) step "Unit tests: $(python -V)" tests .venv-test -m "$unit" "$@" ;;
+    default) step "Tests: $(python -V)" tests .venv-test -m "not ($all_only)" ;;
+    all) everything ;;
+esac
 [ -z "$failed" ] || die "failed:$failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,19 @@ import pytest
 from tests.archive_factory import sdist, wheel
 from tests.contrib.booting import CLONE, boot
 from tests.contrib.handbook_story import commands
-from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
 
-pytestmark = [pytest.mark.root, pytest.mark.parts]
+pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot]
 
 ROWS = commands((CLONE / "docs" / "administration.rst").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def told(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What became of each command."""
     share = tmp_path_factory.mktemp("share")
     share.chmod(0o755)
-    for name in ("uploads", "stock", "wheels"):
+    shutil.copytree(wheelhouse, share, copy_function=os.link, dirs_exist_ok=True)
+    for name in ("uploads", "stock"):
         (share / name).mkdir()
     tools = wheel("acme-tool"), wheel("acme-tool", "1.1")
     for filename, data in (wheel("demo"), *tools, ("junk-1.0-py3-none-any.whl", b"no archive" * 50)):
@@ -33,9 +34,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     filename, data = sdist("old-stock")
     (share / "stock" / filename).write_bytes(data)
     os.utime(share / "stock" / filename, (1_500_000_000, 1_500_000_000))
-    built = build_wheel(tmp_path_factory.mktemp("build"))
-    fill(share / "wheels", built)
-    beside(share / "wheels", reversioned(built, "0.98"))
     story = "/usr/bin/python3 -m tests.contrib.handbook_story"
     said = boot(share, tmp_path_factory.mktemp("machine") / "base", story, ("handbook",), public_size="200m")
     path = share / "handbook.json"

@@ -6,6 +6,7 @@ The story is told inside (systemd_story.py, setup_story.py), within a minute; he
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -15,9 +16,8 @@ import pytest
 
 from tests.archive_factory import sdist
 from tests.contrib.booting import boot
-from tests.contrib.wheelhouse import beside, build_wheel, fill, reversioned
 
-pytestmark = [pytest.mark.root, pytest.mark.parts]
+pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot]
 
 BOOTS = ("first", "second", "container")
 KILLED = [f"killed{number}" for number in range(6)]
@@ -37,7 +37,7 @@ PROJECTS = [
 
 
 @pytest.fixture(scope="module")
-def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def share(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the machine finds in /share: uploads, and a folder of wheels for each version."""
     share = tmp_path_factory.mktemp("share")
     share.chmod(0o755)
@@ -50,11 +50,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
     libraries = Path(sysconfig.get_path("purelib"))
     for name in ("aiosmtpd", "attr", "attrs", "public"):  # the SMTP server that mails are sent to
         shutil.copytree(libraries / name, share / "libraries" / name)
-    wheel = build_wheel(tmp_path_factory.mktemp("build"))
-    (share / "wheels").mkdir()
-    fill(share / "wheels", wheel)
-    beside(share / "wheels", reversioned(wheel, "0.98"))
-    beside(share / "wheels", reversioned(wheel, "0.99", broken=True))
+    shutil.copytree(wheelhouse, share, copy_function=os.link, dirs_exist_ok=True)
     return share
 
 

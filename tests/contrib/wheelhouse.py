@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,17 @@ from tests.archive_factory import record_line
 CLONE = Path(eggwatch.__file__).parents[1]
 DISTRIBUTIONS_PYTHON = "/usr/bin/python3"
 BROKEN = b"\nraise SystemExit('broken on purpose')\n"
+
+
+def fill(folder: Path) -> None:
+    """This code and its dependencies in wheels/, and beside that a folder for each of the other versions."""
+    wheels = folder / "wheels"
+    wheels.mkdir()
+    with tempfile.TemporaryDirectory() as build:
+        wheel = build_wheel(Path(build))
+        download(wheels, wheel)
+        beside(wheels, reversioned(wheel, "0.98"))
+        beside(wheels, reversioned(wheel, "0.99", broken=True))
 
 
 def build_wheel(to: Path) -> Path:
@@ -34,8 +46,8 @@ def build_wheel(to: Path) -> Path:
     return next(to.glob("eggwatch-*.whl"))
 
 
-def fill(folder: Path, wheel: Path) -> None:
-    """The wheel's dependencies beside it, for the distribution's Python."""
+def download(folder: Path, wheel: Path) -> None:
+    """The wheel and its dependencies, for the distribution's Python."""
     pip = [sys.executable, "-I", "-m", "pip", "--python", DISTRIBUTIONS_PYTHON]
     command = [*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder), str(wheel)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
