@@ -15,12 +15,13 @@
 # Without it there is still a real part of every kind: sshd, scp, sftp, rsync, samba, Apache, nginx, Caddy, pip, uv,
 # journald, mounts, accounts, crashes of the daemon. The slowest 25 tests are printed.
 #
-# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=4 may be set.
+# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=2 may be set.
 set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
 
-jobs=${JOBS:-2}
+# One more than there are cores, because many tests wait for a daemon, a server or a clock.
+jobs=${JOBS:-$(($(nproc) + 1))}
 all_only="crash or boot or long"
 unit="not (root or parts or $all_only)"
 pure="tests/model tests/policy tests/archives tests/pages tests/hostile/test_every_rule.py tests/hostile/test_hostile.py
@@ -77,7 +78,7 @@ END
         { split($1, part, "."); minor = part[1] "." part[2] } minor != main && !seen[minor]++'
 }
 
-# tests VENV ARG…: files keep their order: those with few tests, which start servers, are no short ones.
+# tests VENV ARG…: a file's tests run in one worker, since they share servers; tests/conftest.py puts long files first.
 tests() {
     place=$1; shift
     "$place/bin/python" -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs --durations=25 "$@"

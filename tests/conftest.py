@@ -14,10 +14,13 @@ os.umask(0o022)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `root` are skipped for other accounts, and say so."""
+    """Tests marked `root` are skipped for other accounts, and say so; files with long tests come first."""
     for item in items:
         if "/laws/crash/" in str(item.path):
             item.add_marker(pytest.mark.crash)
+    # Files go to workers in this order: with the long ones first, the short ones fill what is left at the end.
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("boot", "crash", "long", "parts")))}
+    items.sort(key=lambda item: item.path not in long)
     if os.geteuid() == 0:
         return
     for item in items:

@@ -12,6 +12,7 @@ from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 from tests.cli.stocks import add
+from tests.once import once_a_run
 
 BROKEN = ("broken-1.0.tar.gz", b"no archive at all" * 50)
 
@@ -22,10 +23,9 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """An index to copy: inspectors take a second to start."""
-    site = Site(tmp_path_factory.mktemp("filled"))
+def fill(base: Path) -> None:
+    """Publish a few uploads, and have one refused: inspectors take a second to start."""
+    site = Site(base)
     uploads = [
         sdist("demo", "1.0"),
         wheel("demo", "1.0"),
@@ -36,13 +36,18 @@ def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Site:
         site.put(upload)
     site.put(BROKEN)
     assert site.call("run", "--once").code == 1
-    return site
+
+
+@pytest.fixture(scope="session")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index to copy."""
+    return once_a_run(tmp_path_factory, "filled", fill)
 
 
 @pytest.fixture
-def filled(tmp_path: Path, filled_once: Site) -> Site:
+def filled(tmp_path: Path, filled_once: Path) -> Site:
     """An index with two versions of demo (one with a wheel), a project other, and one refusal."""
-    shutil.copytree(filled_once.base, tmp_path / "filled")
+    shutil.copytree(filled_once, tmp_path / "filled")
     site = Site(tmp_path / "filled")
     with opened_index(load(site.config).indexes["main"]) as index:
         index.pipeline.finish()  # the landing page names the drop folder, which has moved

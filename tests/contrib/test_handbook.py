@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.archive_factory import sdist, wheel
-from tests.contrib.booting import CLONE, boot
+from tests.contrib.booting import CLONE, SECONDS, boot
 from tests.contrib.handbook_story import commands
 
-pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot]
+pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot, pytest.mark.timeout(SECONDS + 60)]
 
 ROWS = commands((CLONE / "docs" / "administration.rst").read_text("utf-8"))
 

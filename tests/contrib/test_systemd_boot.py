@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from tests.archive_factory import sdist
-from tests.contrib.booting import boot
+from tests.contrib.booting import SECONDS, boot
 
-pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot]
+pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot, pytest.mark.timeout(SECONDS + 60)]
 
 BOOTS = ("first", "second", "container")
 KILLED = [f"killed{number}" for number in range(6)]

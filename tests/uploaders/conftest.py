@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def start_daemon(tmp_path: Path) -> Iterator[Callable[..., IndexDaemon]]:
             return stack.enter_context(running(tmp_path / name, **{"linger": '"300ms"', **settings}))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., IndexDaemon]]:
+    """`shared_daemon(**settings)`: one for all tests of a module that ask for these settings; its linger is short."""
+    with ExitStack() as stack:
+
+        @cache
+        def shared(**settings: str) -> IndexDaemon:
+            return stack.enter_context(running(tmp_path_factory.mktemp("index"), **{"linger": '"300ms"', **settings}))
+
+        yield shared
 
 
 @pytest.fixture(scope="session")

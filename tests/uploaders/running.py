@@ -92,6 +92,10 @@ class IndexDaemon(Daemon):
         """The events of one kind about a file."""
         return [event for event in self.events() if event["filename"] == filename and event["event"] == kind]
 
+    def kinds_of(self, filename: str) -> list[str]:
+        """What has happened to a file, in its order."""
+        return [event["event"] for event in self.events() if event["filename"] == filename]
+
     def status(self) -> dict[str, Any]:
         """STATE/status.json, at most a second old."""
         try:

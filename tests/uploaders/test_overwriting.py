@@ -17,6 +17,7 @@ from tests.running import until
 from tests.uploaders.payloads import MEGABYTE, wheel_of
 from tests.uploaders.running import IndexDaemon, run_shell, run_tool
 from tests.uploaders.servers import need
+from tests.uploaders.test_local_tools import slug
 
 ROUNDS = 15
 LINGERS = ["0ms", "100ms", "2s"]
@@ -56,29 +57,30 @@ def sha256(data: bytes) -> str:
 @pytest.mark.parametrize("linger", LINGERS)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_same_bytes_over_and_over_are_published_once(
-    start_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
+    shared_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
     """The daemon takes the original away in the midst of it; every command of the loop ends well."""
     need(way.split()[0])
-    name, (data,) = versions(tmp_path, "again", 1)
-    daemon = start_daemon(linger=f'"{linger}"')
+    project = f"again-{slug(way)}"
+    name, (data,) = versions(tmp_path, project, 1)
+    daemon = shared_daemon(linger=f'"{linger}"')
     names = f'FILE="{tmp_path}/0"; DROP="{daemon.drop}"; TARGET="$DROP/{name}"; '
     done = run_shell(f"{names} for i in $(seq {ROUNDS}); do {patiently(way, linger)}; sleep 0.0$((RANDOM % 7)); done")
     daemon.wait_published(name, done.at)
     daemon.wait_empty()
-    assert [event["event"] for event in daemon.events()] == ["admitted"]
-    assert (daemon.public / "files" / "again" / name).read_bytes() == data
+    assert daemon.kinds_of(name) == ["admitted"]
+    assert (daemon.public / "files" / project / name).read_bytes() == data
 
 
 @pytest.mark.parametrize("linger", LINGERS)
 @pytest.mark.parametrize("way", WAYS)
 def test_other_bytes_over_and_over_are_each_published_or_refused_whole(
-    start_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
+    shared_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
     """What was overwritten before it was read is the uploader's own doing; the last one always has a verdict."""
     need(way.split()[0])
-    name, contents = versions(tmp_path, "changing", ROUNDS)
-    daemon = start_daemon(linger=f'"{linger}"')
+    name, contents = versions(tmp_path, f"changing-{slug(way)}", ROUNDS)
+    daemon = shared_daemon(linger=f'"{linger}"')
     names = f'DROP="{daemon.drop}"; TARGET="$DROP/{name}"; '
     upload = f'FILE="{tmp_path}/$i"; {patiently(way, linger)}'
     run_shell(f"{names} for i in $(seq 0 {ROUNDS - 1}); do {upload}; sleep 0.0$((RANDOM % 7)); done")
@@ -213,5 +215,5 @@ def test_a_refused_upload_is_not_told_twice_while_its_original_waits(
         done = run_tool("cp", tmp_path / str(number), daemon.drop / name)
         daemon.wait_published(name, done.at)
         daemon.wait_empty()
-    assert [event["event"] for event in daemon.events()] == ["admitted", "rejected"]
+    assert daemon.kinds_of(name) == ["admitted", "rejected"]
     assert (daemon.drop / "rejected" / name).read_bytes() == contents[1]

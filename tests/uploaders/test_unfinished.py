@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -23,6 +24,8 @@ IMPATIENT = {"quiet": '"100ms"', "unfinished_after": '"500ms"', "scan": '"200ms"
 MISSING = "the end of the file is missing"
 OPEN = "somebody has it open for writing"
 
+_numbers = itertools.count()
+
 WRITER = """
 import os, sys, time
 source, target, pieces, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -37,8 +40,8 @@ with open(target, "wb", buffering=0) as file:
 
 @pytest.fixture
 def source(tmp_path: Path) -> tuple[Path, bytes]:
-    """A wheel of three megabytes that lies outside the drop folder."""
-    name, data = wheel_of("unfinished", 3 * MEGABYTE)
+    """A wheel of three megabytes that lies outside the drop folder; each test has one of another name."""
+    name, data = wheel_of(f"unfinished-{next(_numbers)}", 3 * MEGABYTE)
     path = tmp_path / name
     path.write_bytes(data)
     return path, data
@@ -71,11 +74,11 @@ def wait_for_size(path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("settings", [{}, IMPATIENT], ids=["patient", "impatient"])
 def test_a_slow_writer_is_published_when_it_closes_and_not_before(
-    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes], settings: dict[str, str]
+    shared_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes], settings: dict[str, str]
 ) -> None:
     """Ten pieces with a pause after each; every pause is longer than the quiet period of the impatient daemon."""
     path, data = source
-    daemon = start_daemon(**settings)
+    daemon = shared_daemon(**settings)
     program = (sys.executable, "-c", WRITER, path, daemon.drop / path.name, "10", "0.2")
     with started(*program) as writer:
         said, problems = writer.communicate(timeout=30)
@@ -84,22 +87,22 @@ def test_a_slow_writer_is_published_when_it_closes_and_not_before(
     (event,) = daemon.events_of(path.name)
     assert 0 <= moment(event) - float(said) < 20.0
     daemon.assert_published_once(path.name, data)
-    assert not daemon.events_of_kind("rejected")
+    assert not daemon.events_of(path.name, "rejected")
     daemon.wait_empty()
 
 
 def test_a_frozen_writer_is_neither_published_nor_refused_before_it_ends_however_long(
-    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
+    shared_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
 ) -> None:
     """Stopped in the middle for forty quiet periods, and eight times as long as an unfinished upload may take."""
     path, data = source
-    daemon = start_daemon(**IMPATIENT)
+    daemon = shared_daemon(**IMPATIENT)
     program = (sys.executable, "-c", WRITER, path, daemon.drop / path.name, "20", "0.02")
     with started(*program) as writer:
         wait_for_size(daemon.drop / path.name, MEGABYTE)
         os.kill(writer.pid, signal.SIGSTOP)
         time.sleep(4.0)
-        assert daemon.events() == []
+        assert daemon.kinds_of(path.name) == []
         assert OPEN in daemon.reason_for(path.name)
         os.kill(writer.pid, signal.SIGCONT)
         _, problems = writer.communicate(timeout=30)
@@ -113,16 +116,16 @@ def test_a_frozen_writer_is_neither_published_nor_refused_before_it_ends_however
 @pytest.mark.root
 @pytest.mark.parametrize("tool", ["scp", "scp -O", "rsync --inplace"])
 def test_a_frozen_upload_over_ssh_is_neither_published_nor_refused_before_it_ends(
-    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
+    shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
 ) -> None:
     """The client is stopped; its server keeps the file open. When it goes on it ends well and says nothing."""
     path, data = source
-    daemon = start_daemon(**IMPATIENT)
+    daemon = shared_daemon(**IMPATIENT)
     with started(*slow_upload(sshd, tool, path, daemon)) as client:
         wait_for_size(daemon.drop / path.name, MEGABYTE // 2)
         os.killpg(client.pid, signal.SIGSTOP)
         time.sleep(3.0)
-        assert daemon.events() == []
+        assert daemon.kinds_of(path.name) == []
         assert OPEN in daemon.reason_for(path.name)
         os.killpg(client.pid, signal.SIGCONT)
         said = client.communicate(timeout=60)
@@ -172,17 +175,17 @@ RESUMES: dict[str, Callable[[Sshd, Path, IndexDaemon], object]] = {
 @pytest.mark.root
 @pytest.mark.parametrize("resume", RESUMES)
 def test_a_killed_upload_waits_and_is_published_the_moment_it_is_resumed(
-    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], resume: str
+    shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], resume: str
 ) -> None:
     """A truncated archive is no refusal: the uploader goes on, or begins anew, and finds no message in its way."""
     path, data = source
-    daemon = start_daemon()
+    daemon = shared_daemon()
     cut_short(daemon, sshd, "scp", path)
-    assert daemon.events() == []
+    assert daemon.kinds_of(path.name) == []
     RESUMES[resume](sshd, path, daemon)
     assert daemon.wait_published(path.name, time.time()) < 20.0
     daemon.assert_published_once(path.name, data)
-    assert not daemon.events_of_kind("rejected")
+    assert not daemon.events_of(path.name, "rejected")
     daemon.wait_empty()
 
 
@@ -190,11 +193,11 @@ def test_a_killed_upload_waits_and_is_published_the_moment_it_is_resumed(
 @pytest.mark.root
 @pytest.mark.parametrize("tool", ["scp", "scp -O", "rsync --inplace"])
 def test_a_killed_upload_is_refused_after_unfinished_after_and_may_come_again(
-    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
+    shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
 ) -> None:
     """The half file and its reason lie in rejected/; the whole one is published, and the refusal moves aside."""
     path, data = source
-    daemon = start_daemon(unfinished_after='"4s"')
+    daemon = shared_daemon(unfinished_after='"4s"')
     size = cut_short(daemon, sshd, tool, path)
     cut_at = time.time()
     (refusal,) = until("the refusal", lambda: daemon.events_of(path.name, "rejected"))
@@ -216,11 +219,11 @@ def test_a_killed_upload_is_refused_after_unfinished_after_and_may_come_again(
 @pytest.mark.parts
 @pytest.mark.root
 def test_rsync_partial_leaves_a_short_file_under_its_final_name_which_waits(
-    start_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes]
+    shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes]
 ) -> None:
     """The one uploader that renames and is not finished: TERM makes `rsync --partial` keep what has come, renamed."""
     path, data = source
-    daemon = start_daemon()
+    daemon = shared_daemon()
     options = ["--partial", "-t", "--bwlimit=1000", "-e", sshd.ssh]
     with started("rsync", *options, path, f"h:{daemon.drop}/") as client:
         until(
@@ -256,15 +259,15 @@ def test_what_was_found_unfinished_is_not_read_again_after_a_restart(
 
 
 def test_a_writer_through_the_other_name_of_a_hard_link_is_waited_for(
-    start_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
+    shared_daemon: Callable[..., IndexDaemon], source: tuple[Path, bytes]
 ) -> None:
     """No event tells of the other name's end; the file is looked at every second."""
     path, data = source
-    daemon = start_daemon()
+    daemon = shared_daemon()
     with path.open("r+b") as writer:
         run_tool("ln", path, daemon.drop)
         time.sleep(1.5)
-        assert daemon.events() == []
+        assert daemon.kinds_of(path.name) == []
         writer.write(data[:10])
     ended = time.time()
     assert daemon.wait_published(path.name, ended) < 2.5
