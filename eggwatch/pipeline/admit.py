@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from eggwatch.model.events import IMPORTER, Event, EventKind, timestamp
+from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.model.names import Filename, Kind, parse_filename, shown
 from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Claim
@@ -46,64 +46,47 @@ def original(claim: Claim, fate: Fate, *, serial: int | None = None, reason: str
 
 def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
     """Do on the disk what a verdict needs before its commit. Not durable before `Pool.sync`."""
-    if hand.claim.imported is not None:
-        _prepare_imported(components, hand, verdict, batch)
-    elif isinstance(verdict, Admit):
+    if not isinstance(verdict, Admit | Known):
+        _take_back(components, hand.claim)
+    if isinstance(verdict, Admit):
         _admit(components, hand, verdict, batch)
+    elif not hand.intake.has_uploader:
+        return  # it stays where it is, and who takes it in says so
     elif isinstance(verdict, Known):
         _recognise(components, hand, verdict, batch)
     elif isinstance(verdict, Defer):
-        _take_back(components, hand.claim)
         batch.originals.append(original(hand.claim, Fate.DEFERRED, reason=verdict.reason))
     elif isinstance(verdict, Leave):
-        _take_back(components, hand.claim)
         _leave(hand, verdict, batch)
     else:
-        _take_back(components, hand.claim)
         _refuse(components, hand, verdict, batch)
 
 
 def _admit(components: Components, hand: InHand, verdict: Admit, batch: Batch) -> None:
-    claim = hand.claim
-    event = _event(components, hand, EventKind.ADMITTED, verdict.warnings)
+    claim, intake = hand.claim, hand.intake
     try:
-        _place(components, hand, event)
+        event = _place(components, hand, verdict)
     except StrangerInPoolError as error:
-        log.error("admit    %s: held: %s", shown(claim.path), error)
-        batch.originals.append(original(claim, Fate.HELD, reason=error.message))
-        return
-    batch.originals.append(original(claim, Fate.ADMITTED, serial=batch.serial()))
-    batch.events.append(event)
+        what = "held" if intake.has_uploader else "not imported"
+        log.error("admit    %s: %s: %s", shown(claim.path), what, error)
+        remembered = original(claim, Fate.HELD, reason=error.message)
+    else:
+        remembered = original(claim, Fate.ADMITTED, serial=batch.serial())
+        batch.events += intake.events(event, claim)
+    if intake.has_uploader:
+        batch.originals.append(remembered)
 
 
-def _prepare_imported(components: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
-    """An archive of a stock: what is not admitted stays where it is, and nobody but the importer is told."""
-    if not isinstance(verdict, Admit):
-        if not isinstance(verdict, Known):
-            _take_back(components, hand.claim)
-        return
-    imported = hand.claim.imported
-    assert imported is not None
-    event = _event(components, hand, EventKind.IMPORTED, verdict.warnings)
-    event = replace(event, uploader=imported.uploader, uid=None, actor=IMPORTER)
-    event = replace(event, first_upload_time=imported.upload_time)
-    try:
-        _place(components, hand, event)
-        components.spool.make_publishable(hand.claim)
-    except StrangerInPoolError as error:
-        log.error("admit    %s: not imported: %s", shown(hand.claim.path), error)
-        return
-    batch.events.append(event)
-    if imported.yanked is not None:
-        batch.events.append(replace(event, kind=EventKind.YANKED, reason=imported.yanked or None, flaws=()))
-
-
-def _place(components: Components, hand: InHand, event: Event) -> None:
+def _place(components: Components, hand: InHand, verdict: Admit) -> Event:
+    event = _event(components, hand, hand.intake.kind, verdict.warnings)
     assert event.project and event.filename and event.sha256
     place = {"project": event.project, "filename": event.filename}
     components.pool.place(components.spool.bytes_of(hand.claim), sha256=event.sha256, **place)
     if event.metadata_sha256 is not None and hand.inspection is not None and hand.inspection.metadata is not None:
         components.pool.place_metadata(hand.inspection.metadata, **place)
+    if not hand.intake.has_uploader:
+        components.spool.make_publishable(hand.claim)  # it may be a link to the very file of the stock
+    return event
 
 
 def _heal(components: Components, hand: InHand, record: FileRecord) -> None:

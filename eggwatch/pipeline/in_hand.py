@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from eggwatch.intake.intake import Intake, intake_of
 from eggwatch.model.archives import Inspection
 from eggwatch.model.sightings import Claim
 
@@ -25,6 +26,11 @@ class InHand:
     done: bool = False
     touched: bool = False
     """The very file that was published, read again because a client has set its mode or times by name since."""
+
+    @property
+    def intake(self) -> Intake:
+        """How it has come."""
+        return intake_of(self.claim)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from packaging.utils import canonicalize_version
 
+from eggwatch.intake.intake import intake_of
 from eggwatch.linux.accounts import groups_of
 from eggwatch.model.events import EventKind, seconds_of
 from eggwatch.model.names import Filename, Kind, parse_filename
@@ -74,7 +75,7 @@ def _removed_since(catalog: Catalog, ledger: Ledger, hand: InHand, record: FileR
     Told by what the kernel says of the original, since the catalog, which remembers it, may have been lost.
     """
     claim, identity = hand.claim, hand.claim.identity
-    if record.present or record.file.sha256 != claim.sha256 or claim.imported is not None:
+    if record.present or record.file.sha256 != claim.sha256 or not hand.intake.has_uploader:
         return None
     event = event_at(ledger, catalog.event_at(record.serial))
     if event is None or event.kind is not EventKind.REMOVED:  # quarantined: the right bytes are welcome, however old
@@ -107,7 +108,7 @@ def _account(claim: Claim, terms: Terms) -> Publisher | None:
 
     A stock is imported by the administrator, whoever owns its files.
     """
-    if claim.imported is not None or (not terms.owners and not terms.first_uploader_owns):
+    if not intake_of(claim).has_uploader or not (terms.owners or terms.first_uploader_owns):
         return None
     by_group = any(owner.startswith("@") for owners in terms.owners.values() for owner in owners)
     groups = groups_of(claim.uid) if by_group else frozenset()

@@ -44,11 +44,11 @@ class Measures:
         self._unseen: dict[str, list[float]] = {}
 
     def judged(self, verdicts: Iterable[tuple[InHand, Verdict]], batch: Batch) -> None:
-        """Take in a batch that is committed; of stocks that are imported nobody asks."""
+        """Take in a batch that is committed; of what nobody has uploaded nobody asks."""
         committed = {event.path for event in batch.events if event.kind is EventKind.ADMITTED}
         self.verdicts[VerdictWord.KNOWN] += len(batch.known)
         for hand, verdict in verdicts:
-            if hand.claim.imported is None:
+            if hand.intake.has_uploader:
                 self._count(hand.claim, verdict, committed=hand.claim.path in committed)
 
     def _count(self, claim: Claim, verdict: Verdict, *, committed: bool) -> None:

@@ -37,7 +37,6 @@ from eggwatch.pipeline.sight import DropWatch
 from eggwatch.pipeline.sweep import GracePeriod
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
-from eggwatch.policy.terms import Terms
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import Original, key_of
 
@@ -158,7 +157,11 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, readme, owner = hand.claim, self._terms(hand).refuses_readmes(), hand.claim.uploader or ""
+        claim, readme, owner = (
+            hand.claim,
+            hand.intake.terms(self.config.terms).refuses_readmes(),
+            hand.claim.uploader or "",
+        )
         path = self.components.spool.bytes_of(claim)
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.components.inspectors.submit(job)
@@ -199,7 +202,7 @@ class Pipeline:
         log.error(
             "inspect  %s: held, because of an error in eggwatch itself", shown(claim.path), extra={"traceback": trouble}
         )
-        if claim.imported is None:
+        if hand.intake.has_uploader:
             # The receipt first: what is remembered as held is not looked at again.
             self.news.held(claim.path)
             self.components.answers.sync()
@@ -223,12 +226,8 @@ class Pipeline:
             taken |= hand.scarce
         return verdicts
 
-    def _terms(self, hand: InHand) -> Terms:
-        """What an import has left unfinished is still a stock's, whoever finishes it."""
-        return self.config.terms if hand.claim.imported is None else self.config.terms.for_stock()
-
     def _judge(self, hand: InHand) -> Verdict | None:
-        terms = self._terms(hand)
+        terms = hand.intake.terms(self.config.terms)
         verdict = judge(upload_of(self.components.catalog, self.components.ledger, hand, terms), terms)
         if hand.inspection is None and not isinstance(verdict, (Known, Leave)):
             hand.done = False  # it was published when it was claimed, and has been removed since
@@ -355,7 +354,7 @@ class Pipeline:
 
     def queue(self) -> Queue:
         """The uploads without a verdict: those in hand, then what waits in the drop folder, each with why."""
-        taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.claim.imported is None]
+        taken = [in_hand(hand.claim) for hand in self._in_hand.values() if hand.intake.has_uploader]
         return self.uploads.queue(now=time.monotonic(), wall=self.components.now(), taken=taken)
 
     def next_due(self) -> float | None:
