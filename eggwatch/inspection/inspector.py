@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import socket
-import time
 import traceback
-from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
+from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.expected_cpu import expected_cpu
-from eggwatch.linux.process_limits import allow_cpu, bind, die_with_parent
+from eggwatch.linux.process import channel_to_parent
+from eggwatch.linux.process_limits import allow_cpu, bind
 
 LARGEST_REQUEST = 64 * 1024
 SHORTEST_TRY = 0.008
@@ -35,23 +34,15 @@ READMES = (
 )
 NOBODY = 65534
 """The kernel's overflow uid: where root inspects, the inspector becomes this account."""
-_SHORTEST_NAP = 0.001
 
 
-class _TakesLongerError(BaseException):
-    """The moment that a quick inspection may take is over. No `except Exception` on the way may catch it."""
-
-
-def serve(descriptor: int, *, niceness: int, readme: bool) -> None:
-    """Inspect what is handed over through the socket `descriptor`, until the other end is closed.
+def serve(*, niceness: int, readme: bool) -> None:
+    """Inspect what is handed over by the parent process, until its end of the socket is closed.
 
     The first line tells that this process is ready, and what its sandbox leaves open on this machine.
     """
-    die_with_parent()
-    with contextlib.suppress(OSError):
-        os.nice(niceness)  # at once: it takes a tenth of a second to load what follows
-    inspect = _load(readme=readme)
-    with socket.socket(fileno=descriptor) as channel:
+    with channel_to_parent(niceness=niceness) as channel:  # at once: it takes a tenth of a second to load what follows
+        inspect = _load(readme=readme)
         open_ = shut_in(readme=readme)
         channel.sendall(json.dumps(open_).encode() + b"\n")  # a death before this says nothing about any archive
         while True:
@@ -99,42 +90,15 @@ def _answer_soon(request: dict[str, Any], file: Any, inspect: Any) -> bytes:
     if request["first"] and not checks:
         quick = min(quick, SHORTEST_TRY + DOUBT * needs)
     try:
-        with _for_a_moment(quick):
+        with cpu_limit(quick):
             return answer(request, file, inspect, checks) + b"\n"
-    except _TakesLongerError:
+    except OutOfTimeError:
         return given_up(needs)
 
 
 def given_up(needs: float) -> bytes:
     """The answer to a request with `quick` that would take longer, with the seconds that the archive says it needs."""
     return json.dumps({"given up": needs}).encode() + b"\n"
-
-
-@contextlib.contextmanager
-def _for_a_moment(seconds: float) -> Iterator[None]:
-    """Raise `_TakesLongerError` in the block once it has used so much CPU time.
-
-    The clock rings, and CPU time is looked at then: timers of CPU time only count whole ticks of the kernel, 4 ms.
-    """
-    import signal
-
-    inside, end = True, time.process_time() + seconds
-
-    def ring(*_: object) -> None:
-        if not inside:
-            return
-        left = end - time.process_time()
-        signal.setitimer(signal.ITIMER_REAL, max(left, _SHORTEST_NAP))  # again, should a finalizer swallow the error
-        if left <= 0:
-            raise _TakesLongerError
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, _SHORTEST_NAP))
-    try:
-        yield
-    finally:
-        inside = False  # a signal that has come by now is only acted on later
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def answer(request: dict[str, Any], file: Any, inspect: Any, checks: tuple[Any, ...]) -> bytes:

@@ -1,9 +1,8 @@
 """One inspecting process, what is asked of it, and what it answers.
 
-It is spawned, never forked, so it holds no descriptor of lock, ledger or catalog. It gets one read-only descriptor
-and never a path, has limits on memory and CPU, dies with the daemon, and answers over a socket with values that are
-checked here as if they came from the archive itself. It can reach neither files nor network (`sandbox`). The same
-kind of process renders the root and landing pages apart.
+It holds no descriptor of lock, ledger or catalog. It gets one read-only descriptor and never a path, has limits on
+memory and CPU, dies with the daemon, and answers over a socket with values that are checked here as if they came from
+the archive itself. It can reach neither files nor network (`sandbox`).
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eggwatch.linux.process import Process
 from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -29,7 +27,10 @@ MOST_FLAWS = 256
 LONGEST_NEED = 3600.0
 """Seconds of CPU time that an archive is believed to need at most."""
 
-_ROOT = str(Path(__file__).resolve().parents[2])
+CODE = """
+from eggwatch.inspection.inspector import serve
+serve(niceness=int(sys.argv[1]), readme=bool(sys.argv[2]))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +61,8 @@ class Worker:
     """One inspecting process and the job in its hands."""
 
     def __init__(self, *, niceness: int = 5, readme: bool = False) -> None:
-        ours, theirs = socket.socketpair()
-        arguments = [_ROOT, str(theirs.fileno()), str(niceness), "readme" if readme else ""]
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOTSTRAP, *arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
-                cwd="/",
-                close_fds=True,
-                restore_signals=True,
-            )
-        self.socket = ours
+        self._process = Process(CODE, str(niceness), "readme" if readme else "")
+        self.socket = self._process.channel
         self.ready = False
         self.open: tuple[str, ...] = ()
         """What its sandbox leaves open on this machine."""
@@ -123,22 +113,13 @@ class Worker:
 
     def kill(self) -> str:
         """End the process; says how it ended."""
-        self.socket.close()
-        if self._process.poll() is None:
-            self._process.kill()
-        code = self._process.wait()
+        code = self._process.end()
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
     def rest(self) -> None:
         """Ready for the next job."""
         self.job = None
         self._received.clear()
-
-
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from eggwatch.inspection.inspector import serve; "
-    "serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.argv[4]))"
-)
 
 
 def read_answer(number: int, data: bytes) -> Result:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import select
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from eggwatch.errors import EggwatchError
+from eggwatch.linux.process import Process, channel_to_parent
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pipeline.root_pages import RenderedRoot, render_root
 from eggwatch.store.state.catalog import Reader
 
 MOST_DEATHS = 3
-
-
-_ROOT = str(Path(__file__).resolve().parents[2])
-
-
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from eggwatch.pipeline.root_renderer import serve; serve(int(sys.argv[2]))"
-)
+CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
 
 
 class SpawnedRenderer:
@@ -37,42 +26,32 @@ class SpawnedRenderer:
 
     def __init__(self, catalog: Path, templates: Mapping[str, str], options: LandingOptions) -> None:
         self._setup = {"catalog": str(catalog), "templates": dict(templates), "options": asdict(options)}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._process: Process | None = None
         self._received = bytearray()
         self._known = self._deaths = 0
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _BOOTSTRAP, _ROOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
-                cwd="/",
-            )
-        ours.sendall(json.dumps(self._setup).encode() + b"\n")
-        self._socket = ours
-        return ours
+        self._process = Process(CODE)
+        self._process.channel.sendall(json.dumps(self._setup).encode() + b"\n")
+        return self._process.channel
 
     def begin(self, known_projects: int) -> None:
         """Ask for one rendering."""
         self._known = known_projects
         self._received.clear()
         try:
-            (self._socket or self._start()).sendall(f"{known_projects}\n".encode())
+            (self.channel() or self._start()).sendall(f"{known_projects}\n".encode())
         except OSError:
-            self._end()
+            self.close()
             self._start().sendall(f"{known_projects}\n".encode())
 
     def result(self, timeout: float) -> RenderedRoot | None:
         """The pages, when the whole answer has come. A renderer that died is asked again, anew."""
         deadline = time.monotonic() + timeout
-        while self._socket is not None:
-            if not select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while (channel := self.channel()) is not None:
+            if not select.select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return None
-            data = self._receive(self._socket)
+            data = self._receive(channel)
             if not data:
                 self._begin_again()
                 return None
@@ -85,7 +64,7 @@ class SpawnedRenderer:
         return None
 
     def _begin_again(self) -> None:
-        self._end()
+        self.close()
         self._deaths += 1
         if self._deaths >= MOST_DEATHS:
             self._deaths = 0
@@ -102,19 +81,13 @@ class SpawnedRenderer:
 
     def channel(self) -> socket.socket | None:
         """The socket on which the answer comes."""
-        return self._socket
-
-    def _end(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._socket = self._process = None
+        return None if self._process is None else self._process.channel
 
     def close(self) -> None:
         """End the process."""
-        self._end()
+        if self._process is not None:
+            self._process.end()
+        self._process = None
 
 
 def _decode(data: bytearray) -> RenderedRoot | None:
@@ -141,14 +114,9 @@ def _encode(front: RenderedRoot) -> bytes:
     return json.dumps(header).encode() + b"\n" + b"".join(front.pages.values())
 
 
-def serve(descriptor: int) -> None:
+def serve() -> None:
     """The renderer's own process: one answer a request, until the other end closes."""
-    from eggwatch.linux.process_limits import die_with_parent
-
-    die_with_parent()
-    with contextlib.suppress(OSError):
-        os.nice(10)
-    with socket.socket(fileno=descriptor) as channel, channel.makefile("rb") as requests:
+    with channel_to_parent(niceness=10) as channel, channel.makefile("rb") as requests:
         setup = json.loads(requests.readline())
         env, options = environment(setup["templates"]), LandingOptions(**setup["options"])
         for name in setup["templates"]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
+
+from eggwatch.linux.process import Process
 
 log = logging.getLogger("eggwatch")
 
-_ROOT = str(Path(__file__).resolve().parents[2])
-_BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from eggwatch.cli import main; main()"
+CODE = "from eggwatch.cli import main; main()"
 STOP_SECONDS = 6.0
 PAUSE = 30.0
 """Seconds before a courier that has ended is started anew."""
@@ -28,7 +25,7 @@ class CourierProcess:
     def __init__(self, arguments: Sequence[str]) -> None:
         """`arguments` are those of `eggwatch`, up to `notify` and its own."""
         self._arguments = list(arguments)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._not_before = 0.0
         self.fault: str | None = None
         """Why nobody carries news, None if somebody does."""
@@ -38,22 +35,19 @@ class CourierProcess:
         if not wanted:
             self.stop()
             return
-        if self._process is not None and (status := self._process.poll()) is not None:
+        if self._process is not None and (status := self._process.status()) is not None:
+            self._process.end()
+            self._process = None
             self._ended(status)
         if self._process is None and time.monotonic() >= self._not_before:
             self._start()
 
     def _start(self) -> None:
         self.fault = None
-        # Its end of the pipe is closed when we die, however that happens: then it ends too.
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOTSTRAP, _ROOT, *self._arguments],
-            stdin=subprocess.PIPE,
-            env={**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""},
-        )
+        environment = {**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}
+        self._process = Process(CODE, *self._arguments, environment=environment, folder=None)
 
     def _ended(self, status: int) -> None:
-        self._process = None
         self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
         how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
         again = "not started again before a reload" if status == UNUSABLE else f"started again in {PAUSE:g} s"
@@ -68,17 +62,11 @@ class CourierProcess:
     def begin_to_stop(self) -> None:
         """Have it end after what it has under way, and do not wait for that."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
+            self._process.terminate()
 
     def stop(self) -> None:
         """End it, after what it has under way."""
         self.begin_to_stop()
         process, self._process = self._process, None
-        if process is None:
-            return
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.end(STOP_SECONDS)

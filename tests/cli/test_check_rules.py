@@ -197,7 +197,7 @@ def test_without_metadata_nothing_is_admitted_whatever_is_off(tmp_path: Path) ->
 
 def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is looked at within the daemon's limits: an inspector dies of it, and the other files get their verdicts."""
-    monkeypatch.setattr("eggwatch.inspection.worker._BOOTSTRAP", GREEDY)
+    monkeypatch.setattr("eggwatch.inspection.worker.CODE", GREEDY)
     files = [place.build(sdist(version=f"{number}.0")) for number in range(3)]
     greedy = place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))
     found = list(checking.inspected([*files, greedy, files[0]]))
@@ -205,8 +205,6 @@ def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, m
 
 
 GREEDY = """
-import sys
-sys.path.insert(0, sys.argv[1])
 from eggwatch import archives
 from eggwatch.inspection import inspector
 inspect = archives.inspect
@@ -214,14 +212,14 @@ def greedily(file, filename, **more):
     hoard = bytearray(4 << 30) if filename.startswith("greedy") else b""
     return inspect(file, filename, **more)
 archives.inspect = greedily
-inspector.serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.argv[4]))
+inspector.serve(niceness=int(sys.argv[1]), readme=bool(sys.argv[2]))
 """
 """An inspector that asks for more memory than it may have, for some files."""
 
 
 def test_a_trouble_of_an_inspector_is_a_reject_that_says_so(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug of ours, told with its traceback."""
-    monkeypatch.setattr("eggwatch.inspection.worker._BOOTSTRAP", GREEDY.replace("bytearray(4 << 30)", "1 / 0"))
+    monkeypatch.setattr("eggwatch.inspection.worker.CODE", GREEDY.replace("bytearray(4 << 30)", "1 / 0"))
     (found,) = checking.inspected([place.build(("greedy-1.0.tar.gz", sdist("greedy")[1]))])
     (flaw,) = found.flaws
     assert flaw.code == "eggwatch-error" and "ZeroDivisionError" in flaw.message

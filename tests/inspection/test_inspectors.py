@@ -311,7 +311,7 @@ def test_a_worker_that_gives_up_where_it_may_not_holds_the_file() -> None:
 def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
     inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_BOOTSTRAP", "raise SystemExit(3)")
+    monkeypatch.setattr(worker, "CODE", "raise SystemExit(3)")
     inspectors.submit(job(1, archive))
     with pytest.raises(EggwatchError, match="exit status 3"):
         for _ in range(20):

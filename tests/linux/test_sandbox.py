@@ -29,8 +29,7 @@ SHUT = (errno.EPERM, errno.EACCES)
 CODE_FOLDER = os.path.dirname(os.__file__)
 
 TAKEN_OVER = """
-import ctypes, errno, gc, json, os, select, signal, socket, sys
-sys.path.insert(0, sys.argv[1])
+import ctypes, errno, gc, json, os, select, signal, socket
 from eggwatch.inspection import inspector
 from eggwatch.linux import sandbox
 {more}
@@ -65,7 +64,7 @@ def answer(request, file, inspect, checks):
         "open a private file": lambda: os.close(os.open(secret, os.O_RDONLY)),
         "open it by the way of a code folder": lambda: os.close(os.open(
             told["code"] + "/" + os.path.relpath("/", told["code"]) + secret, os.O_RDONLY)),
-        "open a file beside eggwatch": lambda: os.close(os.open(sys.argv[1] + "/pyproject.toml", os.O_RDONLY)),
+        "open a file beside eggwatch": lambda: os.close(os.open(sys.path[0] + "/pyproject.toml", os.O_RDONLY)),
         "list a folder": lambda: os.close(os.open(os.path.dirname(secret), os.O_RDONLY | os.O_DIRECTORY)),
         "openat2": lambda: call(437, -100, b"/etc/passwd", (ctypes.c_uint64 * 3)(), 24),
         "write to a file": lambda: os.close(os.open(secret, os.O_WRONLY)),
@@ -102,20 +101,20 @@ def answer(request, file, inspect, checks):
         "another uid": lambda: os.setresuid(1234, 1234, 1234),
         "write on standard error": lambda: os.write(2, b""),
         "write on standard output": lambda: os.write(1, b""),
-        "duplicate over a descriptor": lambda: os.dup2(2, 0),
+        "duplicate over a descriptor": lambda: os.close(os.dup2(2, 1)),
     }}
     found = {{name: tried(action) for name, action in probes.items() if name not in told["without"]}}
     code = tried(lambda: os.close(os.open(told["code"] + "/os.py", os.O_RDONLY)))
     return json.dumps({{"trouble": json.dumps([found, code == 0])}}).encode()
 
 inspector.answer = answer
-inspector.serve(int(sys.argv[2]), niceness=int(sys.argv[3]), readme=bool(sys.argv[4]))
+inspector.serve(niceness=int(sys.argv[1]), readme=bool(sys.argv[2]))
 """
 
 
 def take_over(monkeypatch: pytest.MonkeyPatch, more: str = "") -> None:
     """Let inspectors run the code above instead of inspecting."""
-    monkeypatch.setattr(worker, "_BOOTSTRAP", TAKEN_OVER.format(more=more))
+    monkeypatch.setattr(worker, "CODE", TAKEN_OVER.format(more=more))
 
 
 def results(inspectors: Inspectors, *jobs: Job) -> dict[int, Result]:

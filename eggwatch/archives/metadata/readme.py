@@ -6,14 +6,12 @@ Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 from __future__ import annotations
 
 import io
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
 from importlib import import_module
 from typing import Any
 
+from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.findings import clipped
 from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.fields import parsed_fields
@@ -29,7 +27,6 @@ MOST_SECONDS = 5.0
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
-_AGAIN = 0.05
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
 """No type means reStructuredText (PyPI)."""
 
@@ -81,13 +78,16 @@ def _of_mail(text: str) -> tuple[str, dict[str, str]]:
 
 def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:
     renderer = import_module(f"readme_renderer.{_RENDERERS.get(kind, 'txt')}")
+    end = None  # until the limit begins, the error can only be another's
     try:
-        with _at_most(MOST_SECONDS):
+        with cpu_limit(MOST_SECONDS) as end:
             if kind in ("text/x-rst", ""):
                 html: str | None = renderer.render(text, stream=warnings)
             else:
                 html = renderer.render(text, **parameters)
-    except _TooSlowError:
+    except OutOfTimeError as error:
+        if error.end != end:
+            raise
         warnings.write(f"it takes more than {MOST_SECONDS:g} seconds")
         return None
     except BaseException as error:  # whatever docutils, comrak or nh3 make of hostile text
@@ -97,31 +97,3 @@ def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str,
         warnings.write(f"{type(error).__name__}: {error}")
         return None
     return html
-
-
-class _TooSlowError(BaseException):
-    """The time for rendering is over. No `except Exception` on the way may catch it."""
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise `_TooSlowError` in the block once it has used so much CPU time; only where POSIX has the clock for it."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    inside = True
-
-    def give_up(*_: object) -> None:
-        if inside:
-            raise _TooSlowError
-
-    before = signal.signal(signal.SIGVTALRM, give_up)
-    # Again and again: what is raised in a finalizer, or below a bare `except`, is lost.
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, _AGAIN)
-    try:
-        yield
-    finally:
-        inside = False  # a signal that has come by now is only acted on later
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
