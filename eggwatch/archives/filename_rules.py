@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging.tags import Tag
 
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename, Kind, size_flaws
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -17,7 +18,7 @@ def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
         return ()
     return (
         Flaw(
-            code="filename-not-normalized",
+            code=Code.FILENAME_NOT_NORMALIZED,
             subject=filename.text,
             level=Level.WARN,
             message=f"The specifications spell it {filename.expected}; a current build tool writes it so.",
@@ -36,7 +37,7 @@ def _local_flaws(filename: Filename) -> Iterator[Flaw]:
             f"{filename.version} is a local version (PEP 440): an index of your own may hold it, PyPI takes none. "
             "Leave out what stands after '+' to publish it elsewhere."
         )
-        yield Flaw(code="version-local", subject=filename.text, message=message, level=Level.WARN)
+        yield Flaw(code=Code.VERSION_LOCAL, subject=filename.text, message=message, level=Level.WARN)
 
 
 def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
@@ -45,11 +46,11 @@ def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
     tags = "-".join(filename.text[: -len(".whl")].split("-")[-3:])
     if tags != tags.lower():
         message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
-        yield Flaw(code="filename-tags-uppercase", subject=filename.text, message=message)
+        yield Flaw(code=Code.FILENAME_TAGS_UPPERCASE, subject=filename.text, message=message)
     repeated = repeated_tags(filename.text[: -len(".whl")])
     if repeated:
         message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
-        yield Flaw(code="filename-tags-repeated", subject=filename.text, message=message, level=Level.WARN)
+        yield Flaw(code=Code.FILENAME_TAGS_REPEATED, subject=filename.text, message=message, level=Level.WARN)
     yield from tag_flaws(filename.text, filename.tags)
 
 
@@ -92,29 +93,29 @@ def tag_flaws(text: str, tags: Iterable[Tag]) -> Iterator[Flaw]:
     known = list(tags)
     for part in sorted({tag.interpreter for tag in known}):
         if not _PYTHON.fullmatch(part):
-            yield _flaw("python-tag-unknown", text, f"The Python tag {part} is none that an installer looks for.")
+            yield _flaw(Code.PYTHON_TAG_UNKNOWN, text, f"The Python tag {part} is none that an installer looks for.")
     for part in sorted({tag.abi for tag in known}):
         if not _ABI.fullmatch(part):
-            yield _flaw("abi-tag-unknown", text, f"The ABI tag {part} is none that an installer looks for.")
+            yield _flaw(Code.ABI_TAG_UNKNOWN, text, f"The ABI tag {part} is none that an installer looks for.")
     for part in sorted({tag.platform for tag in known}):
         if not _PLATFORM.fullmatch(part):
             yield _platform_flaw(text, part)
         elif _NOT_ON_PYPI.fullmatch(part):
             found = f"The platform tag {part} is one that installers know and PyPI does not take yet."
-            yield _flaw("platform-tag-newer", text, f"{found} Build for an older system to publish it there.")
+            yield _flaw(Code.PLATFORM_TAG_NEWER, text, f"{found} Build for an older system to publish it there.")
 
 
 def _platform_flaw(text: str, part: str) -> Flaw:
     if _OWN_MACHINE.fullmatch(part):
         found = f"The platform tag {part} promises nothing about the C library, so PyPI takes none."
-        return _flaw("platform-tag-linux", text, f"{found} For other machines than yours use auditwheel.")
+        return _flaw(Code.PLATFORM_TAG_LINUX, text, f"{found} For other machines than yours use auditwheel.")
     found = (
         f"The platform tag {part} is none that PyPI or an installer knows; expected is one like manylinux_2_28_x86_64."
     )
-    return _flaw("platform-tag-unknown", text, f"{found} Build it again with a current build tool.", Level.REFUSE)
+    return _flaw(Code.PLATFORM_TAG_UNKNOWN, text, f"{found} Build it again with a current build tool.", Level.REFUSE)
 
 
-def _flaw(code: str, subject: str, message: str, level: Level = Level.WARN) -> Flaw:
+def _flaw(code: Code, subject: str, message: str, level: Level = Level.WARN) -> Flaw:
     return Flaw(code=code, subject=subject, message=message, level=level)
 
 

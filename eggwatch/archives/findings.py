@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from eggwatch.archives.leniencies import level_of
+from eggwatch.model.codes import Code
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -36,7 +36,7 @@ class BrokenError(Exception):
     """
 
     def __init__(
-        self, code: str, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
+        self, code: Code, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -103,7 +103,7 @@ class Findings:
                 self.flaws.append(flaw)
 
     def refuse(
-        self, code: str, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
+        self, code: Code, subject: str, message: str, where: ByteRange | None = None, *, at: int | None = None
     ) -> None:
         """Note a flaw; `where` are the damaged bytes, which may turn out to be a hole of an upload.
 
@@ -118,13 +118,13 @@ class Findings:
         """Note a place whose bytes may never have come."""
         self.suspects.append(where)
 
-    def warn(self, code: str, subject: str, message: str) -> None:
+    def warn(self, code: Code, subject: str, message: str) -> None:
         """Note a flaw that is told but stops nothing."""
         self.extend([Flaw(code=code, subject=clipped(subject), message=message, level=Level.WARN)])
 
-    def note(self, code: str, subject: str, message: str) -> None:
-        """Note a flaw at the level that the table of leniencies gives it."""
-        self.extend([Flaw(code=code, subject=clipped(subject), message=message, level=level_of(code))])
+    def note(self, code: Code, subject: str, message: str) -> None:
+        """Note a flaw at the level of its code."""
+        self.extend([Flaw(code=code, subject=clipped(subject), message=message, level=code.level)])
 
     def broken(self, error: BrokenError) -> None:
         """Note the flaw that ended a reading."""
@@ -143,7 +143,7 @@ class Findings:
 
 def _incomplete(sentence: str, subject: str) -> Flaw:
     return Flaw(
-        code="incomplete",
+        code=Code.INCOMPLETE,
         subject=clipped(subject),
         message=f"{sentence} The upload is not finished, or was cut off. Upload the file again.",
     )
@@ -151,7 +151,7 @@ def _incomplete(sentence: str, subject: str) -> Flaw:
 
 def _more(subject: str) -> Flaw:
     return Flaw(
-        code="more-flaws",
+        code=Code.MORE_FLAWS,
         subject=clipped(subject),
         message=f"The inspection stopped after {MOST_FLAWS} flaws that refuse; there may be more. {BUILD_AGAIN}",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
 from eggwatch.archives.folder_tree import count_folders
+from eggwatch.model.codes import Code
 
 FREE_GROWTH = 64 << 20
 """Bytes that any archive may inflate to, whatever the ratio (PyPI's rule)."""
@@ -36,7 +37,7 @@ def check_ratio(inflated: int, size: int, findings: Findings) -> bool:
     if inflated <= most_inflated(size):
         return True
     findings.refuse(
-        "compression-ratio",
+        Code.COMPRESSION_RATIO,
         f"{size} bytes",
         f"The archive has {size} bytes and inflates to {inflated} or more; {most_inflated(size)} are allowed "
         f"({HIGHEST_RATIO} times its size beyond {FREE_GROWTH}). {BUILD_AGAIN}",
@@ -55,5 +56,5 @@ def refuse_many_folders(paths: Iterable[str], findings: Findings) -> bool:
     if count <= MOST_MEMBERS:
         return False
     message = f"The members lie in {count} folders; {MOST_MEMBERS} are looked at. Split the project."
-    findings.refuse("too-many-members", f"{count} folders", message)
+    findings.refuse(Code.TOO_MANY_MEMBERS, f"{count} folders", message)
     return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.model.codes import Code
 from eggwatch.model.parsing import parsed
 
 
@@ -27,7 +28,7 @@ class OpenedArchive:
 def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: str, findings: Findings) -> None:
     """Each License-File has to be in the archive (PEP 639; PyPI: "does not exist in distribution file").
 
-    Before metadata 2.4 a missing one is told and stops nothing, see leniencies.MILDER_CASES.
+    Before metadata 2.4 a missing one is told and stops nothing, see the rule.
     """
     standard = _is_standard(version)
     missing = [path for path in listed if not opened.files & set(opened.license_places(path, standard))]
@@ -37,7 +38,7 @@ def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: s
             f"The metadata lists {len(missing)} License-File that are not there; expected {expected}. {BUILD_AGAIN}"
         )
         tell = findings.refuse if standard else findings.warn
-        tell("license-file-missing", missing[0], message)
+        tell(Code.LICENSE_FILE_MISSING, missing[0], message)
 
 
 def _is_standard(version: str) -> bool:

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
 from eggwatch.archives.tar.header import BLOCK
+from eggwatch.model.codes import Code
 
 _END_SIGNATURE = b"PK\x05\x06"
 _END_SIZE = 22
@@ -41,4 +42,4 @@ def is_also_zip(file: BinaryIO, size: int) -> bool:
 def refuse_polyglot(other: str, subject: str, findings: Findings) -> None:
     """Note that the file can be read as the `other` format too."""
     message = f"The file is a {other} too, and what it holds depends on who reads it. {BUILD_AGAIN}"
-    findings.refuse("zip-tar-polyglot", subject, message)
+    findings.refuse(Code.ZIP_TAR_POLYGLOT, subject, message)

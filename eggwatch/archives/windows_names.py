@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from eggwatch.archives.findings import Findings
 from eggwatch.archives.paths import in_lots
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 
 _CHARACTER = re.compile(r'[<>:"|?*]')
@@ -30,7 +31,7 @@ def note_strange(names: Sequence[str], findings: Findings) -> None:
         f"that Windows can't hold, or holds otherwise, this one first. "
         "Rename them if the project is meant for Windows."
     )
-    findings.note("windows-name", strange[0], message)
+    findings.note(Code.WINDOWS_NAME, strange[0], message)
 
 
 def is_strange(paths: str) -> bool:

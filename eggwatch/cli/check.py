@@ -25,6 +25,7 @@ from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.queues import LAST_TRY
 from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.archives import Inspection
+from eggwatch.model.codes import Code
 from eggwatch.model.names import parse_filename, shown
 from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict, VerdictWord
@@ -236,7 +237,7 @@ def _no_upload(file: Path) -> Flaw | None:
     if kind_of_name(file.name, FORMATS) is NameKind.UPLOAD:
         return None
     message = remark_on(file.name) or "A temporary name: uploads under it are never looked at. Rename it."
-    return Flaw(code="filename-format", subject=shown(file.name), message=message)
+    return Flaw(code=Code.FILENAME_FORMAT, subject=shown(file.name), message=message)
 
 
 def _inspect(file: Path) -> Inspection:
@@ -249,7 +250,7 @@ def _inspect(file: Path) -> Inspection:
 
 def _failed(file: Path, trouble: str) -> Inspection:
     message = f"eggwatch itself failed on this file; please report it.\n{trouble}"
-    return Inspection(flaws=(Flaw(code="eggwatch-error", subject=shown(file.name), message=message),))
+    return Inspection(flaws=(Flaw(code=Code.EGGWATCH_ERROR, subject=shown(file.name), message=message),))
 
 
 def extra_checks() -> tuple[ExtraCheck, ...]:

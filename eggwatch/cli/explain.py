@@ -85,7 +85,7 @@ def _by_profile(rule: Rule) -> list[str]:
 
 
 def _weights(rule: Rule) -> str:
-    return "always" if rule.fixed else f"{rule.default}, {rule.weight(Profile.PYPI)}"
+    return "always" if rule.fixed else f"{rule.weight(Profile.DEFAULT)}, {rule.weight(Profile.PYPI)}"
 
 
 _HEAD = """\

@@ -15,6 +15,7 @@ from eggwatch.inspection.queues import NICE, Lane, LaneQueue, Turn, slow_seconds
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
 from eggwatch.linux.process_limits import MEMORY_LIMIT
 from eggwatch.model.archives import Inspection
+from eggwatch.model.codes import Code
 from eggwatch.model.verdicts import Flaw
 
 MOST_STILLBORN = 3
@@ -219,4 +220,4 @@ def _too_much(job: Job, what: str) -> Inspection:
         f"The inspection {what}: the archive needs more time or memory than an honest one "
         f"(limits: {slow_seconds(job.size):.0f} s, {MEMORY_LIMIT >> 20} MiB). Build it again, or ask the administrator."
     )
-    return Inspection(flaws=(Flaw(code="inspection-limit", subject=job.filename, message=message),))
+    return Inspection(flaws=(Flaw(code=Code.INSPECTION_LIMIT, subject=job.filename, message=message),))

@@ -17,6 +17,7 @@ from packaging.utils import (
 )
 from packaging.version import Version
 
+from eggwatch.model.codes import Code
 from eggwatch.model.parsing import parsed
 from eggwatch.model.tags import MOST_TAGS, count_tags
 from eggwatch.model.verdicts import Flaw
@@ -135,7 +136,7 @@ def parse_filename(text: str) -> Filename | Flaw:
     """Take a filename apart, or say in one flaw why it is no wheel's and no sdist's."""
     if len(text.encode("utf-8", "surrogateescape")) > LONGEST_FILENAME:
         return Flaw(
-            code="filename-too-long",
+            code=Code.FILENAME_TOO_LONG,
             subject=shown(stored_name(text)),
             message=f"The filename is longer than {LONGEST_FILENAME} bytes. Build the archive under a shorter name.",
         )
@@ -151,9 +152,9 @@ def parse_filename(text: str) -> Filename | Flaw:
     if suffix:
         return _parse_wheel(text) if suffix == ".whl" else _parse_sdist(text)
     if original_name(text) is not None:
-        return Flaw(code="filename-copy", subject=shown(text), message=named_by_browser(text))
+        return Flaw(code=Code.FILENAME_COPY, subject=shown(text), message=named_by_browser(text))
     return Flaw(
-        code="filename-format",
+        code=Code.FILENAME_FORMAT,
         subject=shown(text),
         message="Only wheels (.whl) and sdists (.tar.gz) are published. Build one with 'python -m build'.",
     )
@@ -163,10 +164,10 @@ def _strange_character(text: str) -> Flaw | None:
     """Characters that PyPI takes in no filename."""
     if any(character < " " or character == "\x7f" for character in text):
         message = "The filename holds control characters. Rename the file."
-        return Flaw(code="filename-control-characters", subject=shown(text), message=message)
+        return Flaw(code=Code.FILENAME_CONTROL_CHARACTERS, subject=shown(text), message=message)
     if "/" in text or "\\" in text:
         message = "The filename holds a slash or backslash. Rename the file."
-        return Flaw(code="filename-slash", subject=shown(text), message=message)
+        return Flaw(code=Code.FILENAME_SLASH, subject=shown(text), message=message)
     return None
 
 
@@ -191,12 +192,12 @@ def named_by_browser(text: str) -> str:
 def _capital_suffix(text: str, suffix: str) -> Flaw:
     found, renamed = text[-len(suffix) :], text[: -len(suffix)] + suffix
     message = f"Its suffix is {found}, and installers know only {suffix}. Rename it to {shown(renamed)}."
-    return Flaw(code="filename-invalid", subject=shown(text), message=message)
+    return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
 
 
 def _copied_name(text: str, original: str) -> Flaw:
     return Flaw(
-        code="filename-copy",
+        code=Code.FILENAME_COPY,
         subject=shown(text),
         message=(
             f"This is the name that a browser or file manager gives to a second copy of {shown(original)}. "
@@ -209,7 +210,7 @@ def _parse_wheel(text: str) -> Filename | Flaw:
     tags_in_all = count_tags(text[: -len(".whl")])
     if tags_in_all > MOST_TAGS:
         message = f"Its compressed tags stand for {tags_in_all} tags; {MOST_TAGS} are allowed. Build fewer at once."
-        return Flaw(code="filename-too-many-tags", subject=shown(text), message=message)
+        return Flaw(code=Code.FILENAME_TOO_MANY_TAGS, subject=shown(text), message=message)
     try:
         name, version, build, tags = parse_wheel_filename(text)
     except Exception as error:  # InvalidWheelFilename, but see parsing
@@ -274,9 +275,9 @@ def _bad_name(text: str, error: Exception, form: str) -> Flaw:
             f"it, as a local version has. Set the version to {meant} in the project, and build it again. (A build tool "
             "wrote '_' or '-' there, for a '+' or for what the project's version had instead.)"
         )
-        return Flaw(code="filename-invalid", subject=shown(text), message=message)
+        return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
     return Flaw(
-        code="filename-invalid",
+        code=Code.FILENAME_INVALID,
         subject=shown(text),
         message=f"The filename is not of the form {form}: {shown(str(error))}. Build it again with 'python -m build'.",
     )
@@ -294,4 +295,4 @@ def size_flaws(filename: Filename) -> Iterator[Flaw]:
             f"uv can't install it: a number of the version or build is larger than {LARGEST_NUMBER}. pip can. "
             "Build it again under a smaller version."
         )
-        yield Flaw(code="version-too-large", subject=filename.text, message=message)
+        yield Flaw(code=Code.VERSION_TOO_LARGE, subject=filename.text, message=message)

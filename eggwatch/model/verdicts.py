@@ -46,7 +46,7 @@ class Flaw:
 
     def as_json(self) -> dict[str, str]:
         """The flaw as docs/contract.rst prints it: code, level, subject, message."""
-        return {"code": self.code, "level": str(self.level), "subject": self.subject, "message": self.message}
+        return {"code": str(self.code), "level": str(self.level), "subject": self.subject, "message": self.message}
 
     @classmethod
     def from_json(cls, data: dict[str, str]) -> Flaw:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from packaging.utils import canonicalize_version
 
 from eggwatch.model.archives import Inspection
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename, Kind, Project, shown
 from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Level, Reject, Verdict
 from eggwatch.policy.ownership import Publisher, first_match, is_among, owners_of
@@ -84,7 +85,7 @@ def blocked(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
     else:
         rest = "That name is not taken again"
     yield _flaw(
-        "blocked",
+        Code.BLOCKED,
         block.filename,
         f"{what}. {rest}, raise the version and build again; or ask the administrator to unblock it.",
     )
@@ -98,7 +99,7 @@ def filename_reuse(upload: Upload, _project: Project, _terms: Terms) -> Iterator
     who = f" by {holding.uploader}" if holding.uploader else ""
     if holding.present:
         yield _flaw(
-            "file-exists",
+            Code.FILE_EXISTS,
             holding.filename,
             f"File already exists: {holding.filename} was published at {holding.at}{who} with other bytes "
             f"(sha256 {holding.sha256[:16]}…, this one {upload.sha256[:16]}…). A published file never changes: "
@@ -106,7 +107,7 @@ def filename_reuse(upload: Upload, _project: Project, _terms: Terms) -> Iterator
         )
     else:
         yield _flaw(
-            "filename-used-before",
+            Code.FILENAME_USED_BEFORE,
             holding.filename,
             f"{holding.filename} was published{who} with other bytes and has been removed since. A filename is "
             "never used again for other bytes: raise the version and build again.",
@@ -117,7 +118,7 @@ def same_bytes(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Fla
     """The same bytes have one name (PyPI compares blake2 digests)."""
     if upload.twin is not None:
         yield _flaw(
-            "same-bytes",
+            Code.SAME_BYTES,
             upload.twin,
             f"The same bytes (sha256 {upload.sha256[:16]}…) are published as {upload.twin}. If that name is right, "
             "nothing is to be done; else build it again under a version or build number of its own.",
@@ -128,7 +129,7 @@ def one_sdist(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw
     """A release has one sdist (PEP 527; PyPI: "Only one sdist may be uploaded per release.")."""
     if upload.other_sdist is not None:
         yield _flaw(
-            "sdist-exists",
+            Code.SDIST_EXISTS,
             upload.other_sdist,
             f"This release has an sdist already, {upload.other_sdist}, and can have one only. Raise the version and "
             "build again, or have the other one removed first.",
@@ -139,7 +140,7 @@ def file_size(upload: Upload, _project: Project, terms: Terms) -> Iterator[Flaw]
     """A file is not larger than `max-file-size`."""
     if terms.max_file_size is not None and upload.size > terms.max_file_size:
         yield _flaw(
-            "file-too-large",
+            Code.FILE_TOO_LARGE,
             f"{upload.size} bytes",
             f"The file has {upload.size} bytes; this index takes {terms.max_file_size} (max-file-size). Leave data "
             "out of the archive, or ask the administrator.",
@@ -150,7 +151,7 @@ def project_size(upload: Upload, project: Project, terms: Terms) -> Iterator[Fla
     """The files of a project are together not larger than `max-project-size`."""
     if terms.max_project_size is not None and upload.project_size + upload.size > terms.max_project_size:
         yield _flaw(
-            "project-too-large",
+            Code.PROJECT_TOO_LARGE,
             project,
             f"{project} has {upload.project_size} bytes already and would have {upload.project_size + upload.size}; "
             f"this index takes {terms.max_project_size} (max-project-size). Have old releases removed, or ask the "
@@ -162,7 +163,7 @@ def allowed_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Fl
     """Where names are allowed one by one (`allowed-names`), this is one of them."""
     if terms.allowed_names and first_match(project, terms.allowed_names) is None:
         yield _flaw(
-            "name-not-allowed",
+            Code.NAME_NOT_ALLOWED,
             project,
             f"This index takes only projects called {_listed(terms.allowed_names)} (allowed-names). Rename the "
             "project, or ask the administrator.",
@@ -174,7 +175,7 @@ def forbidden_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[
     pattern = first_match(project, terms.forbidden_names)
     if pattern is not None:
         yield _flaw(
-            "name-forbidden",
+            Code.NAME_FORBIDDEN,
             project,
             f"This index takes no project called {pattern} (forbidden-names). Rename the project, or ask the "
             "administrator.",
@@ -186,7 +187,7 @@ def reserved_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[F
     prefix = next((prefix for prefix in terms.reserved_prefixes if project.startswith(prefix)), None)
     if prefix is not None and owners_of(project, terms.owners) is None:
         yield _flaw(
-            "name-reserved",
+            Code.NAME_RESERVED,
             project,
             f"Names that begin with {prefix} are reserved (reserved-prefixes), and nobody is named in 'owners' for "
             f"{project}. Rename the project, or ask the administrator to name its owners.",
@@ -197,7 +198,7 @@ def archived_project(_upload: Upload, project: Project, terms: Terms) -> Iterato
     """An archived project takes no uploads (PEP 792)."""
     if project in terms.archived:
         yield _flaw(
-            "project-archived",
+            Code.PROJECT_ARCHIVED,
             project,
             f"{project} is archived and takes no uploads. Its published files stay. Ask the administrator if it is to "
             "be taken up again.",
@@ -229,7 +230,7 @@ def _rightful(account: Publisher, owners: Iterable[str] | None, first_uploader: 
 
 def _unproven(account: Publisher, project: Project) -> Flaw:
     return _flaw(
-        "not-owner",
+        Code.NOT_OWNER,
         project,
         f"This file belongs to the account {account.name}, but {account.doubt}: so it is not proved who wrote it, and "
         f"uploads to {project} are taken from its owners only. 'chmod g-w,o-w' the file that you copy from, set "
@@ -242,7 +243,7 @@ def _foreign(account: Publisher, project: Project, who: str) -> Flaw:
     if account.name is None:
         whose = "lies in no account's folder. Copy it to the folder of your account in the drop folder"
     return _flaw(
-        "not-owner",
+        Code.NOT_OWNER,
         project,
         f"Uploads to {project} are taken from {who}; this file {whose}, or ask the administrator to name you among "
         "them.",

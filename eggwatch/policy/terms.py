@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from eggwatch.model.codes import Code
 from eggwatch.policy.rules import RULES, Profile, Weight
 
 
@@ -35,7 +36,7 @@ class Terms:
 
     def refuses_readmes(self) -> bool:
         """Whether a README that does not render is refused: only then is rendering worth its milliseconds."""
-        code = "readme-unrenderable"
+        code = Code.README_UNRENDERABLE
         return self.rules.get(code, RULES[code].weight(self.profile)) is Weight.REFUSE
 
     def weights(self) -> dict[str, str]:

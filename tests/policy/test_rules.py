@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import eggwatch
-from eggwatch.archives.leniencies import MILDER_CASES
 from eggwatch.cli.explain import chapter
-from eggwatch.policy.rules import CHAPTERS, OF_THE_INDEX, PRINCIPLES, RULES, Profile, Rule, Weight, nearest
+from eggwatch.model.codes import Code
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, Weight, nearest
 from eggwatch.policy.rules.warehouse import CHECKS
 
 ROOT = Path(eggwatch.__file__).parent
@@ -27,21 +27,28 @@ PYPI_IDS = {
 }
 
 
-def codes_outside_archives() -> set[str]:
-    """Codes of flaws made in policy, workers and `check`: the literal `code=` of Flaw, or `_flaw`'s first."""
-    codes = set()
-    for path in [*(ROOT / "policy").glob("*.py"), ROOT / "inspection" / "inspectors.py", ROOT / "cli" / "check.py"]:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Flaw", "_flaw"):
-                given = [keyword.value for keyword in node.keywords if keyword.arg == "code"] or node.args[:1]
-                codes |= {str(value.value) for value in given if isinstance(value, ast.Constant)}
-    return codes
+def codes_named() -> set[str]:
+    """The members of Code that a check names, anywhere in eggwatch but in the table itself."""
+    sources = [path for path in ROOT.rglob("*.py") if path.parent != ROOT / "policy" / "rules"]
+    return {name for path in sources for name in re.findall(r"\bCode\.([A-Z0-9_]+)", path.read_text("utf-8"))}
 
 
-def test_every_code_that_can_be_emitted_is_in_the_table_and_no_other() -> None:
-    """What policy, inspection and check can say are the rules of no archive; tests/hostile has those of archives."""
-    assert codes_outside_archives() >= OF_THE_INDEX | {"eggwatch-error", "inspection-limit"}
-    assert codes_outside_archives() <= set(RULES)
+def test_every_code_is_told_and_is_in_the_table() -> None:
+    """A rule without a check would promise what nobody looks at; a check without a rule could not be explained."""
+    assert codes_named() == {code.name for code in Code}
+    assert set(RULES) == set(Code)
+
+
+def test_the_text_of_a_code_is_written_once() -> None:
+    """A word with hyphens that is a code stands as a text nowhere but in model/codes."""
+    written = {
+        f"{path.relative_to(ROOT)}: {node.value}"
+        for path in ROOT.rglob("*.py")
+        if path != ROOT / "model" / "codes.py"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "-" in node.value and node.value in RULES
+    }
+    assert written == set()
 
 
 def test_no_code_stands_twice() -> None:
@@ -77,14 +84,14 @@ def test_the_profile_strict_refuses_whatever_breaks_a_rule(rule: Rule) -> None:
     assert not rule.fixed or {rule.weight(profile) for profile in Profile} == {Weight.REFUSE}
 
 
-def test_rules_with_a_milder_case_are_those_that_archives_tell_mildly() -> None:
-    """What the inspector tells at two levels is named in both tables."""
-    assert {rule.code for rule in RULES.values() if rule.milder} == MILDER_CASES.keys()
-
-
 def test_the_default_profile_warns_of_form_only() -> None:
     """PyPI's checks that the default profile does not refuse by are of form: pip and uv install all the same."""
-    mild = {check for rule in RULES.values() if rule.default is not Weight.REFUSE for check in rule.warehouse}
+    mild = {
+        check
+        for rule in RULES.values()
+        if rule.weight(Profile.DEFAULT) is not Weight.REFUSE
+        for check in rule.warehouse
+    }
     forms = {"Z8", "Z11", "Z12", "F6", "F7", "F9", "F10", "F11", "T6", "W4"}
     assert mild == {*forms, *(f"M{n}" for n in range(1, 13))}
 

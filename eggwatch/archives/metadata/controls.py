@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped
+from eggwatch.model.codes import Code
 
-CODE = "metadata-control-character"
+CODE = Code.METADATA_CONTROL_CHARACTER
 
 # ECMA-48: ESC, and of its one-character forms those that begin a command or a text for the terminal.
 _COMMANDS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\x90\x98\x9b\x9d-\x9f]")

@@ -13,13 +13,14 @@ from packaging.requirements import Requirement
 
 from eggwatch.archives.findings import quoted
 from eggwatch.archives.metadata.resolving import unread_requirement
+from eggwatch.model.codes import Code
 from eggwatch.model.parsing import parsed
 
 LONGEST_SUMMARY = 512
 LONGEST_LABEL = 32
 _LONGEST_EMAILS = 2000
 
-FieldFlaw = tuple[str, str, str]
+FieldFlaw = tuple[Code, str, str]
 """Code, field and what was found."""
 
 _LINE_BREAK = re.compile(r"[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -35,9 +36,9 @@ def summary(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M3 and M11: one line of at most 512 characters."""
     text = fields.get("summary", "")
     if _LINE_BREAK.search(text):
-        yield "summary-multiline", "Summary", "It has several lines, and should have one."
+        yield Code.SUMMARY_MULTILINE, "Summary", "It has several lines, and should have one."
     if len(text) > LONGEST_SUMMARY:
-        yield "summary-too-long", "Summary", f"It has {len(text)} characters; PyPI takes {LONGEST_SUMMARY}."
+        yield Code.SUMMARY_TOO_LONG, "Summary", f"It has {len(text)} characters; PyPI takes {LONGEST_SUMMARY}."
 
 
 def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
@@ -50,7 +51,7 @@ def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
         wrong = next((address for _, address in pairs if not is_email(address)), None if pairs else text)
         if wrong is not None:
             yield (
-                "email-invalid",
+                Code.EMAIL_INVALID,
                 title,
                 f"{quoted(wrong)} in {quoted(text)} is no address like jane@example.org.",
             )
@@ -72,16 +73,16 @@ def classifiers(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     known, deprecated = _trove()
     for text in dict.fromkeys(fields.get("classifiers", [])):
         if text.startswith("Private ::"):
-            yield "classifier-private", "Classifier", f"{quoted(text)} keeps it off PyPI."
+            yield Code.CLASSIFIER_PRIVATE, "Classifier", f"{quoted(text)} keeps it off PyPI."
         elif text in deprecated:
             instead = ", ".join(deprecated[text]) or "nothing"
             yield (
-                "classifier-deprecated",
+                Code.CLASSIFIER_DEPRECATED,
                 "Classifier",
                 f"{quoted(text)} is deprecated; instead of it stands {instead}.",
             )
         elif text not in known and text != "UNKNOWN":
-            yield "classifier-unknown", "Classifier", f"{quoted(text)} is not on PyPI's list."
+            yield Code.CLASSIFIER_UNKNOWN, "Classifier", f"{quoted(text)} is not on PyPI's list."
 
 
 @cache
@@ -96,13 +97,13 @@ def urls(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     for name, title in (("home_page", "Home-Page"), ("download_url", "Download-URL")):
         text = fields.get(name, "")
         if text not in ("", "UNKNOWN") and not is_url(text):
-            yield "url-invalid", title, f"{quoted(text)} is no URL like https://example.org/."
+            yield Code.URL_INVALID, title, f"{quoted(text)} is no URL like https://example.org/."
     for label, url in fields.get("project_urls", {}).items():
         if not label or not url or len(label) > LONGEST_LABEL:
             found = f"{quoted(label)} with the URL {quoted(url)}"
-            yield "url-label-invalid", "Project-URL", f"{found}: a label of 1 to {LONGEST_LABEL} characters, a URL."
+            yield Code.URL_LABEL_INVALID, "Project-URL", f"{found}: a label of 1 to {LONGEST_LABEL} characters, a URL."
         elif not is_url(url):
-            yield "url-invalid", "Project-URL", f"{quoted(url)} is no URL like https://example.org/."
+            yield Code.URL_INVALID, "Project-URL", f"{quoted(url)} is no URL like https://example.org/."
 
 
 def is_url(text: str) -> bool:
@@ -126,12 +127,14 @@ def _requirement(text: str) -> tuple[FieldFlaw, ...]:
     """What is wrong with one requirement: the releases of a project have mostly the same."""
     requirement = parsed(Requirement, text)
     if requirement is None:
-        return (("requirement-invalid", "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."),)
+        return ((Code.REQUIREMENT_INVALID, "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."),)
     told: list[FieldFlaw] = []
     if trouble := unread_requirement(requirement):
-        told.append(("requirement-unsupported", "Requires-Dist", f"{quoted(text)}: {trouble}."))
+        told.append((Code.REQUIREMENT_UNSUPPORTED, "Requires-Dist", f"{quoted(text)}: {trouble}."))
     if requirement.url:
-        told.append(("requirement-direct", "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index."))
+        told.append(
+            (Code.REQUIREMENT_DIRECT, "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index.")
+        )
     return tuple(told)
 
 
@@ -141,13 +144,13 @@ def provided(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
         for text in fields.get(name, []):
             requirement = parsed(Requirement, _BARE_VERSION.sub(r"\1==\2", text))
             if requirement is None or requirement.url:
-                yield "provides-dist-invalid", title, f"{quoted(text)} is no name with a version."
+                yield Code.PROVIDES_DIST_INVALID, title, f"{quoted(text)} is no name with a version."
 
 
 def licenses(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M10: License is deprecated by License-Expression (PEP 639)."""
     if fields.get("license") and fields.get("license_expression"):
-        yield "license-conflict", "License", "It stands beside License-Expression, which replaces it."
+        yield Code.LICENSE_CONFLICT, "License", "It stands beside License-Expression, which replaces it."
 
 
 FieldRule = Callable[[dict[str, Any]], Iterator[FieldFlaw]]

@@ -16,6 +16,7 @@ from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_ema
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.archives.metadata.field_rules import RULES, FieldFlaw
 from eggwatch.model.archives import CoreMetadata
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
 
@@ -60,9 +61,9 @@ _JUDGED_HERE = frozenset(
     ("summary", "requires_dist", "provides_dist", "obsoletes_dist", "classifiers", "project_urls", "home_page")
 )
 _FIELD_CODES = {
-    "dynamic": "dynamic-invalid",
-    "license-expression": "license-expression-invalid",
-    "description-content-type": "description-content-type-invalid",
+    "dynamic": Code.DYNAMIC_INVALID,
+    "license-expression": Code.LICENSE_EXPRESSION_INVALID,
+    "description-content-type": Code.DESCRIPTION_CONTENT_TYPE_INVALID,
 }
 _IDENTITY = frozenset(("metadata-version", "name", "version", "requires-python"))
 """Fields that installers decide by: said twice, each may take another."""
@@ -83,7 +84,7 @@ def check_fields(content: bytes, core: CoreMetadata, findings: Findings, *, mild
     """
     apart = parsed_fields(content)
     if apart is None:
-        findings.refuse("metadata-unreadable", "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
+        findings.refuse(Code.METADATA_UNREADABLE, "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
         return []
     fields, unparsed = apart
     _tell(_blanks(fields, core), findings, mild=mild)
@@ -131,15 +132,15 @@ def _blanks(fields: dict[str, Any], core: CoreMetadata) -> Iterator[FieldFlaw]:
     name, version = str(fields.get("name", "")), str(fields.get("version", ""))
     if name != name.strip() and name.strip() == core.name:
         found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
-        yield "metadata-name-invalid", "Name", found
+        yield Code.METADATA_NAME_INVALID, "Name", found
     if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
         found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
-        yield "metadata-version-invalid", "Version", found
+        yield Code.METADATA_VERSION_INVALID, "Version", found
 
 
 def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None:
     """Note flaws; of each kind a few one by one, and how many there are more."""
-    counts: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[Code, str], int] = {}
     for code, field, sentence in flaws:
         counts[code, field] = counts.get((code, field), 0) + 1
         if counts[code, field] <= MOST_OF_ONE_CODE:
@@ -150,12 +151,12 @@ def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None
             _note(code, field, more, findings, mild=mild)
 
 
-def _note(code: str, field: str, message: str, findings: Findings, *, mild: bool) -> None:
+def _note(code: Code, field: str, message: str, findings: Findings, *, mild: bool) -> None:
     milder = mild and code in _RESOLVED_BY and field.lower() not in _BELIEVED
     (findings.warn if milder else findings.note)(code, field, message)
 
 
-_RESOLVED_BY = ("metadata-ambiguous", "requirement-invalid", "requirement-unsupported")
+_RESOLVED_BY = (Code.METADATA_AMBIGUOUS, Code.REQUIREMENT_INVALID, Code.REQUIREMENT_UNSUPPORTED)
 _BELIEVED = ("metadata-version", "name", "version")
 """Fields by which an archive is published, whoever resolves by the others."""
 
@@ -166,18 +167,18 @@ def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[FieldFlaw]:
     if unknown:
         names = clipped(", ".join(name for name in unknown[:20]))
         yield (
-            "metadata-field-unknown",
+            Code.METADATA_FIELD_UNKNOWN,
             unknown[0],
             f"{counted(len(unknown), 'field is', 'fields are')} not of the core metadata: {names}.",
         )
     for name in sorted(unparsed.keys() - set(unknown)):
         if name == "project-url":
-            yield "url-label-invalid", "Project-URL", "Two project URLs have the same label."
+            yield Code.URL_LABEL_INVALID, "Project-URL", "Two project URLs have the same label."
         else:
             values, title = unparsed[name], name.title()
             # Of equal values each client takes the same, whichever it takes.
             differ = name in _IDENTITY and len(set(values)) > 1
-            code = "metadata-ambiguous" if differ else "metadata-field-repeated"
+            code = Code.METADATA_AMBIGUOUS if differ else Code.METADATA_FIELD_REPEATED
             yield code, title, f"{title} is there {len(values)} times, and should be there once."
 
 
@@ -213,7 +214,7 @@ def _too_long(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
         else:
             kept = [item for item in value if len(item) <= LONGEST_VALUE]
         if len(kept) != len(value):
-            yield "metadata-field-invalid", _title(name), f"It has more than {LONGEST_VALUE} characters."
+            yield Code.METADATA_FIELD_INVALID, _title(name), f"It has more than {LONGEST_VALUE} characters."
             if kept:
                 fields[name] = kept
             else:
@@ -227,7 +228,7 @@ def _too_new(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     for name in sorted(fields.keys() & _SINCE.keys()):
         if len(said) == 3 and said < _SINCE[name]:
             yield (
-                "license-file-early" if name == "license_files" else "metadata-field-too-new",
+                Code.LICENSE_FILE_EARLY if name == "license_files" else Code.METADATA_FIELD_TOO_NEW,
                 _title(name),
                 f"The field came with metadata version {_SINCE[name]}, and Metadata-Version is {clipped(version)}.",
             )
@@ -253,10 +254,10 @@ def _wrong_value(name: str, value: str | tuple[str, ...]) -> tuple[FieldFlaw, ..
         Metadata.from_raw(cast("RawMetadata", whole))
     except ExceptionGroup as group:
         errors = [error for error in sorted(group.exceptions, key=str) if isinstance(error, InvalidMetadata)]
-        codes = [_FIELD_CODES.get(error.field, "metadata-field-invalid") for error in errors]
+        codes = [_FIELD_CODES.get(error.field, Code.METADATA_FIELD_INVALID) for error in errors]
         return tuple((code, e.field.title(), f"{clipped(str(e))}.") for code, e in zip(codes, errors, strict=True))
     except Exception as error:
-        return (("metadata-field-invalid", _title(name), f"packaging can't read it: {clipped(repr(error))}."),)
+        return ((Code.METADATA_FIELD_INVALID, _title(name), f"packaging can't read it: {clipped(repr(error))}."),)
     return ()
 
 

@@ -11,12 +11,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
-from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.bounds import excess
 from eggwatch.archives.metadata.controls import check_controls
 from eggwatch.archives.metadata.head import ambiguity, head_of
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename, Kind, project_name
 from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw, Level
@@ -59,7 +59,7 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
     trouble = excess(content)
     if trouble is not None:
-        findings.refuse("metadata-unreadable", subject, trouble)
+        findings.refuse(Code.METADATA_UNREADABLE, subject, trouble)
         return None
     head = head_of(content)
     try:
@@ -70,7 +70,7 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
             known = any(True for _ in distribution)
     except Exception as error:  # pkginfo and email validate nothing, so anything may come out of them
         message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
-        findings.refuse("metadata-unreadable", subject, message)
+        findings.refuse(Code.METADATA_UNREADABLE, subject, message)
         return None
     core = _core(distribution)
     findings.extend(_encoding_flaws(content, filename))
@@ -79,7 +79,7 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         if doubt := ambiguity(head):
             mild = is_of_old_sdist(core, filename)
             tell = findings.warn if mild else findings.refuse
-            tell("metadata-ambiguous", subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
+            tell(Code.METADATA_AMBIGUOUS, subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
         findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
     return _bounded(core)
 
@@ -102,17 +102,17 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
     said = core.metadata_version or ""
     match = _FORMAT.fullmatch(said)
     if not known or match is None or int(match[1]) > NEWEST[0]:
-        findings.refuse("metadata-version-unknown", subject, _unknown_format(core))
+        findings.refuse(Code.METADATA_VERSION_UNKNOWN, subject, _unknown_format(core))
         return False
     if said == "2.0":
         message = f"Metadata-Version is 2.0, which was never standardised (PEP 426 is withdrawn). {BUILD_AGAIN}"
-        findings.note("metadata-version-withdrawn", "Metadata-Version", message)
+        findings.note(Code.METADATA_VERSION_WITHDRAWN, "Metadata-Version", message)
     elif said == "2.6":
         message = f"Metadata-Version is 2.6; PyPI takes none newer than 2.5. {IF_YOURS}"
-        findings.note("metadata-version-newer", "Metadata-Version", message)
+        findings.note(Code.METADATA_VERSION_NEWER, "Metadata-Version", message)
     elif (int(match[1]), int(match[2])) > NEWEST:
         message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
-        findings.note("metadata-version-newer", "Metadata-Version", message)
+        findings.note(Code.METADATA_VERSION_NEWER, "Metadata-Version", message)
     return True
 
 
@@ -126,7 +126,7 @@ def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
         wheel = filename.kind is Kind.WHEEL
         message = f"{found}: pip can't install it, uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
         level = Level.REFUSE if wheel else Level.WARN
-        yield Flaw(code="metadata-encoding", subject=f"line {line}", message=message, level=level)
+        yield Flaw(code=Code.METADATA_ENCODING, subject=f"line {line}", message=message, level=level)
 
 
 def _core(distribution: _Distribution) -> CoreMetadata:
@@ -173,25 +173,26 @@ def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     """Name has to be there, a project name, and the filename's once both are normalised (PEP 503)."""
     where = member_name(filename)
     if core.name is None:
-        yield (_unknown if filename.project == "unknown" else _missing)("name", where)
+        is_unknown = filename.project == "unknown"
+        yield _unknown(where) if is_unknown else _missing(Code.METADATA_NAME_MISSING, "Name", where)
     elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
-        yield _flaw("metadata-name-invalid", "Name", f"{where} says {quoted(core.name)}, which is no project name.")
+        yield _flaw(Code.METADATA_NAME_INVALID, "Name", f"{where} says {quoted(core.name)}, which is no project name.")
     elif project_name(core.name) != filename.project:
-        yield _mismatch("name", filename.name_part, where, core.name)
+        yield _mismatch(Code.METADATA_NAME_MISMATCH, "name", where, (filename.name_part, core.name))
 
 
 def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     """Version has to be there, valid (PEP 440), and equal to the filename's."""
     where = member_name(filename)
     if core.version is None:
-        yield _missing("version", where)
+        yield _missing(Code.METADATA_VERSION_MISSING, "Version", where)
         return
     version = parsed(Version, core.version) if len(core.version) <= LONGEST_FIELD else None
     if version is None:
         said = f"{where} says {quoted(core.version)}, which is no version (PEP 440)."
-        yield _flaw("metadata-version-invalid", "Version", said)
+        yield _flaw(Code.METADATA_VERSION_INVALID, "Version", said)
     elif version != filename.version:
-        yield _mismatch("version", filename.version_part, where, core.version)
+        yield _mismatch(Code.METADATA_VERSION_MISMATCH, "version", where, (filename.version_part, core.version))
 
 
 def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
@@ -203,16 +204,16 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
         specifiers = parsed(SpecifierSet, text)
         if specifiers is not None:
             if trouble := unread_list(text) or unread_specifiers(specifiers):
-                yield _flaw("requires-python-unsupported", "Requires-Python", f"{trouble}.")
+                yield _flaw(Code.REQUIRES_PYTHON_UNSUPPORTED, "Requires-Python", f"{trouble}.")
             return
     said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)"
     meant = repaired(text) if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() else None
     if meant is None:
-        yield _flaw("metadata-requires-python", "Requires-Python", f"{said}. Mend requires-python in the project.")
+        yield _flaw(Code.METADATA_REQUIRES_PYTHON, "Requires-Python", f"{said}. Mend requires-python in the project.")
     else:
         both = f"{said}: pip ignores it, and installs on any Python; uv reads it as {quoted(meant)}."
-        code = "requires-python-wildcard"
-        yield Flaw(code=code, subject="Requires-Python", message=f"{both} {IF_YOURS}", level=level_of(code))
+        code = Code.REQUIRES_PYTHON_WILDCARD
+        yield Flaw(code=code, subject="Requires-Python", message=f"{both} {IF_YOURS}", level=code.level)
 
 
 MetadataRule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
@@ -220,28 +221,27 @@ MetadataRule = Callable[[CoreMetadata, Filename], Iterator[Flaw]]
 RULES: tuple[MetadataRule, ...] = (name_flaws, version_flaws, requires_python_flaws)
 
 
-def _missing(field: str, where: str) -> Flaw:
-    return _flaw(f"metadata-{field}-missing", field.capitalize(), f"{where} says no {field.capitalize()}.")
+def _missing(code: Code, subject: str, where: str) -> Flaw:
+    return _flaw(code, subject, f"{where} says no {subject}.")
 
 
-def _unknown(field: str, where: str) -> Flaw:
+def _unknown(where: str) -> Flaw:
     """setuptools before 61 knows nothing of [project], and calls what it can't name UNKNOWN 0.0.0."""
-    code, subject = f"metadata-{field}-missing", field.capitalize()
     message = (
-        f"{where} says no {subject}: the setuptools that built it is too old to read [project] in pyproject.toml. "
+        f"{where} says no Name: the setuptools that built it is too old to read [project] in pyproject.toml. "
         'Write requires = ["setuptools>=61"] below [build-system] there, and build it again. (UNKNOWN and 0.0.0 are '
         "what setuptools before 61 writes for a name and a version that it does not find.)"
     )
-    return Flaw(code=code, subject=subject, message=message)
+    return Flaw(code=Code.METADATA_NAME_MISSING, subject="Name", message=message)
 
 
-def _mismatch(field: str, filename_says: str, where: str, metadata_says: str) -> Flaw:
+def _mismatch(code: Code, field: str, where: str, says: tuple[str, str]) -> Flaw:
     message = (
-        f"The file was renamed after it was built. The filename says {clipped(filename_says)}, {where} says "
-        f"{clipped(metadata_says)}. Set the {field} in the project, and build it again; don't rename the file."
+        f"The file was renamed after it was built. The filename says {clipped(says[0])}, {where} says "
+        f"{clipped(says[1])}. Set the {field} in the project, and build it again; don't rename the file."
     )
-    return Flaw(code=f"metadata-{field}-mismatch", subject=field.capitalize(), message=message)
+    return Flaw(code=code, subject=field.capitalize(), message=message)
 
 
-def _flaw(code: str, subject: str, sentence: str) -> Flaw:
-    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=level_of(code))
+def _flaw(code: Code, subject: str, sentence: str) -> Flaw:
+    return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=code.level)

@@ -13,8 +13,8 @@ from typing import Any
 
 from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.findings import clipped
-from eggwatch.archives.leniencies import level_of
 from eggwatch.archives.metadata.fields import parsed_fields
+from eggwatch.model.codes import Code
 from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
@@ -49,7 +49,7 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         message = f"The README does not render as {kind or 'text/x-rst'}: {reason}. Look at it with 'twine check'."
     if message is not None:
         yield Flaw(
-            code="readme-unrenderable", subject="Description", message=message, level=level_of("readme-unrenderable")
+            code=Code.README_UNRENDERABLE, subject="Description", message=message, level=Code.README_UNRENDERABLE.level
         )
 
 

@@ -6,6 +6,7 @@ import struct
 from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.model.codes import Code
 
 LONGEST_NAME = 255
 """Bytes of the name of the file that was compressed."""
@@ -28,10 +29,10 @@ def check_header(file: BinaryIO, findings: Findings) -> None:
             f"The gzip's header holds {LARGEST_FIELDS} bytes and more beside a filename, or a filename of more than "
             f"{LONGEST_NAME} bytes. {BUILD_AGAIN}"
         )
-        findings.refuse("gzip-header", "gzip header", message, at=0)
+        findings.refuse(Code.GZIP_HEADER, "gzip header", message, at=0)
     elif len(head) >= _FIXED and head[3] & _CRC:
         message = f"The gzip's header has a CRC of its own (FHCRC): uv can't inflate the file. {BUILD_AGAIN}"
-        findings.refuse("gzip-header", "gzip header", message, at=0)
+        findings.refuse(Code.GZIP_HEADER, "gzip header", message, at=0)
 
 
 def _lengths(head: bytes) -> tuple[int, int]:

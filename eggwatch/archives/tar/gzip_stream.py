@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, ByteRange, Findings
 from eggwatch.archives.limits import check_ratio
+from eggwatch.model.codes import Code
 
 _inflater: Any = zlib
 # Three times as fast as zlib; `pip install isal` is all it takes.
@@ -62,10 +63,10 @@ class GzipStream:
         if self._file.read(len(MAGIC)) == MAGIC:
             # pip reads on and unpacks what is in there, uv stops here.
             message = f"Another gzip member follows the first one. {BUILD_AGAIN}"
-            self._findings.refuse("gzip-members", f"{count} bytes", message, at=position)
+            self._findings.refuse(Code.GZIP_MEMBERS, f"{count} bytes", message, at=position)
             return
         message = f"{count} bytes follow the end of the gzip stream. {BUILD_AGAIN}"
-        self._findings.refuse("gzip-trailing-data", f"{count} bytes", message, (position, self._size))
+        self._findings.refuse(Code.GZIP_TRAILING_DATA, f"{count} bytes", message, (position, self._size))
 
     def _member(self) -> Generator[bytes, None, bool]:
         """Inflate the first member; returns True if its trailer was there and true."""
@@ -106,7 +107,7 @@ class GzipStream:
     def _note_damage(self, reason: str) -> None:
         # The inflater does not say where in the bytes that it was given last.
         message = f"The gzip stream is damaged ({reason}), somewhere before byte {self._read}. {UPLOAD_AGAIN}"
-        self._findings.refuse("gzip-corrupt", "gzip", message, self._near(), at=self._position)
+        self._findings.refuse(Code.GZIP_CORRUPT, "gzip", message, self._near(), at=self._position)
         # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
         self._findings.suspect((0, self._size))
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zlib import adler32
 
 from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, bytes_in_words, clipped
+from eggwatch.model.codes import Code
 
 BLOCK = 512
 
@@ -136,4 +137,4 @@ def pax_records(raw: bytes) -> tuple[dict[str, str], bool]:
 
 def malformed(subject: str, sentence: str) -> BrokenError:
     """The flaw of a tar that does not keep to its format; what was damaged later, the gzip around it tells."""
-    return BrokenError("tar-malformed", subject, f"{sentence} {BUILD_AGAIN}")
+    return BrokenError(Code.TAR_MALFORMED, subject, f"{sentence} {BUILD_AGAIN}")

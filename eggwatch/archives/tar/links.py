@@ -9,6 +9,7 @@ from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, located
 from eggwatch.archives.folder_tree import below_any
 from eggwatch.archives.paths import folded, link_danger, plain
 from eggwatch.archives.tar.walk import FOLDER, HARD_LINK, LINKS, REGULAR, SYMBOLIC_LINK
+from eggwatch.model.codes import Code
 
 MOST_STEPS = 256
 """Links that uv follows from one link on."""
@@ -36,7 +37,7 @@ class MemberPlace(NamedTuple):
         return self.kind == FOLDER
 
 
-def refuse_member(code: str, subject: str, message: str, offset: int, findings: Findings) -> None:
+def refuse_member(code: Code, subject: str, message: str, offset: int, findings: Findings) -> None:
     """Note the flaw of one member, whose header begins at `offset` of the inflated tar."""
     findings.refuse(code, subject, located(message, offset, " of the tar"))
 
@@ -60,13 +61,13 @@ def check_links(places: Sequence[MemberPlace], links: Set[str], findings: Findin
             copies.add(place.offset)
         elif (name in links and name in seen) or name in behind:
             message = f"It would be unpacked through another member, which is a link. {BUILD_AGAIN}"
-            refuse_member("tar-unsafe-link", path, message, place.offset, findings)
+            refuse_member(Code.TAR_UNSAFE_LINK, path, message, place.offset, findings)
         elif _dangles(place, files):
             message = f"A hard link to {clipped(place.target)}, which is no file that came before it. {BUILD_AGAIN}"
-            refuse_member("tar-unsafe-link", path, message, place.offset, findings)
+            refuse_member(Code.TAR_UNSAFE_LINK, path, message, place.offset, findings)
         elif place.kind == HARD_LINK and _starts_with_dot(place):
             message = f"A hard link to {clipped(place.target)}: pip does not find what is called './…'. {BUILD_AGAIN}"
-            refuse_member("tar-broken-link", path, message, place.offset, findings)
+            refuse_member(Code.TAR_BROKEN_LINK, path, message, place.offset, findings)
         if findings.full:
             break
         seen.add(name)
@@ -100,7 +101,7 @@ def _check_ends(places: Iterable[MemberPlace], findings: Findings) -> None:
             message = f"The link to {clipped(place.target)} is spelled as one to a folder, and uv refuses that."
         else:
             continue
-        refuse_member("tar-broken-link", place.path, f"{message} {BUILD_AGAIN}", place.offset, findings)
+        refuse_member(Code.TAR_BROKEN_LINK, place.path, f"{message} {BUILD_AGAIN}", place.offset, findings)
 
 
 def _end_of(link: MemberPlace, places: Mapping[str, MemberPlace], work: list[int]) -> str | None:

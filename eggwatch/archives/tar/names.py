@@ -11,6 +11,7 @@ from eggwatch.archives.paths import folded
 from eggwatch.archives.tar.links import MemberPlace, check_links, refuse_member
 from eggwatch.archives.tar.walk import LINKS
 from eggwatch.archives.windows_names import note_strange
+from eggwatch.model.codes import Code
 
 METADATA = "PKG-INFO"
 
@@ -63,7 +64,7 @@ def _check_folders(places: Iterable[MemberPlace], findings: Findings) -> None:
 def _refuse_file(place: MemberPlace, inner: MemberPlace, findings: Findings) -> None:
     if inner.path.startswith(f"{place.path}/"):
         message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
-        refuse_member("tar-duplicate-member", place.path, message, place.offset, findings)
+        refuse_member(Code.TAR_DUPLICATE_MEMBER, place.path, message, place.offset, findings)
     else:
         _refuse_collision(place, f"a folder of {inner.path}", findings)
 
@@ -75,13 +76,13 @@ def _tell_twins(places: Sequence[MemberPlace], firsts: Mapping[str, MemberPlace]
     path, offset = places[0].path, places[0].offset
     found = f"The tar holds it twice, the other at byte {firsts[folded(path)].offset}; both are the same."
     others = f" So it is with {len(places) - 1} more." if len(places) > 1 else ""
-    findings.warn("tar-duplicate-member", path, located(f"{found}{others} {BUILD_AGAIN}", offset, " of the tar"))
+    findings.warn(Code.TAR_DUPLICATE_MEMBER, path, located(f"{found}{others} {BUILD_AGAIN}", offset, " of the tar"))
 
 
 def _refuse_second(place: MemberPlace, first: MemberPlace, findings: Findings) -> None:
     path, offset = place.path, place.offset
     if path == first.path:
-        code = "tar-duplicate-metadata" if is_metadata(path) else "tar-duplicate-member"
+        code = Code.TAR_DUPLICATE_METADATA if is_metadata(path) else Code.TAR_DUPLICATE_MEMBER
         message = f"The tar holds it twice, the other at byte {first.offset}; which one counts is anyone's guess."
         refuse_member(code, path, f"{message} {BUILD_AGAIN}", offset, findings)
     else:
@@ -90,7 +91,7 @@ def _refuse_second(place: MemberPlace, first: MemberPlace, findings: Findings) -
 
 def _refuse_collision(place: MemberPlace, other: str, findings: Findings) -> None:
     message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
-    refuse_member("tar-case-collision", place.path, message, place.offset, findings)
+    refuse_member(Code.TAR_CASE_COLLISION, place.path, message, place.offset, findings)
 
 
 def is_metadata(path: str) -> bool:

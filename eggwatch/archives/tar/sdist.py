@@ -21,6 +21,7 @@ from eggwatch.archives.tar.names import METADATA, check_places
 from eggwatch.archives.tar.portable import Portability
 from eggwatch.archives.tar.walk import DEVICES, FOLDER, HARD_LINK, LINKS, REGULAR, ByteStream, TarMember, TarWalk
 from eggwatch.archives.unwritten import starts_with_zeros
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 from eggwatch.model.names import Filename, project_name
 from eggwatch.model.parsing import parsed
@@ -81,13 +82,13 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
         message = (
             f"The file starts with {bytes_in_words(head)}; a .tar.gz is a gzip, which starts with 1f 8b. {BUILD_AGAIN}"
         )
-        findings.refuse("not-a-gzip", "first bytes", message)
+        findings.refuse(Code.NOT_A_GZIP, "first bytes", message)
     return False
 
 
 def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings: Findings) -> None:
     message = located(error.message, walk.at, " of the tar")
-    if error.code != "tar-unclosed" or stream.whole:
+    if error.code != Code.TAR_UNCLOSED or stream.whole:
         findings.refuse(error.code, error.subject, message)
 
 
@@ -96,14 +97,16 @@ def _note_portability(portability: Portability, findings: Findings) -> None:
     for reason, (offset, count) in portability.found.items():
         times = "" if count == 1 else f" So it is in {count} headers."
         message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
-        findings.refuse("tar-not-portable", "tar header", located(message, offset, " of the tar"))
+        findings.refuse(Code.TAR_NOT_PORTABLE, "tar header", located(message, offset, " of the tar"))
 
 
 def _note_odd(odd: Mapping[str, tuple[int, int]], findings: Findings) -> None:
     """What is no good tar, and what pip and uv take alike."""
     for sentence, (offset, count) in odd.items():
         times = "" if count == 1 else f" So it is {count} times."
-        findings.warn("tar-malformed", "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar"))
+        findings.warn(
+            Code.TAR_MALFORMED, "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar")
+        )
 
 
 def _is_metadata(name: str, size: int) -> bool:
@@ -137,12 +140,12 @@ class SdistContents:
         danger = tar_path_danger(member.name)
         if danger:
             message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
-            self._refuse("tar-unsafe-path", member, message)
+            self._refuse(Code.TAR_UNSAFE_PATH, member, message)
         elif oddity := tar_name_oddity(member.name) or _folder_suffix(member):
-            self._refuse("tar-name-characters", member, f"The member's name can't stay: {oddity}. {RENAME}")
+            self._refuse(Code.TAR_NAME_CHARACTERS, member, f"The member's name can't stay: {oddity}. {RENAME}")
         if member.kind in DEVICES:
             message = f"A device or pipe, which has no place in an sdist. {BUILD_AGAIN}"
-            self._refuse("tar-device", member, message)
+            self._refuse(Code.TAR_DEVICE, member, message)
         elif member.kind in LINKS:
             self._check_target(member)
         elif _is_odd(member):
@@ -152,11 +155,11 @@ class SdistContents:
         danger = link_danger(member.name, member.target, from_root=member.kind == HARD_LINK)
         if danger:
             found = f"The link to {clipped(member.target)} is not safe to unpack: {danger}."
-            self._refuse("tar-unsafe-link", member, f"{found} {BUILD_AGAIN}")
+            self._refuse(Code.TAR_UNSAFE_LINK, member, f"{found} {BUILD_AGAIN}")
         elif oddity := tar_name_oddity(member.target):
-            self._refuse("tar-name-characters", member, f"The target of this link can't stay: {oddity}. {RENAME}")
+            self._refuse(Code.TAR_NAME_CHARACTERS, member, f"The target of this link can't stay: {oddity}. {RENAME}")
 
-    def _refuse(self, code: str, member: TarMember, message: str) -> None:
+    def _refuse(self, code: Code, member: TarMember, message: str) -> None:
         refuse_member(code, member.name, message, member.offset, self._findings)
 
     def _place(self, member: TarMember, path: str) -> None:
@@ -186,14 +189,14 @@ class SdistContents:
                 f"called './…', this one first: pip takes the dot for the top folder, "
                 "and finds no project in it. Pack the folder without './' in front: 'tar czf x-1.0.tar.gz x-1.0'."
             )
-            self._findings.refuse("sdist-leading-dot", self._dotted[0], message)
+            self._findings.refuse(Code.SDIST_LEADING_DOT, self._dotted[0], message)
         if self._odd_modes:
             message = (
                 f"{counted(len(self._odd_modes), 'member has', 'members have')} "
                 f"permissions that nobody means, this one first: it is setuid or "
                 f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
             )
-            self._findings.note("tar-mode", self._odd_modes[0], message)
+            self._findings.note(Code.TAR_MODE, self._odd_modes[0], message)
 
     def top_folder(self, filename: Filename) -> str | None:
         """The folder to look for PKG-INFO in; PEP 625: one top-level folder called `{name}-{version}`."""
@@ -204,9 +207,9 @@ class SdistContents:
         found = clipped(", ".join(tops)) or "nothing"
         message = f"Everything should lie in one folder {stem}; at the top is {found}."
         if len(tops) == 1 and not self._loose and _is_equal(tops[0], filename):
-            self._findings.warn("sdist-top-folder", tops[0], f"{message} A current build tool writes it so.")
+            self._findings.warn(Code.SDIST_TOP_FOLDER, tops[0], f"{message} A current build tool writes it so.")
         else:
-            self._findings.refuse("sdist-top-folder", found, f"{message} {BUILD_AGAIN}")
+            self._findings.refuse(Code.SDIST_TOP_FOLDER, found, f"{message} {BUILD_AGAIN}")
         return tops[0] if len(tops) == 1 else None
 
     def opened(self, top: str, comment: str) -> OpenedArchive | None:
@@ -219,7 +222,7 @@ class SdistContents:
             message = (
                 "There is no pyproject.toml, so that pip has to guess how to build it (PEP 517, PEP 518). Add one."
             )
-            self._findings.note("sdist-no-pyproject", f"{top}/pyproject.toml", message)
+            self._findings.note(Code.SDIST_NO_PYPROJECT, f"{top}/pyproject.toml", message)
         return OpenedArchive(metadata=metadata, files=files, license_places=lambda path, _: (f"{top}/{path}",))
 
     def _lawful_metadata(self, top: str, comment: str) -> bytes | None:
@@ -227,13 +230,13 @@ class SdistContents:
         path = f"{top}/{METADATA}"
         member = self._metadata.get(top)
         if member is None:
-            self._findings.refuse("metadata-missing", path, self._missing(path, comment))
+            self._findings.refuse(Code.METADATA_MISSING, path, self._missing(path, comment))
         elif member.kind not in REGULAR:
             message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
-            self._findings.refuse("metadata-not-a-file", path, message)
+            self._findings.refuse(Code.METADATA_NOT_A_FILE, path, message)
         elif member.content is None:
             message = f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. Shorten the README, which it holds."
-            self._findings.refuse("metadata-too-large", path, message)
+            self._findings.refuse(Code.METADATA_TOO_LARGE, path, message)
         else:
             return member.content
         return None

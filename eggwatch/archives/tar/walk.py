@@ -13,6 +13,7 @@ from eggwatch.archives.findings import BUILD_AGAIN, BrokenError, bytes_in_words
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.tar.header import BLOCK, MOST_RECORDS, TarHeader, malformed, parse_header, pax_records
 from eggwatch.archives.tar.portable import Portability
+from eggwatch.model.codes import Code
 
 LARGEST_EXTENSION = 1 << 20
 """Bytes of a pax header or a GNU long name."""
@@ -195,7 +196,7 @@ class TarWalk:
         self._name_bytes += name_bytes(name + target)
         if self._count > MOST_MEMBERS or self._name_bytes > MOST_NAME_BYTES:
             raise BrokenError(
-                "too-many-members",
+                Code.TOO_MANY_MEMBERS,
                 f"{self._count} members",
                 f"More than {MOST_MEMBERS} members, or {MOST_NAME_BYTES} bytes of names, are not looked at. "
                 "Split the project.",
@@ -283,10 +284,10 @@ def _decimal(text: str, name: str) -> int:
 def unclosed(subject: str, sentence: str) -> BrokenError:
     """The flaw of a tar whose gzip stream is whole, and which ends too early all the same."""
     message = f"{sentence} The gzip stream around it is whole, so the tool that wrote it failed. {BUILD_AGAIN}"
-    return BrokenError("tar-unclosed", subject, message)
+    return BrokenError(Code.TAR_UNCLOSED, subject, message)
 
 
 def sparse(subject: str) -> BrokenError:
     """The flaw of a member that is stored with holes (PyPI refuses them too)."""
     message = f"A sparse member; pip and others can't unpack it. Use tar without --sparse. {BUILD_AGAIN}"
-    return BrokenError("tar-sparse", subject, message)
+    return BrokenError(Code.TAR_SPARSE, subject, message)

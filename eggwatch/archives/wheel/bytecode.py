@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eggwatch.archives.findings import Findings
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 
 _SUFFIXES = (".pyc", ".pyo")
@@ -30,7 +31,7 @@ def check_bytecode(heads: Mapping[str, bytes], findings: Findings) -> None:
             f"bytecode that Python is told to run without a look at its source "
             "(PEP 552, unchecked hash), this one first: after uv it is run, after pip the source is. "
         )
-        findings.refuse("wheel-bytecode-unchecked", unchecked[0], message + _BUILD_WITHOUT)
+        findings.refuse(Code.WHEEL_BYTECODE_UNCHECKED, unchecked[0], message + _BUILD_WITHOUT)
     if others := [path for path in compiled if path not in set(unchecked)]:
         first = (checked or others)[0]
         may_do = f", as {len(checked)} of them may do" if checked else ", which none of them does"
@@ -40,7 +41,7 @@ def check_bytecode(heads: Mapping[str, bytes], findings: Findings) -> None:
             f"beside its source it is run after uv if it carries that one's hash{may_do}, "
             "while pip compiles the source anew. "
         )
-        findings.note("wheel-bytecode", first, message + _BUILD_WITHOUT)
+        findings.note(Code.WHEEL_BYTECODE, first, message + _BUILD_WITHOUT)
 
 
 def _flags(head: bytes) -> int | None:

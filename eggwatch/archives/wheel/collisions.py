@@ -15,6 +15,7 @@ from eggwatch.archives.paths import folded, in_lots, plain
 from eggwatch.archives.wheel import egg_info
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.walk import ZipContents
+from eggwatch.model.codes import Code
 from eggwatch.model.names import project_name
 
 SUFFIX = ".dist-info"
@@ -94,7 +95,7 @@ def _check_projects(
             message = (
                 f"This is a file that installers write, to say by whom and where from it was installed. {IF_YOURS}"
             )
-            findings.note("dist-info-installer", member.name, message)
+            findings.note(Code.DIST_INFO_INSTALLER, member.name, message)
         if findings.full:
             return
 
@@ -107,9 +108,9 @@ def _note_second(path: str, member: ZipMember, kept: Mapping[str, bytes], info: 
         message = f"{trouble}."
     else:
         message = f"There is metadata of an older form beside {clipped(info)}, by which neither pip nor uv installs."
-        findings.warn("dist-info-ambiguous", member.name, f"{message} {IF_YOURS}")
+        findings.warn(Code.DIST_INFO_AMBIGUOUS, member.name, f"{message} {IF_YOURS}")
         return
-    findings.refuse("dist-info-ambiguous", member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
+    findings.refuse(Code.DIST_INFO_AMBIGUOUS, member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
 
 
 def _is_told(name: str) -> bool:
@@ -131,17 +132,17 @@ def _check_collisions(members: Iterable[ZipMember], sha256: Mapping[str, bytes],
                 equal.append((member.name, first.name))
                 continue
             message = f"It is installed to the same path as {clipped(first.name)}. {BUILD_AGAIN}"
-            findings.refuse("wheel-collision", member.name, message, at=member.offset)
+            findings.refuse(Code.WHEEL_COLLISION, member.name, message, at=member.offset)
         elif place in crowded:
             message = f"It is installed as a file where other members need a folder. {BUILD_AGAIN}"
-            findings.refuse("wheel-collision", member.name, message, at=member.offset)
+            findings.refuse(Code.WHEEL_COLLISION, member.name, message, at=member.offset)
         if findings.full:
             return
     if equal:
         (name, first_name), more = equal[0], len(equal) - 1
         same = f"It is installed to the same path as {clipped(first_name)}, and has the same bytes."
         more_text = f" (The same holds for {more} more.)" if more else ""
-        findings.warn("wheel-collision", name, f"{same} {IF_YOURS}{more_text}")
+        findings.warn(Code.WHEEL_COLLISION, name, f"{same} {IF_YOURS}{more_text}")
 
 
 def _is_equal(one: ZipMember, other: ZipMember, sha256: Mapping[str, bytes]) -> bool:

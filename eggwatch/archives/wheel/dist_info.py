@@ -7,6 +7,7 @@ from packaging.version import Version
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.wheel.collisions import DATA, SUFFIX
 from eggwatch.archives.zip.directory import Directory, ZipMember
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename, project_name
 from eggwatch.model.parsing import parsed
 
@@ -22,7 +23,7 @@ def find_dist_info(directory: Directory, filename: Filename, findings: Findings)
     infos = sorted(top for top in tops if top.lower().endswith(SUFFIX))
     if len(infos) > 1:
         message = f"The root holds more than one {SUFFIX} folder: {clipped(', '.join(infos))}. {BUILD_AGAIN}"
-        findings.refuse("dist-info-ambiguous", expected, message)
+        findings.refuse(Code.DIST_INFO_AMBIGUOUS, expected, message)
     equals = [info for info in infos if is_named_as(info, SUFFIX, filename)]
     if len(infos) == 1 and not equals:
         return _renamed(infos[0], expected, findings)
@@ -30,7 +31,7 @@ def find_dist_info(directory: Directory, filename: Filename, findings: Findings)
         return expected
     if len(equals) != 1:
         message = f"There is no {clipped(expected)}, where installers look for METADATA. {BUILD_AGAIN}"
-        findings.refuse("metadata-missing", expected, message)
+        findings.refuse(Code.METADATA_MISSING, expected, message)
         return None
     return equals[0]
 
@@ -41,7 +42,7 @@ def _renamed(info: str, expected: str, findings: Findings) -> str:
         f"The wheel was renamed after it was built: there is no {clipped(expected)}, but a {clipped(info)}. Set "
         "name and version in the project, and build it again; don't rename the file."
     )
-    findings.refuse("metadata-missing", expected, message)
+    findings.refuse(Code.METADATA_MISSING, expected, message)
     return info
 
 
@@ -69,7 +70,7 @@ def check_data_folders(directory: Directory, info: str, filename: Filename, find
             f"{', '.join(sorted(_SCHEMES))} in it, and no folders in scripts, has a place to be installed to. "
             f"{BUILD_AGAIN}"
         )
-        findings.refuse("wheel-data-folder", member.name, message)
+        findings.refuse(Code.WHEEL_DATA_FOLDER, member.name, message)
         if findings.full:
             return
 

@@ -14,7 +14,9 @@ from itertools import islice
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, quoted
 from eggwatch.archives.paths import folded
 from eggwatch.archives.wheel.scripts import interpreter_named, is_interpreter
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
+from eggwatch.model.verdicts import Level
 
 LARGEST_ENTRY_POINTS = 1 << 20
 """Bytes of an entry_points.txt."""
@@ -28,10 +30,15 @@ LONGEST_LINE = 1000
 MOST_TOLD = 10
 """Flaws of one entry_points.txt that are told."""
 
-_INVALID = "entry-points-invalid"
-_UNSAFE = "script-name-unsafe"
-_UNSUPPORTED = "script-unsupported"
-_COLLISION = "wheel-collision"
+Case = tuple[Code, Level]
+"""Of one code what installers read alike is a case that only warns."""
+
+_INVALID: Case = (Code.ENTRY_POINTS_INVALID, Level.REFUSE)
+_ODD: Case = (Code.ENTRY_POINTS_INVALID, Level.WARN)
+_COLLISION: Case = (Code.WHEEL_COLLISION, Level.REFUSE)
+_TWICE: Case = (Code.WHEEL_COLLISION, Level.WARN)
+_UNSAFE: Case = (Code.SCRIPT_NAME_UNSAFE, Level.REFUSE)
+_UNSUPPORTED: Case = (Code.SCRIPT_UNSUPPORTED, Level.REFUSE)
 _SCRIPTS = ("console_scripts", "gui_scripts")
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _NAME = re.compile(r"[\w.-]+")
@@ -43,27 +50,22 @@ _OF_PIP = re.compile(r"[\w.]+:[\w.]+\s*(?:\[\s*[\w-]+(?:,\s*\w+)*\s*\])?")
 # str.splitlines ends a line at each of them, configparser only at a newline.
 _OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
-_TWICE = "same program twice"
-_ODD = "odd, and read alike"
-_MILD = {_TWICE: _COLLISION, _ODD: _INVALID}
-"""Cases of a code that only warn, which stand in its place."""
-
-Trouble = tuple[str, str]
-"""Code, and what was found."""
+Trouble = tuple[Case, str]
+"""The case, and what was found."""
 
 
 def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], findings: Findings) -> None:
     """Note what is wrong with an entry_points.txt; `scripts` are members, by the paths in the folder of its scripts."""
-    refusing = islice((told for told in _troubles(content, scripts) if told[0] not in _MILD), MOST_TOLD)
-    for code, sentence in refusing:
+    refusing = islice((told for told in _troubles(content, scripts) if told[0][1] is Level.REFUSE), MOST_TOLD)
+    for (code, _), sentence in refusing:
         findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
     # Read once more: however many programs stand twice, they hide nothing that refuses.
-    milds: dict[str, str] = {}
-    for code, sentence in _troubles(content, scripts):
-        if code in _MILD:
+    milds: dict[Code, str] = {}
+    for (code, level), sentence in _troubles(content, scripts):
+        if level is Level.WARN:
             milds.setdefault(code, sentence)
     for code, sentence in milds.items():
-        findings.warn(_MILD[code], path, f"{sentence} {IF_YOURS}")
+        findings.warn(code, path, f"{sentence} {IF_YOURS}")
 
 
 def script_names(content: bytes) -> frozenset[str]:
@@ -96,8 +98,8 @@ def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Trouble]:
         return
     reader = _Reader(scripts)
     for number, line in enumerate(lines, 1):
-        for code, sentence in reader.troubles(line):
-            yield code, f"Line {number}: {sentence}"
+        for case, sentence in reader.troubles(line):
+            yield case, f"Line {number}: {sentence}"
 
 
 class _Reader:

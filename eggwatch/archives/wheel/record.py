@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.paths import LONGEST_PART, LONGEST_PATH
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Project, project_name
 from eggwatch.model.verdicts import Level
 
@@ -63,7 +64,7 @@ def check_record(content: bytes, path: str, files: Files, findings: Findings) ->
                 break
     except (ValueError, csv.Error) as error:
         message = f"It is no table of path, hash and size: {clipped(str(error))}. {BUILD_AGAIN}"
-        findings.refuse("record-invalid", path, message)
+        findings.refuse(Code.RECORD_INVALID, path, message)
     else:
         check.finish()
     check.report(findings)
@@ -91,7 +92,7 @@ def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
             found = f"line {lines.line_num} has {len(row)} columns and those before {width}, and uv can't read it"
             raise ValueError(found)
         if len(row) > 3:
-            check.tell("record-invalid", row[0], "Its line in RECORD has more than three columns.")
+            check.tell(Code.RECORD_INVALID, row[0], "Its line in RECORD has more than three columns.")
             row = row[:3]
         if len(row) == 3:
             yield RecordLine(*row)
@@ -151,7 +152,7 @@ class _Check:
     path: str
     files: Files
     seen: set[str] = field(default_factory=set)
-    told: dict[tuple[str, str], _Told] = field(default_factory=dict)
+    told: dict[tuple[Code, str], _Told] = field(default_factory=dict)
     """By code and sentence."""
     hopeless: bool = False
     """So many lines are no member's that nobody looks at the rest."""
@@ -184,7 +185,7 @@ class _Check:
         self._readable(entry)
         if entry.path in self.seen:
             self._too_many()
-            self.tell("record-duplicate-entry", entry.path, "RECORD lists it twice.")
+            self.tell(Code.RECORD_DUPLICATE_ENTRY, entry.path, "RECORD lists it twice.")
         elif entry.path not in self.files.sizes:
             self._too_many()
             self._stray(entry)
@@ -194,9 +195,11 @@ class _Check:
             if entry.path in self.files.sha256:
                 self._size(entry)
         elif entry.path != self.path:
-            self.tell("record-invalid", entry.path, "RECORD lists its signature, which pypa/installer refuses.")
+            self.tell(Code.RECORD_INVALID, entry.path, "RECORD lists its signature, which pypa/installer refuses.")
         elif entry.digest or entry.size:
-            self.tell("record-invalid", self.path, "RECORD has a hash or size of itself, which pypa/installer refuses.")
+            self.tell(
+                Code.RECORD_INVALID, self.path, "RECORD has a hash or size of itself, which pypa/installer refuses."
+            )
 
     def _too_many(self) -> None:
         """Of lines that are no member's there may be millions: then nobody looks at the rest, and it is refused."""
@@ -204,16 +207,16 @@ class _Check:
         if self.strangers > MOST_COUNTED:
             self.hopeless = True
             sentence = f"More than {MOST_COUNTED} lines of RECORD are no file of the wheel; looking ended there."
-            self.tell("record-invalid", self.path, sentence, level=Level.REFUSE)
+            self.tell(Code.RECORD_INVALID, self.path, sentence, level=Level.REFUSE)
 
     def _readable(self, entry: RecordLine) -> None:
         """uv reads each size as a number of 64 bits, and installs nothing of a RECORD with another one."""
         digits = entry.size.removeprefix("+")
         if entry.size and not (digits.isascii() and digits.isdigit() and int(digits[:30]) <= _LARGEST_SIZE):
             sentence = "uv can't read RECORD, which says a size that is no number."
-            self.tell("record-invalid", entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
+            self.tell(Code.RECORD_INVALID, entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
         elif digits != entry.size:
-            self.tell("record-invalid", entry.path, "RECORD has a plus sign before its size.")
+            self.tell(Code.RECORD_INVALID, entry.path, "RECORD has a plus sign before its size.")
 
     def _stray(self, entry: RecordLine) -> None:
         """A line whose path is no member's as it stands; it may be meant for one."""
@@ -221,34 +224,34 @@ class _Check:
         meant = _meant(entry.path)
         if meant is None or not (meant in self.files.sizes or self.folders.are_around(meant)):
             sentence = "RECORD lists a path that is none of this project's, which 'pip uninstall' would delete."
-            self.tell("record-unsafe-path", entry.path, sentence, level=Level.REFUSE)
+            self.tell(Code.RECORD_UNSAFE_PATH, entry.path, sentence, level=Level.REFUSE)
         elif meant in self.files.sizes:
             self.seen.add(meant)
-            self.tell("record-stray-entry", entry.path, "RECORD spells the path of a file otherwise than the wheel.")
+            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, "RECORD spells the path of a file otherwise than the wheel.")
         elif meant in self.folders.every or entry.path.endswith("/"):
             sentence = "RECORD lists a folder, all of which 'pip uninstall' takes away; only files are listed."
-            self.tell("record-stray-entry", entry.path, sentence)
+            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, sentence)
         else:
-            self.tell("record-stray-entry", entry.path, "RECORD lists it, and it was taken out of the wheel.")
+            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, "RECORD lists it, and it was taken out of the wheel.")
 
     def _size(self, entry: RecordLine) -> None:
         """The size is there (pypa/installer insists on it), and the member's."""
         size = self.files.sizes[entry.path]
         if not entry.size:
-            self.tell("record-hash-missing", entry.path, "RECORD has no size of it, which pypa/installer asks for.")
+            self.tell(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no size of it, which pypa/installer asks for.")
         elif entry.size.removeprefix("+") != str(size):
             details = f"RECORD says {clipped(entry.size)} bytes, the file has {size}."
             sentence = "The file was changed after the wheel was built: its size is not the one in RECORD."
-            self.tell("record-size-mismatch", entry.path, sentence, details)
+            self.tell(Code.RECORD_SIZE_MISMATCH, entry.path, sentence, details)
 
     def _digest(self, entry: RecordLine) -> None:
         """The hash is there, strong, and the member's."""
         algorithm, equals, said = entry.digest.partition("=")
         if not equals:
-            self.tell("record-hash-missing", entry.path, "RECORD has no hash of it; sha256 is expected.")
+            self.tell(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no hash of it; sha256 is expected.")
         elif algorithm not in _STRONG:
             sentence = "RECORD has a weak or unknown hash of it; sha256 or better is expected."
-            self.tell("record-hash-weak", entry.path, sentence, f"It says {quoted(entry.digest)}.")
+            self.tell(Code.RECORD_HASH_WEAK, entry.path, sentence, f"It says {quoted(entry.digest)}.")
         elif entry.path in self.files.sha256:
             self._compare(entry.path, algorithm, said)
 
@@ -259,19 +262,19 @@ class _Check:
             return
         if said.lower() == digest.hex() or said.rstrip("=").translate(_SPELLING) == _urlsafe(digest):
             sentence = "RECORD has the right hash of it, in another spelling than urlsafe base64 without '='."
-            self.tell("record-invalid", path, sentence, f"It says {algorithm}={clipped(said)}.")
+            self.tell(Code.RECORD_INVALID, path, sentence, f"It says {algorithm}={clipped(said)}.")
         else:
             details = f"RECORD says {algorithm}={clipped(said)}, the file has {_urlsafe(digest)}."
             sentence = "The file was changed after the wheel was built: its hash is not the one in RECORD."
-            self.tell("record-hash-mismatch", path, sentence, details)
+            self.tell(Code.RECORD_HASH_MISMATCH, path, sentence, details)
 
     def finish(self) -> None:
         """Every file but the signatures has to be listed."""
         for path in () if self.hopeless else self.files.sizes:
             if path not in self.seen and path not in self.unhashed[1:]:
-                self.tell("record-unlisted-member", path, "RECORD does not list this file of the wheel.")
+                self.tell(Code.RECORD_UNLISTED_MEMBER, path, "RECORD does not list this file of the wheel.")
 
-    def tell(self, code: str, path: str, sentence: str, details: str = "", *, level: Level | None = None) -> None:
+    def tell(self, code: Code, path: str, sentence: str, details: str = "", *, level: Level | None = None) -> None:
         """Note what is wrong with a line, or count it if it is not the first; without `level` it is only told."""
         told = self.told.get((code, sentence))
         if told is None:

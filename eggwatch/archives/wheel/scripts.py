@@ -12,6 +12,7 @@ from collections.abc import Set
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
 from eggwatch.archives.wheel.collisions import installed_scripts
 from eggwatch.archives.zip.directory import Directory
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 from eggwatch.model.names import Filename
 
@@ -40,7 +41,7 @@ def check_scripts(directory: Directory, filename: Filename, programs: Set[str], 
         if is_interpreter(path.partition("/")[0].removesuffix(".exe")):
             reserved.add(name)
             message = f"{interpreter_named(path)} Give it another name."
-            findings.refuse("script-unsupported", name, message)
+            findings.refuse(Code.SCRIPT_UNSUPPORTED, name, message)
     idle = []
     for member in directory.members:
         match = _IN_SCRIPTS.fullmatch(member.name)
@@ -53,4 +54,4 @@ def check_scripts(directory: Directory, filename: Filename, programs: Set[str], 
             f"{counted(len(idle), 'script')} can't be run after pip has installed the wheel, this one first: there is "
             f"no execute bit in the zip. uv sets it, pip and pypa/installer do not. {BUILD_AGAIN}"
         )
-        findings.refuse("script-not-executable", idle[0], message)
+        findings.refuse(Code.SCRIPT_NOT_EXECUTABLE, idle[0], message)

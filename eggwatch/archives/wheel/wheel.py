@@ -21,6 +21,7 @@ from eggwatch.archives.wheel.scripts import check_scripts
 from eggwatch.archives.wheel.wheel_file import LARGEST_WHEEL_FILE, check_wheel_file
 from eggwatch.archives.zip.directory import END_SIGNATURE, LOCAL_SIGNATURE, Directory, ZipMember, read_directory
 from eggwatch.archives.zip.walk import ZipContents, read_members, rehash
+from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename
 
 _LARGEST = {
@@ -91,7 +92,7 @@ def _is_zip(file: BinaryIO, findings: Findings) -> bool:
         f"The file starts with {bytes_in_words(head)}{what}; a wheel is a zip, which starts with PK. "
         "Look at where the file comes from, and upload the wheel itself."
     )
-    findings.refuse("not-a-zip", "first bytes", message)
+    findings.refuse(Code.NOT_A_ZIP, "first bytes", message)
     return False
 
 
@@ -109,27 +110,37 @@ def _lawful(directory: Directory, info: str, findings: Findings) -> dict[str, Zi
     return lawful
 
 
+_MISSING = {
+    "METADATA": Code.METADATA_MISSING,
+    "WHEEL": Code.WHEEL_FILE_MISSING,
+    "RECORD": Code.RECORD_MISSING,
+}
+
+
 def _note_missing(name: str, path: str, findings: Findings) -> None:
-    code = {"METADATA": "metadata-missing", "WHEEL": "wheel-file-missing", "RECORD": "record-missing"}.get(name)
+    code = _MISSING.get(name)
     if code is not None:
         message = f"There is no {clipped(path)}, where installers look for it. {BUILD_AGAIN}"
         findings.refuse(code, path, message)
 
 
+_UNREADABLE = {
+    "WHEEL": Code.WHEEL_FILE_INVALID,
+    "RECORD": Code.RECORD_INVALID,
+    "entry_points.txt": Code.ENTRY_POINTS_INVALID,
+}
+"""What is said where one of them is no file or too large; the metadata has codes of its own."""
+
+
 def _is_readable(member: ZipMember, name: str, path: str, findings: Findings) -> bool:
-    code = {
-        "METADATA": "metadata",
-        "WHEEL": "wheel-file-invalid",
-        "RECORD": "record-invalid",
-        "entry_points.txt": "entry-points-invalid",
-    }[name]
+    code = _UNREADABLE.get(name)
     if member.is_folder or member.is_link:
         message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
-        findings.refuse("metadata-not-a-file" if code == "metadata" else code, path, message)
+        findings.refuse(code or Code.METADATA_NOT_A_FILE, path, message)
     elif member.size > _LARGEST[name]:
-        advice = "Shorten the README, which it holds." if code == "metadata" else BUILD_AGAIN
+        advice = BUILD_AGAIN if code else "Shorten the README, which it holds."
         message = f"It has {member.size} bytes; {_LARGEST[name]} are allowed. {advice}"
-        findings.refuse("metadata-too-large" if code == "metadata" else code, path, message)
+        findings.refuse(code or Code.METADATA_TOO_LARGE, path, message)
     else:
         return True
     return False

@@ -11,6 +11,7 @@ from itertools import pairwise
 from packaging.tags import Tag, parse_tag
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
+from eggwatch.model.codes import Code
 from eggwatch.model.names import MOST_TAGS, Filename
 from eggwatch.model.parsing import parsed
 
@@ -137,10 +138,10 @@ def _check_version(fields: dict[str, list[str]], path: str, findings: Findings) 
         _invalid(path, f"uv takes only '1' for major version 1, and Wheel-Version is {quoted(text)}.", findings)
     elif int(match[1]) > 1:
         message = f"Wheel-Version is {text}; pip and uv install major version 1 only. {BUILD_AGAIN}"
-        findings.refuse("wheel-version-unsupported", "Wheel-Version", message)
+        findings.refuse(Code.WHEEL_VERSION_UNSUPPORTED, "Wheel-Version", message)
     elif int(match[1]) < 1:
         message = f"Wheel-Version is {text}, which was never standard. {IF_YOURS}"
-        findings.warn("wheel-version-unsupported", "Wheel-Version", message)
+        findings.warn(Code.WHEEL_VERSION_UNSUPPORTED, "Wheel-Version", message)
 
 
 def _check_purelib(fields: dict[str, list[str]], path: str, findings: Findings) -> None:
@@ -177,7 +178,7 @@ def _check_tags(
         missing, stray = _listed(filename.tags - found), _listed(found - filename.tags)
         details = f"In the filename alone: {missing}. In WHEEL alone: {stray}."
     message = f"{sentence} {IF_YOURS}{f' ({details})' if details else ''}"
-    findings.note("wheel-tags-mismatch", "Tag", message)
+    findings.note(Code.WHEEL_TAGS_MISMATCH, "Tag", message)
 
 
 def expanded(text: str) -> frozenset[Tag] | None:
@@ -208,13 +209,13 @@ def _check_build(
         message = (
             f"WHEEL says another Build than the filename. {IF_YOURS} (WHEEL says {said}, the filename {expected}.)"
         )
-        findings.note("wheel-build-mismatch", "Build", message)
+        findings.note(Code.WHEEL_BUILD_MISMATCH, "Build", message)
 
 
 def _invalid(path: str, sentence: str, findings: Findings) -> None:
-    findings.refuse("wheel-file-invalid", path, f"{sentence} {BUILD_AGAIN}")
+    findings.refuse(Code.WHEEL_FILE_INVALID, path, f"{sentence} {BUILD_AGAIN}")
 
 
 def _odd(path: str, sentence: str, findings: Findings) -> None:
     """Note what pip and uv don't look at, or read alike."""
-    findings.warn("wheel-file-invalid", path, f"{sentence} {IF_YOURS}")
+    findings.warn(Code.WHEEL_FILE_INVALID, path, f"{sentence} {IF_YOURS}")

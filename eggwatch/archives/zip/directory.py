@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, ByteRange, Findings, clipped
 from eggwatch.archives.limits import MOST_MEMBERS, MOST_NAME_BYTES, name_bytes
 from eggwatch.archives.zip.portable import entry_oddity
+from eggwatch.model.codes import Code
 
 LARGEST_DIRECTORY = 32 << 20
 """Bytes of a central directory; that of a wheel with 13,000 members has 1.5 MiB."""
@@ -107,7 +108,7 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
     if finish < size:
         count = f"{size - finish} bytes"
         message = f"{count} follow the zip's end record, which should end the file. {BUILD_AGAIN}"
-        findings.refuse("zip-trailing-data", count, message, (finish, size))
+        findings.refuse(Code.ZIP_TRAILING_DATA, count, message, (finish, size))
     try:
         end = _parse_end(file, position, record)
         _check_place(file, size, end)
@@ -115,7 +116,7 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
         return Directory(members=tuple(_entries(file, end)), start=end.start, comment=comment)
     except BrokenError as error:
         findings.broken(error)
-        if finish < size or error.code == "zip-leading-data":
+        if finish < size or error.code == Code.ZIP_LEADING_DATA:
             _note_inner_zip(file, findings)
         return None
 
@@ -181,14 +182,14 @@ def _check_place(file: BinaryIO, size: int, end: _End) -> None:
     # All offsets fit once that many bytes are taken off the front: a zip behind something else.
     if gap > 0 and _read(file, gap, 4) in (LOCAL_SIGNATURE, END_SIGNATURE):
         message = f"{gap} bytes stand before the zip that do not belong to it. {BUILD_AGAIN}"
-        raise BrokenError("zip-leading-data", f"{gap} bytes", message, (0, size))
+        raise BrokenError(Code.ZIP_LEADING_DATA, f"{gap} bytes", message, (0, size))
     if gap > 0:
         raise _malformed("end record", f"{gap} bytes stand between the directory and it.", (0, size), at=end.position)
     if gap < 0:
         raise _malformed("end record", "The central directory does not fit before it.", (0, size), at=end.position)
     if end.count > MOST_MEMBERS or end.size > LARGEST_DIRECTORY:
         raise BrokenError(
-            "too-many-members",
+            Code.TOO_MANY_MEMBERS,
             f"{end.count} members",
             f"The directory names {end.count} members in {end.size} bytes; "
             f"{MOST_MEMBERS} in {LARGEST_DIRECTORY} are looked at. Split the project.",
@@ -212,7 +213,7 @@ def _entries(file: BinaryIO, end: _End) -> Iterator[ZipMember]:
         names += name_bytes(member.name)
         if names > MOST_NAME_BYTES:
             message = f"The names of its members take more than {MOST_NAME_BYTES} bytes of memory. Shorten them."
-            raise BrokenError("too-many-members", f"{end.count} members", message, at=end.start)
+            raise BrokenError(Code.TOO_MANY_MEMBERS, f"{end.count} members", message, at=end.start)
         yield member
     if at != len(directory):
         message = f"{len(directory) - at} bytes follow its {end.count} entries."
@@ -262,7 +263,7 @@ def _name(raw: bytes, flags: int, where: ByteRange) -> str:
     except UnicodeDecodeError:
         name = clipped(raw.decode("utf-8", "surrogateescape"))
         message = f"Its name claims to be UTF-8 and is not. {UPLOAD_AGAIN}"
-        raise BrokenError("zip-name-characters", name, message, where) from None
+        raise BrokenError(Code.ZIP_NAME_CHARACTERS, name, message, where) from None
 
 
 def extra_fields(raw: bytes, name: str, where: ByteRange) -> dict[int, bytes]:
@@ -276,7 +277,7 @@ def extra_fields(raw: bytes, name: str, where: ByteRange) -> dict[int, bytes]:
             raise _malformed(name, "Its extra fields are damaged.", where)
         if kind in extras and kind in (ZIP64_EXTRA, _UNICODE_PATH_EXTRA):
             message = f"It has two extra fields {kind:#06x}, and readers choose differently. {BUILD_AGAIN}"
-            raise BrokenError("zip-duplicate-extra", name, message, where)
+            raise BrokenError(Code.ZIP_DUPLICATE_EXTRA, name, message, where)
         extras[kind] = raw[at - length : at]
     return extras
 
@@ -306,7 +307,7 @@ def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, whe
     fresh = field[1:5] == struct.pack("<L", zlib.crc32(raw_name))
     if not fresh or field[5:] != name.encode():
         message = f"It has a second name (extra field 0x7075), which differs. {BUILD_AGAIN}"
-        raise BrokenError("zip-unicode-path", name, message, where)
+        raise BrokenError(Code.ZIP_UNICODE_PATH, name, message, where)
 
 
 def _read(file: BinaryIO, start: int, count: int) -> bytes:
@@ -317,8 +318,8 @@ def _read(file: BinaryIO, start: int, count: int) -> bytes:
 
 
 def _malformed(subject: str, sentence: str, where: ByteRange, *, at: int | None = None) -> BrokenError:
-    return BrokenError("zip-malformed", subject, f"{sentence} {UPLOAD_AGAIN}", where, at=at)
+    return BrokenError(Code.ZIP_MALFORMED, subject, f"{sentence} {UPLOAD_AGAIN}", where, at=at)
 
 
 def _confused(subject: str, sentence: str, where: ByteRange) -> BrokenError:
-    return BrokenError("zip64-mismatch", subject, f"{sentence} {UPLOAD_AGAIN}", where)
+    return BrokenError(Code.ZIP64_MISMATCH, subject, f"{sentence} {UPLOAD_AGAIN}", where)

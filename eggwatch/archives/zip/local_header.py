@@ -16,6 +16,7 @@ from eggwatch.archives.zip.directory import (
     widened,
 )
 from eggwatch.archives.zip.portable import FULL_WITHOUT_ZIP64, extra_oddity
+from eggwatch.model.codes import Code
 
 LONGEST_DESCRIPTOR = 24
 """Bytes of a data descriptor with signature and 64-bit sizes."""
@@ -76,7 +77,7 @@ def _tell_difference(found: tuple[bytes, int, int, int, int, int], member: ZipMe
     }
     if differing:
         # PyPI compares names and sizes.
-        code = "zip-local-crc" if list(differing) == ["CRC"] else "zip-local-mismatch"
+        code = Code.ZIP_LOCAL_CRC if list(differing) == ["CRC"] else Code.ZIP_LOCAL_MISMATCH
         sentence = f"Its local header and the directory differ: {', '.join(differing.values())}."
         raise BrokenError(code, member.name, f"{sentence} {UPLOAD_AGAIN}", where)
 
@@ -93,7 +94,7 @@ def check_descriptor(after: bytes, length: int, member: ZipMember, where: ByteRa
     if not member.flags & DESCRIPTOR:
         if length:
             sentence = f"{length} bytes after it belong to no member."
-            raise BrokenError("zip-hidden-data", member.name, f"{sentence} {UPLOAD_AGAIN}", where)
+            raise BrokenError(Code.ZIP_HIDDEN_DATA, member.name, f"{sentence} {UPLOAD_AGAIN}", where)
     elif after not in _descriptors(member):
         raise _mismatch(member, "Its data descriptor and the directory differ.", where)
     return length >= _WIDE
@@ -107,4 +108,4 @@ def _descriptors(member: ZipMember) -> list[bytes]:
 
 
 def _mismatch(member: ZipMember, sentence: str, where: ByteRange) -> BrokenError:
-    return BrokenError("zip-local-mismatch", member.name, f"{sentence} {UPLOAD_AGAIN}", where)
+    return BrokenError(Code.ZIP_LOCAL_MISMATCH, member.name, f"{sentence} {UPLOAD_AGAIN}", where)

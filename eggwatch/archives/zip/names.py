@@ -20,6 +20,7 @@ from eggwatch.archives.paths import (
 from eggwatch.archives.windows_names import note_strange
 from eggwatch.archives.zip.directory import UTF8_NAME, Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR
+from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 
 KNOWN_FLAGS = 1 << 1 | 1 << 2 | DESCRIPTOR | UTF8_NAME
@@ -75,7 +76,7 @@ def tell_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findi
         member, first = copies[0]
         others = f" So it is with {len(copies) - 1} more." if len(copies) > 1 else ""
         message = f"The zip holds it twice, the other at byte {first.offset}; both are the same.{others} {IF_YOURS}"
-        findings.note("zip-repeated-member", member.name, located(message, member.offset))
+        findings.note(Code.ZIP_REPEATED_MEMBER, member.name, located(message, member.offset))
 
 
 def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
@@ -92,7 +93,7 @@ def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
 def _refuse_file(member: ZipMember, inner: ZipMember, findings: Findings) -> None:
     if plain(inner.name).startswith(f"{plain(member.name)}/"):
         message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
-        findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_DUPLICATE_MEMBER, member.name, message, at=member.offset)
     else:
         _refuse_collision(member, f"a folder of {inner.name}", findings)
 
@@ -103,14 +104,14 @@ def _refuse_second(member: ZipMember, first: ZipMember, findings: Findings) -> N
             f"The zip holds two members of this path, the other at byte {first.offset}; which one counts is "
             f"anyone's guess. {BUILD_AGAIN}"
         )
-        findings.refuse("zip-duplicate-member", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_DUPLICATE_MEMBER, member.name, message, at=member.offset)
     elif not (member.is_folder and first.is_folder):
         _refuse_collision(member, f"{first.name} at byte {first.offset}", findings)
 
 
 def _refuse_collision(member: ZipMember, other: str, findings: Findings) -> None:
     message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
-    findings.refuse("zip-case-collision", member.name, message, at=member.offset)
+    findings.refuse(Code.ZIP_CASE_COLLISION, member.name, message, at=member.offset)
 
 
 def check_entries(directory: Directory, findings: Findings) -> None:
@@ -129,20 +130,20 @@ def check_entries(directory: Directory, findings: Findings) -> None:
 def _check_entry(member: ZipMember, findings: Findings) -> None:
     if CONTROL.search(member.name):
         message = f"The member's name holds control characters. {BUILD_AGAIN}"
-        findings.refuse("zip-name-characters", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_NAME_CHARACTERS, member.name, message, at=member.offset)
     if not member.flags & UTF8_NAME and not member.raw_name.isascii():
         message = f"The member's name is not marked as UTF-8 (bit 11): pip reads it as code page 437. {BUILD_AGAIN}"
-        findings.refuse("zip-name-characters", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_NAME_CHARACTERS, member.name, message, at=member.offset)
     elif oddity := zip_name_oddity(member.name):
         message = f"The member's name can't stay: {oddity}. Rename the file in the project."
-        findings.refuse("zip-name-invisible", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_NAME_INVISIBLE, member.name, message, at=member.offset)
     elif "\u2028" in member.name or "\u2029" in member.name:
         message = "The member's name holds a line separator (U+2028, U+2029): installer parts RECORD's lines there."
-        findings.warn("zip-name-invisible", member.name, f"{message} Rename the file in the project.")
+        findings.warn(Code.ZIP_NAME_INVISIBLE, member.name, f"{message} Rename the file in the project.")
     danger = zip_path_danger(member.name)
     if danger:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
-        findings.refuse("zip-unsafe-path", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_UNSAFE_PATH, member.name, message, at=member.offset)
     if member.name.endswith("/"):
         _check_folder(member, findings)
     elif member.mode & _NOT_A_FILE:
@@ -153,7 +154,7 @@ def _check_folder(member: ZipMember, findings: Findings) -> None:
     """Some readers go by the slash at the name's end, others by the mode: both should say folder."""
     if member.size:
         message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
-        findings.refuse("zip-malformed", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
     if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
         _check_type(member, findings)
 
@@ -165,14 +166,14 @@ _NOT_A_FILE = 0o070000
 def _check_type(member: ZipMember, findings: Findings) -> None:
     if member.is_link:
         message = f"A symbolic link; installers write a file with its target's path in it. {BUILD_AGAIN}"
-        findings.refuse("zip-link", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_LINK, member.name, message, at=member.offset)
     elif member.is_device:
         message = f"A device or pipe, which has no place in a wheel. {BUILD_AGAIN}"
-        findings.refuse("zip-device", member.name, message, at=member.offset)
+        findings.refuse(Code.ZIP_DEVICE, member.name, message, at=member.offset)
     else:
         whose = ("a folder's", "a file's") if member.is_folder else ("a file's", "a folder's")
         message = f"Its name is {whose[0]}, and its mode {member.mode:o} {whose[1]}. {IF_YOURS}"
-        findings.note("zip-mode", member.name, located(message, member.offset))
+        findings.note(Code.ZIP_MODE, member.name, located(message, member.offset))
 
 
 def _note_spellings(directory: Directory, findings: Findings) -> None:
@@ -180,7 +181,7 @@ def _note_spellings(directory: Directory, findings: Findings) -> None:
     if respelled:
         what = counted(len(respelled), "member has a name", "members have names")
         message = f"{what} with an empty or '.' part, this one first, which installers leave out. {IF_YOURS}"
-        findings.note("zip-name-spelling", respelled[0].name, located(message, respelled[0].offset))
+        findings.note(Code.ZIP_NAME_SPELLING, respelled[0].name, located(message, respelled[0].offset))
 
 
 def _note_flags(directory: Directory, findings: Findings) -> None:
@@ -190,18 +191,18 @@ def _note_flags(directory: Directory, findings: Findings) -> None:
         what = counted(len(strange), "member has flags", "members have flags")
         flags = strange[0].flags & ~KNOWN_FLAGS
         message = f"{what} that are reserved or unknown to installers, this one first ({flags:#06x}). {IF_YOURS}"
-        findings.warn("zip-flags", strange[0].name, located(message, strange[0].offset))
+        findings.warn(Code.ZIP_FLAGS, strange[0].name, located(message, strange[0].offset))
 
 
 def _note_comments(directory: Directory, findings: Findings) -> None:
     members = [member for member in directory.members if member.comment]
     if directory.comment:
         message = f"The zip ends in a comment of {len(directory.comment)} bytes; PyPI takes none. {BUILD_AGAIN}"
-        findings.note("zip-comment", "end record", message)
+        findings.note(Code.ZIP_COMMENT, "end record", message)
     if members:
         what = counted(len(members), "member has a comment", "members have comments")
         message = f"{what}, this one first; PyPI takes none. {BUILD_AGAIN}"
-        findings.note("zip-comment", members[0].name, message)
+        findings.note(Code.ZIP_COMMENT, members[0].name, message)
 
 
 def _note_descriptors(directory: Directory, findings: Findings) -> None:
@@ -212,4 +213,4 @@ def _note_descriptors(directory: Directory, findings: Findings) -> None:
             f"{what} behind the data (data descriptors), this one first; "
             f"PyPI takes none. Write the zip to a file that can seek. {BUILD_AGAIN}"
         )
-        findings.note("zip-data-descriptor", members[0].name, message)
+        findings.note(Code.ZIP_DATA_DESCRIPTOR, members[0].name, message)

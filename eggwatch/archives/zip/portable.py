@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.model.codes import Code
 
 DEFLATED = 8
 _SUSPECT = re.compile(rb"[\x01-\x08]")
@@ -69,4 +70,4 @@ def tell(oddities: Iterable[Oddity], findings: Findings) -> None:
         firsts[reason] = (subject, offset, count + 1)
     for reason, (subject, offset, count) in firsts.items():
         times = "" if count == 1 else f" So it is with {count} members."
-        findings.refuse("zip-not-portable", subject, f"{reason}.{times} {BUILD_AGAIN}", at=offset)
+        findings.refuse(Code.ZIP_NOT_PORTABLE, subject, f"{reason}.{times} {BUILD_AGAIN}", at=offset)

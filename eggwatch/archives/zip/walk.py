@@ -20,6 +20,7 @@ from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
 from eggwatch.archives.zip.names import ENCRYPTED, PATCHED, check_entries, check_names, tell_doubles
 from eggwatch.archives.zip.portable import Oddity, comment_oddity, descriptor_oddity, tell
+from eggwatch.model.codes import Code
 
 STORED = 0
 DEFLATED = 8
@@ -138,7 +139,7 @@ def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMemb
     starts = [min(member.offset, directory.start) for member in members] + [directory.start]
     if starts[0] > 0:
         message = f"{starts[0]} bytes stand before the zip's first member. {BUILD_AGAIN}"
-        findings.refuse("zip-leading-data", f"{starts[0]} bytes", message, (0, starts[0]))
+        findings.refuse(Code.ZIP_LEADING_DATA, f"{starts[0]} bytes", message, (0, starts[0]))
     yield from zip(members, pairwise(starts), strict=True)
 
 
@@ -152,7 +153,7 @@ def _read_member(
     local = check_local(head, member, where)
     start = local.start
     if start + member.packed > length:
-        raise broken("zip-overlap", member, "It reaches into the next member or the directory.", where)
+        raise broken(Code.ZIP_OVERLAP, member, "It reaches into the next member or the directory.", where)
     is_wide = _check_end(file, head, start + member.packed, member, where)
     _check_method(member)
     contents.starts[member.name] = where[0] + start
@@ -183,14 +184,14 @@ def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: 
 def _check_method(member: ZipMember) -> None:
     if member.flags & ENCRYPTED:
         raise BrokenError(
-            "zip-encrypted", member.name, "The member is encrypted. Store it in the clear.", at=member.offset
+            Code.ZIP_ENCRYPTED, member.name, "The member is encrypted. Store it in the clear.", at=member.offset
         )
     if member.flags & PATCHED:
         found = "Its flags say that it is patched data (bit 5), which pip can't read."
-        raise BrokenError("zip-flags", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
+        raise BrokenError(Code.ZIP_FLAGS, member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
     if member.method not in (STORED, DEFLATED):
         found = f"It is compressed by method {member.method}; installers read stored (0) and deflated (8)."
-        raise BrokenError("zip-compression", member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
+        raise BrokenError(Code.ZIP_COMPRESSION, member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
 
 
 def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
@@ -219,13 +220,13 @@ def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: ByteRange, *, 
         inflated.add(chunk)
         if inflated.size > member.size:
             sentence = f"It holds more than the {member.size} bytes that the directory states."
-            raise broken("zip-size", member, sentence, where)
+            raise broken(Code.ZIP_SIZE, member, sentence, where)
     if inflated.size != member.size:
         sentence = f"It holds {inflated.size} bytes, and the directory states {member.size}."
-        raise broken("zip-size", member, sentence, where)
+        raise broken(Code.ZIP_SIZE, member, sentence, where)
     if inflated.crc != member.crc:
         sentence = f"Its contents have the CRC {inflated.crc:08x}, and the directory states {member.crc:08x}."
-        raise broken("zip-crc", member, sentence, where)
+        raise broken(Code.ZIP_CRC, member, sentence, where)
     return inflated
 
 
@@ -251,10 +252,10 @@ def _deflated(packed: Iterator[bytes], member: ZipMember, where: ByteRange) -> I
             if stream.eof:
                 break
     except zlib.error as error:
-        raise broken("zip-malformed", member, f"It does not inflate ({error}).", where) from None
+        raise broken(Code.ZIP_MALFORMED, member, f"It does not inflate ({error}).", where) from None
     if not stream.eof or stream.unused_data or next(packed, b""):
         sentence = f"Its {member.packed} packed bytes are not one whole deflate stream."
-        raise broken("zip-size", member, sentence, where)
+        raise broken(Code.ZIP_SIZE, member, sentence, where)
 
 
 def _drained(stream: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
@@ -276,6 +277,6 @@ def rehash(file: BinaryIO, member: ZipMember, start: int, algorithm: str) -> byt
     return digest.digest()
 
 
-def broken(code: str, member: ZipMember, sentence: str, where: ByteRange) -> BrokenError:
+def broken(code: Code, member: ZipMember, sentence: str, where: ByteRange) -> BrokenError:
     """The flaw of one member's bytes."""
     return BrokenError(code, member.name, f"{sentence} {UPLOAD_AGAIN}", where)

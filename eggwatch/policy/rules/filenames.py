@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it with a current tool: 'python -m build'."
 
 RULES = (
     Rule(
-        code="filename-control-characters",
+        code=Code.FILENAME_CONTROL_CHARACTERS,
         title="A control character in the filename",
         rule="A filename has no control characters (0x00 to 0x1f, 0x7f).",
         why="They move the cursor of a terminal and end lines in logs and pages: one name looks like another.",
@@ -18,7 +19,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-slash",
+        code=Code.FILENAME_SLASH,
         title="A slash or backslash in the filename",
         rule="A filename has no '/' and no '\\'.",
         why="On some systems such a name is a path, which leaves the folder that it should stay in.",
@@ -28,7 +29,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-format",
+        code=Code.FILENAME_FORMAT,
         title="Neither a wheel nor an sdist",
         rule="Only wheels (.whl) and sdists (.tar.gz) are published.",
         why="Installers take nothing else today: eggs, .zip sdists and installers of operating systems are the past.",
@@ -38,7 +39,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-too-long",
+        code=Code.FILENAME_TOO_LONG,
         title="A filename of more than 200 bytes",
         rule="A filename has at most 200 bytes of UTF-8.",
         why="File systems end at 255 bytes, and the files that lie beside an archive have longer names than it.",
@@ -48,7 +49,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-invalid",
+        code=Code.FILENAME_INVALID,
         title="A filename that can't be taken apart",
         rule="A wheel is called {name}-{version}[-{build}]-{python}-{abi}-{platform}.whl, an sdist "
         "{name}-{version}.tar.gz.",
@@ -59,7 +60,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-not-normalized",
+        code=Code.FILENAME_NOT_NORMALIZED,
         title="A filename that is not normalised",
         rule="Name and version are spelled normalised: lower case, '_' for runs of '-', '_' and '.', the version as "
         "PEP 440 writes it.",
@@ -71,7 +72,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="filename-copy",
+        code=Code.FILENAME_COPY,
         title="The name of a second download",
         rule="A filename does not end in ' (1)', ' - Copy' or the like.",
         why="A browser or file manager made that name; it is no wheel's and no sdist's.",
@@ -81,7 +82,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-tags-repeated",
+        code=Code.FILENAME_TAGS_REPEATED,
         title="A tag that stands twice in the filename",
         rule="A compressed tag set names each tag once.",
         why="It is form: the index compares tags expanded and sorted, so no second spelling of a file gets in.",
@@ -90,7 +91,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="filename-too-many-tags",
+        code=Code.FILENAME_TOO_MANY_TAGS,
         title="A compressed tag set that is absurdly large",
         rule="The tags of a filename expand to a bounded number.",
         why="Each dot multiplies: sixty characters can stand for a hundred thousand tags, and cost every installer.",
@@ -99,7 +100,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-tags-uppercase",
+        code=Code.FILENAME_TAGS_UPPERCASE,
         title="Tags that are not in lower case",
         rule="Tags are in lower case.",
         why="pip compares them without regard to case, uv does not, and installs such a wheel nowhere.",
@@ -107,7 +108,7 @@ RULES = (
         source="PyPUG: platform compatibility tags; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
-        code="version-too-large",
+        code=Code.VERSION_TOO_LARGE,
         title="A version with a number that uv can't read",
         rule="Numbers in a version, but for its local part, are below 2^64 - 1; a build number is below 2^64.",
         why="PEP 440 sets no bound and pip has none; uv keeps them in 64 bits, and can't install the file.",
@@ -115,7 +116,7 @@ RULES = (
         source="PEP 440; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
-        code="python-tag-unknown",
+        code=Code.PYTHON_TAG_UNKNOWN,
         title="A Python tag that nobody knows",
         rule="The Python tag is that of a known implementation and a version: py3, cp312, pp310.",
         why="No installer chooses such a wheel, unless it is made for an interpreter of your own.",
@@ -124,7 +125,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="abi-tag-unknown",
+        code=Code.ABI_TAG_UNKNOWN,
         title="An ABI tag that nobody knows",
         rule="The ABI tag is none, abi3, or that of a known implementation.",
         why="No installer chooses such a wheel, unless it is made for an interpreter of your own.",
@@ -133,7 +134,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="platform-tag-unknown",
+        code=Code.PLATFORM_TAG_UNKNOWN,
         title="A platform tag that nobody knows",
         rule="The platform tag is one that PyPI takes, or linux_*.",
         why="No installer of a known system chooses such a wheel. It harms nobody, and new systems come before any "
@@ -144,7 +145,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="platform-tag-linux",
+        code=Code.PLATFORM_TAG_LINUX,
         title="A wheel for 'some Linux'",
         rule="A wheel for Linux says for which: manylinux or musllinux.",
         why="linux_x86_64 promises nothing about the C library: pip installs it anywhere, and it may fail at import. "
@@ -155,7 +156,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="platform-tag-newer",
+        code=Code.PLATFORM_TAG_NEWER,
         title="A platform that PyPI does not take yet",
         rule="The platform tag is on PyPI's list, and not only one that installers know: loongarch64, musllinux on "
         "ppc64, the macOS of next year, pyodide.",
@@ -166,7 +167,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="version-local",
+        code=Code.VERSION_LOCAL,
         title="A local version",
         rule="A version for everybody has no local part (1.0+acme.1).",
         why="Local versions are for those who build a project again for themselves, which is what a private index is "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
 _ASK = "Ask whom DROP/README.txt names."
 
 RULES = (
     Rule(
-        code="file-exists",
+        code=Code.FILE_EXISTS,
         title="The filename is published with other bytes",
         rule="A published filename never gets other bytes. (The same bytes again are fine.)",
         why="Everybody who installed it has the old bytes, and lock files hold their hash.",
@@ -18,7 +19,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="filename-used-before",
+        code=Code.FILENAME_USED_BEFORE,
         title="The filename was published once, with other bytes",
         rule="A filename is not used again after its removal, but for the same bytes.",
         why="Caches and lock files still know the old ones.",
@@ -28,7 +29,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="blocked",
+        code=Code.BLOCKED,
         title="The file was removed for good",
         rule="Neither the bytes nor the filename of what was removed with 'remove --block' return.",
         why="It holds a password, say, and the next upload of the same file would publish that again.",
@@ -38,7 +39,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="sdist-exists",
+        code=Code.SDIST_EXISTS,
         title="A second sdist of a release",
         rule="A release (versions compared: 1.0 is 1.0.0) has one sdist.",
         why="Which of two sources an installer builds would be a matter of luck.",
@@ -47,7 +48,7 @@ RULES = (
         warehouse=("D5",),
     ),
     Rule(
-        code="same-bytes",
+        code=Code.SAME_BYTES,
         title="The same bytes are published under another name",
         rule="One archive has one filename.",
         why="One of the two names is wrong: the file was copied and renamed.",
@@ -56,7 +57,7 @@ RULES = (
         warehouse=("D2",),
     ),
     Rule(
-        code="file-too-large",
+        code=Code.FILE_TOO_LARGE,
         title="A file over the limit",
         rule="A file has at most 'max-file-size'.",
         why="The administrator has set a limit.",
@@ -65,7 +66,7 @@ RULES = (
         warehouse=("U10",),
     ),
     Rule(
-        code="project-too-large",
+        code=Code.PROJECT_TOO_LARGE,
         title="A project over the limit",
         rule="The files of a project have at most 'max-project-size' together.",
         why="The administrator has set a limit.",
@@ -74,7 +75,7 @@ RULES = (
         warehouse=("U11",),
     ),
     Rule(
-        code="name-not-allowed",
+        code=Code.NAME_NOT_ALLOWED,
         title="A project that this index is not for",
         rule="Where 'allowed-names' is set, a project's name matches one of its patterns.",
         why="A private index that holds your own names only can't take the place of somebody else's project.",
@@ -83,7 +84,7 @@ RULES = (
         warehouse=("D6",),
     ),
     Rule(
-        code="name-forbidden",
+        code=Code.NAME_FORBIDDEN,
         title="A forbidden project name",
         rule="A project's name matches no pattern of 'forbidden-names'.",
         why="It is that of a public project, say, and would hide it from whoever installs from here.",
@@ -92,7 +93,7 @@ RULES = (
         warehouse=("D6",),
     ),
     Rule(
-        code="name-reserved",
+        code=Code.NAME_RESERVED,
         title="A name with a reserved prefix",
         rule="Below one of 'reserved-prefixes', only projects for which 'owners' names somebody take uploads.",
         why="Nobody can begin acme-payments before those do who own the prefix acme-.",
@@ -101,7 +102,7 @@ RULES = (
         warehouse=("D6",),
     ),
     Rule(
-        code="project-archived",
+        code=Code.PROJECT_ARCHIVED,
         title="The project is archived",
         rule="A project in 'archived' takes no uploads. Its page says so; its files stay.",
         why="Nobody looks after it any more.",
@@ -110,7 +111,7 @@ RULES = (
         pypi=Weight.REFUSE,
     ),
     Rule(
-        code="not-owner",
+        code=Code.NOT_OWNER,
         title="Somebody else's project",
         rule="The account that owns the dropped file is among the project's 'owners', or, with "
         "'first-uploader-owns', has uploaded the project's first file. Nobody else may be able to write to it: it is "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from eggwatch.model.codes import Code
+
 
 class Weight(StrEnum):
     """What becomes of an upload that breaks a rule: refused, published with a warning, or not even told."""
@@ -42,18 +44,21 @@ class Rule:
     specifications, `warehouse` the ids of the checks by which PyPI refuses the same (see `warehouse.CHECKS`).
     """
 
-    code: str
+    code: Code
     title: str
     rule: str
     why: str
     mend: str
     source: str
     warehouse: tuple[str, ...] = ()
-    default: Weight = Weight.REFUSE
+    default: Weight | None = None
+    """None where `lenient` tells."""
     pypi: Weight | None = None
     """None where `warehouse` tells: PyPI refuses by these checks, and takes what it has none for."""
-    milder: bool = False
-    """True if the inspector tells a milder case at level `warn`: it refuses in no profile but `strict`."""
+    lenient: str = ""
+    """Why archives tell of it at level `warn`, although a specification forbids it: honest archives in use need it."""
+    milder: str = ""
+    """The case of it, if there is one, that archives tell at level `warn`: it refuses in no profile but `strict`."""
     fixed: bool = False
     """True for what protects the index itself, the machines that unpack, and terminals: no configuration weakens it."""
 
@@ -62,13 +67,13 @@ class Rule:
         if profile is Profile.STRICT or self.fixed:
             return Weight.REFUSE
         if profile is Profile.DEFAULT:
-            return self.default
+            return self.default or (Weight.WARN if self.lenient else Weight.REFUSE)
         return self.pypi or (Weight.REFUSE if self.warehouse else Weight.WARN)
 
     def as_json(self) -> dict[str, object]:
         """The rule for scripts: absent is null, ids are a list."""
         return {
-            "code": self.code,
+            "code": str(self.code),
             "title": self.title,
             "rule": self.rule,
             "why": self.why,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.model.codes import Code
+from eggwatch.policy.rules.rule import Rule
 
 _BUILD = "Build it again with 'python -m build'."
 _PACK = "Pack it again with 'wheel pack', or build it again; do not change a wheel with zip tools."
@@ -11,7 +12,7 @@ _RECORD = "PyPUG: recording installed projects, The RECORD file; PEP 427, Signed
 
 RULES = (
     Rule(
-        code="dist-info-ambiguous",
+        code=Code.DIST_INFO_AMBIGUOUS,
         title="More than one dist-info folder",
         rule="A wheel has one .dist-info folder, called {name}-{version}.dist-info as in its filename. There is no "
         "other one, and no .egg-info, beside it nor where the data folder is installed to.",
@@ -21,10 +22,11 @@ RULES = (
         f"left there, is only warned of: {_PIP_AND_UV}, though some may then see the project twice.",
         mend=_BUILD,
         source="PEP 427, File contents",
-        milder=True,
+        milder="An .egg-info beside the dist-info (suds-community 0.8.5): pip and uv install both, and go by the "
+        "dist-info.",
     ),
     Rule(
-        code="dist-info-installer",
+        code=Code.DIST_INFO_INSTALLER,
         title="A file that only installers write",
         rule="The .dist-info folder holds no INSTALLER, REQUESTED or direct_url.json.",
         why="They say by whom, why and where from a project was installed. pip and uv install the wheel alike, and "
@@ -32,10 +34,10 @@ RULES = (
         "come from; pypa/installer fails on a file that is there.",
         mend="Do not pack wheels out of an installed project; build it again.",
         source="PyPUG: recording installed projects, The INSTALLER file, The direct_url.json file; PEP 610",
-        default=Weight.WARN,
+        lenient="pip and uv write their own over them, or keep direct_url.json alike.",
     ),
     Rule(
-        code="wheel-file-missing",
+        code=Code.WHEEL_FILE_MISSING,
         title="No WHEEL",
         rule="A wheel has {name}-{version}.dist-info/WHEEL.",
         why="It says how to unpack the wheel; neither pip nor uv installs it without.",
@@ -44,7 +46,7 @@ RULES = (
         warehouse=("Z5",),
     ),
     Rule(
-        code="wheel-file-invalid",
+        code=Code.WHEEL_FILE_INVALID,
         title="A WHEEL that can't be read",
         rule="WHEEL is UTF-8 without control characters, in the form of mail headers, with Wheel-Version, "
         "Root-Is-Purelib and Tag.",
@@ -54,39 +56,39 @@ RULES = (
         f"of, like tags that are none, or a Root-Is-Purelib that is missing: {_PIP_AND_UV}.",
         mend=_BUILD,
         source="PEP 427, File contents",
-        milder=True,
+        milder="What neither pip nor uv reads, like tags that are none; or what both take for the default.",
     ),
     Rule(
-        code="wheel-version-unsupported",
+        code=Code.WHEEL_VERSION_UNSUPPORTED,
         title="A Wheel-Version other than 1.x",
         rule="Wheel-Version has the major number 1.",
         why="Neither pip nor uv installs a higher one. Of 0.x, which both take for 1.0, it is only warned.",
         mend="Build it with a tool that writes Wheel-Version 1.0.",
         source="PEP 427, Installing a wheel; PEP 777",
-        milder=True,
+        milder="Wheel-Version 0.x, which pip and uv take.",
     ),
     Rule(
-        code="wheel-tags-mismatch",
+        code=Code.WHEEL_TAGS_MISMATCH,
         title="Tags in WHEEL that the filename does not have",
         rule="The Tag lines of WHEEL are the tags of the filename, expanded: no more and no fewer.",
         why="Somebody renamed the wheel, or a tool wrote the tags after an empty line ('wheel tags' of 0.40 and "
         f"0.41), or not at all. Installers choose by the filename: {_PIP_AND_UV}.",
         mend="Change tags with 'wheel tags', which changes both, or build it again.",
         source="PEP 427, File contents",
-        default=Weight.WARN,
+        lenient="Installers choose by the filename; 'wheel tags' 0.40 and 0.41 hid the tags (cmake 3.27.2).",
     ),
     Rule(
-        code="wheel-build-mismatch",
+        code=Code.WHEEL_BUILD_MISMATCH,
         title="A Build in WHEEL that the filename does not have",
         rule="Build in WHEEL and the build tag of the filename are the same, or both absent.",
         why="Somebody renamed the wheel: its place in the order of builds is not the one that it was built for. "
         f"Installers go by the filename: {_PIP_AND_UV}.",
         mend="Change it with 'wheel tags --build', which changes both.",
         source="PEP 427, File contents",
-        default=Weight.WARN,
+        lenient="Installers go by the filename.",
     ),
     Rule(
-        code="wheel-data-folder",
+        code=Code.WHEEL_DATA_FOLDER,
         title="A .data folder of another name, or with unknown contents",
         rule="The only .data folder is {name}-{version}.data, named as the file and as the .dist-info folder, with "
         "purelib, platlib, headers, scripts and data below, and no folder in scripts.",
@@ -97,7 +99,7 @@ RULES = (
         source="PEP 427, The .data directory",
     ),
     Rule(
-        code="wheel-collision",
+        code=Code.WHEEL_COLLISION,
         title="Two members that are installed as one file",
         rule="No two members have one path once the data folder is spread over the others, whatever the case; none is "
         "installed as a file where others need a folder, nor as a program that entry points name, and these name none "
@@ -108,10 +110,11 @@ RULES = (
         "one of the entry points; other installers overwrite or fail.",
         mend=_BUILD,
         source="PEP 427, Installing a wheel, Spread",
-        milder=True,
+        milder="Equal bytes, or one program in the data folder and in entry points (qtconsole 5.3.0): pip and uv "
+        "install the latter.",
     ),
     Rule(
-        code="wheel-bytecode",
+        code=Code.WHEEL_BYTECODE,
         title="Bytecode",
         rule="A wheel holds no compiled Python (.pyc, .pyo), neither in __pycache__ nor elsewhere.",
         why="Nobody can read what it does. Without its source it is what is imported; beside its source pip and "
@@ -120,10 +123,10 @@ RULES = (
         "installers give the source a new one.",
         mend="Delete __pycache__ before building; build with a current tool, which leaves bytecode out.",
         source="PEP 427, Is it possible to import Python code directly from a wheel file; PEP 3147; PEP 552",
-        default=Weight.WARN,
+        lenient="Honest wheels have it: of projects without sources, and packed by hand after a first import.",
     ),
     Rule(
-        code="wheel-bytecode-unchecked",
+        code=Code.WHEEL_BYTECODE_UNCHECKED,
         title="Bytecode that is run without a look at its source",
         rule="No .pyc of a wheel has an unchecked hash in its head (PEP 552: hash-based, check_source not set).",
         why="After uv (and after pip --no-compile) it is imported and the source beside it is not, whatever that says; "
@@ -134,7 +137,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="script-unsupported",
+        code=Code.SCRIPT_UNSUPPORTED,
         title="A script that pip or uv can't install",
         rule="A script in entry points is module:function without blanks, with extras like [a,b] behind it or none; "
         "and no script, also none in bin/ of the data folder's data, is called as an interpreter (python, python3, "
@@ -144,7 +147,7 @@ RULES = (
         source="PyPUG: entry points specification, Use for scripts; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
-        code="script-not-executable",
+        code=Code.SCRIPT_NOT_EXECUTABLE,
         title="A script without an execute bit",
         rule="Each file in the scripts folder of the data folder has an execute bit in the zip, unless "
         "the wheel is for Windows.",
@@ -154,7 +157,7 @@ RULES = (
         source="PEP 427, Installing a wheel, Spread; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
-        code="record-missing",
+        code=Code.RECORD_MISSING,
         title="No RECORD",
         rule="A wheel has {name}-{version}.dist-info/RECORD.",
         why="Without it nothing can be uninstalled and nothing verified; neither pip nor uv installs it.",
@@ -163,7 +166,7 @@ RULES = (
         warehouse=("W1",),
     ),
     Rule(
-        code="record-invalid",
+        code=Code.RECORD_INVALID,
         title="A RECORD that can't be read",
         rule="RECORD is UTF-8 and CSV, with path, hash and size in each line; hashes are urlsafe base64 without '='.",
         why="pip and uv read no RECORD that is not UTF-8; uv none with fewer columns, or with a size that is no "
@@ -171,19 +174,19 @@ RULES = (
         mend=_PACK,
         source=_RECORD,
         warehouse=("W1",),
-        milder=True,
+        milder="The right hash in hex or with '=', or more than three columns: pip and uv don't look.",
     ),
     Rule(
-        code="record-unlisted-member",
+        code=Code.RECORD_UNLISTED_MEMBER,
         title="A member that RECORD does not name",
         rule="RECORD names every member but its own signatures.",
         why=f"The file was added afterwards, and will not be verified or uninstalled; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="pip and uv install by the zip, and don't compare RECORD with it.",
     ),
     Rule(
-        code="record-stray-entry",
+        code=Code.RECORD_STRAY_ENTRY,
         title="A line of RECORD without a member",
         rule="Every path in RECORD is a file of the wheel; folders are not listed.",
         why="A file of the project was taken out afterwards, or the tool listed folders or wrote '/demo/x.py' for "
@@ -191,10 +194,10 @@ RULES = (
         "other projects put there.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="skbuild listed folders (cmake 3.27.2); pip and uv install by the zip.",
     ),
     Rule(
-        code="record-unsafe-path",
+        code=Code.RECORD_UNSAFE_PATH,
         title="A line of RECORD that is none of the project's",
         rule="No path in RECORD leads out of site-packages by '..', is site-packages itself, or is none of the "
         "project's own: those are its files, what lies in a folder with files of it, and what is named as the project.",
@@ -205,54 +208,54 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="record-duplicate-entry",
+        code=Code.RECORD_DUPLICATE_ENTRY,
         title="A path that stands twice in RECORD",
         rule="RECORD names each path once.",
         why=f"Which of the two hashes holds is a matter of luck; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="pip and uv install by the zip, and don't compare RECORD with it.",
     ),
     Rule(
-        code="record-hash-missing",
+        code=Code.RECORD_HASH_MISSING,
         title="A member without a hash or size in RECORD",
         rule="Every line but that of RECORD itself and its signatures has a hash and a size.",
         why=f"The member could be exchanged and nobody would notice; {_PIP_AND_UV}. Old tools left it out for .pyc "
         "files.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="Old tools left out hashes of .pyc files, and sizes; pip and uv verify neither.",
     ),
     Rule(
-        code="record-hash-weak",
+        code=Code.RECORD_HASH_WEAK,
         title="A weak or unknown hash in RECORD",
         rule="Hashes are sha256 or stronger, and of hashlib's guaranteed algorithms.",
         why=f"md5 and sha1 are forged at will; the specification forbids them. But {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="pip and uv don't verify hashes of RECORD.",
     ),
     Rule(
-        code="record-hash-mismatch",
+        code=Code.RECORD_HASH_MISMATCH,
         title="A member with another hash than RECORD says",
         rule="The bytes of each member have the hash that RECORD says.",
         why=f"The file was changed after the wheel was built. Its CRC is right, so it is not damaged: {_PIP_AND_UV}, "
         "as neither verifies RECORD. pypa/installer does, and refuses it.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="Edited after the build (decord 0.6.0); a sound CRC says that it is not damaged.",
     ),
     Rule(
-        code="record-size-mismatch",
+        code=Code.RECORD_SIZE_MISMATCH,
         title="A member of another size than RECORD says",
         rule="Each member has the size that RECORD says, where it says one.",
         why=f"The file was changed after the wheel was built; {_PIP_AND_UV}.",
         mend=_PACK,
         source=_RECORD,
-        default=Weight.WARN,
+        lenient="Edited after the build (decord 0.6.0); a sound CRC says that it is not damaged.",
     ),
     Rule(
-        code="entry-points-invalid",
+        code=Code.ENTRY_POINTS_INVALID,
         title="An entry_points.txt that can't be read",
         rule="entry_points.txt is UTF-8 and INI with '=', in at most 10 000 lines that configparser and "
         "importlib.metadata read the same; scripts have names of letters, digits, '.', '_' and '-', and say "
@@ -264,10 +267,10 @@ RULES = (
         mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
-        milder=True,
+        milder="Names with '+' or '@', and long lines of plugins: pip and uv install both alike.",
     ),
     Rule(
-        code="script-name-unsafe",
+        code=Code.SCRIPT_NAME_UNSAFE,
         title="A script that would land elsewhere",
         rule="No name of a script in entry_points.txt is '.' or '..', or has '/', '\\' or ':' in it.",
         why="Names of scripts become names of files in bin/: '../x' would be written elsewhere.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'."
 
 RULES = (
     Rule(
-        code="incomplete",
+        code=Code.INCOMPLETE,
         title="An upload that is not finished",
         rule="The archive is there to its last byte, and no block of it was left unwritten.",
         why="Copying was interrupted. In the drop folder such a file waits for its rest, and is refused only after "
@@ -19,7 +20,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="more-flaws",
+        code=Code.MORE_FLAWS,
         title="So many flaws that nobody looked on",
         rule="An archive has fewer than 50 flaws that refuse it; warnings do not count.",
         why="The inspection stops there, so what comes after was not judged and can't be published.",
@@ -28,7 +29,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="inspection-limit",
+        code=Code.INSPECTION_LIMIT,
         title="An archive that took too long or too much memory",
         rule="An inspection ends within its time and memory.",
         why="It was not judged to its end, so it can't be published; one archive must not hold up the others.",
@@ -37,7 +38,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="eggwatch-error",
+        code=Code.EGGWATCH_ERROR,
         title="A bug of eggwatch's own",
         rule="`eggwatch check` could not judge the file.",
         why="An error in eggwatch met this file. The daemon would hold the file, and go on with the next one.",
@@ -46,7 +47,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="compression-ratio",
+        code=Code.COMPRESSION_RATIO,
         title="A compression bomb",
         rule="An archive inflates to at most 50 times its size, or to 64 MiB if that is more, and never beyond 16 GiB.",
         why="A few kilobytes that fill a disk stop every machine that installs them. PyPI asks this of wheels only, "
@@ -56,7 +57,7 @@ RULES = (
         warehouse=("Z3",),
     ),
     Rule(
-        code="too-many-members",
+        code=Code.TOO_MANY_MEMBERS,
         title="Absurdly many members",
         rule="An archive has at most 200 000 members, in at most as many folders, and their names fit in 32 MiB of "
         "memory.",
@@ -66,7 +67,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-tar-polyglot",
+        code=Code.ZIP_TAR_POLYGLOT,
         title="An archive that is a zip and a tar at once",
         rule="The same bytes are not a zip and a tar.",
         why="One tool unpacks this, the other that: what was reviewed is not what is installed.",
@@ -75,7 +76,7 @@ RULES = (
         warehouse=("Z2",),
     ),
     Rule(
-        code="metadata-missing",
+        code=Code.METADATA_MISSING,
         title="No METADATA or PKG-INFO",
         rule="A wheel has {name}-{version}.dist-info/METADATA, an sdist {name}-{version}/PKG-INFO.",
         why="Without it nobody knows what the archive is; the index publishes it beside every wheel (PEP 658).",
@@ -85,7 +86,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="metadata-not-a-file",
+        code=Code.METADATA_NOT_A_FILE,
         title="METADATA or PKG-INFO is no plain file",
         rule="The metadata is a regular member: no link, no folder, no device.",
         why="What a link points to differs from one reader to the next.",
@@ -94,7 +95,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="metadata-too-large",
+        code=Code.METADATA_TOO_LARGE,
         title="METADATA or PKG-INFO over 8 MiB",
         rule="The metadata has at most 8 MiB.",
         why="Installers download it before the archive and read it whole.",
@@ -103,7 +104,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="metadata-control-character",
+        code=Code.METADATA_CONTROL_CHARACTER,
         title="A control character in a field of the metadata",
         rule="No field but Description holds control characters (C0 and C1) other than the ends of lines, tab and form "
         "feed, nor ones that turn the direction of a line.",
@@ -111,11 +112,11 @@ RULES = (
         "rewrite what stands there. Of those that no terminal obeys it is only warned.",
         mend="Mend it in pyproject.toml, below [project], and build it again.",
         source="ECMA-48; Unicode Standard Annex 9; tried with pip 26.3",
-        milder=True,
         fixed=True,
+        milder="Characters that mistaken encodings left, and those of right-to-left scripts.",
     ),
     Rule(
-        code="license-file-missing",
+        code=Code.LICENSE_FILE_MISSING,
         title="A licence file that is not there",
         rule="Each License-File of the metadata lies in the archive: in a wheel below dist-info/licenses/, in an sdist "
         "below the top folder. Before metadata 2.4 a missing one is a warning in the profile pypi, too.",
@@ -125,10 +126,11 @@ RULES = (
         source="PEP 639, Add License-File field",
         warehouse=("T6", "W4"),
         default=Weight.WARN,
-        milder=True,
+        milder="Before metadata 2.4 nothing said where it lies, setuptools 56 to 76 and poetry listed files that "
+        "they did not pack, and twine leaves the field out of what it tells PyPI.",
     ),
     Rule(
-        code="windows-name",
+        code=Code.WINDOWS_NAME,
         title="A name that Windows can't hold",
         rule="No part of a name is that of a device (con, nul.txt, COM1), ends in a dot or a blank, or holds one of "
         '<>:"|?*.',
@@ -137,6 +139,6 @@ RULES = (
         "refused by other rules, and archives for Linux may have such names.",
         mend="Rename the file, if the project is meant for Windows.",
         source="Microsoft: Naming Files, Paths, and Namespaces",
-        default=Weight.WARN,
+        lenient="Archives for Linux may have such names, as test data of sdists has; nothing is overwritten.",
     ),
 )

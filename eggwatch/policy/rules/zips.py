@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'."
@@ -11,7 +12,7 @@ _TWO_READERS = "Tools that read the directory and tools that read from the front
 
 RULES = (
     Rule(
-        code="not-a-zip",
+        code=Code.NOT_A_ZIP,
         title="A wheel that is no zip",
         rule="A wheel begins as a zip file does.",
         why="The file is something else, under a wheel's name: an error page, or a pointer of git LFS.",
@@ -21,7 +22,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-malformed",
+        code=Code.ZIP_MALFORMED,
         title="A zip whose structure is broken",
         rule="Directory and members lie where the zip says, every member inflates to its end, and folders are empty.",
         why="What one tool repairs in silence another refuses, or reads otherwise.",
@@ -30,17 +31,17 @@ RULES = (
         warehouse=("Z9", "Z15"),
     ),
     Rule(
-        code="zip-mode",
+        code=Code.ZIP_MODE,
         title="A member whose mode contradicts its name",
         rule="What is a folder by its name (a slash at the end) is one by its mode, and nothing else is.",
         why="Some tools go by the name and some by the mode: one makes a folder where another makes a file. pip and uv "
         "go by the name, and PyPI does not look. (Links and devices are other rules.)",
         mend=_BUILD,
         source=f"{_SPEC} 4.3.8, 4.4.15",
-        default=Weight.WARN,
+        lenient="A folder by its name and a file by its mode, or the reverse: pip and uv go by the name.",
     ),
     Rule(
-        code="zip-crc",
+        code=Code.ZIP_CRC,
         title="A member with a wrong CRC",
         rule="The bytes of each member have the CRC-32 that the zip says.",
         why="The file was damaged on its way or on a disk.",
@@ -48,7 +49,7 @@ RULES = (
         source=f"{_SPEC} 4.4.7",
     ),
     Rule(
-        code="zip-size",
+        code=Code.ZIP_SIZE,
         title="A member of another size than the zip says",
         rule="Each member inflates to exactly the size in the directory.",
         why="The size is what a reader reserves memory by, and what it stops at.",
@@ -57,7 +58,7 @@ RULES = (
         warehouse=("Z10",),
     ),
     Rule(
-        code="zip-duplicate-member",
+        code=Code.ZIP_DUPLICATE_MEMBER,
         title="Two members of one name",
         rule="Each path stands once, however it is spelled, and no file has the name of a folder that others lie in. "
         "(A copy of the same bytes is zip-repeated-member.)",
@@ -67,7 +68,7 @@ RULES = (
         warehouse=("Z8",),
     ),
     Rule(
-        code="zip-repeated-member",
+        code=Code.ZIP_REPEATED_MEMBER,
         title="A member that stands twice",
         rule="No member, and no folder, stands twice, also not with the same name, mode and bytes.",
         why="PyPI refuses it. Whichever of the two a tool takes, it is the same: pip and uv install the wheel alike, "
@@ -75,10 +76,10 @@ RULES = (
         mend=_BUILD,
         source="PyPI: ZIP parser confusion (2025)",
         warehouse=("Z8",),
-        default=Weight.WARN,
+        lenient="The same bytes under the same name: whichever is taken, pip and uv install the same.",
     ),
     Rule(
-        code="zip-case-collision",
+        code=Code.ZIP_CASE_COLLISION,
         title="Two members that differ in case only",
         rule="No two names, nor the folders that they lie in, are equal once case and Unicode form are folded, and "
         "dots and blanks at the end of a name are left out.",
@@ -89,7 +90,7 @@ RULES = (
         default=Weight.WARN,
     ),
     Rule(
-        code="zip-local-mismatch",
+        code=Code.ZIP_LOCAL_MISMATCH,
         title="A local header that contradicts the directory",
         rule="Name, flags, method and sizes are the same in a member's local header and in the central directory.",
         why=f"{_TWO_READERS}.",
@@ -98,7 +99,7 @@ RULES = (
         warehouse=("Z9", "Z10"),
     ),
     Rule(
-        code="zip-local-crc",
+        code=Code.ZIP_LOCAL_CRC,
         title="A local header with another CRC",
         rule="The CRC is the same in a member's local header and in the central directory.",
         why="One of the two says that the member is damaged: what one tool installs another refuses. PyPI compares "
@@ -107,7 +108,7 @@ RULES = (
         source=f"{_SPEC} 4.3.7, 4.3.12, 4.4.7",
     ),
     Rule(
-        code="zip-encrypted",
+        code=Code.ZIP_ENCRYPTED,
         title="An encrypted member",
         rule="No member is encrypted.",
         why="Nobody can install it, and nobody can judge it.",
@@ -115,7 +116,7 @@ RULES = (
         source=f"{_SPEC} 4.4.4; PEP 427",
     ),
     Rule(
-        code="zip-compression",
+        code=Code.ZIP_COMPRESSION,
         title="A compression method other than stored and deflated",
         rule="Members are stored (0) or deflated (8).",
         why="These two are what every installer can read.",
@@ -124,7 +125,7 @@ RULES = (
         warehouse=("Z4",),
     ),
     Rule(
-        code="zip-flags",
+        code=Code.ZIP_FLAGS,
         title="A member with unusual flags",
         rule="Of a member's flags only bits 1 and 2 (how hard it was deflated), 3 (a data descriptor) and 11 (a UTF-8 "
         "name) are set.",
@@ -132,10 +133,10 @@ RULES = (
         "anybody: pip and uv look at none of them, so they are only warned of.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.4",
-        milder=True,
+        milder="Bits that are reserved or unknown: pip and uv look at none of them.",
     ),
     Rule(
-        code="zip-unsafe-path",
+        code=Code.ZIP_UNSAFE_PATH,
         title="A member that would land elsewhere",
         rule="Names are relative, with '/' and without '..', backslashes and a drive in front ('c:'), and "
         "no part of them has more than 255 bytes.",
@@ -146,17 +147,17 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-name-spelling",
+        code=Code.ZIP_NAME_SPELLING,
         title="A member's name with empty or '.' parts",
         rule="Names are spelled in the shortest way: 'a/b', and not 'a//b', 'a/./b' or './a/b'.",
         why="pip and uv leave these parts out and install the wheel alike. Other tools may not find such a file, and "
         "RECORD names it otherwise than it lies on the disk. Two members of one path are zip-duplicate-member.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.17",
-        default=Weight.WARN,
+        lenient="pip and uv leave empty and '.' parts out; where two members come to one file, it is refused.",
     ),
     Rule(
-        code="zip-link",
+        code=Code.ZIP_LINK,
         title="A symbolic link in a wheel",
         rule="No member is a symbolic link.",
         why="Installers write the link's target as a file's content, other tools follow it out of the folder.",
@@ -165,7 +166,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-device",
+        code=Code.ZIP_DEVICE,
         title="A device in a wheel",
         rule="Members are files and folders only.",
         why="A device, pipe or socket has no place in a package.",
@@ -174,7 +175,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-data-descriptor",
+        code=Code.ZIP_DATA_DESCRIPTOR,
         title="A member whose sizes follow it",
         rule="Sizes and CRC stand in the local header (flag bit 3 is not set).",
         why="A reader that goes from the front can't know where the member ends. Tools that write into a pipe do so "
@@ -182,20 +183,20 @@ RULES = (
         mend="Build it with a current tool, into a file.",
         source=f"{_SPEC} 4.3.9; PyPI's rule",
         warehouse=("Z11",),
-        default=Weight.WARN,
+        lenient="Streaming writers (poetry before 1.0, zip on a pipe) leave them; ours are compared.",
     ),
     Rule(
-        code="zip-comment",
+        code=Code.ZIP_COMMENT,
         title="A comment in the zip's directory",
         rule="Members have no comments.",
         why="Comments are a place to hide a second structure in; by themselves they harm nobody.",
         mend=_BUILD,
         source=f"{_SPEC} 4.4.18; PyPI's rule",
         warehouse=("Z12",),
-        default=Weight.WARN,
+        lenient="No reader acts on it, and some archivers sign with one.",
     ),
     Rule(
-        code="zip-name-characters",
+        code=Code.ZIP_NAME_CHARACTERS,
         title="A member's name with control characters, or no UTF-8",
         rule="Names are ASCII, or UTF-8 and marked as such (bit 11), without control characters.",
         why="They are cut, decoded and shown differently by different tools: without the mark pip reads code page 437, "
@@ -206,7 +207,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-name-invisible",
+        code=Code.ZIP_NAME_INVISIBLE,
         title="A member's name with invisible characters",
         rule="Names hold no character of Unicode's class Other: control, bidi, zero-width, private or unassigned ones. "
         "A line separator (U+2028, U+2029) is only warned of.",
@@ -214,10 +215,10 @@ RULES = (
         "like another. At a line separator installer alone stumbles: it parts RECORD there.",
         mend="Rename the file in the project.",
         source="What uv's reader of zips takes; Unicode, General Category",
-        milder=True,
+        milder="A line separator: installer alone parts RECORD there, pip and uv install the wheel alike.",
     ),
     Rule(
-        code="zip-not-portable",
+        code=Code.ZIP_NOT_PORTABLE,
         title="A zip that zipfile reads and uv does not",
         rule="A member has one extra field of each kind; sizes behind the data are as wide as the zip64 field before "
         "it says; a local header that points to a zip64 field has one; comments hold no bytes 01 to 08.",
@@ -227,7 +228,7 @@ RULES = (
         source=f"{_SPEC} 4.3.9.2, 4.4.8, 4.5; what uv's reader of zips takes",
     ),
     Rule(
-        code="zip-unicode-path",
+        code=Code.ZIP_UNICODE_PATH,
         title="A second name in an extra field",
         rule="An Info-ZIP Unicode Path (0x7075), if there is one, is UTF-8 and the member's own name.",
         why="Some tools use that name and some the other.",
@@ -237,7 +238,7 @@ RULES = (
         fixed=True,
     ),
     Rule(
-        code="zip-duplicate-extra",
+        code=Code.ZIP_DUPLICATE_EXTRA,
         title="An extra field that stands twice",
         rule="Zip64 (0x0001) and Unicode Path (0x7075) stand at most once a member.",
         why="One tool takes the first, another the last: sizes or names differ.",
@@ -246,7 +247,7 @@ RULES = (
         warehouse=("Z14",),
     ),
     Rule(
-        code="zip64-mismatch",
+        code=Code.ZIP64_MISMATCH,
         title="Zip64 records that contradict the others",
         rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more; "
         "a member's zip64 field holds the values that it is there for, or repeats both sizes.",
@@ -256,7 +257,7 @@ RULES = (
         warehouse=("Z15",),
     ),
     Rule(
-        code="zip-leading-data",
+        code=Code.ZIP_LEADING_DATA,
         title="Bytes before the first member",
         rule="The first member begins at byte 0.",
         why="Another file can hide there: a script that runs, or an archive that other tools see.",
@@ -265,7 +266,7 @@ RULES = (
         warehouse=("Z16",),
     ),
     Rule(
-        code="zip-hidden-data",
+        code=Code.ZIP_HIDDEN_DATA,
         title="Bytes between the members",
         rule="Members and directory follow each other without gaps.",
         why="A member can hide there that only tools which read from the front see.",
@@ -274,7 +275,7 @@ RULES = (
         warehouse=("Z16",),
     ),
     Rule(
-        code="zip-overlap",
+        code=Code.ZIP_OVERLAP,
         title="Members that overlap",
         rule="No member reaches into the next one or into the directory.",
         why="So bombs are built that no ratio shows, and members that are two files at once.",
@@ -283,7 +284,7 @@ RULES = (
         warehouse=("Z16",),
     ),
     Rule(
-        code="zip-trailing-data",
+        code=Code.ZIP_TRAILING_DATA,
         title="Bytes after the zip's end",
         rule="The file ends with the end-of-directory record.",
         why="A second directory can hide there, and tools search for it from the end.",
