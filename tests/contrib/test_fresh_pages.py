@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
 @contextmanager
-def embedded(folder: Path, public: Path) -> Iterator[str]:
+def embedded(_: Path, public: Path) -> Iterator[str]:
     """The server of `run --serve`."""
     server = Server({"": public})
     server.start()
@@ -31,6 +32,15 @@ def embedded(folder: Path, public: Path) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module", params=[*sorted(SERVERS), "embedded"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[IndexAtWork, str]]:
+    """An index and the URL where a server shows its pages."""
+    kind = str(request.param)
+    serve = embedded if kind == "embedded" else partial(serving, kind)
+    with folder_for(kind) as folder, IndexAtWork(folder) as work, serve(folder / "run", work.config.public) as url:
+        yield work, url
 
 
 def pip_get(home: Path, index: str, what: str) -> Done:
@@ -49,20 +59,17 @@ def uv_get(home: Path, index: str, what: str) -> Done:
 
 
 @pytest.mark.parametrize(("client", "rounds"), [(uv_get, 6), (pip_get, 2)], ids=["uv", "pip"])
-@pytest.mark.parametrize("kind", [*sorted(SERVERS), "embedded"])
 def test_each_version_is_found_as_soon_as_it_is_published(
-    tmp_path: Path, kind: str, client: Callable[[Path, str, str], Done], rounds: int
+    tmp_path: Path, served: tuple[IndexAtWork, str], client: Callable[[Path, str, str], Done], rounds: int
 ) -> None:
     """However soon one follows another: a page that a client holds is never said to be the page of now."""
-    (tmp_path / "home").mkdir()
-    with folder_for(kind) as folder, IndexAtWork(folder) as work:
-        run = embedded if kind == "embedded" else lambda run, public: serving(kind, run, public)
-        with run(folder / "run", work.config.public) as url:
-            missing = []
-            for number in range(rounds):
-                work.now = time.time()
-                work.upload(*wheel("demo", f"1.{number}"))
-                done = client(tmp_path / "home", f"{url}simple/", f"demo==1.{number}")
-                if done.returncode:
-                    missing.append(done.stdout + done.stderr)
+    work, url = served
+    project = f"for-{client.__name__.removesuffix('_get')}"
+    missing = []
+    for number in range(rounds):
+        work.now = time.time()
+        work.upload(*wheel(project, f"1.{number}"))
+        done = client(tmp_path, f"{url}simple/", f"{project}==1.{number}")
+        if done.returncode:
+            missing.append(done.stdout + done.stderr)
     assert missing == []
