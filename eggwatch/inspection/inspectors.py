@@ -115,7 +115,7 @@ class Inspectors:
         return results
 
     def _wait(self, turn: Turn) -> None:
-        self._queues[turn.lane].turns.append(turn)
+        self._queues[turn.lane].turns.add(turn)
 
     def _start_waiting(self) -> None:
         for queue in self._queues.values():

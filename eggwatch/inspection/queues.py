@@ -8,7 +8,9 @@ wait the one goes first that has cost, or says that it will cost, the least for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -113,6 +115,55 @@ class Turn:
         self.needs = needs or self.needs
 
 
+class Turns:
+    """Turns that wait, of each uploader by price and size: whose it is next is known without looking at all of them."""
+
+    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+        self._of: dict[str, list[tuple[float, int, int, Turn]]] = {}
+        """By uploader: price, size and number of arrival of each, sorted."""
+        self._arrivals = 0
+        self._count = 0
+        for turn in turns:
+            self.add(turn)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, turn: Turn) -> None:
+        """One more, whose price stays as it is until it is taken out."""
+        self._arrivals += 1
+        self._count += 1
+        insort(self._of.setdefault(turn.job.owner, []), (turn.price, turn.job.size, self._arrivals, turn))
+
+    def take(self, blame: Mapping[str, int], *, largest: bool) -> Turn:
+        """Take out the cheapest, of uploaders with the least blame, and of those the smallest, or the largest."""
+        sign = -1 if largest else 1
+
+        def key(owner: str) -> tuple[float, int, int, int]:
+            price, size, arrival, _ = self._of[owner][self._place(owner, largest=largest)]
+            return price, blame.get(owner, 0), sign * size, arrival
+
+        owner = min(self._of, key=key)
+        *_, turn = self._of[owner].pop(self._place(owner, largest=largest))
+        self._count -= 1
+        if not self._of[owner]:
+            del self._of[owner]
+        return turn
+
+    def _place(self, owner: str, *, largest: bool) -> int:
+        """Where the smallest or largest of those with the lowest price stands; of equals the first to come."""
+        turns = self._of[owner]
+        if not largest:
+            return 0
+        last = bisect_right(turns, (turns[0][0], sys.maxsize)) - 1
+        return bisect_left(turns, turns[last][:2])
+
+    def clear(self) -> None:
+        """Nobody waits any more."""
+        self._of.clear()
+        self._count = 0
+
+
 @dataclass(slots=True)
 class LaneQueue:
     """One lane: its workers, of which there may be `size`, and the turns that wait for them."""
@@ -120,7 +171,7 @@ class LaneQueue:
     lane: Lane
     size: int
     workers: list[Worker] = field(default_factory=list)
-    turns: list[Turn] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
     _taken: int = 0
 
     def next(self, blame: Mapping[str, int]) -> Turn:
@@ -129,7 +180,4 @@ class LaneQueue:
         Every third time it is the largest: a hundred bombs that are smaller than it should not be in its way.
         """
         self._taken += 1
-        sign = -1 if self._taken % 3 == 0 else 1
-        turn = min(self.turns, key=lambda turn: (turn.price, blame.get(turn.job.owner, 0), sign * turn.job.size))
-        self.turns.remove(turn)
-        return turn
+        return self.turns.take(blame, largest=self._taken % 3 == 0)

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eggwatch.archives.expected_cpu import A_MEMBER
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
 from eggwatch.inspection.inspectors import Inspectors
-from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn
+from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn, Turns
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
@@ -178,7 +180,7 @@ def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None
 
 def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:
     """Which of them go first, by their place among the arguments."""
-    queue, waiting = LaneQueue(Lane.AGAIN, 1, turns=list(turns)), list(turns)
+    queue, waiting = LaneQueue(Lane.AGAIN, 1, turns=Turns(turns)), list(turns)
     return [waiting.index(queue.next(blame or {})) for _ in turns]
 
 
@@ -194,6 +196,24 @@ def test_who_says_that_it_will_cost_much_for_its_size_goes_last_before_it_has_co
 
 def test_of_those_never_tried_the_smallest_goes_first_and_every_third_time_the_largest() -> None:
     assert order(turn(30), turn(10), turn(20), turn(10), turn(25)) == [1, 3, 0, 2, 4]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2), st.sampled_from("abc")), max_size=12),
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 2)),
+)
+def test_the_order_is_that_of_a_look_at_all_who_wait(
+    waiting: list[tuple[int, int, str]], blame: dict[str, int]
+) -> None:
+    """By price, blame of the uploader, and size; every third time the largest."""
+    turns = [turn(size << 20, tries=tries, owner=owner) for size, tries, owner in waiting]
+    left, expected = list(turns), []
+    for number in range(1, len(turns) + 1):
+        sign = 1 if number % 3 else -1
+        first = min(left, key=lambda one: (one.price, blame.get(one.job.owner, 0), sign * one.job.size))
+        expected.append(turns.index(first))
+        left.remove(first)
+    assert order(*turns, blame=blame) == expected
 
 
 def test_an_uploader_of_bombs_waits_for_the_others() -> None:
