@@ -26,6 +26,7 @@ def test_the_site_is_sound(tmp_path: Path) -> None:
     assert {Path(f"{path.stem}.html") for path in (ROOT / "docs").glob("*.rst")} <= built.keys()
     texts = {name: path.read_text("utf-8") for name, path in built.items() if path.suffix in (".html", ".css")}
     assert {name: found for name, text in texts.items() if (found := FETCHED.findall(text))} == {}
+    assert [name for name, text in texts.items() if '<nav class="contents' in text] == [], "furo refuses them"
 
 
 def test_what_is_loaded_from_elsewhere_is_found() -> None:
