@@ -9,7 +9,7 @@
 # What only `all` does:
 #   - tests marked `crash`: kill and power cut at every point of a history, every planted fault;
 #   - tests marked `boot`: machines with systemd as PID 1, and every command of the handbook in one;
-#   - tests marked `long`: more of a kind that the others have a part of (bombs that fill memory, archives made at random);
+#   - tests marked `long`: more of a kind that the others have a part of (archives made at random, all bombs at once);
 #   - the tests that depend on Python, on each other version of it that is here;
 #   - twenty seconds of mutated archives, and the coverage of model, policy, archives and pages.
 # Without it there is still a real part of every kind: sshd, scp, sftp, rsync, samba, Apache, nginx, Caddy, pip, uv,

@@ -68,6 +68,7 @@ def judged(inspectors: Inspectors, count: int) -> Iterator[Result]:
             yield result
 
 
+@pytest.mark.long
 def test_whatever_the_archive_its_inspector_takes_bounded_memory(tmp_path: Path) -> None:
     """All kinds after each other, by the kernel's own count; and none needs more time than there is."""
     with Inspectors(fast=1) as inspectors:

@@ -179,6 +179,7 @@ def test_pip_or_uv_refuses_what_we_refuse_for_their_sake(tmp_path: Path) -> None
     assert [str(outcome) for outcome in taken if not outcome.alike] == []
 
 
+@pytest.mark.long
 @pytest.mark.parts
 def test_what_is_made_from_a_seed_and_admitted_pip_and_uv_install_alike() -> None:
     """Always the same ones, so that it turns red by a change of the judge's or of a client's alone.

@@ -17,8 +17,6 @@ from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
 from tests.laws.killing import killed
 
-pytestmark = pytest.mark.crash
-
 
 @pytest.fixture
 def base(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -18,8 +18,6 @@ from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, InlineInspectors, quick_folder
 from tests.laws.killing import killed
 
-pytestmark = pytest.mark.crash
-
 STRIDE = 9
 """Every so manieth change of the disk is tried, each time another one of them."""
 

@@ -16,8 +16,6 @@ from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
 from tests.laws.killing import killed
 
-pytestmark = pytest.mark.crash
-
 
 @pytest.fixture
 def base() -> Iterator[Path]:

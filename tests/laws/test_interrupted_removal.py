@@ -15,7 +15,6 @@ from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
 from tests.laws.killing import killed
 
-pytestmark = pytest.mark.crash
 NAME, DATA = wheel("demo", "1.0")
 ORDER = {"verb": "remove", "spec": NAME, "reason": "holds a password", "actor": "tester", "now": True, "block": True}
 
