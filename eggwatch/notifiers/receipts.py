@@ -57,9 +57,15 @@ class Receipts:
             self._tell_removed(event.filename, event)
 
     def _tell_removed(self, filename: str, event: Event) -> None:
-        """A receipt that says that a file is in the index says now that it was removed; none is written for this."""
-        text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
-        if text.startswith(f"{shown(filename)}: PUBLISHED"):
+        """A receipt that says that a file is in the index says now that it was removed; none is written for this.
+
+        One that is empty or all zeros is replaced: a power cut leaves that of a file whose name was on the disk before
+        its bytes.
+        """
+        receipt = self._answers.receipt(filename)
+        text, aside, block = (receipt or "").partition(_ASIDE)
+        is_lost = receipt is not None and not text.strip("\0")
+        if is_lost or text.startswith(f"{shown(filename)}: PUBLISHED"):
             text = removed_text(event)
         elif f"{_IN_INDEX} since " in text.partition("\n")[0]:
             text = re.sub(f"{_IN_INDEX} since [^,]*, unchanged", f"REMOVED on {event.at[:19]}Z", text, count=1)

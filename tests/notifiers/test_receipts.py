@@ -215,6 +215,18 @@ def test_the_receipt_of_what_lies_there_says_that_it_is_gone(receipts: Receipts,
     assert before.startswith("Before: ")
 
 
+@pytest.mark.parametrize("left", [b"", bytes(300)])
+def test_a_receipt_whose_bytes_a_power_cut_took_is_replaced_at_a_removal(
+    receipts: Receipts, drop: Path, left: bytes
+) -> None:
+    """Whatever it said, the file is removed now."""
+    receipts.tell(entry(event()))
+    path = drop / "receipts" / "demo-1.0.tar.gz.txt"
+    path.write_bytes(left)
+    receipts.tell(entry(event("removed", actor="root"), 2))
+    assert path.read_text().startswith("demo-1.0.tar.gz: REMOVED")
+
+
 def test_the_receipt_of_a_removed_file_says_so(receipts: Receipts, drop: Path) -> None:
     """Until when its bytes can be had, and no longer how to install it; what else it says stays."""
     file = drop / "receipts/demo-1.0.tar.gz.txt"

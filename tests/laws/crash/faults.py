@@ -43,22 +43,26 @@ class Fault:
 
     `fates` are those of DROP, PUBLIC and STATE when the power is cut (one letter each: l for lost, k for
     kept, s for saved), None where killing is enough. `twice`: shows only when the restarted process dies too.
+    `outlives`: what shows is a process that outlives the killed one. No copy of the disk has these two.
     """
 
     plant: Plant
     near: str
     fates: str | None = None
     twice: bool = False
+    outlives: bool = False
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(near: str, *, fates: str | None = None, twice: bool = False) -> Callable[[Plant], Plant]:
+def fault(
+    near: str, *, fates: str | None = None, twice: bool = False, outlives: bool = False
+) -> Callable[[Plant], Plant]:
     """Register a function that plants a fault under its own name."""
 
     def register(plant: Plant) -> Plant:
-        FAULTS[plant.__name__] = Fault(plant=plant, near=near, fates=fates, twice=twice)
+        FAULTS[plant.__name__] = Fault(plant=plant, near=near, fates=fates, twice=twice, outlives=outlives)
         return plant
 
     return register
@@ -313,7 +317,7 @@ def spool_not_recovered() -> None:
     Pipeline.recover = _nothing  # type: ignore[method-assign]
 
 
-@fault(r"sync .*ledger")
+@fault(r"sync .*ledger", outlives=True)
 def a_forked_worker() -> None:
     """A worker is forked, so that it has the lock, and is still busy when the daemon is killed."""
     opened = Ledger.open

@@ -126,13 +126,14 @@ class Player:
         late = LONG_AFTER if self.number == len(STEPS) else 0.0
         return START + SECONDS_A_STEP * self.number + late
 
-    def play(self) -> None:
-        """Everything that has not been done yet."""
-        for self.number, step in enumerate(STEPS, 1):
-            if not self.journal.has(f"{self.number} rested"):
-                step(self)
-                self._rest()
-                self.journal.note(f"{self.number} rested")
+    def play(self, steps: int) -> None:
+        """The next steps that have not been done yet; of one that was interrupted, the rest."""
+        done = sum(self.journal.has(f"{number} rested") for number in range(1, len(STEPS) + 1))
+        self.number = done
+        for self.number, step in list(enumerate(STEPS, 1))[done : done + steps]:
+            step(self)
+            self._rest()
+            self.journal.note(f"{self.number} rested")
         self._rest()  # a start looks at what is there, also when nobody does anything any more
         self.close()
 

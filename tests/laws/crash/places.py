@@ -1,25 +1,33 @@
-"""Where a history takes place: three folders on one file system, or on three that can lose their power."""
+"""Where a history takes place: in a folder, or on file systems of its own that can lose their power and be copied."""
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
 import struct
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.policy.settling import Patience
 
 GRACE = 60.0
+MEGABYTES = 10
+"""The size of a disk; 4 of it are the journal: a smaller one would be written out by itself now and then."""
 SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, the same number as XFS_IOC_GOINGDOWN."""
+NOATIME = 1024
+"""mount(2): reading changes nothing."""
 LOST, KEPT, SAVED = 2, 1, 0
 """What becomes of changes that nobody synced. NOLOGFLUSH forgets them; LOGFLUSH keeps names and sizes as the journal
 has them, but not the data of files that were never synced (they come back empty); or the kernel happened to have
 written everything just before."""
+
+Fates = Mapping[str, int]
+"""The fate of each disk."""
 
 
 class Place:
@@ -52,14 +60,6 @@ class Place:
         self.outside.mkdir(parents=True)
         self.folder("drop").mkdir()
 
-    def open_power(self) -> Any:
-        """What `cut` needs; to be had before anything happens."""
-        return None
-
-    def cut(self, power: Any, fates: dict[str, int]) -> None:
-        """Take the power away."""
-        raise NotImplementedError("this place has no power to cut")
-
     def restore(self) -> None:
         """Give the power back."""
 
@@ -68,72 +68,125 @@ class Place:
         shutil.rmtree(self.base, ignore_errors=True)
 
 
-class MountedPlace(Place):
-    """Each of the three folders on an ext4 of its own, which writes nothing by itself and can be shut down."""
+class Disk:
+    """A small ext4 which writes nothing by itself. It can be shut down, and its blocks be read and put back."""
 
-    NAMES = ("drop", "public", "state")
+    def __init__(self, image: Path, top: Path) -> None:
+        self.top, self._image, self.size = top, image, MEGABYTES << 20
+        top.mkdir(parents=True)
+        subprocess.run(["truncate", "-s", str(self.size), image], check=True)
+        mkfs = ["mkfs.ext4", "-q", "-m", "0", "-b", "1024", "-N", "1024", "-J", "size=4", "-E", "lazy_itable_init=0"]
+        subprocess.run([*mkfs, image], check=True)
+        losetup = subprocess.run(["losetup", "-f", "--show", image], check=True, capture_output=True, text=True)
+        # The same device to the end: the number of it is part of what eggwatch knows of a file.
+        self._device = losetup.stdout.strip()
+        self.mount()
 
-    def __init__(self, base: Path) -> None:
-        super().__init__(base)
-        for name in self.NAMES:
-            self._mount_point(name).mkdir(parents=True)
-            subprocess.run(["truncate", "-s", "48M", self._image(name)], check=True)
-            subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-N", "4096", self._image(name)], check=True)
-            self._mount(name)
-
-    def _image(self, name: str) -> Path:
-        return self.base / f"{name}.ext4"
-
-    def _mount_point(self, name: str) -> Path:
-        return self.base / f"mounted-{name}"
-
-    def _mount(self, name: str) -> None:
+    def mount(self) -> None:
+        """Make its files visible; the journal is replayed."""
         # commit=300: the journal's timer must not save anybody who forgot to sync.
-        options = "loop,commit=300"
-        subprocess.run(["mount", "-t", "ext4", "-o", options, self._image(name), self._mount_point(name)], check=True)
+        _libc("mount", self._device.encode(), bytes(self.top), b"ext4", NOATIME, b"commit=300")
+
+    def unmount(self) -> None:
+        """Nobody has a file open here any more."""
+        _libc("umount2", bytes(self.top), 0)
+
+    def power(self) -> int:
+        """A descriptor for the functions below; to be had before anything happens."""
+        return os.open(self.top, os.O_RDONLY | os.O_CLOEXEC)
+
+    def cut(self, power: int, fate: int) -> None:
+        """Shut it down."""
+        fcntl.ioctl(power, SHUTDOWN, struct.pack("I", fate or LOST))
+
+    def blocks(self, power: int, fate: int) -> bytes:
+        """What would be on the disk if it were shut down now with this fate; it goes on."""
+        if fate == SAVED:
+            syncfs(power)
+        elif fate == KEPT:  # to sync a file commits the journal, in which are the names and sizes of all others
+            beat = os.open("beat", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, dir_fd=power)
+            os.utime(beat)
+            os.fsync(beat)
+            os.close(beat)
+        return self._image.read_bytes()
+
+    def put_back(self, blocks: bytes | bytearray) -> None:
+        """Make it what it was."""
+        self.unmount()
+        with self._image.open("r+b") as image:
+            image.write(blocks)
+        self.mount()
+
+    def close(self) -> None:
+        """Give the device back."""
+        subprocess.run(["umount", self.top], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["losetup", "-d", self._device], check=False)
+
+
+LAYOUTS = {
+    "disk": {"drop": "all", "public": "all", "state": "all"},
+    "disks": {"drop": "drop", "public": "public", "state": "state"},
+}
+"""On which disk each of the three folders lies."""
+
+
+class Disks(Place):
+    """The three folders on file systems of their own: all on one, or each on another."""
+
+    def __init__(self, base: Path, layout: str) -> None:
+        super().__init__(base)
+        self._disk_of = LAYOUTS[layout]
+        names = set(self._disk_of.values())
+        self.disks = {name: Disk(base / f"{name}.ext4", base / f"mounted-{name}") for name in sorted(names)}
 
     def folder(self, name: str) -> Path:
-        """One of the three folders, each below the top of its own file system."""
-        return self._mount_point(name) / name
+        """One of the three folders, below the top of its file system."""
+        return self.disks[self._disk_of[name]].top / name
 
     def clear(self) -> None:
         """Begin anew, and make that last."""
         shutil.rmtree(self.outside, ignore_errors=True)
         self.outside.mkdir(parents=True)
-        for name in self.NAMES:
+        for name in self._disk_of:
             if self.folder(name).exists():
                 shutil.rmtree(self.folder(name))
         self.folder("drop").mkdir()
         for fd in self.open_power().values():
-            _syncfs(fd)
+            syncfs(fd)
             os.close(fd)
 
     def open_power(self) -> dict[str, int]:
-        """A descriptor of each file system."""
-        return {name: os.open(self._mount_point(name), os.O_RDONLY | os.O_CLOEXEC) for name in self.NAMES}
+        """A descriptor of each file system; to be had before anything happens."""
+        return {name: disk.power() for name, disk in self.disks.items()}
 
-    def cut(self, power: Any, fates: dict[str, int]) -> None:
-        """All three are shut down; `fates` says for each what becomes of unsynced changes."""
+    def cut(self, power: dict[str, int], fates: Fates) -> None:
+        """Take the power away; `fates` says for each disk what becomes of unsynced changes."""
         for name, fd in power.items():
             if fates[name] == SAVED:
-                _syncfs(fd)
+                syncfs(fd)
         for name, fd in power.items():
-            fcntl.ioctl(fd, SHUTDOWN, struct.pack("I", fates[name] or LOST))
+            self.disks[name].cut(fd, fates[name])
 
     def restore(self) -> None:
-        """Unmount and mount again: the journal is replayed."""
-        for name in self.NAMES:
-            subprocess.run(["umount", self._mount_point(name)], check=True)
-            self._mount(name)
+        """Unmount and mount again."""
+        for disk in self.disks.values():
+            disk.unmount()
+            disk.mount()
 
     def close(self) -> None:
         """Unmount and delete."""
-        for name in self.NAMES:
-            subprocess.run(["umount", self._mount_point(name)], check=False, stderr=subprocess.DEVNULL)
+        for disk in self.disks.values():
+            disk.close()
         shutil.rmtree(self.base, ignore_errors=True)
 
 
-def _syncfs(fd: int) -> None:
-    import ctypes
+def syncfs(fd: int) -> None:
+    """Everything on the file system of an open folder lasts."""
+    _libc("syncfs", fd)
 
-    assert ctypes.CDLL(None).syncfs(fd) == 0
+
+def _libc(function: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, function)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{function}: {os.strerror(number)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from eggwatch.maintenance.verify import Verification
 from eggwatch.store import ballast
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.replay import catalog_of
-from tests.laws.crash.history import archives
+from tests.laws.crash.history import Journal, archives
 from tests.laws.crash.places import Place
 
 Facts = dict[str, Any]
+SAME_BYTES = (".whl", ".gz", ".metadata", ".html", ".v1_html", ".v1_json", ".txt", ".jsonl")
 ANSWERS = ("rejected", "receipts", "README.txt")
 
 
@@ -72,6 +74,15 @@ def modes_of(folder: Path, leave_out: tuple[str, ...] = ()) -> dict[str, str]:
     }
 
 
+def tree_of(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every path below a folder, with mode, links, size and, where it is the same in each run, the bytes."""
+    for path in sorted(folder.rglob("*")):
+        status = path.lstat()
+        name = re.sub("[0-9a-f]{16}", "RANDOM", str(path.relative_to(folder.parent)))
+        size = hashlib.sha256(path.read_bytes()).hexdigest() if path.suffix in SAME_BYTES else status.st_size
+        yield name, f"{stat.filemode(status.st_mode)} {status.st_nlink} {'' if path.is_dir() else size}"
+
+
 def problems_at_rest(place: Place) -> Iterator[str]:
     """Everything that is wrong, in the place alone."""
     config = place.config
@@ -101,13 +112,16 @@ def _untold(place: Place) -> Iterator[str]:
 
 
 def _lost(place: Place) -> Iterator[str]:
-    """Every upload was durable in the drop folder: each is published, or refused and kept."""
+    """Every upload so far was durable in the drop folder: each is published, or refused and kept."""
+    notes = Journal(place.outside / "journal").lines()
     entries = list(Ledger(place.config.state / "ledger.jsonl").read())
     judged = {(entry.event.filename, entry.event.sha256): entry for entry in entries if entry.event.kind in _VERDICTS}
     lying = {line.split()[1] for line in kept(place.config.drop)}
     for key, (filename, data) in archives().items():
         sha256 = hashlib.sha256(data).hexdigest()
         entry = judged.get((filename, sha256))
+        if not any(note.endswith(f" uploaded {key}") for note in notes):
+            continue
         if entry is None:
             yield f"the upload {key} has no verdict"
         elif entry.event.kind == "rejected" and sha256[:12] not in lying:

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from tests.laws.crash.crew import Crew, crew_of
 from tests.laws.crash.history import STEPS
-from tests.laws.crash.trial import Crash, Plan
+from tests.laws.crash.trial import Crash, Plan, Report, Series
 
 FULL = os.environ.get("EGGWATCH_CRASH") == "full"
 PARTS = 4
+Count = Callable[[str, object], None]
+"""`record_property`: numbers are summed up and printed at the end of a run."""
 
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
-    """Helpers who play the history."""
+    """Helpers who play the history, and are killed."""
     with crew_of("plain") as crew:
         yield crew
 
 
-def assert_green(crew: Crew, plans: list[Plan]) -> None:
+@pytest.fixture(scope="module")
+def copiers() -> Iterator[Crew]:
+    """Helpers who keep copies of a disk."""
+    with crew_of("disk") as crew:
+        yield crew
+
+
+def assert_green(reports: Iterable[Report]) -> None:
     """Every one of these trials ends well."""
-    red = [report for report in crew.run(plans) if report.problems]
-    assert not red, f"{len(red)} of {len(plans)} trials:\n" + "\n".join(map(str, red[:5]))
+    everyone = list(reports)
+    red = [report for report in everyone if report.problems]
+    assert not red, f"{len(red)} of {len(everyone)} trials:\n" + "\n".join(map(str, red[:5]))
 
 
 def test_the_history_is_short_and_has_every_operation(crew: Crew) -> None:
@@ -38,28 +48,37 @@ def test_the_history_is_short_and_has_every_operation(crew: Crew) -> None:
     assert len(crew.points) > 300
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("part", range(PARTS))
-def test_killed_at_every_point(crew: Crew, part: int) -> None:
+def test_killed_at_every_point(copiers: Crew, part: int, record_property: Count) -> None:
     """Killed before any change of the disk and started again, it comes to the same; readers see no broken view."""
-    points = [point for point in range(1, len(crew.points) + 1) if point % PARTS == part]
-    assert_green(crew, [Plan(crashes=(Crash(point=point),)) for point in points])
+    points = range(1, len(copiers.points) + 1)
+    eighths = [points[len(points) * n // (2 * PARTS) : len(points) * (n + 1) // (2 * PARTS)] for n in range(2 * PARTS)]
+    reports = copiers.recover(*(Series(points=tuple(eighth)) for eighth in eighths[2 * part : 2 * part + 2]))
+    assert_green(reports)
+    tried = [report for report in reports if report.point]
+    assert [report.point for report in tried] == [*eighths[2 * part], *eighths[2 * part + 1]]
+    record_property("kill points tried", len(tried))
+    record_property("distinct trees recovered", sum(report.is_distinct for report in tried))
 
 
-def test_killed_in_the_middle_of_a_write(crew: Crew) -> None:
+@pytest.mark.root
+def test_killed_in_the_middle_of_a_write(copiers: Crew) -> None:
     """A file or a line that is only half written does no harm: neither in the ledger nor anywhere else."""
-    writes = [number for number, point in enumerate(crew.points, 1) if re.match("write|append", point)]
-    lines = [number for number in writes if crew.points[number - 1].startswith("append")]
+    writes = [number for number, point in enumerate(copiers.points, 1) if re.match("write|append", point)]
+    lines = [number for number in writes if copiers.points[number - 1].startswith("append")]
     some = sorted({*lines, *writes[:: 1 if FULL else 6]})
-    assert_green(crew, [Plan(crashes=(Crash(point=point, torn=True),)) for point in some])
+    assert_green(copiers.recover(Series(points=tuple(some), torn=True)))
 
 
 def test_killed_again_while_it_recovers(crew: Crew) -> None:
     """A second kill soon after the restart changes nothing."""
     points = range(1, len(crew.points) + 1, 1 if FULL else 17)
-    assert_green(crew, [Plan(crashes=(Crash(point=point), Crash(point=point * 7 % 50 + 1))) for point in points])
+    crashes = [(Crash(point=point), Crash(point=point * 7 % 50 + 1)) for point in points]
+    assert_green(crew.run(Plan(crashes=two, steps=1) for two in crashes))
 
 
 def test_killed_with_workers(crew: Crew) -> None:
     """With inspectors and the renderer in processes of their own it is the same."""
     points = range(5, len(crew.points), 29 if FULL else 117)
-    assert_green(crew, [Plan(crashes=(Crash(point=point),), workers=True) for point in points])
+    assert_green(crew.run(Plan(crashes=(Crash(point=point),), workers=True) for point in points))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from tests.laws.crash.crew import Crew, crew_of
-from tests.laws.crash.test_kill import assert_green
-from tests.laws.crash.trial import FATES, Crash, Plan
+from tests.laws.crash.test_kill import Count, assert_green
+from tests.laws.crash.trial import FATES, Crash, Plan, Series
 
 pytestmark = pytest.mark.root
 
@@ -21,7 +22,7 @@ EVERY = 1 if FULL else 5
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
     """Helpers, each with three file systems that can lose their power."""
-    with crew_of("mounted") as crew:
+    with crew_of("disks") as crew:
         yield crew
 
 
@@ -31,33 +32,31 @@ def fates_of(point: int, salt: int = 0) -> int:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_the_power_fails_at_any_point(crew: Crew, part: int) -> None:
+def test_the_power_fails_at_any_point(crew: Crew, part: int, record_property: Count) -> None:
     """With the power cut before any change of the disk, what was told stays, and no durable upload is lost."""
-    points = range(1 + part, len(crew.points) + 1, PARTS * EVERY)
-    salts = range(3) if FULL else range(1)
-    assert_green(
-        crew, [Plan(crashes=(Crash(point=point, fates=fates_of(point, salt)),)) for point in points for salt in salts]
-    )
+    by_fates: dict[int, set[int]] = {}
+    for point, salt in product(range(1, len(crew.points) + 1, EVERY), range(3 if FULL else 1)):
+        by_fates.setdefault(fates_of(point, salt), set()).add(point)
+    some = [Series(points=tuple(points), fates=fates) for fates, points in by_fates.items() if fates % PARTS == part]
+    reports = crew.recover(*some)
+    assert_green(reports)
+    record_property("power cuts tried", sum(report.point > 0 for report in reports))
 
 
 def test_the_power_fails_while_it_recovers(crew: Crew) -> None:
     """A power cut soon after a kill, or after another power cut, is no worse."""
-    plans = []
+    crashes = []
     for point in range(1, len(crew.points) + 1, 5 if FULL else 23):
         soon = Crash(point=point * 7 % 50 + 1, fates=fates_of(point, 1))
-        plans.append(Plan(crashes=(Crash(point=point), soon)))
-        plans.append(Plan(crashes=(Crash(point=point + 11, fates=fates_of(point)), soon)))
-    assert_green(crew, plans)
+        crashes.append((Crash(point=point), soon))
+        crashes.append((Crash(point=point + 11, fates=fates_of(point)), soon))
+    assert_green(crew.run(Plan(crashes=two, steps=1) for two in crashes))
 
 
 def test_the_power_fails_in_the_middle_of_a_line(crew: Crew) -> None:
     """A torn line of the ledger that reached the disk was never told, and is cut."""
     lines = [number for number, point in enumerate(crew.points, 1) if point.startswith("append")]
     saved = [number for number, fates in enumerate(FATES) if fates["state"] == 0]
-    assert_green(
-        crew,
-        [
-            Plan(crashes=(Crash(point=point, fates=saved[point % len(saved)], torn=True),))
-            for point in lines[:: 1 if FULL else 3]
-        ],
-    )
+    by_fates = {fates: tuple(lines[number :: len(saved)]) for number, fates in enumerate(saved)}
+    series = (Series(points=points, fates=fates, torn=True) for fates, points in by_fates.items() if points)
+    assert_green(crew.recover(*series))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eggwatch.store import durable
-from tests.laws.crash.history import Player
+from tests.laws.crash.history import STEPS, Player
 from tests.laws.crash.places import Place
 
 MARK = "/kill-point/"
@@ -44,7 +44,7 @@ def main(base: str, workers: str) -> None:
         durable.unlink = lambda path: path.unlink(missing_ok=True) is None
     player = TracedPlayer(place, workers=workers == "workers")
     with durable.observed(mark):
-        player.play()
+        player.play(len(STEPS))
 
 
 if __name__ == "__main__":
