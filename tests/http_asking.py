@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from tests.running import PATIENT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -20,7 +22,7 @@ class Reply:
 def connect(url: str) -> http.client.HTTPConnection:
     """A connection to the server at `url`."""
     parts = urlsplit(url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENT)
 
 
 def ask(url: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Reply:
@@ -42,6 +44,6 @@ def _joined(response: http.client.HTTPResponse) -> dict[str, str]:
 def raw(url: str, request: bytes) -> bytes:
     """Send these bytes, and read until the server closes."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENT) as connection:
         connection.sendall(request)
         return b"".join(iter(lambda: connection.recv(65536), b""))

@@ -18,6 +18,7 @@ RUNS = {
     "publish_cost.py": (["--uploads", "2", "--sizes", "10", "20"], "ratio of the medians, last to first: "),
     "bombs.py": (["--bombs", "2"], "the worst delay of an honest upload is "),
     "stock.py": (["--files", "20", "--projects-of", "4"], "start, a fresh process"),
+    "tools.py": (["--uploads", "1"], "later than a second: "),
     "judging.py": ([], "of the speed of tarfile"),
     "top_projects.py": (["{stock}", "--kinds"], "wheels, profile default: 1 of 1 pass"),
 }

@@ -7,13 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import eggwatch
+from tests.running import until
 
 CLONE = Path(eggwatch.__file__).parents[1]
 SECONDS = 840
@@ -91,18 +91,20 @@ def _tidied(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for _ in range(100):
-            left = [int(pid) for procs in groups.rglob("cgroup.procs") for pid in procs.read_text().split()]
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            if not left:
-                break
-            time.sleep(0.05)
+        until("the machine's processes are gone", lambda: not _killed(groups), pause=0.05)
         for folder, _, _ in os.walk(groups, topdown=False):
             os.rmdir(folder)
         with contextlib.suppress(FileNotFoundError):
             Path("/run/systemd/nspawn/propagate", name).rmdir()
+
+
+def _killed(groups: Path) -> list[int]:
+    """The processes that were still there, and were killed."""
+    left = [int(pid) for procs in groups.rglob("cgroup.procs") for pid in procs.read_text().split()]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return left
 
 
 def _unified() -> str:

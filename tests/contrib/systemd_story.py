@@ -135,9 +135,7 @@ def kill() -> None:
 
 def stop() -> None:
     """In order; then a start with work waiting."""
-    begun = time.monotonic()
     seen["stop"] = run("systemctl", "stop", "eggwatch.service")
-    seen["stop seconds"] = round(time.monotonic() - begun, 2)
     seen["stopped"] = show("ActiveState", "Result", "ExecMainStatus")
     seen["events"] = events()
     seen["left"] = sorted(str(path.relative_to(DROP)) for path in DROP.rglob("*.tar.gz"))

@@ -18,6 +18,7 @@ from tests.contrib.web_servers import SERVERS, folder_for, serving
 from tests.http_asking import ask, raw
 from tests.installers import pip_install, uv_install
 from tests.published_tree import SECRET, Published, publish_sample, replace
+from tests.running import until
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
@@ -238,10 +239,7 @@ def test_requests_for_dot_folders_fill_no_access_log(site: Site) -> None:
     log = site.folder / "eggwatch.log"
     ask(site.url, "/.eggwatch/secret")
     ask(site.url, "/robots.txt?last")
-    deadline = time.monotonic() + 5
-    while "robots.txt?last" not in log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert "robots.txt?last" in log.read_text()
+    until("the log", lambda: "robots.txt?last" in log.read_text())
     assert ".eggwatch" not in log.read_text()
 
 

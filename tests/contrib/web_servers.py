@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.running import until
 
 SAMPLES = Path(__file__).parents[2] / "contrib" / "httpd"
 
@@ -123,12 +125,14 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], folder: Path, port: int) -> None:
-    deadline = time.monotonic() + 15
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.02)
-    logs = [path.read_text(errors="replace") for path in (folder / "output", folder / "error.log") if path.exists()]
-    raise AssertionError("the server did not start:\n" + "\n".join(logs))
+    def logs() -> str:
+        paths = [path for path in (folder / "output", folder / "error.log") if path.exists()]
+        return "the server answers; it said:\n" + "\n".join(path.read_text(errors="replace") for path in paths)
+
+    def listens() -> bool:
+        assert process.poll() is None, logs()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        return False
+
+    until(logs, listens)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, T
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
+from tests.running import until
 
 
 @pytest.fixture
@@ -45,9 +45,12 @@ def job(number: int, path: Path) -> Job:
 
 def results(inspectors: Inspectors, count: int) -> dict[int, Result]:
     found: dict[int, Result] = {}
-    deadline = time.monotonic() + 30
-    while len(found) < count and time.monotonic() < deadline:
-        found |= {result.number: result for result in inspectors.poll(1.0)}
+
+    def came() -> bool:
+        found.update({result.number: result for result in inspectors.poll(1.0)})
+        return len(found) >= count
+
+    until(f"{count} results", came)
     return found
 
 
@@ -301,10 +304,7 @@ def cpu_seconds(pid: int) -> float:
 
 def wait_until_given_up(inspectors: Inspectors, number: int) -> None:
     """Until the first try of a job is over."""
-    deadline = time.monotonic() + 30
-    while inspectors._turns[number].tries == 0 and time.monotonic() < deadline:
-        inspectors.poll(0.01)
-    assert inspectors._turns[number].tries
+    until("it is given up", lambda: (inspectors.poll(0.01) and False) or inspectors._turns[number].tries)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def results(inspectors: Inspectors, *jobs: Job) -> dict[int, Result]:
     for job in jobs:
         inspectors.submit(job)
     found: dict[int, Result] = {}
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 200
     while len(found) < len(jobs) and time.monotonic() < deadline:
         found |= {result.number: result for result in inspectors.poll(1.0)}
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from pathlib import Path
 from unittest import mock
 
@@ -91,7 +90,7 @@ def test_a_courier_killed_between_delivery_and_its_note_tells_again_with_the_sam
     """SIGKILL while the server has the request and has not answered."""
     with http_server() as hooks:
         site = Site(tmp_path)
-        configured(site, hook_table(hooks.url, 'timeout = "30s"\n'))
+        configured(site, hook_table(hooks.url, 'timeout = "1h"\n'))
         site.put(GOOD)
         with mock.patch("eggwatch.service.courier.Courier.deliver_once", return_value=True):
             assert site.call("run", "--once").code == 0
@@ -178,17 +177,16 @@ def test_the_daemon_starts_its_courier_anew_and_tells_when_it_can_t(tmp_path: Pa
 
 
 def test_a_stop_waits_for_no_slow_server(tmp_path: Path) -> None:
-    """SIGTERM ends daemon and courier within ten seconds; what was under way is told by the next."""
+    """SIGTERM ends daemon and courier before it answers; what was under way is told by the next."""
     with http_server() as hooks:
         hooks.held = threading.Event()
         site = Site(tmp_path)
-        configured(site, hook_table(hooks.url, 'timeout = "30s"\n'))
+        configured(site, hook_table(hooks.url, 'timeout = "1h"\n'))
         with site.daemon() as daemon:
             site.put(GOOD)
             until("the request", lambda: hooks.requests)
-            begun = time.monotonic()
             daemon.stop()
-            assert time.monotonic() - begun < 10
+            assert not hooks.held.is_set(), "the server has not answered"
         hooks.held.set()
         hooks.held = None
         assert site.call("notify", "--once").code == 0

@@ -97,7 +97,7 @@ def test_an_upload_and_a_verify_show_in_the_textfile_within_seconds(site: Site) 
     with site.daemon():
         until("ready", lambda: _with(written(site), "eggwatch_ready", 1.0))
         site.put(sdist("demo", "1.0"))
-        until("the file", lambda: _with(written(site), "eggwatch_files", 1.0), seconds=10)
+        until("the file", lambda: _with(written(site), "eggwatch_files", 1.0))
         site.call("verify")
         values = until("the findings", lambda: _with(written(site), "eggwatch_verify_findings", 0.0))
         assert time.time() - 60 < values["eggwatch_verify_last_timestamp_seconds", "index=main"] <= time.time()
@@ -110,7 +110,7 @@ def test_the_textfile_can_be_read_by_node_exporter_and_is_never_half_written(sit
         for number in range(3):
             site.put(sdist("demo", f"{number}.0"))
             count = float(number + 1)
-            until("a file more", lambda count=count: _with(written(site), "eggwatch_files", count), seconds=10)
+            until("a file more", lambda count=count: _with(written(site), "eggwatch_files", count))
             status = (site.base / "eggwatch.prom").stat()
             inodes.add(status.st_ino)
             assert stat.S_IMODE(status.st_mode) == 0o644

@@ -8,7 +8,6 @@ import functools
 import os
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -76,8 +75,7 @@ def hints_at(watcher: Watcher, file: Path, name: str) -> bool:
 
 def rest(watcher: Watcher) -> None:
     """Wait until nothing is hinted at any more."""
-    while watcher.take() != set():
-        time.sleep(0.2)
+    until("no more hints", lambda: watcher.take() == set(), pause=0.2)
 
 
 def test_a_dead_thread_is_noticed_and_replaced(watcher: Watcher, folders: tuple[Path, Path]) -> None:

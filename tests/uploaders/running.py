@@ -17,10 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from tests.archive_factory import sdist
 from tests.running import Daemon, until
 
-QUIET = '"60s"'
-"""So long that whatever is published sooner was proved to be finished, not guessed."""
+QUIET = '"1h"'
+"""Longer than any test waits: whatever is published was proved to be finished, not guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class IndexDaemon(Daemon):
     def __init__(self, base: Path, *, prefix: Sequence[str] = (), **settings: str) -> None:
         config = base / "eggwatch.toml"
         super().__init__([*prefix, sys.executable, "-m", "eggwatch", "--config", config, "run", "--verbose"], cwd=base)
-        self.base = base
+        self.base, self._rounds = base, 0
         self.drop, self.public, self.state = base / "drop", base / "public", base / "state"
         self.drop.mkdir(exist_ok=True, parents=True)
         self.settings = {"quiet": QUIET, "drop": '"drop"', "public": '"public"', "state": '"state"'}
@@ -124,6 +125,16 @@ class IndexDaemon(Daemon):
         return sorted(name for name in found if name != "README.txt")
 
     # What is asserted of it
+
+    def go_round(self, times: int = 3) -> None:
+        """Wait until everything has been looked at again so often: a new upload has gone its whole way and left."""
+        for _ in range(times):
+            self._rounds += 1
+            name, data = sdist("round", f"{self._rounds}.0")
+            (self.drop / f".{name}.part").write_bytes(data)
+            (self.drop / f".{name}.part").rename(self.drop / name)
+            self.wait_published(name, time.time())
+            until(f"{name} leaves", lambda name=name: not (self.drop / name).exists())
 
     def wait_published(self, filename: str, since: float) -> float:
         """Wait until a file is on its project's page; answers with the seconds that this took since `since`."""

@@ -38,11 +38,10 @@ def test_two_hundred_at_once_are_all_published(
     """One `cp` of two hundred files, which says nothing."""
     daemon = start_daemon()
     started = time.time()
-    done = run_tool("cp", *archives, daemon.drop)
+    run_tool("cp", *archives, daemon.drop)
     until("200 events", lambda: len(daemon.events()) >= len(archives), pause=0.02)
     record_property("seconds for 200", time.time() - started)
     assert_all_published(daemon, archives)
-    assert time.time() - done.at < 30
 
 
 @pytest.mark.parametrize("kills", [[1], [60], [150], [0, 30, 31, 120, 199]], ids=str)
@@ -69,7 +68,8 @@ def test_killed_as_originals_leave_it_leaves_nothing_under_a_hidden_name(
     uploader = threading.Thread(target=run_tool, args=("cp", *archives, daemon.drop))
     uploader.start()
     for number in range(6):
-        time.sleep(0.05 + 0.02 * number)
+        left = daemon.log.count("retire   ")
+        until("some leave", lambda left=left, number=number: daemon.log.count("retire   ") > left + 3 * number)
         daemon.kill()
         daemon.start()
     uploader.join()

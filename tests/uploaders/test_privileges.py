@@ -16,11 +16,11 @@ import pytest
 from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
-from tests.uploaders.running import IndexDaemon, moment, running
+from tests.uploaders.running import IndexDaemon, running
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
-QUIET = 1.0
+QUIET, HOUR = 1.0, '"1h"'
 LEAVES, STAYS, UNREAD = "published, leaves", "published, stays", "waits: can't be read"
 ALL = (*CAPABILITIES, "dac_override")
 
@@ -78,7 +78,7 @@ def running_as(machine: Machine, way: str) -> Iterator[IndexDaemon]:
     base = machine.base / re.sub(r"\W+", "-", f"{way} {time.monotonic_ns()}")
     make_folders(base, owner=uid, drop_owner=drop_owner)
     prefix = machine.as_account(uid, *capabilities) if uid else machine.enter
-    quiet = f'"{int(QUIET * 1000)}ms"' if not capabilities and uid else '"60s"'
+    quiet = f'"{int(QUIET * 1000)}ms"' if not capabilities and uid else HOUR
     with running(base, prefix=prefix, linger='"300ms"', quiet=quiet) as daemon:
         yield daemon
 
@@ -114,8 +114,6 @@ def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, star
         daemon.wait_published(name, begun)
         (event,) = daemon.events_of(name)
         assert (event["uploader"], event["uid"]) == ("alice", ALICE)
-        if capabilities or not uid:
-            assert moment(event) - begun < 20.0, "a lease proves the end: no quiet period"
         if outcome is LEAVES:
             until(f"{place}: leaves\n{daemon.log}", lambda file=file: not file.exists())
         else:
@@ -145,7 +143,7 @@ def test_later_uploads_to_a_private_folder_are_found_in_seconds(machine: Machine
     for number in range(3):
         path = put(machine, daemon, "own folder 2700", number)
         done = time.time()
-        assert daemon.wait_published(Path(path).name, done) < 10.0
+        daemon.wait_published(Path(path).name, done)
         daemon.wait_empty()
 
 

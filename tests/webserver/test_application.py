@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from eggwatch.webserver.server import Server
 from tests.http_asking import ask, connect, raw
 from tests.published_tree import SECRET, Published, publish_sample, replace
+from tests.running import until
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
@@ -338,11 +338,8 @@ def test_the_log_has_one_line_a_request_and_nobody_can_forge_one(
         raw(server.url, b'GET /\x1b[31m"\x00 HTTP/1.1\r\nHost: x\r\nUser-Agent: a\xe9b"\r\nConnection: close\r\n\r\n')
         ask(server.url, "/robots.txt")
         # The line is written when all is sent, so the client may be ahead of it.
-        for _ in range(200):
-            lines = [record.getMessage() for record in caplog.records]
-            if len(lines) >= 2:
-                break
-            time.sleep(0.01)
+        until("both lines", lambda: len(caplog.records) >= 2)
+    lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 2
     assert '"GET /\\x1b[31m\\x22\\x00 HTTP/1.1" 404' in lines[0] and '"a\\xe9b\\x22"' in lines[0]
     assert '"GET /robots.txt HTTP/1.1" 200' in lines[1]
