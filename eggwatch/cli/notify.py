@@ -24,7 +24,8 @@ from eggwatch.linux.systemd import Supervisor
 from eggwatch.notifiers.registry import messenger_of
 from eggwatch.service.courier import LOOK_SECONDS, Courier, try_each
 from eggwatch.store import durable
-from eggwatch.store.state.deliveries import FOLDER, Deliveries
+from eggwatch.store.state.cursors import FOLDER
+from eggwatch.store.state.deliveries import Deliveries
 from eggwatch.store.state.lock import Lock
 from eggwatch.writer.folders import permissions_of
 

@@ -28,7 +28,6 @@ from eggwatch.store.state.history import event_at
 from eggwatch.store.state.ledger import START, Ledger, Position
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import replay
-from eggwatch.writer.catch_up import CATALOG
 from eggwatch.writer.folders import permissions_of
 
 MARKER = "eggwatch-backup.json"
@@ -227,8 +226,7 @@ class Backup:
     def _keep(self, catalog: Catalog, end: Position, report: BackupReport) -> None:
         """The files last: now the ledger that names them, then what it says is removed goes."""
         self._extend_ledger(end)
-        told = cursors.read_from(self._config.state / CATALOG)
-        cursors.keep(self._kept.parent, told, self._permissions)
+        cursors.copy(self._config.state, self._kept.parent, self._permissions)
         report.serial = end.serial
         self._write_marker(report.files, serial=end.serial)
         durable.sync_everything([self._folder])

@@ -21,7 +21,6 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool, digest
-from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import Catalog, key_of
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.lock import Lock
@@ -53,7 +52,6 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
         report = _rebuild_ledger(config, progress)
         catalog = config.state / CATALOG
         if catalog.exists():
-            cursors.keep(config.state, cursors.read_from(catalog), permissions)  # serials never go back
             set_aside(catalog)
     finally:
         lock.release()

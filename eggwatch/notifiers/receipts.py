@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from eggwatch.errors import FolderError, in_words
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.instructions import pip_install, shell_word
 from eggwatch.model.names import shown
@@ -14,9 +17,20 @@ from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
 from eggwatch.store.drop.answers import Answers
 
+log = logging.getLogger("eggwatch")
+
+
+@contextmanager
+def _no_obstacle(path: str) -> Iterator[None]:
+    """A receipt of what is no event is not written later: where it can't be written now, that is logged."""
+    try:
+        yield
+    except (OSError, FolderError) as error:
+        log.error("announce %s: no receipt: %s", shown(path), in_words(error))
+
 
 class Receipts:
-    """Leaves a receipt for each upload that was published or refused."""
+    """Leaves a receipt for each upload that was published or refused; and for others, where one can be written."""
 
     name = "receipts"
 
@@ -84,17 +98,23 @@ class Receipts:
     def tell_known(self, event: Event, *, since: str) -> None:
         """Write the receipt of an upload that was there already."""
         if event.filename is not None:
-            self._answers.write_receipt(event.filename, known_text(event, since=since, index_url=self._index_url))
+            with _no_obstacle(event.filename):
+                self._answers.write_receipt(event.filename, known_text(event, since=since, index_url=self._index_url))
 
     def tell_staying(self, filename: str, path: str, why: str) -> None:
         """Add to the receipt of a name that its original stays, and why, with what can be done."""
-        text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
-        line = f"But {shown(path)} stays: {why}.\n"
-        if text and line not in text:
-            self._answers.write_receipt(filename, text + line + aside + block)
+        with _no_obstacle(path):
+            text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
+            line = f"But {shown(path)} stays: {why}.\n"
+            if text and line not in text:
+                self._answers.write_receipt(filename, text + line + aside + block)
 
-    def tell_gone(self, path: str, filename: str) -> None:
+    def tell_gone(self, path: str) -> None:
         """What lay at a path without a verdict does no longer: if the receipt of the name speaks of it, it says so."""
+        with _no_obstacle(path):
+            self._tell_gone(path, _name(path))
+
+    def _tell_gone(self, path: str, filename: str) -> None:
         verdict, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
         lying = block if aside else verdict
         if not any(f"{start}{shown(path)}{end}" in lying for start, end in _LIES_AT):
@@ -107,53 +127,57 @@ class Receipts:
             before = [f"Before: {line}" for line in verdict.splitlines()[1:2]]
             self._answers.write_receipt(filename, "\n".join([head, gone, *before]) + "\n")
 
-    def tell_not_taken(self, path: str, filename: str, remark: str) -> None:
+    def tell_not_taken(self, path: str, remark: str) -> None:
         """Write the receipt of something that stays where it is: of no published format, or not to be read."""
-        self._tell_lying(path, filename, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
+        self._tell_lying(path, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
 
-    def tell_unfinished(self, path: str, filename: str, why: str, *, since: float, until: float) -> None:
+    def tell_unfinished(self, path: str, why: str, *, since: float, until: float) -> None:
         """Write the receipt of an upload whose end is missing; `since` and `until` in seconds since the epoch."""
         self._tell_lying(
             path,
-            filename,
             "UNFINISHED, it is not in the index yet",
             f"Its end is missing, and nothing has come since {_second(since)}. {why.rstrip('.')}.",
             "Upload it again, to the end: the whole file takes the place of this one, and nothing else is to be done.",
             f"Until {_second(until)} it waits for the rest at {shown(path)}; then it is judged as it lies.",
         )
 
-    def tell_held(self, path: str, filename: str) -> None:
+    def tell_held(self, path: str) -> None:
         """Write the receipt of an upload that could not be judged because of a fault on this side."""
         self._tell_lying(
             path,
-            filename,
             "HELD, it is not in the index yet",
             "A fault in eggwatch, or in its installation, kept it from judging the file: your upload is not to blame.",
             "The administrator has been told, with the error: in the log, and by 'eggwatch status'.",
             f"It stays at {shown(path)}, and is judged again when it is uploaded anew.",
         )
 
-    def tell_waiting(self, path: str, filename: str, reason: str) -> None:
+    def tell_waiting(self, path: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
-        self._tell_waiting(path, filename, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
+        self._tell_waiting(path, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
 
-    def tell_too_large(self, path: str, filename: str, reason: str) -> None:
+    def tell_too_large(self, path: str, reason: str) -> None:
         """Write the receipt of an upload that waits because of its own size."""
         what = "Delete it if that is no package of yours; if it is, ask the administrator for room, and it goes on."
-        self._tell_waiting(path, filename, reason, f"It stays at {shown(path)}. {what}")
+        self._tell_waiting(path, reason, f"It stays at {shown(path)}. {what}")
 
-    def _tell_waiting(self, path: str, filename: str, reason: str, what_to_do: str) -> None:
-        self._tell_lying(path, filename, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
+    def _tell_waiting(self, path: str, reason: str, what_to_do: str) -> None:
+        self._tell_lying(path, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
 
-    def _tell_lying(self, path: str, filename: str, fate: str, *lines: str) -> None:
+    def _tell_lying(self, path: str, fate: str, *lines: str) -> None:
         """Write the receipt of what lies in the drop folder without a verdict: below one that is about another path."""
-        verdict = (self._answers.receipt(filename) or "").partition(_ASIDE)[0]
-        judged = _VERDICT.search(verdict)
-        if judged is not None and judged["path"] != shown(path):
-            head = f"{verdict}{_ASIDE}{shown(path)}: {fate.partition(',')[0]}"
-        else:
-            head = headline_of(filename, fate, since=self._since(filename))
-        self._answers.write_receipt(filename, "\n".join([head, *lines]) + "\n")
+        filename = _name(path)
+        with _no_obstacle(path):
+            verdict = (self._answers.receipt(filename) or "").partition(_ASIDE)[0]
+            judged = _VERDICT.search(verdict)
+            if judged is not None and judged["path"] != shown(path):
+                head = f"{verdict}{_ASIDE}{shown(path)}: {fate.partition(',')[0]}"
+            else:
+                head = headline_of(filename, fate, since=self._since(filename))
+            self._answers.write_receipt(filename, "\n".join([head, *lines]) + "\n")
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def headline_of(filename: str, fate: str, *, since: str | None) -> str:

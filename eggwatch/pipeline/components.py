@@ -16,6 +16,7 @@ from eggwatch.store.drop.folder import Drop
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.public.spool import Spool
 from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.cursors import Cursors
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets import Target
 
@@ -32,6 +33,7 @@ class Components:
     pool: Pool
     ledger: Ledger
     catalog: Catalog
+    cursors: Cursors
     answers: Answers
     target: Target
     templates: Environment

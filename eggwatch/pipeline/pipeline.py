@@ -72,17 +72,18 @@ class Pipeline:
             patience=config.patience,
             now=components.now,
             left=self._has_left,
-            stays=self.news.stays,
+            stays=self.news.remarks.stays,
         )
-        self._settling = Settling(components, config, self.uploads, self.news, self.retirement)
-        told = {"told_waits": self.news.waits, "told_too_large": self.news.too_large}
+        self._settling = Settling(components, config, self.uploads, self.retirement)
+        receipts = components.receipts
+        told = {"told_waits": receipts.tell_waiting, "told_too_large": receipts.tell_too_large}
         space = DiskSpace(config, components.spool, self.uploads, **told)
         unreadable = self._settling.cannot_read
         self._claims = ClaimQueue(
             components.drop, components.spool, self.uploads, space, now=components.now, unreadable=unreadable
         )
         self.grace = GracePeriod(config.grace)
-        self._looking = DropWatch(components, config, self.uploads, self.news, self.retirement)
+        self._looking = DropWatch(components, config, self.uploads, self.retirement)
         self.tally = Tally()
         self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
@@ -204,7 +205,7 @@ class Pipeline:
         )
         if hand.intake.has_uploader:
             # The receipt first: what is remembered as held is not looked at again.
-            self.news.held(claim.path)
+            self.components.receipts.tell_held(claim.path)
             self.components.answers.sync()
             held = original(claim, Fate.HELD, reason=trouble)
             self.components.catalog.remember([held])
@@ -250,10 +251,10 @@ class Pipeline:
         for event, since in batch.known:
             self.tally.known += 1
             self.news.known(event, since=since)
-        self.news.left(batch.left)
+        self.news.remarks.left(batch.left, after=self.components.ledger.end.serial)
         for one in batch.originals:
             if one.fate is Fate.HELD:
-                self.news.held(one.path)
+                self.components.receipts.tell_held(one.path)
         self.components.answers.sync()
         self.measures.judged(verdicts, batch)
         for hand, _ in verdicts:

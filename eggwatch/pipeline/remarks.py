@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from eggwatch.intake.uploads import Uploads
+from eggwatch.model.names import shown
 from eggwatch.model.sightings import Identity, Sighting
-from eggwatch.pipeline.announce import News
+from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pipeline.components import Components
 from eggwatch.policy import settling
 from eggwatch.store.drop.folder import Drop, Found, Survey
 
+log = logging.getLogger("eggwatch")
 
-def answer_strangers(survey: Survey, components: Components, uploads: Uploads, news: News) -> None:
+
+def answer_strangers(survey: Survey, components: Components, uploads: Uploads) -> None:
     """Say, once each, why packages are not taken as they are, and which folders can't be entered."""
     told = []
     for found, remark in _remarks(survey, components.drop, uploads):
@@ -21,9 +26,15 @@ def answer_strangers(survey: Survey, components: Components, uploads: Uploads, n
             uploads.answered.passed(found)
         else:
             told.append(uploads.told(found, remark.replace("\n", " ")))
-            news.not_taken(found.path, remark)
+            tell_not_taken(found.path, remark, components.receipts)
     if told:
         components.catalog.remember(told)
+
+
+def tell_not_taken(path: str, reason: str, receipts: Receipts) -> None:
+    """Something in the drop can't be taken as it is: it stays there, and its uploader is told why."""
+    log.warning("sight    %s: not taken: %s", shown(path), reason.replace("\n", " "))
+    receipts.tell_not_taken(path, reason)
 
 
 def _remarks(survey: Survey, drop: Drop, uploads: Uploads) -> Iterator[tuple[Found, str | None]]:
@@ -50,7 +61,7 @@ def _folder(found: Found) -> Found:
     return replace(found, identity=same)
 
 
-def answer_unfinished(sighting: Sighting, uploads: Uploads, news: News, patience: settling.Patience) -> None:
+def answer_unfinished(sighting: Sighting, uploads: Uploads, receipts: Receipts, patience: settling.Patience) -> None:
     """Say once that the end is missing, and until when it is waited for.
 
     By the file's own time, so that another process comes to the same answer.
@@ -60,4 +71,32 @@ def answer_unfinished(sighting: Sighting, uploads: Uploads, news: News, patience
     why = uploads.newly_unfinished(sighting)
     if why is not None:
         since = sighting.identity.ctime_ns / 1e9
-        news.unfinished(sighting.path, why, since=since, until=since + patience.unfinished_after)
+        receipts.tell_unfinished(sighting.path, why, since=since, until=since + patience.unfinished_after)
+
+
+class LaterRemarks:
+    """Remarks on files that stay where they are: a receipt gets them once it tells what happened before."""
+
+    def __init__(self, receipts: Receipts) -> None:
+        self._receipts = receipts
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
+
+    def stays(self, serial: int, filename: str, path: str, why: str) -> None:
+        """An original that was judged can't be removed: its receipt will say so, once it is there."""
+        self._waiting.append((serial, partial(self._receipts.tell_staying, filename, path, why)))
+
+    def left(self, uploads: Iterable[tuple[str, str]], *, after: int) -> None:
+        """Each (path, why) is no new upload: its receipt says so after what has happened up to a serial."""
+        for path, why in uploads:
+            log.warning("judge    %s: not taken: %s", shown(path), why)
+            self._waiting.append((after, partial(self._receipts.tell_not_taken, path, why)))
+
+    def tell(self, untold: Iterable[int]) -> None:
+        """Make the remarks that wait for nothing any more; `untold` are the serials that are still to be told."""
+        if not self._waiting:
+            return
+        still = set(untold)
+        due = [tell for serial, tell in self._waiting if serial not in still]
+        self._waiting = [one for one in self._waiting if one[0] in still]
+        for tell in due:
+            tell()

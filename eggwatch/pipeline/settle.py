@@ -17,9 +17,8 @@ from eggwatch.linux.accounts import others_who_may_write
 from eggwatch.model.names import shown
 from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Sighting
-from eggwatch.pipeline.announce import News
 from eggwatch.pipeline.components import Components
-from eggwatch.pipeline.remarks import answer_unfinished
+from eggwatch.pipeline.remarks import answer_unfinished, tell_not_taken
 from eggwatch.policy import settling
 from eggwatch.store.public.spool import LARGE
 from eggwatch.store.state.catalog import Original
@@ -30,11 +29,9 @@ log = logging.getLogger("eggwatch")
 class Settling:
     """Looks whether somebody still writes to an upload, and which may not be read."""
 
-    def __init__(
-        self, components: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
-    ) -> None:
-        self._components, self._config, self._uploads = components, config, uploads
-        self._news, self._retirement = news, retirement
+    def __init__(self, components: Components, config: IndexConfig, uploads: Uploads, retirement: Retirement) -> None:
+        self._components, self._config = components, config
+        self._uploads, self._retirement = uploads, retirement
 
     def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time.
@@ -55,7 +52,7 @@ class Settling:
                 log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
                 self._uploads.wait(probed.path, verdict, now=now)
                 if verdict.answered:
-                    answer_unfinished(probed, self._uploads, self._news, self._config.patience)
+                    answer_unfinished(probed, self._uploads, self._components.receipts, self._config.patience)
         return ready
 
     def _probe(self, sighting: Sighting) -> Sighting | None:
@@ -84,4 +81,4 @@ class Settling:
         advice = self._components.drop.advice(sighting.path)
         reason = self._uploads.cannot_read(sighting, error, advice=advice, now=time.monotonic())
         if reason is not None:
-            self._news.not_taken(sighting.path, reason)
+            tell_not_taken(sighting.path, reason, self._components.receipts)

@@ -15,7 +15,6 @@ from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads
 from eggwatch.model.sightings import Sighting
-from eggwatch.pipeline.announce import News
 from eggwatch.pipeline.components import Components
 from eggwatch.pipeline.log_lines import crowded
 from eggwatch.pipeline.remarks import answer_strangers
@@ -27,11 +26,9 @@ log = logging.getLogger("eggwatch")
 class DropWatch:
     """Looks at what is named or due, and at the rest in portions; true while a scan is under way."""
 
-    def __init__(
-        self, components: Components, config: IndexConfig, uploads: Uploads, news: News, retirement: Retirement
-    ) -> None:
+    def __init__(self, components: Components, config: IndexConfig, uploads: Uploads, retirement: Retirement) -> None:
         self._components, self._config = components, config
-        self._uploads, self._news, self._retirement = uploads, news, retirement
+        self._uploads, self._retirement = uploads, retirement
         self._scanning = Scan(components.drop)
 
     def __bool__(self) -> bool:
@@ -71,7 +68,7 @@ class DropWatch:
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
         self._forget(self._uploads.update(survey, now=now, wall=self._components.now()))
-        answer_strangers(survey, self._components, self._uploads, self._news)
+        answer_strangers(survey, self._components, self._uploads)
         self._retirement.keep_in_mind(survey)
         older = [self._retirement.resume(found) for found in survey.leftovers]
         self._components.spool.progress()
@@ -88,7 +85,7 @@ class DropWatch:
         if gone:
             self._components.catalog.forget(gone)
         for path in gone:
-            self._news.gone(path)
+            self._components.receipts.tell_gone(path)
 
     @property
     def scan(self) -> Scan:

@@ -27,6 +27,7 @@ from eggwatch.readers.remote import is_silent
 from eggwatch.readers.status_fields import read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
 from eggwatch.store.state.catalog import Reader, key_of
+from eggwatch.store.state.cursors import read_all
 from eggwatch.store.state.deliveries import Deliveries
 from eggwatch.store.state.history import event_at
 from eggwatch.store.state.ledger import START, Ledger, Position
@@ -86,13 +87,13 @@ class IndexReader:
         if not self.sees_lock():
             return {}
         deliveries = Deliveries(self.config.state)
-        progress, letters = deliveries.progress(), Counter(letter.subscription for letter in deliveries.letters())
+        letters = Counter(letter.subscription for letter in deliveries.letters())
+        progress = read_all(self.config.state)
         with self.catalog() as catalog:
             end = 0 if catalog is None else catalog.position().serial
-            begun = {} if catalog is None else catalog.cursors()
         told = {}
         for one in self.config.subscriptions:
-            here = progress.get(one.name, Progress(cursor=begun.get(one.name, end)))
+            here = progress.get(one.name, Progress(cursor=end))
             told[one.name] = Delivery(
                 cursor=here.cursor,
                 behind=max(0, end - here.cursor),

@@ -22,6 +22,7 @@ from eggwatch.readers.remote import SILENCE, is_silent
 from eggwatch.readers.status_fields import with_cursors, with_queue, with_surroundings, without_queue, writer_lives
 from eggwatch.store.drop.folder import Drop, Found, Survey
 from eggwatch.store.state.catalog import Original
+from eggwatch.store.state.cursors import DAEMON, Cursors
 
 HANDFUL = 5
 """Last events that `status` shows."""
@@ -144,7 +145,8 @@ def _counted(status: Status, reader: IndexReader) -> Status:
         projects, files = catalog.counts()
         serial, stale = catalog.position().serial, catalog.stale_count()
         current = bool(status.pages_current) and not stale
-        cursors = {name: end for name, end in catalog.cursors().items() if not is_outside(name)}
+    kept = Cursors(reader.config.state, DAEMON).read()
+    cursors = {name: progress.cursor for name, progress in kept.items() if not is_outside(name)}
     status = replace(status, projects=projects, files=files, pages_stale=stale, pages_current=current)
     return with_cursors(replace(status, serial=serial), serial, cursors)
 

@@ -27,6 +27,7 @@ from eggwatch.policy.retries import Progress, gives_up, pause
 from eggwatch.policy.subscriptions import Digest, Subscription
 from eggwatch.readers.local import IndexReader
 from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.cursors import DAEMON, Cursors
 from eggwatch.store.state.deliveries import DeadLetter, Deliveries
 from eggwatch.store.state.history import entries_after
 
@@ -80,7 +81,7 @@ class Route:
 
     def _deliver_all(self) -> bool:
         """Whether all that had happened was told, or put aside."""
-        progress = self._deliveries.of(self.name) or self._begun()
+        progress = self._deliveries.cursors.of(self.name) or self._begun()
         if progress is None:
             return False
         with self._reader.catalog() as catalog:
@@ -94,13 +95,8 @@ class Route:
 
     def _begun(self) -> Progress | None:
         """Where a new subscription begins: at what the daemon had done when it first read of it."""
-        with self._reader.catalog() as catalog:
-            cursors = {} if catalog is None else catalog.cursors()
-        if self.name not in cursors:
-            return None
-        progress = Progress(cursor=cursors[self.name])
-        self._deliveries.keep(self.name, progress)
-        return progress
+        begun = Cursors(self.config.state, DAEMON).read().get(self.name)
+        return None if begun is None else self._keep(begun)
 
     def _tell(self, entries: list[Entry], progress: Progress) -> bool:
         if isinstance(self.subscription, Digest):
@@ -116,7 +112,7 @@ class Route:
 
     def _pass(self, entries: list[Entry], progress: Progress) -> bool:
         """Keep that nothing of these is left to tell; whether they were all there are."""
-        if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.of(self.name):
+        if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.cursors.of(self.name):
             self._deliveries.keep(self.name, passed)
         return len(entries) < AT_MOST
 
@@ -224,7 +220,7 @@ class Courier:
         `label` is the index's name in log lines, where there are several.
         """
         self._deliveries, self._label = deliveries, label
-        deliveries.open(subscription.name for subscription in config.subscriptions)
+        deliveries.cursors.open([subscription.name for subscription in config.subscriptions])
         self.routes = [Route(config, one, messenger_of(one), deliveries) for one in config.subscriptions]
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -265,19 +261,14 @@ class Courier:
         """Deliver what can be delivered now; whether nothing has failed."""
         for route in self.routes:
             before = None
-            while (cursor := _cursor(self._deliveries, route)) != before:
+            while (cursor := self._deliveries.cursors.cursor(route.name)) != before:
                 before = cursor
                 _guarded(route.name, route.step)
         return not any(_has_failed(self._deliveries, route) for route in self.routes)
 
 
-def _cursor(deliveries: Deliveries, route: Route) -> int:
-    progress = deliveries.of(route.name)
-    return 0 if progress is None else progress.cursor
-
-
 def _has_failed(deliveries: Deliveries, route: Route) -> bool:
-    progress = deliveries.of(route.name)
+    progress = deliveries.cursors.of(route.name)
     return progress is not None and progress.since is not None
 
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError, LedgerError
-from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
-from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import NO_DAMAGE, Catalog
 from eggwatch.store.state.ledger import Ledger, Position
 from eggwatch.store.state.replay import replay
@@ -33,8 +31,6 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
         if end.serial < shown:
             raise older_ledger(ledger, f"the published root page shows serial {shown}, the ledger ends at {end.serial}")
         _refuse_vanished(config, catalog)
-        cursors.take_up(config.state, catalog, end)
-        cursors.begin(catalog, [JournalNotifier.name, *(one.name for one in config.subscriptions)], end)
         ledger.open(end)
     except BaseException:
         catalog.close()

@@ -34,6 +34,7 @@ from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.public.spool import Spool
 from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.cursors import DAEMON, Cursors
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.orders import OrderBox
@@ -167,6 +168,8 @@ def _assemble(
     pool = Pool(config.public, permissions)
     ledger = Ledger(config.state / "ledger.jsonl", permissions)
     catalog = open_catalog(config, ledger, permissions)
+    cursors = Cursors(config.state, DAEMON, permissions)
+    cursors.begin([JournalNotifier.name, *(one.name for one in config.subscriptions)], end=ledger.end.serial)
     spool.prepare()
     pool.prepare()
     durable.make_folders(config.public / "simple", permissions)
@@ -195,6 +198,7 @@ def _assemble(
         pool=pool,
         ledger=ledger,
         catalog=catalog,
+        cursors=cursors,
         answers=answers,
         target=target,
         templates=env,

@@ -75,7 +75,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         leavings=leavings_of(pipeline),
     )
     status = with_surroundings(with_queue(status, pipeline.queue(), now=components.now()), pipeline.config)
-    cursors = {one.name: components.catalog.cursor(one.name) for one in components.notifiers}
+    cursors = {one.name: components.cursors.cursor(one.name) for one in components.notifiers}
     return with_cursors(status, components.ledger.end.serial, cursors)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.cursors import DAEMON, Cursors
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, run_as_nobody
 from tests.laws.at_work import pages_of, unpacked
@@ -31,11 +31,7 @@ def project_pages(site: Site) -> dict[str, bytes]:
 
 def cursor(site: Site) -> int:
     """Up to which serial receipts were written."""
-    reader = Reader.open(site.state / "catalog.sqlite3")
-    try:
-        return reader.cursor("receipts")
-    finally:
-        reader.close()
+    return Cursors(site.state, DAEMON).read()["receipts"].cursor
 
 
 def test_a_backup_restored_elsewhere_shows_the_same_pages(filled: Site, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from eggwatch.model.events import timestamp
 from eggwatch.store import stock as stock_module
-from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.cursors import DAEMON, Cursors
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
 from tests.cli.stocks import add, state_of
@@ -66,17 +66,13 @@ def test_what_is_imported_is_announced_to_nobody(site: Site, stock: Path) -> Non
     site.put(sdist("fresh"))
     assert site.call("run", "--once").code == 0
     assert [path.name for path in (site.drop / "receipts").iterdir()] == ["fresh-1.0.tar.gz.txt"]
-    reader = Reader.open(site.state / "catalog.sqlite3")
-    assert reader.cursor("receipts") == len(site.events()) == 3
-    reader.close()
+    assert Cursors(site.state, DAEMON).read()["receipts"].cursor == len(site.events()) == 3
 
 
 def test_what_is_imported_is_not_read_again_at_every_start(site: Site, stock: Path) -> None:
     """The notifiers' cursors stand after the import, so that the next start has nothing to look through."""
     assert site.call("import", stock).code == 0
-    reader = Reader.open(site.state / "catalog.sqlite3")
-    assert reader.cursor("receipts") == 2
-    reader.close()
+    assert Cursors(site.state, DAEMON).read()["receipts"].cursor == 2
 
 
 def test_a_bad_archive_is_refused_with_all_reasons_and_stops_nothing(site: Site, stock: Path) -> None:

@@ -192,7 +192,7 @@ def test_an_account_that_may_not_enter_state_is_told_that_nobody_is_at_work(fill
         said = json.loads((site.public / "status.json").read_bytes())
         more = {"stopped": {"running": False}, "killed": {"running": True, "at": "2020-01-01T00:00:00.000000Z"}}
         (site.public / "status.json").write_text(json.dumps(said | more[end]))
-        (site.state / "news").mkdir()
+        (site.state / "news").mkdir(exist_ok=True)
         site.state.chmod(0o700)
         waited, told = run_as_nobody(site, ["wait", "new", "--timeout", "20s"], ["status"])
     assert (waited.code, "no daemon is at work" in waited.out) == (1, True), waited

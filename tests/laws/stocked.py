@@ -16,6 +16,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.model.releases import newest
 from eggwatch.pipeline.root_pages import RenderedRoot
+from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import Patience
 from eggwatch.writer.index import open_index
 from tests import archive_factory
@@ -72,7 +73,7 @@ def fill(base: Path, archives: int) -> None:
         listing for project in components.catalog.projects() if (listing := components.catalog.listing(project))
     ]
     components.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
-    components.catalog.move_cursor("receipts", components.ledger.end.serial)
+    components.cursors.keep({"receipts": Progress(cursor=components.ledger.end.serial)})
     index.pipeline.finish()
     index.close()
 

@@ -128,7 +128,7 @@ def test_what_is_older_than_a_week_is_not_told_any_more(answers: Answers, drop: 
 
 
 def test_a_package_in_a_format_that_is_not_taken_gets_its_sentence(receipts: Receipts, drop: Path) -> None:
-    receipts.tell_not_taken("x/demo.exe", "demo.exe", "Windows installers can't be installed by pip.")
+    receipts.tell_not_taken("x/demo.exe", "Windows installers can't be installed by pip.")
     text = (drop / "receipts/demo.exe.txt").read_text()
     assert "NOT TAKEN" in text and "Windows installers" in text and "x/demo.exe" in text
 
@@ -174,7 +174,7 @@ def test_a_filename_can_be_pasted_into_a_shell(name: str) -> None:
 
 def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts, drop: Path) -> None:
     """Its uploader can do nothing about a bug, and is not left without an answer."""
-    receipts.tell_held("dist/demo-1.0.tar.gz", "demo-1.0.tar.gz")
+    receipts.tell_held("dist/demo-1.0.tar.gz")
     text = (drop / "receipts" / "demo-1.0.tar.gz.txt").read_text()
     assert text.startswith("demo-1.0.tar.gz: HELD, it is not in the index yet\n")
     assert "fault in eggwatch" in text and "administrator has been told" in text and "dist/demo-1.0.tar.gz" in text
@@ -182,21 +182,21 @@ def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts,
 
 def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts: Receipts, drop: Path) -> None:
     """It is told below it, the last such file only, and no longer when it is gone."""
-    name, file = "demo-1.0.tar.gz", drop / "receipts/demo-1.0.tar.gz.txt"
+    file = drop / "receipts/demo-1.0.tar.gz.txt"
     refused = event("rejected", flaws=(flaw("a"),))
     receipts.tell(entry(refused))
     for path in ("x/demo-1.0.tar.gz", "s/demo-1.0.tar.gz"):
-        receipts.tell_not_taken(path, name, "It can't be read.")
+        receipts.tell_not_taken(path, "It can't be read.")
     verdict, more = refused_text(refused), file.read_text()
     assert more.startswith(verdict) and "at s/demo-1.0.tar.gz: NOT TAKEN\nIt can't be read.\n" in more
     assert "x/demo" not in more
-    receipts.tell_gone("x/demo-1.0.tar.gz", name)
+    receipts.tell_gone("x/demo-1.0.tar.gz")
     assert file.read_text() == more
-    receipts.tell_gone("s/demo-1.0.tar.gz", name)
+    receipts.tell_gone("s/demo-1.0.tar.gz")
     assert file.read_text() == verdict
-    receipts.tell_gone("dist/demo-1.0.tar.gz", name)
+    receipts.tell_gone("dist/demo-1.0.tar.gz")
     assert file.read_text() == verdict
-    receipts.tell_held("dist/demo-1.0.tar.gz", name)
+    receipts.tell_held("dist/demo-1.0.tar.gz")
     assert "HELD" in file.read_text() and "REFUSED" not in file.read_text(), "what is newer about the same path"
 
 
@@ -205,11 +205,11 @@ def test_the_receipt_of_what_lies_there_says_that_it_is_gone(receipts: Receipts,
     """Whatever was said of it; not when something else of its name is gone."""
     words = {"unfinished": {"since": 0.0, "until": 1.0}}.get(kind, {})
     more = () if kind == "held" else ("Why.",)
-    getattr(receipts, f"tell_{kind}")("x/demo-1.0.tar.gz", "demo-1.0.tar.gz", *more, **words)
+    getattr(receipts, f"tell_{kind}")("x/demo-1.0.tar.gz", *more, **words)
     file = drop / "receipts/demo-1.0.tar.gz.txt"
-    receipts.tell_gone("demo-1.0.tar.gz", "demo-1.0.tar.gz")
+    receipts.tell_gone("demo-1.0.tar.gz")
     assert "GONE" not in file.read_text()
-    receipts.tell_gone("x/demo-1.0.tar.gz", "demo-1.0.tar.gz")
+    receipts.tell_gone("x/demo-1.0.tar.gz")
     head, gone, before = file.read_text().splitlines()
     assert head.endswith("GONE, it is not in the index") and "no longer at x/demo-1.0.tar.gz" in gone
     assert before.startswith("Before: ")
@@ -231,7 +231,7 @@ def test_the_receipt_of_a_removed_file_says_so(receipts: Receipts, drop: Path) -
     """Until when its bytes can be had, and no longer how to install it; what else it says stays."""
     file = drop / "receipts/demo-1.0.tar.gz.txt"
     receipts.tell(entry(event()))
-    receipts.tell_not_taken("x/demo-1.0.tar.gz", "demo-1.0.tar.gz", "It can't be read.")
+    receipts.tell_not_taken("x/demo-1.0.tar.gz", "It can't be read.")
     removed = event("removed", actor="root", reason="broken", bytes_until="2026-11-22T08:10:00.000000Z")
     receipts.tell(entry(removed, 2))
     text = file.read_text()

@@ -33,7 +33,7 @@ def test_news_wait_for_their_page_although_the_ledger_does_not_grow_meanwhile(tm
     site.put(sdist())
     assert site.call("run", "--once", "--without-news").code == 0
     config, deliveries, ear = load(site.config).indexes["main"], Deliveries(site.state), Ear()
-    deliveries.open(["webhook.ci"])
+    deliveries.cursors.open(["webhook.ci"])
     route = Route(config, config.subscriptions[0], ear, deliveries)
     with mock.patch.object(Reader, "is_visible", return_value=False):
         route.step()

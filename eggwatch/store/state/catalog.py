@@ -1,7 +1,7 @@
 """The catalog: one SQLite database, a projection of the ledger that answers by key.
 
-It also remembers what is not history: stale pages, cursors of the notifiers, and which originals in the
-drop folder were read already. All of that can be found again, so losing it costs work and nothing else.
+It also remembers what is not history: stale pages, and which originals in the drop folder were read already. All of
+that can be found again, so losing it costs work and nothing else.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ CREATE TABLE originals (
     path TEXT PRIMARY KEY, dev INTEGER, ino INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
     fate TEXT NOT NULL, serial INTEGER, sha256 TEXT, reason TEXT, told INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE TABLE cursors (notifier TEXT PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID;
 """
 AT_ONCE = "1970-01-01T00:00:00.000000Z"
 """As the time of a removal: its grace is over."""
@@ -305,16 +304,6 @@ class Catalog(Reader):
         """These paths are gone from the drop folder, or lie there as something new."""
         with self._transaction():
             self._db.executemany("DELETE FROM originals WHERE path = ?", [(_path_key(path),) for path in paths])
-
-    def move_cursor(self, notifier: str, serial: int) -> None:
-        """A notifier has told everything up to `serial`."""
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (notifier, serial))
-
-    def forget_cursor(self, notifier: str) -> None:
-        """A notifier is no more; should it come again, it begins anew."""
-        with self._transaction():
-            self._db.execute("DELETE FROM cursors WHERE notifier = ?", (notifier,))
 
     def is_sound(self) -> bool:
         """Whether this is a catalog of this version, with all its tables; what is in them shows when it is read."""

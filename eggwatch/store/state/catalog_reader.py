@@ -354,15 +354,6 @@ class Reader:
         """What is remembered of files that still lie in the drop folder."""
         return [_original(row) for row in self._db.execute("SELECT * FROM originals ORDER BY path")]
 
-    def cursor(self, notifier: str) -> int:
-        """The serial up to which a notifier has told everything."""
-        row = self._one("SELECT serial FROM cursors WHERE notifier = ?", notifier)
-        return 0 if row is None else row["serial"]
-
-    def cursors(self) -> dict[str, int]:
-        """The cursor of every notifier that has told something."""
-        return {row["notifier"]: row["serial"] for row in self._db.execute("SELECT * FROM cursors")}
-
     def counts(self) -> tuple[int, int]:
         """(projects, present files)."""
         return self.number("count_projects"), self.number("count_files")

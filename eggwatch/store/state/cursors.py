@@ -1,79 +1,133 @@
-"""Who was told what, beside the ledger: STATE/cursors.json, for a catalog that is made anew from the ledger.
+"""STATE/news/: how far each notifier has come in the ledger. Each file has one writer.
 
-`backup` and `rebuild` write it; without it a new catalog would have notifiers tell everything again.
+    daemon.json   who tells news on this machine (receipts, journal), and where each subscription begins
+    state.json    the subscriptions, which the courier carries; see `deliveries`
+
+They are no part of the catalog, which can be made anew from the ledger: nobody is told anything again for that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, fields
+from dataclasses import replace as but
 from pathlib import Path
+from typing import Any
 
+from eggwatch.errors import in_words
+from eggwatch.policy.retries import Progress
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.store import durable
-from eggwatch.store.durable import Permissions
-from eggwatch.store.state.catalog import Catalog, Reader
-from eggwatch.store.state.deliveries import cursors_in
-from eggwatch.store.state.ledger import Position
+from eggwatch.store.durable import OURS, Permissions
 
 log = logging.getLogger("eggwatch")
 
-NAME = "cursors.json"
+FOLDER, DAEMON, COURIER = "news", "daemon.json", "state.json"
 
 
-def read_from(catalog: Path) -> dict[str, int]:
-    """Up to where each notifier has told, by the catalog at a path and what the courier keeps beside it."""
-    return _read_from(catalog) | cursors_in(catalog.parent)
+class Cursors:
+    """The progress of some notifiers; threads of its one writer may share it."""
+
+    def __init__(self, state: Path, name: str, permissions: Permissions = OURS) -> None:
+        """`name` is DAEMON or COURIER."""
+        self.path = state / FOLDER / name
+        self._state, self._permissions = state, permissions
+        self._lock = threading.Lock()
+        self._progress: dict[str, Progress] = {}
+
+    def read(self) -> dict[str, Progress]:
+        """What is kept of every notifier; nothing if there is nothing to be read."""
+        try:
+            data = json.loads(self.path.read_bytes())
+            return {str(name): _progress(values) for name, values in data["subscriptions"].items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("announce %s can't be read (%s): begun anew", self.path, in_words(error))
+            return {}
+
+    def open(self, names: Collection[str]) -> None:
+        """Go on from what is kept; subscriptions that are not in `names` are forgotten, and begin anew if they return.
+
+        OSError if the folder can't be made.
+        """
+        durable.make_folders(self.path.parent, self._permissions)
+        kept = self.read()
+        self._progress = {name: one for name, one in kept.items() if name in names or not is_outside(name)}
+
+    def begin(self, names: Collection[str], *, end: int) -> None:
+        """Open them over a ledger that ends at a serial: who is new begins there, and nobody is further than that."""
+        self.open(names)
+        kept = self._progress or _of_earlier_version(self._state)
+        begun = {name: Progress(cursor=end) for name in names} | {
+            name: but(one, cursor=min(one.cursor, end)) for name, one in kept.items()
+        }
+        if begun != self.read():
+            self._progress = {}
+            self.keep(begun)
+        self._progress = begun
+
+    def of(self, name: str) -> Progress | None:
+        """How far a notifier has come; None if it has never begun."""
+        with self._lock:
+            return self._progress.get(name)
+
+    def cursor(self, name: str) -> int:
+        """Up to which serial a notifier has told everything."""
+        progress = self.of(name)
+        return 0 if progress is None else progress.cursor
+
+    def keep(self, progress: Mapping[str, Progress]) -> None:
+        """Remember how far notifiers have come. A power cut may bring back what was kept before, and nothing else."""
+        with self._lock:
+            self._progress |= progress
+            rows = {name: asdict(one) for name, one in sorted(self._progress.items())}
+            data = json.dumps({"schema": 1, "subscriptions": rows}, indent=1).encode() + b"\n"
+            replace(self.path, data, self._permissions)
 
 
-def _read_from(catalog: Path) -> dict[str, int]:
-    try:
-        reader = Reader.open(catalog)
-    except sqlite3.Error:
-        return {}
-    try:
-        return reader.cursors()
-    except sqlite3.Error:
-        return {}
-    finally:
-        reader.close()
+def _progress(values: Mapping[str, Any]) -> Progress:
+    known = {item.name for item in fields(Progress)}
+    progress = Progress(**{key: value for key, value in values.items() if key in known})
+    if not isinstance(progress.cursor, int):
+        raise TypeError(f"a cursor is {progress.cursor!r}")
+    return progress
 
 
-def keep(state: Path, cursors: Mapping[str, int], permissions: Permissions) -> None:
-    """Leave them in a state folder. What lies there of a later time stays: nobody is told anything twice."""
-    before = _kept(state / NAME)
-    latest = before | {name: max(serial, before.get(name, 0)) for name, serial in cursors.items()}
-    if latest != before:
-        durable.replace(state / NAME, json.dumps(latest).encode(), permissions)
+def _of_earlier_version(state: Path) -> dict[str, Progress]:
+    """What was kept before there was daemon.json: a table of the catalog, and STATE/cursors.json in a backup."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        kept = json.loads((state / "cursors.json").read_bytes())
+        return {str(name): Progress(cursor=int(serial)) for name, serial in kept.items()}
+    catalog = f"{(state / 'catalog.sqlite3').absolute().as_uri()}?mode=ro"
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(catalog, uri=True)) as connection:
+        rows = connection.execute("SELECT notifier, serial FROM cursors")
+        return {name: Progress(cursor=serial) for name, serial in rows}
+    return {}
 
 
-def _kept(path: Path) -> dict[str, int]:
-    """What lies there; nothing where that can't be read."""
-    try:
-        return {str(name): int(serial) for name, serial in json.loads(path.read_bytes()).items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        log.warning("%s can't be read (%s): what was told already may be told again", path, error)
-        return {}
+def replace(path: Path, data: bytes, permissions: Permissions) -> None:
+    """Replace a file; after a power cut it is the old or the new one, and whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    durable.write(temporary, data, permissions=permissions)
+    durable.sync([temporary])
+    durable.rename(temporary, path)
 
 
-def take_up(state: Path, catalog: Catalog, end: Position) -> None:
-    """Let the notifiers of a new catalog go on where they were, as far as the ledger goes."""
-    if catalog.cursors():
-        return
-    for name, serial in _kept(state / NAME).items():
-        catalog.move_cursor(name, min(serial, end.serial))
+def read_all(state: Path) -> dict[str, Progress]:
+    """The progress of every notifier; of a subscription that has begun the courier's word counts."""
+    return Cursors(state, DAEMON).read() | Cursors(state, COURIER).read()
 
 
-def begin(catalog: Catalog, names: Sequence[str], end: Position) -> None:
-    """Let notifiers that are new here begin with what happens from now on; forget subscriptions that are no more."""
-    known = catalog.cursors()
-    for name in names:
-        if name not in known:
-            catalog.move_cursor(name, end.serial)
-    for name in sorted(known.keys() - set(names)):
-        if is_outside(name):
-            catalog.forget_cursor(name)
+def copy(state: Path, target: Path, permissions: Permissions) -> None:
+    """Copy all cursors to another state folder; what is further there stays, so that nobody is told anything twice."""
+    told = read_all(state)
+    copied = Cursors(target, DAEMON, permissions)
+    copied.open(told)
+    later = {name: max(one.cursor, copied.cursor(name)) for name, one in told.items()}
+    copied.keep({name: Progress(cursor=cursor) for name, cursor in later.items()})

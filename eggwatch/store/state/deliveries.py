@@ -1,6 +1,6 @@
 """STATE/news/: how far each subscription has come, and what could not be delivered.
 
-    state.json          the progress of every subscription, replaced after each delivery
+    state.json          the progress of every subscription, replaced after each delivery (see `cursors`)
     undelivered.jsonl   the dead letters: one event a line, with the error; kept until `eggwatch notify --retry`
     retry               somebody wants them to be tried again
 
@@ -17,14 +17,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from eggwatch.errors import in_words
 from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
+from eggwatch.store.state.cursors import COURIER, FOLDER, Cursors, replace
 
 log = logging.getLogger("eggwatch")
 
-FOLDER, STATE, LETTERS, RETRY = "news", "state.json", "undelivered.jsonl", "retry"
+LETTERS, RETRY = "undelivered.jsonl", "retry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,36 +49,12 @@ class Deliveries:
         self.folder = state / FOLDER
         self._permissions = permissions
         self._lock = threading.Lock()
-        self._progress: dict[str, Progress] = {}
-
-    def open(self, names: Iterable[str]) -> None:
-        """Begin, with the subscriptions that there are; what is remembered of others is forgotten."""
-        durable.make_folders(self.folder, self._permissions)
-        wanted = set(names)
-        self._progress = {name: one for name, one in self.progress().items() if name in wanted}
-
-    def progress(self) -> dict[str, Progress]:
-        """What is written of every subscription; nothing if there is nothing to be read."""
-        try:
-            data = json.loads((self.folder / STATE).read_bytes())
-            return {str(name): _progress(values) for name, values in data["subscriptions"].items()}
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            log.warning("announce %s can't be read (%s): begun anew", self.folder / STATE, in_words(error))
-            return {}
-
-    def of(self, name: str) -> Progress | None:
-        """How far a subscription has come; None if it has never begun."""
-        with self._lock:
-            return self._progress.get(name)
+        self.cursors = Cursors(state, COURIER, permissions)
 
     def keep(self, name: str, progress: Progress) -> None:
         """Remember how far a subscription has come; when this returns a power cut does not take it back."""
-        with self._lock:
-            self._progress[name] = progress
-            rows = {name: asdict(one) for name, one in sorted(self._progress.items())}
-            self._replace(STATE, json.dumps({"schema": 1, "subscriptions": rows}, indent=1).encode() + b"\n")
+        self.cursors.keep({name: progress})
+        durable.sync([self.folder])
 
     def put_aside(self, letter: DeadLetter) -> None:
         """Keep what could not be delivered."""
@@ -114,27 +90,9 @@ class Deliveries:
         return durable.unlink(self.folder / RETRY)
 
     def _write(self, letters: Iterable[DeadLetter]) -> None:
-        self._replace(LETTERS, b"".join(json.dumps(letter.as_json()).encode() + b"\n" for letter in letters))
-
-    def _replace(self, name: str, data: bytes) -> None:
-        temporary, path = self.folder / f".{name}.new", self.folder / name
-        durable.write(temporary, data, permissions=self._permissions)
-        durable.sync([temporary])
-        durable.rename(temporary, path)
+        data = b"".join(json.dumps(letter.as_json()).encode() + b"\n" for letter in letters)
+        replace(self.folder / LETTERS, data, self._permissions)
         durable.sync([self.folder])
-
-
-def cursors_in(state: Path) -> dict[str, int]:
-    """The cursor of every subscription, for `backup` and `rebuild`."""
-    return {name: progress.cursor for name, progress in Deliveries(state).progress().items()}
-
-
-def _progress(values: Mapping[str, Any]) -> Progress:
-    known = {item.name for item in fields(Progress)}
-    progress = Progress(**{key: value for key, value in values.items() if key in known})
-    if not isinstance(progress.cursor, int):
-        raise TypeError(f"a cursor is {progress.cursor!r}")
-    return progress
 
 
 def _letter(data: Mapping[str, Any]) -> DeadLetter:

@@ -16,11 +16,11 @@ from typing import Any
 from eggwatch.intake.retire import Retirement
 from eggwatch.model.events import Entry, Event
 from eggwatch.model.verdicts import Admit, Verdict
-from eggwatch.notifiers import Notifier
 from eggwatch.pipeline import announce
 from eggwatch.pipeline.in_hand import InHand
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.sweep import GracePeriod
+from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
 from eggwatch.store.drop import retiring
 from eggwatch.store.drop.answers import Answers
@@ -227,15 +227,15 @@ def stale_list_cleared_early() -> None:
 @fault(r"tell ")
 def cursor_moved_before_telling() -> None:
     """A notifier's cursor says that it has told what it is going to tell."""
-    tell_one = announce.News._tell_one
+    tell = announce.News.tell
 
-    def told(self: announce.News, notifier: Notifier) -> None:
+    def told(self: announce.News) -> None:
         visible = [entry.serial for entry in self._untold if self._may_tell(entry)]
         if visible:
-            self._parts.catalog.move_cursor(notifier.name, max(visible))
-        tell_one(self, notifier)
+            self._components.cursors.keep({one.name: Progress(cursor=max(visible)) for one in self._deliveries})
+        tell(self)
 
-    announce.News._tell_one = told  # type: ignore[method-assign]
+    announce.News.tell = told  # type: ignore[method-assign]
 
 
 @fault(r"rename .*/simple/(beta|gamma|delta)")

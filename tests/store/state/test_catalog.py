@@ -195,12 +195,8 @@ def test_originals_are_remembered_and_forgotten(catalog: Catalog, path: str) -> 
     assert catalog.originals() == []
 
 
-def test_cursors_and_meta(catalog: Catalog) -> None:
+def test_meta(catalog: Catalog) -> None:
     """Small values of others."""
-    assert catalog.cursor("mail") == 0
-    catalog.move_cursor("mail", 5)
-    catalog.move_cursor("mail", 6)
-    assert catalog.cursor("mail") == 6
     catalog.set_meta({"a": 1, "b": "two", "c": None})
     assert (catalog.meta("a"), catalog.meta("b"), catalog.meta("c"), catalog.number("b")) == (1, "two", None, 0)
 

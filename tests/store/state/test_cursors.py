@@ -1,0 +1,77 @@
+"""The cursors of notifiers: beside the catalog, never further than the ledger, taken over from earlier versions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from eggwatch.policy.retries import Progress
+from eggwatch.store.durable import OURS
+from eggwatch.store.state.cursors import COURIER, DAEMON, Cursors, copy, read_all
+
+
+def begun(state: Path, *names: str, end: int) -> Mapping[str, int]:
+    """The cursors of a daemon that begins over a ledger of so many events."""
+    cursors = Cursors(state, DAEMON)
+    cursors.begin(names, end=end)
+    return {name: cursors.cursor(name) for name in ("receipts", *names)}
+
+
+def test_who_is_new_begins_with_what_happens_from_now_on(tmp_path: Path) -> None:
+    """And goes on from there after a restart; who tells on this machine without being named is told everything."""
+    assert begun(tmp_path, "journal", "mail", end=3) == {"receipts": 0, "journal": 3, "mail": 3}
+    assert begun(tmp_path, "journal", "mail", end=5) == {"receipts": 0, "journal": 3, "mail": 3}
+
+
+def test_a_subscription_that_was_given_up_begins_anew_when_it_returns(tmp_path: Path) -> None:
+    """A notifier of the daemon itself is never forgotten."""
+    cursors = Cursors(tmp_path, DAEMON)
+    cursors.begin(["journal", "mail"], end=3)
+    cursors.keep({"receipts": Progress(cursor=2)})
+    assert begun(tmp_path, "journal", end=4) == {"receipts": 2, "journal": 3}
+    assert begun(tmp_path, "journal", "mail", end=5) == {"receipts": 2, "journal": 3, "mail": 5}
+
+
+def test_nobody_is_further_than_the_ledger(tmp_path: Path) -> None:
+    """A ledger that was put back may be shorter."""
+    begun(tmp_path, "journal", end=9)
+    assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 4}
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"subscriptions": {"receipts": {"cursor": "9"}}}'])
+def test_what_can_t_be_read_is_begun_anew(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """With a warning that names the file."""
+    begun(tmp_path, "journal", end=1)
+    path = tmp_path / "news" / DAEMON
+    path.write_text(text)
+    assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 4}
+    assert str(path) in caplog.text
+
+
+def test_a_copy_holds_the_cursors_of_daemon_and_courier(tmp_path: Path) -> None:
+    """Of a subscription the courier knows better; and nothing in the copy goes back."""
+    state, backup = tmp_path / "state", tmp_path / "backup"
+    begun(state, "journal", "mail", end=3)
+    courier = Cursors(state, COURIER)
+    courier.keep({"mail": Progress(cursor=7, failures=2, error="down")})
+    copy(state, backup, OURS)
+    assert read_all(backup) == {"journal": Progress(cursor=3), "mail": Progress(cursor=7)}
+    courier.keep({"mail": Progress(cursor=5)})
+    copy(state, backup, OURS)
+    assert read_all(backup)["mail"].cursor == 7
+
+
+def test_what_an_earlier_version_kept_is_taken_over(tmp_path: Path) -> None:
+    """It lay in a table of the catalog, and in a backup in a file of its own, which comes first."""
+    with sqlite3.connect(tmp_path / "catalog.sqlite3") as connection:
+        connection.execute("CREATE TABLE cursors (notifier TEXT PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID")
+        connection.execute("INSERT INTO cursors VALUES ('receipts', 2), ('mail', 1)")
+    connection.close()
+    assert begun(tmp_path, "journal", "mail", end=4) == {"receipts": 2, "journal": 4, "mail": 1}
+    (tmp_path / "news" / DAEMON).unlink()
+    (tmp_path / "cursors.json").write_text(json.dumps({"receipts": 3, "journal": 3}))
+    assert begun(tmp_path, "journal", "mail", end=4) == {"receipts": 3, "journal": 3, "mail": 4}
