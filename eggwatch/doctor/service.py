@@ -22,8 +22,6 @@ NEEDED = {
     "CAP_FOWNER": "the files of others can't leave a sticky folder",
 }
 """What each capability is for, by what goes without it."""
-WRITABLE = ("", "no")
-"""Values of ProtectSystem= that leave /srv and /var alone."""
 
 
 def index(around: Environment) -> Iterator[CheckOutcome]:

@@ -13,8 +13,7 @@ from typing import Any
 
 from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.expected_cpu import expected_cpu
-from eggwatch.linux.process import channel_to_parent
-from eggwatch.linux.process_limits import allow_cpu, bind
+from eggwatch.linux.process import allow_cpu, channel_to_parent, die_with_parent, limit_memory
 
 LARGEST_REQUEST = 64 * 1024
 SHORTEST_TRY = 0.008
@@ -70,7 +69,8 @@ def shut_in(*, readme: bool) -> list[str]:
 
     if not readme:  # docutils loads modules and templates as it meets them, from wherever the daemon's Python lies
         capabilities.become(NOBODY)
-    bind()
+    die_with_parent()  # again: the kernel forgets it when the account changes (prctl(2))
+    limit_memory()
     return sandbox.enclose(loads_code=readme)
 
 

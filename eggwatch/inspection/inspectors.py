@@ -13,7 +13,7 @@ from eggwatch.errors import EggwatchError
 from eggwatch.inspection.inspector import TOO_MUCH
 from eggwatch.inspection.queues import NICE, Lane, LaneQueue, Turn, slow_seconds
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
-from eggwatch.linux.process_limits import MEMORY_LIMIT
+from eggwatch.linux.process import MEMORY_LIMIT
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
 from eggwatch.model.verdicts import Flaw

@@ -96,10 +96,7 @@ class Worker:
 
     def receive(self) -> bytes | None:
         """Take what has arrived; the whole answer when it is there, b"" when the worker is gone."""
-        try:
-            data = self.socket.recv(1 << 20)
-        except ConnectionError:
-            return b""
+        data = self._process.receive()
         self._received += data
         if not data or len(self._received) > LONGEST_ANSWER:
             return b""

@@ -1,8 +1,9 @@
-"""How a Python process of ours is started beside this one, ended, and ended with it."""
+"""A Python process of ours beside this one: how it is started, bounded in memory and CPU time, and ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from eggwatch.linux.process_limits import die_with_parent
-
 _ROOT = str(Path(__file__).resolve().parents[2])
 _BEGIN = "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
 PLAIN = {"LC_ALL": "C.UTF-8", "PATH": os.defpath}
+MEMORY_LIMIT = 1 << 30
+"""Bytes of address space of a process that reads foreign bytes."""
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class Process:
@@ -37,6 +39,13 @@ class Process:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    def receive(self) -> bytes:
+        """What has arrived from it; nothing when it has gone."""
+        try:
+            return self.channel.recv(1 << 20)
+        except ConnectionError:
+            return b""
 
     def status(self) -> int | None:
         """Its exit status, or the signal that ended it as a negative number; None while it is alive."""
@@ -62,3 +71,35 @@ def channel_to_parent(*, niceness: int) -> socket.socket:
     with suppress(OSError):
         os.nice(niceness)
     return socket.socket(fileno=0)
+
+
+def die_with_parent() -> None:
+    """End when the daemon ends, however it ends; take no new privileges, leave no core file."""
+    import ctypes
+
+    parent = os.getppid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+
+
+def limit_memory() -> None:
+    """Let this process have so much memory, and no more."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let the process use so much more CPU time; SIGXCPU ends it after that."""
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(usage.ru_utime + usage.ru_stime + seconds) + 2
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

@@ -48,11 +48,10 @@ class SpawnedRenderer:
     def result(self, timeout: float) -> RenderedRoot | None:
         """The pages, when the whole answer has come. A renderer that died is asked again, anew."""
         deadline = time.monotonic() + timeout
-        while (channel := self.channel()) is not None:
-            if not select.select([channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while self._process is not None:
+            if not select.select([self._process.channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return None
-            data = self._receive(channel)
-            if not data:
+            if not (data := self._process.receive()):
                 self._begin_again()
                 return None
             self._received += data
@@ -72,12 +71,6 @@ class SpawnedRenderer:
                 "The renderer of the root page dies again and again.", remedy="Look above for its message."
             )
         self.begin(self._known)
-
-    def _receive(self, channel: socket.socket) -> bytes:
-        try:
-            return channel.recv(1 << 20)
-        except ConnectionError:
-            return b""
 
     def channel(self) -> socket.socket | None:
         """The socket on which the answer comes."""

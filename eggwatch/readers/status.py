@@ -79,8 +79,7 @@ def _from_outside(said: Status, config: IndexConfig, reader: IndexReader) -> Sta
     """What an account can know that may not enter STATE: what lies in the drop, and what PUBLIC/status.json tells."""
     status = _looked_into(said, config, reader)
     if status.unseen is not None:
-        lag = (said.queue_length, said.oldest_waiting_seconds)
-        status = replace(status, queue_length=lag[0], oldest_waiting_seconds=lag[1])
+        status = replace(status, queue_length=said.queue_length, oldest_waiting_seconds=said.oldest_waiting_seconds)
     if is_silent(said):
         silent = {"daemon": f"it has told nothing of itself since {said.at}. {START}"}
         status = replace(status, faults={**status.faults, **silent})
@@ -101,17 +100,14 @@ def idleness(config: IndexConfig, status: Status, *, now: float) -> list[Absence
     if status.running is False and (queue or stale):
         work = [f"{counted(queue, 'upload')} in the drop folder" if queue else ""]
         work += [f"the pages of {counted(stale, 'project')}" if stale else ""]
-        problem = f"no daemon is running, and {' and '.join(filter(None, work))} {_wait(queue, stale)} for one"
+        wait = "waits" if queue == 1 and not stale else "wait"
+        problem = f"no daemon is running, and {' and '.join(filter(None, work))} {wait} for one"
         return [Absence(what="daemon", where=config.state, problem=problem, remedy=START)]
     age = now - seconds_of(status.at) if status.running and status.pid and status.at else 0.0
     if age > SILENCE:
         problem = f"process {status.pid} is at work on it and has told nothing of itself for {age:.0f} s"
         return [Absence(what="daemon", where=config.state, problem=problem, remedy="Restart it: its log says more.")]
     return []
-
-
-def _wait(queue: int, stale: int) -> str:
-    return "waits" if queue == 1 and not stale else "wait"
 
 
 def _fault_of(news: Delivery) -> str | None:

@@ -7,7 +7,6 @@ and its own outages: a mail server that is down holds up no webhook.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import logging
@@ -307,17 +306,6 @@ def try_each(config: IndexConfig) -> Iterator[tuple[str, str | None]]:
             yield subscription.name, None
         except (NotDelivered, EggwatchError) as error:
             yield subscription.name, in_words(error)
-
-
-@contextlib.contextmanager
-def at_work(config: IndexConfig, deliveries: Deliveries) -> Iterator[Courier]:
-    """A courier for the length of a block."""
-    courier = Courier(config, deliveries)
-    courier.start()
-    try:
-        yield courier
-    finally:
-        courier.stop(5.0)
 
 
 def notice_of(config: IndexConfig, serial: int, sha256: str, event: Event) -> Notice:

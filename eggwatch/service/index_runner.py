@@ -18,7 +18,7 @@ from eggwatch.model.status import Status
 from eggwatch.notifiers.log_index import of_index
 from eggwatch.pipeline.measures import Measures
 from eggwatch.pipeline.rounds import horizon, summary
-from eggwatch.service.samples import Sample, taken
+from eggwatch.service.samples import Sample
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.state.orders import OrderBox, PendingOrder
@@ -234,8 +234,15 @@ class IndexRunner:
 
     def sample(self) -> Sample:
         """What metrics tell of it: what it has last told of itself, None while it is down."""
-        state = self._told if self.index is not None else None
-        return taken(self.config.name, state, self._measures, at=time.time())
+        return Sample(
+            index=self.config.name,
+            at=time.time(),
+            state=self._told if self.index is not None else None,
+            verdicts=dict(self._measures.verdicts),
+            flaws=dict(self._measures.flaws),
+            latencies=tuple(self._measures.latencies.counts),
+            latency_total=self._measures.latencies.total,
+        )
 
     def heed(self, what: str, fault: str | None) -> None:
         """Note something beside the pipeline that is to be mended; None if nothing is."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eggwatch.model.status import Status
-from eggwatch.pipeline.measures import Measures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +24,3 @@ class Sample:
         """What is different when something has happened."""
         known = self.state or Status()
         return (self.state is None, known.ready, known.serial, known.queue_length, sum(self.verdicts.values()))
-
-
-def taken(index: str, state: Status | None, measures: Measures, *, at: float) -> Sample:
-    """A sample of an index, by its state and by what was counted."""
-    latencies = measures.latencies
-    return Sample(
-        index=index,
-        at=at,
-        state=state,
-        verdicts=dict(measures.verdicts),
-        flaws=dict(measures.flaws),
-        latencies=tuple(latencies.counts),
-        latency_total=latencies.total,
-    )
