@@ -142,7 +142,7 @@ FOLDERS: dict[str, Setting] = {
 }
 TIMES: dict[str, Setting] = {
     "quiet": Setting(
-        says="Where no lease proves the end of an upload: how long nothing must have been written to it.",
+        says="Where a lease can't prove that an upload is finished: how long it must have been unchanged.",
         read=duration,
         default='"2s"',
     ),
@@ -176,12 +176,20 @@ TERMS: dict[str, Setting] = {
         read=flag,
         default="false",
     ),
-    "max-file-size": Setting(says="Refuse larger archives.", read=size, example='"2GiB"'),
-    "max-project-size": Setting(says="Refuse what makes a project larger than this.", read=size, example='"20GiB"'),
-    "allowed-names": Setting(says="Take only projects of these names.", read=_patterns, example='["acme-*"]'),
-    "forbidden-names": Setting(says="Take no projects of these names.", read=_patterns, example='["requests"]'),
+    "max-file-size": Setting(says="Larger archives are refused.", read=size, example='"2GiB"'),
+    "max-project-size": Setting(
+        says="What would make a project larger than this is refused.", read=size, example='"20GiB"'
+    ),
+    "allowed-names": Setting(
+        says="Only projects of these names are taken; `*` and `?` stand for anything.",
+        read=_patterns,
+        example='["acme-*"]',
+    ),
+    "forbidden-names": Setting(
+        says="Projects of these names are refused, likewise.", read=_patterns, example='["requests"]'
+    ),
     "reserved-prefixes": Setting(
-        says="Take projects whose names begin so only where `owners` names somebody.", read=_names, example='["acme-"]'
+        says="Projects with such a prefix are taken only where `owners` names them.", read=_names, example='["acme-"]'
     ),
     "archived": Setting(
         says="These projects take no uploads, and their pages say so.", read=_names, example='["acme-legacy"]'
@@ -213,7 +221,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             default='"30s"',
         ),
         "min-free": Setting(
-            says="Uploads wait where less than this would be left on the disk.", read=size, default='"64MiB"'
+            says="Uploads wait where they would leave less than this free on the disk.", read=size, default='"64MiB"'
         ),
         "formats": Setting(says="The kinds of archives that are taken.", read=_formats, default='["wheel", "sdist"]'),
         "identity": Setting(
