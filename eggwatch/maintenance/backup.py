@@ -138,24 +138,16 @@ class Backup:
         for attempt in range(MOST_CUTS):
             report, catalog = BackupReport(), Catalog("")  # a temporary file of SQLite's own
             try:
-                end = self._project(catalog)
+                end = replay(self._ledger, catalog)
+                if end.serial == 0:
+                    raise LedgerError(f"{self._ledger.path} has no events: there is nothing to back up.")
                 self._copy_files(catalog, report)
-                if not report.damaged or not self._has_grown(end) or attempt == MOST_CUTS - 1:
+                if not report.damaged or self._ledger.torn_bytes(end) <= 0 or attempt == MOST_CUTS - 1:
                     self._keep(catalog, end, report)
                     break
             finally:
                 catalog.close()
         return report
-
-    def _project(self, catalog: Catalog) -> Position:
-        """Apply the whole ledger as it is now; answers with where it was cut."""
-        end = replay(self._ledger, catalog)
-        if end.serial == 0:
-            raise LedgerError(f"{self._ledger.path} has no events: there is nothing to back up.")
-        return end
-
-    def _has_grown(self, end: Position) -> bool:
-        return self._ledger.torn_bytes(end) > 0
 
     def _copy_files(self, catalog: Catalog, report: BackupReport) -> None:
         for record in catalog.every_file():

@@ -88,12 +88,8 @@ class Receipts:
         self._answers.write_receipt(filename, text + aside + block)
 
     def _is_over(self, filename: str, at: str) -> bool:
-        return at < self._oldest or self._at_of_receipt(filename) > at
-
-    def _at_of_receipt(self, filename: str) -> str:
-        """The moment that the receipt of a name speaks of; empty if there is none."""
-        match = _VERDICT.search(self._answers.receipt(filename) or "")
-        return match["at"] if match else ""
+        verdict = _VERDICT.search(self._answers.receipt(filename) or "")
+        return at < self._oldest or (verdict is not None and verdict["at"] > at)
 
     def tell_known(self, event: Event, *, since: str) -> None:
         """Write the receipt of an upload that was there already."""

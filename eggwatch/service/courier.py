@@ -61,14 +61,11 @@ class Route:
         if now < self._again:
             return min(self._again - now, LOOK_SECONDS)
         seen = self._size()
-        if seen == self._seen and not self._is_gathering():
+        if seen == self._seen and not isinstance(self.subscription, Digest):
             return LOOK_SECONDS
         finished = self._deliver_all()
         self._seen = seen if finished else None
         return LOOK_SECONDS if finished else min(max(self._again - time.monotonic(), 0.0), LOOK_SECONDS)
-
-    def _is_gathering(self) -> bool:
-        return isinstance(self.subscription, Digest)
 
     def _size(self) -> tuple[int, ...]:
         """What changes whenever something happens."""
