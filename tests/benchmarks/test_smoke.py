@@ -30,6 +30,7 @@ def test_every_benchmark_is_run() -> None:
     assert {path.name for path in FOLDER.glob("*.py")} == set(RUNS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RUNS)
 def test_a_benchmark_comes_to_its_end(tmp_path: Path, name: str) -> None:
     """Its report is there; how fast this machine is today is not on trial."""
