@@ -32,6 +32,8 @@ class Answered:
         self._told = {original.path: original for original in originals if original.fate is Fate.TOLD}
         self._passed: dict[str, Identity] = {}
         """Files that nobody has to be told of."""
+        self._waiting: dict[str, dict[str, object]] = defaultdict(dict)
+        """Uploads that wait, by why and by path, each in the state of which its uploader was told."""
         self._of: dict[Allowance, set[str]] = defaultdict(set)
         self._full: set[Allowance] = set()
         for path, original in self._told.items():
@@ -44,12 +46,26 @@ class Answered:
             return False
         return self._passed.get(found.path) != found.identity and self._has_room((found.uid, "others"), found.path)
 
-    def may_tell(self, upload: Sighting) -> bool:
-        """Whether the owner of an upload may be told of it; many are told of at the same time, but not any number.
+    def is_news(self, upload: Sighting, about: str, state: object) -> bool:
+        """Whether the owner of an upload is to be told of it now: not yet in this state, and there is room.
 
-        Who may not is to be asked about again: there is room when others no longer lie there.
+        Many are told of at the same time, but not any number. Who may not be told is to be asked about again: there is
+        room when others no longer lie there.
         """
-        return self._has_room((upload.uid, "uploads"), upload.path)
+        told = self._waiting[about]
+        if told.get(upload.path) == state or not self._has_room((upload.uid, "uploads"), upload.path):
+            return False
+        told[upload.path] = state
+        return True
+
+    def forget_all(self, about: str) -> None:
+        """Something has changed for all of them: each is told anew."""
+        self._waiting.pop(about, None)
+
+    def forget_waiting(self, path: str) -> None:
+        """An upload no longer lies there as it was."""
+        for told in self._waiting.values():
+            told.pop(path, None)
 
     def _has_room(self, allowance: Allowance, path: str) -> bool:
         paths = self._of[allowance]

@@ -216,11 +216,11 @@ class ClaimQueue:
         except PermissionError as error:
             self._unreadable(copy.sighting, error)
         except (Changed, FileNotFoundError, FolderError):
-            self._uploads.later(path, now=time.monotonic())
+            self._uploads.timers.later(path, now=time.monotonic())
         except OSError as error:
             if error.errno not in CHANGED:
                 raise
-            self._uploads.later(path, now=time.monotonic())
+            self._uploads.timers.later(path, now=time.monotonic())
         copy.done = GIVEN_UP
         return None
 

@@ -47,7 +47,7 @@ class DiskSpace:
         if left < 0 or (left == 0 and sighting.identity.size):
             self._wait_for_disk(sighting)
             return False
-        self._uploads.mend("disk")
+        self._uploads.faults.mend("disk")
         if sighting.identity.size > left:
             self._wait_as_too_large(sighting, left)
             return False
@@ -56,11 +56,11 @@ class DiskSpace:
     def _wait_for_disk(self, sighting: Sighting) -> None:
         """The disk is told of once, and each upload that waits for it."""
         reason = f"{self._config.public} has less than min-free left: uploads wait, and go on by themselves"
-        if self._uploads.fault("disk", reason):
+        if self._uploads.faults.note("disk", reason):
             log.error("claim    %s", reason)
-            self._uploads.told_to_wait.clear()
+            self._uploads.answered.forget_all("waiting")
         self._wait(sighting, reason, LOOK_AGAIN)
-        if self._is_news(sighting):
+        if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             self._told_waits(sighting.path, reason)
 
     def _wait_as_too_large(self, sighting: Sighting, left: int) -> None:
@@ -68,33 +68,26 @@ class DiskSpace:
         size = sighting.identity.size
         reason = f"its {readable(size)} are more than the {readable(left)} that the disk of the index has left"
         self._wait(sighting, f"larger than what is free: {reason}", LARGE_LOOK_AGAIN)
-        if self._is_news(sighting):
+        if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             log.warning("claim    %s: waits, since %s", shown(sighting.path), reason)
             self._told_too_large(sighting.path, reason)
 
     def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
         """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
-        if self._uploads.fault("public", f"{error.message} Uploads wait. {error.remedy}"):
+        if self._uploads.faults.note("public", f"{error.message} Uploads wait. {error.remedy}"):
             log.error("claim    %s uploads wait: %s", error.message, error.remedy)
-            self._uploads.told_to_wait.clear()
+            self._uploads.answered.forget_all("waiting")
         self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
-        if self._is_news(sighting):
+        if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             self._told_waits(sighting.path, "The index can't be written to, which its administrator has to mend")
 
     def is_open(self) -> None:
         """A copy went well."""
-        self._uploads.mend("public")
+        self._uploads.faults.mend("public")
 
     def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
         now = time.monotonic()
         self._uploads.wait(sighting.path, Wait(reason=reason, until=now + seconds, finished=True), now=now)
-
-    def _is_news(self, sighting: Sighting) -> bool:
-        told = self._uploads.told_to_wait
-        if told.get(sighting.path) == sighting.identity or not self._uploads.answered.may_tell(sighting):
-            return False
-        told[sighting.path] = sighting.identity
-        return True
 
 
 def readable(size: int) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eggwatch.errors import in_words
-from eggwatch.intake.uploads import Uploads, folder_of
+from eggwatch.intake.originals import folder_of
+from eggwatch.intake.uploads import Uploads
 from eggwatch.model.events import Event, EventKind
 from eggwatch.model.names import shown
 from eggwatch.model.queue import LEAVING, Fate
@@ -86,7 +87,7 @@ class Retirement:
 
     def takes(self, sighting: Sighting, *, now: float) -> bool:
         """Whether this file was judged already; if its time has come it is hidden now, to leave in a moment."""
-        original = self._uploads.original(sighting)
+        original = self._uploads.originals.of(sighting)
         if original is None or original.fate not in (*LEAVING, Fate.STUCK):
             return False
         verdict = may_retire(sighting, now=now, patience=self._patience)
@@ -109,7 +110,7 @@ class Retirement:
             self._end(departure, RetireOutcome.STUCK)
             return
         if len(self._leaving) >= self._most:
-            self._uploads.later(departure.path, now=time.monotonic())
+            self._uploads.timers.later(departure.path, now=time.monotonic())
             return
         try:
             hidden = retiring.hide(self._drop, departure)
@@ -117,7 +118,7 @@ class Retirement:
             if error.errno in EXHAUSTED:
                 raise
             self._trouble(departure.path, departure.path, error)
-            self._uploads.later(departure.path, now=time.monotonic() + TROUBLE_SECONDS)
+            self._uploads.timers.later(departure.path, now=time.monotonic() + TROUBLE_SECONDS)
             return
         if isinstance(hidden, RetireOutcome):
             self._end(departure, hidden)
@@ -146,7 +147,7 @@ class Retirement:
                 if leaving.known and outcome is not RetireOutcome.DISPLACED:
                     self._catalog.forget([_hidden_path(leaving.hidden)])
                 if outcome is RetireOutcome.DISPLACED:
-                    self._uploads.later(_hidden_path(leaving.hidden), now=time.monotonic())
+                    self._uploads.timers.later(_hidden_path(leaving.hidden), now=time.monotonic())
 
     def keep_in_mind(self, survey: Survey) -> None:
         """Remember by their hidden paths the originals in whose place another upload lies by now.
@@ -168,7 +169,7 @@ class Retirement:
 
     def _fault(self, hidden: str, what: str, message: str) -> bool:
         self._troubles[hidden] = what
-        return self._uploads.fault(what, message)
+        return self._uploads.faults.note(what, message)
 
     def forget_troubles(self, survey: Survey) -> None:
         """After a scan: trouble with a hidden original that no longer lies there is over, whoever took it away."""
@@ -177,26 +178,26 @@ class Retirement:
         self._plan_stuck()
         self._tell_unknown()
         for hidden in self._troubles.keys() - {found.path for found in [*survey.leftovers, *survey.uploads]}:
-            self._uploads.mend(self._troubles.pop(hidden))
+            self._uploads.faults.mend(self._troubles.pop(hidden))
 
     def _tell_unknown(self) -> None:
         """Files that are called as if we had hidden them, in one sentence however many there are."""
         unknown, self._unknown = sorted(self._unknown), set()
         if not unknown:
-            self._uploads.mend("leftovers")
+            self._uploads.faults.mend("leftovers")
             return
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         what = f"{shown(unknown[0])}{more}: left by an unknown event; look at it and move it away"
-        if self._uploads.fault("leftovers", what):
+        if self._uploads.faults.note("leftovers", what):
             log.error("retire   %s", what)
 
     def _end(self, departure: Departure, outcome: RetireOutcome) -> None:
         path = departure.path
         log.debug("retire   %s: %s", shown(path), outcome)
         if outcome is RetireOutcome.BUSY:
-            self._uploads.later(path, now=time.monotonic() + 1.0)
+            self._uploads.timers.later(path, now=time.monotonic() + 1.0)
             return
-        self._uploads.mend(self._troubles.pop(path, ""))
+        self._uploads.faults.mend(self._troubles.pop(path, ""))
         if outcome is RetireOutcome.STUCK:
             self._stuck(departure)
         else:
@@ -205,13 +206,13 @@ class Retirement:
             if self._uploads.left(path, departure.identity):
                 self._catalog.forget([path])
             if outcome is not RetireOutcome.GONE:
-                self._uploads.later(path, now=time.monotonic())
+                self._uploads.timers.later(path, now=time.monotonic())
         if departure.rejected:
             self._left(departure.serial)
 
     def _stuck(self, departure: Departure) -> None:
         path = departure.path
-        if self._uploads.is_stuck(path):
+        if self._uploads.originals.is_stuck(path):
             self._uploads.stays(path)  # it was told
         else:
             self._stuck_now(departure)
@@ -239,20 +240,20 @@ class Retirement:
     def _plan_stuck(self) -> None:
         """In each folder one of those that are stuck is tried after a while, and then the next one."""
         self._is_to_plan = False
-        folders, at = self._uploads.stuck(), time.monotonic() + STUCK_SECONDS
+        folders, at = self._uploads.originals.stuck(), time.monotonic() + STUCK_SECONDS
         for folder, paths in folders.items():
             last = self._tried.get(folder, "")
-            if last not in paths or not self._uploads.is_tried_again(last):
+            if last not in paths or not self._uploads.originals.is_tried_again(last):
                 self._tried[folder] = next((path for path in paths if path > last), paths[0])
-                self._uploads.try_again(self._tried[folder], at=at)
+                self._uploads.originals.try_again(self._tried[folder], at=at)
         self._tried = {folder: path for folder, path in self._tried.items() if folder in folders}
 
     def try_stuck(self, *folders: str) -> None:
         """Try all that are stuck in these folders at once, or in all folders."""
-        stuck = self._uploads.stuck()
+        stuck = self._uploads.originals.stuck()
         for folder in folders or stuck:
             for path in stuck.get(folder, ()):
-                self._uploads.try_again(path, at=0.0)
+                self._uploads.originals.try_again(path, at=0.0)
 
     def next_due(self) -> float | None:
         """When the next hidden original may go, or it is to be planned which one is tried again."""
@@ -287,14 +288,14 @@ class Retirement:
             self._unknown.add(found.path)
             return None
         serial, event = named
-        judged = self._uploads.hidden(found)
+        judged = self._uploads.originals.hidden(found)
         path = folder_of(found.path) + _last(str(event.path or event.filename))
         if judged is not None and judged.path != found.path:
             path = judged.path
         # By its ctime: it is met anew at each look, and must get its quiet period over nevertheless.
         since = time.monotonic() - max(0.0, self._now() - found.identity.ctime_ns / 1e9)
         sighting = Sighting(path=found.path, filename=_last(path), identity=found.identity, uid=found.uid, since=since)
-        if self._uploads.original(sighting) is not None:
+        if self._uploads.originals.of(sighting) is not None:
             return sighting  # claimed and judged as an older upload: now it leaves, or waits, like any other
         if not _is_by(event, found) or (judged is None and not _is_soon_read(event, found)):
             return sighting if self._restored(found.path, path) is RetireOutcome.DISPLACED else None
@@ -316,7 +317,7 @@ class Retirement:
             self._unknown.add(path)
             return None
         log.info("retire   %s: found under a hidden name that nobody remembers: %s", shown(to), outcome)
-        self._uploads.later(to, now=time.monotonic())
+        self._uploads.timers.later(to, now=time.monotonic())
         return outcome
 
     def _named(self, found: Found) -> tuple[int, Event] | None:
@@ -327,7 +328,7 @@ class Retirement:
         event = event_at(self._ledger, self._catalog.event_at(int(match[1])))
         if event is None or event.filename is None:
             return None
-        fits = self._uploads.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
+        fits = self._uploads.originals.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
         return (int(match[1]), event) if fits else None
 
     def _finished(self, path: str, departure: Departure, *, size: int | None) -> RetireOutcome | None:
@@ -338,10 +339,10 @@ class Retirement:
         except OSError as error:
             self._trouble(departure.path, path, error)
             return None
-        self._uploads.mend(self._troubles.pop(path, ""))
+        self._uploads.faults.mend(self._troubles.pop(path, ""))
         log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
         if outcome is RetireOutcome.CHANGED:
-            self._uploads.later(departure.path, now=time.monotonic())
+            self._uploads.timers.later(departure.path, now=time.monotonic())
         if departure.rejected and outcome is not RetireOutcome.DISPLACED:
             self._left(departure.serial)
         return outcome

@@ -57,7 +57,7 @@ class Pipeline:
 
     def __init__(self, components: Components, config: IndexConfig) -> None:
         self.components, self.config = components, config
-        self.uploads = Uploads(components.catalog.originals(), patience=config.patience)
+        self.uploads = Uploads(components.catalog.originals())
         self.news = News(components)
         self.housekeeping = Housekeeping(
             components.answers, components.drop, components.spool.quarantine, components.catalog.path
@@ -147,7 +147,7 @@ class Pipeline:
 
     def take_in_hand(self, claim: Claim, *, overdue: bool, after: int | None = None) -> None:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
-        touched, key = self.uploads.is_touched(claim), key_of(claim.filename)
+        touched, key = self.uploads.originals.is_touched(claim), key_of(claim.filename)
         scarce = scarce_of(self.components.catalog, claim, key, self.config.terms)
         hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
@@ -360,12 +360,9 @@ class Pipeline:
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
-        moments = [self.uploads.next_due(), self.retirement.next_due(), self.components.front.due(), self._sweep_due()]
-        moments += [
-            self.components.inspectors.next_deadline(),
-            self.news.next_due(),
-            self.components.answers.next_try(),
-        ]
+        components = self.components
+        moments = [self.uploads.timers.next_due(), self.retirement.next_due(), self.news.next_due(), self._sweep_due()]
+        moments += [components.front.due(), components.inspectors.next_deadline(), components.answers.next_try()]
         if self._looking or self._may_judge() or self._may_claim() or self.components.catalog.stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)

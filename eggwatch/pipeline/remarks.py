@@ -66,8 +66,6 @@ def answer_unfinished(sighting: Sighting, uploads: Uploads, receipts: Receipts, 
 
     By the file's own time, so that another process comes to the same answer.
     """
-    if not uploads.answered.may_tell(sighting):
-        return
     why = uploads.newly_unfinished(sighting)
     if why is not None:
         since = sighting.identity.ctime_ns / 1e9

@@ -43,7 +43,7 @@ class Settling:
             probed = None if sighting.path in taken else self._probe(sighting)
             if probed is None or self._retirement.takes(probed, now=now):
                 continue
-            deferred = self._uploads.deferred(probed.path)
+            deferred = self._uploads.originals.deferred(probed.path)
             verdict = settling.settle(probed, deferred=deferred, now=now, patience=self._config.patience)
             if isinstance(verdict, settling.Ready):
                 if verdict.overdue or not self._is_unwritten(probed):

@@ -44,7 +44,7 @@ class DropWatch:
         try:
             surveys = self._surveys(paths, now)
         except FolderError as error:
-            if self._uploads.fault("drop", str(error)):
+            if self._uploads.faults.note("drop", str(error)):
                 log.error("sight    %s", error)
             return []
         sightings = [sighting for survey in surveys for sighting in self._take_in(survey, now)]
@@ -54,10 +54,10 @@ class DropWatch:
 
     def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
         folders = {path for path in paths or () if path.endswith("/")}
-        named = set() if paths is None else (paths - folders) | self._uploads.due_paths(now)
+        named = set() if paths is None else (paths - folders) | self._uploads.timers.due(now)
         self._scanning.meanwhile(named)
         seen = self._components.drop.look(named)
-        is_back = self._uploads.mend("drop")
+        is_back = self._uploads.faults.mend("drop")
         if is_back:
             log.info("sight    %s is there again", self._config.drop)
         if paths is None or is_back:

@@ -104,8 +104,8 @@ class IndexRunner:
         """Uploads are published from a drop folder that can only be read, but can't leave it."""
         lacking = line_lacking(self.config.drop)
         if lacking is None:
-            index.pipeline.uploads.mend("unit")
-        elif index.pipeline.uploads.fault("unit", lacking):
+            index.pipeline.uploads.faults.mend("unit")
+        elif index.pipeline.uploads.faults.note("unit", lacking):
             log.error("[%s] %s", self.config.name, lacking)
 
     def channels(self) -> list[int]:
@@ -247,9 +247,9 @@ class IndexRunner:
     def heed(self, what: str, fault: str | None) -> None:
         """Note something beside the pipeline that is to be mended; None if nothing is."""
         if self.index is not None and fault is not None:
-            self.index.pipeline.uploads.fault(what, fault)
+            self.index.pipeline.uploads.faults.note(what, fault)
         elif self.index is not None:
-            self.index.pipeline.uploads.mend(what)
+            self.index.pipeline.uploads.faults.mend(what)
 
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""

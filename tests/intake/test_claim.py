@@ -64,9 +64,8 @@ class Bench:
     def __init__(self) -> None:
         self.copies, self.later, self.unreadable = Copies(), list[str](), list[str]()
         self.told: list[str] = []
-        uploads = SimpleNamespace(
-            later=lambda path, now: self.later.append(path), has_its_turn=lambda path: self.told.append(path)
-        )
+        timers = SimpleNamespace(later=lambda path, now: self.later.append(path))
+        uploads = SimpleNamespace(timers=timers, has_its_turn=lambda path: self.told.append(path))
         self.has_room = True
         space = SimpleNamespace(let_in=lambda _, reserved: self.has_room, is_open=lambda: None)
         around = [cast(Any, one) for one in (None, self.copies, uploads, space)]

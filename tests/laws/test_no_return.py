@@ -34,9 +34,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWor
 def test_many_originals_that_stay_are_planned_once_a_round(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not once for each of them, since all of them are looked at for it: which one is tried next in each folder."""
     assert work.index is not None
-    uploads, planned = work.index.pipeline.uploads, []
-    stuck = uploads.stuck
-    monkeypatch.setattr(uploads, "stuck", lambda: planned.append(1) or stuck())
+    originals, planned = work.index.pipeline.uploads.originals, []
+    stuck = originals.stuck
+    monkeypatch.setattr(originals, "stuck", lambda: planned.append(1) or stuck())
     for number in range(2, 42):
         work.put(*sdist("demo", f"{number}.0"))
     work.work()
