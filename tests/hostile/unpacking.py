@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -54,18 +53,12 @@ def by_pip(paths: list[Path]) -> dict[Path, Tree | str]:
 
 def by_uv(paths: list[Path]) -> dict[Path, Tree | str]:
     """What uv unpacks each archive to, or its error."""
-    if not paths:
-        return {}
-    warm = paths[0].parent / "warm"
-    uv(warm, "pip", "list", "--python", sys.executable)
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(paths, pool.map(lambda path: _by_uv(path, warm), paths), strict=True))
+        return dict(zip(paths, pool.map(_by_uv, paths), strict=True))
 
 
-def _by_uv(path: Path, warm: Path) -> Tree | str:
+def _by_uv(path: Path) -> Tree | str:
     home = Path(f"{path}.uv")
-    # What uv knows of the interpreter; to ask it again takes longer than to unpack.
-    shutil.copytree(warm / "uv-cache" / "interpreter-v5", home / "uv-cache" / "interpreter-v5", dirs_exist_ok=True)
     options = ("--quiet", "--no-deps", "--no-index", "--offline", "--dry-run")
     done = uv(home, "pip", "install", *options, "--python", sys.executable, str(path))
     if done.returncode:
