@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import Protocol
 
 from jinja2 import Environment
 
@@ -22,7 +23,7 @@ from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
-from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.components import ArchiveInspectors, Components
 from eggwatch.pipeline.housekeeping import RECEIPTS
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
@@ -44,6 +45,12 @@ from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
 
 RendererMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], RootRenderer]
+
+
+class InspectorsMaker(Protocol):
+    """Makes inspectors, which render READMEs too where that is asked for."""
+
+    def __call__(self, *, readme: bool) -> ArchiveInspectors: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +98,11 @@ def inline_renderer(catalog: Catalog, _: dict[str, str], env: Environment, optio
 
 
 def open_index(
-    config: IndexConfig, *, renderer: RendererMaker = inline_renderer, now: Callable[[], float] = time.time
+    config: IndexConfig,
+    *,
+    renderer: RendererMaker = inline_renderer,
+    inspectors: InspectorsMaker = Inspectors,
+    now: Callable[[], float] = time.time,
 ) -> Index:
     """Take the lock and make everything ready. EggwatchError where the operator has to act."""
     capabilities.lower()
@@ -105,12 +116,12 @@ def open_index(
         orders = OrderBox(config.state, permissions)
         orders.prepare()
         try:
-            pipeline = _assemble(config, permissions, renderer, now)
+            pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, or the disk: nothing is wrong with what is in it
                 raise
             set_damaged_aside(config.state / CATALOG, str(error))
-            pipeline = _assemble(config, permissions, renderer, now)
+            pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
         return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
     except BaseException:
         lock.release()
@@ -161,7 +172,12 @@ def _check_renderer(config: IndexConfig) -> None:
 
 
 def _assemble(
-    config: IndexConfig, permissions: Permissions, renderer: RendererMaker, now: Callable[[], float]
+    config: IndexConfig,
+    permissions: Permissions,
+    *,
+    renderer: RendererMaker,
+    inspectors: InspectorsMaker,
+    now: Callable[[], float],
 ) -> Pipeline:
     leases.ignore_breaks()
     spool = Spool(config.public, permissions, identify=IDENTITIES[config.identity])
@@ -203,7 +219,7 @@ def _assemble(
         target=target,
         templates=env,
         front=RootPages(renderer(catalog, sources, env, options), catalog, target),
-        inspectors=Inspectors(readme=config.terms.needs_renderer()),
+        inspectors=inspectors(readme=config.terms.needs_renderer()),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],
         rules_url=config.rules_url,

@@ -9,8 +9,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from socket import socket
 from typing import Any
 from unittest import mock
 
@@ -22,12 +22,13 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.worker import Job, Result
 from eggwatch.maintenance.verify import Verification, fresh_pages
 from eggwatch.pages.simple import environment
+from eggwatch.pipeline.components import ArchiveInspectors
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
-from eggwatch.writer.index import Index, open_index
+from eggwatch.writer.index import Index, InspectorsMaker, open_index
 from eggwatch.writer.orders import carry_out
 from eggwatch.writer.page_sources import landing_options, templates
 
@@ -36,7 +37,7 @@ START = 1_700_000_000.0
 """When the clock of the tests begins."""
 
 
-class InlineInspectors:
+class InlineInspectors(ArchiveInspectors):
     """Stands in for `eggwatch.inspection.inspectors.Inspectors`: the same judgement, in this process."""
 
     def __init__(self, *, readme: bool = False) -> None:
@@ -63,16 +64,12 @@ class InlineInspectors:
         """There is no sandbox to leave anything open."""
         return []
 
-    def sockets(self) -> list[Any]:
+    def sockets(self) -> list[socket]:
         """Nothing to wait for."""
         return []
 
     def next_deadline(self) -> None:
         """Nothing takes time."""
-
-    def cancel(self, numbers: set[int]) -> None:
-        """Forget results."""
-        self._results = [result for result in self._results if result.number not in numbers]
 
     def close(self) -> None:
         """Nothing to end."""
@@ -108,8 +105,8 @@ def quick_folder() -> Iterator[Path]:
 class IndexAtWork:
     """Three folders, and a pipeline over them that can be closed and opened again. Its clock goes only when told."""
 
-    def __init__(self, base: Path, **settings: Any) -> None:
-        self.now = START
+    def __init__(self, base: Path, *, inspectors: InspectorsMaker = InlineInspectors, **settings: Any) -> None:
+        self.now, self._inspectors = START, inspectors
         self.config = IndexConfig(
             name="main",
             drop=base / "drop",
@@ -131,8 +128,7 @@ class IndexAtWork:
 
     def open(self) -> IndexAtWork:
         """Begin, as a command does."""
-        self.index = open_index(self.config, now=lambda: self.now)
-        self.index.pipeline.components = replace(self.index.pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
+        self.index = open_index(self.config, inspectors=self._inspectors, now=lambda: self.now)
         return self
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from unittest import mock
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.events import Event, EventKind, timestamp
@@ -97,8 +96,7 @@ class NoRenderer:
 
 def work(base: Path) -> None:
     """Publish a few uploads of one new project."""
-    with mock.patch("eggwatch.writer.index.Inspectors", InlineInspectors):
-        index = open_index(configuration(base), renderer=lambda *_: NoRenderer())
+    index = open_index(configuration(base), renderer=lambda *_: NoRenderer(), inspectors=InlineInspectors)
     pipeline, steps, counts = index.pipeline, [0], []
     pipeline.recover()
     pipeline.round()

@@ -7,7 +7,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -41,9 +40,7 @@ Observer = Callable[[str, str], None]
 
 def open_inline(config: IndexConfig, **_: Any) -> Index:
     """An index without processes of its own: whatever fails does so in here."""
-    index = assembly.open_index(config)
-    index.pipeline.components = replace(index.pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
-    return index
+    return assembly.open_index(config, inspectors=InlineInspectors)
 
 
 @pytest.fixture(autouse=True)

@@ -28,14 +28,12 @@ class Failing(InlineInspectors):
 
 @pytest.mark.parametrize("place", ["inspector", "pool"])
 def test_a_held_upload_has_a_receipt_that_is_written_once(
-    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Rounds and starts later it is the same file; what was uploaded after it is published."""
     caplog.set_level(logging.ERROR)
-    if place == "inspector":
-        monkeypatch.setattr("tests.laws.at_work.InlineInspectors", Failing)
+    site = IndexAtWork(tmp_path, inspectors=Failing if place == "inspector" else InlineInspectors)
     receipt = tmp_path / "drop" / "receipts" / f"{BAD[0]}.txt"
-    site = IndexAtWork(tmp_path)
     with site:
         site.upload(*GOOD)
         if place == "pool":

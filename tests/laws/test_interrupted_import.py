@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,9 +42,8 @@ def lay_out(base: Path) -> IndexAtWork:
 
 def do_import(site: IndexAtWork, stock: Path, way: Way) -> list[tuple[str, str]]:
     """What the command does, with inspectors in this process; answers with (filename, verdict)."""
-    index = open_index(site.config, now=lambda: site.now)
+    index = open_index(site.config, inspectors=InlineInspectors, now=lambda: site.now)
     pipeline = index.pipeline
-    pipeline.components = replace(pipeline.components, inspectors=InlineInspectors())  # type: ignore[arg-type]
     seen = Stock(stock, site.config.formats, now=site.now)
     seen.survey(lambda _: None)
     outcomes = list(Import(pipeline, seen, way=way, by_mtime=False).run())

@@ -68,12 +68,16 @@ def test_killed_as_originals_leave_it_leaves_nothing_under_a_hidden_name(
     uploader = threading.Thread(target=run_tool, args=("cp", *archives, daemon.drop))
     uploader.start()
     for number in range(6):
-        left = daemon.log.count("retire   ")
-        until("some leave", lambda left=left, number=number: daemon.log.count("retire   ") > left + 3 * number)
+        until("some have left", lambda number=number: gone(daemon) > 6 * number)
         daemon.kill()
         daemon.start()
     uploader.join()
     assert_all_published(daemon, archives)
+
+
+def gone(daemon: IndexDaemon) -> int:
+    """How many originals have left."""
+    return sum(not (daemon.drop / event["filename"]).exists() for event in daemon.events())
 
 
 def assert_all_published(daemon: IndexDaemon, archives: dict[Path, bytes]) -> None:
