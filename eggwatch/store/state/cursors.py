@@ -104,6 +104,7 @@ def _of_earlier_version(state: Path) -> dict[str, Progress]:
     with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
         kept = json.loads((state / "cursors.json").read_bytes())
         return {str(name): Progress(cursor=int(serial)) for name, serial in kept.items()}
+    durable.changing("sqlite-open", state / "catalog.sqlite3")  # its write-ahead log may be made for it
     catalog = f"{(state / 'catalog.sqlite3').absolute().as_uri()}?mode=ro"
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(catalog, uri=True)) as connection:
         rows = connection.execute("SELECT notifier, serial FROM cursors")
