@@ -151,7 +151,7 @@ def misconfigure() -> None:
     right = CONFIG.read_text()
     CONFIG.write_text(right + "nonsense = 1\n")
     seen["wrong start"] = run("systemctl", "start", "eggwatch.service")
-    time.sleep(0.5)
+    seconds_until(lambda: show("ActiveState")["ActiveState"] == "failed")
     seen["wrong started"] = show("ActiveState", "Result", "ExecMainStatus", "NRestarts")
     seen["wrong setup"] = run("eggwatch", "setup")
     CONFIG.write_text(right.replace("/srv/eggwatch", "/srv/pages"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,8 @@ def measured(base: Path, archives: int) -> tuple[float, float]:
             (base / "drop" / name).write_bytes(data)
             page = base / "public/simple/fresh/index.v1_json"
             until("it is published", page.exists)
-            time.sleep(2.0)  # the root page, which is rendered by another process, passes through this one
+            root = base / "public/simple/index.v1_json"  # rendered by another process, it passes through this one
+            until("the root page", lambda: b'"fresh"' in root.read_bytes())
             return at_ready, memory_of(daemon.pid)
         finally:
             daemon.terminate()

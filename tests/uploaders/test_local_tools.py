@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import until
 from tests.uploaders.payloads import sdist_of, wheel_of
 from tests.uploaders.running import IndexDaemon, run_shell, run_tool
 from tests.uploaders.servers import need
@@ -180,34 +181,36 @@ def test_the_source_of_a_hard_link_is_left_alone(
 
 
 def test_mode_and_times_may_be_set_by_name_after_publication_without_a_second_verdict(
-    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]]
+    start_daemon: Callable[..., IndexDaemon], source: Callable[..., tuple[Path, bytes]]
 ) -> None:
     """A client far away sets them a while after closing; its receipt goes on saying PUBLISHED."""
+    daemon = start_daemon(linger='"1h"')
     path, data = source("set-later")
-    target = open_daemon.drop / path.name
+    target = daemon.drop / path.name
     done = run_tool("cp", path, target)
-    open_daemon.wait_published(path.name, done.at)
-    for mode in ("600", "640", "600"):
+    daemon.wait_published(path.name, done.at)
+    for mode in ("600", "640", "604"):
         run_tool("chmod", mode, target)
         run_tool("touch", "-d", "2020-01-02", target)
-        open_daemon.go_round(times=1)
-    open_daemon.assert_published_once(path.name, data)
+        other, _ = source(f"meanwhile-{mode}")
+        daemon.wait_published(other.name, run_tool("cp", other, daemon.drop).at)
+    daemon.assert_published_once(path.name, data)
     assert target.exists()
 
 
 def test_an_original_leaves_only_when_linger_has_passed_since_its_last_change(
-    open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]]
+    start_daemon: Callable[..., IndexDaemon], source: Callable[..., tuple[Path, bytes]]
 ) -> None:
-    """Two seconds of every day's linger, counted from the last chmod."""
+    """Counted from the last chmod, and not from its upload."""
+    daemon = start_daemon(linger='"5s"')
     path, _ = source("lingers")
-    target = open_daemon.drop / path.name
+    target = daemon.drop / path.name
     done = run_tool("cp", path, target)
-    open_daemon.wait_published(path.name, done.at)
-    time.sleep(1.2)
+    daemon.wait_published(path.name, done.at)
+    until("a part of linger", lambda: time.time() > done.at + 1.0)
     changed = run_tool("chmod", "640", target).at
-    while target.exists():
-        time.sleep(0.01)
-    assert 1.9 < time.time() - changed < 4.0
+    until("it leaves", lambda: not target.exists())
+    assert time.time() - changed > 4.9
 
 
 def test_the_daemon_keeps_sqlites_locks_beside_its_helpers(open_daemon: IndexDaemon) -> None:
