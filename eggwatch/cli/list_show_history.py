@@ -88,7 +88,7 @@ def show(selection: Selection, spec: str, url: str | None, as_json: bool) -> Non
     """
     parsed = parse_spec(spec)
     if parsed is None:
-        raise click.UsageError(f"{spec!r} is no project, no project==version and no filename.")
+        raise click.UsageError(f"{spec!r} is not a project, project==version or filename.")
     page = _page(reader_of(selection, url), parsed.project)
     files = [file for file in page["files"] if _means(parsed, file["filename"])]
     removed = [file for file in page["_removed"] if _means(parsed, file["filename"])]

@@ -67,7 +67,7 @@ def _is_understood(order: dict[str, Any], answer: dict[str, Any]) -> bool:
 
 def _check(order: dict[str, Any]) -> None:
     if parse_spec(order["spec"]) is None:
-        raise click.UsageError(f"{order['spec']!r} is no project, no project==version and no filename.")
+        raise click.UsageError(f"{order['spec']!r} is not a project, project==version or filename.")
     if order["reason"] is not None and not order["reason"].isprintable():
         raise click.UsageError("The reason must be one line without control characters.")
 

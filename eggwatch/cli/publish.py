@@ -39,7 +39,7 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
 
     \b
     Example:  eggwatch publish dist/*
-    Exit status: 0 all installable, 1 something was refused, 4 timeout.
+    Exit status: 0 all installable, 1 something was rejected, 4 timeout.
     """
     missing = [shown(str(file)) for file in files if not file.is_file()]
     if missing:
@@ -84,7 +84,7 @@ def _work_if_nobody_does(config: IndexConfig) -> bool:
         return False
     except FolderError as error:
         if not IndexReader(config=config).is_running():
-            say_error(f"No daemon is running, and this command can't do its work: {error}")
+            say_error(f"No daemon is running, and this command can't publish the files itself: {error}")
     return True
 
 
@@ -110,5 +110,5 @@ def _verdict(config: IndexConfig, file: Path, seconds: float) -> Answer:
 
 def _not_taken(file: Path) -> Answer:
     return Answer(
-        there=False, text=f"{shown(str(file))}: not taken. {remark_on(file.name) or 'A temporary name; rename it.'}"
+        there=False, text=f"{shown(str(file))}: not accepted. {remark_on(file.name) or 'A temporary name; rename it.'}"
     )

@@ -55,7 +55,7 @@ class Answer:
 @url_option
 @json_option
 def wait(selection: Selection, what: str, timeout: str, url: str | None, as_json: bool) -> None:
-    """Wait until a file, version or project can be installed, or say why it was refused.
+    """Wait until a file, version or project can be installed, or say why it was rejected.
 
     An argument with a slash, or the name of an existing file, is meant by its bytes.
 
@@ -64,7 +64,7 @@ def wait(selection: Selection, what: str, timeout: str, url: str | None, as_json
       eggwatch wait demo==1.0
       eggwatch wait dist/demo-1.0.tar.gz --timeout 30s
       eggwatch wait dist/demo-1.0.tar.gz --url http://packages.example.com/
-    Exit status: 0 installable, 1 refused or nobody is at work on it, 4 timeout.
+    Exit status: 0 installable, 1 rejected or no daemon is running, 4 timeout.
     """
     reader = reader_of(selection, url)
     wanted = understand(what)
@@ -82,13 +82,13 @@ def understand(what: str) -> Wanted:
     path = Path(what)
     if "/" in what or path.is_file():
         if not path.is_file():
-            raise click.UsageError(f"There is no file {shown(what)}.")
+            raise click.UsageError(f"No such file: {shown(what)}")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return Wanted(text=shown(what), spec=parse_spec(path.name), filename=path.name, sha256=digest)
     spec = parse_spec(what)
     if spec is None:
-        raise click.UsageError(f"{what!r} is no project, no project==version, no filename and no file.")
+        raise click.UsageError(f"{what!r} is not a project, project==version, filename or existing file.")
     return Wanted(text=what, spec=spec, filename=what if spec.filename else None)
 
 
@@ -129,17 +129,18 @@ def wait_for(
 
 
 def _nobody_works(reader: AnyReader, wanted: Wanted, *, pending: bool) -> Answer:
-    where = f"on {reader.base}" if isinstance(reader, RemoteReader) else "on it"
-    what = "waits in the drop folder" if pending else "is not installable"
-    return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is at work {where}.")
+    where = f" on {reader.base}" if isinstance(reader, RemoteReader) else ""
+    what = "waits in the drop folder" if pending else "not installable"
+    return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is running{where}.")
 
 
 def _too_late(reader: AnyReader, wanted: Wanted) -> TimeoutReachedError:
     if isinstance(reader, RemoteReader):
-        where = "From afar no refusal can be seen: look for its receipt in receipts/ of the drop folder."
+        where = "Over HTTP a rejection can't be seen: look for the receipt in receipts/ of the drop folder."
         return TimeoutReachedError(f"{wanted.text} is not installable yet.", remedy=where)
     return TimeoutReachedError(
-        f"{wanted.text} is not installable yet, and was not refused.", remedy="'eggwatch status' tells what waits."
+        f"{wanted.text} is not installable yet, and was not rejected.",
+        remedy="'eggwatch status' shows what is waiting.",
     )
 
 
@@ -189,7 +190,7 @@ def _refusal(reader: AnyReader, wanted: Wanted) -> Answer | None:
     event = _latest(reader, wanted)
     if event is None or event.kind is not EventKind.REJECTED or _is_pending(reader, wanted):
         return None
-    lines = [f"{wanted.text}: refused at {event.at}"]
+    lines = [f"{wanted.text}: rejected at {event.at}"]
     lines += [f"  {flaw.code}: {flaw.message}" for flaw in event.flaws if flaw.level is Level.REFUSE]
     return Answer(there=False, text="\n".join(lines), event=event)
 

@@ -33,9 +33,9 @@ TROUBLE_SECONDS = 5.0
 """Seconds after which an original is tried again that a full or failing disk has kept."""
 STUCK_SECONDS = 10.0
 """Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
-READ_ONLY = "its file system is read-only for the daemon: it leaves when the administrator has mended that"
+READ_ONLY = "its file system is read-only for the daemon; it is removed once the administrator has fixed that"
 """Why an original stays that nobody, or nobody but its uploader, could delete."""
-MAY_NOT = "the daemon may not remove it. Delete it yourself"
+MAY_NOT = "the daemon has no permission to do that: delete it yourself"
 SOON_READ = 8 << 20
 """Bytes of a hidden original that are hashed although nobody remembers hiding it."""
 MOST_LEAVING = 64
@@ -219,11 +219,9 @@ class Retirement:
         self._is_to_plan = True  # once for all those that are found to be stuck in a round
 
     def _stuck_now(self, departure: Departure) -> None:
-        verdict = "refused" if departure.rejected else "published"
-        read_only = self._drop.is_read_only(departure.path)
-        reason = (
-            f"{verdict}, but {READ_ONLY if read_only else 'the daemon may not remove the original: delete it yourself'}"
-        )
+        verdict = "rejected" if departure.rejected else "published"
+        why = READ_ONLY if self._drop.is_read_only(departure.path) else MAY_NOT
+        reason = f"{verdict}, but not removed from the drop folder: {why}"
         log.warning("retire   %s: %s", shown(departure.path), reason)
         original = Original(
             path=departure.path,
@@ -235,7 +233,7 @@ class Retirement:
         )
         self._catalog.remember([original])
         self._uploads.remember(original)
-        self._stays(departure.serial, departure.filename, departure.path, READ_ONLY if read_only else MAY_NOT)
+        self._stays(departure.serial, departure.filename, departure.path, why)
 
     def _plan_stuck(self) -> None:
         """In each folder one of those that are stuck is tried after a while, and then the next one."""

@@ -15,12 +15,12 @@ TOLD = tuple(kind for kind in EventKind if kind is not EventKind.IMPORTED)
 
 _DONE = {
     EventKind.ADMITTED: "was published",
-    EventKind.REJECTED: "was refused",
+    EventKind.REJECTED: "was rejected",
     EventKind.YANKED: "was yanked",
     EventKind.UNYANKED: "is no longer yanked",
     EventKind.REMOVED: "was removed",
-    EventKind.UNBLOCKED: "may return",
-    EventKind.QUARANTINED: "is damaged and was taken off the pages",
+    EventKind.UNBLOCKED: "was unblocked",
+    EventKind.QUARANTINED: "is damaged and was removed from the pages",
 }
 
 
@@ -74,7 +74,7 @@ def of_removal(event: Event) -> str:
     if event.kind is not EventKind.REMOVED or event.bytes_until is None:
         return ""
     is_gone = event.bytes_until <= event.at
-    until = "its bytes were deleted at once" if is_gone else f"its bytes can be had until {event.bytes_until[:19]}Z"
+    until = "the file was deleted at once" if is_gone else f"it can be downloaded until {event.bytes_until[:19]}Z"
     return f"; {until}{', and it is blocked' if event.blocked else ''}"
 
 

@@ -10,18 +10,18 @@ def readme_text(index_url: str, upload_to: str, *, contact: str | None) -> str:
     """The whole text; it begins with the mark by which it is known as ours."""
     return f"""{README_MARK}
 
-Copy wheels (.whl) and sdists (.tar.gz) here, by scp, rsync, samba, sftp or cp, also in folders:
+To publish a package, copy its wheels (.whl) and sdists (.tar.gz) here, by scp, rsync, samba, sftp or cp:
 
     python -m build
     {upload(upload_to)}
 
-A whole and sound archive is published at once and leaves this folder a moment later; folders stay. Install it with
+A complete and valid archive is published at once and then removed from here. Subfolders work too. To install:
 
     {pip_install(index_url, "PROJECT")}
 
-receipts/FILENAME.txt       what became of your file (kept for 7 days)
-rejected/FILENAME           a refused file, with FILENAME.reason.txt beside it: why, and how to mend it
+receipts/FILENAME.txt       the result for your file (kept for 7 days)
+rejected/FILENAME           a rejected file; FILENAME.reason.txt beside it says why, and how to fix it
 
-A published filename is never used again for other bytes: raise the version instead.
+A published file can't be replaced by another one of the same name: raise the version instead.
 Questions: {contact or "the administrator of this server"}
 """

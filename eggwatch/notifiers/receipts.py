@@ -101,7 +101,7 @@ class Receipts:
         """Add to the receipt of a name that its original stays, and why, with what can be done."""
         with _no_obstacle(path):
             text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
-            line = f"But {shown(path)} stays: {why}.\n"
+            line = f"{shown(path)} was not removed from the drop folder: {why}.\n"
             if text and line not in text:
                 self._answers.write_receipt(filename, text + line + aside + block)
 
@@ -119,22 +119,22 @@ class Receipts:
             self._answers.write_receipt(filename, verdict)
         elif not _VERDICT.search(verdict):
             head = headline_of(filename, "GONE, it is not in the index", since=self._since(filename))
-            gone = f"It is no longer at {shown(path)}: it was deleted or moved away. Nothing is left to be done."
-            before = [f"Before: {line}" for line in verdict.splitlines()[1:2]]
+            gone = f"It is no longer at {shown(path)}: it was deleted or moved away. No action is needed."
+            before = [f"Previously: {line}" for line in verdict.splitlines()[1:2]]
             self._answers.write_receipt(filename, "\n".join([head, gone, *before]) + "\n")
 
     def tell_not_taken(self, path: str, remark: str) -> None:
         """Write the receipt of something that stays where it is: of no published format, or not to be read."""
-        self._tell_lying(path, "NOT TAKEN, it is not in the index", remark, f"It stays at {shown(path)}.")
+        self._tell_lying(path, "NOT ACCEPTED, it is not in the index", remark, f"It stays at {shown(path)}.")
 
     def tell_unfinished(self, path: str, why: str, *, since: float, until: float) -> None:
         """Write the receipt of an upload whose end is missing; `since` and `until` in seconds since the epoch."""
         self._tell_lying(
             path,
             "UNFINISHED, it is not in the index yet",
-            f"Its end is missing, and nothing has come since {_second(since)}. {why.rstrip('.')}.",
-            "Upload it again, to the end: the whole file takes the place of this one, and nothing else is to be done.",
-            f"Until {_second(until)} it waits for the rest at {shown(path)}; then it is judged as it lies.",
+            f"The end of the file is missing, and no data has arrived since {_second(since)}. {why.rstrip('.')}.",
+            "Upload the whole file again: it replaces this one, and nothing else needs to be done.",
+            f"It waits for the rest at {shown(path)} until {_second(until)}; then it is checked as it is.",
         )
 
     def tell_held(self, path: str) -> None:
@@ -142,18 +142,18 @@ class Receipts:
         self._tell_lying(
             path,
             "HELD, it is not in the index yet",
-            "A fault in eggwatch, or in its installation, kept it from judging the file: your upload is not to blame.",
-            "The administrator has been told, with the error: in the log, and by 'eggwatch status'.",
-            f"It stays at {shown(path)}, and is judged again when it is uploaded anew.",
+            "The file could not be checked, because of an error in eggwatch or its installation, not in your upload.",
+            "The administrator finds the error in the log and in the output of 'eggwatch status'.",
+            f"It stays at {shown(path)}, and is checked again when you upload it again.",
         )
 
     def tell_waiting(self, path: str, reason: str) -> None:
         """Write the receipt of an upload that waits for the administrator."""
-        self._tell_waiting(path, reason, f"It stays at {shown(path)}, and there is nothing for you to do.")
+        self._tell_waiting(path, reason, f"It stays at {shown(path)}. No action is needed.")
 
     def tell_too_large(self, path: str, reason: str) -> None:
         """Write the receipt of an upload that waits because of its own size."""
-        what = "Delete it if that is no package of yours; if it is, ask the administrator for room, and it goes on."
+        what = "If it is a package, ask the administrator for more disk space; it is then published. Else delete it."
         self._tell_waiting(path, reason, f"It stays at {shown(path)}. {what}")
 
     def _tell_waiting(self, path: str, reason: str, what_to_do: str) -> None:
@@ -186,7 +186,7 @@ def headline_of(filename: str, fate: str, *, since: str | None) -> str:
 
 
 _PAST = {
-    "waiting": "not taken yet",
+    "waiting": "not accepted yet",
     "unfinished": "not finished",
     "held": "not judged",
     "gone": "not judged, and is gone",
@@ -194,7 +194,7 @@ _PAST = {
 _IN_INDEX = "IN THE INDEX"
 _ASIDE = "\nAnother file of that name, at "
 """What follows is about what lies at another path than that of the verdict."""
-_LIES_AT = (("It stays at ", "."), ("It stays at ", ","), ("waits for the rest at ", ";"))
+_LIES_AT = (("It stays at ", "."), ("It stays at ", ","), ("waits for the rest at ", " until "))
 """What stands before and after the path of a file that has no verdict."""
 _VERDICT = re.compile(r"^(?P<at>\d{4}-[0-9T:.-]+Z), (?:from (?P<path>.*), uploaded by )?", re.MULTILINE)
 """The facts, that a receipt has if it tells of a verdict."""
@@ -221,7 +221,7 @@ def published_text(event: Event, *, index_url: str) -> str:
         _facts(event),
         _bytes(event),
         f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
-        "The file leaves the drop folder by itself; its published name is never used for other bytes.",
+        "The upload is removed from the drop folder by itself. The filename can't be used for another file.",
     ]
     notes = filter(None, [only_for(event.filename or "")])
     return "\n".join([*lines, *map(shown, notes), *map(_warning, event.flaws)]) + "\n"
@@ -239,11 +239,11 @@ def _warning(flaw: Flaw) -> str:
 def known_text(event: Event, *, since: str, index_url: str) -> str:
     """The five lines about an upload of bytes that are published already."""
     lines = [
-        f"{shown(event.filename or '')}: PUBLISHED ALREADY, with the same bytes, since {since}",
+        f"{shown(event.filename or '')}: PUBLISHED, unchanged: the same file has been in the index since {since}",
         _facts(event),
         _bytes(event),
         f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
-        "Nothing had to be done; the copy leaves the drop folder by itself.",
+        "Nothing was changed. The upload is removed from the drop folder by itself.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -253,12 +253,12 @@ def refused_text(event: Event, *, since: str | None = None, rules_url: str | Non
     refusing = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
     name = shown(event.filename or "")
     more = f" (and {len(refusing) - 1} more)" if len(refusing) > 1 else ""
-    page = f"; what the rule asks: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
+    page = f"; the rule: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
     lines = [
-        headline_of(event.filename or "", "REFUSED, it is not in the index", since=since),
-        f"Because: {summary(refusing[0])}{more}" if refusing else f"Because: {event.reason}",
-        *([f"To mend it: {remedy(refusing[0])}"] if refusing else []),
-        f"The file is kept in rejected/, with every reason in rejected/{name}.reason.txt{page}",
+        headline_of(event.filename or "", "REJECTED, it is not in the index", since=since),
+        f"Reason: {summary(refusing[0])}{more}" if refusing else f"Reason: {event.reason}",
+        *([f"To fix it: {remedy(refusing[0])}"] if refusing else []),
+        f"The file is now in rejected/, and all reasons are in rejected/{name}.reason.txt{page}",
         f"{_facts(event)}, {_bytes(event)}",
     ]
     return "\n".join(lines) + "\n"
@@ -267,12 +267,12 @@ def refused_text(event: Event, *, since: str | None = None, rules_url: str | Non
 def reason_text(event: Event, *, rules_url: str | None = None) -> str:
     """`<filename>.reason.txt`: every flaw, what refuses first, and the facts last; for the colleague with scp."""
     flaws = refusing_first(event)
-    head = [f"{shown(event.filename or '')} was refused and is not in the index.", ""]
+    head = [f"{shown(event.filename or '')} was rejected and is not in the index.", ""]
     body = [line for flaw in flaws for line in [*flaw_lines(flaw, rules_url), ""]]
     codes = " ".join(dict.fromkeys(shown(flaw.code) for flaw in flaws))
     command = again(event)
-    tail = [f"To read more about it: eggwatch explain {codes}"]
-    tail += [] if command is None else [f"To see this again on your own machine: {command}"]
+    tail = [f"More about the rules: eggwatch explain {codes}"]
+    tail += [] if command is None else [f"To check it on your own machine: {command}"]
     return "\n".join([*head, *body, *tail, "", _facts(event), _bytes(event)]) + "\n"
 
 
@@ -294,7 +294,7 @@ def flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:
     lines = [f"[{flaw.level}] {shown(flaw.code)}: {shown(flaw.subject)}"]
     rule, (found, _) = RULES.get(flaw.code), parted(flaw.message)
     lines += [f"  {rule.title}."] if rule else []
-    lines += [f"  To mend it: {remedy(flaw)}"]
+    lines += [f"  To fix it: {remedy(flaw)}"]
     lines += [f"  {shown(found)}"] if found else []
     return [*lines, *([f"  The rule: {rules_url}#{shown(flaw.code)}"] if rules_url else [])]
 
@@ -308,4 +308,4 @@ def summary(flaw: Flaw) -> str:
 def remedy(flaw: Flaw) -> str:
     """The one thing to do: as the flaw itself says it, which knows the case best; else as the rule does."""
     rule, own = RULES.get(flaw.code), parted(flaw.message)[1]
-    return shown(own or (rule.mend if rule else "Upload it again when it is mended."))
+    return shown(own or (rule.mend if rule else "Fix it and upload it again."))

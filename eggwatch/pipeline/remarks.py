@@ -33,7 +33,7 @@ def answer_strangers(survey: Survey, components: Components, uploads: Uploads) -
 
 def tell_not_taken(path: str, reason: str, receipts: Receipts) -> None:
     """Something in the drop can't be taken as it is: it stays there, and its uploader is told why."""
-    log.warning("sight    %s: not taken: %s", shown(path), reason.replace("\n", " "))
+    log.warning("sight    %s: not accepted: %s", shown(path), reason.replace("\n", " "))
     receipts.tell_not_taken(path, reason)
 
 
@@ -86,7 +86,7 @@ class LaterRemarks:
     def left(self, uploads: Iterable[tuple[str, str]], *, after: int) -> None:
         """Each (path, why) is no new upload: its receipt says so after what has happened up to a serial."""
         for path, why in uploads:
-            log.warning("judge    %s: not taken: %s", shown(path), why)
+            log.warning("judge    %s: not accepted: %s", shown(path), why)
             self._waiting.append((after, partial(self._receipts.tell_not_taken, path, why)))
 
     def tell(self, untold: Iterable[int]) -> None:

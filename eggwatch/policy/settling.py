@@ -120,7 +120,7 @@ def remark_on_contents(name: str, head: bytes, tail: bytes) -> str | None:
     return (
         f"It is {what} inside, but its name does not end in .whl or .tar.gz. A file is called so when it is copied to "
         "a folder that is not there.\n"
-        "To mend it: delete it, and copy the file again under its own name; or make the folder first, and end its "
+        "To fix it: delete it, and copy the file again under its own name; or make the folder first, and end its "
         "path with a slash."
     )
 

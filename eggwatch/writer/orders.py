@@ -23,7 +23,7 @@ def read_order(data: dict[str, Any]) -> Order | str:
     if verb is None:
         return f"there is no order {data.get('verb')!r}"
     if spec is None:
-        return f"{data.get('spec')!r} is no project, no project==version and no filename"
+        return f"{data.get('spec')!r} is not a project, project==version or filename"
     reason = data.get("reason")
     if reason and not str(reason).isprintable():
         return "the reason must be one line without control characters"

@@ -39,7 +39,7 @@ def test_a_publish_and_a_refusal_are_told_by_every_way(tmp_path: Path) -> None:
             until("refused by mail and hook", lambda: len(mailbox.messages) == 4 and len(hooks.requests) == 2)
             until("by the command", told.exists)
         subjects = [message["Subject"] for message in mailbox.to(f"{ME}@example.com")]
-        assert subjects == [f"[main] {GOOD[0]} was published", f"[main] {BAD[0]} was refused"]
+        assert subjects == [f"[main] {GOOD[0]} was published", f"[main] {BAD[0]} was rejected"]
         text = mailbox.to(f"{ME}@example.com")[1].get_content()
         reason = (site.drop / "rejected" / f"{BAD[0]}.reason.txt").read_text()
         flaws = [flaw["message"] for flaw in hooks.bodies[1]["flaws"]]
@@ -112,7 +112,7 @@ def test_the_forms_of_slack_and_matrix(tmp_path: Path) -> None:
         by_path = {path: (method, headers, json.loads(body)) for method, path, headers, body in hooks.requests}
         method, _, body = by_path["/services/T0/B0/x"]
         assert method == "POST"
-        assert body["text"].startswith(f"[main] {BAD[0]} was refused, uploaded by {ME}: not-a-zip\n• not-a-zip: ")
+        assert body["text"].startswith(f"[main] {BAD[0]} was rejected, uploaded by {ME}: not-a-zip\n• not-a-zip: ")
         ((path, (method, headers, body)),) = [item for item in by_path.items() if "rooms" in item[0]]
         assert method == "PUT"
         assert path.startswith("/_matrix/client/v3/rooms/!r:example.com/send/m.room.message/main-1-")

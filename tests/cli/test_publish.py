@@ -56,7 +56,7 @@ def test_a_refusal_is_1_with_every_reason(site: Site) -> None:
     """A refused file: exit status 1, and the text names the codes."""
     done = site.call("publish", site.build(BROKEN))
     assert done.code == 1
-    assert done.out.startswith(f"{site.base}/dist/{BROKEN[0]}: refused at ")
+    assert done.out.startswith(f"{site.base}/dist/{BROKEN[0]}: rejected at ")
     assert "not-a-gzip" in done.out
 
 
@@ -85,7 +85,7 @@ def test_a_relative_name_is_meant_by_its_bytes_too(filled: Site) -> None:
 def test_what_is_no_upload_is_not_copied(site: Site, name: str) -> None:
     """Another format is not taken: exit status 1, a sentence, and nothing in the drop folder."""
     done = site.call("publish", site.build((name, b"hello")))
-    assert (done.code, "not taken" in done.out) == (1, True)
+    assert (done.code, "not accepted" in done.out) == (1, True)
     assert not (site.drop / name).exists()
 
 

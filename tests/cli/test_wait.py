@@ -35,7 +35,7 @@ def test_a_refusal_is_1_with_its_reasons(filled: Site, spec: str) -> None:
     """What was refused will never come by itself: exit status 1 and every reason."""
     done = filled.call("wait", spec, "--timeout", "0")
     assert done.code == 1
-    assert "refused at" in done.out and "not-a-gzip" in done.out
+    assert "rejected at" in done.out and "not-a-gzip" in done.out
 
 
 def test_json_tells_what_was_refused(filled: Site) -> None:

@@ -57,7 +57,7 @@ def test_an_event_has_its_fields_and_its_message_id(journal: Path) -> None:
 def test_the_catalog_explains_a_refusal_and_its_remedy(journal: Path) -> None:
     """`journalctl -x` has every flaw, who uploaded it, and where to read more."""
     text = (journal / "explained").read_text()
-    assert "Subject: junk-1.0-py3-none-any.whl was refused" in text
+    assert "Subject: junk-1.0-py3-none-any.whl was rejected" in text
     assert "uploaded by root" in text
     assert "upload the wheel itself" in text
     assert "eggwatch explain not-a-zip" in text

@@ -167,13 +167,13 @@ def test_news_go_out_by_a_unit_of_their_own_and_the_journal_explains_a_refusal(s
     assert (seen["reload for news"], seen["upload for news"], seen["reload after news"]) == ("", "", "")
     assert seen["test of news"] == "main: mail: sent\nmain: webhook.ci: sent\n"
     assert 0 <= seen["told"] < 15
-    assert seen["subjects"] == ["[main] worse-1.0.tar.gz was refused"]
+    assert seen["subjects"] == ["[main] worse-1.0.tar.gz was rejected"]
     assert seen["hooks"] == ["admitted", "rejected"]
     assert seen["news unit"] == {"ActiveState": "active", "NRestarts": "0", "User": "eggwatch"}
     assert int(seen["news capabilities"], 16) == 0
     expected = {"EGGWATCH_UPLOADER": "bob", "EGGWATCH_FLAWS": "not-a-gzip", "PRIORITY": "5"}
     assert expected.items() <= seen["entry"].items()
-    assert "Subject: worse-1.0.tar.gz was refused" in seen["explained"]
+    assert "Subject: worse-1.0.tar.gz was rejected" in seen["explained"]
 
 
 def test_the_timers_service_finds_it_sound_beside_the_daemon_and_without_it(seen: dict[str, Any]) -> None:

@@ -46,8 +46,8 @@ def test_an_interrupted_upload_is_answered_after_a_while(
     first, why, remedy, until = receipt(work, NAME).splitlines()
     assert first == f"{NAME}: UNFINISHED, it is not in the index yet"
     assert time.strftime("since %Y-%m-%dT%H:%M:%SZ", time.gmtime(changed)) in why
-    assert why.startswith("Its end is missing") and "Upload it again" in remedy
-    assert time.strftime("Until %Y-%m-%dT%H:%M:%SZ", time.gmtime(changed + 3600)) in until
+    assert why.startswith("The end of the file is missing") and "Upload the whole file again" in remedy
+    assert time.strftime("until %Y-%m-%dT%H:%M:%SZ", time.gmtime(changed + 3600)) in until
     work.upload(NAME, DATA)
     assert receipt(work, NAME).startswith(f"{NAME}: PUBLISHED\n")
 
@@ -72,7 +72,7 @@ def test_a_wheel_under_a_name_that_is_none_is_told_of(work: IndexAtWork, name: s
     work.put(name, DATA)
     work.work()
     text = receipt(work, name.rpartition("/")[2])
-    assert "NOT TAKEN" in text and "a wheel inside" in text and "under its own name" in text
+    assert "NOT ACCEPTED" in text and "a wheel inside" in text and "under its own name" in text
     assert work.index is not None
     assert any("a wheel inside" in row.reason for row in work.index.pipeline.uploads.waiting())
     assert work.lying() == [name]
@@ -111,7 +111,7 @@ def test_what_is_published_keeps_its_receipt(work: IndexAtWork, other: bytes) ->
     assert first.startswith(f"{NAME}: IN THE INDEX since {published}, unchanged; another file of that name ")
     assert list(work.files("demo")) == [NAME]
     work.upload(NAME, DATA)
-    assert receipt(work, NAME).startswith(f"{NAME}: PUBLISHED ALREADY")
+    assert receipt(work, NAME).startswith(f"{NAME}: PUBLISHED, unchanged")
 
 
 @pytest.mark.parametrize(("name", "data"), [(NAME, b""), ("demo.exe", b"MZ")])

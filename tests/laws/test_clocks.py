@@ -81,7 +81,7 @@ def test_a_duplicate_is_told_of_after_the_clock_was_set_back(tmp_path: Path) -> 
         work.upload(*sdist("demo"))
         work.now -= YEAR
         work.upload(*sdist("demo"))
-        assert "PUBLISHED ALREADY" in (work.config.drop / "receipts/demo-1.0.tar.gz.txt").read_text()
+        assert "PUBLISHED, unchanged" in (work.config.drop / "receipts/demo-1.0.tar.gz.txt").read_text()
         assert work.lying() == []
 
 

@@ -366,4 +366,4 @@ def test_each_spelling_gets_its_receipt(tmp_path: Path) -> None:
         work.work()
         receipts = {each: (work.config.drop / "receipts" / f"{each}.txt").read_text() for each in names}
     assert len(work.events()) == 1 and work.lying() == []
-    assert sorted("PUBLISHED ALREADY" in receipt for receipt in receipts.values()) == [False, True], receipts
+    assert sorted("PUBLISHED, unchanged" in receipt for receipt in receipts.values()) == [False, True], receipts

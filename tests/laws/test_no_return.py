@@ -74,7 +74,7 @@ def test_it_stays_away_when_the_catalog_is_lost(work: IndexAtWork) -> None:
     assert work.files("demo") == {} and work.lying() == [NAME]
     assert "it was removed at 2" in reasons(work)[0] and "copy it again" in reasons(work)[0]
     receipt = (work.config.drop / "receipts" / f"{NAME}.txt").read_text()
-    assert "NOT TAKEN" in receipt and "copy it again" in receipt
+    assert "NOT ACCEPTED" in receipt and "copy it again" in receipt
     before = work.events()
     work.work()
     assert work.events() == before

@@ -25,11 +25,11 @@ def event(kind: str, **values: object) -> Event:
     ("happened", "expected"),
     [
         (event("admitted", uploader="alice"), "demo-1.0.tar.gz was published, uploaded by alice"),
-        (event("rejected", uploader="bob", flaws=FLAWS), "demo-1.0.tar.gz was refused, uploaded by bob: a"),
+        (event("rejected", uploader="bob", flaws=FLAWS), "demo-1.0.tar.gz was rejected, uploaded by bob: a"),
         (event("yanked", actor="root", reason="broken"), "demo-1.0.tar.gz was yanked by root: broken"),
         (event("unyanked", actor="root"), "demo-1.0.tar.gz is no longer yanked by root"),
         (event("removed", uploader="bob"), "demo-1.0.tar.gz was removed"),
-        (event("quarantined"), "demo-1.0.tar.gz is damaged and was taken off the pages"),
+        (event("quarantined"), "demo-1.0.tar.gz is damaged and was removed from the pages"),
         (Event(kind=EventKind.REMOVED, at=AT, project="demo"), "demo was removed"),
         (Event(kind=EventKind.REMOVED, at=AT), "something was removed"),
     ],

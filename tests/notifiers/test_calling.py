@@ -50,7 +50,7 @@ def test_what_is_copied_out_of_a_chat_works() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\x85"])
 def test_a_subject_is_one_header(end: str) -> None:
     """Whatever a template of the administrator's has let through."""
-    subject = " ".join(f"demo{end}Bcc: victim@example.com was refused".split())
+    subject = " ".join(f"demo{end}Bcc: victim@example.com was rejected".split())
     letter = Letter(key="k", to=("a@example.com",), subject=subject, body="x", at="2026-01-02T03:04:05.000000Z")
     message = message_of(letter, sender="eggwatch@example.com")
     assert "Bcc" not in message and len(message.as_bytes().split(b"\r\n\r\n")) == 2

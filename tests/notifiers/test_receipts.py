@@ -84,8 +84,8 @@ def test_the_receipt_of_a_refused_file_names_the_first_reason_and_where_the_rest
     )
     lines = refused_text(event("rejected", flaws=flaws), rules_url="https://packages.example.com/rules/").splitlines()
     assert len(lines) == 5
-    assert lines[1] == "Because: the CRC is wrong (and 1 more)"
-    assert lines[2].startswith("To mend it: ")
+    assert lines[1] == "Reason: the CRC is wrong (and 1 more)"
+    assert lines[2].startswith("To fix it: ")
     assert "rejected/demo-1.0.tar.gz.reason.txt" in lines[3]
     assert lines[3].endswith("https://packages.example.com/rules/#a")
     assert "alice" in lines[4] and "ab" * 32 in lines[4]
@@ -130,7 +130,7 @@ def test_what_is_older_than_a_week_is_not_told_any_more(answers: Answers, drop: 
 def test_a_package_in_a_format_that_is_not_taken_gets_its_sentence(receipts: Receipts, drop: Path) -> None:
     receipts.tell_not_taken("x/demo.exe", "Windows installers can't be installed by pip.")
     text = (drop / "receipts/demo.exe.txt").read_text()
-    assert "NOT TAKEN" in text and "Windows installers" in text and "x/demo.exe" in text
+    assert "NOT ACCEPTED" in text and "Windows installers" in text and "x/demo.exe" in text
 
 
 def flaw(code: str, level: Level = Level.REFUSE) -> Flaw:
@@ -177,7 +177,11 @@ def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts,
     receipts.tell_held("dist/demo-1.0.tar.gz")
     text = (drop / "receipts" / "demo-1.0.tar.gz.txt").read_text()
     assert text.startswith("demo-1.0.tar.gz: HELD, it is not in the index yet\n")
-    assert "fault in eggwatch" in text and "administrator has been told" in text and "dist/demo-1.0.tar.gz" in text
+    assert (
+        "an error in eggwatch" in text
+        and "The administrator finds the error" in text
+        and "dist/demo-1.0.tar.gz" in text
+    )
 
 
 def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts: Receipts, drop: Path) -> None:
@@ -188,7 +192,7 @@ def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts
     for path in ("x/demo-1.0.tar.gz", "s/demo-1.0.tar.gz"):
         receipts.tell_not_taken(path, "It can't be read.")
     verdict, more = refused_text(refused), file.read_text()
-    assert more.startswith(verdict) and "at s/demo-1.0.tar.gz: NOT TAKEN\nIt can't be read.\n" in more
+    assert more.startswith(verdict) and "at s/demo-1.0.tar.gz: NOT ACCEPTED\nIt can't be read.\n" in more
     assert "x/demo" not in more
     receipts.tell_gone("x/demo-1.0.tar.gz")
     assert file.read_text() == more
@@ -197,7 +201,7 @@ def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts
     receipts.tell_gone("dist/demo-1.0.tar.gz")
     assert file.read_text() == verdict
     receipts.tell_held("dist/demo-1.0.tar.gz")
-    assert "HELD" in file.read_text() and "REFUSED" not in file.read_text(), "what is newer about the same path"
+    assert "HELD" in file.read_text() and "REJECTED" not in file.read_text(), "what is newer about the same path"
 
 
 @pytest.mark.parametrize("kind", ["not_taken", "unfinished", "held", "waiting", "too_large"])
@@ -212,7 +216,7 @@ def test_the_receipt_of_what_lies_there_says_that_it_is_gone(receipts: Receipts,
     receipts.tell_gone("x/demo-1.0.tar.gz")
     head, gone, before = file.read_text().splitlines()
     assert head.endswith("GONE, it is not in the index") and "no longer at x/demo-1.0.tar.gz" in gone
-    assert before.startswith("Before: ")
+    assert before.startswith("Previously: ")
 
 
 @pytest.mark.parametrize("left", [b"", bytes(300)])
@@ -246,4 +250,4 @@ def test_a_refusal_beside_a_published_file_does_not_say_for_ever_that_it_is_in_t
     receipts.tell(entry(event("rejected", flaws=(flaw("a"),))))
     receipts.tell(entry(event("removed", actor="root"), 2))
     head = (drop / "receipts/demo-1.0.tar.gz.txt").read_text().splitlines()[0]
-    assert head == "demo-1.0.tar.gz: REMOVED on 2026-11-22T08:00:00Z; another file of that name was refused"
+    assert head == "demo-1.0.tar.gz: REMOVED on 2026-11-22T08:00:00Z; another file of that name was rejected"

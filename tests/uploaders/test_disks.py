@@ -207,7 +207,7 @@ def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path
         daemon.wait_published(name, time.time())
     receipt = until("the receipt", lambda: daemon.receipt(large))
     assert receipt.startswith(f"{large}: WAITING") and "Delete it" in receipt, receipt
-    assert "nothing for you to do" not in receipt
+    assert "No action is needed" not in receipt
     assert daemon.status()["faults"] == {}
     assert large in command(daemon, "status").stdout
     assert daemon.log.count("1.0 TiB") == 1, daemon.log

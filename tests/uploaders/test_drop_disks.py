@@ -60,12 +60,12 @@ def assert_mended(daemon: IndexDaemon) -> None:
     assert (daemon.drop / BROKEN[0]).read_bytes() == BROKEN[1]
     away = daemon.state / "answers"
     assert json.loads((away / "rejected" / f"{BROKEN[0]}.reason.json").read_bytes())["serial"]
-    assert "REFUSED" in (away / "receipts" / f"{BROKEN[0]}.txt").read_text()
+    assert "REJECTED" in (away / "receipts" / f"{BROKEN[0]}.txt").read_text()
     (daemon.drop / BROKEN[0]).unlink()
     (daemon.drop / LATER[0]).write_bytes(LATER[1])
     until("the original", lambda: (daemon.drop / "rejected" / LATER[0]).exists())
     assert (daemon.drop / "rejected" / f"{LATER[0]}.reason.txt").exists()
-    until("its receipt", lambda: "REFUSED" in daemon.receipt(LATER[0]))
+    until("its receipt", lambda: "REJECTED" in daemon.receipt(LATER[0]))
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])

@@ -107,8 +107,8 @@ def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, star
             told = path if "/" not in path else path.partition("/")[0]
             until("why it waits", lambda told=told: "can't be read" in daemon.reason_for(told))
             until("its receipt", lambda told=told: daemon.receipt(told))
-            assert "chmod" in daemon.receipt(told) and "NOT TAKEN" in daemon.receipt(told)
-            assert daemon.log.count(f"{told}: not taken") == 1
+            assert "chmod" in daemon.receipt(told) and "NOT ACCEPTED" in daemon.receipt(told)
+            assert daemon.log.count(f"{told}: not accepted") == 1
             daemon.assert_not_published(name)
             continue
         daemon.wait_published(name, begun)
@@ -118,7 +118,7 @@ def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, star
             until(f"{place}: leaves\n{daemon.log}", lambda file=file: not file.exists())
         else:
             until("why it stays", lambda path=path: "delete it yourself" in daemon.reason_for(path))
-            line = f"But {path} stays: the daemon may not remove it. Delete it yourself."
+            line = f"{path} was not removed from the drop folder: the daemon has no permission to do that: delete it yourself."
             until("its receipt", lambda name=name, line=line: daemon.receipt(name).count(line) == 1)
             assert len(re.findall(rf"retire   {path}: published, but", daemon.log)) == 1
     assert ("leases" in daemon.status()["faults"]) is (uid != 0 and not capabilities)

@@ -61,7 +61,7 @@ def receipts(drop: Path) -> dict[str, str]:
     found = {}
     for path in sorted((drop / "receipts").iterdir()):
         line = path.read_text().partition("\n")[0]
-        found[path.name] = "published" if ": PUBLISHED" in line else "refused" if ": REFUSED" in line else line
+        found[path.name] = "published" if ": PUBLISHED" in line else "refused" if ": REJECTED" in line else line
     return found
 
 
