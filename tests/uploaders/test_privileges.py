@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.intake.retire import MAY_NOT
 from tests.running import until
 from tests.uploaders.accounts import ALICE, CAPABILITIES, EGGWATCH, Machine, make_folders
 from tests.uploaders.payloads import wheel_of
@@ -118,7 +119,7 @@ def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, star
             until(f"{place}: leaves\n{daemon.log}", lambda file=file: not file.exists())
         else:
             until("why it stays", lambda path=path: "delete it yourself" in daemon.reason_for(path))
-            line = f"{path} was not removed from the drop folder: the daemon has no permission to do that: delete it yourself."
+            line = f"{path} was not removed from the drop folder: {MAY_NOT}."
             until("its receipt", lambda name=name, line=line: daemon.receipt(name).count(line) == 1)
             assert len(re.findall(rf"retire   {path}: published, but", daemon.log)) == 1
     assert ("leases" in daemon.status()["faults"]) is (uid != 0 and not capabilities)
