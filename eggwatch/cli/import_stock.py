@@ -23,6 +23,8 @@ from eggwatch.writer.ask import told_index
 from eggwatch.writer.index import Index
 
 _GOOD = (ImportVerdict.IMPORTED, ImportVerdict.KNOWN)
+_WORDS: dict[str, str] = {ImportVerdict.REFUSED: "rejected", ImportVerdict.NOT_TAKEN: "not accepted"}
+"""What every other command calls them; JSON keeps older words."""
 
 
 @click.command("import")
@@ -142,7 +144,7 @@ def _report(outcome: ImportOutcome, bar: Bar, *, as_json: bool, verbose: bool) -
     elif verbose or outcome.remark or outcome.verdict not in _GOOD:
         bar.clear()
         remark = f": {outcome.remark}" if outcome.remark else ""
-        say(f"{shown(str(outcome.path))}: {outcome.verdict.replace('-', ' ')}{remark}")
+        say(f"{shown(str(outcome.path))}: {_WORDS.get(outcome.verdict, outcome.verdict)}{remark}")
         for flaw in outcome.flaws:
             say(f"  [{flaw.level}] {flaw.code}: {flaw.subject}: {flaw.message}")
 
@@ -165,9 +167,9 @@ def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
         print_json({"index": config.name, **numbers, **more})
         return
     numbers = {verdict: count for verdict, count in counts.verdicts.items() if count or verdict in _GOOD}
-    text = ", ".join(f"{count} {verdict.replace('-', ' ')}" for verdict, count in numbers.items())
-    passed = counted(counts.others, "other file was", "other files were")
-    say(f"{config.name}: {text}; {passed} passed by")
+    text = ", ".join(f"{count} {_WORDS.get(verdict, verdict)}" for verdict, count in numbers.items())
+    passed = counted(counts.others, "other file")
+    say(f"{config.name}: {text}; {passed} skipped")
     if counts.copied:
         copied = counted(counts.copied, "archive was", "archives were")
         say(f"  {copied} copied: others may write to them, or they lie on another file system")

@@ -24,7 +24,7 @@ def print_json(data: dict[str, Any]) -> None:
 COLOURS = (
     (
         "red",
-        r"\[refuse\]|(?<=: )(?:reject|refused|rejected|not there)\b|\bto be mended\b|^eggwatch:|(?<=: )\d+ findings?\b",
+        r"\[refuse\]|(?<=: )(?:reject|refused|rejected|not there)\b|^  problem:|^eggwatch:|(?<=: )\d+ findings?\b",
     ),
     ("yellow", r"\[warn\]|\(yanked\)|^not checked\b"),
     ("green", r"(?<=: )(?:admit|published|installable|sound|good|0 findings)\b|^ready\b"),

@@ -57,7 +57,7 @@ def run(
       eggwatch run --serve 8080
       eggwatch run --once
       eggwatch --config /etc/eggwatch/eggwatch.toml run
-    Exit status of --once: 0 all published, 1 something refused or unfinished.
+    Exit status of --once: 0 all published, 1 something rejected or unfinished.
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     capabilities.lower()  # before a thread is started
@@ -146,7 +146,7 @@ def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:
 def _say_answer(answer: dict[str, object]) -> None:
     unfinished, faults = answer["unfinished"], answer["faults"]
     assert isinstance(unfinished, list) and isinstance(faults, dict)
-    counts = f"{answer['published']} published, {answer['known']} known, {answer['refused']} refused"
+    counts = f"{answer['published']} published, {answer['known']} known, {answer['refused']} rejected"
     say(f"{counts}, {len(unfinished)} unfinished")
     for path in unfinished:
         say(f"  unfinished: {path}")

@@ -27,7 +27,7 @@ KEPT_IN = {
     "leftovers": "the drop folder, under hidden names (.eggwatch-*)",
 }
 """Where leavings lie whose folder is not just called so."""
-STAGES = {Stage.IN_HAND: "in hand", Stage.WAITING: "waiting", Stage.UNFINISHED: "unfinished"}
+STAGES = {Stage.IN_HAND: "in progress", Stage.WAITING: "waiting", Stage.UNFINISHED: "unfinished"}
 
 
 @click.command()
@@ -68,9 +68,9 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
     if as_json:
         print_json({"problems": problems, **state.as_public_json()})
     else:
-        say(f"{reader.base}: {'ready' if state.ready else 'not ready'} when it last told, at {state.at}")
+        say(f"{reader.base}: {'ready' if state.ready else 'not ready'}; last updated {state.at}")
         for problem in problems:
-            say(f"  to be mended: {problem}")
+            say(f"  problem: {problem}")
         if state.projects is not None:  # a daemon that could not open its index has not counted them
             _say_counts(state)
         _say_surroundings(state)
@@ -81,11 +81,11 @@ def _problems_afar(state: Status) -> list[str]:
     """What can be told of it from afar that is to be mended."""
     problems = []
     if is_silent(state):
-        problems.append(f"its daemon has told nothing of itself since {state.at}")
+        problems.append(f"the daemon has not reported since {state.at}")
     elif state.running is False and state.queue_length:
-        problems.append(f"no daemon is running, and {counted(state.queue_length, 'upload')} waited for one")
+        problems.append(f"no daemon is running, and the drop folder has {counted(state.queue_length, 'upload')}")
     if state.faults_count:
-        problems.append(f"{counted(state.faults_count, 'fault')}; 'eggwatch status' on the server names them")
+        problems.append(f"{counted(state.faults_count, 'fault')}; 'eggwatch status' on the server shows them")
     return problems
 
 
@@ -93,23 +93,23 @@ def _say_counts(state: Status) -> None:
     counts = f"{counted(state.projects or 0, 'project')}, {counted(state.files or 0, 'file')}"
     say(f"  {counts}, last serial {state.serial}")
     if state.pages_stale:
-        say(f"  the pages of {counted(state.pages_stale, 'project')} are still to be rendered anew")
+        say(f"  pages waiting to be rendered: {counted(state.pages_stale, 'project')}")
 
 
 def _say_state(standing: Standing) -> None:
     state = standing.status
     say(f"{state.index}: {_who_works(state)}")
     for what, why in state.faults.items():
-        say(f"  to be mended: {what}: {why}")
+        say(f"  problem: {what}: {why}")
     if state.projects is not None:
         _say_counts(state)
     if state.watcher is not None:
         polling = f"polling only: {state.watcher.reason}"
-        say(f"  watching: {polling if state.watcher.mode == 'polling' else 'the kernel tells of uploads'}")
+        say(f"  watching: {polling if state.watcher.mode == 'polling' else 'inotify'}")
     _say_queue(state)
     _say_surroundings(state)
     for name, behind in (state.behind or {}).items():
-        told = f"{counted(behind, 'event')} still to be told" if behind else "all events are told"
+        told = f"{counted(behind, 'event')} behind" if behind else "up to date"
         say(f"  {name}: {told}")
     for folder, kept in (state.leavings or {}).items():
         if kept.files:
@@ -131,13 +131,13 @@ def _as_of_now(events: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
 def _who_works(state: Status) -> str:
     """Whether a daemon is at work; of when its word is, where that matters."""
     if state.running is None:
-        more = f"; its last report is of {state.at}" if state.at else ""
-        return f"whether a daemon is running this account can't tell{more}"
+        more = f"; last updated {state.at}" if state.at else ""
+        return f"this account can't see whether a daemon is running{more}"
     if not state.running:
         return "no daemon is running"
     if state.pid is None:
-        return "another command is at work"
-    return f"a daemon is at work, pid {state.pid}; its last report is of {state.at}"
+        return "another command is running"
+    return f"daemon running, pid {state.pid}; last updated {state.at}"
 
 
 def _say_queue(state: Status) -> None:
@@ -146,26 +146,26 @@ def _say_queue(state: Status) -> None:
         say(f"  queue: {', '.join(f'{counts[stage]} {word}' for stage, word in STAGES.items())}{_age(state)}")
     since = {row.path: f" (since {row.since})" for row in state.queue}
     for row in state.waiting:
-        say(f"  in the drop: {row.path}: {row.reason}{since.get(row.path, '')}")
+        say(f"  drop folder:  {row.path}: {row.reason}{since.get(row.path, '')}")
     if state.waiting_not_shown:
-        say(f"  in the drop: and {state.waiting_not_shown} more files")
+        say(f"  drop folder:  and {state.waiting_not_shown} more files")
     if state.unseen is not None:
-        say(f"  what waits in the drop: {state.unseen}")
+        say(f"  drop folder: {state.unseen}")
 
 
 def _age(state: Status) -> str:
     seconds = state.oldest_waiting_seconds
-    return "" if seconds is None else f"; the oldest that could be published has waited {seconds:.0f} s"
+    return "" if seconds is None else f"; oldest waiting for {seconds:.0f} s"
 
 
 def _say_surroundings(state: Status) -> None:
     """Lag, disks and the last `verify`: what a state of an older eggwatch does not have is left out."""
     if state.last_publish_seconds is not None:
-        say(f"  last publication: {state.last_publish_seconds:.2f} s from the claim to the page")
+        say(f"  last publication: {state.last_publish_seconds:.2f} s from claim to page")
     for folder, free in (state.disk_free or {}).items():
         if free is not None:
             short = ", less than min-free" if free < (state.min_free or 0) else ""
             say(f"  free for {folder}: {free / (1 << 20):.0f} MiB{short}")
     if state.last_verify is not None:
         found = counted(state.last_verify.findings, "finding")
-        say(f"  last verified at {state.last_verify.at}: {found}")
+        say(f"  last verified {state.last_verify.at}:  {found}")

@@ -93,7 +93,7 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
         return
     age = around.now - seconds_of(status.at) if status.at else 0.0
     if age > SILENCE:
-        problem = f"process {around.daemon} holds the lock and has told nothing of itself for {age:.0f} s"
+        problem = f"process {around.daemon} holds the lock and has not reported for {age:.0f} s"
         yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
     if status.eggwatch != __version__:
         problem = f"process {around.daemon} is eggwatch {status.eggwatch}, and {__version__} is installed"

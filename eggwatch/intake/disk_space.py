@@ -55,7 +55,7 @@ class DiskSpace:
 
     def _wait_for_disk(self, sighting: Sighting) -> None:
         """The disk is told of once, and each upload that waits for it."""
-        reason = f"{self._config.public} has less than min-free left: uploads wait, and go on by themselves"
+        reason = f"{self._config.public} has less than min-free left; uploads wait until there is more"
         if self._uploads.faults.note("disk", reason):
             log.error("claim    %s", reason)
             self._uploads.answered.forget_all("waiting")
@@ -66,11 +66,11 @@ class DiskSpace:
     def _wait_as_too_large(self, sighting: Sighting, left: int) -> None:
         """Nothing is wrong with the disk: smaller uploads go on."""
         size = sighting.identity.size
-        reason = f"its {readable(size)} are more than the {readable(left)} that the disk of the index has left"
-        self._wait(sighting, f"larger than what is free: {reason}", LARGE_LOOK_AGAIN)
+        reason = f"larger than the free space: {readable(size)}, and the index's disk has {readable(left)} left"
+        self._wait(sighting, reason, LARGE_LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
-            log.warning("claim    %s: waits, since %s", shown(sighting.path), reason)
-            self._told_too_large(sighting.path, reason)
+            log.warning("claim    %s: waiting: %s", shown(sighting.path), reason)
+            self._told_too_large(sighting.path, f"The file is {reason}")
 
     def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
         """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
@@ -79,7 +79,7 @@ class DiskSpace:
             self._uploads.answered.forget_all("waiting")
         self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
-            self._told_waits(sighting.path, "The index can't be written to, which its administrator has to mend")
+            self._told_waits(sighting.path, "The index can't be written to until its administrator has fixed it")
 
     def is_open(self) -> None:
         """A copy went well."""

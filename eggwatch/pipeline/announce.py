@@ -48,7 +48,7 @@ class News:
 
     def faults(self) -> dict[str, str]:
         """The notifiers that can't tell, and why."""
-        return {one.name: f"{one.outage.why}: tried again, nothing is lost" for one in self._deliveries if one.outage}
+        return {one.name: f"{one.outage.why}; retrying, nothing is lost" for one in self._deliveries if one.outage}
 
     def tell(self) -> None:
         """Tell what can be seen; a notifier that fails is asked again, and holds up nobody else."""

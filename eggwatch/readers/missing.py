@@ -20,8 +20,8 @@ from eggwatch.pages.simple import JSON_NAME
 from eggwatch.store.state.catalog import Reader
 from eggwatch.store.state.ledger import Ledger
 
-MOUNT = "Mount its disk, or put it back from a backup; nothing is changed meanwhile."
-RENDER_ALL = "Restart the daemon, which renders all pages again; without one, 'eggwatch run --once' does."
+MOUNT = "Mount its disk, or restore it from a backup. Nothing is changed until then."
+RENDER_ALL = "Restart the daemon: it renders all pages again. Without a daemon, run 'eggwatch run --once'."
 RENDER = "Stop the daemon, and run 'eggwatch repair', which renders them again."
 NEWEST = 5
 """So many of the projects that changed last are looked at one by one."""
@@ -73,7 +73,7 @@ def root_serial(config: IndexConfig) -> int:
 
 def _folders(config: IndexConfig) -> Iterator[Absence]:
     if is_gone(config.drop):
-        remedy = "Mount or create it; it is looked for again all the time, nothing is lost meanwhile."
+        remedy = "Mount or create it. The daemon keeps looking for it, and nothing is lost."
         yield Absence(what="drop", where=config.drop, problem="the drop folder is not there", remedy=remedy)
 
 
@@ -92,15 +92,15 @@ def _ledger(config: IndexConfig, catalog: Reader | None, shown: int) -> Iterator
     knows = max(shown, 0 if catalog is None else catalog.position().serial)
     problem = None
     if is_gone(ledger.path):
-        problem = f"it is gone, and events up to serial {knows} were published from it" if knows else None
+        problem = f"it is missing, but events up to serial {knows} were published from it" if knows else None
     elif catalog is not None and not _follows(ledger, catalog):
-        problem = "it is older than what was published from it, or another one"
+        problem = "it is older than what was published from it, or is a different ledger"
     elif catalog is not None and shown > catalog.position().serial:
-        problem = f"it ends at serial {catalog.position().serial}, and the root page shows serial {shown}"
+        problem = f"it ends at serial {catalog.position().serial}, but the root page shows serial {shown}"
     elif catalog is None and shown and _is_empty(ledger.path):
-        problem = f"it is empty, and the root page shows serial {shown}"
+        problem = f"it is empty, but the root page shows serial {shown}"
     if problem is not None:
-        remedy = "Mount its disk, or put it back from a backup; if there is none, stop the daemon: 'eggwatch rebuild'."
+        remedy = "Mount its disk, or restore it from a backup. Without one, stop the daemon and run 'eggwatch rebuild'."
         yield Absence(what="ledger", where=ledger.path, problem=problem, remedy=remedy)
 
 
@@ -123,14 +123,14 @@ def _published(config: IndexConfig, catalog: Reader) -> Iterator[Absence]:
     known = counted(projects, "project")
     simple, archives = config.public / "simple", config.public / "files"
     if (was_shown or files) and is_gone(simple) and is_gone(archives):
-        problem = f"neither simple/ nor files/ is in it, and the ledger knows {known}"
+        problem = f"it has neither simple/ nor files/, but the ledger has {known}"
         yield Absence(what="public", where=config.public, problem=problem, remedy=MOUNT)
         return
     if files and _subfolders(archives) == 0:
-        problem = f"no archive is there, and the ledger knows {counted(files, 'published file')}"
+        problem = f"it has no archives, but the ledger has {counted(files, 'published file')}"
         yield Absence(what="files", where=archives, problem=problem, remedy=MOUNT)
     if was_shown and is_gone(simple / JSON_NAME):
-        yield Absence(what="pages", where=simple, problem="the root page is gone", remedy=RENDER_ALL)
+        yield Absence(what="pages", where=simple, problem="the root page is missing", remedy=RENDER_ALL)
     elif lost := _lost_pages(simple, catalog):
         yield Absence(what="pages", where=simple, problem=lost, remedy=RENDER)
 
@@ -139,10 +139,10 @@ def _lost_pages(simple: Path, catalog: Reader) -> str | None:
     """What is missing of the pages that were published; None if nothing seems to be."""
     for project in _newest(catalog):
         if is_gone(simple / project / JSON_NAME):
-            return f"the page of {project} is gone"
+            return f"the page of {project} is missing"
     there, expected = _subfolders(simple), catalog.counts()[0] - catalog.stale_count()
     if there is not None and there < expected:
-        return f"the pages of {counted(expected - there, 'project')} are gone"
+        return f"the pages of {counted(expected - there, 'project')} are missing"
     return None
 
 

@@ -27,9 +27,9 @@ from eggwatch.store.state.cursors import DAEMON, Cursors
 HANDFUL = 5
 """Last events that `status` shows."""
 
-LET_GO = "the daemon has let go of it after an error, and will try again: see its log"
+LET_GO = "the daemon closed the index after an error and will open it again; see its log"
 
-START = "Start it: 'systemctl start eggwatch', or 'eggwatch run'; 'eggwatch run --once' does what is there now."
+START = "Start it: 'systemctl start eggwatch' or 'eggwatch run'. 'eggwatch run --once' publishes what is there now."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def _from_outside(said: Status, config: IndexConfig, reader: IndexReader) -> Sta
     if status.unseen is not None:
         status = replace(status, queue_length=said.queue_length, oldest_waiting_seconds=said.oldest_waiting_seconds)
     if is_silent(said):
-        silent = {"daemon": f"it has told nothing of itself since {said.at}. {START}"}
+        silent = {"daemon": f"it has not reported since {said.at}. {START}"}
         status = replace(status, faults={**status.faults, **silent})
     return replace(status, running=None) if reader.is_running() else replace(status, running=False, ready=False)
 
@@ -105,8 +105,8 @@ def idleness(config: IndexConfig, status: Status, *, now: float) -> list[Absence
         return [Absence(what="daemon", where=config.state, problem=problem, remedy=START)]
     age = now - seconds_of(status.at) if status.running and status.pid and status.at else 0.0
     if age > SILENCE:
-        problem = f"process {status.pid} is at work on it and has told nothing of itself for {age:.0f} s"
-        return [Absence(what="daemon", where=config.state, problem=problem, remedy="Restart it: its log says more.")]
+        problem = f"process {status.pid} is running and has not reported for {age:.0f} s"
+        return [Absence(what="daemon", where=config.state, problem=problem, remedy="Restart it. Its log may say why.")]
     return []
 
 
@@ -153,7 +153,7 @@ def _looked_into(status: Status, config: IndexConfig, reader: IndexReader) -> St
         survey = Drop(config.drop, config.formats).scan()
     except (OSError, FolderError) as error:
         closed = isinstance(error.__cause__ or error, PermissionError)
-        unseen = f"{config.drop} can't be looked into by this account" if closed else None
+        unseen = f"{config.drop} can't be read by this account" if closed else None
         return replace(without_queue(status), faults={} if closed else {"drop": in_words(error)}, unseen=unseen)
     with reader.catalog() as catalog:
         originals = {} if catalog is None else {original.path: original for original in catalog.originals()}
@@ -174,7 +174,7 @@ def _lying_there(status: Status, survey: Survey, originals: Mapping[str, Origina
 def _remembered(found: Found, original: Original | None) -> str:
     lines = (original.reason or "").strip().splitlines() if original is not None else []
     if original is None or original.identity != found.identity or not lines:
-        return "waits for the daemon"
+        return "waiting for the daemon"
     return f"{original.fate}: {shown(lines[-1])}"
 
 

@@ -159,7 +159,7 @@ class Route:
         self._deliveries.keep(self.name, failed)
         log.log(
             logging.ERROR if failed.failures == 1 else logging.WARNING,
-            "announce %s: %s; tried again in %g s, nothing is lost",
+            "announce %s: %s; retrying in %g s, nothing is lost",
             self.name,
             error,
             pause(failed),

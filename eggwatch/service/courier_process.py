@@ -50,7 +50,7 @@ class CourierProcess:
     def _ended(self, status: int) -> None:
         self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
         how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
-        again = "not started again before a reload" if status == UNUSABLE else f"started again in {PAUSE:g} s"
+        again = "not started again before a reload" if status == UNUSABLE else f"restarting in {PAUSE:g} s"
         self.fault = f"the process that carries mails and webhooks {how}; it is {again}, and the log says why"
         log.error("announce %s", self.fault)
 

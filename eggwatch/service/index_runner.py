@@ -137,7 +137,7 @@ class IndexRunner:
         if isinstance(error, sqlite3.OperationalError):
             self.fail(str(error))
             return
-        self.fail(f"the catalog is damaged ({error}); it is made anew from the ledger")
+        self.fail(f"the catalog is damaged ({error}); it is rebuilt from the ledger")
         set_aside(self.config.state / CATALOG)
 
     def _reopen(self) -> None:
@@ -154,12 +154,12 @@ class IndexRunner:
         """Let go of the index after an error, to open it again in a while."""
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
-        log.error("[%s] %s; tried again in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)
+        log.error("[%s] %s; retrying in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)
         self._open_at = time.monotonic() + pause
         if self.index is not None:
             index, self.index = self.index, None
             index.abandon()
-        self._status.tell_down(f"down after an error, tried again in {pause:g} s: {what}", at=timestamp(time.time()))
+        self._status.tell_down(f"stopped after an error, retrying in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
         for order in self._ballast.given_for(index.orders.pending()):
@@ -254,10 +254,10 @@ class IndexRunner:
     def in_short(self) -> str:
         """What it has done since it was opened and what is to be mended, for `systemctl status`."""
         if self.index is None:
-            return f"{self.config.name}: down, tried again soon; see the log"
+            return f"{self.config.name}: stopped after an error, retrying; see the log"
         pipeline = self.index.pipeline
         faults = "".join(f"; {why}" for why in pipeline.uploads.faults.values())
-        return f"{self.config.name}: {pipeline.tally.published} published, {pipeline.tally.refused} refused{faults}"
+        return f"{self.config.name}: {pipeline.tally.published} published, {pipeline.tally.refused} rejected{faults}"
 
     def next_due(self) -> float:
         """The moment of the monotonic clock at which this index needs the next beat."""

@@ -86,10 +86,10 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
     for one in absences(pipeline.config, components.catalog, shown=root_serial(pipeline.config)):
         faults.setdefault(one.what, one.text)
     if components.answers.fault and "drop" not in faults:
-        faults["answers"] = f"{components.answers.fault}: answers lie in {pipeline.config.state / 'answers'}"
+        faults["answers"] = f"{components.answers.fault}; answers are written to {pipeline.config.state / 'answers'}"
     if uploads.unproven:
         faults["leases"] = (
-            f"leases prove nothing here: uploads wait until they are quiet for {pipeline.config.patience.quiet:g} s"
+            f"file leases do not work here: uploads wait until unchanged for {pipeline.config.patience.quiet:g} s"
         )
     if left_open := components.inspectors.left_open():
         faults["inspectors"] = f"this kernel can't keep them from {', '.join(left_open)}"
@@ -185,7 +185,7 @@ class StatusFile:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
                 raise
-            log.warning("status   %s: room is made for it: %s", path, error)
+            log.warning("status   %s: ballast is freed for it: %s", path, error)
             self._make_room()
             durable.replace(path, text, self._permissions)
 

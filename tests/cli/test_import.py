@@ -53,7 +53,7 @@ def test_a_folder_comes_in_whole_and_stays_as_it_was(site: Site, stock: Path) ->
     """Every archive below DIR is on its page; nothing in DIR has changed; the events are `imported`."""
     before = state_of(stock)
     done = site.call("import", stock)
-    assert (done.code, done.out) == (0, "main: 2 imported, 0 known; 1 other file was passed by\n")
+    assert (done.code, done.out) == (0, "main: 2 imported, 0 known; 1 other file skipped\n")
     assert site.filenames("demo") + site.filenames("other") == ["demo-1.0-py3-none-any.whl", "other-2.0.tar.gz"]
     assert [event["event"] for event in site.events()] == ["imported", "imported"]
     assert state_of(stock) == before
@@ -79,8 +79,8 @@ def test_a_bad_archive_is_refused_with_all_reasons_and_stops_nothing(site: Site,
     """Judged like an upload: exit status 1, the reason on its own line; no event, and nothing in rejected/."""
     bad = add(stock, ("broken-1.0.tar.gz", b"no archive" * 100))
     done = site.call("import", stock)
-    assert (done.code, "2 imported, 0 known, 1 refused" in done.out) == (1, True)
-    assert f"{bad}: refused\n  [refuse] not-a-gzip: " in done.out
+    assert (done.code, "2 imported, 0 known, 1 rejected" in done.out) == (1, True)
+    assert f"{bad}: rejected\n  [refuse] not-a-gzip: " in done.out
     assert len(site.events()) == 2 and bad.exists()
     assert not any((site.drop / "rejected").iterdir())
 
@@ -105,7 +105,7 @@ def test_a_second_import_finds_everything_known(site: Site, stock: Path) -> None
     site.call("import", stock)
     before = site.events(), pages_of(site.public)
     done = site.call("import", stock)
-    assert (done.code, done.out) == (0, "main: 0 imported, 2 known; 1 other file was passed by\n")
+    assert (done.code, done.out) == (0, "main: 0 imported, 2 known; 1 other file skipped\n")
     assert (site.events(), pages_of(site.public)) == before
 
 

@@ -233,7 +233,7 @@ def test_status_without_a_daemon_knows_what_became_of_a_file(filled: Site) -> No
     assert row == {"path": "cut-1.0.tar.gz", "reason": "deferred: The gzip stream ends in the middle."}
     path.write_bytes(b"anew")
     (row,) = filled.call("status", "--json").row["waiting"]
-    assert row["reason"] == "waits for the daemon"
+    assert row["reason"] == "waiting for the daemon"
 
 
 def test_status_with_a_daemon(filled: Site) -> None:

@@ -22,7 +22,7 @@ def test_once_publishes_what_lies_there(site: Site) -> None:
     site.put(sdist())
     site.put(wheel(), "team/a")
     done = site.call("run", "--once")
-    assert (done.code, done.out) == (0, "2 published, 0 known, 0 refused, 0 unfinished\n")
+    assert (done.code, done.out) == (0, "2 published, 0 known, 0 rejected, 0 unfinished\n")
     assert site.filenames("demo") == ["demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz"]
     assert [path for path in site.drop.rglob("demo*") if "receipts" not in path.parts] == []
     assert (site.drop / "team" / "a").is_dir(), "emptied folders stay"
@@ -90,7 +90,7 @@ def test_once_beside_a_daemon_counts_only_its_own_round(site: Site) -> None:
             site.put(sdist())
             until("an empty drop folder", lambda: not [name for name in os.listdir(site.drop) if "demo" in name])
             until("nothing hidden", lambda: not list(site.drop.glob(".eggwatch-*")))
-        assert site.call("run", "--once").out == "0 published, 0 known, 0 refused, 0 unfinished\n"
+        assert site.call("run", "--once").out == "0 published, 0 known, 0 rejected, 0 unfinished\n"
 
 
 def test_the_same_bytes_again_and_again_leave_no_fault_behind(site: Site) -> None:

@@ -107,7 +107,7 @@ def test_what_is_lost_is_told_first_with_1(filled: Site, harm: Callable[[Site], 
     assert filled.call("status").code == 0
     harm(filled)
     done = filled.call("status")
-    assert (done.code, done.out.splitlines()[1].startswith(f"  to be mended: {what}: ")) == (1, True), done.out
+    assert (done.code, done.out.splitlines()[1].startswith(f"  problem: {what}: ")) == (1, True), done.out
     row = filled.call("status", "--json")
     assert (row.code, list(row.row)[:3], next(iter(row.row["faults"]))) == (1, ["schema", "index", "faults"], what)
     doctor = filled.call("doctor", "--json").row
@@ -194,14 +194,14 @@ def test_a_daemon_that_hangs_is_told(filled: Site) -> None:
         path = filled.state / "status.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "at": "2026-01-01T00:00:00.000000Z"}))
         done = filled.call("status")
-        assert (done.code, "has told nothing of itself for" in done.out.splitlines()[1]) == (1, True), done.out
+        assert (done.code, "has not reported for" in done.out.splitlines()[1]) == (1, True), done.out
         daemon.kill()
 
 
 def test_wait_without_a_daemon_is_1_soon(filled: Site) -> None:
     """Nothing will come of waiting, also where nothing lies in the drop folder yet."""
     done = filled.call("wait", "absent==1.0", "--timeout", "1h")
-    assert (done.code, "no daemon is at work" in done.out) == (1, True)
+    assert (done.code, "no daemon is running" in done.out) == (1, True)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -62,7 +62,7 @@ def accept() -> None:
     seen["bad upload"] = upload("alice", "bad-1.0.tar.gz")
     seen["bad refused"] = seconds_until((DROP / "rejected" / "bad-1.0.tar.gz.reason.txt").exists)
     seen["status"] = run("eggwatch", "status")
-    seconds_until(lambda: "refused" in show("StatusText")["StatusText"])
+    seconds_until(lambda: "rejected" in show("StatusText")["StatusText"])
     seen["status text"] = show("StatusText")["StatusText"]
     seen["doctor"] = run("eggwatch", "doctor", "--json")
     seen["capabilities"] = [capabilities(process) for process in processes()]

@@ -222,7 +222,7 @@ def test_a_folder_that_the_unit_does_not_know_is_told_with_the_line_to_add(seen:
     assert f"[index.main] /srv/pages {line % '/srv/pages'}" in seen["closed public"]
     assert (seen["start with closed drop"], seen["upload to closed drop"]) == ("", "")
     assert 0 <= seen["published from closed drop"] < 10
-    assert f"to be mended: unit: /srv/elsewhere {line % '/srv/elsewhere'}" in seen["closed drop"]
+    assert f"problem: unit: /srv/elsewhere {line % '/srv/elsewhere'}" in seen["closed drop"]
     assert "change /etc/systemd/system/eggwatch.service.d/folders.conf" in seen["setup of open drop"].splitlines()
     assert (seen["upload to open drop"], 0 <= seen["gone from open drop"] < 10) == ("", True)
     assert "read-only" not in seen["open drop"]

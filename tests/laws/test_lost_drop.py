@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.laws.at_work import (
@@ -14,6 +16,16 @@ from tests.laws.at_work import (
 from tests.running import until
 
 ONE, TWO = sdist("demo", "1.0"), sdist("demo", "2.0")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> IndexAtWork:
+    """A closed index with one published file."""
+    work = IndexAtWork(tmp_path)
+    with work:
+        work.upload(*ONE)
+        work.work()
+    return work
 
 
 def test_a_missing_drop_folder_is_a_reported_fault_and_not_created(work: IndexAtWork) -> None:

@@ -50,9 +50,9 @@ def assert_readable(site: Site, *, running: bool) -> None:
         (("list", "other"), 0, "other-1.0.tar.gz (yanked)\n"),
         (("show", "demo==1.0"), 0, "demo-1.0-py3-none-any.whl"),
         (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
-        (("wait", "demo==3.0", "--timeout", "0"), 1, "refused"),
+        (("wait", "demo==3.0", "--timeout", "0"), 1, "rejected"),
         (("history",), 0, "demo-3.0.tar.gz"),
-        (("status",), 0, "a daemon is at work" if running else "no daemon is running"),
+        (("status",), 0, "daemon running" if running else "no daemon is running"),
         (("verify",), 0, "sound"),
     )
 
@@ -103,7 +103,7 @@ def test_where_others_may_not_enter_state_they_still_get_answers(open_site: Site
             (("list",), 0, "other  1.0"),
             (("show", "demo"), 0, "demo-1.0.tar.gz"),
             (("wait", "demo==1.0", "--timeout", "0"), 0, "installable"),
-            (("wait", BROKEN[0], "--timeout", "0"), 1, "refused"),
+            (("wait", BROKEN[0], "--timeout", "0"), 1, "rejected"),
             (("status",), 0, "main"),
         )
         (done,) = run_as_nobody(open_site, ("history",))

@@ -172,7 +172,7 @@ def test_the_daemon_says_when_it_is_ready_reloading_and_stopping(site: Site) -> 
             assert site.filenames("demo") == [upload[0]], "ready is what was there at start on its page"
             assert "WATCHDOG=1" not in ear.lines
             assert ear.lines[0] == "EXTEND_TIMEOUT_USEC=120000000"
-            ear.heard("STATUS=main: 1 published, 0 refused")
+            ear.heard("STATUS=main: 1 published, 0 rejected")
             ear.forget()
             daemon.send_signal(signal.SIGHUP)
             ear.heard("READY=1")

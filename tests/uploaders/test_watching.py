@@ -222,7 +222,7 @@ def test_a_read_only_drop_folder(tmp_path: Path) -> None:
             until("refused", lambda: daemon.events_of(broken[0], "rejected"))
             for path in (name, broken[0]):
                 assert "read-only for the daemon" in until("told", lambda path=path: daemon.reason_for(path))
-            assert "answers lie in" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
+            assert "answers are written to" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
             (receipt,) = until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
             text = until("why it stays", lambda: "not removed" in (text := receipt.read_text()) and text)
             assert "read-only for the daemon" in text and "Delete it" not in text

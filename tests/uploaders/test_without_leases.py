@@ -59,7 +59,7 @@ def test_an_upload_is_published_when_it_has_been_quiet_and_status_says_why(
     assert moment(event) - done.at > QUIET - 0.1
     assert event["uploader"] == "root"
     daemon.assert_published_once(name, data)
-    assert "leases prove nothing here" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
+    assert "file leases do not work here" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
     daemon.wait_empty()
 
 

@@ -79,7 +79,7 @@ class Answers:
         else:
             message = str(reason)
         if self._faults.get(name) != message:
-            log.warning("announce %s: answers lie in %s", message, self._fallback / name)
+            log.warning("announce %s; answers are written to %s", message, self._fallback / name)
         self._faults[name] = message
 
     def _leave(self, folder: str, write: Writing) -> None:
@@ -140,7 +140,7 @@ class Answers:
         if name == "rejected":
             self._retractions.clear()
         del self._faults[name]
-        log.info("announce %s: answers lie there again", self._drop.root / name)
+        log.info("announce %s: answers are written there again", self._drop.root / name)
         return True
 
     def _try_writing(self, place: Place) -> None:

@@ -110,7 +110,7 @@ class Drop:
         except OSError as error:
             raise FolderError(
                 f"The drop folder {self.root} can't be opened: {error.strerror}.",
-                remedy="Mount or create it; it is looked for again all the time, nothing is lost meanwhile.",
+                remedy="Mount or create it. The daemon keeps looking for it, and nothing is lost.",
             ) from error
         try:
             yield fd
