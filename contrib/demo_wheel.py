@@ -1,4 +1,4 @@
-"""Writes a wheel to try an index with: `demo_wheel.py FOLDER` prints its path. The same bytes every time."""
+"""Writes a sample wheel: `demo_wheel.py FOLDER` prints its path. The bytes are the same every time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MEMBERS = {
     f"{NAME}.py": 'if __name__ == "__main__":\n    print("It works: this came out of your drop folder.")\n',
     f"{INFO}/METADATA": (
         f"Metadata-Version: 2.1\nName: eggwatch-demo\nVersion: {VERSION}\n"
-        "Summary: Something to publish when there is nothing else at hand\nRequires-Python: >=3.8\n"
+        "Summary: A sample package to try an index with\nRequires-Python: >=3.8\n"
     ),
     f"{INFO}/WHEEL": "Wheel-Version: 1.0\nGenerator: eggwatch\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 }
 
 
 def record() -> str:
-    """RECORD: every member with its sha256 and size, itself without."""
+    """RECORD: every member with its sha256 and size, and RECORD itself without them."""
     lines = []
     for name, text in MEMBERS.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
@@ -30,7 +30,7 @@ def record() -> str:
 
 
 def write(folder: Path) -> Path:
-    """The wheel, written into `folder`, which is made if missing."""
+    """Write the wheel into `folder`, which is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAME}-{VERSION}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:

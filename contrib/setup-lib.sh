@@ -1,7 +1,7 @@
-# Shared by try.sh and test.sh, which source it with the clone as the working folder: finds a Python, installs the
-# packages that are missing, makes virtual environments. POSIX sh; works with dash.
+# For try.sh and test.sh, which source it with the clone as the working folder: finds a Python, installs missing
+# packages, creates virtual environments. POSIX sh; works with dash.
 
-PATH=$PATH:/usr/sbin:/sbin      # where Debian keeps servers, and where only root looks
+PATH=$PATH:/usr/sbin:/sbin      # where Debian installs servers; only in root's default PATH
 
 say() { printf '* %s\n' "$*" >&2; }
 die() { printf 'eggwatch: %s\n' "$*" >&2; exit 2; }
@@ -10,7 +10,7 @@ die() { printf 'eggwatch: %s\n' "$*" >&2; exit 2; }
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
-# A person is asked only where one can answer. CI and pipes are not asked.
+# Ask only at a terminal, not in CI or in a pipe.
 somebody_is_there() { [ -t 0 ] && [ -z "${CI-}" ]; }
 
 as_root() {
@@ -24,11 +24,11 @@ package_manager() {
     echo none
 }
 
-# pick DEBIAN FEDORA: the words for this machine.
+# pick DEBIAN FEDORA: prints the words for this distribution.
 pick() { if [ "$(package_manager)" = dnf ]; then echo "$2"; else echo "$1"; fi; }
 
-# Debian starts what it installs, now and at every boot. Nobody who runs tests has asked for an open sshd or samba, so
-# new services are not started, and are disabled; those that were there before are left alone.
+# Debian starts services when it installs them, and at every boot. Running tests must not open an sshd or samba, so new
+# services are disabled and not started; existing ones are not changed.
 apt_script='
 export DEBIAN_FRONTEND=noninteractive
 get() { apt-get -o DPkg::Lock::Timeout=300 -y -q "$@"; }
@@ -48,19 +48,19 @@ for unit in $new; do
     if there $unit && command -v systemctl >/dev/null; then systemctl -q disable $unit || true; fi
 done
 '
-# One at a time, as not every release has all of them. Fedora starts nothing by itself.
+# One at a time, because not every release has all of them. Fedora does not start services when it installs them.
 dnf_script='
 failed=0
 for package; do dnf -y -q install "$package" || failed=1; done
 exit $failed
 '
 
-# install_packages WHY PACKAGE…: 1 if the person says no; ends the script if it cannot be done.
+# install_packages WHY PACKAGE…: returns 1 if the user declines; ends the script if it fails.
 install_packages() {
     why=$1; shift
     manager=$(package_manager)
     by_hand="$manager install $*"
-    [ "$manager" != none ] || die "$why: this machine has neither apt-get nor dnf. Install it your way and run this again."
+    [ "$manager" != none ] || die "$why: this machine has neither apt-get nor dnf. Install it and run this again."
     if ! is_root; then
         command -v sudo >/dev/null || die "$why: some packages are missing, you are not root, and there is no sudo.
   As root, run:   $by_hand
@@ -78,7 +78,7 @@ install_packages() {
     if ! as_root sh -c "$script" "$manager" "$@" >"$output" 2>&1 </dev/null; then
         tail -n 20 "$output" >&2
         rm -f "$output"
-        die "$why: that did not work. Try it by hand, then run this again:
+        die "$why: the installation failed. Run this yourself, then try again:
   $by_hand"
     fi
     rm -f "$output"
@@ -87,10 +87,10 @@ install_packages() {
 # ---- Python ---------------------------------------------------------------------------------------------------------
 
 python_is_new() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
-# Debian's python3 can import venv, but not what venv needs to put pip into it.
+# Debian's python3 can import venv, but lacks ensurepip, which venv needs to install pip.
 python_is_whole() { "$1" -c 'import ensurepip, sqlite3, ssl, venv, zlib' 2>/dev/null; }
 
-# find_python new|whole: sets $python to the first that is.
+# find_python new|whole: sets $python to the first one that is.
 find_python() {
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11; do
         python=$(command -v "$candidate") || continue
@@ -103,7 +103,7 @@ find_python() {
     return 1
 }
 
-# Sets $python to one of 3.11 or newer that can make virtual environments.
+# Sets $python to a Python 3.11 or newer that can create virtual environments.
 need_python() {
     find_python whole && return
     packages=$(pick "python3 python3-venv" "python3 python3-pip")
@@ -118,7 +118,7 @@ need_python() {
 
 # ---- virtual environments -------------------------------------------------------------------------------------------
 
-# What an installation was made from. An editable one follows the code by itself.
+# A hash of the source of an installation. An editable one does not have to be installed again after changes.
 fingerprint() {
     case $1 in
         -e*) cat pyproject.toml eggwatch/__init__.py ;;
@@ -126,7 +126,7 @@ fingerprint() {
     esac | sha256sum | cut -d ' ' -f 1
 }
 
-# make_venv FOLDER PYTHON [-e] WHAT: installs WHAT of this clone into FOLDER. Does nothing if that has been done.
+# make_venv FOLDER PYTHON [-e] WHAT: installs WHAT from this clone into FOLDER. Does nothing if it is up to date.
 make_venv() {
     folder=$1 base=$2; shift 2
     place="$PWD/$folder $("$base" -c 'import sys; print(sys.executable, sys.version.split()[0])')"
@@ -138,11 +138,11 @@ $made_from" ]; then
     fi
     say "Setting up $folder/ with $("$base" -V); the first time takes about half a minute"
     if ! fits "$folder" "$place"; then
-        # without-pip: the pip of the first environment can serve the others, which may lack ensurepip.
+        # --without-pip: the pip of the first environment can install into the others, which may lack ensurepip.
         if python_is_whole "$base"; then "$base" -m venv --clear "$folder"; else "$base" -m venv --clear --without-pip "$folder"; fi
     fi
     rm -f "$stamp"
-    rm -rf build/lib build/bdist.*      # setuptools would put modules of yesterday into the wheel
+    rm -rf build/lib build/bdist.*      # otherwise setuptools would include modules of an earlier build
     if "$folder/bin/python" -m pip --version >/dev/null 2>&1; then
         "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     else
@@ -151,7 +151,7 @@ $made_from" ]; then
     printf '%s\n%s\n' "$place" "$made_from" >"$stamp"
 }
 
-# Is the environment there, sound, and of this place? One that somebody else made here is used, never emptied.
+# Does the environment exist, work, and belong to this path? One that the user has created is used, never emptied.
 fits() {
     [ -x "$1/bin/python" ] && python_is_new "$1/bin/python" || return 1
     if [ -e "$1/made-from" ]; then [ "$(head -n 1 "$1/made-from")" = "$2" ]

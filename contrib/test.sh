@@ -1,21 +1,21 @@
 #!/bin/sh
-# One command to green tests: sets up what the tests need, then runs them.
+# Sets up what the tests need, then runs them.
 #
-#   contrib/test.sh                 style, types, and the tests on one Python: within 8 minutes on two cores that are free
-#   contrib/test.sh all             everything, as CI does: within 30 minutes
+#   contrib/test.sh                 style, types, and the tests on one Python: at most 8 minutes on two idle cores
+#   contrib/test.sh all             everything, as CI does: at most 30 minutes
 #   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
-#   contrib/test.sh ARG…            only pytest with these arguments, on one Python
+#   contrib/test.sh ARG…            run only pytest with these arguments, on one Python
 #
 # What only `all` does:
 #   - tests marked `crash`: kill and power cut at every point of a history, every planted fault;
 #   - tests marked `boot`: machines with systemd as PID 1, and every command of the handbook in one;
-#   - tests marked `long`: more of a kind that the others have a part of (archives made at random, all bombs at once);
-#   - the tests that depend on Python, on each other version of it that is here;
+#   - tests marked `long`: more of what other tests cover in part (random archives, all bombs at once);
+#   - the tests that depend on Python, with each other version that is installed;
 #   - twenty seconds of mutated archives, and the coverage of model, policy, archives and pages.
-# Without it there is still a real part of every kind: sshd, scp, sftp, rsync, samba, Apache, nginx, Caddy, pip, uv,
-# journald, mounts, accounts, crashes of the daemon. The slowest 25 tests are printed.
+# Without it, there are still tests of every kind with real programs: sshd, scp, sftp, rsync, samba, Apache, nginx,
+# Caddy, pip, uv, journald, mounts, accounts, crashes of the daemon. The slowest 25 tests are printed.
 #
-# Tests that need root are skipped without it. May be run again. PYTHON=python3 and JOBS=2 may be set.
+# Tests that need root are skipped without it. You can run it again. You can set PYTHON=python3 and JOBS=2.
 set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
@@ -29,14 +29,14 @@ pure="tests/model tests/policy tests/archives tests/pages tests/hostile/test_eve
 of_python="tests/model tests/policy tests/archives tests/pages tests/config tests/hostile tests/cli/test_check.py"
 failed=
 
-# step NAME COMMAND…: goes on after a failure, and remembers it.
+# step NAME COMMAND…: runs it, and records a failure without stopping.
 step() {
     name=$1; shift
     say "$name"
     "$@" || failed="$failed [$name]"
 }
 
-# The programs that tests talk to: PROGRAM:DEBIAN:FEDORA, a dash where there is none. The tests of a missing one skip.
+# Programs that tests use: PROGRAM:DEBIAN:FEDORA, a dash if there is no package. Without it, its tests are skipped.
 programs='
     git:git:git  scp:openssh-client:openssh-clients  sshd:openssh-server:openssh-server  rsync:rsync:rsync
     apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
@@ -45,7 +45,7 @@ programs='
     sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
     faketime:faketime:libfaketime
 '
-# What the booted machine sets eggwatch up with, of the distribution's own Python: MODULE:DEBIAN:FEDORA.
+# Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
 package_of() { packages=${1#*:}; pick "${packages%:*}" "${packages#*:}"; }
 
@@ -60,10 +60,10 @@ need_programs() {
     done
     [ -n "$missing" ] || return 0
     # shellcheck disable=SC2086  # several words on purpose
-    install_packages "Servers and tools for the tests" $missing || say "Going on without; tests that need them are skipped"
+    install_packages "Servers and tools for the tests" $missing || say "Tests that need them are skipped"
 }
 
-# VERSION:PATH of the other Pythons that eggwatch supports, one of each minor version.
+# VERSION:PATH of the other Pythons that eggwatch supports, one for each minor version.
 other_pythons() {
     for folder in $(echo "$PATH" | tr : ' ') /usr/bin /usr/local/bin "$HOME"/.pyenv/versions/*/bin; do
         for candidate in "$folder"/python3 "$folder"/python3.1[1-9]; do
@@ -78,13 +78,14 @@ END
         { split($1, part, "."); minor = part[1] "." part[2] } minor != main && !seen[minor]++'
 }
 
-# tests VENV ARG…: a file's tests run in one worker, since they share servers; tests/conftest.py puts long files first.
+# tests VENV ARG…: the tests of a file run in one worker, because they share servers; tests/conftest.py starts long
+# files first.
 tests() {
     place=$1; shift
     "$place/bin/python" -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs --durations=25 "$@"
 }
 
-# The corpus and twenty seconds of mutations. There is no atheris for every Python: then nothing leads them.
+# The corpus and twenty seconds of mutations, guided by coverage if atheris supports this Python.
 fuzz() {
     if python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3' 2>/dev/null; then
         python -m tests.hostile.fuzz_by_coverage 20
@@ -97,7 +98,7 @@ everything() {
     for other in $(other_pythons); do
         make_venv ".venv-${other%%:*}" "${other#*:}" -e '.[unit]'
         # shellcheck disable=SC2086  # several words on purpose
-        # The other versions run what depends on Python: what uploaders and disks do is the kernel's matter.
+        # The other versions run only what depends on Python; uploaders and disks depend on the kernel.
         step "Unit tests: Python ${other%%:*}" tests ".venv-${other%%:*}" -p no:cacheprovider -m "$unit" $of_python
     done
     step "Fuzz: the judge of archives" fuzz
@@ -116,7 +117,7 @@ case ${1-} in
 esac
 make_venv .venv-test "$python" -e '.[test]'
 PATH=$PWD/.venv-test/bin:$PATH
-# Another one every time, but the same for all: xdist wants the tests in the same order everywhere.
+# A new one for each run, but the same for all workers: xdist needs the tests in the same order everywhere.
 PYTHONHASHSEED=${PYTHONHASHSEED:-$(python -c 'import random; print(random.randrange(2**32))')}
 export PYTHONHASHSEED
 [ "$part" != some ] || exec python -m pytest "$@"

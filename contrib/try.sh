@@ -1,10 +1,10 @@
 #!/bin/sh
-# One command to a running index: sets up what is missing, then runs the daemon in the foreground until Ctrl-C.
+# Sets up what is missing, then runs an index in the foreground until Ctrl-C.
 #
 #   contrib/try.sh [OPTION of "eggwatch run"]…
 #
-# Everything stays in the clone: .venv/, drop/, public/, state/, and dist/ with a wheel to try it with. May be run again:
-# what was published is still there. PORT=8080 and PYTHON=python3 may be set.
+# All files are in the clone: .venv/, drop/, public/, state/, and dist/ with a sample wheel. You can run it again;
+# published files are kept. You can set PORT=8080 and PYTHON=python3.
 set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
@@ -25,7 +25,7 @@ case " $*" in
     *" --serve"*) ;;
     *)
         port=${PORT:-8080}
-        can_listen "$port" || { say "Port $port can't be had; taking any free one"; port=0; }
+        can_listen "$port" || { say "Port $port is in use; using a free one"; port=0; }
         set -- --serve "$port" "$@"
         ;;
 esac
@@ -40,7 +40,7 @@ with socket.create_connection(("127.0.0.1", 22), timeout=2) as connection:
 END
 }
 
-# A word as a shell reads it.
+# Quote a word for the shell.
 quoted() {
     case $1 in
         *[!A-Za-z0-9@%+=:,./_-]*) printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")" ;;
@@ -48,7 +48,8 @@ quoted() {
     esac
 }
 
-# how_to_try COMMAND: by the daemon's own "pip install … PROJECT". An older scp has a second shell read the folder's name.
+# how_to_try COMMAND: prints what to type, from the daemon's own "pip install … PROJECT". With an older scp, a second
+# shell on the server parses the folder's name, so scp is used only for names that need no quotes.
 how_to_try() {
     copy="cp $demo drop/"
     if [ "$(quoted "$PWD")" = "$PWD" ] && sshd_listens; then copy="scp $demo localhost:$PWD/drop/"; fi
@@ -59,14 +60,14 @@ Try it in a second terminal:
     $copy
     .venv/bin/${1% PROJECT} eggwatch-demo
     .venv/bin/python -m eggwatch_demo
-Your own wheels and sdists go the same way. What became of a file: drop/receipts/ and drop/rejected/.
-Ctrl-C ends the daemon; $(quoted "$0") starts it again with all that was published.
+Copy your own wheels and sdists in the same way. For the results, see drop/receipts/ and drop/rejected/.
+Ctrl-C stops the daemon; $(quoted "$0") starts it again and keeps what was published.
 
 END
 }
 
-# Passes the daemon's lines on, and adds to what it says when it is ready. It outlives the daemon, so Ctrl-C is not for
-# it; when the terminal goes away, so does the daemon ($$ is its pid), for which SIGHUP alone means something else.
+# Passes the daemon's log on, and adds instructions when it is ready. It must outlive the daemon, so it ignores Ctrl-C.
+# When the terminal is closed, it ends the daemon ($$ is its pid), which would only reload on SIGHUP.
 narrate() {
     trap '' INT TERM
     trap 'kill -TERM $$ 2>/dev/null; exit' HUP
@@ -78,7 +79,7 @@ narrate() {
     done
 }
 
-# The daemon takes this shell's place, so that signals reach it and its exit status is ours.
+# The daemon replaces this shell, so that it receives signals and its exit status is the script's.
 folder=$(mktemp -d)
 mkfifo "$folder/log"
 (narrate <"$folder/log" >&2 &)

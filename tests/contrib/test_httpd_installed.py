@@ -32,7 +32,7 @@ ADDRESSES = [
 
 def commands(name: str) -> str:
     """What the head of a sample tells the administrator to run."""
-    head = (SAMPLES / name).read_text().split("\n# Put your own")[0]
+    head = (SAMPLES / name).read_text().split("\n# Replace with your own")[0]
     return "\n".join(re.findall(r"^#   (.*)$", head, re.MULTILINE))
 
 

@@ -246,7 +246,7 @@ def test_a_taken_port_is_no_obstacle(clone: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with trying(clone, PORT=str(port)) as (process, said):
-            assert f"Port {port} can't be had" in said
+            assert f"Port {port} is in use" in said
             url = re.search(r"ready at http://127\.0\.0\.1:(\d+)/", said)
             assert url is not None
             assert int(url[1]) != port
