@@ -18,12 +18,12 @@ from tests.contrib.journald import run_under_journald
 from tests.notifiers.receiving import http_server, smtp_server
 
 HEAD = """\
-One refusal, told five ways
+One rejection in five forms
 ===========================
 
-Alice has built ``demo`` 1.0 once more, and copied it to the drop folder, where version 1.0 had been published already.
-This is what she and the administrator get to see. Times, the process id and the key stand for those of a real run;
-``tests/contrib/refusal_told.py`` has made this page, and the tests compare it with what really comes.
+Alice has built ``demo`` 1.0 again and copied it to the drop folder, but 1.0 is already published. This page shows
+what she and the administrator get. Times, the process id and the key are examples; the rest is real output.
+``tests/contrib/refusal_told.py`` generates this page, and the tests compare it with the actual output.
 
 """
 
@@ -46,7 +46,7 @@ def page(base: Path) -> str:
         ((_, message),) = mailbox.messages
         (body,) = hooks.bodies
     parts = (
-        ("Beside the refused file: rejected/demo-1.0.tar.gz.reason.txt", _read(site, f"rejected/{name}.reason.txt")),
+        ("The reason file: rejected/demo-1.0.tar.gz.reason.txt", _read(site, f"rejected/{name}.reason.txt")),
         ("The receipt: receipts/demo-1.0.tar.gz.txt", _read(site, f"receipts/{name}.txt")),
         ("The mail to Alice", _letter(message)),
         ("The journal, by journalctl -x", (base / "explained").read_text()),
