@@ -15,8 +15,7 @@ from typing import Any
 
 import click
 
-from eggwatch.cli import cli
-from eggwatch.cli.commands import GROUPS
+from eggwatch.cli import GROUPS, cli
 from eggwatch.config.grammar import Grammar, Setting, duration, flag, index_url, size, url
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.settings import GROUPS as SETTINGS

@@ -13,6 +13,99 @@ A new rule is a small function: over a member's value in `zip_walk` or `sdist`, 
 `metadata.RULES`.
 """
 
-from eggwatch.archives.inspection import ExtraCheck, inspect
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import BinaryIO
+
+from eggwatch.archives.filename_rules import filename_flaws
+from eggwatch.archives.findings import Findings, clipped
+from eggwatch.archives.metadata.fields import check_fields
+from eggwatch.archives.metadata.metadata import is_of_old_sdist, member_name, read_metadata
+from eggwatch.archives.opened import OpenedArchive, check_license_files
+from eggwatch.archives.tar.sdist import read_sdist
+from eggwatch.archives.unwritten import unwritten
+from eggwatch.archives.wheel.wheel import read_wheel
+from eggwatch.model.archives import CoreMetadata, Inspection
+from eggwatch.model.names import Filename, parse_filename
+from eggwatch.model.verdicts import Flaw
 
 __all__ = ["ExtraCheck", "inspect"]
+
+
+ExtraCheck = Callable[[bytes], Iterable[Flaw]]
+"""A check of the metadata's bytes that is too slow for every upload; readme.readme_flaws is one."""
+
+
+def inspect(file: BinaryIO, text: str, *, extra_checks: Sequence[ExtraCheck] = ()) -> Inspection:
+    """Say all that is wrong with the archive in `file`, whose filename is `text`; no contents make it raise.
+
+    `file` is open for reading in binary, and seekable; it is read from its first byte, and not closed.
+    `extra_checks` look at the metadata too, when there is one that can be read.
+    """
+    findings = Findings()
+    filename = _take_filename(text, findings)
+    size = file.seek(0, os.SEEK_END)
+    opened = _read_archive(file, size, text, filename, findings)
+    if opened is None or filename is None:
+        return _told(file, size, text, findings)
+    core = _check_metadata(opened, filename, extra_checks, findings)
+    return _told(file, size, text, findings, content=opened.metadata, core=core)
+
+
+def _check_metadata(
+    opened: OpenedArchive, filename: Filename, extra_checks: Sequence[ExtraCheck], findings: Findings
+) -> CoreMetadata | None:
+    core = read_metadata(opened.metadata, filename, member_name(filename), findings)
+    if core is None:
+        return None
+    listed = check_fields(opened.metadata, core, findings, mild=is_of_old_sdist(core, filename))
+    check_license_files(opened, listed, core.metadata_version or "", findings)
+    for check in extra_checks:
+        findings.extend(check(opened.metadata))
+    return core
+
+
+def _take_filename(text: str, findings: Findings) -> Filename | None:
+    filename = parse_filename(text)
+    if isinstance(filename, Flaw):
+        findings.extend([filename])
+        return None
+    findings.extend(filename_flaws(filename))
+    return filename
+
+
+def _read_archive(
+    file: BinaryIO, size: int, text: str, filename: Filename | None, findings: Findings
+) -> OpenedArchive | None:
+    """The contents of the archive, which is taken for what its suffix says, also under a wrong filename."""
+    if size == 0:
+        findings.ends_early("The file is empty.")
+        return None
+    if text.lower().endswith(".whl"):
+        return read_wheel(file, size, filename, findings)
+    if text.lower().endswith(".tar.gz"):
+        return read_sdist(file, size, filename, findings)
+    return None
+
+
+def _told(
+    file: BinaryIO,
+    size: int,
+    text: str,
+    findings: Findings,
+    *,
+    content: bytes | None = None,
+    core: CoreMetadata | None = None,
+) -> Inspection:
+    incomplete = findings.end_missing
+    hole = None if incomplete else unwritten(file, size, findings.suspects)
+    if hole is not None:
+        incomplete = f"A check fails between bytes {hole[0]} and {hole[1]}, where the file has a block of zeros."
+    return Inspection(
+        flaws=findings.told(incomplete, clipped(text)),
+        incomplete=incomplete,
+        metadata=content,
+        core=core,
+    )

@@ -47,7 +47,9 @@ def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
     if tags != tags.lower():
         message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
         yield Flaw(code=Code.FILENAME_TAGS_UPPERCASE, subject=filename.text, message=message)
-    repeated = repeated_tags(filename.text[: -len(".whl")])
+    # In one compressed set.
+    parts = [part.lower().split(".") for part in filename.text[: -len(".whl")].split("-")[-3:]]
+    repeated = sorted({tag for part in parts for tag in part if part.count(tag) > 1})
     if repeated:
         message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
         yield Flaw(code=Code.FILENAME_TAGS_REPEATED, subject=filename.text, message=message, level=Level.WARN)
@@ -117,9 +119,3 @@ def _platform_flaw(text: str, part: str) -> Flaw:
 
 def _flaw(code: Code, subject: str, message: str, level: Level = Level.WARN) -> Flaw:
     return Flaw(code=code, subject=subject, message=message, level=level)
-
-
-def repeated_tags(stem: str) -> list[str]:
-    """Tags that stand twice in one compressed set."""
-    parts = [part.lower().split(".") for part in stem.split("-")[-3:]]
-    return sorted({tag for part in parts for tag in part if part.count(tag) > 1})

@@ -30,7 +30,9 @@ def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: s
 
     Before metadata 2.4 a missing one is told and stops nothing, see the rule.
     """
-    standard = _is_standard(version)
+    # True from metadata 2.4 on, which says where licence files lie; before, tools chose.
+    said = parsed(Version, version)
+    standard = said is not None and said >= Version("2.4")
     missing = [path for path in listed if not opened.files & set(opened.license_places(path, standard))]
     if missing:
         expected = opened.license_places(missing[0], standard)[0]
@@ -39,9 +41,3 @@ def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: s
         )
         tell = findings.refuse if standard else findings.warn
         tell(Code.LICENSE_FILE_MISSING, missing[0], message)
-
-
-def _is_standard(version: str) -> bool:
-    """True from metadata 2.4 on, which says where licence files lie; before, tools chose."""
-    said = parsed(Version, version)
-    return said is not None and said >= Version("2.4")

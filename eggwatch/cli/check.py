@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -26,8 +26,7 @@ from eggwatch.inspection.queues import LAST_TRY
 from eggwatch.inspection.worker import Job, Result
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
-from eggwatch.model.names import parse_filename, shown
-from eggwatch.model.tags import only_for
+from eggwatch.model.names import only_for, parse_filename, shown
 from eggwatch.model.verdicts import Admit, Flaw, Reject, Verdict, VerdictWord
 from eggwatch.policy.admission import Upload, judge
 from eggwatch.policy.rules import RULES, Profile
@@ -69,7 +68,9 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
     """
     terms = Terms(profile=Profile(profile)) if profile is not None else terms_of(selection)
     paths = [Path(file) for file in files]
-    _refuse_unreadable(paths)
+    problems = [problem for file in paths if (problem := _unreadable(file))]
+    if problems:
+        raise click.UsageError("; ".join(problems))
     ticker, good = Ticker("checked", total=len(files)), True
     for file, path, found in zip(files, paths, inspected(paths), strict=True):
         ticker.done()
@@ -115,12 +116,6 @@ def verdict_on(file: Path, inspection: Inspection, terms: Terms) -> Verdict:
         size=file.stat().st_size,
     )
     return judge(upload, terms)
-
-
-def _refuse_unreadable(files: Iterable[Path]) -> None:
-    problems = [problem for file in files if (problem := _unreadable(file))]
-    if problems:
-        raise click.UsageError("; ".join(problems))
 
 
 def _unreadable(file: Path) -> str | None:

@@ -9,8 +9,7 @@ import click
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.doctor import CHECKS, Told, examine
-from eggwatch.doctor.environment import surroundings_of
-from eggwatch.doctor.findings import Finding, Unchecked
+from eggwatch.doctor.environment import Finding, Unchecked, surroundings_of
 from eggwatch.model.counting import counted
 
 

@@ -71,7 +71,8 @@ def _overview() -> Iterator[str]:
     for title, rules in CHAPTERS.items():
         yield f"{title}"
         for rule in rules:
-            yield f"  {rule.code:<32} {_weights(rule):<16} {rule.title}"
+            weights = "always" if rule.fixed else f"{rule.weight(Profile.DEFAULT)}, {rule.weight(Profile.PYPI)}"
+            yield f"  {rule.code:<32} {weights:<16} {rule.title}"
         yield ""
     for profile, principle in PRINCIPLES.items():
         yield textwrap.fill(f"{profile}: {principle}", WIDTH, initial_indent="  ", subsequent_indent="    ")
@@ -82,10 +83,6 @@ def _overview() -> Iterator[str]:
 
 def _by_profile(rule: Rule) -> list[str]:
     return [f"{profile}: {rule.weight(profile)}" for profile in Profile]
-
-
-def _weights(rule: Rule) -> str:
-    return "always" if rule.fixed else f"{rule.weight(Profile.DEFAULT)}, {rule.weight(Profile.PYPI)}"
 
 
 _HEAD = """\

@@ -77,12 +77,19 @@ def import_(
     Exit status: 0 all archives are in the index, 1 some were refused or can't
       be read, 3 a daemon runs.
     """
-    way = _one_way(ways)
+    # Nobody's files are moved by a guess.
+    asked = [way for way in Way if ways[way]]
+    if len(asked) > 1:
+        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
+    way = asked[0] if asked else Way.COPY
     log_to_stderr(verbose=False, quiet=True)
-    config = _judging_by(selection.one(), Profile(profile))
+    config = selection.one()
+    config = replace(config, terms=replace(config.terms, stock=Profile(profile)))
     _refuse_own_folders(config, selection.every(), directory, way)
     with told_index(config) as index:
-        stock = _survey(config, directory)
+        stock, ticker = Stock(directory, config.formats, now=time.time()), Ticker("looked at")
+        stock.survey(ticker)
+        ticker.done()
         work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
         bar = Bar("import", stock.archives)
         try:
@@ -100,18 +107,6 @@ def import_(
     raise SystemExit(0 if work.counts.is_good() else 1)
 
 
-def _judging_by(config: IndexConfig, profile: Profile) -> IndexConfig:
-    return replace(config, terms=replace(config.terms, stock=profile))
-
-
-def _one_way(ways: dict[str, bool]) -> Way:
-    """The way that was asked for. click.UsageError for two of them: nobody's files are moved by a guess."""
-    asked = [way for way in Way if ways[way]]
-    if len(asked) > 1:
-        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
-    return asked[0] if asked else Way.COPY
-
-
 def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], directory: Path, way: Way) -> None:
     """A folder of an index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already.
 
@@ -127,13 +122,6 @@ def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], director
             f"{directory} and {own}, a folder of an index, may not lie in one another.",
             remedy="Copy from the PUBLIC of another index. What lies in a drop folder, 'eggwatch run' takes.",
         )
-
-
-def _survey(config: IndexConfig, directory: Path) -> Stock:
-    stock, ticker = Stock(directory, config.formats, now=time.time()), Ticker("looked at")
-    stock.survey(ticker)
-    ticker.done()
-    return stock
 
 
 def _report(outcome: ImportOutcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:

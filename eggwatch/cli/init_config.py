@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from eggwatch.config.loading import LOCAL_FILE, WrongConfigurationError, in_full
 from eggwatch.config.sample import sample
 from eggwatch.config.settings import FOLDERS
 from eggwatch.errors import ConfigurationError
+from eggwatch.linux.access import is_shared
 from eggwatch.linux.accounts import has_account, has_group
 from eggwatch.model.counting import counted
 
@@ -96,7 +96,7 @@ def _lacking(index: IndexConfig) -> list[str]:
     for key, folder in (("public", index.public), ("state", index.state)):
         if not folder.is_dir() and not os.access(_nearest(folder), os.W_OK | os.X_OK):
             lacking.append(f"{where} {key}: {folder} is not there, and this account may not make it")
-    if index.identity == "folder" and index.drop.is_dir() and _is_shared(index.drop):
+    if index.identity == "folder" and index.drop.is_dir() and is_shared(index.drop.stat()):
         lacking.append(
             f"{where} identity: others than its owner may write to {index.drop}, and so make the folder of an account "
             "that has none yet; chmod 755 it, and make the folders yourself"
@@ -109,10 +109,6 @@ def _lacking(index: IndexConfig) -> list[str]:
     return lacking + [
         f"{where} owners: this machine has no account {name!r}" for name in accounts if not has_account(name)
     ]
-
-
-def _is_shared(folder: Path) -> bool:
-    return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _nearest(folder: Path) -> Path:

@@ -169,7 +169,7 @@ def history(
             raise click.UsageError("--follow and --url do not go together.")
         for event in RemoteReader(url=url).events(name):
             if _is_wanted(event, limits, name, uploader):
-                _say_event(None, event, as_json=as_json)
+                print_json({"serial": None, **event.as_json()}) if as_json else say(event_line(None, event))
         return
     for entry in _entries(IndexReader(config=selection.one()), follow=follow, until=limits[1]):
         event = entry.event
@@ -213,10 +213,6 @@ def _is_wanted(event: Event, limits: tuple[str | None, str | None], project: str
     if (since is not None and event.at < since) or (until is not None and event.at >= until):
         return False
     return project in (None, event.project) and uploader in (None, event.uploader)
-
-
-def _say_event(serial: int | None, event: Event, *, as_json: bool) -> None:
-    print_json({"serial": serial, **event.as_json()}) if as_json else say(event_line(serial, event))
 
 
 def event_line(serial: int | None, event: Event) -> str:

@@ -146,16 +146,13 @@ class Repeats(logging.Filter):
         if now - since < REPEAT_SECONDS:
             self._seen[text] = (since, count + 1)
             return False
-        self._remember(text, now)
-        if count:
-            record.msg, record.args = "%s (and %d times since it was last said)", (told(record), count)
-        return True
-
-    def _remember(self, text: str, now: float) -> None:
         if len(self._seen) >= MOST_LINES:
             self._seen = {key: value for key, value in self._seen.items() if now - value[0] < REPEAT_SECONDS}
         if len(self._seen) < MOST_LINES:
             self._seen[text] = (now, 0)
+        if count:
+            record.msg, record.args = "%s (and %d times since it was last said)", (told(record), count)
+        return True
 
 
 def log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
@@ -209,7 +206,7 @@ def _journal() -> logging.Handler | None:
 
     def with_fields(text: str, /, **fields: Any) -> None:
         kept = {name: value for name, value in fields.items() if name.isupper() and name not in ("CODE_ARGS",)}
-        send(shown_lines(text), **kept)
+        send("\n".join(shown(line) for line in text.split("\n")), **kept)
 
     class Handler(JournalHandler):  # type: ignore[misc]
         """Knows of syslog's notice, and adds the stage."""
@@ -224,8 +221,3 @@ def _journal() -> logging.Handler | None:
     handler: logging.Handler = Handler(sender_function=with_fields, SYSLOG_IDENTIFIER="eggwatch")
     handler.setFormatter(_Plain())
     return handler
-
-
-def shown_lines(text: str) -> str:
-    """Text of several lines, without control characters in any of them."""
-    return "\n".join(shown(line) for line in text.split("\n"))

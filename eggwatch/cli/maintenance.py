@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from eggwatch.cli.finding_lines import group_of, grouped, line_of, verbose_option
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
@@ -20,15 +21,52 @@ from eggwatch.maintenance import repair as repairing
 from eggwatch.maintenance.backup import Backup
 from eggwatch.maintenance.rebuild import rebuild as rebuild_index
 from eggwatch.maintenance.repair import Mended
-from eggwatch.maintenance.verify import OLDER_PAGES, Discrepancy, Verification, fresh_pages
+from eggwatch.maintenance.verify import OLDER_PAGES, Discrepancy, DiscrepancyKind, Verification, fresh_pages
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.readers.local import IndexReader
-from eggwatch.store.state.replay import catalog_of
+from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.verified import Verified
 from eggwatch.store.state.verified import keep as keep_verified
 from eggwatch.writer.folders import permissions_of
 from eggwatch.writer.page_sources import landing_options
+
+T = TypeVar("T")
+
+TOGETHER = {
+    DiscrepancyKind.PAGE: ("page", "are missing or differ from a fresh render"),
+    DiscrepancyKind.ROTTEN: ("archive", "have other bytes than were published"),
+    DiscrepancyKind.MISSING: ("archive", "are missing or can't be read"),
+    DiscrepancyKind.METADATA: ("metadata file", "are missing or altered"),
+    DiscrepancyKind.STRANGER: ("file", "are not known to the ledger"),
+}
+MOST_NAMES = 3
+
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="A line for every page and archive.")
+
+
+def grouped(rows: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
+    """Rows of one key together, in the order in which the first of each came."""
+    groups: dict[Hashable, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return list(groups.values())
+
+
+def group_of(finding: Discrepancy) -> tuple[str, str, str]:
+    """What is told in one line: of one folder, one sort, and one remedy."""
+    return str(Path(finding.where).parent), str(finding.sort), finding.remedy
+
+
+def line_of(findings: list[Discrepancy]) -> str:
+    """Where it is and what is wrong: of one finding all that is known, of several how many."""
+    first = findings[0]
+    if len(findings) == 1 or first.sort not in TOGETHER:
+        return f"{first.where}: {first.problem}"
+    noun, what = TOGETHER[first.sort]
+    names = [Path(one.where).name for one in findings[:MOST_NAMES]]
+    more = f" and {len(findings) - MOST_NAMES} more" if len(findings) > MOST_NAMES else ""
+    return f"{Path(first.where).parent}: {counted(len(findings), noun)} {what} ({', '.join(names)}{more})"
 
 
 @click.command()
@@ -56,7 +94,11 @@ def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
     audit = Verification(config, progress=ticker)
     findings = audit.run()
     ticker.done()
-    _note(config, audit)
+    # For `status` and metrics; the index is as it was.
+    count = len(audit.findings)
+    verified = Verified(at=timestamp(time.time()), findings=count, files=audit.files, pages=audit.pages)
+    with suppress(ConfigurationError):  # a group that is not there is not this command's business
+        keep_verified(config.state, verified, permissions_of(config))
     if as_json:
         rows = [finding.as_json() for finding in findings]
         counts = {"files": audit.files, "pages": audit.pages, "older_pages": audit.older_pages}
@@ -64,29 +106,17 @@ def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
     else:
         if audit.older_pages:
             say(OLDER_PAGES)
-        _say_findings(config, audit, findings, verbose=verbose)
+        for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
+            say(f"{line_of(group)}\n  {group[0].remedy}")
+        verdict = counted(len(findings), "finding") if findings else "sound"
+        say(f"{config.name}: {verdict} ({counted(audit.files, 'file')}, {counted(audit.pages, 'page')})")
     return not findings
-
-
-def _note(config: IndexConfig, audit: Verification) -> None:
-    """For `status` and metrics; the index is as it was."""
-    count = len(audit.findings)
-    verified = Verified(at=timestamp(time.time()), findings=count, files=audit.files, pages=audit.pages)
-    with suppress(ConfigurationError):  # a group that is not there is not this command's business
-        keep_verified(config.state, verified, permissions_of(config))
 
 
 def steps_of(config: IndexConfig) -> int | None:
     """How many archives and pages there are to look at; None where the catalog can't be read."""
     with IndexReader(config=config).catalog() as catalog:
         return None if catalog is None else sum(catalog.counts()) + 1
-
-
-def _say_findings(config: IndexConfig, audit: Verification, findings: list[Discrepancy], *, verbose: bool) -> None:
-    for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
-        say(f"{line_of(group)}\n  {group[0].remedy}")
-    verdict = counted(len(findings), "finding") if findings else "sound"
-    say(f"{config.name}: {verdict} ({counted(audit.files, 'file')}, {counted(audit.pages, 'page')})")
 
 
 @click.command()
@@ -228,12 +258,9 @@ def _row(one: Mended) -> dict[str, object]:
     return {**one.finding.as_json(), "done": one.done, "what": one.what}
 
 
-def _group_of(one: Mended) -> tuple[str, ...]:
-    return (*group_of(one.finding), one.what)
-
-
 def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool, verbose: bool) -> None:
-    for group in [[one] for one in mended] if verbose else grouped(mended, _group_of):
+    together = grouped(mended, lambda one: (*group_of(one.finding), one.what))
+    for group in [[one] for one in mended] if verbose else together:
         one = group[0]
         would = "would " if dry_run and one.done else ""
         more = "" if one.done else f": {one.finding.remedy}"

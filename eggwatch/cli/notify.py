@@ -154,7 +154,7 @@ class _Wishes:
 def _carry(selection: Selection, *, until_eof: bool) -> None:
     """Carry until told to stop, and begin anew with another configuration when told to."""
     supervisor, wishes = Supervisor(), _Wishes()
-    is_over = _eof if until_eof else _never
+    is_over = _eof if until_eof else lambda: False
     indexes = selection.all()
     while not (wishes.stop.is_set() or is_over()):
         with _couriers(indexes) as couriers:
@@ -162,20 +162,16 @@ def _carry(selection: Selection, *, until_eof: bool) -> None:
                 courier.start()
             supervisor.ready()
             while not (wishes.stop.wait(LOOK_SECONDS) or wishes.reload.is_set() or is_over()):
-                _look_after(couriers, supervisor)
+                for courier in couriers:
+                    courier.look_around()
+                if all(courier.is_alive() for courier in couriers):
+                    supervisor.progress()
             for courier in couriers:
                 courier.stop(STOP_SECONDS)
         if wishes.reload.is_set():
             wishes.reload.clear()
             indexes = _read_again(selection, indexes, supervisor)
     supervisor.stopping()
-
-
-def _look_after(couriers: list[Courier], supervisor: Supervisor) -> None:
-    for courier in couriers:
-        courier.look_around()
-    if all(courier.is_alive() for courier in couriers):
-        supervisor.progress()
 
 
 def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Supervisor) -> list[IndexConfig]:
@@ -190,10 +186,6 @@ def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Sup
         log.error("reload: the old configuration stays: %s", error)
         return before
     return indexes
-
-
-def _never() -> bool:
-    return False
 
 
 def _eof() -> bool:

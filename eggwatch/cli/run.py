@@ -92,7 +92,10 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
         told = Metrics(config)
         newsroom = CourierProcess(_courier(config, selection, news)) if news else None
         if metrics is not None:
-            stack.callback(_endpoint(told, metrics).stop)
+            host, port = parse_listen(metrics, "--metrics")
+            endpoint = Endpoint(told, host=host, port=port)
+            say_error(f"metrics at {endpoint.url}")
+            stack.callback(endpoint.stop)
 
         def when_ready() -> None:
             _say_ready(config, server)
@@ -105,13 +108,6 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
         Daemon(
             config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, newsroom=newsroom
         ).run()
-
-
-def _endpoint(told: Metrics, metrics: str) -> Endpoint:
-    host, port = parse_listen(metrics, "--metrics")
-    endpoint = Endpoint(told, host=host, port=port)
-    say_error(f"metrics at {endpoint.url}")
-    return endpoint
 
 
 def _server(config: Config, serve: str) -> Server:

@@ -49,7 +49,8 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
         server = Server(trees, host=host, port=port)
         server.start()
         say_error(f"ready at {server.url}")
-        _wait(lambda: _reload(server, load))
+        while signal.sigwait(_SIGNALS) is signal.SIGHUP:
+            _reload(server, load)
         server.stop()
 
 
@@ -68,12 +69,6 @@ def trees_of(config: Config) -> dict[str, Path]:
     """What is served where: one index at the root, several below their names."""
     indexes = list(config.indexes.values())
     return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
-
-
-def _wait(reload: Callable[[], None]) -> None:
-    """Until told to end."""
-    while signal.sigwait(_SIGNALS) is signal.SIGHUP:
-        reload()
 
 
 def _reload(server: Server, load: Callable[[], Config]) -> None:

@@ -61,7 +61,10 @@ def setup(
     Exit status: 0 done, or nothing to do; 1 something went wrong;
       2 usage or configuration; 3 another setup runs.
     """
-    _refuse_what_makes_no_sense(selection, source=source, rollback=rollback, uninstall=uninstall)
+    if selection.config is not None or selection.index is not None:
+        raise click.UsageError("setup looks after /etc/eggwatch: --config and --index mean nothing to it.")
+    if (source is not None) + rollback + uninstall > 1:
+        raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
     if os.geteuid() != 0 and not dry_run:
         raise ConfigurationError("This installs for the whole machine.", remedy="Run it as root: sudo eggwatch setup …")
     os.umask(0o022)  # the service's account has to read the program, whatever root's own umask
@@ -80,13 +83,6 @@ def setup(
         index = next(iter(load(Places().configuration).indexes.values()))
         for line in after_setup(index, samples_beside(str(Places().current))):
             say(line)
-
-
-def _refuse_what_makes_no_sense(selection: Selection, *, source: str | None, rollback: bool, uninstall: bool) -> None:
-    if selection.config is not None or selection.index is not None:
-        raise click.UsageError("setup looks after /etc/eggwatch: --config and --index mean nothing to it.")
-    if (source is not None) + rollback + uninstall > 1:
-        raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
 
 
 def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dry_run: bool) -> None:
@@ -115,7 +111,9 @@ def _previous(installation: Installation) -> Source:
 
 def _remove(*, dry_run: bool) -> None:
     places, machine = Places(), Machine()
-    steps = Removal(places, machine, _shipped(places, machine)).plan()
+    # What the installed version has brought, else the running one.
+    there = Versions(places, machine).current() or running_checkout()
+    steps = Removal(places, machine, {} if there is None else there.shipped()).plan()
     stays = what_stays(places)
     if dry_run:
         _say_all(steps)
@@ -125,12 +123,6 @@ def _remove(*, dry_run: bool) -> None:
     say("Data, configuration and account are still there. These commands would delete them for good:")
     for command in stays:
         say(f"  {command}")
-
-
-def _shipped(places: Places, machine: Machine) -> dict[str, bytes]:
-    """What the installed version has brought, else the running one."""
-    there = Versions(places, machine).current() or running_checkout()
-    return {} if there is None else there.shipped()
 
 
 def _say_all(steps: list[Step]) -> None:

@@ -92,13 +92,7 @@ def understand(what: str) -> Wanted:
     return Wanted(text=what, spec=spec, filename=what if spec.filename else None)
 
 
-def _nothing_to_be_done() -> bool:
-    return True
-
-
-def wait_for(
-    reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = _nothing_to_be_done
-) -> Answer:
+def wait_for(reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = lambda: True) -> Answer:
     """Look again and again; TimeoutReachedError when the time is up.
 
     `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
@@ -121,17 +115,13 @@ def wait_for(
             idle_since = idle_since or time.monotonic()
             sure = idle_since + IDLE_SECONDS
             if time.monotonic() >= (min(sure, deadline) if pending else sure):
-                return _nobody_works(reader, wanted, pending=pending)
+                where = f" on {reader.base}" if isinstance(reader, RemoteReader) else ""
+                what = "waits in the drop folder" if pending else "not installable"
+                return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is running{where}.")
         if time.monotonic() >= deadline:
             raise _too_late(reader, wanted)
         pause = PAUSE if isinstance(reader, IndexReader) else PAUSE_AFAR
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())) or 0.001)
-
-
-def _nobody_works(reader: AnyReader, wanted: Wanted, *, pending: bool) -> Answer:
-    where = f" on {reader.base}" if isinstance(reader, RemoteReader) else ""
-    what = "waits in the drop folder" if pending else "not installable"
-    return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is running{where}.")
 
 
 def _too_late(reader: AnyReader, wanted: Wanted) -> TimeoutReachedError:

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Grammar = Callable[[object], Any]
+KeyPath = tuple[str, ...]
+"""The names of the tables that a key stands in, and its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def _has_host(address: str) -> bool:
 class SeveralError(ValueError):
     """Several things are wrong within one setting: (the path of keys that leads there from it, what)."""
 
-    def __init__(self, problems: Sequence[tuple[tuple[str, ...], str]]) -> None:
+    def __init__(self, problems: Sequence[tuple[KeyPath, str]]) -> None:
         super().__init__("; ".join(f"{'.'.join(path)}: {what}" for path, what in problems))
         self.problems = problems
 

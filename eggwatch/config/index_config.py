@@ -61,6 +61,16 @@ class IndexConfig:
         return None if self.url is None else f"{self.url.rstrip('/')}/rules/"
 
     @property
+    def ledger(self) -> Path:
+        """All that has happened."""
+        return self.state / "ledger.jsonl"
+
+    @property
+    def catalog(self) -> Path:
+        """The database that is made from the ledger."""
+        return self.state / "catalog.sqlite3"
+
+    @property
     def upload_address(self) -> str:
         """What uploaders copy to: `upload-to`, or what `url` and `drop` tell of it."""
         return self.upload_to or upload_address(self.url, str(self.drop))

@@ -11,9 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from eggwatch.config.grammar import SeveralError, declared
+from eggwatch.config.grammar import KeyPath, SeveralError, declared
 from eggwatch.config.index_config import Config, IndexConfig
-from eggwatch.config.line_numbers import lines_of
 from eggwatch.config.news import NEWS
 from eggwatch.config.overlaps import Owned, overlapping
 from eggwatch.config.settings import FOLDERS, SETTINGS, TERMS, TIMES
@@ -216,3 +215,39 @@ def in_full(path: Path) -> Path:
         return path.absolute()
     except FileNotFoundError:
         return path
+
+
+def lines_of(text: str) -> dict[KeyPath, int]:
+    """Line numbers, from 1, by the path of each table and key; `text` is valid TOML.
+
+    A statement ends where tomllib takes the lines since the last one for a whole.
+    """
+    places: dict[KeyPath, int] = {}
+    prefix: KeyPath = ()
+    begun: list[str] = []
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        begun.append(line)
+        try:
+            statement = tomllib.loads("\n".join(begun))
+        except tomllib.TOMLDecodeError:
+            continue
+        paths = list(_paths(statement))
+        first = number - len(begun) + 1
+        if begun[0].lstrip().startswith("["):
+            prefix = max(paths, key=len)
+            for length in range(1, len(prefix) + 1):
+                places.setdefault(prefix[:length], first)
+        else:
+            places.update({prefix + path: first for path in paths})
+        begun = []
+    return places
+
+
+def _paths(value: Any, above: KeyPath = ()) -> list[KeyPath]:
+    """The paths of all keys below a value; of a list of tables those of its last."""
+    if isinstance(value, list) and value and isinstance(value[-1], dict):
+        return _paths(value[-1], above)
+    if not isinstance(value, dict):
+        return []
+    own = [(*above, key) for key in value]
+    return own + [path for key, inner in value.items() for path in _paths(inner, (*above, key))]

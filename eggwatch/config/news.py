@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eggwatch.config.grammar import Grammar, Setting, SeveralError, declared, duration, text, url
-from eggwatch.config.line_numbers import KeyPath
+from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, declared, duration, text, url
 from eggwatch.model.events import EventKind
 from eggwatch.model.news import TOLD
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook

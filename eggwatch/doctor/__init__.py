@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.doctor import configuration, folders, machine, service
-from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.errors import FolderError
 
 Check = Callable[[Environment], Iterator[CheckOutcome]]

@@ -6,8 +6,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import CheckOutcome, Finding
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding
 from eggwatch.linux.accounts import has_account, has_group
 from eggwatch.policy.subscriptions import Mail, Webhook
 

@@ -23,6 +23,27 @@ from eggwatch.readers.missing import Absence
 from eggwatch.readers.status import idleness, standing
 from eggwatch.store.state.lock import Lock
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is to be mended; `remedy` is a command to copy, or a sentence where no command will do."""
+
+    where: str
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchecked:
+    """Something that this account, or this machine, does not let us look at: it may be sound or not."""
+
+    where: str
+    reason: str
+
+
+CheckOutcome = Finding | Unchecked
+
+
 PROC, SYSTEMD = Path("/proc"), Path("/run/systemd/system")
 PROPERTIES = (
     "LoadState", "ActiveState", "ExecStart", "User", "Group", "SupplementaryGroups", "AmbientCapabilities",

@@ -9,8 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from eggwatch.doctor.environment import Environment, groups_of
-from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked, groups_of
 from eggwatch.linux.access import (
     ENTER,
     READ,

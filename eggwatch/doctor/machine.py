@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.doctor.service import may_write
 from eggwatch.linux.leases import LOCAL_FILE_SYSTEMS, file_system_magic

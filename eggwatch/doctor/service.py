@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eggwatch import __version__
-from eggwatch.doctor.environment import Environment
-from eggwatch.doctor.findings import CheckOutcome, Finding, Unchecked
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.doctor.folders import nobody_known, quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of

@@ -109,7 +109,11 @@ class Inspectors:
             limit = timeout if deadline is None else max(0.0, min(timeout, deadline - time.monotonic()))
             readable, _, _ = select.select(self.sockets(), [], [], limit)
             self._collect(set(readable))
-        self._enforce_deadlines()
+        now = time.monotonic()
+        for queue in self._queues.values():
+            for worker in list(queue.workers):
+                if worker.job is not None and worker.deadline <= now:
+                    self._bury(queue, worker)
         self._start_waiting()
         results, self._results = self._results, []
         return results
@@ -163,13 +167,6 @@ class Inspectors:
     def _end(self, turn: Turn, result: Result) -> None:
         del self._turns[turn.job.number]
         self._results.append(result)
-
-    def _enforce_deadlines(self) -> None:
-        now = time.monotonic()
-        for queue in self._queues.values():
-            for worker in list(queue.workers):
-                if worker.job is not None and worker.deadline <= now:
-                    self._bury(queue, worker)
 
     def _bury(self, queue: LaneQueue, worker: Worker) -> None:
         """A worker died or took too long: its file gets one more chance in the slow lane, then it is refused."""

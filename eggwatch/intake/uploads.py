@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from eggwatch.intake.answered import Answered
-from eggwatch.intake.faults import Faults
 from eggwatch.intake.originals import Originals
 from eggwatch.intake.timers import Timers
 from eggwatch.model.events import seconds_of
@@ -23,6 +22,21 @@ from eggwatch.model.status import WaitingFile
 from eggwatch.policy.settling import Wait, remark_on
 from eggwatch.store.drop.folder import EXHAUSTED, Found, Survey
 from eggwatch.store.state.catalog import Original
+
+
+class Faults(dict[str, str]):
+    """Messages, by what they are about."""
+
+    def note(self, what: str, message: str) -> bool:
+        """Something is at fault; True if it is news."""
+        news = self.get(what) != message
+        self[what] = message
+        return news
+
+    def mend(self, what: str) -> bool:
+        """A fault is gone; True if it was there."""
+        return self.pop(what, None) is not None
+
 
 LOOK_AGAIN = 1.0
 """Seconds after which a file that somebody has open is looked at again, should no event tell."""
@@ -84,7 +98,9 @@ class Uploads:
         for found in survey.uploads:
             before = self._seen.get(found.path)
             if before is None or before.found.identity != found.identity:
-                self._seen[found.path] = _Seen(found=found, since=self._since(found, now, wall))
+                # When a file last changed: now, or by its ctime if it lay there before this process began to look.
+                age = 0.0 if self._looked else wall - found.identity.ctime_ns / 1e9
+                self._seen[found.path] = _Seen(found=found, since=now - min(max(age, 0.0), LONGEST_AGE))
                 self._forget_reason(found.path)
         self.originals.recognise(survey.leftovers)
         self._others |= {found.path: self._remark_on(found) for found in survey.others} | survey.unreadable
@@ -116,11 +132,6 @@ class Uploads:
             self._others.pop(path, None)
         told = {path for path in gone if self.answered.forget(path)}
         return [path for path in gone if self.originals.forget(path) or path in told]
-
-    def _since(self, found: Found, now: float, wall: float) -> float:
-        """When a file last changed: now, or by its ctime if it lay there before this process began to look."""
-        age = 0.0 if self._looked else wall - found.identity.ctime_ns / 1e9
-        return now - min(max(age, 0.0), LONGEST_AGE)
 
     def crowd(self, survey: Survey) -> int:
         """How many uploads the first look at the whole folder has found, if they are too many to be uploads; else 0."""

@@ -7,7 +7,6 @@ import os
 import shlex
 import stat
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,16 +84,14 @@ def by_acl(account: Account, acl: Acl, wanted: int, *, gid: int) -> bool:
     named = [entry.perm for entry in acl if entry.tag == _USER and entry.id == account.uid]
     if named:
         return _holds(named[0] & mask, wanted)
-    groups = list(_group_rights(account, acl, gid))
+    groups = [
+        entry.perm
+        for entry in acl
+        if (entry.tag == _GROUP and gid in account.gids) or (entry.tag == _NAMED_GROUP and entry.id in account.gids)
+    ]
     if groups:
         return any(_holds(perm & mask, wanted) for perm in groups)
     return any(_holds(entry.perm, wanted) for entry in acl if entry.tag == _OTHER)
-
-
-def _group_rights(account: Account, acl: Acl, gid: int) -> Iterator[int]:
-    for entry in acl:
-        if (entry.tag == _GROUP and gid in account.gids) or (entry.tag == _NAMED_GROUP and entry.id in account.gids):
-            yield entry.perm
 
 
 def names_somebody(acl: Acl, wanted: int) -> bool:

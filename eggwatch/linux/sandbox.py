@@ -75,26 +75,18 @@ def enclose(*, loads_code: bool) -> list[str]:
     """
     open_ = []
     capabilities.forsake()
-    _limit()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    landlocked = _landlock(_code_folders() if loads_code else ())
+    # Where Python looks for modules; not the folder that eggwatch itself was put in front from.
+    landlocked = _landlock([path for path in sys.path[1:] if os.path.isdir(path)] if loads_code else ())
     if not _seccomp(loads_code=loads_code):
         open_.append("the network" if landlocked else "files and the network")
     elif loads_code and not landlocked:
         open_.append("reading files")
     return open_
-
-
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_FILES, MOST_FILES))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _code_folders() -> list[str]:
-    """Where Python looks for modules; not the folder that eggwatch itself was put in front from."""
-    return [path for path in sys.path[1:] if os.path.isdir(path)]
 
 
 # landlock(7)

@@ -122,7 +122,9 @@ def line_lacking(folder: Path) -> str | None:
     """
     if "INVOCATION_ID" not in os.environ:
         return None
-    if not _is_read_only(folder):
+    # The folder, or the one that it would be made in.
+    there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    if not os.statvfs(there).f_flag & os.ST_RDONLY:
         _found_writable.add(folder)
         return None
     if folder in _found_writable:
@@ -131,12 +133,6 @@ def line_lacking(folder: Path) -> str | None:
     line = f'ReadWritePaths="{place}"' if " " in place else f"ReadWritePaths={place}"
     by_hand = f"add {line} to [Service] by 'systemctl edit {_unit()}', and restart it"
     return f"{folder} is read-only for this service: run 'sudo eggwatch setup', or {by_hand}"
-
-
-def _is_read_only(folder: Path) -> bool:
-    """Whether a folder, or the one that it would be made in, lies on what is mounted read-only."""
-    there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
-    return bool(os.statvfs(there).f_flag & os.ST_RDONLY)
 
 
 def _unit() -> str:

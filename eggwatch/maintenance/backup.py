@@ -24,10 +24,9 @@ from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import ARCHIVE_MODE, copy_hashing
 from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import Catalog, FileRecord
-from eggwatch.store.state.history import event_at
+from eggwatch.store.state.history import event_at, replay
 from eggwatch.store.state.ledger import START, Ledger, Position
 from eggwatch.store.state.lock import Lock
-from eggwatch.store.state.replay import replay
 from eggwatch.writer.folders import permissions_of
 
 MARKER = "eggwatch-backup.json"
@@ -74,9 +73,9 @@ class Backup:
         """`others` are the indexes of the same configuration, whose folders are no place for a backup either."""
         self._config, self._folder, self._progress = config, folder, progress
         self._indexes = (config, *others)
-        self._ledger = Ledger(config.state / "ledger.jsonl")
+        self._ledger = Ledger(config.ledger)
         self._permissions = permissions_of(config)
-        self._kept = folder / "state" / "ledger.jsonl"
+        self._kept = folder / "state" / config.ledger.name
         self._files = folder / "public" / "files"
         self._new = folder / "new"
         self._arrived: list[_Arrival] = []
@@ -92,8 +91,16 @@ class Backup:
         lock = Lock(self._folder / "lock", self._permissions)
         lock.acquire()
         try:
-            self._check_history()
-            self._clear_new()
+            # What is in the folder must be the beginning of this ledger: a newer or another one is never overwritten.
+            if not self._ledger.follows(self._kept_end()):
+                raise FolderError(
+                    f"{self._folder} holds a backup of another index, or of a time that this ledger does not know.",
+                    remedy="Choose a new folder. (After 'eggwatch rebuild' the history may differ from the old one.)",
+                )
+            # What an interrupted run has left without a name goes.
+            durable.unlink(self._files / ".new")  # where the first release wrote them
+            for path in self._new.iterdir() if self._new.is_dir() else ():
+                durable.unlink(path)
             return self._make()
         finally:
             lock.release()
@@ -109,14 +116,6 @@ class Backup:
         if names - {f".{MARKER}.new"} and MARKER not in names:
             raise FolderError(
                 f"{self._folder} is not empty and holds no backup.", remedy="Choose a new or empty folder."
-            )
-
-    def _check_history(self) -> None:
-        """What is in the folder must be the beginning of this ledger: a newer or another one is never overwritten."""
-        if not self._ledger.follows(self._kept_end()):
-            raise FolderError(
-                f"{self._folder} holds a backup of another index, or of a time that this ledger does not know.",
-                remedy="Choose a new folder. (After 'eggwatch rebuild' the history may differ from the old one.)",
             )
 
     def _kept_end(self) -> Position:
@@ -208,12 +207,6 @@ class Backup:
             durable.make_folder(one.target.parent, self._permissions)
             durable.rename(one.new, one.target)
         self._arrived.clear()
-
-    def _clear_new(self) -> None:
-        """What an interrupted run has left without a name goes."""
-        durable.unlink(self._files / ".new")  # where the first release wrote them
-        for path in self._new.iterdir() if self._new.is_dir() else ():
-            durable.unlink(path)
 
     def _keep(self, catalog: Catalog, end: Position, report: BackupReport) -> None:
         """The files last: now the ledger that names them, then what it says is removed goes."""

@@ -23,7 +23,7 @@ from eggwatch.store import durable
 from eggwatch.store.drop.folder import identity_of
 from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import Changed
-from eggwatch.store.state.catalog import FileRecord, key_of
+from eggwatch.store.state.catalog import key_of
 from eggwatch.store.stock import Item, OpenStock, StockKind, Way, digest_of, opened, take, walk
 from eggwatch.store.upload_times import UploadTimes
 
@@ -183,14 +183,11 @@ class Import:
         if digest_of(source) != record.file.sha256:
             return None
         if self._way is Way.MOVE and source.private and source.is_unchanged() and source.is_at_its_path():
-            self._remove_known(item, record)
+            # With --move a known archive goes too, if its bytes in the index are really sound.
+            published = self._pipeline.components.pool.path_of(record.project, record.file.filename)
+            if published.exists() and digest(published) == record.file.sha256:
+                durable.unlink(item.path)
         return ImportOutcome(path=item.path, verdict=ImportVerdict.KNOWN)
-
-    def _remove_known(self, item: Item, record: FileRecord) -> None:
-        """With --move a known archive goes too, if its bytes in the index are really sound."""
-        published = self._pipeline.components.pool.path_of(record.project, record.file.filename)
-        if published.exists() and digest(published) == record.file.sha256:
-            durable.unlink(item.path)
 
     def _take(self, item: Item, source: OpenStock) -> _Taken:
         components, config = self._pipeline.components, self._pipeline.config
@@ -201,6 +198,8 @@ class Import:
             )
         share = self._way is not Way.COPY and source.private
         number, sha256, linked = take(components.spool, source, share=share)
+        recorded, now = self._stock.times.of(item.name, sha256), self._pipeline.components.now()
+        otherwise = min(max(source.status.st_mtime, 0.0), now) if self._by_mtime else now
         claim = Claim(
             number=number,
             path=str(item.path),
@@ -211,20 +210,15 @@ class Import:
             uid=None,
             uploader=None,
             at=timestamp(components.now()),
-            imported=self._imported(item, sha256, source.status.st_mtime),
+            imported=Imported(
+                upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
+            ),
         )
         components.spool.record(claim)
         self._pipeline.take_in_hand(claim, overdue=True)
         self._pipeline.collect()
         identity = (source.status.st_dev, source.status.st_ino)
         return _Taken(item=item, claim=claim, identity=identity, private=source.private, linked=linked)
-
-    def _imported(self, item: Item, sha256: str, mtime: float) -> Imported:
-        recorded, now = self._stock.times.of(item.name, sha256), self._pipeline.components.now()
-        otherwise = min(max(mtime, 0.0), now) if self._by_mtime else now
-        return Imported(
-            upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
-        )
 
     def _finish(self, group: list[_Taken]) -> Iterator[ImportOutcome]:
         """Commit a group: the claims last before anything is linked from them, the originals leave after it."""

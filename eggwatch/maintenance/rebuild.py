@@ -22,11 +22,11 @@ from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool, digest
 from eggwatch.store.state.catalog import Catalog, key_of
+from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.lock import Lock
-from eggwatch.store.state.replay import catalog_of
 from eggwatch.writer.ask import told_index
-from eggwatch.writer.catch_up import CATALOG, set_aside
+from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import make_folders, permissions_of
 
 log = logging.getLogger("eggwatch")
@@ -50,9 +50,8 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
     lock.acquire()
     try:
         report = _rebuild_ledger(config, progress)
-        catalog = config.state / CATALOG
-        if catalog.exists():
-            set_aside(catalog)
+        if config.catalog.exists():
+            set_aside(config.catalog)
     finally:
         lock.release()
     with told_index(config) as index:
@@ -62,7 +61,7 @@ def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: 
 
 
 def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> RebuildReport:
-    path, report, permissions = config.state / "ledger.jsonl", RebuildReport(), permissions_of(config)
+    path, report, permissions = config.ledger, RebuildReport(), permissions_of(config)
     scratch = path.with_name(f"{path.name}.rebuilt")
     _take_up(path, scratch)
     ledger = Ledger(path)
@@ -87,7 +86,12 @@ def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Reb
     report.new_events = len(entries)
     catalog.apply(entries)
     report.lost += _unnamed(config.public, catalog)
-    _put_in_place(scratch, path, keeps_old=is_damaged)
+    # At every moment there is a whole ledger at the path, or the damaged one that was there.
+    if is_damaged:
+        durable.link(path, path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
+    durable.sync([scratch, path.parent])
+    durable.rename(scratch, path)
+    durable.sync([path, path.parent])
     return report
 
 
@@ -116,15 +120,6 @@ def _reach(path: Path) -> int:
         for entry in Ledger(path).read():
             serial = entry.serial
     return serial
-
-
-def _put_in_place(scratch: Path, path: Path, *, keeps_old: bool) -> None:
-    """At every moment there is a whole ledger at the path, or the damaged one that was there."""
-    if keeps_old:
-        durable.link(path, path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
-    durable.sync([scratch, path.parent])
-    durable.rename(scratch, path)
-    durable.sync([path, path.parent])
 
 
 def _copy_sound_part(ledger: Ledger, scratch: Path, report: RebuildReport, permissions: Permissions) -> bool:
@@ -252,14 +247,10 @@ def _has_bytes(path: Path, sha256: str) -> bool:
 
 
 def _event(listing: ProjectListing, file: PublishedFile, kind: EventKind, *, at: str) -> Event:
-    return Event(
-        kind=kind,
-        at=at,
+    return file.event(
+        kind,
         project=listing.project,
-        version=file.version,
-        filename=file.filename,
-        sha256=file.sha256,
-        size=file.size,
+        at=at,
         uploader=file.uploader,
         actor=REBUILDER,
         name=listing.name,

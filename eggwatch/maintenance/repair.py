@@ -14,7 +14,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError
 from eggwatch.inspection.worker import Job
 from eggwatch.maintenance.verify import Discrepancy, DiscrepancyKind, Verification, compare
-from eggwatch.model.events import Event, EventKind, timestamp
+from eggwatch.model.events import EventKind, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import FileRecord
@@ -98,7 +98,8 @@ def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) ->
         )
     except OSError as error:
         return _left(finding, error)
-    pipeline.commit([_event(record, problem, at=timestamp(components.now()))])
+    told = {"at": timestamp(components.now()), "actor": ACTOR, "reason": problem}
+    pipeline.commit([file.event(EventKind.QUARANTINED, project=record.project, **told)])
     pipeline.publish(pipeline.render())  # and without any grace the public name goes
     return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
 
@@ -107,21 +108,6 @@ def _left(finding: Discrepancy, error: OSError) -> Mended:
     """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
     where = f" ({error.filename2 or error.filename})" if error.filename else ""
     return Mended(finding=finding, what=f"can't be mended: {error.strerror}{where}", done=False)
-
-
-def _event(record: FileRecord, problem: str, *, at: str) -> Event:
-    file = record.file
-    return Event(
-        kind=EventKind.QUARANTINED,
-        at=at,
-        project=record.project,
-        version=file.version,
-        filename=file.filename,
-        sha256=file.sha256,
-        size=file.size,
-        actor=ACTOR,
-        reason=problem,
-    )
 
 
 def _mend_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:

@@ -19,9 +19,9 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
 from eggwatch.store.state.catalog_reader import OtherSchemaError
+from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
-from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
@@ -93,7 +93,7 @@ class Verification:
         self.findings: list[Discrepancy] = []
         self.files = self.pages = 0
         self._progress = progress
-        self._ledger = Ledger(config.state / "ledger.jsonl")
+        self._ledger = Ledger(config.ledger)
         self._lock = Lock(config.state / "lock")
         self._live, self.older_pages = self._reader()
 
@@ -104,7 +104,10 @@ class Verification:
         except LedgerError as error:
             self._find(DiscrepancyKind.LEDGER, self._ledger.path, error.message, remedy=error.remedy)
             return self.findings
-        self._check_archives(catalog)
+        for record in catalog.every_file():
+            if record.present:
+                self._progress(record.file.filename)
+                self._check_archive(record)
         self._check_strangers(catalog)
         for project, pages in (
             () if self.older_pages else fresh_pages(catalog, self._config_shown(), self._options_shown())
@@ -117,7 +120,7 @@ class Verification:
         import sqlite3
 
         try:
-            live = Reader.open(self.config.state / "catalog.sqlite3")
+            live = Reader.open(self.config.catalog)
         except OtherSchemaError:
             return None, True
         except sqlite3.Error:
@@ -156,12 +159,6 @@ class Verification:
             raise LedgerError(f"{self._ledger.path} ends at serial {end}, the root page shows {shown}.")
         return catalog
 
-    def _check_archives(self, catalog: Catalog) -> None:
-        for record in catalog.every_file():
-            if record.present:
-                self._progress(record.file.filename)
-                self._check_archive(record)
-
     def _check_archive(self, record: FileRecord) -> None:
         self.files += 1
         path = self.config.public / "files" / record.project / record.file.filename
@@ -189,7 +186,10 @@ class Verification:
         if not files.is_dir():
             return
         for folder in sorted(files.iterdir()):
-            known = _expected(catalog, folder.name)
+            # Removed ones are known until their grace is over.
+            names = [record.file.filename for record in catalog.files(folder.name)]
+            names += catalog.unswept_names(folder.name)
+            known = {*names, *(f"{name}.metadata" for name in names)}
             is_folder = folder.is_dir() and not folder.is_symlink()
             names = sorted(path.name for path in folder.iterdir()) if is_folder else [""]
             for name in names:
@@ -259,11 +259,3 @@ def compare(path: Path, sha256: str) -> str | None:
     except OSError as error:
         return f"can't be read: {error.strerror}"
     return None if found == sha256 else f"its sha256 is {found}, and should be {sha256}"
-
-
-def _expected(catalog: Catalog, project: str) -> set[str]:
-    """Names that may lie in a project's folder; removed ones until their grace is over."""
-    names = set()
-    for filename in [record.file.filename for record in catalog.files(project)] + catalog.unswept_names(project):
-        names |= {filename, f"{filename}.metadata"}
-    return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from packaging.version import Version
 
 from eggwatch.model.codes import Code
 from eggwatch.model.parsing import parsed
-from eggwatch.model.tags import MOST_TAGS, count_tags
 from eggwatch.model.verdicts import Flaw
 
 __all__ = [
@@ -148,7 +148,9 @@ def parse_filename(text: str) -> Filename | Flaw:
         return _copied_name(text, copy["stem"] + copy["suffix"])
     suffix = next((suffix for suffix in (".whl", ".tar.gz") if text.lower().endswith(suffix)), "")
     if not text.endswith(suffix):
-        return _capital_suffix(text, suffix)
+        found, renamed = text[-len(suffix) :], text[: -len(suffix)] + suffix
+        message = f"Its suffix is {found}, and installers know only {suffix}. Rename it to {shown(renamed)}."
+        return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
     if suffix:
         return _parse_wheel(text) if suffix == ".whl" else _parse_sdist(text)
     if original_name(text) is not None:
@@ -189,12 +191,6 @@ def named_by_browser(text: str) -> str:
     return f"{found} {advice}"
 
 
-def _capital_suffix(text: str, suffix: str) -> Flaw:
-    found, renamed = text[-len(suffix) :], text[: -len(suffix)] + suffix
-    message = f"Its suffix is {found}, and installers know only {suffix}. Rename it to {shown(renamed)}."
-    return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
-
-
 def _copied_name(text: str, original: str) -> Flaw:
     return Flaw(
         code=Code.FILENAME_COPY,
@@ -207,7 +203,8 @@ def _copied_name(text: str, original: str) -> Flaw:
 
 
 def _parse_wheel(text: str) -> Filename | Flaw:
-    tags_in_all = count_tags(text[: -len(".whl")])
+    # Counted, and not made.
+    tags_in_all = math.prod(part.count(".") + 1 for part in text[: -len(".whl")].split("-")[-3:])
     if tags_in_all > MOST_TAGS:
         message = f"Its compressed tags stand for {tags_in_all} tags; {MOST_TAGS} are allowed. Build fewer at once."
         return Flaw(code=Code.FILENAME_TOO_MANY_TAGS, subject=shown(text), message=message)
@@ -296,3 +293,19 @@ def size_flaws(filename: Filename) -> Iterator[Flaw]:
             "Build it again under a smaller version."
         )
         yield Flaw(code=Code.VERSION_TOO_LARGE, subject=filename.text, message=message)
+
+
+MOST_TAGS = 500
+"""Tags that one compressed set may stand for; honest ones stand for a dozen."""
+
+_COMMON = re.compile(r"(?:many|musl)?linux.*_x86_64")
+
+
+def only_for(filename: str) -> str | None:
+    """A sentence about a wheel for other systems than most servers, Linux on x86_64; None about all else."""
+    if not filename.endswith(".whl"):
+        return None
+    platforms = filename[: -len(".whl")].rpartition("-")[2].split(".")
+    if any(platform == "any" or _COMMON.fullmatch(platform) for platform in platforms):
+        return None
+    return f"It is for {', '.join(platforms)} only: pip and uv on other systems don't find it."

@@ -61,11 +61,11 @@ def inert(text: str) -> str:
 def headline(event: Event) -> str:
     """What has happened, in one line without control characters: names in archives are hostile."""
     who = event.uploader if event.is_verdict else event.actor
-    by = f" by {who}" if who else ""
+    by = f"{', uploaded' if event.is_verdict else ''} by {who}" if who else ""
     why = f": {event.reason}" if event.reason else ""
     if event.kind is EventKind.REJECTED and event.flaws:
         why = f": {', '.join(dict.fromkeys(flaw.code for flaw in event.flaws if flaw.level is Level.REFUSE))}"
-    done = f"{_DONE[event.kind]}{_preposition(event, by)}{why}{of_removal(event)}"
+    done = f"{_DONE[event.kind]}{by}{why}{of_removal(event)}"
     return shown(f"{event.filename or event.project or 'something'} {done}")
 
 
@@ -76,7 +76,3 @@ def of_removal(event: Event) -> str:
     is_gone = event.bytes_until <= event.at
     until = "the file was deleted at once" if is_gone else f"it can be downloaded until {event.bytes_until[:19]}Z"
     return f"; {until}{', and it is blocked' if event.blocked else ''}"
-
-
-def _preposition(event: Event, by: str) -> str:
-    return f", uploaded{by}" if by and event.is_verdict else by

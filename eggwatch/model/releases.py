@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from packaging.version import Version
+
+from eggwatch.model.events import Event, EventKind
 
 ARCHIVED = "archived"
 """PEP 792: "does not expect to be updated in the future"; no uploads, and its files are offered as ever."""
@@ -28,6 +31,11 @@ class PublishedFile:
     metadata_sha256: str | None = None
     yanked: str | None = None
     uploader: str | None = None
+
+    def event(self, kind: EventKind, *, project: str, **more: Any) -> Event:
+        """What has happened to this file; `more` are fields of the event that the file alone does not tell."""
+        what = {name: getattr(self, name) for name in ("version", "filename", "sha256", "size")}
+        return Event(kind=kind, project=project, **what, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,7 @@ def hand_in(letters: Sequence[Letter], settings: Mail) -> None:
 
 def _hand_in(smtp: smtplib.SMTP, letter: Letter, settings: Mail) -> list[str]:
     """The readers that the server will never take it for, and why. NotDelivered if it may take it later."""
-    message = message_of(letter, sender=settings.sender or default_sender())
+    message = message_of(letter, sender=settings.sender or f"eggwatch@{socket.gethostname()}")
     answers: Mapping[str, tuple[int, bytes | str]]
     try:
         answers = smtp.send_message(message)
@@ -188,11 +188,6 @@ def message_of(letter: Letter, *, sender: str) -> EmailMessage:
     return message
 
 
-def default_sender() -> str:
-    """eggwatch@ this machine."""
-    return f"eggwatch@{socket.gethostname()}"
-
-
 @contextmanager
 def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
     """A session with the server, logged in where the configuration says so. NotDelivered if there is none to be had."""
@@ -203,7 +198,11 @@ def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
     try:
         yield smtp
     finally:
-        _leave(smtp)
+        # Say goodbye; what was handed in is handed in, whatever is answered.
+        try:
+            smtp.quit()
+        except (OSError, smtplib.SMTPException):
+            smtp.close()
 
 
 def _connect(server: MailServer, timeout: float) -> smtplib.SMTP:
@@ -222,11 +221,3 @@ def _connect(server: MailServer, timeout: float) -> smtplib.SMTP:
         smtp.close()
         raise
     return smtp
-
-
-def _leave(smtp: smtplib.SMTP) -> None:
-    """Say goodbye; what was handed in is handed in, whatever is answered."""
-    try:
-        smtp.quit()
-    except (OSError, smtplib.SMTPException):
-        smtp.close()

@@ -57,7 +57,10 @@ class ProgramMessenger:
             raise NotDelivered(f"{self._settings.run[0]}: not done after {self._settings.timeout:g} s") from error
         finally:
             if process.returncode is None:
-                _end(process)
+                # End it, and what it has started.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         return process.returncode
 
 
@@ -70,13 +73,6 @@ def environment_of(notice: Notice) -> dict[str, str]:
         "EGGWATCH_INDEX": notice.index,
         "EGGWATCH_KEY": notice.key,
     }
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it, and what it has started."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _last_line(said: IO[bytes]) -> str:

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from eggwatch.errors import FolderError, in_words
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.instructions import pip_install, shell_word
-from eggwatch.model.names import shown
+from eggwatch.model.names import only_for, shown
 from eggwatch.model.news import headline
-from eggwatch.model.tags import only_for
 from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
 from eggwatch.store.drop.answers import Answers
@@ -80,7 +79,8 @@ class Receipts:
         text, aside, block = (receipt or "").partition(_ASIDE)
         is_lost = receipt is not None and not text.strip("\0")
         if is_lost or text.startswith(f"{shown(filename)}: PUBLISHED"):
-            text = removed_text(event)
+            what = f"{shown(filename)}: REMOVED, it is not in the index any more"
+            text = f"{what}\n{event.at}, {headline(event)}.\n"
         elif f"{_IN_INDEX} since " in text.partition("\n")[0]:
             text = re.sub(f"{_IN_INDEX} since [^,]*, unchanged", f"REMOVED on {event.at[:19]}Z", text, count=1)
         else:
@@ -224,16 +224,8 @@ def published_text(event: Event, *, index_url: str) -> str:
         "The upload is removed from the drop folder by itself. The filename can't be used for another file.",
     ]
     notes = filter(None, [only_for(event.filename or "")])
-    return "\n".join([*lines, *map(shown, notes), *map(_warning, event.flaws)]) + "\n"
-
-
-def removed_text(event: Event) -> str:
-    """What is said of a published file that was removed: by whom, why, and until when its bytes can be had."""
-    return f"{shown(event.filename or '')}: REMOVED, it is not in the index any more\n{event.at}, {headline(event)}.\n"
-
-
-def _warning(flaw: Flaw) -> str:
-    return f"Warning, {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}"
+    warnings = [f"Warning, {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}" for flaw in event.flaws]
+    return "\n".join([*lines, *map(shown, notes), *warnings]) + "\n"
 
 
 def known_text(event: Event, *, since: str, index_url: str) -> str:

@@ -70,7 +70,9 @@ class WebhookMessenger:
 
     def _send(self, request: Request) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": f"eggwatch/{__version__}", **request.headers}
-        where = place_of(request.url)
+        # A URL without what may be secret in it: of those of chats it is the path.
+        parts = urllib.parse.urlsplit(request.url)
+        where = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}/…"
         try:
             asked = urllib.request.Request(request.url, request.body, headers, method=request.method)  # noqa: S310
             with self._opener.open(asked, timeout=self._settings.timeout) as answer:
@@ -100,22 +102,13 @@ def _refusal(where: str, error: urllib.error.HTTPError) -> NotDelivered:
     return NotDelivered(text) if error.code >= 500 or error.code in LATER else NeverDelivered(text)
 
 
-def place_of(url: str) -> str:
-    """A URL without what may be secret in it: of those of chats it is the path."""
-    parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}/…"
-
-
 def secret(path: str | None) -> str:
     """What a file holds, without the newline. NotDelivered if it can't be read."""
     try:
         return Path(str(path)).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotDelivered(f"{path} can't be read: {_reason(error)}") from error
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is no UTF-8"
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else "it is no UTF-8"
+        raise NotDelivered(f"{path} can't be read: {reason}") from error
 
 
 def identified(key: str, body: bytes, *, secret_key: str | None, now: int) -> dict[str, str]:

@@ -45,17 +45,13 @@ def project_json(listing: ProjectListing) -> dict[str, Any]:
     return {
         "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
         "name": listing.project,
-        **_status_json(listing.status),
+        # PEP 792: at the top level, as PyPI has it and uv reads it; without it a project is active.
+        **({} if listing.status is None else {"project-status": {"status": listing.status}}),
         "versions": list(dict.fromkeys(file.version for file in files)),
         "files": [_file_json(listing.project, file) for file in files],
         "_name": listing.name,
         "_removed": [_removed_json(file) for file in sorted(listing.removed, key=lambda file: file.filename)],
     }
-
-
-def _status_json(status: str | None) -> dict[str, Any]:
-    """PEP 792: at the top level, as PyPI has it and uv reads it; without it a project is active."""
-    return {} if status is None else {"project-status": {"status": status}}
 
 
 def _file_json(project: str, file: PublishedFile) -> dict[str, Any]:

@@ -47,7 +47,11 @@ def original(claim: Claim, fate: Fate, *, serial: int | None = None, reason: str
 def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch) -> None:
     """Do on the disk what a verdict needs before its commit. Not durable before `Pool.sync`."""
     if not isinstance(verdict, Admit | Known):
-        _take_back(components, hand.claim)
+        # What a crash left linked but not committed, and what is not admitted now, was never shown to anybody.
+        filename = parse_filename(hand.claim.filename)
+        if isinstance(filename, Filename):
+            source = components.spool.bytes_of(hand.claim)
+            components.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
     if isinstance(verdict, Admit):
         _admit(components, hand, verdict, batch)
     elif not hand.intake.has_uploader:
@@ -57,7 +61,10 @@ def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch
     elif isinstance(verdict, Defer):
         batch.originals.append(original(hand.claim, Fate.DEFERRED, reason=verdict.reason))
     elif isinstance(verdict, Leave):
-        _leave(hand, verdict, batch)
+        # Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose.
+        reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
+        batch.originals.append(original(hand.claim, Fate.STUCK, reason=reason))
+        batch.left.append((hand.claim.path, reason))
     else:
         _refuse(components, hand, verdict, batch)
 
@@ -89,18 +96,16 @@ def _place(components: Components, hand: InHand, verdict: Admit) -> Event:
     return event
 
 
-def _heal(components: Components, hand: InHand, record: FileRecord) -> None:
-    """The uploader's copy leaves the drop folder, so the published one had better be whole."""
-    file, claim = record.file, hand.claim
-    place = {"project": record.project, "filename": file.filename}
-    if components.pool.heal(components.spool.bytes_of(claim), components.spool.quarantine, sha256=file.sha256, **place):
-        log.error("admit    %s: its published bytes were damaged or gone; they are back", shown(claim.path))
-
-
 def _recognise(components: Components, hand: InHand, verdict: Known, batch: Batch) -> None:
     record = components.catalog.file(hand.key)
     if record is not None:
-        _heal(components, hand, record)
+        # The uploader's copy leaves the drop folder, so the published one had better be whole.
+        file, claim = record.file, hand.claim
+        place = {"project": record.project, "filename": file.filename}
+        if components.pool.heal(
+            components.spool.bytes_of(claim), components.spool.quarantine, sha256=file.sha256, **place
+        ):
+            log.error("admit    %s: its published bytes were damaged or gone; they are back", shown(claim.path))
     batch.originals.append(original(hand.claim, Fate.KNOWN, serial=verdict.serial))
     if record is not None and not hand.touched and _is_another(record, hand):
         batch.known.append((_event(components, hand, EventKind.ADMITTED, ()), record.file.upload_time))
@@ -115,13 +120,6 @@ def _is_another(record: FileRecord, hand: InHand) -> bool:
     if record.file.filename != hand.claim.filename:
         return True
     return record.changed_at < hand.claim.at if hand.after is None else record.serial <= hand.after
-
-
-def _leave(hand: InHand, verdict: Leave, batch: Batch) -> None:
-    """Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose."""
-    reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
-    batch.originals.append(original(hand.claim, Fate.STUCK, reason=reason))
-    batch.left.append((hand.claim.path, reason))
 
 
 def _refuse(components: Components, hand: InHand, verdict: Reject, batch: Batch) -> None:
@@ -140,14 +138,6 @@ def _refuse(components: Components, hand: InHand, verdict: Reject, batch: Batch)
 
 def _codes(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
     return tuple(flaw.code for flaw in flaws)
-
-
-def _take_back(components: Components, claim: Claim) -> None:
-    """What a crash left linked but not committed, and what is not admitted now, was never shown to anybody."""
-    filename = parse_filename(claim.filename)
-    if isinstance(filename, Filename):
-        source = components.spool.bytes_of(claim)
-        components.pool.withdraw_uncommitted(source, project=filename.project, filename=filename.text)
 
 
 def _event(components: Components, hand: InHand, kind: EventKind, flaws: tuple[Flaw, ...]) -> Event:

@@ -2,16 +2,149 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 
+from eggwatch.errors import FolderError, in_words
 from eggwatch.model.events import Entry, Event, EventKind, is_news
+from eggwatch.model.names import shown
 from eggwatch.model.queue import Fate
+from eggwatch.notifiers import Notifier
 from eggwatch.pipeline.components import Components
-from eggwatch.pipeline.delayed_refusals import DelayedRefusals
-from eggwatch.pipeline.local_delivery import LocalDelivery
 from eggwatch.pipeline.remarks import LaterRemarks
 from eggwatch.policy.retries import Progress
 from eggwatch.store.state.history import entries_after
+
+log = logging.getLogger("eggwatch")
+
+PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before a notifier that failed is asked again; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Why a notifier fails, how often in a row, and the moment of the monotonic clock at which it is asked again."""
+
+    why: str
+    times: int
+    until: float
+
+
+class LocalDelivery:
+    """What one notifier has told of what there is to tell: all up to its cursor, and some after it."""
+
+    def __init__(self, notifier: Notifier, *, cursor: int) -> None:
+        self.name, self.cursor = notifier.name, cursor
+        self.outage: Outage | None = None
+        self._notifier = notifier
+        self._told: set[int] = set()
+
+    def tell(
+        self, untold: Iterable[Entry], *, may_tell: Callable[[Entry], bool], make_last: Callable[[], None]
+    ) -> None:
+        """Tell what may be told, in order; what was told before a failure is not told again, once `make_last` is done.
+
+        `untold` are the entries that some notifier has not told. Nothing happens before the end of a pause.
+        """
+        if self.outage is not None and time.monotonic() < self.outage.until:
+            return
+        told: list[int] = []
+        try:
+            try:
+                for entry in self._due(untold, may_tell):
+                    self._notifier.tell(entry)
+                    log.debug("announce %s: %s, by %s", shown(entry.event.filename or ""), entry.event.kind, self.name)
+                    told.append(entry.serial)
+            finally:
+                if told:
+                    make_last()
+                    self._told.update(told)
+            self.outage = None
+        except (OSError, FolderError) as error:
+            times = 1 if self.outage is None else self.outage.times + 1
+            seconds = PAUSES[min(times, len(PAUSES)) - 1]
+            log.error("announce %s failed, asked again in %g s: %s", self.name, seconds, in_words(error))
+            self.outage = Outage(why=in_words(error), times=times, until=time.monotonic() + seconds)
+        self._advance(untold)
+
+    def _due(self, untold: Iterable[Entry], may_tell: Callable[[Entry], bool]) -> Iterator[Entry]:
+        waiting: set[str | None] = set()
+        for entry in untold:
+            if entry.serial <= self.cursor or entry.serial in self._told:
+                continue
+            filename = entry.event.filename
+            if filename in waiting or not may_tell(entry):
+                waiting.add(filename)  # what happened to one name is told in its order
+            else:
+                yield entry
+
+    def _advance(self, untold: Iterable[Entry]) -> None:
+        for entry in untold:
+            if entry.serial > self.cursor:
+                if entry.serial not in self._told:
+                    break
+                self._told.discard(entry.serial)
+                self.cursor = entry.serial
+
+
+LONGEST_WAIT = 30.0
+"""Seconds after which a refusal is told although its original could not leave yet."""
+
+
+class DelayedRefusals:
+    """The refusals that are not told yet, each with the moment of the monotonic clock at which it may be.
+
+    It may be as soon as its original has left the drop folder, so that nobody looks for it there.
+    """
+
+    def __init__(self, untold: Iterable[Entry], *, lying: Container[int | None]) -> None:
+        """`lying` holds the serials of refusals whose originals are still in the drop folder."""
+        self._due: dict[int, float] = {}
+        self._latest: dict[str | None, int] = {}
+        for entry in untold:
+            self.add(entry)
+            if entry.serial not in lying:
+                self.release(entry.serial)
+
+    def add(self, entry: Entry) -> None:
+        """Note an event. A refusal is told before a newer verdict on its name: the last receipt is the latest."""
+        self.release_name(entry.event.filename)
+        if entry.event.kind is EventKind.REJECTED:
+            self._due[entry.serial] = time.monotonic() + LONGEST_WAIT
+            self._latest[entry.event.filename] = entry.serial
+
+    def release(self, serial: int) -> None:
+        """The original of a refusal has found its last place: it may be told."""
+        if serial in self._due:
+            self._due[serial] = 0.0
+
+    def release_name(self, filename: str | None) -> bool:
+        """There is a newer verdict on a name; whether a refusal of it may be told for that."""
+        serial = self._latest.pop(filename, None)
+        if serial is not None:
+            self.release(serial)
+        return serial is not None
+
+    def release_all(self) -> None:
+        """A stop is at hand: nothing is waited for any more."""
+        self._due = dict.fromkeys(self._due, 0.0)
+
+    def may_tell(self, serial: int) -> bool:
+        """Whether its time has come."""
+        return time.monotonic() >= self._due.get(serial, 0.0)
+
+    def told(self, entry: Entry) -> None:
+        """An event was told by everybody."""
+        self._due.pop(entry.serial, None)
+        if self._latest.get(entry.event.filename) == entry.serial:
+            del self._latest[entry.event.filename]
+
+    def next_due(self) -> float | None:
+        """The first moment at which one may be told."""
+        return min(self._due.values(), default=None)
 
 
 class News:
@@ -53,30 +186,24 @@ class News:
     def tell(self) -> None:
         """Tell what can be seen; a notifier that fails is asked again, and holds up nobody else."""
         if self._untold:
-            self._tell_all()
+            for delivery in self._deliveries:
+                delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._components.answers.sync)
+            lowest = self._told_by_all()
+            while self._untold and self._untold[0].serial <= lowest:
+                self._refusals.told(self._untold.popleft())
         if not self._untold:  # what is no news is not to be read again at the next start
             for delivery in self._deliveries:
                 delivery.cursor = max(delivery.cursor, self._components.ledger.end.serial)
-        self._keep_cursors()
+        cursors = self._components.cursors
+        moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
+        if moved:
+            cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
         self.remarks.tell(entry.serial for entry in self._untold)
-
-    def _tell_all(self) -> None:
-        for delivery in self._deliveries:
-            delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._components.answers.sync)
-        lowest = self._told_by_all()
-        while self._untold and self._untold[0].serial <= lowest:
-            self._refusals.told(self._untold.popleft())
 
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind is EventKind.REJECTED:
             return self._refusals.may_tell(entry.serial)
         return self._components.catalog.is_visible(serial=entry.serial, project=entry.event.project)
-
-    def _keep_cursors(self) -> None:
-        cursors = self._components.cursors
-        moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
-        if moved:
-            cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
 
     def next_due(self) -> float | None:
         """When a refusal is told even if its original stays, or a notifier asked again."""

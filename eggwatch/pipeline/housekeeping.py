@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from eggwatch.errors import FolderError, in_words
-from eggwatch.policy.retention import Keeping
+from eggwatch.policy.retention import Keeping, Leaving, outlived
+from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.drop.leftovers import Leftovers
-from eggwatch.store.set_aside import tidy_aside
 
 log = logging.getLogger("eggwatch")
 
@@ -91,3 +92,20 @@ class Housekeeping:
             self._sure_at = uptime() + UNSURE_SECONDS
             log.warning("announce the clock was set ahead by %.0f s: old answers stay for a day", started - before)
         return uptime() >= self._sure_at
+
+
+def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> Leftovers:
+    """Delete the files of a folder that have had their time; say what is left. `now` in seconds since the epoch."""
+    leavings = [_leaving(path) for path in folder.glob(pattern) if path.is_file() and not path.is_symlink()]
+    gone = outlived(leavings, keeping, now=now)
+    for leaving in gone:
+        for name in leaving.names:
+            durable.unlink(folder / name)
+    size = sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone)
+    return Leftovers(kept=len(leavings) - len(gone), size=size, deleted=len(gone))
+
+
+def _leaving(path: Path) -> Leaving:
+    """It lies there since its name was changed, which sets the ctime."""
+    status = os.stat(path, follow_symlinks=False)
+    return Leaving(names=(path.name,), since=status.st_ctime, size=status.st_size)

@@ -49,7 +49,11 @@ class DropWatch:
             return []
         sightings = [sighting for survey in surveys for sighting in self._take_in(survey, now)]
         if whole := self._scanning.whole():
-            self._conclude(whole)
+            # A scan has seen everything: what it has not seen is gone.
+            if crowd := self._uploads.crowd(whole):
+                log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
+            self._forget(self._uploads.conclude(whole, wall=self._components.now()))
+            self._retirement.forget_troubles(whole)
         return list({sighting.path: sighting for sighting in sightings}.values())
 
     def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
@@ -73,13 +77,6 @@ class DropWatch:
         older = [self._retirement.resume(found) for found in survey.leftovers]
         self._components.spool.progress()
         return [*(sighting for sighting in older if sighting), *self._uploads.candidates(survey)]
-
-    def _conclude(self, survey: Survey) -> None:
-        """A scan has seen everything: what it has not seen is gone."""
-        if crowd := self._uploads.crowd(survey):
-            log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
-        self._forget(self._uploads.conclude(survey, wall=self._components.now()))
-        self._retirement.forget_troubles(survey)
 
     def _forget(self, gone: list[str]) -> None:
         if gone:

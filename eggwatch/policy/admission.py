@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from packaging.utils import canonicalize_version
 
@@ -12,8 +12,8 @@ from eggwatch.model.codes import Code
 from eggwatch.model.names import Filename, Kind, Project, shown
 from eggwatch.model.verdicts import Admit, Defer, Flaw, Known, Leave, Level, Reject, Verdict
 from eggwatch.policy.ownership import Publisher, first_match, is_among, owners_of
+from eggwatch.policy.rules import RULES, Profile, Weight
 from eggwatch.policy.terms import Terms
-from eggwatch.policy.weighing import weigh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,3 +316,30 @@ def scarce(filename: Filename | Flaw, sha256: str, terms: Terms, *, orphan: bool
     if terms.max_project_size is not None or (terms.first_uploader_owns and orphan):
         wanted.add(f"project {filename.project}")
     return frozenset(wanted)
+
+
+NO_OVERRIDES: Mapping[str, Weight] = {}
+
+
+def weigh(
+    flaws: Iterable[Flaw], profile: Profile = Profile.DEFAULT, overrides: Mapping[str, Weight] = NO_OVERRIDES
+) -> tuple[Flaw, ...]:
+    """The flaws with the levels that hold here, in their order; those whose rule is off are left out.
+
+    `overrides` are weights by code and go before the profile's, but for rules that are fixed. A flaw whose
+    code is not in the table keeps its level.
+    """
+    weighed = ((flaw, weight_of(flaw, profile, overrides)) for flaw in flaws)
+    return tuple(replace(flaw, level=Level(weight)) for flaw, weight in weighed if weight is not Weight.OFF)
+
+
+def weight_of(flaw: Flaw, profile: Profile, overrides: Mapping[str, Weight]) -> Weight:
+    """What one flaw weighs."""
+    rule = RULES.get(flaw.code)
+    if rule is None:
+        return Weight(flaw.level)
+    if flaw.code in overrides and not rule.fixed:
+        return overrides[flaw.code]
+    if rule.milder and flaw.level is Level.WARN and profile is not Profile.STRICT:
+        return Weight.WARN
+    return rule.weight(profile)

@@ -40,44 +40,38 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yank:
+class _ByHand:
+    """What somebody wants with files, why, and who it is."""
+
+    spec: Spec
+    reason: str | None
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yank(_ByHand):
     """Mark files as not to be installed unless pinned (PEP 592)."""
 
-    spec: Spec
-    reason: str | None
-    actor: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unyank:
+class Unyank(_ByHand):
     """Take a yank back."""
 
-    spec: Spec
-    reason: str | None
-    actor: str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remove:
+class Remove(_ByHand):
     """Take files off the pages, and their bytes away after the grace period, or at once (`now`).
 
     With `block` neither their names nor their bytes return before they are unblocked.
     """
 
-    spec: Spec
-    reason: str | None
-    actor: str
     now: bool = False
     block: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unblock:
+class Unblock(_ByHand):
     """Let the bytes of removed files return under their names."""
-
-    spec: Spec
-    reason: str | None
-    actor: str
 
 
 Order = Yank | Unyank | Remove | Unblock
@@ -145,19 +139,8 @@ def events_of(order: Order, files: Iterable[Held], *, at: str, until: str) -> tu
 
 
 def _event(order: Order, held: Held, at: str, until: str) -> Event:
-    file = held.file
-    event = Event(
-        kind=_KINDS[type(order)],
-        at=at,
-        project=order.spec.project,
-        version=file.version,
-        filename=file.filename,
-        sha256=file.sha256,
-        size=file.size,
-        uploader=file.uploader,
-        actor=order.actor,
-        reason=order.reason,
-    )
+    by_whom = {"uploader": held.file.uploader, "actor": order.actor, "reason": order.reason}
+    event = held.file.event(_KINDS[type(order)], project=order.spec.project, at=at, **by_whom)
     if not isinstance(order, Remove):
         return event
     event = replace(event, bytes_until=at if order.now else until, blocked=order.block or None)

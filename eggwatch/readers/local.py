@@ -118,7 +118,7 @@ class IndexReader:
     def catalog(self) -> Iterator[Reader | None]:
         """The catalog, if this account may read it."""
         try:
-            reader = Reader.open(self.config.state / "catalog.sqlite3")
+            reader = Reader.open(self.config.catalog)
         except sqlite3.Error:
             yield None
             return
@@ -129,7 +129,7 @@ class IndexReader:
 
     def ledger(self) -> Ledger:
         """The ledger, for reading. FolderError where this account may not enter STATE."""
-        path = self.config.state / "ledger.jsonl"
+        path = self.config.ledger
         try:
             path.open("rb").close()
         except FileNotFoundError:

@@ -88,7 +88,7 @@ def is_gone(path: Path) -> bool:
 
 def _ledger(config: IndexConfig, catalog: Reader | None, shown: int) -> Iterator[Absence]:
     """The ledger knows all that was published from it."""
-    ledger = Ledger(config.state / "ledger.jsonl")
+    ledger = Ledger(config.ledger)
     knows = max(shown, 0 if catalog is None else catalog.position().serial)
     problem = None
     if is_gone(ledger.path):

@@ -99,14 +99,9 @@ class RemoteReader:
     def _page(self, folder: str) -> dict[str, Any] | None:
         """The JSON form of a page: its file where files are served as they are, else by Accept."""
         for path, accept in ((folder + JSON_NAME, JSON_TYPE), (folder, _ACCEPT)):
-            found = self._get(path, accept)
-            if found is not None:
-                return self._parsed(path, found)
+            if (found := self._ask(path, accept)) is not None:
+                return self._parsed(path, found[0])
         return None
-
-    def _get(self, path: str, accept: str) -> bytes | None:
-        found = self._ask(path, accept)
-        return None if found is None else found[0]
 
     def _ask(self, path: str, accept: str) -> tuple[bytes, float] | None:
         """An answer, and when it was given by the server's own clock."""

@@ -70,9 +70,15 @@ def _status(config: IndexConfig, reader: IndexReader) -> Status:
         return _from_outside(said, config, reader)
     if running and reader.is_by_holder(said):
         return replace(said, running=True)
+    status = _looked_into(_counted(with_surroundings(said, config), reader), config, reader)
     if writer_lives(said):
-        return _let_go(said, config, reader)
-    return replace(_without_daemon(said, config, reader), running=running)
+        # What is so while a daemon lives and is not at work on this index: it will open it again by itself.
+        told_why = said.faults if not said.ready else {}  # else it was last told while all was well
+        faults = {**(told_why or {"index": LET_GO}), **status.faults}
+        return replace(status, running=True, ready=False, in_hand=(), faults=faults, faults_count=len(faults))
+    # What is so while nobody is at work: nothing that the last daemon said of itself is repeated.
+    status = replace(status, pid=None, account=None, privileges=None, watcher=None, ready=False, in_hand=())
+    return replace(status, running=running, faults_count=len(status.faults))
 
 
 def _from_outside(said: Status, config: IndexConfig, reader: IndexReader) -> Status:
@@ -116,21 +122,6 @@ def _fault_of(news: Delivery) -> str | None:
     if news.undelivered:
         return f"{news.undelivered} undelivered: see STATE/news/undelivered.jsonl, then 'eggwatch notify --retry'"
     return None
-
-
-def _let_go(said: Status, config: IndexConfig, reader: IndexReader) -> Status:
-    """What is so while a daemon lives and is not at work on this index: it will open it again by itself."""
-    status = _looked_into(_counted(with_surroundings(said, config), reader), config, reader)
-    told_why = said.faults if not said.ready else {}  # else it was last told while all was well
-    faults = {**(told_why or {"index": LET_GO}), **status.faults}
-    return replace(status, running=True, ready=False, in_hand=(), faults=faults, faults_count=len(faults))
-
-
-def _without_daemon(said: Status, config: IndexConfig, reader: IndexReader) -> Status:
-    """What is so while nobody is at work: nothing that the last daemon said of itself is repeated."""
-    status = _looked_into(_counted(with_surroundings(said, config), reader), config, reader)
-    status = replace(status, pid=None, account=None, privileges=None, watcher=None, ready=False, in_hand=())
-    return replace(status, faults_count=len(status.faults))
 
 
 def _counted(status: Status, reader: IndexReader) -> Status:

@@ -70,7 +70,7 @@ class Route:
     def _size(self) -> tuple[int, ...]:
         """What changes whenever something happens."""
         try:
-            status = (self.config.state / "ledger.jsonl").stat()
+            status = self.config.ledger.stat()
         except OSError:
             return ()
         return status.st_size, status.st_ino
@@ -260,12 +260,8 @@ class Courier:
             while (cursor := self._deliveries.cursors.cursor(route.name)) != before:
                 before = cursor
                 _guarded(route.name, route.step)
-        return not any(_has_failed(self._deliveries, route) for route in self.routes)
-
-
-def _has_failed(deliveries: Deliveries, route: Route) -> bool:
-    progress = deliveries.cursors.of(route.name)
-    return progress is not None and progress.since is not None
+        known = [self._deliveries.cursors.of(route.name) for route in self.routes]
+        return not any(progress is not None and progress.since is not None for progress in known)
 
 
 def _guarded(name: str, step: Callable[[], float]) -> float:

@@ -38,21 +38,15 @@ class CourierProcess:
         if self._process is not None and (status := self._process.status()) is not None:
             self._process.end()
             self._process = None
-            self._ended(status)
+            self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
+            how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
+            again = "not started again before a reload" if status == UNUSABLE else f"restarting in {PAUSE:g} s"
+            self.fault = f"the process that carries mails and webhooks {how}; it is {again}, and the log says why"
+            log.error("announce %s", self.fault)
         if self._process is None and time.monotonic() >= self._not_before:
-            self._start()
-
-    def _start(self) -> None:
-        self.fault = None
-        environment = {**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}
-        self._process = Process(CODE, *self._arguments, environment=environment, folder=None)
-
-    def _ended(self, status: int) -> None:
-        self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
-        how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
-        again = "not started again before a reload" if status == UNUSABLE else f"restarting in {PAUSE:g} s"
-        self.fault = f"the process that carries mails and webhooks {how}; it is {again}, and the log says why"
-        log.error("announce %s", self.fault)
+            self.fault = None
+            environment = {**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}
+            self._process = Process(CODE, *self._arguments, environment=environment, folder=None)
 
     def reload(self) -> None:
         """Have it begin anew, with the configuration of now."""

@@ -60,7 +60,10 @@ class Daemon:
 
     def run(self) -> None:
         """Work until told to stop. EggwatchError where the operator has to act before anything can begin."""
-        self._catch_signals()
+        signal.set_wakeup_fd(self._bell.writable, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
         try:
             for station in self._stations:
                 self._supervisor.progress()
@@ -88,7 +91,9 @@ class Daemon:
             self._supervisor.progress()
             station.beat()
         self._check_news()
-        self._tell_metrics()
+        self._metrics.tell(station.sample() for station in self._stations)
+        for station in self._stations:
+            station.heed("metrics", self._metrics.fault_of(station.config.name))
         self._supervisor.status(", ".join(station.in_short() for station in self._stations))
         if not self._was_ready and self._is_ready():
             self._was_ready = True
@@ -107,11 +112,6 @@ class Daemon:
         self._newsroom.check(wanted=any(station.index is not None for station in told))
         for station in told:
             station.heed("news", self._newsroom.fault)
-
-    def _tell_metrics(self) -> None:
-        self._metrics.tell(station.sample() for station in self._stations)
-        for station in self._stations:
-            station.heed("metrics", self._metrics.fault_of(station.config.name))
 
     def _is_ready(self) -> bool:
         """All indexes have had their first look, but those that can't be opened."""
@@ -134,12 +134,6 @@ class Daemon:
             for station in self._stations:
                 station.watcher.mounts_changed()
         self._bell.silence()
-
-    def _catch_signals(self) -> None:
-        signal.set_wakeup_fd(self._bell.writable, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, self._hang_up)
 
     def _stop(self, _: int, __: FrameType | None) -> None:
         self._stopping = True

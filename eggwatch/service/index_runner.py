@@ -22,7 +22,7 @@ from eggwatch.service.samples import Sample
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.state.orders import OrderBox, PendingOrder
-from eggwatch.writer.catch_up import CATALOG, set_aside
+from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
 from eggwatch.writer.index import Index, open_index, spawned_renderer
 from eggwatch.writer.orders import finish_begun, is_round, obey
@@ -90,7 +90,7 @@ class IndexRunner:
         self._warn_of_closed_drop(self.index)
         self.index.pipeline.components.spool.progress = self._progress
         self.index.pipeline.measures = self._measures
-        self._was_there = (self.config.state / "ledger.jsonl", self.config.public / "files")
+        self._was_there = (self.config.ledger, self.config.public / "files")
         self._errands.clear()
         self.index.pipeline.components.inspectors.warm_up()
         self.watcher.check()
@@ -129,7 +129,9 @@ class IndexRunner:
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)
         except Exception as error:
-            self.fail(_named(error), traceback=not isinstance(error, (OSError, EggwatchError)))
+            is_for_operators = isinstance(error, (OSError, EggwatchError))  # else its class helps a developer
+            why = in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"
+            self.fail(why, traceback=not is_for_operators)
 
     @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
@@ -138,7 +140,7 @@ class IndexRunner:
             self.fail(str(error))
             return
         self.fail(f"the catalog is damaged ({error}); it is rebuilt from the ledger")
-        set_aside(self.config.state / CATALOG)
+        set_aside(self.config.catalog)
 
     def _reopen(self) -> None:
         if time.monotonic() < self._open_at:
@@ -181,7 +183,9 @@ class IndexRunner:
             self._next_scan = now + self._scan_pause()
         self._next_scan = min(self._next_scan, now + self._scan_pause())
         self._answer_errands(index)
-        self._settle_in(index)
+        if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
+            self.ready = True
+            log.info("[%s] all that was there at start has been looked at", self.config.name)
         if not index.pipeline.in_hand() or now >= self._tell_at:
             self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
             self._tell_at = now + TELL_SECONDS
@@ -197,11 +201,6 @@ class IndexRunner:
         if self.watcher.is_blind() or uploads.unwatched or "drop" in uploads.faults:
             return max(min(self.config.scan, BLIND_SCAN), REST * cost)
         return max(self.config.scan, IDLE_REST * cost)
-
-    def _settle_in(self, index: Index) -> None:
-        if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
-            self.ready = True
-            log.info("[%s] all that was there at start has been looked at", self.config.name)
 
     def _obey(self, index: Index, order: PendingOrder) -> None:
         pipeline = index.pipeline
@@ -286,9 +285,3 @@ class IndexRunner:
         pipeline.finish()
         tell_last(pipeline, self._status)
         index.close()
-
-
-def _named(error: Exception) -> str:
-    """What went wrong, for status and log; the class of an error that only a developer can mend."""
-    is_for_operators = isinstance(error, (OSError, EggwatchError))
-    return in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"

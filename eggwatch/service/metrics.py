@@ -88,16 +88,13 @@ class _File:
             return
         self._stamps, self._at = stamps, time.monotonic()
         try:
-            self._replace(samples)
+            from eggwatch.service.exposition import text_of
+
+            durable.replace(self.path, text_of(samples), READABLE)
         except OSError as error:
             self._tell(line_lacking(self.path.parent) or f"{self.path} can't be written: {error.strerror}")
         else:
             self._tell(None)
-
-    def _replace(self, samples: list[Sample]) -> None:
-        from eggwatch.service.exposition import text_of
-
-        durable.replace(self.path, text_of(samples), READABLE)
 
     def _tell(self, fault: str | None) -> None:
         if fault is not None and fault != self.fault:

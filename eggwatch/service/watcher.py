@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from watchdog.observers.inotify_c import InotifyFD
 
 from eggwatch.linux import leases
-from eggwatch.linux.inotify import watched_inodes
 from eggwatch.linux.mounts import mounts_in
 from eggwatch.model.counting import counted
 from eggwatch.service.folder_events import EVERYTHING, FolderEvents
@@ -70,7 +71,7 @@ class Watcher:
         with self._lock:
             if path is EVERYTHING or len(self._hints) >= MOST_HINTS:
                 self._everything = True
-            elif not _is_ours(path):
+            elif not path.rpartition("/")[2].startswith(".eggwatch-"):
                 self._hints.add(path)
             else:
                 return
@@ -195,10 +196,6 @@ def _end(inotify: InotifyFD) -> None:
     inotify.join(2.0)
 
 
-def _is_ours(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(".eggwatch-")
-
-
 def _is_local(path: Path) -> bool:
     """Whether all who change this folder do so through this machine's kernel; also if it is gone, which others tell."""
     try:
@@ -217,3 +214,21 @@ def _device_and_inode(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+_WATCH = re.compile(r"^inotify wd:\S+ ino:([0-9a-f]+) ", re.MULTILINE)
+
+
+def watched_inodes() -> set[int]:
+    """The inode numbers of all that is watched by inotify (proc(5), fdinfo); libraries may be wrong about it."""
+    return {int(ino, 16) for text in _infos() for ino in _WATCH.findall(text)}
+
+
+def _infos() -> Iterator[str]:
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if "inotify" in os.readlink(f"/proc/self/fd/{name}"):
+                with open(f"/proc/self/fdinfo/{name}", encoding="ascii") as file:
+                    yield file.read()
+        except FileNotFoundError:  # closed since
+            continue

@@ -55,6 +55,9 @@ class Service:
         return {self.unit(name): text for name, text in units.items()}
 
     def _text(self, needed: list[Path], writable: Iterable[str], more: Iterable[str] = ()) -> str:
+        below = [folder for folder in needed if any(folder.is_relative_to(home) for home in HOMES)]
+        # Where no state is where the unit makes it, it need not make it.
+        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
         lines = [
             f"# Made from {self.file} by 'eggwatch setup': run it again when folders have changed there.",
             "# Lines of your own: 'systemctl edit', which puts them in another file.",
@@ -65,24 +68,11 @@ class Service:
             "ReadWritePaths=",
             *(f"ReadWritePaths={path}" for path in writable),
             *more,
-            *self._state_lines(),
-            *self._account_lines(),
-            *_home_lines(needed),
+            *([] if usual in [index.state for index in self.indexes] else ["StateDirectory="]),
+            *([] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]),
+            *(["ProtectHome=tmpfs", *(f"BindPaths={quoted(folder)}" for folder in below)] if below else []),
         ]
         return "\n".join(lines) + "\n"
-
-    def _state_lines(self) -> list[str]:
-        """Where no state is where the unit makes it, it need not make it."""
-        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
-        return [] if usual in [index.state for index in self.indexes] else ["StateDirectory="]
-
-    def _account_lines(self) -> list[str]:
-        return [] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]
-
-
-def _home_lines(folders: list[Path]) -> list[str]:
-    below = [folder for folder in folders if any(folder.is_relative_to(home) for home in HOMES)]
-    return ["ProtectHome=tmpfs", *(f"BindPaths={quoted(folder)}" for folder in below)] if below else []
 
 
 def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:

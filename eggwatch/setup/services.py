@@ -39,6 +39,15 @@ def unit_names(shipped: dict[str, bytes]) -> list[str]:
     return sorted(name for name in shipped if name.endswith(SUFFIXES))
 
 
+def told_journal(steps: Iterator[Step], machine: Machine) -> Iterator[Step]:
+    """Steps that change what `journalctl -x` says, if there are any, and that it is told of them."""
+    todo = list(steps)
+    yield from todo
+    if todo:
+        again = ("journalctl", "--update-catalog")
+        yield Step(what="tell journalctl of it (--update-catalog)", do=lambda: machine.run(*again))
+
+
 class Units:
     """The units of one version, on this machine."""
 
@@ -51,12 +60,9 @@ class Units:
             yield from files.written(self._places.units / name, self._shipped[name])
         for service in services:
             for unit, text in service.drop_ins().items():
-                if self._is_shipped(unit):
+                stem, mark, _ = unit.partition("@")
+                if (f"{stem}@.service" if mark else unit) in self._shipped:
                     yield from files.written(self._places.units / f"{unit}.d" / NAME, text.encode())
-
-    def _is_shipped(self, unit: str) -> bool:
-        stem, mark, _ = unit.partition("@")
-        return (f"{stem}@.service" if mark else unit) in self._shipped
 
     def others_gone(self, before: dict[str, bytes]) -> Iterator[Step]:
         """What the version before brought, and this one doesn't."""
@@ -66,15 +72,8 @@ class Units:
 
     def explained(self) -> Iterator[Step]:
         """What `journalctl -x` says, if this version has it."""
-        if CATALOG not in self._shipped:
-            return
-        steps = list(files.written(self._places.catalog, self._shipped[CATALOG]))
-        yield from steps
-        if steps:
-            yield Step(
-                what="tell journalctl of it (--update-catalog)",
-                do=lambda: self._machine.run("journalctl", "--update-catalog"),
-            )
+        if CATALOG in self._shipped:
+            yield from told_journal(files.written(self._places.catalog, self._shipped[CATALOG]), self._machine)
 
     def enabled(self) -> Iterator[Step]:
         """They start at every boot."""

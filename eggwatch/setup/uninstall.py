@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from eggwatch.config import loading
 from eggwatch.config.index_config import IndexConfig
@@ -15,7 +14,7 @@ from eggwatch.setup.drop_ins import BACKUPS, NAME
 from eggwatch.setup.folders import UPLOADERS
 from eggwatch.setup.machine import Machine, Step
 from eggwatch.setup.paths import Places
-from eggwatch.setup.services import noted_account, unit_names
+from eggwatch.setup.services import noted_account, told_journal, unit_names
 
 
 class Removal:
@@ -31,7 +30,11 @@ class Removal:
             units.append(
                 Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
             )
-        gone = [*files.removed(self._places.accounts), *self._without_catalog(), *self._without_program()]
+        gone = [
+            *files.removed(self._places.accounts),
+            *told_journal(files.removed(self._places.catalog), self._machine),
+        ]
+        gone += self._without_program()
         return [*units, *gone]
 
     def _stopped(self) -> Iterator[Step]:
@@ -54,15 +57,6 @@ class Removal:
         for name in self._units:
             yield from files.removed(self._places.units / name)
 
-    def _without_catalog(self) -> Iterator[Step]:
-        steps = list(files.removed(self._places.catalog))
-        yield from steps
-        if steps:
-            yield Step(
-                what="tell journalctl of it (--update-catalog)",
-                do=lambda: self._machine.run("journalctl", "--update-catalog"),
-            )
-
     def _without_program(self) -> Iterator[Step]:
         for path in (self._places.command, *self._places.shared):
             yield from files.removed(path)
@@ -79,11 +73,7 @@ def what_stays(places: Places) -> list[str]:
         indexes = ()
     folders = [folder for index in indexes for folder in (index.drop, index.public, index.state)]
     there = [path for path in [*folders, places.configurations, BACKUPS] if path.exists()]
-    there += [path.parent for path in _own_lines(places)]
+    # What an administrator has written beside our drop-ins.
+    there += [path.parent for path in sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)]
     deletions = [f"rm -r {shlex.quote(str(path))}" for path in dict.fromkeys(there)]
     return [*deletions, f"userdel {noted_account(places)}", f"groupdel {UPLOADERS}"]
-
-
-def _own_lines(places: Places) -> list[Path]:
-    """What an administrator has written beside our drop-ins."""
-    return sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)

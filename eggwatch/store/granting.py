@@ -24,22 +24,14 @@ def advice(place: Place, path: str) -> str:
     except OSError:
         return "ask the administrator"
     if stat.S_ISDIR(status.st_mode):
-        return _for_folder(status, place, path)
-    return _for_file(status, place, path)
-
-
-def _for_file(status: os.stat_result, place: Place, path: str) -> str:
+        if status.st_mode & 0o070 != 0o070 and _by_group(status, place):
+            return f"chmod g+rwx {shell_word(path)}"
+        return f"setfacl -m u:{account_word(account_name(os.geteuid()))}:rwx {shell_word(path)}"
     mode = stat.S_IMODE(status.st_mode)
     wanted = mode | (0o040 if _by_group(status, place) else 0o044)
     if status.st_uid == os.geteuid():
         wanted = mode | 0o400
     return _otherwise() if wanted == mode else f"chmod {wanted:o} {shell_word(path)}"
-
-
-def _for_folder(status: os.stat_result, place: Place, path: str) -> str:
-    if status.st_mode & 0o070 != 0o070 and _by_group(status, place):
-        return f"chmod g+rwx {shell_word(path)}"
-    return f"setfacl -m u:{account_word(account_name(os.geteuid()))}:rwx {shell_word(path)}"
 
 
 def _by_group(status: os.stat_result, place: Place) -> bool:

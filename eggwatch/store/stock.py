@@ -167,15 +167,13 @@ def opened(path: Path) -> Iterator[OpenStock]:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is no file", str(path))
-        yield OpenStock(path=path, fd=fd, status=status, private=_is_private(fd, status, path))
+        # The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask).
+        ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        yield OpenStock(
+            path=path, fd=fd, status=status, private=ours and not path.is_symlink() and leases.probe(fd) is Lease.FREE
+        )
     finally:
         os.close(fd)
-
-
-def _is_private(fd: int, status: os.stat_result, path: Path) -> bool:
-    """The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask)."""
-    ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return ours and not path.is_symlink() and leases.probe(fd) is Lease.FREE
 
 
 def digest_of(source: OpenStock) -> str:

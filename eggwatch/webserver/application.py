@@ -115,7 +115,10 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         response = self.answer(request)
-        _log(request, response)
+        agent = _one_line(request.headers.get("User-Agent", "-"))
+        line = _one_line(f"{request.method} {request.environ['REQUEST_URI']} {request.environ['SERVER_PROTOCOL']}")
+        length = response.headers.get("Content-Length", "0")
+        log.info('%s "%s" %d %s "%s"', request.remote_addr, line, response.status_code, length, agent)
         return response(environ, start_response)
 
     def answer(self, request: Request) -> Response:
@@ -128,7 +131,11 @@ class Application:
             return refusal(HTTPStatus.NOT_FOUND, "No file has such a path.")
         mount, below = self._mount(segments)
         if mount is None:
-            return self._outside(segments)
+            # With several indexes: the page that links them, or a word on where they are.
+            if segments == ("",):
+                return _overview(sorted(self._trees))
+            places = ", ".join(join_path((name, "simple", "")) for name in sorted(self._trees))
+            return refusal(HTTPStatus.NOT_FOUND, f"Several indexes are served here: {places}")
         if not below:
             return _moved((*segments, ""), query)
         return _answer_below(mount, below, query, request)
@@ -140,13 +147,6 @@ class Application:
         if "" in trees:
             return _Mount(prefix=(), root=trees[""]), segments
         return None, segments
-
-    def _outside(self, segments: Segments) -> Response:
-        """With several indexes: the page that links them, or a word on where they are."""
-        if segments == ("",):
-            return _overview(sorted(self._trees))
-        places = ", ".join(join_path((name, "simple", "")) for name in sorted(self._trees))
-        return refusal(HTTPStatus.NOT_FOUND, f"Several indexes are served here: {places}")
 
 
 def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -283,7 +283,11 @@ def _answer_from(found: _Found, request: Request) -> Response:
     replaced meanwhile never gives the length or the tag of one version and the bytes of another (law 2)."""
     file = os.fdopen(found.descriptor, "rb", buffering=0)
     state = os.fstat(file.fileno())
-    validators = _validators(found, state)
+    # A new version of a page is a new inode with a new time; two forms may share both (hard links).
+    validators = Validators(
+        etag=f"{state.st_ino:x}-{state.st_size:x}-{state.st_mtime_ns:x}{found.variant}",
+        modified=datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC),
+    )
     headers = {
         **found.headers,
         **SECURITY,
@@ -342,24 +346,9 @@ def _sent(status: HTTPStatus, headers: Mapping[str, str], file: FileIO, span: Sp
     return response
 
 
-def _validators(found: _Found, state: os.stat_result) -> Validators:
-    """A new version of a page is a new inode with a new time; two forms may share both (hard links)."""
-    return Validators(
-        etag=f"{state.st_ino:x}-{state.st_size:x}-{state.st_mtime_ns:x}{found.variant}",
-        modified=datetime.fromtimestamp(state.st_mtime_ns // 10**9, UTC),
-    )
-
-
 def _unsatisfiable(size: int) -> Response:
     message = f"The file has {size} bytes; the range asked for begins behind its end."
     return refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, message, {"Content-Range": f"bytes */{size}"})
-
-
-def _log(request: Request, response: Response) -> None:
-    agent = _one_line(request.headers.get("User-Agent", "-"))
-    line = _one_line(f"{request.method} {request.environ['REQUEST_URI']} {request.environ['SERVER_PROTOCOL']}")
-    length = response.headers.get("Content-Length", "0")
-    log.info('%s "%s" %d %s "%s"', request.remote_addr, line, response.status_code, length, agent)
 
 
 def _one_line(text: str) -> str:

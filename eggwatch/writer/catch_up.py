@@ -12,11 +12,9 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.catalog import NO_DAMAGE, Catalog
+from eggwatch.store.state.history import replay
 from eggwatch.store.state.ledger import Ledger, Position
-from eggwatch.store.state.replay import replay
 from eggwatch.writer.folders import log
-
-CATALOG = "catalog.sqlite3"
 
 
 def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) -> Catalog:
@@ -25,7 +23,7 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
     shown = shown_serial(config.public)
     _refuse_missing(config, ledger, shown)
     ledger.make_last()
-    catalog = _open_or_set_aside(config.state / CATALOG)
+    catalog = _open_or_set_aside(config.catalog)
     try:
         end = _catch_up(ledger, catalog)
         if end.serial < shown:

@@ -40,7 +40,7 @@ from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.orders import OrderBox
 from eggwatch.targets.folder import FolderTarget
-from eggwatch.writer.catch_up import CATALOG, open_catalog, set_damaged_aside
+from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
 from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
 
@@ -106,13 +106,22 @@ def open_index(
 ) -> Index:
     """Take the lock and make everything ready. EggwatchError where the operator has to act."""
     capabilities.lower()
-    _check_renderer(config)
+    if config.terms.needs_renderer() and find_spec("readme_renderer") is None:
+        raise ConfigurationError(
+            f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
+            remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
+        )
     permissions = permissions_of(config)
     make_folders(config, permissions)
     lock = Lock(config.state / "lock", permissions)
     lock.acquire()
     try:
-        _refuse_root_on_foreign_ground(config)
+        # Root would leave folders of its own in another account's index: its daemon couldn't go on.
+        if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
+            raise FolderError(
+                f"{config.state} belongs to another account, which could not change what root makes in it.",
+                remedy=run_as_owner(config.state),
+            )
         orders = OrderBox(config.state, permissions)
         orders.prepare()
         try:
@@ -120,7 +129,7 @@ def open_index(
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, or the disk: nothing is wrong with what is in it
                 raise
-            set_damaged_aside(config.state / CATALOG, str(error))
+            set_damaged_aside(config.catalog, str(error))
             pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
         return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
     except BaseException:
@@ -142,33 +151,15 @@ def opened_index(config: IndexConfig) -> Iterator[Index]:
         index.abandon()
         if isinstance(error, sqlite3.OperationalError):
             raise
-        set_damaged_aside(config.state / CATALOG, str(error))
+        set_damaged_aside(config.catalog, str(error))
         raise FolderError(
-            f"{config.state / CATALOG} was damaged ({error}) and has been set aside.",
+            f"{config.catalog} was damaged ({error}) and has been set aside.",
             remedy="Give the command again: the catalog is made anew from the ledger, nothing is lost.",
         ) from error
     except BaseException:
         index.abandon()
         raise
     index.close()
-
-
-def _refuse_root_on_foreign_ground(config: IndexConfig) -> None:
-    """FolderError where root would leave folders of its own in another account's index: its daemon couldn't go on."""
-    if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
-        raise FolderError(
-            f"{config.state} belongs to another account, which could not change what root makes in it.",
-            remedy=run_as_owner(config.state),
-        )
-
-
-def _check_renderer(config: IndexConfig) -> None:
-    """ConfigurationError if READMEs are to be judged and nothing is there to render them."""
-    if config.terms.needs_renderer() and find_spec("readme_renderer") is None:
-        raise ConfigurationError(
-            f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
-            remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
-        )
 
 
 def _assemble(
@@ -182,7 +173,7 @@ def _assemble(
     leases.ignore_breaks()
     spool = Spool(config.public, permissions, identify=IDENTITIES[config.identity])
     pool = Pool(config.public, permissions)
-    ledger = Ledger(config.state / "ledger.jsonl", permissions)
+    ledger = Ledger(config.ledger, permissions)
     catalog = open_catalog(config, ledger, permissions)
     cursors = Cursors(config.state, DAEMON, permissions)
     cursors.begin([JournalNotifier.name, *(one.name for one in config.subscriptions)], end=ledger.end.serial)

@@ -31,7 +31,6 @@ from eggwatch.readers.status_fields import (
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.history import event_at
-from eggwatch.store.state.ledger import Ledger
 
 log = logging.getLogger("eggwatch")
 
@@ -52,6 +51,9 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     uploads, components = pipeline.uploads, pipeline.components
     projects, files = components.catalog.counts()
     faults = _faults(pipeline, watching)
+    # When the last event happened: its line is read, and no other.
+    end = components.ledger.end
+    event = event_at(components.ledger, (end.offset - end.length, end.length)) if end.length else None
     status = Status(
         eggwatch=__version__,
         ready=ready,
@@ -62,7 +64,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         pages_stale=components.catalog.stale_count(),
         faults_count=len(faults),
         last_publish_seconds=pipeline.measures.latencies.last,
-        last_event_at=_last_event_at(components.ledger),
+        last_event_at=None if event is None else event.at,
         pid=os.getpid(),
         account=account_name(os.geteuid()),
         privileges=tuple(capabilities.held()),
@@ -107,13 +109,6 @@ def leavings_of(pipeline: Pipeline) -> dict[str, Amount]:
     return {**rows, "leftovers": Amount(files=len(left), bytes=sum(found.identity.size for found in left))}
 
 
-def _last_event_at(ledger: Ledger) -> str | None:
-    """When the last event happened: its line is read, and no other."""
-    end = ledger.end
-    event = event_at(ledger, (end.offset - end.length, end.length)) if end.length else None
-    return None if event is None else event.at
-
-
 class StatusFile:
     """Writes the two files when something has happened, at most once a second; else before they are too old."""
 
@@ -151,7 +146,9 @@ class StatusFile:
     def write_now(self, status: Status, *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
         forms = [replace(status, at=None, running=None).as_json()]
-        if not self._is_bare():
+        # An empty folder is the place where the disk of PUBLIC is to be mounted: it is left as it is.
+        public = self._paths[1].parent
+        if not public.is_dir() or any((public / name).exists() for name in ("simple", "files")):
             forms.append(replace(status, at=None, running=status.pid is not None).as_public_json())
         for number, data in enumerate(forms):
             content = {key: data[key] for key in data.keys() - AGING}
@@ -161,11 +158,6 @@ class StatusFile:
                 self._written[number] = content if written else None
                 self._at = now
                 self._not_before = now + (SHORTEST_PAUSE if written else FULL_PAUSE)
-
-    def _is_bare(self) -> bool:
-        """Whether PUBLIC is an empty folder: the place where its disk is to be mounted is left as it is."""
-        public = self._paths[1].parent
-        return public.is_dir() and not any((public / name).exists() for name in ("simple", "files"))
 
     def _replace(self, number: int, text: bytes) -> bool:
         path = self._paths[number]

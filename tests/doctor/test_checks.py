@@ -15,8 +15,16 @@ from eggwatch import __version__
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.doctor import CHECKS, environment, examine
 from eggwatch.doctor.configuration import reached
-from eggwatch.doctor.environment import Environment, Unit, configuration_of, of_process, of_unit, surroundings_of
-from eggwatch.doctor.findings import Finding, Unchecked
+from eggwatch.doctor.environment import (
+    Environment,
+    Finding,
+    Unchecked,
+    Unit,
+    configuration_of,
+    of_process,
+    of_unit,
+    surroundings_of,
+)
 from eggwatch.doctor.service import may_write
 from eggwatch.linux import access
 from eggwatch.linux.access import ENTER, WRITE, Account, granting, is_granted

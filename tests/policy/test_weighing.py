@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eggwatch.model.verdicts import Flaw, Level
+from eggwatch.policy.admission import weigh
 from eggwatch.policy.rules import RULES, Profile, Weight
-from eggwatch.policy.weighing import weigh
 
 
 def flaw(code: str, level: Level = Level.REFUSE) -> Flaw:

@@ -15,9 +15,8 @@ from unittest import mock
 import pytest
 from watchdog.observers import inotify_c
 
-from eggwatch.linux.inotify import watched_inodes
 from eggwatch.service.folder_events import EVERYTHING
-from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher
+from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher, watched_inodes
 from tests.running import until
 
 

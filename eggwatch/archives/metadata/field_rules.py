@@ -47,7 +47,7 @@ def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
         text = fields.get(name, "")
         if text in ("", "UNKNOWN"):
             continue
-        pairs = (parsed(_addresses, text) or []) if len(text) <= _LONGEST_EMAILS else []
+        pairs = (parsed(lambda one: getaddresses([one]), text) or []) if len(text) <= _LONGEST_EMAILS else []
         wrong = next((address for _, address in pairs if not is_email(address)), None if pairs else text)
         if wrong is not None:
             yield (
@@ -55,11 +55,6 @@ def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
                 title,
                 f"{quoted(wrong)} in {quoted(text)} is no address like jane@example.org.",
             )
-
-
-def _addresses(text: str) -> list[tuple[str, str]]:
-    """Name and address of each."""
-    return getaddresses([text])
 
 
 def is_email(text: str) -> bool:

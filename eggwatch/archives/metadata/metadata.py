@@ -11,9 +11,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
-from eggwatch.archives.metadata.bounds import excess
-from eggwatch.archives.metadata.controls import check_controls
-from eggwatch.archives.metadata.head import ambiguity, head_of
+from eggwatch.archives.metadata.bounds import ambiguity, excess, head_of
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.codes import Code
@@ -245,3 +243,39 @@ def _mismatch(code: Code, field: str, where: str, says: tuple[str, str]) -> Flaw
 
 def _flaw(code: Code, subject: str, sentence: str) -> Flaw:
     return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=code.level)
+
+
+# ECMA-48: ESC, and of its one-character forms those that begin a command or a text for the terminal.
+_COMMANDS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\x90\x98\x9b\x9d-\x9f]")
+# The other C1 controls, which mistaken encodings leave in old metadata, and what turns the direction of a line.
+_ODD = re.compile(r"[\x80-\x84\x86-\x8f\x91-\x97\x99\x9a\x9c\u202a-\u202e\u2066-\u2069]")
+_FIELD_NAME = re.compile(rb"([!-9;-~]+):")
+
+_OTHERS = ("description", "metadata-version", "name", "version", "requires-python")
+"""Fields that no program shows in a terminal, or that are nothing but text without controls by other rules."""
+
+
+def check_controls(head: bytes, findings: Findings) -> None:
+    """Refuse the first field with a character that commands a terminal, and warn of one that only looks odd.
+
+    'pip show' writes the fields to the terminal as they are.
+    """
+    whole = head.decode("utf-8", "replace")
+    if not _COMMANDS.search(whole) and not _ODD.search(whole):
+        return  # as nearly always: it is not worth while to look at each line
+    odd: tuple[str, str] | None = None
+    name = ""
+    for line in head.splitlines():
+        if match := _FIELD_NAME.match(line):
+            name = match[1].decode("ascii")
+        if not name or name.lower() in _OTHERS:
+            continue
+        text = line.decode("utf-8", "replace")
+        if found := _COMMANDS.search(text):
+            message = f"It holds {clipped(found[0])}, which a terminal obeys when 'pip show' shows the field."
+            findings.refuse(Code.METADATA_CONTROL_CHARACTER, name, f"{message} {BUILD_AGAIN}")
+            return
+        if odd is None and (found := _ODD.search(text)):
+            odd = name, f"It holds {clipped(found[0])}, which is shown as nothing, or turns the rest of the line."
+    if odd is not None:
+        findings.warn(Code.METADATA_CONTROL_CHARACTER, odd[0], f"{odd[1]} {IF_YOURS}")

@@ -37,7 +37,8 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
     text = unfolded(fields.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
         return
-    kind, parameters = _content_type(fields.get("description_content_type", ""))
+    said = fields.get("description_content_type", "")
+    kind, parameters = (parsed(_of_mail, said) if 0 < len(said) <= 200 else None) or ("", {})
     warnings = io.StringIO()
     message = None
     if len(text) > LONGEST_README:
@@ -63,10 +64,6 @@ def unfolded(text: str) -> str:
     if not all(line.startswith(_INDENTS) or not line.strip() for line in rest):
         return text
     return "\n".join([first, *(line[_INDENT:] for line in rest)])
-
-
-def _content_type(text: str) -> tuple[str, dict[str, str]]:
-    return (parsed(_of_mail, text) if 0 < len(text) <= 200 else None) or ("", {})
 
 
 def _of_mail(text: str) -> tuple[str, dict[str, str]]:

@@ -44,7 +44,9 @@ def parse_header(block: bytes) -> TarHeader:
         # Before POSIX a folder was a file whose name ends in a slash.
         kind = b"5" if name.endswith("/") else b"0"
     if block[345] and kind not in b"LKS":
-        name = f"{_prefix(block, name)}/{name}"
+        if block[257:263] != _POSIX_MAGIC:
+            raise malformed(name, "Its header has a prefix, and is not of the format that knows one.")
+        name = f"{_text(block[345:500])}/{name}"
     target = _text(block[157:257]) if block[157] else ""
     return TarHeader(name, kind, mode, _number(block[124:136], name), target)
 
@@ -57,12 +59,6 @@ def _byte_sum(block: bytes) -> int:
     """
     half = BLOCK // 2
     return (adler32(block[:half]) & 0xFFFF) + (adler32(block[half:]) & 0xFFFF) - 2
-
-
-def _prefix(block: bytes, name: str) -> str:
-    if block[257:263] != _POSIX_MAGIC:
-        raise malformed(name, "Its header has a prefix, and is not of the format that knows one.")
-    return _text(block[345:500])
 
 
 def _text(field: bytes) -> str:

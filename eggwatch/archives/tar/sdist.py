@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from packaging.version import Version
@@ -14,11 +14,9 @@ from eggwatch.archives.opened import OpenedArchive
 from eggwatch.archives.paths import link_danger, plain, tar_name_oddity, tar_path_danger
 from eggwatch.archives.polyglots import is_also_zip, refuse_polyglot
 from eggwatch.archives.tar.duplicates import twins
-from eggwatch.archives.tar.gzip_header import check_header
-from eggwatch.archives.tar.gzip_stream import MAGIC, GzipStream
+from eggwatch.archives.tar.gzip_stream import MAGIC, GzipStream, check_header
 from eggwatch.archives.tar.links import MemberPlace, refuse_member
 from eggwatch.archives.tar.names import METADATA, check_places
-from eggwatch.archives.tar.portable import Portability
 from eggwatch.archives.tar.walk import DEVICES, FOLDER, HARD_LINK, LINKS, REGULAR, ByteStream, TarMember, TarWalk
 from eggwatch.archives.unwritten import starts_with_zeros
 from eggwatch.model.codes import Code
@@ -56,13 +54,24 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     try:
         contents.read(walk)
     except BrokenError as error:
-        _note_broken(error, walk, stream, findings)
+        message = located(error.message, walk.at, " of the tar")
+        if error.code != Code.TAR_UNCLOSED or stream.whole:
+            findings.refuse(error.code, error.subject, message)
     for _ in chunks:
         pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
     contents.check_places(file if stream.whole and walk.closed else None, size)
     if walk.closed:
-        _note_portability(walk.portability, findings)
-        _note_odd(walk.odd, findings)
+        # What pip takes and uv refuses in the headers: each reason once, with the first place.
+        for reason, (offset, count) in walk.portability.found.items():
+            times = "" if count == 1 else f" So it is in {count} headers."
+            message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
+            findings.refuse(Code.TAR_NOT_PORTABLE, "tar header", located(message, offset, " of the tar"))
+        # What is no good tar, and what pip and uv take alike.
+        for sentence, (offset, count) in walk.odd.items():
+            times = "" if count == 1 else f" So it is {count} times."
+            findings.warn(
+                Code.TAR_MALFORMED, "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar")
+            )
     if filename is None or not walk.closed:
         return None
     top = contents.top_folder(filename)
@@ -84,29 +93,6 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
         )
         findings.refuse(Code.NOT_A_GZIP, "first bytes", message)
     return False
-
-
-def _note_broken(error: BrokenError, walk: TarWalk, stream: GzipStream, findings: Findings) -> None:
-    message = located(error.message, walk.at, " of the tar")
-    if error.code != Code.TAR_UNCLOSED or stream.whole:
-        findings.refuse(error.code, error.subject, message)
-
-
-def _note_portability(portability: Portability, findings: Findings) -> None:
-    """What pip takes and uv refuses in the headers: each reason once, with the first place."""
-    for reason, (offset, count) in portability.found.items():
-        times = "" if count == 1 else f" So it is in {count} headers."
-        message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
-        findings.refuse(Code.TAR_NOT_PORTABLE, "tar header", located(message, offset, " of the tar"))
-
-
-def _note_odd(odd: Mapping[str, tuple[int, int]], findings: Findings) -> None:
-    """What is no good tar, and what pip and uv take alike."""
-    for sentence, (offset, count) in odd.items():
-        times = "" if count == 1 else f" So it is {count} times."
-        findings.warn(
-            Code.TAR_MALFORMED, "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar")
-        )
 
 
 def _is_metadata(name: str, size: int) -> bool:

@@ -230,7 +230,12 @@ class TarWalk:
         if header.kind == _PAX_GLOBAL:
             self._take_global(records)
         else:
-            self._take_pending(records)
+            # POSIX: as if it were not there. tarfile: a member without a name.
+            if any(records.get(key) == "" for key in ("path", "linkpath", "size")):
+                raise malformed("extended header", "It gives a member an empty name, target or size.")
+            if self._pending.keys() & records.keys():
+                raise malformed("extended header", "Two of them say different things about one member.")
+            self._pending |= records
 
     def _count_extended(self, header: TarHeader) -> None:
         """How many stand before one member: tarfile calls itself for each, and pip ends with a RecursionError."""
@@ -247,14 +252,6 @@ class TarWalk:
     def _note(self, sentence: str, at: int) -> None:
         first, count = self.odd.get(sentence, (at, 0))
         self.odd[sentence] = (first, count + 1)
-
-    def _take_pending(self, records: dict[str, str]) -> None:
-        # POSIX: as if it were not there. tarfile: a member without a name.
-        if any(records.get(key) == "" for key in ("path", "linkpath", "size")):
-            raise malformed("extended header", "It gives a member an empty name, target or size.")
-        if self._pending.keys() & records.keys():
-            raise malformed("extended header", "Two of them say different things about one member.")
-        self._pending |= records
 
     def _take_global(self, records: dict[str, str]) -> None:
         if self._pending or records.keys() & {"path", "linkpath", "size"}:

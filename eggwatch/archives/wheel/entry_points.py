@@ -127,16 +127,13 @@ class _Reader:
             return
         elif text.startswith(";"):
             yield _INVALID, f"{quoted(text)} is a comment for some readers; those of all begin with '#'."
-        elif self._continues(line):
+        elif self._indent is not None and _indent_of(line) > self._indent:
             yield _INVALID, f"{quoted(text)} is the rest of the line before for some readers, and not for others."
         elif text.startswith("["):
             yield from self._section(text)
         else:
             self._indent = _indent_of(line)
             yield from self._entry(text)
-
-    def _continues(self, line: str) -> bool:
-        return self._indent is not None and _indent_of(line) > self._indent
 
     def _section(self, text: str) -> Iterator[Trouble]:
         match = _SECTION.fullmatch(text)
@@ -172,7 +169,9 @@ class _Reader:
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif (other := self._files.get(folded(name))) is not None:
             yield self._collision(name, other, where)
-        if not _is_reference(reference):
+        # `module.path:object.path`, extras behind it or not; installers write it into a Python program.
+        match = _REFERENCE.fullmatch(reference)
+        if not (match is not None and all(part.isidentifier() for path in match.groups() for part in path.split("."))):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
         elif not _OF_PIP.fullmatch(reference):
             yield _UNSUPPORTED, f"pip can't read {quoted(reference)}; it has to be like 'module:function [extra]'."
@@ -189,9 +188,3 @@ class _Reader:
 
 def _indent_of(line: str) -> int:
     return len(line) - len(line.lstrip())
-
-
-def _is_reference(text: str) -> bool:
-    """True for `module.path:object.path`, extras behind it or not; installers write it into a Python program."""
-    match = _REFERENCE.fullmatch(text)
-    return match is not None and all(part.isidentifier() for path in match.groups() for part in path.split("."))

@@ -104,7 +104,10 @@ def _lawful(directory: Directory, info: str, findings: Findings) -> dict[str, Zi
         path = f"{info}/{name}"
         member = members.get(path)
         if member is None:
-            _note_missing(name, path, findings)
+            code = _MISSING.get(name)
+            if code is not None:
+                message = f"There is no {clipped(path)}, where installers look for it. {BUILD_AGAIN}"
+                findings.refuse(code, path, message)
         elif _is_readable(member, name, path, findings):
             lawful[path] = member
     return lawful
@@ -115,13 +118,6 @@ _MISSING = {
     "WHEEL": Code.WHEEL_FILE_MISSING,
     "RECORD": Code.RECORD_MISSING,
 }
-
-
-def _note_missing(name: str, path: str, findings: Findings) -> None:
-    code = _MISSING.get(name)
-    if code is not None:
-        message = f"There is no {clipped(path)}, where installers look for it. {BUILD_AGAIN}"
-        findings.refuse(code, path, message)
 
 
 _UNREADABLE = {

@@ -116,8 +116,9 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
         return Directory(members=tuple(_entries(file, end)), start=end.start, comment=comment)
     except BrokenError as error:
         findings.broken(error)
-        if finish < size or error.code == Code.ZIP_LEADING_DATA:
-            _note_inner_zip(file, findings)
+        # The end of a zip that is a member of this one may be all that has come of this one's end.
+        if (finish < size or error.code == Code.ZIP_LEADING_DATA) and _read(file, 0, 4) == LOCAL_SIGNATURE:
+            findings.ends_early("The zip's own end record is missing: the last one in the file fits another zip.")
         return None
 
 
@@ -133,12 +134,6 @@ def _find_end_record(file: BinaryIO, size: int, findings: Findings) -> tuple[int
     else:
         return start + at, record
     return None
-
-
-def _note_inner_zip(file: BinaryIO, findings: Findings) -> None:
-    """The end of a zip that is a member of this one may be all that has come of this one's end."""
-    if _read(file, 0, 4) == LOCAL_SIGNATURE:
-        findings.ends_early("The zip's own end record is missing: the last one in the file fits another zip.")
 
 
 def _parse_end(file: BinaryIO, position: int, record: bytes) -> _End:
@@ -288,15 +283,11 @@ def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where:
         return values
     wide = extras[ZIP64_EXTRA]
     count = sum(value == FULL_32 for value in values)
-    if len(wide) != 8 * count and not (count == 0 and _is_repeated(wide, values)):
+    # A local header's sizes may stand there once more, though they are not full: Bazel's zipper does so.
+    if len(wide) != 8 * count and not (count == 0 and len(values) == 2 and wide == struct.pack("<2Q", *values)):
         raise _confused(name, f"Its zip64 extra field has {len(wide)} bytes, and should have {8 * count}.", where)
     longer = iter(struct.unpack_from(f"<{count}Q", wide))
     return tuple(next(longer) if value == FULL_32 else value for value in values)
-
-
-def _is_repeated(wide: bytes, values: tuple[int, ...]) -> bool:
-    """True if a local header's sizes stand there once more, though they are not full: Bazel's zipper does so."""
-    return len(values) == 2 and wide == struct.pack("<2Q", *values)
 
 
 def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, where: ByteRange) -> None:

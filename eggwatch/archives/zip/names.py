@@ -121,7 +121,11 @@ def check_entries(directory: Directory, findings: Findings) -> None:
         if findings.full:
             return
     note_strange([member.name for member in directory.members if not on_a_drive(member.name)], findings)
-    _note_spellings(directory, findings)
+    respelled = [member for member in directory.members if respelled_zip_name(member.name)]
+    if respelled:
+        what = counted(len(respelled), "member has a name", "members have names")
+        message = f"{what} with an empty or '.' part, this one first, which installers leave out. {IF_YOURS}"
+        findings.note(Code.ZIP_NAME_SPELLING, respelled[0].name, located(message, respelled[0].offset))
     _note_comments(directory, findings)
     _note_descriptors(directory, findings)
     _note_flags(directory, findings)
@@ -145,17 +149,13 @@ def _check_entry(member: ZipMember, findings: Findings) -> None:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_UNSAFE_PATH, member.name, message, at=member.offset)
     if member.name.endswith("/"):
-        _check_folder(member, findings)
+        # Some readers go by the slash at the name's end, others by the mode: both should say folder.
+        if member.size:
+            message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
+            findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
+        if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
+            _check_type(member, findings)
     elif member.mode & _NOT_A_FILE:
-        _check_type(member, findings)
-
-
-def _check_folder(member: ZipMember, findings: Findings) -> None:
-    """Some readers go by the slash at the name's end, others by the mode: both should say folder."""
-    if member.size:
-        message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
-        findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
-    if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
         _check_type(member, findings)
 
 
@@ -174,14 +174,6 @@ def _check_type(member: ZipMember, findings: Findings) -> None:
         whose = ("a folder's", "a file's") if member.is_folder else ("a file's", "a folder's")
         message = f"Its name is {whose[0]}, and its mode {member.mode:o} {whose[1]}. {IF_YOURS}"
         findings.note(Code.ZIP_MODE, member.name, located(message, member.offset))
-
-
-def _note_spellings(directory: Directory, findings: Findings) -> None:
-    respelled = [member for member in directory.members if respelled_zip_name(member.name)]
-    if respelled:
-        what = counted(len(respelled), "member has a name", "members have names")
-        message = f"{what} with an empty or '.' part, this one first, which installers leave out. {IF_YOURS}"
-        findings.note(Code.ZIP_NAME_SPELLING, respelled[0].name, located(message, respelled[0].offset))
 
 
 def _note_flags(directory: Directory, findings: Findings) -> None:

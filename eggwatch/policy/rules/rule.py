@@ -72,14 +72,10 @@ class Rule:
 
     def as_json(self) -> dict[str, object]:
         """The rule for scripts: absent is null, ids are a list."""
+        told = {name: getattr(self, name) for name in ("code", "title", "rule", "why", "mend", "source")}
         return {
-            "code": str(self.code),
-            "title": self.title,
-            "rule": self.rule,
-            "why": self.why,
-            "mend": self.mend,
-            "source": self.source,
+            **told,
             "warehouse": list(self.warehouse),
-            **{str(profile): str(self.weight(profile)) for profile in Profile},
+            **{str(profile): self.weight(profile) for profile in Profile},
             "fixed": self.fixed,
         }

@@ -130,7 +130,9 @@ class Answers:
     def _is_mended(self, name: str) -> bool:
         try:
             with self._folders.in_drop(name) as place:
-                self._try_writing(place)
+                trial = inside(place, f"{durable.UNFINISHED_NAME}trial")
+                self._write(trial, bytes(4096))  # a full disk still makes empty files
+                durable.unlink_at(trial)
                 for filename, before in self._retractions.items() if name == "rejected" else ():
                     self._retract(place, filename, before)
                 self._unsynced.sync()
@@ -142,11 +144,6 @@ class Answers:
         del self._faults[name]
         log.info("announce %s: answers are written there again", self._drop.root / name)
         return True
-
-    def _try_writing(self, place: Place) -> None:
-        trial = inside(place, f"{durable.UNFINISHED_NAME}trial")
-        self._write(trial, bytes(4096))  # a full disk still makes empty files
-        durable.unlink_at(trial)
 
     def keeps_refused(self, filename: str, serial: int) -> bool:
         """Whether a refused file goes to rejected/, and does not have to stay where it is."""
@@ -214,17 +211,14 @@ class Answers:
         name = stored_name(filename)
 
         def explain(place: Place) -> None:
-            self._make_way(place, name, data["sha256"])
+            # A refusal of other bytes under that name moves to earlier/.
+            older = _read_reason(inside(place, f"{name}.reason.json"))
+            if older is not None and older.get("sha256") != data["sha256"]:
+                self._move_earlier(place, name, older)
             self._write(inside(place, f"{name}.reason.json"), json.dumps(data, indent=1).encode("ascii") + b"\n")
             self._write(inside(place, f"{name}.reason.txt"), text.encode("utf-8", "backslashreplace"))
 
         self._leave("rejected", explain)
-
-    def _make_way(self, place: Place, name: str, sha256: object) -> None:
-        """A refusal of other bytes under that name moves to earlier/."""
-        older = _read_reason(inside(place, f"{name}.reason.json"))
-        if older is not None and older.get("sha256") != sha256:
-            self._move_earlier(place, name, older)
 
     def retract_refusal(self, filename: str, *, before: int) -> None:
         """The name was published: move a refusal before that serial to earlier/, so that no stale reason lies there."""
@@ -294,12 +288,9 @@ class Answers:
                 durable.sync_descriptor(target.folder, target)
             except FileExistsError:
                 if not _are_alike(source, target):
-                    self._keep_aside(source, target, serial)
-
-    def _keep_aside(self, source: Place, target: Place, serial: int) -> None:
-        with self._folders.in_drop("rejected") as place, self._in_earlier(place) as earlier:
-            _move_aside(source, earlier, f"{serial}-", target.name)
-            durable.sync_descriptor(earlier.folder, earlier)
+                    with self._folders.in_drop("rejected") as place, self._in_earlier(place) as earlier:
+                        _move_aside(source, earlier, f"{serial}-", target.name)
+                        durable.sync_descriptor(earlier.folder, earlier)
 
     def write_readme(self, text: str) -> None:
         """Write DROP/README.txt, unless it is somebody else's or the drop is not ours to write."""

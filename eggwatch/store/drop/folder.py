@@ -192,20 +192,14 @@ class Drop:
     def _note(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
         if stat.S_ISREG(status.st_mode):
             self._sort(prefix, name, status, survey)
-        elif not self._never_looked_at(name):
-            self._note_special(prefix, name, status, survey)
+        elif kind_of_name(name, self.formats) is not NameKind.TEMPORARY and name not in ANSWER_FOLDERS:
+            if stat.S_ISLNK(status.st_mode):
+                survey.unreadable[prefix + name] = "a symbolic link is not followed; copy the file itself"
+            elif not stat.S_ISDIR(status.st_mode):
+                survey.unreadable[prefix + name] = "not a regular file"
 
     def _enters(self, prefix: str, name: str) -> bool:
         return not name.startswith(".") and (bool(prefix) or name not in ANSWER_FOLDERS)
-
-    def _never_looked_at(self, name: str) -> bool:
-        return kind_of_name(name, self.formats) is NameKind.TEMPORARY or name in ANSWER_FOLDERS
-
-    def _note_special(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
-        if stat.S_ISLNK(status.st_mode):
-            survey.unreadable[prefix + name] = "a symbolic link is not followed; copy the file itself"
-        elif not stat.S_ISDIR(status.st_mode):
-            survey.unreadable[prefix + name] = "not a regular file"
 
     def _sort(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
         found = _found(prefix, name, status)

@@ -107,12 +107,9 @@ class Catalog(Reader):
             "PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY;"
         )
         if self._one("SELECT name FROM sqlite_master WHERE name = 'meta'") is None:
-            self._create()
-
-    def _create(self) -> None:
-        changing("sqlite-create", self.path)
-        version = f"INSERT INTO meta VALUES ('schema', {SCHEMA_VERSION})"  # noqa: S608
-        self._db.executescript(f"BEGIN; {_TABLES} {version}; COMMIT;")
+            changing("sqlite-create", self.path)
+            version = f"INSERT INTO meta VALUES ('schema', {SCHEMA_VERSION})"  # noqa: S608
+            self._db.executescript(f"BEGIN; {_TABLES} {version}; COMMIT;")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -6,8 +6,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from eggwatch.model.names import Filename, parse_filename, stored_name
 from eggwatch.model.queue import Fate
@@ -67,6 +68,9 @@ _FILE_COLUMNS = (
     "uploader, state, serial, changed_at, bytes_until, blocked"
 )
 
+_OF_A_FILE = [one.name for one in fields(PublishedFile) if one.name != "filename"]
+"""Columns that are fields of a `PublishedFile`."""
+
 
 def _record(row: sqlite3.Row) -> FileRecord:
     return FileRecord(
@@ -75,17 +79,7 @@ def _record(row: sqlite3.Row) -> FileRecord:
         present=row["state"] == "present",
         serial=row["serial"],
         changed_at=row["changed_at"],
-        file=PublishedFile(
-            filename=row["spelled"],
-            version=row["version"],
-            sha256=row["sha256"],
-            size=row["size"],
-            upload_time=row["upload_time"],
-            requires_python=row["requires_python"],
-            metadata_sha256=row["metadata_sha256"],
-            yanked=row["yanked"],
-            uploader=row["uploader"],
-        ),
+        file=PublishedFile(filename=row["spelled"], **{name: row[name] for name in _OF_A_FILE}),
         bytes_until=row["bytes_until"],
         blocked=bool(row["blocked"]),
     )
@@ -153,6 +147,10 @@ class Reader:
     def _one(self, sql: str, *values: object) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
         return row
+
+    def _column(self, sql: str, *values: object) -> list[Any]:
+        """The first column of all rows."""
+        return [row[0] for row in self._db.execute(sql, values)]
 
     def meta(self, key: str) -> object:
         """A value of the table `meta`, None if there is none."""
@@ -247,26 +245,16 @@ class Reader:
     def root(self) -> RootListing:
         """What the root page has to show: the projects whose own page is published."""
         rows = self._db.execute(
-            "SELECT project, name, page_serial, newest_version, newest_at, newest_yanked FROM projects "
+            "SELECT project, name, page_serial AS last_serial, newest_version, newest_at, newest_yanked FROM projects "
             "WHERE page_serial IS NOT NULL ORDER BY project"
         )
         return RootListing(
-            entries=tuple(
-                RootEntry(
-                    project=row["project"],
-                    name=row["name"],
-                    last_serial=row["page_serial"],
-                    newest_version=row["newest_version"],
-                    newest_at=row["newest_at"],
-                    newest_yanked=bool(row["newest_yanked"]),
-                )
-                for row in rows
-            )
+            entries=tuple(RootEntry(**{**row, "newest_yanked": bool(row["newest_yanked"])}) for row in map(dict, rows))
         )
 
     def projects(self) -> list[str]:
         """The names of all projects, sorted."""
-        return [row["project"] for row in self._db.execute("SELECT project FROM projects ORDER BY project")]
+        return self._column("SELECT project FROM projects ORDER BY project")
 
     def published_serial(self, project: str) -> int | None:
         """The serial that the project's published page shows; None if it was never published."""
@@ -280,8 +268,7 @@ class Reader:
 
     def stale(self, limit: int = -1) -> list[str]:
         """Projects whose page is not yet as the ledger has it, sorted."""
-        rows = self._db.execute("SELECT project FROM stale ORDER BY project LIMIT ?", (limit,))
-        return [row["project"] for row in rows]
+        return self._column("SELECT project FROM stale ORDER BY project LIMIT ?", limit)
 
     def is_visible(self, *, serial: int, project: str | None) -> bool:
         """Whether the page that an event changed is published (a refusal changes none: give no project)."""
@@ -293,7 +280,7 @@ class Reader:
     def published_serials(self) -> dict[str, int]:
         """The serial that each published page shows; for `history`, never for one upload."""
         rows = self._db.execute("SELECT project, page_serial FROM projects WHERE page_serial IS NOT NULL")
-        return {row["project"]: row["page_serial"] for row in rows}
+        return dict(tuple(row) for row in rows)
 
     def events_of(self, key: str) -> Iterator[tuple[int, int, int]]:
         """(serial, offset, length) of each event of a filename, newest first."""
@@ -316,8 +303,8 @@ class Reader:
 
     def last_projects(self, limit: int) -> list[str]:
         """The projects of the index's last events."""
-        rows = self._db.execute("SELECT project FROM events ORDER BY serial DESC LIMIT ?", (limit,))
-        return list(dict.fromkeys(row["project"] for row in rows if row["project"] is not None))
+        named = self._column("SELECT project FROM events ORDER BY serial DESC LIMIT ?", limit)
+        return list(dict.fromkeys(project for project in named if project is not None))
 
     def event_at(self, serial: int) -> tuple[int, int] | None:
         """(offset, length) of an event's line in the ledger."""
@@ -334,7 +321,7 @@ class Reader:
     def refusals_of(self, hashes: Container[str]) -> list[tuple[int, str]]:
         """(serial, sha256) of the latest refusals of names under which any of these bytes came; looks at all once."""
         rows = self._db.execute("SELECT serial, sha256 FROM refusals")
-        return [(row["serial"], row["sha256"]) for row in rows if row["sha256"] in hashes]
+        return [(serial, sha256) for serial, sha256 in rows if sha256 in hashes]
 
     def unswept(self, limit: int = -1) -> list[tuple[str, str, str]]:
         """(project, filename as spelled, time of removal) of removed files whose bytes may still lie, oldest first."""
@@ -347,8 +334,7 @@ class Reader:
 
     def unswept_names(self, project: str) -> list[str]:
         """The filenames of a project whose bytes may still lie in files/ although they were removed; for `verify`."""
-        rows = self._db.execute("SELECT filename FROM unswept WHERE project = ? ORDER BY filename", (project,))
-        return [row["filename"] for row in rows]
+        return self._column("SELECT filename FROM unswept WHERE project = ? ORDER BY filename", project)
 
     def originals(self) -> list[Original]:
         """What is remembered of files that still lie in the drop folder."""

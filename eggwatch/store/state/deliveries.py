@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,8 @@ class Deliveries:
         letters = []
         for number, line in enumerate(lines, 1):
             try:
-                letters.append(_letter(json.loads(line)))
+                data = json.loads(line)
+                letters.append(DeadLetter(**{item.name: data[item.name] for item in fields(DeadLetter)}))
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("announce %s, line %d can't be read: %s", self.folder / LETTERS, number, error)
         return letters
@@ -93,7 +94,3 @@ class Deliveries:
         data = b"".join(json.dumps(letter.as_json()).encode() + b"\n" for letter in letters)
         replace(self.folder / LETTERS, data, self._permissions)
         durable.sync([self.folder])
-
-
-def _letter(data: Mapping[str, Any]) -> DeadLetter:
-    return DeadLetter(**{item.name: data[item.name] for item in fields(DeadLetter)})

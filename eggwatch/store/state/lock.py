@@ -38,16 +38,13 @@ class Lock:
             if not _taken(self._fds[0]):
                 raise self._held()
             _taken(self._fds[1])
-            self._name_holder()
+            durable.changing("write", self.path)
+            os.ftruncate(self._fds[1], 0)
+            holder = {"pid": os.getpid(), "command": " ".join(sys.argv)}
+            os.pwrite(self._fds[1], json.dumps(holder).encode() + b"\n", 0)
         except BaseException:
             self.release()
             raise
-
-    def _name_holder(self) -> None:
-        durable.changing("write", self.path)
-        os.ftruncate(self._fds[1], 0)
-        holder = {"pid": os.getpid(), "command": " ".join(sys.argv)}
-        os.pwrite(self._fds[1], json.dumps(holder).encode() + b"\n", 0)
 
     def _open(self, path: Path, permissions: Permissions) -> int:
         durable.changing("write", path)

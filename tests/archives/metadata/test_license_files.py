@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from eggwatch.model.verdicts import Flaw
+from eggwatch.policy.admission import weigh
 from eggwatch.policy.rules import RULES, Profile
-from eggwatch.policy.weighing import weigh
 from tests.archives.judging import judge
 from tests.hostile.building import INFO, TOP, build
 
