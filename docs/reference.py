@@ -31,7 +31,7 @@ def commands() -> Iterator[Block]:
     """The whole command line: what all commands share, then each of them, in the groups of `eggwatch --help`."""
     context = click.Context(cli, info_name="eggwatch")
     yield from _help(cli.help or "")
-    yield "text", "These options are taken before or after the name of every command:"
+    yield "text", "Every command accepts these options, before or after its name:"
     yield "terms", _options(cli, context)
     yield from _help(cli.epilog or "")
     for title, group in GROUPS.items():
@@ -91,7 +91,7 @@ def settings() -> Iterator[Block]:
         yield "chapter", title
         yield "terms", _settings(group)
     yield "chapter", "News"
-    yield "text", "Each of these tables may also have:"
+    yield "text", "Each of these tables can also contain:"
     yield "terms", _settings(COMMON)
     for name, table in TABLES.items():
         kind, _, chosen = name.partition(".")
@@ -123,12 +123,12 @@ Settings
 .. Made by ``python -m docs.reference`` from ``eggwatch/config/``; do not edit.
 
 The configuration is a TOML file with a table ``[index.NAME]`` for each index. ``eggwatch init`` writes one with all
-settings; ``eggwatch config check`` names everything that is wrong in it. The file is ``--config FILE``, else
-``$EGGWATCH_CONFIG``, ``./eggwatch.toml`` or ``/etc/eggwatch/eggwatch.toml``. The daemon reads it again on SIGHUP, or
-``systemctl reload eggwatch``.
+settings; ``eggwatch config check`` reports every error in it. The file is ``--config FILE``, else ``$EGGWATCH_CONFIG``,
+``./eggwatch.toml`` or ``/etc/eggwatch/eggwatch.toml``. To have the daemon reload it, send SIGHUP, or run ``systemctl
+reload eggwatch``.
 
 Times are written as ``"90s"``, ``"10m"``, ``"1h"`` or ``"30d"``, sizes as ``"64MiB"`` or ``"2GiB"``. Relative paths
-start from the folder of the file. Only the three folders have to be set.
+start from the folder of the file. Only ``drop``, ``public`` and ``state`` are required.
 
 """
 RST_HEAD = """\

@@ -22,7 +22,7 @@ from tests.uploaders.running import IndexDaemon, running
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 QUIET, HOUR = 1.0, '"1h"'
-LEAVES, STAYS, UNREAD = "published, leaves", "published, stays", "waits: can't be read"
+LEAVES, STAYS, UNREAD = "published", "published, kept", "waits: unreadable"
 ALL = (*CAPABILITIES, "dac_override")
 
 PLACES = {
@@ -36,11 +36,11 @@ PLACES = {
 
 WAYS: dict[str, tuple[int, tuple[str, ...], int, tuple[str, ...]]] = {
     "root": (0, (), 0, (LEAVES, LEAVES, LEAVES, LEAVES, LEAVES)),
-    "system user, three capabilities": (EGGWATCH, CAPABILITIES, 0, (LEAVES, LEAVES, LEAVES, STAYS, STAYS)),
-    "system user, and CAP_DAC_OVERRIDE": (EGGWATCH, ALL, 0, (LEAVES, LEAVES, LEAVES, LEAVES, LEAVES)),
+    "system user with three capabilities": (EGGWATCH, CAPABILITIES, 0, (LEAVES, LEAVES, LEAVES, STAYS, STAYS)),
+    "system user with CAP_DAC_OVERRIDE": (EGGWATCH, ALL, 0, (LEAVES, LEAVES, LEAVES, LEAVES, LEAVES)),
     "system user without CAP_FOWNER": (EGGWATCH, CAPABILITIES[:2], 0, (STAYS, STAYS, LEAVES, STAYS, STAYS)),
-    "ordinary, owner of DROP": (EGGWATCH, (), EGGWATCH, (LEAVES, UNREAD, LEAVES, STAYS, UNREAD)),
-    "ordinary": (EGGWATCH, (), 0, (STAYS, UNREAD, LEAVES, STAYS, UNREAD)),
+    "ordinary user that owns DROP": (EGGWATCH, (), EGGWATCH, (LEAVES, UNREAD, LEAVES, STAYS, UNREAD)),
+    "ordinary user": (EGGWATCH, (), 0, (STAYS, UNREAD, LEAVES, STAYS, UNREAD)),
 }
 """Uid, capabilities, who owns the sticky set-gid DROP, and what becomes of a file in each of the places."""
 
@@ -129,7 +129,7 @@ def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, star
 
 def test_a_file_that_could_not_be_read_is_published_after_a_chmod(machine: Machine, start: Start) -> None:
     """The advice is true, and followed within seconds, without a restart or another upload."""
-    daemon = start("ordinary, owner of DROP")
+    daemon = start("ordinary user that owns DROP")
     path = put(machine, daemon, "DROP, 0600")
     until("why it waits", lambda: "chmod 640" in daemon.reason_for(path))
     machine.run(ALICE, "chmod", "640", daemon.drop / path)
@@ -140,7 +140,7 @@ def test_a_file_that_could_not_be_read_is_published_after_a_chmod(machine: Machi
 
 def test_later_uploads_to_a_private_folder_are_found_in_seconds(machine: Machine, start: Start) -> None:
     """The kernel tells a system user of no events there, so it looks more often than every `scan`."""
-    daemon = start("system user, and CAP_DAC_OVERRIDE")
+    daemon = start("system user with CAP_DAC_OVERRIDE")
     for number in range(3):
         path = put(machine, daemon, "own folder 2700", number)
         done = time.time()
@@ -164,7 +164,7 @@ def children_of(pid: int) -> list[int]:
 
 def test_at_rest_nothing_is_effective_and_no_process_of_the_daemon_has_any(machine: Machine, start: Start) -> None:
     """After uploads: the daemon's threads have their three permitted, none effective; inspectors and renderer none."""
-    daemon = start("system user, three capabilities")
+    daemon = start("system user with three capabilities")
     for number in range(3):
         put(machine, daemon, "DROP, 0600", number)
     daemon.wait_empty()
@@ -181,7 +181,7 @@ def test_at_rest_nothing_is_effective_and_no_process_of_the_daemon_has_any(machi
 
 def test_threads_never_have_anything_effective(machine: Machine, start: Start) -> None:
     """While uploads come and go: only the first thread ever raises its capabilities, and rarely."""
-    daemon = start("system user, three capabilities")
+    daemon = start("system user with three capabilities")
     seen: list[int] = []
     for number in range(12):
         put(machine, daemon, "DROP, 0600", number)
