@@ -14,8 +14,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.loading import LOCAL_FILE, WrongConfigurationError, in_full, load
-from eggwatch.config.sample import sample
-from eggwatch.config.settings import FOLDERS
+from eggwatch.config.settings import FOLDERS, sample
 from eggwatch.errors import ConfigurationError
 from eggwatch.linux.access import is_shared
 from eggwatch.linux.accounts import has_account, has_group

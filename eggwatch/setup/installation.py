@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eggwatch.config import loading
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.config.sample import sample
+from eggwatch.config.settings import sample
 from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.setup import files, system_packages
 from eggwatch.setup.drop_ins import Service, refuse_hidden

@@ -15,8 +15,7 @@ from eggwatch.cli import cli
 from eggwatch.config import news
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.loading import load
-from eggwatch.config.sample import sample
-from eggwatch.config.settings import SETTINGS
+from eggwatch.config.settings import SETTINGS, sample
 from tests.archive_factory import sdist
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site

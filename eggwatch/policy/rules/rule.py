@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from eggwatch.model.codes import Code
 
+BUILD_AGAIN = "Build it again with 'python -m build'."
+
 
 class Weight(StrEnum):
     """What becomes of an upload that breaks a rule: refused, published with a warning, or not even told."""
@@ -48,7 +50,7 @@ class Rule:
     title: str
     rule: str
     why: str
-    mend: str
+    mend: str = BUILD_AGAIN
     source: str
     warehouse: tuple[str, ...] = ()
     default: Weight | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule
 
-_BUILD = "Build it again with 'python -m build'."
 _PACK = "Pack it again with 'wheel pack', or build it again; do not change a wheel with zip tools."
 _PIP_AND_UV = "pip and uv install it all the same"
 _RECORD = "PyPUG: recording installed projects, The RECORD file; PEP 427, Signed wheel files"
@@ -20,7 +19,6 @@ RULES = (
         "metadata that was judged, or for another project's, alike. An .egg-info of another project has 'pip list' and "
         "'uv pip list' tell that one, and pip fails over one without a version. The project's own, which an old tool "
         f"left there, is only warned of: {_PIP_AND_UV}, though some may then see the project twice.",
-        mend=_BUILD,
         source="PEP 427, File contents",
         milder="An .egg-info beside the dist-info (suds-community 0.8.5): pip and uv install both, and go by the "
         "dist-info.",
@@ -41,7 +39,6 @@ RULES = (
         title="No WHEEL",
         rule="A wheel has {name}-{version}.dist-info/WHEEL.",
         why="It says how to unpack the wheel; neither pip nor uv installs it without.",
-        mend=_BUILD,
         source="PEP 427, The .dist-info directory",
         warehouse=("Z5",),
     ),
@@ -54,7 +51,6 @@ RULES = (
         "end of a line and the other does not, each sees other fields. 'Root-Is-Purelib: True' is true for pip and "
         "false for uv, so that they install into different folders where lib64 is not lib. The rest is only warned "
         f"of, like tags that are none, or a Root-Is-Purelib that is missing: {_PIP_AND_UV}.",
-        mend=_BUILD,
         source="PEP 427, File contents",
         milder="What neither pip nor uv reads, like tags that are none; or what both take for the default.",
     ),
@@ -95,7 +91,6 @@ RULES = (
         why="pip spreads every .data folder, pypa/installer the one that is named as the file, uv the one that is "
         "named as the .dist-info: of another one some take the contents for plain files, so that pip and uv install "
         "different things. uv can't install a folder in scripts, and neither can install an unknown one.",
-        mend=_BUILD,
         source="PEP 427, The .data directory",
     ),
     Rule(
@@ -108,7 +103,6 @@ RULES = (
         "installers, for uv even with the order in which a file system lists folders. Of equal bytes, and of one "
         "program that both the data folder and entry points bring, it is only warned: pip and uv both install the "
         "one of the entry points; other installers overwrite or fail.",
-        mend=_BUILD,
         source="PEP 427, Installing a wheel, Spread",
         milder="Equal bytes, or one program in the data folder and in entry points (qtconsole 5.3.0): pip and uv "
         "install the latter.",
@@ -161,7 +155,6 @@ RULES = (
         title="No RECORD",
         rule="A wheel has {name}-{version}.dist-info/RECORD.",
         why="Without it nothing can be uninstalled and nothing verified; neither pip nor uv installs it.",
-        mend=_BUILD,
         source=_RECORD,
         warehouse=("W1",),
     ),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
-
-_BUILD = "Build it again with 'python -m build'."
+from eggwatch.policy.rules.rule import BUILD_AGAIN, Rule, Weight
 
 RULES = (
     Rule(
@@ -71,7 +69,6 @@ RULES = (
         title="An archive that is a zip and a tar at once",
         rule="The same bytes are not a zip and a tar.",
         why="One tool unpacks this, the other that: what was reviewed is not what is installed.",
-        mend=_BUILD,
         source="PyPI's rule",
         warehouse=("Z2",),
     ),
@@ -80,7 +77,7 @@ RULES = (
         title="No METADATA or PKG-INFO",
         rule="A wheel has {name}-{version}.dist-info/METADATA, an sdist {name}-{version}/PKG-INFO.",
         why="Without it nobody knows what the archive is; the index publishes it beside every wheel (PEP 658).",
-        mend=f"{_BUILD} An archive that was packed by hand, or by 'git archive', is no distribution.",
+        mend=f"{BUILD_AGAIN} An archive that was packed by hand, or by 'git archive', is no distribution.",
         source="PEP 427, The .dist-info directory; PyPUG: source distribution format",
         warehouse=("T4", "Z5", "Z6"),
         fixed=True,
@@ -90,7 +87,6 @@ RULES = (
         title="METADATA or PKG-INFO is no plain file",
         rule="The metadata is a regular member: no link, no folder, no device.",
         why="What a link points to differs from one reader to the next.",
-        mend=_BUILD,
         source="PyPUG: source distribution format, Source distribution archive features",
         fixed=True,
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
-_BUILD = "Build it again with 'python -m build'."
 _AGAIN = "Upload it again; if that does not help, build it again with 'python -m build'."
 _SPEC = "APPNOTE.TXT (ZIP File Format Specification)"
 _TWO_READERS = "Tools that read the directory and tools that read from the front would unpack different files"
@@ -36,7 +35,6 @@ RULES = (
         rule="What is a folder by its name (a slash at the end) is one by its mode, and nothing else is.",
         why="Some tools go by the name and some by the mode: one makes a folder where another makes a file. pip and uv "
         "go by the name, and PyPI does not look. (Links and devices are other rules.)",
-        mend=_BUILD,
         source=f"{_SPEC} 4.3.8, 4.4.15",
         lenient="A folder by its name and a file by its mode, or the reverse: pip and uv go by the name.",
     ),
@@ -63,7 +61,6 @@ RULES = (
         rule="Each path stands once, however it is spelled, and no file has the name of a folder that others lie in. "
         "(A copy of the same bytes is zip-repeated-member.)",
         why="One tool takes the first, another the last: what was reviewed is not what is installed.",
-        mend=_BUILD,
         source="PyPI: ZIP parser confusion (2025)",
         warehouse=("Z8",),
     ),
@@ -73,7 +70,6 @@ RULES = (
         rule="No member, and no folder, stands twice, also not with the same name, mode and bytes.",
         why="PyPI refuses it. Whichever of the two a tool takes, it is the same: pip and uv install the wheel alike, "
         "so the default profile only warns.",
-        mend=_BUILD,
         source="PyPI: ZIP parser confusion (2025)",
         warehouse=("Z8",),
         lenient="The same bytes under the same name: whichever is taken, pip and uv install the same.",
@@ -94,7 +90,6 @@ RULES = (
         title="A local header that contradicts the directory",
         rule="Name, flags, method and sizes are the same in a member's local header and in the central directory.",
         why=f"{_TWO_READERS}.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.3.7, 4.3.12; PyPI: ZIP parser confusion (2025)",
         warehouse=("Z9", "Z10"),
     ),
@@ -120,7 +115,6 @@ RULES = (
         title="A compression method other than stored and deflated",
         rule="Members are stored (0) or deflated (8).",
         why="These two are what every installer can read.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.4.5; PyPI's rule",
         warehouse=("Z4",),
     ),
@@ -131,7 +125,6 @@ RULES = (
         "name) are set.",
         why="pip can't open a member with bit 5 (patched data). Most other bits are reserved, and may mean anything to "
         "anybody: pip and uv look at none of them, so they are only warned of.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.4.4",
         milder="Bits that are reserved or unknown: pip and uv look at none of them.",
     ),
@@ -142,7 +135,6 @@ RULES = (
         "no part of them has more than 255 bytes.",
         why="Unpacking would write outside the folder that it was told to write to; on Windows, 'c:x' lies on a drive. "
         "(Of other colons windows-name warns.)",
-        mend=_BUILD,
         source=f"{_SPEC} 4.4.17; PEP 427",
         fixed=True,
     ),
@@ -152,7 +144,6 @@ RULES = (
         rule="Names are spelled in the shortest way: 'a/b', and not 'a//b', 'a/./b' or './a/b'.",
         why="pip and uv leave these parts out and install the wheel alike. Other tools may not find such a file, and "
         "RECORD names it otherwise than it lies on the disk. Two members of one path are zip-duplicate-member.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.4.17",
         lenient="pip and uv leave empty and '.' parts out; where two members come to one file, it is refused.",
     ),
@@ -170,7 +161,6 @@ RULES = (
         title="A device in a wheel",
         rule="Members are files and folders only.",
         why="A device, pipe or socket has no place in a package.",
-        mend=_BUILD,
         source="PEP 427",
         fixed=True,
     ),
@@ -190,7 +180,6 @@ RULES = (
         title="A comment in the zip's directory",
         rule="Members have no comments.",
         why="Comments are a place to hide a second structure in; by themselves they harm nobody.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.4.18; PyPI's rule",
         warehouse=("Z12",),
         lenient="No reader acts on it, and some archivers sign with one.",
@@ -224,7 +213,6 @@ RULES = (
         "it says; a local header that points to a zip64 field has one; comments hold no bytes 01 to 08.",
         why="uv reads wheels from the front, as they come, and refuses these, also where it reads the directory; pip "
         "reads the directory alone and installs them.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.3.9.2, 4.4.8, 4.5; what uv's reader of zips takes",
     ),
     Rule(
@@ -232,7 +220,6 @@ RULES = (
         title="A second name in an extra field",
         rule="An Info-ZIP Unicode Path (0x7075), if there is one, is UTF-8 and the member's own name.",
         why="Some tools use that name and some the other.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.6.9; PyPI's rule",
         warehouse=("Z13",),
         fixed=True,
@@ -242,7 +229,6 @@ RULES = (
         title="An extra field that stands twice",
         rule="Zip64 (0x0001) and Unicode Path (0x7075) stand at most once a member.",
         why="One tool takes the first, another the last: sizes or names differ.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.5; PyPI's rule",
         warehouse=("Z14",),
     ),
@@ -252,7 +238,6 @@ RULES = (
         rule="The zip64 end records say the same as the plain one wherever both say something, and hold nothing more; "
         "a member's zip64 field holds the values that it is there for, or repeats both sizes.",
         why=f"{_TWO_READERS}.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.3.14, 4.3.15, 4.4.1.4",
         warehouse=("Z15",),
     ),
@@ -261,7 +246,6 @@ RULES = (
         title="Bytes before the first member",
         rule="The first member begins at byte 0.",
         why="Another file can hide there: a script that runs, or an archive that other tools see.",
-        mend=_BUILD,
         source="PyPI's rule",
         warehouse=("Z16",),
     ),
@@ -270,7 +254,6 @@ RULES = (
         title="Bytes between the members",
         rule="Members and directory follow each other without gaps.",
         why="A member can hide there that only tools which read from the front see.",
-        mend=_BUILD,
         source=f"{_SPEC} 4.3.6; PyPI's rule",
         warehouse=("Z16",),
     ),
@@ -279,7 +262,6 @@ RULES = (
         title="Members that overlap",
         rule="No member reaches into the next one or into the directory.",
         why="So bombs are built that no ratio shows, and members that are two files at once.",
-        mend=_BUILD,
         source="A better zip bomb (Fifield, 2019)",
         warehouse=("Z16",),
     ),
