@@ -82,7 +82,7 @@ def import_(
     if len(asked) > 1:
         raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
     way = asked[0] if asked else Way.COPY
-    log_to_stderr(verbose=False, quiet=True)
+    log_to_stderr(quiet=True)
     config = selection.one()
     config = replace(config, terms=replace(config.terms, stock=Profile(profile)))
     _refuse_own_folders(config, selection.every(), directory, way)

@@ -155,9 +155,9 @@ class Repeats(logging.Filter):
         return True
 
 
-def log_to_stderr(*, verbose: bool, quiet: bool = False) -> None:
+def log_to_stderr(*, quiet: bool = False) -> None:
     """Log lines on standard error, for a person."""
-    _set_up(_stream(_OneLine()), verbose=verbose, quiet=quiet)
+    _set_up(_stream(_OneLine()), verbose=False, quiet=quiet)
 
 
 def log_as(form: str, *, verbose: bool, quiet: bool = False) -> None:

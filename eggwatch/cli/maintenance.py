@@ -161,7 +161,7 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     \b
     Example:  eggwatch rebuild
     """
-    log_to_stderr(verbose=False, quiet=as_json)
+    log_to_stderr(quiet=as_json)
     config, ticker = selection.one(needed=("public",)), Ticker("read")
     report = rebuild_index(config, progress=ticker)
     ticker.done()
@@ -237,7 +237,7 @@ def repair(selection: Selection, dry_run: bool, as_json: bool, verbose: bool) ->
     Exit status: 0 all is sound now, 1 something is left to you (with --dry-run:
       something is wrong), 3 a daemon runs.
     """
-    log_to_stderr(verbose=False, quiet=True)
+    log_to_stderr(quiet=True)
     results = [_repair(config, dry_run=dry_run, as_json=as_json, verbose=verbose) for config in selection.all()]
     sys.exit(0 if all(results) else 1)
 

@@ -48,7 +48,7 @@ def _options(function: Any) -> Any:
 def _run(config: IndexConfig, order: dict[str, Any], *, timeout: str, as_json: bool) -> None:
     """Have an order carried out, and end with 0, or with 1 if it matches nothing."""
     _check(order)
-    log_to_stderr(verbose=False, quiet=True)
+    log_to_stderr(quiet=True)
     answer = ask(config, {**order, "actor": actor()}, seconds=duration_option(timeout))
     if not _is_understood(order, answer):
         answer = {**answer, "error": str(OlderDaemonError(_OLDER))}
@@ -178,7 +178,7 @@ def remove(selection: Selection, spec: str, as_json: bool, timeout: str, yes: bo
 def _confirmed(config: IndexConfig, order: dict[str, Any], timeout: str) -> dict[str, Any]:
     """The files that a person has been shown and has agreed to, where it is more than one. click.Abort for a no."""
     _check(order)
-    log_to_stderr(verbose=False, quiet=True)
+    log_to_stderr(quiet=True)
     answer = ask(config, {**order, "actor": actor(), "dry_run": True}, seconds=duration_option(timeout))
     if not _is_understood(order, answer):
         raise OlderDaemonError(_OLDER)

@@ -44,7 +44,7 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
     missing = [shown(str(file)) for file in files if not file.is_file()]
     if missing:
         raise click.UsageError(f"No such file: {', '.join(missing)}")
-    log_to_stderr(verbose=False, quiet=True)
+    log_to_stderr(quiet=True)
     config, seconds = selection.one(), duration_option(timeout)
     wanted = [file for file in files if is_upload(file, config)]
     for file in wanted:

@@ -58,9 +58,9 @@ class Answered:
         told[upload.path] = state
         return True
 
-    def forget_all(self, about: str) -> None:
-        """Something has changed for all of them: each is told anew."""
-        self._waiting.pop(about, None)
+    def forget_all(self) -> None:
+        """Something has changed for all that wait: each is told anew."""
+        self._waiting.pop("waiting", None)
 
     def forget_waiting(self, path: str) -> None:
         """An upload no longer lies there as it was."""

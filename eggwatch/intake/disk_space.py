@@ -58,7 +58,7 @@ class DiskSpace:
         reason = f"{self._config.public} has less than min-free left; uploads wait until there is more"
         if self._uploads.faults.note("disk", reason):
             log.error("claim    %s", reason)
-            self._uploads.answered.forget_all("waiting")
+            self._uploads.answered.forget_all()
         self._wait(sighting, reason, LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             self._told_waits(sighting.path, reason)
@@ -76,7 +76,7 @@ class DiskSpace:
         """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
         if self._uploads.faults.note("public", f"{error.message} Uploads wait. {error.remedy}"):
             log.error("claim    %s uploads wait: %s", error.message, error.remedy)
-            self._uploads.answered.forget_all("waiting")
+            self._uploads.answered.forget_all()
         self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             self._told_waits(sighting.path, "The index can't be written to until its administrator has fixed it")

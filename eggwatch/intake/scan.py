@@ -25,7 +25,8 @@ class Scan:
         self._folders: dict[str, Iterator[Survey]] = {}
         self._whole = Survey(complete=False)
         self._again = False
-        self._cost = self._ended = self._spent = 0.0
+        self._ended = self._spent = self.cost = 0.0
+        """`cost`: seconds of processor time that the last scan has taken."""
         self._is_counted = False
 
     def __bool__(self) -> bool:
@@ -55,19 +56,14 @@ class Scan:
         self._spent += time.thread_time() - before
         if self._is_counted and self._parts is None:
             self._is_counted = False
-            self._cost, self._ended = self._spent, time.monotonic()
-
-    @property
-    def cost(self) -> float:
-        """Seconds of processor time that the last scan has taken."""
-        return self._cost
+            self.cost, self._ended = self._spent, time.monotonic()
 
     def rests_until(self, times: float) -> float:
         """The moment of the monotonic clock up to which nothing is scanned if each scan is followed by a rest.
 
         It is so many times as long as what the scan has cost. Without end while one is under way.
         """
-        return math.inf if self._parts is not None else self._ended + times * self._cost
+        return math.inf if self._parts is not None else self._ended + times * self.cost
 
     def portion(self) -> Survey:
         """What was seen in the next moment. FolderError if the folder is gone: then the scan has ended."""

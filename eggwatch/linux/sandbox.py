@@ -150,8 +150,8 @@ def program(machine: _Machine, *, loads_code: bool) -> Iterator[Instruction]:
     yield from _if_called(_FCNTL[machine.column], _argument_among(1, _FCNTL_COMMANDS))
     yield from _if_called(_PRLIMIT[machine.column], _argument_among(0, (0,)))
     if loads_code:
-        yield from _if_called(_OPENAT[machine.column], _argument_within(2, _READ_ONLY))
-        yield from _if_called(_OPEN[machine.column], _argument_within(1, _READ_ONLY))
+        yield from _if_called(_OPENAT[machine.column], _read_only(2))
+        yield from _if_called(_OPEN[machine.column], _read_only(1))
     yield (_RETURN, 0, 0, _REFUSE)
 
 
@@ -165,13 +165,9 @@ def _argument_among(position: int, values: tuple[int, ...]) -> list[Instruction]
     return [_argument(position), *tests, (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
 
 
-def _argument_within(position: int, bits: int) -> list[Instruction]:
-    return [
-        _argument(position),
-        (_ANY_BIT, 0, 1, ~bits & 0xFFFFFFFF),
-        (_RETURN, 0, 0, _REFUSE),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
+def _read_only(position: int) -> list[Instruction]:
+    others = ~_READ_ONLY & 0xFFFFFFFF
+    return [_argument(position), (_ANY_BIT, 0, 1, others), (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
 
 
 def _argument(position: int) -> Instruction:

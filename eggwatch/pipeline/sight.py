@@ -29,14 +29,15 @@ class DropWatch:
     def __init__(self, components: Components, config: IndexConfig, uploads: Uploads, retirement: Retirement) -> None:
         self._components, self._config = components, config
         self._uploads, self._retirement = uploads, retirement
-        self._scanning = Scan(components.drop)
+        self.scan = Scan(components.drop)
+        """Whether one is under way, and what they cost."""
 
     def __bool__(self) -> bool:
-        return bool(self._scanning)
+        return bool(self.scan)
 
     def look(self, paths: set[str] | None) -> list[Sighting]:
         """Uploads without a verdict, as they are now; None begins a scan, a path that ends in a slash one below it."""
-        with self._scanning.counted():
+        with self.scan.counted():
             return self._look(paths)
 
     def _look(self, paths: set[str] | None) -> list[Sighting]:
@@ -48,7 +49,7 @@ class DropWatch:
                 log.error("sight    %s", error)
             return []
         sightings = [sighting for survey in surveys for sighting in self._take_in(survey, now)]
-        if whole := self._scanning.whole():
+        if whole := self.scan.whole():
             # A scan has seen everything: what it has not seen is gone.
             if crowd := self._uploads.crowd(whole):
                 log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
@@ -59,16 +60,16 @@ class DropWatch:
     def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
         folders = {path for path in paths or () if path.endswith("/")}
         named = set() if paths is None else (paths - folders) | self._uploads.timers.due(now)
-        self._scanning.meanwhile(named)
+        self.scan.meanwhile(named)
         seen = self._components.drop.look(named)
         is_back = self._uploads.faults.mend("drop")
         if is_back:
             log.info("sight    %s is there again", self._config.drop)
         if paths is None or is_back:
-            self._scanning.begin()
+            self.scan.begin()
         for folder in sorted(folders):
-            self._scanning.begin_below(folder.rstrip("/"))
-        return [seen, self._scanning.portion()] if self._scanning else [seen]
+            self.scan.begin_below(folder.rstrip("/"))
+        return [seen, self.scan.portion()] if self.scan else [seen]
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
         self._forget(self._uploads.update(survey, now=now, wall=self._components.now()))
@@ -84,11 +85,6 @@ class DropWatch:
         for path in gone:
             self._components.receipts.tell_gone(path)
 
-    @property
-    def scan(self) -> Scan:
-        """What is known of the scans: whether one is under way, what they cost."""
-        return self._scanning
-
     def end(self) -> None:
         """Let go of the folders that are open."""
-        self._scanning.end()
+        self.scan.end()

@@ -113,7 +113,7 @@ def test_auto_is_text_where_standard_error_is_no_journal(logger: logging.Logger)
 
 def test_errors_of_the_system_are_told_in_words(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
     """Where and why, without the number."""
-    log_to_stderr(verbose=False)
+    log_to_stderr()
     logger.error("announce %s: %s", "x", OSError(30, "Read-only file system", "/srv/drop/x"))
     said = capsys.readouterr().err
     assert "announce x: Read-only file system: /srv/drop/x" in said and "Errno" not in said

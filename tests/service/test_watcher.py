@@ -261,7 +261,7 @@ def test_a_folder_is_watched_by_the_name_that_it_has_now(
     for step, folder in zip(steps, ["b/deep", "a", "a", "c/deep", "c/deep", "c/deep"], strict=True):
         step()
         until(folder, functools.partial(hints_at, watcher, drop / folder / "x.whl", f"{folder}/x.whl"))
-    assert watched_inodes() >= inodes(drop)
+    until("all are watched", lambda: watched_inodes() >= inodes(drop))
     (drop / "c").rename(tmp_path / "gone")
     until("not watched", lambda: os.stat(tmp_path / "gone").st_ino not in watched_inodes())
 
