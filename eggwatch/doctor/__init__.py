@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.doctor import configuration, folders, machine, service
-from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, NobodyKnownError, Unchecked
 from eggwatch.errors import FolderError
 
 Check = Callable[[Environment], Iterator[CheckOutcome]]
@@ -77,6 +77,8 @@ def _is_found(told: list[Told], check: str) -> bool:
 def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:
     try:
         yield from check(around)
+    except NobodyKnownError:
+        yield Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
     except FolderError as error:
         yield Unchecked(where=str(around.config.drop), reason=error.message)
     except OSError as error:

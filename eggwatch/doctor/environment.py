@@ -44,6 +44,10 @@ class Unchecked:
 CheckOutcome = Finding | Unchecked
 
 
+class NobodyKnownError(Exception):
+    """A check needs the daemon's account, and nobody can tell which one that is."""
+
+
 PROC, SYSTEMD = Path("/proc"), Path("/run/systemd/system")
 PROPERTIES = (
     "LoadState", "ActiveState", "ExecStart", "User", "Group", "SupplementaryGroups", "AmbientCapabilities",
@@ -85,6 +89,13 @@ class Environment:
     now: float = field(default_factory=time.time)
     proc: Path = PROC
     systemd: Path = SYSTEMD
+
+    @property
+    def known_account(self) -> Account:
+        """The daemon's account, for checks that have nothing to look at without it."""
+        if self.account is None:
+            raise NobodyKnownError
+        return self.account
 
     @property
     def restart(self) -> str:

@@ -38,11 +38,6 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def nobody_known(around: Environment) -> Unchecked:
-    """The answer of checks that need the daemon's account."""
-    return Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
-
-
 def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
     """DROP is never made by the daemon: it may be a disk that is not mounted."""
     drop = around.config.drop
@@ -69,10 +64,7 @@ def _making(drop: Path) -> str:
 
 def way(around: Environment) -> Iterator[CheckOutcome]:
     """The daemon's account can get to its folders."""
-    account = around.account
-    if account is None:
-        yield nobody_known(around)
-        return
+    account = around.known_account
     ways = {closed: folder for folder in around.folders.values() if (closed := closed_on_the_way(account, folder))}
     for closed, folder in ways.items():
         problem = f"{account.name} ({account.whence}) can't pass through it to {folder}"
@@ -98,11 +90,8 @@ def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
 
 def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
     """By the default ACL the daemon can empty the folders that people make, whatever their umask."""
-    drop, account = around.config.drop, around.account
+    drop, account = around.config.drop, around.known_account
     status = os.stat(drop)
-    if account is None:
-        yield nobody_known(around)
-        return
     by_power = account.uid == 0 or "CAP_DAC_OVERRIDE" in (account.capabilities or ())
     if by_power or around.config.identity == "folder" or not is_shared(status):
         return
@@ -123,10 +112,7 @@ def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
 
 def drop_access(around: Environment) -> Iterator[CheckOutcome]:
     """The daemon's account takes uploads from DROP and leaves answers there."""
-    drop, account = around.config.drop, around.account
-    if account is None:
-        yield nobody_known(around)
-        return
+    drop, account = around.config.drop, around.known_account
     status, acl = os.stat(drop), access_acl(drop)
     if not is_granted(account, status, acl, ALL):
         yield _no_access(account, drop, status, around.restart)
@@ -157,10 +143,7 @@ def _group_name(gid: int) -> str:
 
 def owners(around: Environment) -> Iterator[CheckOutcome]:
     """PUBLIC, STATE and what lies in them belong to the daemon's account."""
-    account = around.account
-    if account is None:
-        yield nobody_known(around)
-        return
+    account = around.known_account
     for folder in (around.config.public, around.config.state):
         yield from _owner_of(folder, account)
 

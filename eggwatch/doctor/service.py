@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eggwatch import __version__
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
-from eggwatch.doctor.folders import nobody_known, quoted
+from eggwatch.doctor.folders import quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
 from eggwatch.model.instructions import account_word
@@ -31,10 +31,7 @@ def index(around: Environment) -> Iterator[CheckOutcome]:
 
 def capabilities(around: Environment) -> Iterator[CheckOutcome]:
     """A daemon that is not root has what it needs for the files of others."""
-    account = around.account
-    if account is None:
-        yield nobody_known(around)
-        return
+    account = around.known_account
     status = os.stat(around.config.drop)
     alone = not is_shared(status) or around.config.identity == "folder"
     if account.uid == 0 or alone:
@@ -113,13 +110,10 @@ def libraries(around: Environment) -> Iterator[CheckOutcome]:
 
 def textfile(around: Environment) -> Iterator[CheckOutcome]:
     """The folder for node_exporter is there, and the daemon may write to it."""
-    metrics, account = around.config.metrics, around.account
-    if metrics is None:
+    if around.config.metrics is None:
         return
-    folder = metrics.parent
-    if account is None:
-        yield nobody_known(around)
-    elif not folder.is_dir():
+    folder, account = around.config.metrics.parent, around.known_account
+    if not folder.is_dir():
         problem = "the folder for metrics is not there"
         yield Finding(
             where=str(folder), problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"

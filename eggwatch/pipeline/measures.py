@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from eggwatch.model.events import EventKind, seconds_of
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.sightings import Claim
+from eggwatch.model.status import Status
 from eggwatch.model.verdicts import Admit, Defer, Reject, Verdict, VerdictWord
 from eggwatch.pipeline.admit import Batch
 from eggwatch.pipeline.in_hand import InHand
@@ -77,3 +79,24 @@ class Measures:
         for project in projects:
             for claimed in self._unseen.pop(project, ()):
                 self.latencies.add(now - claimed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """An index `at` a moment (seconds since the epoch); `state` is that of `status`, None while it is down.
+
+    It is what metrics are made of, and frozen, so that other threads may read it.
+    """
+
+    index: str
+    at: float
+    state: Status | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    flaws: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    latencies: tuple[int, ...] = ()
+    latency_total: float = 0.0
+
+    def stamp(self) -> tuple[object, ...]:
+        """What is different when something has happened."""
+        known = self.state or Status()
+        return (self.state is None, known.ready, known.serial, known.queue_length, sum(self.verdicts.values()))

@@ -14,8 +14,7 @@ from prometheus_client.utils import floatToGoString
 from eggwatch import __version__
 from eggwatch.model.events import seconds_of
 from eggwatch.model.status import Status
-from eggwatch.pipeline.measures import BOUNDS
-from eggwatch.service.samples import Sample
+from eggwatch.pipeline.measures import BOUNDS, Sample
 
 Samples = Callable[[], Iterable[Sample]]
 

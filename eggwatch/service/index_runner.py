@@ -16,9 +16,8 @@ from eggwatch.linux.systemd import line_lacking
 from eggwatch.model.events import timestamp
 from eggwatch.model.status import Status
 from eggwatch.notifiers.log_index import of_index
-from eggwatch.pipeline.measures import Measures
+from eggwatch.pipeline.measures import Measures, Sample
 from eggwatch.pipeline.rounds import horizon, summary
-from eggwatch.service.samples import Sample
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.state.orders import OrderBox, PendingOrder

@@ -11,7 +11,7 @@ from pathlib import Path
 from eggwatch.config.index_config import Config
 from eggwatch.errors import ConfigurationError
 from eggwatch.linux.systemd import line_lacking
-from eggwatch.service.samples import Sample
+from eggwatch.pipeline.measures import Sample
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 

@@ -112,18 +112,14 @@ def _end_of(link: MemberPlace, places: Mapping[str, MemberPlace], work: list[int
         if path in seen or work[0] > MOST_WORK:
             return None
         seen.add(path)
-        through = _first_link(path, places)
+        # The symbolic link that stands first on the way to this path, the path itself included.
+        ends = [at for at, letter in enumerate(path) if letter == "/"] + [len(path)]
+        on_the_way = (places.get(path[:end]) for end in ends)
+        through = next((place for place in on_the_way if place is not None and place.kind == SYMBOLIC_LINK), None)
         if through is None:
             return path
         path = plain(f"{_landing(through)}{path[len(through.path) :]}")
     return None
-
-
-def _first_link(path: str, places: Mapping[str, MemberPlace]) -> MemberPlace | None:
-    """The symbolic link that stands first on the way to this path, the path itself included."""
-    ends = [at for at, letter in enumerate(path) if letter == "/"] + [len(path)]
-    on_the_way = (places.get(path[:end]) for end in ends)
-    return next((place for place in on_the_way if place is not None and place.kind == SYMBOLIC_LINK), None)
 
 
 def _landing(link: MemberPlace) -> str:

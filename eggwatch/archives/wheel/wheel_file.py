@@ -43,7 +43,10 @@ def check_wheel_file(content: bytes, path: str, filename: Filename, findings: Fi
     _check_spelling(lines[:end], path, findings)
     _check_version(fields, path, findings)
     _check_purelib(fields, path, findings)
-    hidden = _hidden(lines[end:])
+    # Fields after the empty line that ends them, where 'wheel tags' of 0.40 and 0.41 wrote Tag and Build.
+    hidden: dict[str, list[str]] = {}
+    for match in filter(None, map(_LINE.fullmatch, lines[end:])):
+        hidden.setdefault(match[1].lower(), []).append(match[2].strip())
     _check_tags(fields, hidden, path, filename, findings)
     _check_build(fields, hidden, path, filename, findings)
 
@@ -103,14 +106,6 @@ def _is_true(value: str, following: str) -> bool:
 
 
 _TWO_FOLDERS = "where there are two folders of packages, they install into different ones."
-
-
-def _hidden(lines: list[str]) -> dict[str, list[str]]:
-    """Fields after the empty line that ends them, where 'wheel tags' of 0.40 and 0.41 wrote Tag and Build."""
-    fields: dict[str, list[str]] = {}
-    for match in filter(None, map(_LINE.fullmatch, lines)):
-        fields.setdefault(match[1].lower(), []).append(match[2].strip())
-    return fields
 
 
 def _first(fields: dict[str, list[str]], name: str, path: str, findings: Findings) -> str | None:
