@@ -326,8 +326,9 @@ class Retirement:
         event = event_at(self._ledger, self._catalog.event_at(int(match[1])))
         if event is None or event.filename is None:
             return None
-        fits = self._uploads.originals.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
-        return (int(match[1]), event) if fits else None
+        known = self._uploads.originals.hidden(found) is not None or (event.sha256 or "").startswith(match[2])
+        # The second half of a name is random where the first choice was taken.
+        return (int(match[1]), event) if known or _is_soon_read(event, found) else None
 
     def _finished(self, path: str, departure: Departure, *, size: int | None) -> RetireOutcome | None:
         """How the end of what lies at a hidden path came; None if it could not be brought about."""

@@ -23,6 +23,8 @@ from eggwatch.targets import Target
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
 TEMPLATES = ("landing.html", "root.html", "rules.html")
+FRONT_VERSION = 1
+"""To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def render_root(reader: Reader, env: Environment, options: LandingOptions, *, kn
 
 def front_key(sources: Mapping[str, str], options: LandingOptions) -> str:
     """What the front pages are made from, but for the ledger: when it changes, all of them are rendered anew."""
-    texts = json.dumps([[rule.as_json() for rule in RULES.values()], PRINCIPLES])
+    texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
     digest = hashlib.sha256(texts.encode()).hexdigest()
     return json.dumps([asdict(options), *(sources[name] for name in TEMPLATES), digest])
 

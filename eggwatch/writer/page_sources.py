@@ -13,7 +13,7 @@ from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION
 from eggwatch.pipeline.root_pages import front_key
 from eggwatch.store.state.catalog import Catalog, Reader
 
-FRONT_PAGES = ("index.html", "simple/index.html", "simple/index.v1_html")
+FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html")
 """Pages beside the root's JSON that are there from the first `ready`."""
 
 

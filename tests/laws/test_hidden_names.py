@@ -69,6 +69,18 @@ def test_what_nobody_remembers_to_have_hidden_is_not_read_but_an_upload_like_any
     assert work.lying() == [] and [event["event"] for event in work.events()] == ["admitted"]
 
 
+def test_a_small_one_whose_name_was_taken_is_known_by_its_hash_although_the_catalog_is_lost(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its first hidden name was taken it has a random one, which says nothing of its bytes."""
+    killed(work, monkeypatch)
+    (work.config.drop / "team" / HIDDEN).rename(work.config.drop / "team/.eggwatch-1-0123abcd")
+    (work.config.state / "catalog.sqlite3").unlink()
+    work.open()
+    work.work()
+    assert work.lying() == [] and [event["event"] for event in work.events()] == ["admitted"]
+
+
 def test_many_files_under_names_of_unknown_events_are_one_fault(work: IndexAtWork) -> None:
     for number in range(50):
         work.put(f"some{number}/x", b"")

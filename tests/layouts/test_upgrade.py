@@ -9,7 +9,7 @@ import pytest
 
 from eggwatch import __version__
 from eggwatch.maintenance.verify import Verification
-from eggwatch.pipeline import pipeline
+from eggwatch.pipeline import pipeline, root_pages
 from eggwatch.store.state import catalog, catalog_reader
 from eggwatch.writer import page_sources
 from eggwatch.writer.status import state_of
@@ -52,7 +52,7 @@ def test_it_is_sound_before_anything_is_done(old: IndexAtWork) -> None:
     assert [finding.as_json() for finding in Verification(old.config).run()] == []
 
 
-@pytest.mark.parametrize("part", ["schema", "project pages", "front pages"])
+@pytest.mark.parametrize("part", ["schema", "project pages", "front pages", "front templates"])
 def test_pages_of_an_older_version_are_no_damage(old: IndexAtWork, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """Before the daemon of the new one has run, and not after it."""
     with old:
@@ -64,6 +64,8 @@ def test_pages_of_an_older_version_are_no_damage(old: IndexAtWork, monkeypatch: 
             monkeypatch.setattr(module, "SCHEMA_VERSION", other)
     elif part == "project pages":
         monkeypatch.setattr(page_sources, "RENDERER_VERSION", page_sources.RENDERER_VERSION + 1)
+    elif part == "front pages":
+        monkeypatch.setattr(root_pages, "FRONT_VERSION", root_pages.FRONT_VERSION + 1)
     else:
         sources = page_sources.templates() | {"landing.html": "another"}
         for module in ("writer.page_sources", "maintenance.verify", "writer.index"):
