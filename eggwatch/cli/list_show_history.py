@@ -16,9 +16,9 @@ from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
 from eggwatch.model.events import Entry, Event, EventKind, seconds_of, timestamp
-from eggwatch.model.names import Filename, parse_filename, project_name, shown
+from eggwatch.model.names import project_name, shown
 from eggwatch.model.news import of_removal
-from eggwatch.policy.orders import Spec, parse_spec
+from eggwatch.policy.orders import parse_spec
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.remote import RemoteReader
 from eggwatch.store.state.ledger import START, after
@@ -90,23 +90,14 @@ def show(selection: Selection, spec: str, url: str | None, as_json: bool) -> Non
     if parsed is None:
         raise click.UsageError(f"{spec!r} is not a project, project==version or filename.")
     page = _page(reader_of(selection, url), parsed.project)
-    files = [file for file in page["files"] if _means(parsed, file["filename"])]
-    removed = [file for file in page["_removed"] if _means(parsed, file["filename"])]
+    files = [file for file in page["files"] if parsed.means(file["filename"])]
+    removed = [file for file in page["_removed"] if parsed.means(file["filename"])]
     if not files and not removed and (parsed.version is not None or parsed.filename is not None):
         raise NotFoundError(f"{spec} is not in the index.", remedy=f"'eggwatch list {parsed.project}' lists its files.")
     for file in files:
         print_json(file) if as_json else _say_file(file)
     for file in removed:
         print_json({**file, "removed": True}) if as_json else _say_removed(file)
-
-
-def _means(spec: Spec, filename: str) -> bool:
-    parsed = parse_filename(filename)
-    if not isinstance(parsed, Filename):
-        return False
-    if spec.filename is not None:
-        return parsed.normalized == spec.filename.normalized
-    return spec.version in (None, parsed.version)
 
 
 def _say_file(file: dict[str, Any]) -> None:

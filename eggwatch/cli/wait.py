@@ -16,7 +16,7 @@ from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.errors import TimeoutReachedError
 from eggwatch.model.events import Event, EventKind
-from eggwatch.model.names import Filename, parse_filename, shown
+from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Level
 from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.readers.local import IndexReader
@@ -150,18 +150,9 @@ def _published(reader: AnyReader, wanted: Wanted) -> list[str]:
         return []
     names = []
     for file in page["files"]:
-        parsed = parse_filename(file["filename"])
-        if not isinstance(parsed, Filename) or not _matches(wanted.spec, parsed):
-            continue
-        if wanted.sha256 in (None, file["hashes"]["sha256"]):
+        if wanted.spec.means(file["filename"]) and wanted.sha256 in (None, file["hashes"]["sha256"]):
             names.append(file["filename"])
     return names
-
-
-def _matches(spec: Spec, filename: Filename) -> bool:
-    if spec.filename is not None:
-        return filename.normalized == spec.filename.normalized
-    return filename.project == spec.project and spec.version in (None, filename.version)
 
 
 def _is_pending(reader: AnyReader, wanted: Wanted) -> bool:
@@ -171,8 +162,7 @@ def _is_pending(reader: AnyReader, wanted: Wanted) -> bool:
 def _concerns(wanted: Wanted, name: str) -> bool:
     if wanted.filename is not None:
         return key_of(name) == key_of(wanted.filename)
-    parsed = parse_filename(name)
-    return isinstance(parsed, Filename) and wanted.spec is not None and _matches(wanted.spec, parsed)
+    return wanted.spec is not None and wanted.spec.means(name)
 
 
 def _refusal(reader: AnyReader, wanted: Wanted) -> Answer | None:
@@ -189,9 +179,4 @@ def _latest(reader: AnyReader, wanted: Wanted) -> Event | None:
     if wanted.filename is not None:
         return reader.latest(wanted.filename, lambda event: wanted.sha256 in (None, event.sha256))
     spec = wanted.spec
-    return None if spec is None else reader.latest_of(spec.project, lambda event: _is_of(spec, event))
-
-
-def _is_of(spec: Spec, event: Event) -> bool:
-    parsed = parse_filename(event.filename or "")
-    return isinstance(parsed, Filename) and _matches(spec, parsed)
+    return None if spec is None else reader.latest_of(spec.project, lambda event: spec.means(event.filename or ""))

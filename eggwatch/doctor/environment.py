@@ -15,7 +15,7 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.linux.access import Account
-from eggwatch.linux.accounts import account_name
+from eggwatch.linux.accounts import account_name, group_ids_of
 from eggwatch.linux.capabilities import CAPABILITIES
 from eggwatch.model.status import Status
 from eggwatch.readers.local import IndexReader
@@ -153,7 +153,7 @@ def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: P
         owner = os.stat(config.state).st_uid
     except OSError:
         return None
-    return Account(name=account_name(owner), uid=owner, gids=groups_of(owner), whence=f"the owner of {config.state}")
+    return Account(name=account_name(owner), uid=owner, gids=group_ids_of(owner), whence=f"the owner of {config.state}")
 
 
 def of_process(pid: int, proc: Path = PROC) -> Account | None:
@@ -187,19 +187,10 @@ def of_unit(unit: Unit) -> Account | None:
     return Account(
         name=name,
         uid=uid,
-        gids=groups_of(uid) | more,
+        gids=group_ids_of(uid) | more,
         capabilities=frozenset(given & CAPABILITIES.keys()) if uid else frozenset(CAPABILITIES),
         whence=unit.name,
     )
-
-
-def groups_of(uid: int) -> frozenset[int]:
-    """The groups that the machine gives an account when it begins a process."""
-    try:
-        account = pwd.getpwuid(uid)
-    except KeyError:
-        return frozenset()
-    return frozenset(os.getgrouplist(account.pw_name, account.pw_gid))
 
 
 def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Path) -> Unit | None:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked, groups_of
+from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.linux.access import (
     ENTER,
     READ,
@@ -25,7 +25,7 @@ from eggwatch.linux.access import (
     may,
     names_somebody,
 )
-from eggwatch.linux.accounts import account_name, has_group
+from eggwatch.linux.accounts import account_name, group_ids_of, has_group
 from eggwatch.model.instructions import account_word
 
 ALL = READ | WRITE | ENTER
@@ -122,7 +122,7 @@ def _no_access(account: Account, drop: Path, status: os.stat_result, restart: st
     group = _group_name(status.st_gid)
     by_group = status.st_mode >> 3 & ALL == ALL
     if by_group and status.st_gid not in account.gids:
-        if status.st_gid in groups_of(account.uid):
+        if status.st_gid in group_ids_of(account.uid):
             problem = f"{account.name} has become a member of {group} since the daemon was started"
             return Finding(where=str(drop), problem=problem, remedy=restart)
         problem = f"{account.name} ({account.whence}) is not in its group {group}: uploads can't leave it"

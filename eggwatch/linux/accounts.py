@@ -112,16 +112,19 @@ IDENTITIES: dict[str, Identify] = {"owner": by_owner, "folder": by_folder}
 """By the value of the configuration's `identity`."""
 
 
-def groups_of(uid: int | None) -> frozenset[str]:
-    """The names of all groups of an account, its own among them; none for an account that is not there."""
-    if uid is None:
-        return frozenset()
+def group_ids_of(uid: int) -> frozenset[int]:
+    """The groups that the machine gives an account when it begins a process."""
     try:
         account = pwd.getpwuid(uid)
     except KeyError:
         return frozenset()
+    return frozenset(os.getgrouplist(account.pw_name, account.pw_gid))
+
+
+def groups_of(uid: int | None) -> frozenset[str]:
+    """The names of all groups of an account, its own among them; none for an account that is not there."""
     names = set()
-    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+    for gid in frozenset() if uid is None else group_ids_of(uid):
         with suppress(KeyError):
             names.add(grp.getgrgid(gid).gr_name)
     return frozenset(names)

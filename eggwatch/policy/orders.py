@@ -23,6 +23,15 @@ class Spec:
     filename: Filename | None = None
     only: frozenset[str] | None = None
 
+    def means(self, name: str) -> bool:
+        """Whether a file of this name is meant."""
+        other = parse_filename(name)
+        if not isinstance(other, Filename):
+            return False
+        if self.filename is not None:
+            return other.normalized == self.filename.normalized
+        return other.project == self.project and self.version in (None, other.version)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
@@ -125,8 +134,7 @@ def _names(spec: Spec, file: PublishedFile) -> bool:
     if spec.only is not None and file.filename not in spec.only:
         return False
     if spec.filename is not None:
-        other = parse_filename(file.filename)
-        return isinstance(other, Filename) and other.normalized == spec.filename.normalized
+        return spec.means(file.filename)
     return spec.version is None or Version(file.version) == spec.version
 
 
