@@ -27,13 +27,13 @@ def _said(owned: Owned) -> str:
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
-    place = _inode(outer)
+    place = device_and_inode(outer)
     return inner.is_relative_to(outer) or (
-        place is not None and any(_inode(folder) == place for folder in (inner, *inner.parents))
+        place is not None and any(device_and_inode(folder) == place for folder in (inner, *inner.parents))
     )
 
 
-def _inode(folder: Path) -> tuple[int, int] | None:
+def device_and_inode(folder: Path) -> tuple[int, int] | None:
     """Device and inode of a folder; None if it is not there, or not for this account to see."""
     try:
         status = os.stat(folder)

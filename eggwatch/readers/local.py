@@ -22,7 +22,7 @@ from eggwatch.model.status import Delivery, Status
 from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
-from eggwatch.readers.missing import Absence, absences, root_serial
+from eggwatch.readers.missing import Absence, absences, is_gone, root_serial
 from eggwatch.readers.remote import is_silent
 from eggwatch.readers.status_fields import read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
@@ -73,7 +73,7 @@ class IndexReader:
 
     def sees_lock(self) -> bool:
         """Whether this account can tell if a writer is at work."""
-        return os.access(self._lock, os.R_OK) or _is_missing(self._lock)
+        return os.access(self._lock, os.R_OK) or is_gone(self._lock)
 
     @property
     def _lock(self) -> Path:
@@ -233,13 +233,3 @@ class IndexReader:
 def is_upload(path: Path, config: IndexConfig) -> bool:
     """Whether a file's name is one that the drop folder takes in."""
     return kind_of_name(path.name, config.formats) is NameKind.UPLOAD
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from watchdog.observers.inotify_c import InotifyFD
 
+from eggwatch.config.overlaps import device_and_inode
 from eggwatch.linux import leases
 from eggwatch.linux.mounts import mounts_in
 from eggwatch.model.counting import counted
@@ -100,7 +101,7 @@ class Watcher:
 
     def is_to_check(self) -> bool:
         """Whether nobody watches any more what lies at the drop folder's path: another folder, or none, lies there."""
-        return self.has_died() or _device_and_inode(self._drop) != self._root
+        return self.has_died() or device_and_inode(self._drop) != self._root
 
     def mounts_changed(self) -> None:
         """Something was mounted or unmounted somewhere: if it was in the drop folder, everything is watched anew."""
@@ -111,7 +112,7 @@ class Watcher:
 
     def check(self) -> bool:
         """Start to watch, or start anew when the thread has died or the folder was replaced; True if it was."""
-        root = _device_and_inode(self._drop)
+        root = device_and_inode(self._drop)
         if self.has_died():
             log.warning("sight    the thread that watches %s has died: started anew", self._drop)
         elif self._inotify is not None and root == self._root and not self._is_to_mend():
@@ -206,14 +207,6 @@ def _is_local(path: Path) -> bool:
         return leases.proves_something(fd)
     finally:
         os.close(fd)
-
-
-def _device_and_inode(path: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 _WATCH = re.compile(r"^inotify wd:\S+ ino:([0-9a-f]+) ", re.MULTILINE)
