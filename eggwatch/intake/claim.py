@@ -29,13 +29,20 @@ from eggwatch.store.state.catalog import key_of
 log = logging.getLogger("eggwatch")
 
 PORTION = 0.04
-"""Seconds for which uploads are copied before those that were are passed on."""
+"""Seconds for which uploads are copied before those that were are passed on,"""
+BULK_PORTION = 0.15
+"""and so many where small ones of more than `BULK` projects wait: what is copied together is committed together."""
+BULK = 16
 LARGE_TURN = 3
 """Every so many times a large upload is copied,"""
 OLDEST_TURN = 16
 """and every so many times the one that waits for longest, whatever it weighs."""
 CREDIT = 64 * 1024 * 1024
 """Bytes of large uploads that may be copied before small ones; as many more as were copied of small ones since."""
+IN_A_ROW = 16
+"""So many small uploads of one project are copied one after the other,"""
+SMALL = 256 * 1024
+"""which have so many bytes at most."""
 GIVEN_UP = -1
 CHANGED = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ESTALE)
 """What opening a path says when something else lies there by now, as a link or another folder."""
@@ -90,9 +97,14 @@ class ClaimQueue:
         self._begun: list[_Copy] = []
         self._arrivals = self._taken = self._turns = 0
         self._credit = CREDIT
+        self._last, self._in_a_row = "", 0
 
     def __bool__(self) -> bool:
         return bool(self._waiting or self._begun)
+
+    def __contains__(self, project: str) -> bool:
+        """Whether an upload of a project waits here, or is being copied."""
+        return project in self._waiting or self._is_begun(project)
 
     def paths(self) -> set[str]:
         """The paths of those that wait here, or are being copied."""
@@ -103,7 +115,7 @@ class ClaimQueue:
         """More of them."""
         for one in ready:
             self._arrivals += 1
-            project = _project(one[0].filename)
+            project = project_of(one[0].filename)
             waiting = self._waiting.setdefault(project, deque())
             waiting.append((self._arrivals, one))
             if len(waiting) == 1 and not self._is_begun(project):
@@ -115,7 +127,15 @@ class ClaimQueue:
         insort(self._order, (sighting.identity.size, arrival, project))
 
     def _next(self) -> Candidate:
-        """The smallest one; every third time the largest that holds up the others not for long; at times the oldest."""
+        """The smallest one; every third time the largest that holds up the others not for long; at times the oldest.
+
+        Small ones of one project follow each other: its page is rendered once for them.
+        """
+        place = self._place_of_sibling()
+        if place is not None:
+            self._in_a_row += 1
+            return self._take(place, 1)
+        self._in_a_row = 1
         self._taken += 1
         place, sign = 0, 1
         if self._taken % OLDEST_TURN == 0:
@@ -123,19 +143,33 @@ class ClaimQueue:
         elif self._taken % LARGE_TURN == 0 and (fitting := bisect_right(self._order, (self._credit + 1,))):
             # Of those that weigh the same the first that was seen.
             place, sign = bisect_left(self._order, (self._order[fitting - 1][0],)), -1
-        size, _, project = self._order.pop(place)
+        return self._take(place, sign)
+
+    def _place_of_sibling(self) -> int | None:
+        """Where in the order the next small upload of the last project stands; None where others come first."""
+        waiting = self._waiting.get(self._last)
+        if waiting is None or self._in_a_row >= IN_A_ROW:
+            return None
+        arrival, (sighting, _) = waiting[0]
+        if sighting.identity.size > SMALL:
+            return None
+        place = bisect_left(self._order, (sighting.identity.size, arrival, self._last))
+        return place if self._order[place : place + 1] == [(sighting.identity.size, arrival, self._last)] else None
+
+    def _take(self, place: int, sign: int) -> Candidate:
+        size, _, self._last = self._order.pop(place)
         self._credit = min(CREDIT, self._credit + sign * size)
-        _, ready = self._waiting[project].popleft()
-        if not self._waiting[project]:
-            del self._waiting[project]
+        _, ready = self._waiting[self._last].popleft()
+        if not self._waiting[self._last]:
+            del self._waiting[self._last]
         return ready
 
     def _is_begun(self, project: str) -> bool:
-        return any(_project(copy.sighting.filename) == project for copy in self._begun)
+        return any(project_of(copy.sighting.filename) == project for copy in self._begun)
 
     def _over(self, sighting: Sighting) -> None:
         """It is copied, or will not be: the next one of its project may be."""
-        project = _project(sighting.filename)
+        project = project_of(sighting.filename)
         if project in self._waiting:
             self._line_up(project)
 
@@ -145,7 +179,7 @@ class ClaimQueue:
         `meanwhile()` is called after each.
         """
         claims: list[tuple[Claim, bool]] = []
-        deadline, first = time.monotonic() + PORTION, True
+        deadline, first = time.monotonic() + self._seconds(), True
         while self and len(claims) < most and (first or time.monotonic() < deadline):
             copy = self._turn()
             if copy is not None and (claim := self._go_on(copy)) is not None:
@@ -156,6 +190,11 @@ class ClaimQueue:
         if not self._waiting:
             self._credit = CREDIT
         return claims
+
+    def _seconds(self) -> float:
+        """How long a portion takes: longer where many small ones wait."""
+        is_bulk = len(self._order) > BULK and self._order[BULK][0] <= SMALL
+        return BULK_PORTION if is_bulk else PORTION
 
     def _turn(self) -> _Copy | None:
         """Which copy goes on: a new one, or of those under way that of which the least is left; at times the oldest."""
@@ -231,6 +270,7 @@ class ClaimQueue:
         self._begun.clear()
 
 
-def _project(text: str) -> str:
+def project_of(text: str) -> str:
+    """The normalised project of a filename; the filename itself, normalised, where it is none of an archive."""
     filename = parse_filename(text)
     return filename.project if isinstance(filename, Filename) else key_of(text)

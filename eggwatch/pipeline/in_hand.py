@@ -11,13 +11,14 @@ from eggwatch.model.sightings import Claim
 
 @dataclass(slots=True, kw_only=True)
 class InHand:
-    """A claim on its way to a verdict; `key` is its normalised filename.
+    """A claim on its way to a verdict; `key` is its normalised filename, `project` the name of its project or that.
 
     `overdue`: unfinished, and has had all its time. `after`: the last serial when it was read, None if unknown.
     """
 
     claim: Claim
     key: str
+    project: str
     overdue: bool = False
     after: int | None = None
     scarce: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.worker import Job, Result
-from eggwatch.intake.claim import Candidate, ClaimQueue
+from eggwatch.intake.claim import Candidate, ClaimQueue, project_of
 from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
@@ -26,6 +26,7 @@ from eggwatch.model.verdicts import Known, Leave, Verdict
 from eggwatch.pages.simple import project_pages
 from eggwatch.pipeline.admit import Batch, original, prepare
 from eggwatch.pipeline.announce import News
+from eggwatch.pipeline.changed_pages import ChangedPages
 from eggwatch.pipeline.components import Components
 from eggwatch.pipeline.housekeeping import Housekeeping
 from eggwatch.pipeline.in_hand import InHand, Tally
@@ -87,7 +88,7 @@ class Pipeline:
         self.tally = Tally()
         self.measures = Measures()
         self._in_hand: dict[int, InHand] = {}
-        self._fresh: set[str] = set()
+        self._changed = ChangedPages()
 
     def _has_left(self, serial: int) -> None:
         """The original of a refusal has found its last place."""
@@ -149,7 +150,15 @@ class Pipeline:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
         touched, key = self.uploads.originals.is_touched(claim), key_of(claim.filename)
         scarce = scarce_of(self.components.catalog, claim, key, self.config.terms)
-        hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
+        hand = InHand(
+            claim=claim,
+            key=key,
+            project=project_of(claim.filename),
+            scarce=scarce,
+            after=after,
+            overdue=overdue,
+            touched=touched,
+        )
         self._in_hand[claim.number] = hand
         record = self.components.catalog.file(hand.key)
         if record is not None and record.present and record.file.sha256 == claim.sha256:
@@ -280,15 +289,27 @@ class Pipeline:
         if event.kind is EventKind.REJECTED:
             self.tally.refused += 1
         elif event.project and is_news(event):
-            self._fresh.add(event.project)
+            self._changed.add(event.project, now=time.monotonic())
 
     def render(self) -> list[ProjectListing]:
-        """The listings of the stale pages, the ones that just changed first."""
+        """The listings of the stale pages, the ones that just changed first; pages of projects in hand may wait."""
+        under_way = {hand.project for hand in self._in_hand.values()} if self._changed else set()
+        due = self._changed.take(lambda one: one in under_way or one in self._claims, now=time.monotonic())
+        return self._listings([*due, *self._stale(PAGES_A_ROUND)])
+
+    def _listings(self, projects: Iterable[str]) -> list[ProjectListing]:
         catalog = self.components.catalog
-        projects = list(dict.fromkeys([*sorted(self._fresh), *catalog.stale(PAGES_A_ROUND)]))
-        self._fresh.clear()
-        listings = (listing for project in projects if (listing := catalog.listing(project)) is not None)
+        listings = (listing for project in dict.fromkeys(projects) if (listing := catalog.listing(project)) is not None)
         return [with_status(listing, self.config.terms.archived) for listing in listings]
+
+    def _stale(self, most: int) -> list[str]:
+        """Projects whose page is not as the ledger has it, and that wait for nothing."""
+        stale = self.components.catalog.stale(most + len(self._changed))
+        return [project for project in stale if project not in self._changed][:most]
+
+    def _publish_all(self) -> None:
+        """Publish a portion of the stale pages, and all that have just changed."""
+        self.publish(self._listings([*self._changed.take_all(), *self._stale(PAGES_A_ROUND)]))
 
     def publish(self, listings: list[ProjectListing]) -> None:
         """Project pages, then root and landing page, then the bytes of removed files whose grace is over."""
@@ -326,7 +347,7 @@ class Pipeline:
             # A power cut must not bring back the upload or its claim: it would be published again.
             durable.sync_everything([self.config.drop, self.config.public, self.config.state])
         entries = self.commit(events)
-        self.publish(self.render())
+        self._publish_all()
         while isinstance(order, Remove) and order.now and self._sweep():
             pass
         self.announce()
@@ -363,7 +384,8 @@ class Pipeline:
         components = self.components
         moments = [self.uploads.timers.next_due(), self.retirement.next_due(), self.news.next_due(), self._sweep_due()]
         moments += [components.front.due(), components.inspectors.next_deadline(), components.answers.next_try()]
-        if self._looking or self._may_judge() or self._may_claim() or self.components.catalog.stale(1):
+        moments.append(self._changed.next_due())
+        if self._looking or self._may_judge() or self._may_claim() or self._stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -388,7 +410,7 @@ class Pipeline:
         self._claims.let_go()
         self.retirement.finish()
         while self.components.catalog.stale(1):
-            self.publish(self.render())
+            self._publish_all()
         self.components.front.finish()
         self.news.give_up_waiting()
         self.announce()

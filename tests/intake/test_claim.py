@@ -12,7 +12,7 @@ import pytest
 
 from eggwatch.errors import FolderError
 from eggwatch.intake import claim as claiming
-from eggwatch.intake.claim import CREDIT, OLDEST_TURN, ClaimQueue
+from eggwatch.intake.claim import CREDIT, IN_A_ROW, OLDEST_TURN, ClaimQueue
 from eggwatch.model.sightings import Claim, Identity, Sighting
 from eggwatch.store.public.spool import Changed, Steps
 
@@ -133,6 +133,26 @@ def test_of_those_that_weigh_the_same_the_first_that_was_seen_goes_first_at_eith
     """The same bytes under another filename are refused: which of the two that is, does not depend on the turn."""
     bench.add(("a", 1), ("b", 1), ("x", 9), ("y", 9), ("z", 9))
     assert bench.take() == ["a", "b", "x", "y", "z"]
+
+
+def test_small_ones_of_one_project_follow_each_other_and_large_ones_do_not(bench: Bench) -> None:
+    """Its page is rendered once for them."""
+    versions = [f"demo-{number}-py3-none-any.whl" for number in range(20)]
+    bench.add(*((f"small-{number:03}", 1000) for number in range(50)))
+    bench.add(*((path, 900) for path in versions), ("large-1.0.tar.gz", MIB), ("large-2.0.tar.gz", MIB))
+    order = bench.take()
+    assert order[:IN_A_ROW] == versions[:IN_A_ROW]
+    assert order.index("large-2.0.tar.gz") - order.index("large-1.0.tar.gz") > 1
+
+
+def test_where_many_small_ones_wait_a_portion_takes_longer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share the syncs and the commit; a few, or large ones, go on at once."""
+    monkeypatch.setattr(claiming, "PORTION", 0.0)
+    monkeypatch.setattr(claiming, "BULK_PORTION", 60.0)
+    bench.add(*((f"large-{number}", MIB) for number in range(50)))
+    assert len(bench.take()) == 1
+    bench.add(*((f"small-{number}", 1000) for number in range(50)))
+    assert len(bench.take()) > 50
 
 
 @pytest.mark.parametrize(
