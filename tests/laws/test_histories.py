@@ -148,9 +148,9 @@ class Histories(RuleBasedStateMachine):
 
     @rule(spec=st.sampled_from(SPECS), reason=st.sampled_from(REASONS))
     def yank(self, spec: str, reason: str | None) -> None:
-        """Somebody yanks a project or a version."""
+        """Somebody yanks a project or a version; without a reason, one that was given before stays."""
         for known in self._order("yank", spec, reason):
-            known.yanked = reason or ""
+            known.yanked = reason or known.yanked or ""
 
     @rule(spec=st.sampled_from(SPECS))
     def unyank(self, spec: str) -> None:
