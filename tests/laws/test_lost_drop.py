@@ -5,34 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.archive_factory import sdist
 from tests.cli.program import Site
-from tests.laws.at_work import (
-    IndexAtWork,
-    snapshot,
-)
+from tests.laws.at_work import snapshot
 from tests.running import until
 
 ONE, TWO = sdist("demo", "1.0"), sdist("demo", "2.0")
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> IndexAtWork:
-    """A closed index with one published file."""
-    work = IndexAtWork(tmp_path)
-    with work:
-        work.upload(*ONE)
-        work.work()
-    return work
-
-
-def test_a_missing_drop_folder_is_a_reported_fault_and_not_created(work: IndexAtWork) -> None:
+def test_a_missing_drop_folder_is_a_reported_fault_and_not_created(tmp_path: Path) -> None:
     """With a configuration a missing drop folder (an unmounted disk) is told, never made, and no page suffers."""
-    site = Site(work.config.drop.parent)
+    site = Site(tmp_path)
+    site.put(ONE)
     assert site.run("run", "--once").code == 0
-    before = snapshot(work.config.public)
+    before = snapshot(site.public)
     shutil.rmtree(site.drop)
     done = site.run("run", "--once")
     assert done.code != 0
@@ -40,7 +26,7 @@ def test_a_missing_drop_folder_is_a_reported_fault_and_not_created(work: IndexAt
     assert site.run("status").code == 1
     assert str(site.drop) in site.run("status").out
     assert not site.drop.exists()
-    assert snapshot(work.config.public) == before
+    assert snapshot(site.public) == before
 
 
 def test_a_daemon_takes_up_a_drop_folder_that_appears(tmp_path: Path) -> None:
