@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from eggwatch.intake.claim import project_of
 from eggwatch.intake.intake import Intake, intake_of
 from eggwatch.model.archives import Inspection
 from eggwatch.model.sightings import Claim
@@ -11,14 +12,14 @@ from eggwatch.model.sightings import Claim
 
 @dataclass(slots=True, kw_only=True)
 class InHand:
-    """A claim on its way to a verdict; `key` is its normalised filename, `project` the name of its project or that.
+    """A claim on its way to a verdict; `key` is its normalised filename.
 
     `overdue`: unfinished, and has had all its time. `after`: the last serial when it was read, None if unknown.
     """
 
     claim: Claim
     key: str
-    project: str
+    project: str = field(init=False)
     overdue: bool = False
     after: int | None = None
     scarce: frozenset[str] = frozenset()
@@ -27,6 +28,9 @@ class InHand:
     done: bool = False
     touched: bool = False
     """The very file that was published, read again because a client has set its mode or times by name since."""
+
+    def __post_init__(self) -> None:
+        self.project = project_of(self.claim.filename)
 
     @property
     def intake(self) -> Intake:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.worker import Job, Result
-from eggwatch.intake.claim import Candidate, ClaimQueue, project_of
+from eggwatch.intake.claim import Candidate, ClaimQueue
 from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
@@ -150,15 +150,7 @@ class Pipeline:
         """Have a claim inspected, unless its bytes are published already; see InHand for `overdue` and `after`."""
         touched, key = self.uploads.originals.is_touched(claim), key_of(claim.filename)
         scarce = scarce_of(self.components.catalog, claim, key, self.config.terms)
-        hand = InHand(
-            claim=claim,
-            key=key,
-            project=project_of(claim.filename),
-            scarce=scarce,
-            after=after,
-            overdue=overdue,
-            touched=touched,
-        )
+        hand = InHand(claim=claim, key=key, overdue=overdue, touched=touched, scarce=scarce, after=after)
         self._in_hand[claim.number] = hand
         record = self.components.catalog.file(hand.key)
         if record is not None and record.present and record.file.sha256 == claim.sha256:
@@ -167,12 +159,8 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, readme, owner = (
-            hand.claim,
-            hand.intake.terms(self.config.terms).refuses_readmes(),
-            hand.claim.uploader or "",
-        )
-        path = self.components.spool.bytes_of(claim)
+        claim, readme = hand.claim, hand.intake.terms(self.config.terms).refuses_readmes()
+        path, owner = self.components.spool.bytes_of(claim), claim.uploader or ""
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.components.inspectors.submit(job)
 
@@ -298,9 +286,8 @@ class Pipeline:
         return self._listings([*due, *self._stale(PAGES_A_ROUND)])
 
     def _listings(self, projects: Iterable[str]) -> list[ProjectListing]:
-        catalog = self.components.catalog
-        listings = (listing for project in dict.fromkeys(projects) if (listing := catalog.listing(project)) is not None)
-        return [with_status(listing, self.config.terms.archived) for listing in listings]
+        found = map(self.components.catalog.listing, dict.fromkeys(projects))
+        return [with_status(listing, self.config.terms.archived) for listing in found if listing is not None]
 
     def _stale(self, most: int) -> list[str]:
         """Projects whose page is not as the ledger has it, and that wait for nothing."""
@@ -360,11 +347,8 @@ class Pipeline:
 
     def pages_current(self) -> bool:
         """Whether every page shows what the ledger holds."""
-        return (
-            not self.components.catalog.stale(1)
-            and not self.components.front.is_stale()
-            and not self.components.front.is_busy()
-        )
+        front = self.components.front
+        return not (self.components.catalog.stale(1) or front.is_stale() or front.is_busy())
 
     def is_inspecting(self) -> bool:
         """Whether the answer of an inspector is awaited."""

@@ -15,7 +15,7 @@ import pytest
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.intake import retire
-from eggwatch.pipeline import delayed_refusals, local_delivery
+from eggwatch.pipeline import announce
 from eggwatch.service.index_runner import IndexRunner
 from eggwatch.service.watcher import Bell
 from eggwatch.store import durable
@@ -46,8 +46,8 @@ def open_inline(config: IndexConfig, **_: Any) -> Index:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No processes and no long pauses."""
-    monkeypatch.setattr(delayed_refusals, "LONGEST_WAIT", 0.2)
-    monkeypatch.setattr(local_delivery, "PAUSES", (0.0,))
+    monkeypatch.setattr(announce, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(announce, "PAUSES", (0.0,))
     monkeypatch.setattr(answers, "AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(retire, "TROUBLE_SECONDS", 0.0)
     monkeypatch.setattr("eggwatch.service.index_runner.open_index", open_inline)

@@ -24,7 +24,7 @@ def hand(name: str, *, at: float = NOW, imported: Imported | None = None) -> InH
         number=1, path=f"folder/{filename}", filename=filename, identity=identity, sha256="0", size=1, uid=0,
         uploader="root", at=timestamp(at), imported=imported,
     )  # fmt: skip
-    return InHand(claim=claim, key=filename, project="demo")
+    return InHand(claim=claim, key=filename)
 
 
 def committed(*hands: InHand) -> Batch:
