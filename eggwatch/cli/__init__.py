@@ -145,7 +145,7 @@ def cli(**_: Any) -> None:
     """
 
 
-UNUSABLE = "Mend that, and give the command again: nothing is lost, what was begun is brought to its end."
+UNUSABLE = "Fix that, and run the command again: nothing is lost, and what was started is completed."
 
 
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)

@@ -180,8 +180,8 @@ def _by_helpers(files: Sequence[Path]) -> Iterator[Inspection]:
         yield from found
     except BrokenProcessPool:
         raise EggwatchError(
-            "A helping process died while it judged a file; the kernel may have been short of memory.",
-            remedy=f"Name the rest of the files in calls of {FEW} and fewer, which need no helpers, to find out which.",
+            "A worker process died while it checked a file; the machine may be out of memory.",
+            remedy=f"Check the other files in calls of at most {FEW}, which use no workers, to find out which it was.",
         ) from None
     except BaseException:
         _end_at_once(pool)

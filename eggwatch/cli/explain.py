@@ -49,7 +49,7 @@ def _rule(code: str) -> Rule:
     near = nearest(code)
     raise NotFoundError(
         f"There is no rule '{shown(code)}'.",
-        remedy=f"Did you mean {near}?" if near else "'eggwatch explain' lists all.",
+        remedy=f"Did you mean {near}?" if near else "'eggwatch explain' lists all rules.",
     )
 
 

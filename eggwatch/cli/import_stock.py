@@ -80,7 +80,7 @@ def import_(
     # Nobody's files are moved by a guess.
     asked = [way for way in Way if ways[way]]
     if len(asked) > 1:
-        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be had.")
+        raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be used.")
     way = asked[0] if asked else Way.COPY
     log_to_stderr(quiet=True)
     config = selection.one()
@@ -97,7 +97,7 @@ def import_(
                 bar.step(done=work.begun)
                 _report(outcome, bar, as_json=as_json, verbose=verbose)
         except KeyboardInterrupt:
-            say_error("Interrupted. Give the same command again: it goes on where it was.")
+            say_error("Interrupted. Run the same command again to continue.")
             raise
         finally:
             bar.clear()
@@ -119,8 +119,8 @@ def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], director
     own = overlapped(directory, folders)
     if own is not None:
         raise FolderError(
-            f"{directory} and {own}, a folder of an index, may not lie in one another.",
-            remedy="Copy from the PUBLIC of another index. What lies in a drop folder, 'eggwatch run' takes.",
+            f"{directory} and {own}, a folder of an index, must not contain one another.",
+            remedy="Copy from the PUBLIC folder of another index. 'eggwatch run' publishes what is in a drop folder.",
         )
 
 

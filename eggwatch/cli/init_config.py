@@ -42,7 +42,7 @@ def init(selection: Selection, output: str, url: str | None) -> None:
         with path.open("x") as file:
             file.write(sample({**folders, **({} if url is None else {"url": url})}))
     except FileExistsError:
-        raise ConfigurationError(f"{path} is there already.", remedy="Edit it, or choose another --output.") from None
+        raise ConfigurationError(f"{path} already exists.", remedy="Edit it, or choose another --output.") from None
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     drop = selection.drop.absolute() if selection.drop else path.resolve().parent / "drop"

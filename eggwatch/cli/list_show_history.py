@@ -118,9 +118,9 @@ def _say_removed(file: dict[str, Any]) -> None:
     """What was removed; whether its bytes can still be had, and whether it may return."""
     lines = [file["filename"], f"  removed   {file['at']}"]
     if (until := file.get("bytes-until")) is not None and until > timestamp(time.time()):
-        lines.append(f"  bytes     can be had until {until[:19]}Z")
+        lines.append(f"  bytes     can be downloaded until {until[:19]}Z")
     if file.get("blocked"):
-        lines.append("  blocked   neither these bytes nor this name return before 'eggwatch unblock'")
+        lines.append("  blocked   neither this file nor this name can be uploaded before 'eggwatch unblock'")
     say("\n".join(lines))
 
 
@@ -178,7 +178,7 @@ def _moment(text: str | None) -> str | None:
     try:
         return timestamp(seconds_of(text if "T" in text else f"{text}T00:00:00Z"))
     except ValueError as error:
-        raise click.UsageError(f"{text!r} is no time; write 2026-11-22, 2026-11-22T08:00:00Z or 2d.") from error
+        raise click.UsageError(f"{text!r} is not a time; write 2026-11-22, 2026-11-22T08:00:00Z or 2d.") from error
 
 
 def _entries(reader: IndexReader, *, follow: bool, until: str | None) -> Iterator[Entry]:

@@ -151,7 +151,7 @@ class Repeats(logging.Filter):
         if len(self._seen) < MOST_LINES:
             self._seen[text] = (now, 0)
         if count:
-            record.msg, record.args = "%s (and %d times since it was last said)", (told(record), count)
+            record.msg, record.args = "%s (repeated %d times)", (told(record), count)
         return True
 
 

@@ -176,10 +176,10 @@ def rebuild(selection: Selection, as_json: bool) -> None:
             }
         )
         return
-    counts = f"{counted(report.kept_events, 'event')} kept, {report.new_events} learnt from the pages"
+    counts = f"{counted(report.kept_events, 'event')} kept, {report.new_events} recovered from the pages"
     say(f"{config.name}: {counts}, {counted(report.files, 'file')}")
     for lost in report.lost:
-        say(f"  not brought back: {lost}")
+        say(f"  not recovered: {lost}")
 
 
 def _files_of(config: IndexConfig) -> int | None:
@@ -214,7 +214,7 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
         new = f"{report.copied} {'was' if report.copied == 1 else 'were'} new{more}"
         say(f"{config.name}: {counted(report.files, 'file')} up to serial {report.serial}; {new}")
         for damaged in report.damaged:
-            say(f"  not kept: {damaged}")
+            say(f"  not backed up: {damaged}")
     sys.exit(1 if report.damaged else 0)
 
 
@@ -234,7 +234,7 @@ def repair(selection: Selection, dry_run: bool, as_json: bool, verbose: bool) ->
 
     \b
     Example:  eggwatch repair --dry-run
-    Exit status: 0 all is sound now, 1 something is left to you (with --dry-run:
+    Exit status: 0 all is sound now, 1 something is to be fixed by hand (with --dry-run:
       something is wrong), 3 a daemon runs.
     """
     log_to_stderr(quiet=True)
@@ -266,5 +266,5 @@ def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool, verbose: b
         more = "" if one.done else f": {one.finding.remedy}"
         say(f"{line_of([one.finding for one in group])}\n  {would}{one.what}{more}")
     left = sum(not one.done for one in mended)
-    verdict = "sound" if not mended else f"{counted(len(mended), 'finding')}, {left} left to you"
+    verdict = "sound" if not mended else f"{counted(len(mended), 'finding')}, {left} to fix by hand"
     say(f"{config.name}: {verdict}")

@@ -89,7 +89,7 @@ def _status(results: list[bool]) -> int:
 
 def _test(index: IndexConfig, *, as_json: bool) -> bool:
     if not index.subscriptions and not as_json:
-        say(f"{index.name}: nobody is to be told; 'eggwatch init' shows how to write it")
+        say(f"{index.name}: no recipients are configured; 'eggwatch init' shows how")
     good = True
     for name, error in try_each(index):
         good = good and error is None
@@ -107,7 +107,7 @@ def _retry(index: IndexConfig) -> bool:
             return _status([route.retry() for courier in couriers for route in courier.routes]) == 0
     except LockHeldError:
         Deliveries(index.state, permissions_of(index)).ask_to_retry()
-        say(f"{index.name}: the courier that is at work tries them again; 'eggwatch status' shows what is left")
+        say(f"{index.name}: the running courier retries them; 'eggwatch status' shows what is left")
         return True
 
 
@@ -183,7 +183,7 @@ def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Sup
             for subscription in index.subscriptions:
                 messenger_of(subscription)
     except EggwatchError as error:
-        log.error("reload: the old configuration stays: %s", error)
+        log.error("reload failed, the old configuration stays in use: %s", error)
         return before
     return indexes
 

@@ -45,7 +45,7 @@ class Selection:
         folders = (self.drop, self.public, self.state)
         if any(folder is not None for folder in folders):
             if self.config is not None or any(folder is None for folder in folders):
-                raise click.UsageError("--drop, --public and --state go together, and without --config.")
+                raise click.UsageError("Use --drop, --public and --state together, and without --config.")
             drop, public, state = (in_full(Path(str(folder))) for folder in folders)
             return self._only(from_folders(drop, public, state, needed=needed))
         return self._only(find(self.config, environment=os.environ, needed=needed))

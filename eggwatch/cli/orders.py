@@ -21,7 +21,7 @@ from eggwatch.policy.orders import parse_spec
 from eggwatch.store.state.lock import Lock
 from eggwatch.writer.ask import ask
 
-_OLDER = "The running daemon is older than this command, and knows nothing of --now and --block."
+_OLDER = "The running daemon is older than this command, and does not support --now and --block."
 
 
 def _order_command(verb: str, help_text: str) -> click.Command:
@@ -90,7 +90,7 @@ def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *
     elif not answer["matched"]:
         say(f"No {'blocked' if verb == 'unblock' else 'published'} file matches {spec}.")
     elif not answer["changed"]:
-        say(f"Nothing to change: it is so already ({counted(answer['matched'], 'file')}).")
+        say(f"Nothing to change, already done ({counted(answer['matched'], 'file')}).")
     for filename in answer["changed"]:
         say(f"{'would ' if dry_run else ''}{verb} {filename}")
     if undo is not None and answer["changed"] and not answer.get("error"):
@@ -101,19 +101,19 @@ def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *
 def _say_removal(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any]) -> None:
     if order["now"]:
         would = "would be" if order["dry_run"] else "are"
-        say(f"The bytes {would} deleted at once; a link on the page of a moment ago leads nowhere.")
+        say(f"The bytes {would} deleted at once; links on pages that were loaded before will be broken.")
     elif (until := answer.get("bytes_until")) and until <= timestamp(time.time()):
-        say("The bytes are gone already.")
+        say("The bytes have already been deleted.")
     elif until:
         late = "" if Lock(config.state / "lock").is_held() else ", and then until a daemon or the next command runs"
-        say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}; --now takes them at once.")
+        say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}; --now deletes them at once.")
     for path in answer.get("elsewhere", []):
-        say(f"The same bytes also lie in {path}, which is left to you.")
+        say(f"The same bytes are also in {path}; delete that yourself if needed.")
 
 
 def _undo(spec: str, answer: dict[str, Any]) -> str:
     """What takes a removal back."""
-    again = "upload the same bytes again; they come back with their first upload time"
+    again = "upload the same file again; it keeps its first upload time"
     return f"'eggwatch unblock {spec}', then {again}" if answer.get("blocked") else again
 
 
@@ -190,7 +190,7 @@ def _confirmed(config: IndexConfig, order: dict[str, Any], timeout: str) -> dict
     if order["now"]:
         say("Their bytes are deleted at once.")
     if order["block"]:
-        say("They are blocked: neither their bytes nor their names return before 'eggwatch unblock'.")
+        say("They are blocked: neither the files nor their names can be uploaded before 'eggwatch unblock'.")
     say(f"To undo it: {_undo(order['spec'], answer)}")
     click.confirm("Remove them?", abort=True)
     return {"only": answer["changed"]}

@@ -75,6 +75,6 @@ def _reload(server: Server, load: Callable[[], Config]) -> None:
     try:
         server.show(trees_of(load()))
     except EggwatchError as error:
-        log.error("reload: the old configuration stays: %s", error)
+        log.error("reload failed, the old configuration stays in use: %s", error)
     else:
         log.info("reload: the configuration was read again")

@@ -62,7 +62,7 @@ def setup(
       2 usage or configuration; 3 another setup runs.
     """
     if selection.config is not None or selection.index is not None:
-        raise click.UsageError("setup looks after /etc/eggwatch: --config and --index mean nothing to it.")
+        raise click.UsageError("setup always uses /etc/eggwatch; --config and --index do not apply.")
     if (source is not None) + rollback + uninstall > 1:
         raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
     if os.geteuid() != 0 and not dry_run:
@@ -105,7 +105,7 @@ def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dr
 def _previous(installation: Installation) -> Source:
     previous = installation.versions.previous()
     if previous is None:
-        raise InstallationError("There is no version to go back to.")
+        raise InstallationError("There is no previous version.")
     return previous
 
 

@@ -43,7 +43,7 @@ def duration(value: object) -> float:
     """Seconds from `90s`, `10m`, `1h`, `30d`; ValueError says the grammar."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('is no time; write "90s", "10m", "1h" or "30d"')
+        raise ValueError('is not a time; write "90s", "10m", "1h" or "30d"')
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -51,21 +51,21 @@ def size(value: object) -> int:
     """Bytes from `64MiB`, `2GiB`; ValueError says the grammar."""
     match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('is no size; write "64MiB" or "2GiB"')
+        raise ValueError('is not a size; write "64MiB" or "2GiB"')
     return int(match[1]) * _SIZES[match[2]]
 
 
 def text(value: object) -> str:
     """One line of printable text; ValueError if it is none."""
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise ValueError("is no line of text")
+        raise ValueError("is not a line of text")
     return value
 
 
 def url(value: object) -> str:
     """An http or https URL; ValueError with an example if it is none."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text(value)) or not _has_host(str(value)):
-        raise ValueError('is no URL; write "https://packages.example.com/"')
+        raise ValueError('is not a URL; write "https://packages.example.com/"')
     return str(value)
 
 
@@ -103,7 +103,7 @@ def upload_to(value: object) -> str:
     """Where uploaders copy to, in a form that one of their programs knows; ValueError names the forms."""
     if not _COPIED_TO.fullmatch(text(value)):
         forms = r"HOST:FOLDER, rsync://HOST/MODULE/, HOST::MODULE, \\HOST\SHARE or an absolute path"
-        raise ValueError(f"is no place to copy to; write {forms}")
+        raise ValueError(f"is not a place to copy to; write {forms}")
     return str(value)
 
 

@@ -102,7 +102,7 @@ class _Reading:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             self.wrong(where, "the name may have letters, digits, '.', '_' and '-' only", "index", name)
         if not isinstance(table, dict):
-            self.wrong(where, "is no table", "index", name)
+            self.wrong(where, "is not a table", "index", name)
             return None
         values: dict[str, Any] = {}
         for key, value in table.items():
@@ -168,7 +168,7 @@ def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[st
     if missing:
         raise NoIndexError(
             f"No index here: there is no {', no '.join(missing)}.",
-            remedy="Mend --drop, --public and --state, or begin an index there with 'eggwatch run'.",
+            remedy="Change --drop, --public and --state, or create an index there with 'eggwatch run'.",
         )
     problems = overlaps([index])
     if problems:
@@ -194,7 +194,7 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Colle
         return from_folders(drop, public, state, needed=needed)
     raise NoIndexError(
         "No index here: no configuration was found, and no ./drop ./public ./state.",
-        remedy="Name one with --config FILE, or begin one with 'eggwatch init' or 'eggwatch run'.",
+        remedy="Name one with --config FILE, or create one with 'eggwatch init' or 'eggwatch run'.",
     )
 
 

@@ -28,31 +28,31 @@ def _one_of(*words: str) -> Grammar:
 
 def _address(value: object) -> str:
     if not isinstance(value, str) or _ADDRESS.fullmatch(value) is None:
-        raise ValueError('is no address; write "packages@example.com"')
+        raise ValueError('is not an address; write "packages@example.com"')
     return value
 
 
 def _addresses(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError('is no list of addresses; write ["packages@example.com"]')
+        raise ValueError('is not a list of addresses; write ["packages@example.com"]')
     return tuple(dict.fromkeys(map(_address, value)))
 
 
 def _address_book(value: object) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise ValueError('is no table; write { alice = "alice@example.com" }')
+        raise ValueError('is not a table; write { alice = "alice@example.com" }')
     return {account: _address(address) for account, address in value.items()}
 
 
 def _domain(value: object) -> str:
     if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", value) is None:
-        raise ValueError('is no domain; write "example.com"')
+        raise ValueError('is not a domain; write "example.com"')
     return value
 
 
 def _events(value: object) -> frozenset[EventKind]:
     if not isinstance(value, list) or not value:
-        raise ValueError(f"is no list; write some of {', '.join(TOLD)}")
+        raise ValueError(f"is not a list; write some of {', '.join(TOLD)}")
     wrong = [item for item in value if item not in TOLD]
     if wrong:
         raise ValueError(f"names {wrong[0]!r}; events that are told are {', '.join(TOLD)}")
@@ -61,7 +61,7 @@ def _events(value: object) -> frozenset[EventKind]:
 
 def _command(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(word, str) and word for word in value):
-        raise ValueError('is no command; write ["/usr/local/bin/deploy", "--now"]')
+        raise ValueError('is not a command; write ["/usr/local/bin/deploy", "--now"]')
     if not value[0].startswith("/"):
         raise ValueError(f"names {value[0]!r}; the program needs its whole path")
     return tuple(value)
@@ -70,7 +70,7 @@ def _command(value: object) -> tuple[str, ...]:
 def _server(value: object) -> tuple[str, int]:
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::(\d{1,5}))?", str(value))
     if match is None or not 0 < int(match[2] or 25) < 65536:
-        raise ValueError('is no server; write "localhost:25"')
+        raise ValueError('is not a server; write "localhost:25"')
     return match[1].strip("[]"), int(match[2] or 25)
 
 
@@ -152,7 +152,7 @@ TABLES = {"mail": MAIL, "webhook.ci": WEBHOOK, "command.deploy": PROGRAM, "appri
 def _table(value: object, settings: Mapping[str, Setting], above: KeyPath = ()) -> dict[str, Any]:
     """The values of a table by their names in Python; SeveralError names all that is wrong."""
     if not isinstance(value, dict):
-        raise ValueError("is no table")
+        raise ValueError("is not a table")
     values: dict[str, Any] = {}
     problems: list[tuple[KeyPath, str]] = []
     for key, item in value.items():

@@ -14,7 +14,7 @@ def overlapping(named: Iterable[tuple[Owned, Path]]) -> list[tuple[Owned, str]]:
     """The same, of folders by index and key, each with the later one of the two."""
     places = [(owned, Path(os.path.realpath(path))) for owned, path in named]
     return [
-        (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) may not share a folder or lie in one another")
+        (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) must not share a folder or contain one another")
         for number, (one, path) in enumerate(places)
         for other, second in places[:number]
         if _lies_in(path, second) or _lies_in(second, path)

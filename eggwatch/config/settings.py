@@ -27,7 +27,7 @@ def _textfile(value: object) -> str:
 
 def _formats(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError('is no list; write ["wheel", "sdist"]')
+        raise ValueError('is not a list; write ["wheel", "sdist"]')
     for item in value:
         if item not in SUFFIXES:
             raise ValueError(f"names {item!r}; known are {', '.join(SUFFIXES)}")
@@ -44,7 +44,7 @@ def _identity(value: object) -> str:
 
 def _mode(value: object) -> int:
     if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
-        raise ValueError('is no mode; write "0644" or "0640"')
+        raise ValueError('is not a mode; write "0644" or "0640"')
     return int(value, 8)
 
 
@@ -52,12 +52,12 @@ def _profile(value: object) -> Profile:
     try:
         return Profile(str(value))
     except ValueError:
-        raise ValueError(f"is no profile; there are {', '.join(Profile)}") from None
+        raise ValueError(f"is not a profile; there are {', '.join(Profile)}") from None
 
 
 def _rules(value: object) -> dict[str, Weight]:
     if not isinstance(value, dict):
-        raise ValueError('is no table; write { zip-comment = "refuse" }')
+        raise ValueError('is not a table; write { zip-comment = "refuse" }')
     problems = [((code,), wrong) for code, weight in value.items() if (wrong := _rule_problem(code, weight))]
     if problems:
         raise SeveralError(problems)
@@ -70,7 +70,7 @@ def _rule_problem(code: str, weight: object) -> str | None:
         near = nearest(code)
         return f"there is no such rule{f'; did you mean {near}?' if near else ''} ('eggwatch explain' lists all)"
     if weight not in list(Weight):
-        return f"{weight!r} is no weight; write one of {', '.join(Weight)}"
+        return f"{weight!r} is not a weight; write one of {', '.join(Weight)}"
     if rule.fixed and weight != Weight.REFUSE:
         return f"always refuses, because it protects the index itself ('eggwatch explain {code}')"
     return None
@@ -78,7 +78,7 @@ def _rule_problem(code: str, weight: object) -> str | None:
 
 def _owners(value: object) -> dict[str, frozenset[str]]:
     if not isinstance(value, dict):
-        raise ValueError('is no table; write { "acme-*" = ["alice", "@release"] }')
+        raise ValueError('is not a table; write { "acme-*" = ["alice", "@release"] }')
     problems = [((pattern,), wrong) for pattern, names in value.items() if (wrong := _owners_problem(pattern, names))]
     if problems:
         raise SeveralError(problems)
@@ -91,7 +91,7 @@ def _owners(value: object) -> dict[str, frozenset[str]]:
 
 def _owners_problem(pattern: str, names: object) -> str | None:
     if not _is_pattern(pattern):
-        return "is no pattern of project names"
+        return "is not a pattern of project names"
     if not isinstance(names, list) or not names:
         return 'names nobody; write ["alice", "@release"] (accounts, and groups with @), or use archived'
     wrong = [name for name in names if not isinstance(name, str) or not re.fullmatch(r"@?[^\s@][^\s]*", name)]
@@ -104,10 +104,10 @@ def _is_pattern(value: object) -> bool:
 
 def _patterns(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise ValueError('is no list; write ["acme-*"]')
+        raise ValueError('is not a list; write ["acme-*"]')
     wrong = [item for item in value if not _is_pattern(item)]
     if wrong:
-        raise ValueError(f"names {wrong[0]!r}, which is no pattern of project names")
+        raise ValueError(f"names {wrong[0]!r}, which is not a pattern of project names")
     return tuple(dict.fromkeys(map(normalized_pattern, value)))
 
 
@@ -131,7 +131,7 @@ def _keeping(value: object) -> Keeping:
             except ValueError:
                 continue
         else:
-            raise ValueError('is no limit; write "forever", "90d", "2GiB" or ["90d", "2GiB"]')
+            raise ValueError('is not a limit; write "forever", "90d", "2GiB" or ["90d", "2GiB"]')
     return Keeping(**limits)
 
 

@@ -78,7 +78,7 @@ def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:
     try:
         yield from check(around)
     except NobodyKnownError:
-        yield Unchecked(where=str(around.config.state), reason="nobody can tell which account the daemon runs as")
+        yield Unchecked(where=str(around.config.state), reason="it is not known which account the daemon runs as")
     except FolderError as error:
         yield Unchecked(where=str(around.config.drop), reason=error.message)
     except OSError as error:

@@ -21,16 +21,16 @@ def names(around: Environment) -> Iterator[CheckOutcome]:
     groups |= set() if around.config.group is None else {around.config.group}
     for group in sorted(groups):
         if not has_group(group):
-            yield _lacking(around, f"names the group {group}, which this machine does not have", f"groupadd {group}")
+            yield _lacking(around, f"names the group {group}, which does not exist here", f"groupadd {group}")
     for account in sorted(name for name in owners if not name.startswith("@")):
         if not has_account(account):
-            problem = f"names the account {account}, which this machine does not have"
+            problem = f"names the account {account}, which does not exist here"
             yield _lacking(around, problem, f"useradd {account}")
 
 
 def _lacking(around: Environment, problem: str, remedy: str) -> Finding:
     where = f"[index.{around.config.name}]" if around.source is None else str(around.source)
-    return Finding(where=where, problem=problem, remedy=f"{remedy}, or mend the configuration")
+    return Finding(where=where, problem=problem, remedy=f"{remedy}, or fix the configuration")
 
 
 def mail(around: Environment) -> Iterator[CheckOutcome]:
@@ -56,8 +56,8 @@ def reached(what: str, host: str, port: int) -> Iterator[Finding]:
         socket.create_connection((host, port), timeout=SECONDS).close()
     except socket.gaierror:
         problem = "there is no host of that name"
-        yield Finding(where=where, problem=problem, remedy=f"mend the setting; look with: getent hosts {host}")
+        yield Finding(where=where, problem=problem, remedy=f"fix the setting; check with: getent hosts {host}")
     except OSError as error:
         reason = "does not answer" if isinstance(error, TimeoutError) else (error.strerror or str(error))
-        remedy = f"start it, or mend the setting; look with: nc -vz {host} {port}"
+        remedy = f"start it, or fix the setting; check with: nc -vz {host} {port}"
         yield Finding(where=where, problem=f"can't be reached: {reason}", remedy=remedy)

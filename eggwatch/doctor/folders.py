@@ -52,7 +52,9 @@ def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
         return
     if not is_folder:
         yield Finding(
-            where=str(drop), problem="is no folder", remedy=f"mv {quoted(drop)} {quoted(drop)}.old && {_making(drop)}"
+            where=str(drop),
+            problem="is not a folder",
+            remedy=f"mv {quoted(drop)} {quoted(drop)}.old && {_making(drop)}",
         )
 
 

@@ -70,7 +70,7 @@ def _replaced(around: Environment, name: str, folder: Path) -> Iterator[CheckOut
     except OSError:
         return  # the daemon's own view is shown to its account and to root
     if is_closed and (around.unit is None or may_write(around.unit.properties, folder)):
-        problem = f"{name} can be written to, but not by the daemon: was it replaced or mounted over since it began?"
+        problem = f"{name} can be written to, but not by the daemon: was it replaced or mounted over since it started?"
         yield Finding(where=str(folder), problem=problem, remedy=around.restart)
 
 
@@ -106,7 +106,7 @@ def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
         yield Finding(
             where=str(drop),
             problem=f"its file system (type {magic:#x}) may be written to by other machines: no events, no leases, so "
-            "that uploads are found by scanning and taken when they have been quiet",
+            "that uploads are found by scanning and taken when they no longer change",
             remedy="run eggwatch where the disk is, or have people upload through this machine (scp, samba)",
         )
 
@@ -116,7 +116,7 @@ def inotify(around: Environment) -> Iterator[CheckOutcome]:
     survey = Drop(around.config.drop, around.config.formats).scan()
     folders = len(survey.folders)
     for closed in survey.closed:
-        yield Unchecked(where=str(around.config.drop / closed.path), reason="this account may not look into it")
+        yield Unchecked(where=str(around.config.drop / closed.path), reason="this account has no permission to read it")
     yield from _limits(around, folders)
 
 

@@ -16,7 +16,7 @@ from eggwatch.model.instructions import account_word
 from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
-    "CAP_LEASE": "an upload is taken only when it has been quiet for a while",
+    "CAP_LEASE": "an upload is taken only after it has not changed for a while",
     "CAP_DAC_READ_SEARCH": "what people upload with umask 077 can't be read",
     "CAP_FOWNER": "the files of others can't leave a sticky folder",
 }
@@ -37,7 +37,7 @@ def capabilities(around: Environment) -> Iterator[CheckOutcome]:
     if account.uid == 0 or alone:
         return
     if account.capabilities is None:
-        yield Unchecked(where=account.name, reason="no daemon runs, and no unit says what it would be given")
+        yield Unchecked(where=account.name, reason="no daemon is running, and no unit gives it capabilities")
         return
     if lacking := [name for name in NEEDED if name not in account.capabilities]:
         names = " ".join(lacking)
@@ -84,7 +84,7 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
     """A daemon that is at work tells of itself, and is of the version that is installed."""
     status = around.status
     if not around.sees_lock:
-        yield Unchecked(where=str(around.config.state), reason="this account can't tell whether a daemon is at work")
+        yield Unchecked(where=str(around.config.state), reason="this account can't see whether a daemon is running")
     if around.daemon is None or status.pid != around.daemon:
         return
     age = around.now - seconds_of(status.at) if status.at else 0.0

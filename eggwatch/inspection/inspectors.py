@@ -191,7 +191,7 @@ class Inspectors:
         if self._stillborn >= MOST_STILLBORN:
             self._stillborn = 0
             raise EggwatchError(
-                f"Inspectors can't be started ({how}).", remedy="Look above for their own message; uploads wait."
+                f"Inspectors can't be started ({how}).", remedy="See their messages above; uploads wait."
             )
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ def _given_up(job: Job, what: str, *, killed: bool) -> Result:
 
 def _too_much(job: Job, what: str) -> Inspection:
     message = (
-        f"The inspection {what}: the archive needs more time or memory than an honest one "
+        f"The inspection {what}: the archive needs more time or memory than any normal archive "
         f"(limits: {slow_seconds(job.size):.0f} s, {MEMORY_LIMIT >> 20} MiB). Build it again, or ask the administrator."
     )
     return Inspection(flaws=(Flaw(code=Code.INSPECTION_LIMIT, subject=job.filename, message=message),))

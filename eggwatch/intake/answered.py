@@ -76,7 +76,7 @@ class Answered:
             self._full.add(allowance)
             uid, what = allowance
             log.warning(
-                "sight    %s has more than %d %s in the drop folder without a verdict: only 'status' tells of them",
+                "sight    %s has more than %d %s in the drop folder without a verdict: only 'status' shows the rest",
                 shown(account_name(uid)),
                 MOST,
                 "uploads" if what == "uploads" else "files",

@@ -56,7 +56,7 @@ LONGEST_AGE = 30 * 86400.0
 
 def in_hand(claim: Claim) -> Queued:
     """An upload whose copy has been made, in the queue."""
-    return Queued(path=claim.path, stage=Stage.IN_HAND, since=seconds_of(claim.at), reason="under inspection")
+    return Queued(path=claim.path, stage=Stage.IN_HAND, since=seconds_of(claim.at), reason="being checked")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -216,7 +216,7 @@ class Uploads:
 
     def has_its_turn(self, path: str) -> None:
         """Nothing stands in the way of a file any more but others that are copied before it."""
-        self._reasons[path] = "waits for its turn"
+        self._reasons[path] = "waiting for its turn"
         self._finished.add(path)
 
     def cannot_read(self, sighting: Sighting, error: OSError, *, advice: str, now: float) -> str | None:
@@ -278,7 +278,7 @@ class Uploads:
             return self._reasons[path]
         original = self.originals.at(path)
         if original is None:
-            return "just seen"
+            return "new"
         if original.fate in (Fate.HELD, Fate.STUCK, Fate.DEFERRED):
             return f"{original.fate}: {(original.reason or '').strip().splitlines()[-1] if original.reason else ''}"
-        return f"{original.fate}; leaves the drop folder in a moment"
+        return f"{original.fate}; will be removed from the drop folder in a moment"

@@ -109,7 +109,7 @@ class Backup:
         own = overlapped(self._folder, [own for index in self._indexes for own in index.folders])
         if own is not None:
             raise FolderError(
-                f"{self._folder} and {own} may not lie in one another.",
+                f"{self._folder} and {own} must not contain one another.",
                 remedy="Choose a folder elsewhere, best on another disk.",
             )
         names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()

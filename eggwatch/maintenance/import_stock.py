@@ -109,7 +109,7 @@ class Stock:
         except OSError as error:
             raise FolderError(
                 f"{error.filename or self.root} can't be read: {error.strerror}.",
-                remedy="Give this account the right to read it; the same command then goes on where it was.",
+                remedy="Give this account permission to read it, and run the same command again to continue.",
             ) from error
 
 
@@ -169,7 +169,7 @@ class Import:
             with opened(item.path) as source:
                 return self._recognised(item, source) or self._take(item, source)
         except Changed:
-            return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark="somebody is writing to it")
+            return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark="it is still being written")
         except OSError as error:
             return ImportOutcome(
                 path=item.path, verdict=ImportVerdict.FAILED, remark=f"can't be read: {error.strerror}"
@@ -194,7 +194,7 @@ class Import:
         if components.spool.free_bytes() - source.status.st_size < config.min_free:
             raise FolderError(
                 f"{config.public} is nearly full (min-free).",
-                remedy="Make room, and give the same command again: it goes on where it was.",
+                remedy="Make room, and run the same command again to continue.",
             )
         share = self._way is not Way.COPY and source.private
         number, sha256, linked = take(components.spool, source, share=share)

@@ -104,7 +104,7 @@ def _take_up(path: Path, scratch: Path) -> None:
     if Ledger(path).exists() or not found:
         return
     best = max(found, key=_reach)
-    log.warning("there is no %s: what an earlier rebuild has left as %s is taken up", path, best)
+    log.warning("there is no %s: continuing with %s, which an earlier rebuild has left", path, best)
     if best != scratch:
         durable.unlink(scratch)
         durable.link(best, scratch)
@@ -142,7 +142,7 @@ def _copy_sound_part(ledger: Ledger, scratch: Path, report: RebuildReport, permi
         with ledger.path.open("rb") as file:
             data = file.read(end.offset)
     else:
-        report.lost.append("the history of refusals, and who yanked or removed what: they stand in the ledger only")
+        report.lost.append("rejections, and who yanked or removed what: these were in the ledger only")
     durable.write(scratch, data, permissions=permissions)
     return is_damaged
 
@@ -159,7 +159,7 @@ def _published_listings(public: Path, report: RebuildReport) -> Iterator[Project
                 f"{page}: can't be read ({in_words(error)}); its files are known only if the ledger has them"
             )
             continue
-        report.lost += [f"{page}: {problem}, so the page is not believed in this" for problem in problems]
+        report.lost += [f"{page}: {problem}, so the page is not used for this" for problem in problems]
         yield listing
 
 
@@ -214,8 +214,8 @@ def _reminder(public: Path, catalog: Catalog) -> Event:
         if listing is not None and (listing.files or listing.removed):
             return _confirming(listing)
     raise LedgerError(
-        f"No page below {public / 'simple'} can be read, and no ledger: there is nothing to learn from.",
-        remedy=f"Put {public} or the ledger back from a backup; or move {public / 'simple'} away, to begin anew.",
+        f"No page below {public / 'simple'} can be read, and there is no ledger: there is nothing to rebuild from.",
+        remedy=f"Restore {public} or the ledger from a backup, or move {public / 'simple'} away, to start empty.",
     )
 
 
@@ -225,7 +225,7 @@ def _events_of_file(
     record = catalog.file(key_of(file.filename))
     path = public / "files" / listing.project / file.filename
     if record is not None and record.file.sha256 != file.sha256:
-        report.lost.append(f"{path}: the page and the ledger name different bytes; the ledger's word stands")
+        report.lost.append(f"{path}: the page and the ledger have different sha256 values; the ledger is used")
         return
     present = record is not None and record.present
     if not present:

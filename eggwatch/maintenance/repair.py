@@ -26,7 +26,7 @@ MENDABLE = {
     DiscrepancyKind.METADATA: "take out of the archive again",
     DiscrepancyKind.ROTTEN: "quarantine",
 }
-LEFT_ASIDE = "is left to you"
+LEFT_ASIDE = "is to be fixed by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) ->
     path = components.pool.path_of(record.project, file.filename)
     problem = compare(path, file.sha256)
     if problem is None:
-        return Mended(finding=finding, what="has been put right meanwhile", done=True)
+        return Mended(finding=finding, what="was fixed in the meantime", done=True)
     if not path.is_file():
         return Mended(finding=finding, what=LEFT_ASIDE, done=False)
     try:
@@ -107,7 +107,7 @@ def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) ->
 def _left(finding: Discrepancy, error: OSError) -> Mended:
     """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
     where = f" ({error.filename2 or error.filename})" if error.filename else ""
-    return Mended(finding=finding, what=f"can't be mended: {error.strerror}{where}", done=False)
+    return Mended(finding=finding, what=f"can't be repaired: {error.strerror}{where}", done=False)
 
 
 def _mend_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:

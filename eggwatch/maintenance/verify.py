@@ -25,9 +25,7 @@ from eggwatch.store.state.lock import Lock
 from eggwatch.targets import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
-OLDER_PAGES = (
-    "The pages are of an older eggwatch, and were not compared: (re)start the daemon, which renders them anew."
-)
+OLDER_PAGES = "The pages were made by an older eggwatch and not compared: restart the daemon, which renders them again."
 
 
 class DiscrepancyKind(StrEnum):
@@ -44,12 +42,12 @@ class DiscrepancyKind(StrEnum):
 
 
 REMEDIES = {
-    DiscrepancyKind.LEDGER: "Run 'eggwatch rebuild' with the daemon stopped, or put the file back from a backup.",
-    DiscrepancyKind.ROTTEN: "Put the file back from a backup, or run 'eggwatch repair', which takes it off the pages.",
-    DiscrepancyKind.MISSING: "Put the file back from a backup, or take it off the pages with 'eggwatch remove'.",
+    DiscrepancyKind.LEDGER: "Run 'eggwatch rebuild' with the daemon stopped, or restore the file from a backup.",
+    DiscrepancyKind.ROTTEN: "Restore the file from a backup, or run 'eggwatch repair', which takes it off the pages.",
+    DiscrepancyKind.MISSING: "Restore the file from a backup, or take it off the pages with 'eggwatch remove'.",
     DiscrepancyKind.METADATA: "Run 'eggwatch repair', which takes it out of the archive again.",
     DiscrepancyKind.PAGE: "Run 'eggwatch repair', which renders it again.",
-    DiscrepancyKind.STRANGER: "Move it away; nobody is shown it.",
+    DiscrepancyKind.STRANGER: "Move it away; it is not part of the index.",
 }
 
 

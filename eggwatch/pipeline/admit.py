@@ -105,7 +105,7 @@ def _recognise(components: Components, hand: InHand, verdict: Known, batch: Batc
         if components.pool.heal(
             components.spool.bytes_of(claim), components.spool.quarantine, sha256=file.sha256, **place
         ):
-            log.error("admit    %s: its published bytes were damaged or gone; they are back", shown(claim.path))
+            log.error("admit    %s: the published file was damaged or missing, and is restored", shown(claim.path))
     batch.originals.append(original(hand.claim, Fate.KNOWN, serial=verdict.serial))
     if record is not None and not hand.touched and _is_another(record, hand):
         batch.known.append((_event(components, hand, EventKind.ADMITTED, ()), record.file.upload_time))

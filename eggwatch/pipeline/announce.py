@@ -66,7 +66,7 @@ class LocalDelivery:
         except (OSError, FolderError) as error:
             times = 1 if self.outage is None else self.outage.times + 1
             seconds = PAUSES[min(times, len(PAUSES)) - 1]
-            log.error("announce %s failed, asked again in %g s: %s", self.name, seconds, in_words(error))
+            log.error("announce %s failed, retrying in %g s: %s", self.name, seconds, in_words(error))
             self.outage = Outage(why=in_words(error), times=times, until=time.monotonic() + seconds)
         self._advance(untold)
 

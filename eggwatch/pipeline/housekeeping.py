@@ -79,10 +79,10 @@ class Housekeeping:
             with suppress(FolderError):  # every look at the drop folder says that it is not there
                 self._drop.sweep_copies(now=now if sure else 0.0)
         except (OSError, FolderError) as error:
-            log.error("announce old answers can't be deleted: %s", in_words(error))
+            log.error("announce old receipts and reasons can't be deleted: %s", in_words(error))
             return
         if deleted := self.kept["rejected"].deleted:
-            log.info("announce rejected/: %d refused files were kept long enough, and deleted (keep-rejected)", deleted)
+            log.info("announce rejected/: %d rejected files deleted (keep-rejected)", deleted)
 
     def _is_sure_of(self, now: float) -> bool:
         """Whether the time of day has not been set ahead within the last day."""
@@ -90,7 +90,7 @@ class Housekeeping:
         self._started = started
         if before is not None and started > before + JUMP:
             self._sure_at = uptime() + UNSURE_SECONDS
-            log.warning("announce the clock was set ahead by %.0f s: old answers stay for a day", started - before)
+            log.warning("announce the clock was set ahead by %.0f s: answers are kept a day longer", started - before)
         return uptime() >= self._sure_at
 
 

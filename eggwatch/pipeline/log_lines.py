@@ -39,6 +39,6 @@ def names(listings: list[ProjectListing]) -> str:
 def crowded(count: int, drop: str) -> str:
     """The warning over a stock that was put into the drop folder."""
     return (
-        f"{count} archives lie in {drop}: each is treated as an upload of its owner, dated now, with a receipt. "
-        "A stock comes in faster, and keeps its upload times, from a folder of its own: 'eggwatch import DIR'"
+        f"{count} archives are in {drop}: each is published as a new upload of its owner, with a receipt. To add many "
+        "existing archives faster and keep their upload times, use 'eggwatch import DIR' with a folder of their own"
     )

@@ -68,7 +68,7 @@ class SpawnedRenderer:
         if self._deaths >= MOST_DEATHS:
             self._deaths = 0
             raise EggwatchError(
-                "The renderer of the root page dies again and again.", remedy="Look above for its message."
+                "The process that renders the root page keeps failing.", remedy="See its messages above."
             )
         self.begin(self._known)
 

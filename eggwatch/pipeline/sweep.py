@@ -43,7 +43,7 @@ class GracePeriod:
                 continue
             if record is None or not record.present or record.file.filename != filename:
                 pool.sweep(project=project, filename=filename)
-                log.info("publish  %s: its bytes are deleted", filename)
+                log.info("publish  %s: the removed file is deleted", filename)
             swept.append(filename)
         if swept:
             catalog.mark_swept(swept)

@@ -81,13 +81,13 @@ def blocked(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
     why = f": {block.reason}" if block.reason else ""
     what = f"{block.filename} was removed at {block.at} and is blocked{why}"
     if block.sha256 == upload.sha256:
-        rest = "This file has the same bytes, which are not taken under any name. Leave out what must not be published"
+        rest = "This file has the same content, which is rejected under any name. Leave out what must not be published"
     else:
-        rest = "That name is not taken again"
+        rest = "That filename can't be used again"
     yield _flaw(
         Code.BLOCKED,
         block.filename,
-        f"{what}. {rest}, raise the version and build again; or ask the administrator to unblock it.",
+        f"{what}. {rest}; raise the version and build again, or ask the administrator to unblock it.",
     )
 
 
@@ -232,9 +232,9 @@ def _unproven(account: Publisher, project: Project) -> Flaw:
     return _flaw(
         Code.NOT_OWNER,
         project,
-        f"This file belongs to the account {account.name}, but {account.doubt}: so it is not proved who wrote it, and "
-        f"uploads to {project} are taken from its owners only. 'chmod g-w,o-w' the file that you copy from, set "
-        "'umask 022', and copy it anew.",
+        f"This file belongs to the account {account.name}, but {account.doubt}: so it is not certain who wrote it, and "
+        f"uploads to {project} are accepted from its owners only.  'chmod g-w,o-w' the file that you copy from, set "
+        "'umask 022', and copy it again.",
     )
 
 
@@ -245,7 +245,7 @@ def _foreign(account: Publisher, project: Project, who: str) -> Flaw:
     return _flaw(
         Code.NOT_OWNER,
         project,
-        f"Uploads to {project} are taken from {who}; this file {whose}, or ask the administrator to name you among "
+        f"Uploads to {project} are accepted from {who}; this file {whose}, or ask the administrator to name you among "
         "them.",
     )
 

@@ -38,8 +38,8 @@ _KNOWN_STRANGERS = {
     ".msi": f"Windows installers (.msi) can't be installed by pip. {_BUILD_ONE}",
     ".rpm": f"RPM packages are for dnf, not for pip. {_BUILD_ONE}",
     ".deb": f"Debian packages are for apt, not for pip. {_BUILD_ONE}",
-    ".egg": f"Eggs are no longer installed by pip, and this index takes none. {_BUILD_ONE}",
-    ".zip": f"This index takes no zip archives. {_BUILD_ONE}",
+    ".egg": f"Eggs are no longer installed by pip, and this index does not accept them. {_BUILD_ONE}",
+    ".zip": f"This index does not accept zip archives. {_BUILD_ONE}",
     ".tgz": f"An sdist's name ends in .tar.gz, not in .tgz. {_BUILD_ONE}",
     ".tar.bz2": f"An sdist's name ends in .tar.gz, not in .tar.bz2. {_BUILD_ONE}",
     ".tar.xz": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
@@ -87,14 +87,14 @@ def remark_on(name: str) -> str | None:
     if is_temporary(name):
         return None
     if not _decodable(name):
-        return "The name is no UTF-8, so it can't be a package. Rename it."
+        return "The name is not valid UTF-8. Rename it."
     if original_name(name) is not None:
         return named_by_browser(name)
     lower = name.lower()
     for suffix, sentence in _KNOWN_STRANGERS.items():
         if lower.endswith(suffix):
             return sentence
-    return "Not a package (.whl or .tar.gz): left where it is."
+    return "Not a package (.whl or .tar.gz), ignored."
 
 
 MAGIC = {b"PK\x03\x04": "zip", b"\x1f\x8b\x08": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -118,9 +118,9 @@ def remark_on_contents(name: str, head: bytes, tail: bytes) -> str | None:
         return None
     what = "a wheel" if is_wheel else f"an archive ({kind})"
     return (
-        f"It is {what} inside, but its name does not end in .whl or .tar.gz. A file is called so when it is copied to "
-        "a folder that is not there.\n"
-        "To fix it: delete it, and copy the file again under its own name; or make the folder first, and end its "
+        f"It is {what} inside, but its name does not end in .whl or .tar.gz. This happens when a file is copied to "
+        "a folder that does not exist.\n"
+        "To fix it: delete it, and copy the file again under its own name, or create the folder first and end its "
         "path with a slash."
     )
 
@@ -169,8 +169,8 @@ def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patienc
     period: an archive carries its own end, and a truncated one is deferred until it changes.
     """
     if sighting.lease is Lease.HELD:
-        who = f": its owner, or {sighting.open_to}, who may write to it" if sighting.open_to else ""
-        return Wait(reason=f"somebody has it open for writing{who}")
+        who = f" (by its owner, or {sighting.open_to})" if sighting.open_to else ""
+        return Wait(reason=f"still open for writing{who}")
     if sighting.identity == deferred:
         deadline = sighting.since + patience.unfinished_after
         if now >= deadline:
@@ -181,7 +181,7 @@ def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patienc
     if sighting.lease is Lease.UNPROVEN:
         quiet_since = sighting.since + patience.quiet
         if now < quiet_since:
-            return Wait(reason=f"waiting until it has been quiet for {patience.quiet:g} s", until=quiet_since)
+            return Wait(reason=f"waiting until it is unchanged for {patience.quiet:g} s", until=quiet_since)
     return Ready()
 
 
@@ -192,8 +192,8 @@ def may_retire(sighting: Sighting, *, now: float, patience: Patience) -> Ready |
     that must not fail.
     """
     if sighting.lease is Lease.HELD:
-        return Wait(reason="judged; somebody still has it open for writing")
+        return Wait(reason="checked; still open for writing")
     due = sighting.since + (patience.linger if sighting.lease is Lease.FREE else max(patience.linger, patience.quiet))
     if now < due:
-        return Wait(reason="judged; leaves the drop folder in a moment", until=due)
+        return Wait(reason="checked; will be removed from the drop folder in a moment", until=due)
     return Ready()

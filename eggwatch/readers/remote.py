@@ -40,7 +40,9 @@ class RemoteReader:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise NotReachedError(f"{self.url!r} is no URL.", remedy="Write --url http://packages.example.com/simple/.")
+            raise NotReachedError(
+                f"{self.url!r} is not a URL.", remedy="Write --url http://packages.example.com/simple/."
+            )
 
     @property
     def base(self) -> str:
@@ -51,7 +53,7 @@ class RemoteReader:
         """The published projects as the root page has them, sorted. NotReachedError if there is no index."""
         root = self._page("simple/")
         if root is None:
-            raise NotReachedError(f"There is no index at {self.base}simple/.", remedy="Mend --url.")
+            raise NotReachedError(f"There is no index at {self.base}simple/.", remedy="Check --url.")
         projects: list[dict[str, Any]] = root["projects"]
         return projects
 
@@ -117,7 +119,7 @@ class RemoteReader:
             reason = getattr(error, "reason", None) or error
             reason = in_words(reason) if isinstance(reason, BaseException) else reason
             raise NotReachedError(
-                f"{self.base} can't be reached: {reason}.", remedy="Mend --url, or try again."
+                f"{self.base} can't be reached: {reason}.", remedy="Check --url, or try again."
             ) from error
 
     def _parsed(self, path: str, data: bytes) -> dict[str, Any]:
@@ -130,7 +132,7 @@ class RemoteReader:
         return found
 
     def _no_page(self, path: str) -> NotReachedError:
-        return NotReachedError(f"{self.base}{path} is no page of an index.", remedy="Mend --url.")
+        return NotReachedError(f"{self.base}{path} is not a page of an index.", remedy="Check --url.")
 
 
 JSON_TYPE = "application/json"

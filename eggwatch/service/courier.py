@@ -271,7 +271,7 @@ def _guarded(name: str, step: Callable[[], float]) -> float:
     except (EggwatchError, OSError, json.JSONDecodeError) as error:
         log.error("announce %s: %s", name, error)
     except Exception:
-        log.exception("announce %s: held up by an error in eggwatch itself", name)
+        log.exception("announce %s: delayed by an error in eggwatch itself", name)
     return 60.0
 
 

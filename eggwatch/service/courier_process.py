@@ -41,7 +41,7 @@ class CourierProcess:
             self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
             how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
             again = "not started again before a reload" if status == UNUSABLE else f"restarting in {PAUSE:g} s"
-            self.fault = f"the process that carries mails and webhooks {how}; it is {again}, and the log says why"
+            self.fault = f"the process that delivers mails and webhooks {how}; it is {again}; see the log"
             log.error("announce %s", self.fault)
         if self._process is None and time.monotonic() >= self._not_before:
             self.fault = None

@@ -151,7 +151,7 @@ class Daemon:
             stations = self._stations_of(config)
             self._metrics.configure(config)
         except EggwatchError as error:
-            log.error("reload: the old configuration stays: %s", error)
+            log.error("reload failed, the old configuration stays in use: %s", error)
             return
         for station in self._stations:
             station.close()
@@ -179,7 +179,7 @@ class Daemon:
             try:
                 station.close()
             except Exception:
-                log.exception("[%s] could not stop in order; the next start recovers", station.config.name)
+                log.exception("[%s] could not stop cleanly; the next start recovers", station.config.name)
         if self._newsroom is not None:
             self._newsroom.stop()
         self._metrics.end()

@@ -27,19 +27,19 @@ SIMPLE: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
     ("serial", "Serial of the last event in the ledger.", lambda state: state.serial),
     ("projects", "Projects in the index.", lambda state: state.projects),
     ("files", "Published files.", lambda state: state.files),
-    ("pages_stale", "Projects whose pages are still to be rendered anew.", lambda state: state.pages_stale),
-    ("faults", "What is to be mended; eggwatch status names it.", lambda state: state.faults_count),
+    ("pages_stale", "Projects whose pages are waiting to be rendered.", lambda state: state.pages_stale),
+    ("faults", "Problems; 'eggwatch status' shows them.", lambda state: state.faults_count),
     (
         "watching",
-        "1 if the kernel tells of uploads, 0 if only scans find them.",
+        "1 if inotify reports uploads, 0 if only scans find them.",
         lambda state: float(state.watcher is not None and state.watcher.mode == "events"),
     ),
     (
         "queue_oldest_age_seconds",
-        "Age of the oldest upload that could be published and is not; 0 without one.",
+        "Age of the oldest waiting upload; 0 without one.",
         lambda state: state.oldest_waiting_seconds or 0.0,
     ),
-    ("min_free_bytes", "Below so much free space no uploads are taken.", lambda state: state.min_free),
+    ("min_free_bytes", "Uploads wait when less than this is free.", lambda state: state.min_free),
     (
         "last_event_timestamp_seconds",
         "When the last event happened.",
@@ -47,7 +47,7 @@ SIMPLE: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
     ),
     (
         "verify_last_timestamp_seconds",
-        "When eggwatch verify last came to its end.",
+        "When eggwatch verify last finished.",
         lambda state: _seconds(None if state.last_verify is None else state.last_verify.at),
     ),
     (
@@ -84,11 +84,11 @@ def _lives(samples: list[Sample]) -> Iterator[Metric]:
     ups = [((one.index,), float(one.state is not None)) for one in samples]
     readies = [((one.index,), float(one.state is not None and one.state.ready is True)) for one in samples]
     builds = [((one.index, __version__, platform.python_version()), 1.0) for one in samples]
-    yield _gauge("up", "1 while a daemon is at work on the index.", [], ups)
+    yield _gauge("up", "1 while a daemon is running for the index.", [], ups)
     yield _gauge("ready", "1 when all that was there at start has been looked at.", [], readies)
     yield _gauge("build_info", "The version at work.", ["version", "python"], builds)
     beats = [((one.index,), one.at) for one in samples]
-    yield _gauge("last_beat_timestamp_seconds", "When the daemon last came by: one that hangs stays behind.", [], beats)
+    yield _gauge("last_beat_timestamp_seconds", "When the daemon last reported; a hung one stops reporting.", [], beats)
 
 
 def _several(told: list[tuple[Sample, Status]]) -> Iterator[Metric]:
@@ -101,9 +101,9 @@ def _several(told: list[tuple[Sample, Status]]) -> Iterator[Metric]:
     yield _gauge("queue_length", "Uploads without a verdict.", ["stage"], stages)
     free = [((one.index, name), free) for one, state in told for name, free in (state.disk_free or {}).items()]
     known = [(places, float(value)) for places, value in free if value is not None]
-    yield _gauge("disk_free_bytes", "What may still be written to the file system of a folder.", ["folder"], known)
+    yield _gauge("disk_free_bytes", "Free space on the file system of a folder.", ["folder"], known)
     behind = [((one.index, name), float(count)) for one, state in told for name, count in (state.behind or {}).items()]
-    yield _gauge("notifier_behind_events", "Events that a notifier has not told yet.", ["notifier"], behind)
+    yield _gauge("notifier_behind_events", "Events that a notifier has not delivered yet.", ["notifier"], behind)
 
 
 def _counters(samples: list[Sample]) -> Iterator[Metric]:

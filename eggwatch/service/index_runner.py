@@ -147,7 +147,7 @@ class IndexRunner:
         # A new index is not begun in the empty folder below an unmounted disk.
         for path in self._was_there:
             if not path.exists():
-                raise FolderError(f"{path} is gone. Is its disk mounted?")
+                raise FolderError(f"{path} is missing. Is its disk mounted?")
         self.open()
 
     @_labelled

@@ -113,7 +113,7 @@ class Endpoint:
             self.port, self._stop = serve(host, port, lambda: metrics.samples)
         except OSError as error:
             raise ConfigurationError(
-                f"--metrics: {host}:{port} can't be had: {error.strerror or error}.",
+                f"--metrics: can't listen on {host}:{port}: {error.strerror or error}.",
                 remedy="Choose another port, or 0 for any.",
             ) from error
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/metrics"

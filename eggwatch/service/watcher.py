@@ -22,7 +22,7 @@ from eggwatch.service.folder_events import EVERYTHING, FolderEvents
 log = logging.getLogger("eggwatch")
 
 MOST_HINTS = 2000
-REMOTE = "the kernel can't tell what other machines do on the file system of the drop folder"
+REMOTE = "inotify does not report what other machines do on the file system of the drop folder"
 MEND_SECONDS = 10.0
 """Seconds after which folders that could not be watched are tried again."""
 
@@ -114,7 +114,7 @@ class Watcher:
         """Start to watch, or start anew when the thread has died or the folder was replaced; True if it was."""
         root = device_and_inode(self._drop)
         if self.has_died():
-            log.warning("sight    the thread that watches %s has died: started anew", self._drop)
+            log.warning("sight    the thread that watches %s has died and is restarted", self._drop)
         elif self._inotify is not None and root == self._root and not self._is_to_mend():
             return False
         self.stop()

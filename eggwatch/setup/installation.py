@@ -94,7 +94,7 @@ class Installation:
                 take(self.plan(before, Wish()), tell)
             finally:
                 self.versions.remember(previous)
-            raise InstallationError(f"That version does not work here; {before.version} is back, and runs.") from error
+            raise InstallationError(f"That version does not work here; {before.version} runs again.") from error
 
     def notes(self) -> list[str]:
         """What the person should know at the end."""

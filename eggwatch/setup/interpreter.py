@@ -56,7 +56,7 @@ def find_interpreter(machine: Machine) -> Interpreter:
     if not fitting:
         raise InstallationError(
             "There is no Python 3.11 or newer here that other accounts can reach.",
-            remedy="Install one below /usr or /opt: what lies in somebody's home, the service must not see.",
+            remedy="Install one below /usr or /opt: the service has no access to home directories.",
         )
     return next((one for one in fitting if one.whole or one.is_the_distributions), fitting[0])
 

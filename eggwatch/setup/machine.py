@@ -79,7 +79,7 @@ def alone(path: Path = LOCK) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockHeldError("Another 'eggwatch setup' is at work.", remedy="Wait until it has ended.") from None
+            raise LockHeldError("Another 'eggwatch setup' is running.", remedy="Wait until it has finished.") from None
         yield
 
 

@@ -129,7 +129,7 @@ class Life:
             time.sleep(0.1)
             ready = (self._show("MainPID", unit), self._show("NRestarts", unit)) == life
         if not ready:
-            said = [f"{unit} does not come up. Its last words:", *self._last_words(unit, begun)]
+            said = [f"{unit} does not start. Its last log lines:", *self._last_words(unit, begun)]
             raise InstallationError("\n  ".join(said))
 
     def _last_words(self, unit: str, since: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is installed: a checkout, wheels, or the version that is there already."""
+"""What is installed: a checkout, wheels, or the version that already exists."""
 
 from __future__ import annotations
 

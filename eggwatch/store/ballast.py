@@ -68,7 +68,7 @@ class Ballast:
                 if missing > 0:
                     _grow(path, size, missing, self._permissions)
             except OSError as error:
-                log.warning("%s can't be kept back: %s", path, error)
+                log.warning("%s can't be reserved: %s", path, error)
 
     def _files(self) -> list[Path]:
         """One on each file system."""

@@ -124,11 +124,11 @@ class Application:
     def answer(self, request: Request) -> Response:
         """The answer to one request; never raises for what a client or the disk does."""
         if request.method not in ("GET", "HEAD"):
-            message = "Nothing is uploaded or changed here: copy files into the drop folder of the index."
+            message = "This server is read-only. To upload, copy files into the drop folder of the index."
             return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": "GET, HEAD"})
         segments, query = split_target(request.environ["REQUEST_URI"])
         if segments is None:
-            return refusal(HTTPStatus.NOT_FOUND, "No file has such a path.")
+            return refusal(HTTPStatus.NOT_FOUND, "No file can have this path.")
         mount, below = self._mount(segments)
         if mount is None:
             # With several indexes: the page that links them, or a word on where they are.
@@ -178,7 +178,7 @@ def _moved(path: Segments, query: str) -> Response:
     location = join_path(path) + (f"?{_ascii(query)}" if query else "")
     # `locate` has dropped empty segments: a path that began with // would be another host (RFC 3986, 4.2).
     headers = {"Location": location, "Cache-Control": REVALIDATE}
-    return refusal(HTTPStatus.MOVED_PERMANENTLY, f"It lies at {shown(location)}", headers)
+    return refusal(HTTPStatus.MOVED_PERMANENTLY, f"Moved to {shown(location)}", headers)
 
 
 def _ascii(query: str) -> str:

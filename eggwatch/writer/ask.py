@@ -55,10 +55,10 @@ def _given_up(given: Given, seconds: float) -> dict[str, Any]:
     withdrawn = given.withdraw()
     if (answer := given.answer()) is not None:
         return answer
-    what = "it is withdrawn, and will not be carried out" if withdrawn else "it was begun, and may yet be carried out"
+    what = "withdrawn, and will not be carried out" if withdrawn else "started, and may still be carried out"
     raise TimeoutReachedError(
         f"The daemon has not answered within {seconds:g} s.",
-        remedy=f"'eggwatch status' tells what it is doing. As to the order: {what}.",
+        remedy=f"'eggwatch status' shows what it is doing. The order was {what}.",
     )
 
 

@@ -41,7 +41,7 @@ def older_ledger(ledger: Ledger, what: str) -> LedgerError:
     """The refusal over a ledger that knows less than what was published."""
     return LedgerError(
         f"{ledger.path} is missing or older than what was published from it: {what}. Nothing is rendered or deleted.",
-        remedy="Put the newer ledger back, or run 'eggwatch rebuild', which learns the rest from the published tree.",
+        remedy="Restore the newer ledger, or run 'eggwatch rebuild', which recovers the rest from the published tree.",
     )
 
 
@@ -60,8 +60,8 @@ def _refuse_vanished(config: IndexConfig, catalog: Catalog) -> None:
     count, files = catalog.counts()[1], config.public / "files"
     if count and not files.is_dir():
         raise FolderError(
-            f"There is no {files}, and the ledger knows {count} published files.",
-            remedy="Mount its disk, or put it back from your backup. Nothing was changed.",
+            f"{files} is missing, but the ledger has {count} published files.",
+            remedy="Mount its disk, or restore it from a backup. Nothing was changed.",
         )
 
 
@@ -82,7 +82,7 @@ def _open_or_set_aside(path: Path) -> Catalog:
 
 def set_damaged_aside(path: Path, reason: str) -> None:
     set_aside(path)
-    log.warning("%s can't be used (%s): it is set aside and made anew from the ledger", path, reason)
+    log.warning("%s can't be used (%s): it is set aside and rebuilt from the ledger", path, reason)
 
 
 def set_aside(path: Path) -> None:
@@ -101,6 +101,6 @@ def _catch_up(ledger: Ledger, catalog: Catalog) -> Position:
         raise older_ledger(ledger, f"the catalog knows serial {position.serial}, which the ledger does not have")
     end = replay(ledger, catalog)
     if ledger.torn_bytes(end) > 0:
-        log.warning("%s: its last line is torn and was never told; it is cut after serial %d", ledger.path, end.serial)
+        log.warning("%s: its last line, after serial %d, is incomplete and is cut off", ledger.path, end.serial)
         ledger.cut(end)
     return end

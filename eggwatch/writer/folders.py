@@ -23,7 +23,7 @@ def permissions_of(config: IndexConfig) -> Permissions:
             gid = grp.getgrnam(config.group).gr_gid
         except KeyError as error:
             raise ConfigurationError(
-                f"[index.{config.name}] group: there is no group {config.group!r}.", remedy="Make it with groupadd."
+                f"[index.{config.name}] group: there is no group {config.group!r}.", remedy="Create it with groupadd."
             ) from error
     return Permissions(file=config.mode, folder=config.mode | 0o100 | (config.mode & 0o444) >> 2, gid=gid)
 

@@ -154,7 +154,7 @@ def opened_index(config: IndexConfig) -> Iterator[Index]:
         set_damaged_aside(config.catalog, str(error))
         raise FolderError(
             f"{config.catalog} was damaged ({error}) and has been set aside.",
-            remedy="Give the command again: the catalog is made anew from the ledger, nothing is lost.",
+            remedy="Run the command again: the catalog is rebuilt from the ledger, nothing is lost.",
         ) from error
     except BaseException:
         index.abandon()

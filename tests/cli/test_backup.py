@@ -144,7 +144,7 @@ def test_a_rotten_archive_is_told_and_does_not_overwrite_its_sound_copy(filled: 
     path.chmod(0o644)
     path.write_bytes(b"rotten")
     done = filled.call("backup", tmp_path / "kept")
-    assert (done.code, f"not kept: {path}: its sha256 is " in done.out) == (1, True)
+    assert (done.code, f"not backed up: {path}: its sha256 is " in done.out) == (1, True)
     assert sorted(p.name for p in (tmp_path / "kept").rglob("*.tar.gz")) == ["demo-2.0.tar.gz", "other-1.0.tar.gz"]
 
 
@@ -171,7 +171,7 @@ def test_a_folder_of_another_index_is_2(filled: Site, tmp_path: Path) -> None:
     filled.write_config(f"{filled.config.read_text()}[index.second]\n{lines}")
     for folder in (*other.values(), tmp_path / "second", other["public"] / "files/kept"):
         done = filled.call("backup", folder, "--index", "main")
-        assert (done.code, "may not lie in one another" in done.err) == (2, True)
+        assert (done.code, "must not contain one another" in done.err) == (2, True)
         assert not folder.exists()
 
 

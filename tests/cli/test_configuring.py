@@ -66,7 +66,7 @@ def test_init_over_a_configuration_is_2(filled: Site) -> None:
     """A configuration that is there is never overwritten."""
     before = filled.config.read_text()
     done = filled.call("init")
-    assert (done.code, "there already" in done.err) == (2, True)
+    assert (done.code, "already exists" in done.err) == (2, True)
     assert filled.config.read_text() == before
 
 
@@ -121,7 +121,7 @@ def test_everything_wrong_is_told_with_its_line(site: Site) -> None:
     done = site.call("config", "check")
     assert done.code == 2
     assert "line 5: [index.main] qiuet: unknown; did you mean quiet?" in done.err
-    assert "line 6: [index.main] scan: 3 is no time" in done.err
+    assert "line 6: [index.main] scan: 3 is not a time" in done.err
     done = site.call("config", "check", "--json")
     assert (done.code, done.row["valid"]) == (2, False)
     assert [(problem["line"], problem["where"]) for problem in done.row["problems"]] == [

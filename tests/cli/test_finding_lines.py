@@ -29,7 +29,7 @@ def test_one_is_one(filled: Site) -> None:
     assert "(0 files, " in site_lines
     (filled.public / "index.html").unlink()
     assert "main: 1 finding (" in filled.call("verify").out
-    assert "main: 1 finding, 0 left to you" in filled.call("repair", "--dry-run").out
+    assert "main: 1 finding, 0 to fix by hand" in filled.call("repair", "--dry-run").out
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])

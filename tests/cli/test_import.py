@@ -271,7 +271,7 @@ def test_beside_a_daemon_it_is_3(site: Site, stock: Path) -> None:
     """The lock is needed: a daemon is named, and nothing is touched."""
     with site.daemon():
         done = site.call("import", stock)
-    assert (done.code, "is at work on this index" in done.err) == (3, True)
+    assert (done.code, "is using this index" in done.err) == (3, True)
     assert site.events() == []
 
 
@@ -280,7 +280,7 @@ def test_a_folder_of_the_index_is_no_stock(site: Site, folder: str) -> None:
     """DIR inside one of the three folders, or around them: exit status 2."""
     site.call("run", "--once")
     done = site.call("import", site.base / folder, "--move")
-    assert (done.code, "may not lie in one another" in done.err) == (2, True)
+    assert (done.code, "must not contain one another" in done.err) == (2, True)
 
 
 def test_in_a_pipe_there_is_no_progress(site: Site, stock: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_file_that_somebody_writes_to_is_left_alone(site: Site, stock: Path) -
     path = add(stock, wheel("busy", "1.0"))
     with path.open("ab"):
         done = site.call("import", stock, "--link")
-    assert (done.code, f"{path}: failed: somebody is writing to it" in done.out) == (1, True)
+    assert (done.code, f"{path}: failed: it is still being written" in done.out) == (1, True)
     assert names_of(path) == 1 and site.filenames("busy") == []
     assert site.call("import", stock).code == 0
 

@@ -69,7 +69,7 @@ def test_a_line_that_repeats_is_counted_and_said_again_with_its_number() -> None
         now.return_value += REPEAT_SECONDS
         again = record(logging.ERROR, "the disk %s", "is full")
         assert (first, repeats.filter(again)) == ([True, False, False], True)
-        assert again.getMessage() == "the disk is full (and 2 times since it was last said)"
+        assert again.getMessage() == "the disk is full (repeated 2 times)"
 
 
 def test_what_is_no_warning_and_what_tells_of_an_event_is_never_left_out() -> None:

@@ -160,7 +160,7 @@ def test_history_understands_other_time_zones(filled: Site) -> None:
 
 @pytest.mark.parametrize("moment", ["yesterday", "2026-13-01", "2d3h", "", "99999999999999d", "2026-01-01Tx"])
 def test_a_wrong_time_is_2(filled: Site, moment: str) -> None:
-    """What is no time is a usage error, with the grammar."""
+    """What is not a time is a usage error, with the grammar."""
     for option in ("--since", "--until"):
         done = filled.call("history", option, moment)
         assert (done.code, "2026-11-22" in done.err) == (2, True), done
@@ -211,7 +211,7 @@ def test_status_without_a_daemon(filled: Site) -> None:
     assert (row["index"], row["running"], list(row["faults"])) == ("main", False, ["daemon"])
     reasons = {waiting["path"]: waiting["reason"] for waiting in row["waiting"]}
     assert reasons.keys() == {"demo-3.0.tar.gz", "notes.txt", "holiday.zip", "._demo-1.0.whl"}
-    assert "Mac" in reasons["._demo-1.0.whl"] and "takes no zip archives" in reasons["holiday.zip"]
+    assert "Mac" in reasons["._demo-1.0.whl"] and "does not accept zip archives" in reasons["holiday.zip"]
     text = filled.call("status").out
     assert "no daemon is running" in text and "demo-3.0.tar.gz" in text
 
@@ -261,7 +261,7 @@ def test_status_after_a_killed_daemon_tells_nothing_that_is_old(filled: Site) ->
         daemon.kill()
         row = filled.call("status", "--json").row
         assert row["running"] is False
-        assert "is at work" not in filled.call("status").out
+        assert "daemon running" not in filled.call("status").out
 
 
 def test_status_names_files_that_can_not_be_read(filled: Site) -> None:

@@ -88,7 +88,7 @@ def site_folder(tmp_path: Path) -> Site:
     ],
 )
 def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url: str | None) -> None:
-    """What is no URL is asked for again; Enter leaves it open."""
+    """What is not a URL is asked for again; Enter leaves it open."""
     person, terminal = pty.openpty()
     os.write(person, typed.encode())
     try:
@@ -112,7 +112,7 @@ def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url:
 def test_what_is_no_url_is_refused_before_anything_is_written(site_folder: Site) -> None:
     done = site_folder.call("init", "--url", "files.example.com")
     assert (done.code, site_folder.config.exists()) == (2, False)
-    assert "'files.example.com' is no URL; write" in done.err
+    assert "'files.example.com' is not a URL; write" in done.err
 
 
 @pytest.mark.parametrize("server", ["a2enmod", "nginx", "caddy"])

@@ -130,7 +130,7 @@ def test_an_option_after_the_command_is_the_nearer_one(two: Site) -> None:
 def test_folders_go_together(nowhere: Site, some: list[str]) -> None:
     """One or two of the three folders are a usage error."""
     done = nowhere.call("list", *some)
-    assert (done.code, "go together" in done.err) == (2, True)
+    assert (done.code, "Use --drop, --public and --state together" in done.err) == (2, True)
 
 
 def test_folders_and_a_configuration_exclude_each_other(filled: Site) -> None:
@@ -151,7 +151,7 @@ def test_mistyped_folders_are_no_index(nowhere: Site, command: list[str]) -> Non
 def test_nested_folders_on_the_command_line_are_refused(nowhere: Site) -> None:
     """A drop folder inside the published tree is a configuration error, and nothing is made."""
     done = nowhere.call("run", "--once", "--drop=tree/drop", "--public=tree", "--state=state")
-    assert (done.code, "lie in one another" in done.err) == (2, True)
+    assert (done.code, "contain one another" in done.err) == (2, True)
     assert not (nowhere.base / "tree").exists()
 
 
@@ -163,7 +163,7 @@ def test_folders_that_are_one_by_a_bind_mount_are_refused(filled: Site, outer: s
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", mounted], cwd=filled.base, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, "lie in one another" in done.stderr) == (2, True), done
+    assert (done.returncode, "contain one another" in done.stderr) == (2, True), done
 
 
 def test_the_environment_names_a_configuration(nowhere: Site, filled: Site) -> None:
@@ -218,7 +218,7 @@ def test_wrong_usage_is_2(filled: Site, wrong: list[str]) -> None:
     "command", [["wait", "demo"], ["yank", "demo"], ["remove", "demo"], ["publish", "eggwatch.toml"], ["run", "--once"]]
 )
 def test_a_wrong_timeout_is_2(filled: Site, command: list[str]) -> None:
-    """--timeout with something that is no time is a usage error, and nothing is done."""
+    """--timeout with something that is not a time is a usage error, and nothing is done."""
     before = filled.events()
     done = filled.call(*command, "--timeout", "soon")
     assert (done.code, "--timeout" in done.err) == (2, True), done

@@ -42,7 +42,7 @@ def upload(site: Site, archive: tuple[str, bytes]) -> Done:
 
 def test_now_takes_the_bytes_and_the_metadata_at_once(filled: Site, order: Call) -> None:
     done = order("remove", "demo==1.0", "--now", "--reason", "holds a password")
-    assert done.code == 0 and "deleted at once" in done.out and "upload the same bytes again" in done.out
+    assert done.code == 0 and "deleted at once" in done.out and "upload the same file again" in done.out
     assert lying(filled) == [] and filled.filenames("demo") == ["demo-2.0.tar.gz"]
     assert [event["bytes_until"] == event["at"] for event in filled.events()[-2:]] == [True, True]
     assert filled.call("verify").code == 0
@@ -53,9 +53,9 @@ def test_without_now_it_says_until_when_the_bytes_can_be_had(filled: Site, order
     row = order("remove", "demo-1.0.tar.gz", "--json").row
     until = row["bytes_until"]
     assert until == filled.events()[-1]["bytes_until"] == filled.page("demo")["_removed"][0]["bytes-until"]
-    assert row["undo"].startswith("upload the same bytes again") and row["blocked"] is False
+    assert row["undo"].startswith("upload the same file again") and row["blocked"] is False
     for command in (["show", "demo-1.0.tar.gz"], ["history"]):
-        assert f"can be had until {until[:19]}Z" in filled.call(*command).out
+        assert f"can be downloaded until {until[:19]}Z" in filled.call(*command).out
     said = order("remove", "demo-1.0-py3-none-any.whl").out
     assert "can be downloaded until" in said and "--now" in said
     assert lying(filled) == ["demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl.metadata", "demo-1.0.tar.gz"]
@@ -270,11 +270,11 @@ def test_bytes_that_are_gone_are_not_said_to_be_had(filled: Site, order: Call) -
     """Neither by a block that comes later, nor of the removal before the one that took them."""
     order("remove", "demo==2.0")
     order("remove", "demo==2.0", "--now")
-    assert "can be had until" not in filled.call("status").out
+    assert "can be downloaded until" not in filled.call("status").out
     said = order("remove", "demo==2.0", "--block").out
-    assert "gone already" in said and "downloaded until" not in said
+    assert "already been deleted" in said and "downloaded until" not in said
     for command in (["show", "demo==2.0"], ["status"]):
-        assert "can be had until" not in filled.call(*command).out
+        assert "can be downloaded until" not in filled.call(*command).out
     assert filled.call("verify").code == 0
 
 

@@ -120,14 +120,14 @@ def test_metadata_is_taken_out_of_the_wheel_again(filled: Site, content: bytes |
 
 
 def test_what_can_not_be_mended_keeps_nothing_else_from_it(filled: Site) -> None:
-    """A folder lies in place of a wheel's metadata: it is left to you, and pages and rotten archives are mended."""
+    """A folder lies in place of a wheel's metadata: it is left, and pages and rotten archives are mended."""
     path = filled.public / "files/demo/demo-1.0-py3-none-any.whl.metadata"
     path.unlink()
     path.mkdir()
     (filled.public / "simple/other/index.html").write_bytes(b"defaced")
     rot(filled)
     done = filled.call("repair")
-    assert done.code == 1 and f"{path}: can't be read: Is a directory\n  can't be mended: Is a directory" in done.out
+    assert done.code == 1 and f"{path}: can't be read: Is a directory\n  can't be repaired: Is a directory" in done.out
     assert b"defaced" not in (filled.public / "simple/other/index.html").read_bytes()
     assert filled.filenames("demo") == ["demo-1.0-py3-none-any.whl", "demo-2.0.tar.gz"] and aside(filled) == [ROTTEN]
     path.rmdir()
@@ -139,7 +139,7 @@ def test_what_is_missing_is_never_taken_for_removed(filled: Site) -> None:
     (filled.public / "files/demo/demo-1.0.tar.gz").unlink()
     before = filled.events(), pages_of(filled.public)
     done = filled.call("repair")
-    assert (done.code, "is left to you: Put the file back from a backup" in done.out) == (1, True)
+    assert (done.code, "is to be fixed by hand: Restore the file from a backup" in done.out) == (1, True)
     assert (filled.events(), pages_of(filled.public)) == before
 
 
@@ -171,7 +171,7 @@ def test_beside_a_daemon_a_repair_with_work_to_do_is_3(filled: Site) -> None:
     with filled.daemon():
         rot(filled)
         done = filled.call("repair")
-    assert (done.code, "is at work on this index" in done.err) == (3, True)
+    assert (done.code, "is using this index" in done.err) == (3, True)
 
 
 def test_a_damaged_ledger_is_for_rebuild(filled: Site) -> None:

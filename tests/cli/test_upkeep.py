@@ -277,7 +277,7 @@ def test_rebuild_names_the_files_whose_page_is_gone(filled: Site) -> None:
     shutil.rmtree(filled.public / "simple/other")
     path = filled.public / "files/other/other-1.0.tar.gz"
     done = filled.call("rebuild")
-    assert (done.code, f"not brought back: {path}: neither a page nor the ledger names it" in done.out) == (0, True)
+    assert (done.code, f"not recovered: {path}: neither a page nor the ledger names it" in done.out) == (0, True)
     assert filled.filenames("other") == []
     shutil.copy(path, filled.drop)
     assert filled.call("run", "--once").code == 0
@@ -290,7 +290,7 @@ def test_rebuild_brings_back_nothing_that_was_removed(filled: Site) -> None:
     assert (filled.public / "files/other/other-1.0.tar.gz").exists()
     without_a_ledger(filled)
     assert filled.call("rebuild", "--json").row["lost"] == [
-        "the history of refusals, and who yanked or removed what: they stand in the ledger only"
+        "rejections, and who yanked or removed what: these were in the ledger only"
     ]
     assert filled.filenames("other") == []
 
@@ -313,7 +313,7 @@ def test_rebuild_over_the_pages_of_nobody_says_what_to_do(filled: Site) -> None:
     without_a_ledger(filled)
     before = pages_of(filled.public)
     done = filled.call("rebuild")
-    assert (done.code, "there is nothing to learn from" in done.err, pages_of(filled.public)) == (2, True, before)
+    assert (done.code, "there is nothing to rebuild from" in done.err, pages_of(filled.public)) == (2, True, before)
     (filled.public / "simple").rename(filled.base / "away")
     assert filled.call("rebuild").code == 0
     assert filled.call("run", "--once").code == 0

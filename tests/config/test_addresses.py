@@ -44,7 +44,7 @@ def test_the_url_may_be_that_of_the_simple_index(tmp_path: Path, end: str) -> No
 @pytest.mark.parametrize("url", ["http://", "http://:80/", "http://[::1/", "http://h:port/", "http://h:99999/", "h"])
 def test_what_is_no_url_is_refused(tmp_path: Path, url: str) -> None:
     """Lines to copy would be made of it."""
-    assert "is no URL" in problems(tmp_path, f'[index.main]\n{FOLDERS}url = "{url}"\n')
+    assert "is not a URL" in problems(tmp_path, f'[index.main]\n{FOLDERS}url = "{url}"\n')
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_scheme_of_a_url_may_be_in_capitals(tmp_path: Path) -> None:
     [r"C:\x", "C:/x", "http://h/up", "ftp://h/", "-oProxyCommand=x:y", "-o@h:", "drop", r"\\h", ":x", "rsync://"],
 )
 def test_a_place_that_no_program_copies_to_is_refused(tmp_path: Path, place: str) -> None:
-    assert "is no place to copy to" in problems(tmp_path, f"[index.main]\n{FOLDERS}upload-to = '{place}'\n")
+    assert "is not a place to copy to" in problems(tmp_path, f"[index.main]\n{FOLDERS}upload-to = '{place}'\n")
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,10 @@ state = "c"
     said = problems(tmp_path, text)
     for part in (
         "colour: unknown", "[index.main] drop: ''", "[index.main] public: is missing", "did you mean quiet?",
-        "scan: 30 is no time", "linger: 'soon' is no time", "min-free: 'lots' is no size", "'egg'", "mode: '0999'",
+        "scan: 30 is not a time", "linger: 'soon' is not a time", "min-free: 'lots' is not a size", "'egg'",
+        "mode: '0999'",
         "url:", "contact:", "first-uploader-owns",
-        "keep-rejected: 'for ever' is no limit", "did you mean keep-rejected?",
+        "keep-rejected: 'for ever' is not a limit", "did you mean keep-rejected?",
         "[index.of course]: the name",
         "[index.third] drop: is missing", "[index.third] state: is missing",
     ):  # fmt: skip
@@ -119,7 +120,7 @@ drop = "x"
     }
     told = {
         "[index.main] state: is missing": "line 2",
-        "[index.main] scan: 30 is no time": "line 5",
+        "[index.main] scan: 30 is not a time": "line 5",
         "[index.main] formats: ['wheel', 'egg']": "line 6",
         "[index.main] index: unknown": "line 10",
         "[index.main] rules.zip-coment: there is": "line 13",
@@ -143,10 +144,10 @@ def test_a_misspelled_index_and_overlaps_have_their_lines(tmp_path: Path) -> Non
     folder = tmp_path.resolve()
     assert lines == [
         "line 1: [index.main] state: is missing",
-        f"line 6: [index.two] public ({folder}/drop/below) and [index.main] drop ({folder}/drop) may not share a "
-        "folder or lie in one another",
-        f"line 7: [index.two] state ({folder}/other) and [index.two] drop ({folder}/other) may not share a folder or "
-        "lie in one another",
+        f"line 6: [index.two] public ({folder}/drop/below) and [index.main] drop ({folder}/drop) must not share a "
+        "folder or contain one another",
+        f"line 7: [index.two] state ({folder}/other) and [index.two] drop ({folder}/other) must not share a folder or "
+        "contain one another",
         "line 8: indx: unknown; did you mean index?",
     ]
 
@@ -164,7 +165,7 @@ def test_a_file_without_an_index_is_wrong(tmp_path: Path, text: str) -> None:
 
 def test_an_index_that_is_no_table_is_wrong(tmp_path: Path) -> None:
     """`index.main = 3` is named."""
-    assert "[index.main]: is no table" in problems(tmp_path, "[index]\nmain = 3\n")
+    assert "[index.main]: is not a table" in problems(tmp_path, "[index]\nmain = 3\n")
 
 
 @pytest.mark.parametrize("data", [b"[index.main", b"\xff\xfe", b'[index.main]\ndrop = "a"\ndrop = "b"\n'])
@@ -218,7 +219,7 @@ def test_a_linked_configuration_means_the_folders_beside_the_real_file(tmp_path:
 def test_nested_and_shared_folders_are_refused(tmp_path: Path, drop: str, public: str, state: str) -> None:
     """None of an index's folders is, or lies in, another one."""
     said = problems(tmp_path, f'[index.main]\ndrop = "{drop}"\npublic = "{public}"\nstate = "{state}"\n')
-    assert "may not share a folder or lie in one another" in said
+    assert "must not share a folder or contain one another" in said
 
 
 def test_folders_shared_through_a_link_are_refused(tmp_path: Path) -> None:

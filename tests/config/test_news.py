@@ -92,9 +92,9 @@ run = ["deploy"]
     found = problems(tmp_path, text)
     assert found == [
         "line 6: [index.main] mail.tos: unknown; did you mean to?",
-        "line 7: [index.main] mail.server: 'no server' is no server; write \"localhost:25\"",
+        "line 7: [index.main] mail.server: 'no server' is not a server; write \"localhost:25\"",
         "line 8: [index.main] mail.security: 'ssl' is none of none, starttls, tls",
-        "line 10: [index.main] webhook.ci.url: 'ftp://x' is no URL; write \"https://packages.example.com/\"",
+        "line 10: [index.main] webhook.ci.url: 'ftp://x' is not a URL; write \"https://packages.example.com/\"",
         "line 11: [index.main] webhook.ci.events: ['imported'] names 'imported'; events that are told are "
         "admitted, rejected, yanked, unyanked, removed, unblocked, quarantined",
         "line 13: [index.main] command.deploy.run: ['deploy'] names 'deploy'; the program needs its whole path",
@@ -114,12 +114,12 @@ run = ["deploy"]
         ),
         ("[index.main.command.x]\n", 'command.x: needs "run"'),
         ("[index.main.apprise.x]\n", 'apprise.x: needs "urls-file"'),
-        ('[index.main.mail]\nto = "a@example.com"\n', "is no list of addresses"),
-        ('[index.main.mail]\nto = ["nobody"]\n', "is no address"),
-        ('[index.main.mail]\ndomain = "a b"\n', "is no domain"),
-        ('[index.main.mail]\naddresses = ["x"]\n', "is no table"),
-        ('[index.main.command.x]\nrun = "deploy"\n', "is no command"),
-        ('[index.main.mail]\nto = ["a@example.com"]\nevents = []\n', "is no list; write some of"),
+        ('[index.main.mail]\nto = "a@example.com"\n', "is not a list of addresses"),
+        ('[index.main.mail]\nto = ["nobody"]\n', "is not an address"),
+        ('[index.main.mail]\ndomain = "a b"\n', "is not a domain"),
+        ('[index.main.mail]\naddresses = ["x"]\n', "is not a table"),
+        ('[index.main.command.x]\nrun = "deploy"\n', "is not a command"),
+        ('[index.main.mail]\nto = ["a@example.com"]\nevents = []\n', "is not a list; write some of"),
     ],
 )
 def test_what_is_missing_or_of_no_use_is_said(tmp_path: Path, text: str, said: str) -> None:

@@ -134,7 +134,7 @@ def test_three_folders_make_a_configuration(tmp_path: Path) -> None:
     """Folders of the command line: made when missing, never nested."""
     index = from_folders(tmp_path / "d", tmp_path / "p", tmp_path / "s").indexes["default"]
     assert index.makes_folders
-    with pytest.raises(ConfigurationError, match="lie in one another"):
+    with pytest.raises(ConfigurationError, match="contain one another"):
         from_folders(tmp_path / "p" / "d", tmp_path / "p", tmp_path / "s")
 
 

@@ -98,7 +98,7 @@ archived = ["acme-*"]
 def test_a_table_has_to_be_one(tmp_path: Path, text: str) -> None:
     """And the grammar is said."""
     (line,) = problems(tmp_path, text)
-    assert "is no table; write {" in line
+    assert "is not a table; write {" in line
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def play(base: Path, disk: Path) -> None:
         subprocess.run(["bash", "-c", "cat /dev/zero >disk/filler"], cwd=base, capture_output=True)
         print(f"orders that are obeyed, with every free byte taken by others after each: {scene.orders()}\n")
         (disk / "filler").unlink()
-        print("".join(line for line in daemon.log.splitlines(True) if "min-free" in line or "tried again" in line))
+        print("".join(line for line in daemon.log.splitlines(True) if "min-free" in line or "retrying" in line))
 
 
 def main() -> None:

@@ -109,7 +109,7 @@ def test_where_systemd_does_not_run_everything_is_put_in_place_and_nothing_start
 
 def test_what_contradicts_the_configuration_or_has_no_sense_is_refused(seen: dict[str, Any]) -> None:
     assert seen["another drop"].startswith("exit 2: eggwatch: /etc/eggwatch/eggwatch.toml is there already and says")
-    assert seen["no version to go back to"] == "exit 1: eggwatch: There is no version to go back to.\n"
+    assert seen["no version to go back to"] == "exit 1: eggwatch: There is no previous version.\n"
     assert "nonsense: unknown" in seen["wrong setup"]
 
 
@@ -238,7 +238,7 @@ def test_one_of_several_runs_in_its_own_folders_and_serves_if_it_is_let(seen: di
 def test_uploads_wait_while_the_disk_is_full_and_go_on_by_themselves(seen: dict[str, Any]) -> None:
     assert (seen["upload when full"], seen["published when full"]) == ("", False)
     assert 0 <= seen["told when full"] < 10
-    assert "less than min-free left: uploads wait, and go on by themselves" in seen["status when full"]
+    assert "less than min-free left; uploads wait until there is more" in seen["status when full"]
     assert seen["state when full"] == {"ActiveState": "active", "NRestarts": "0"}
     assert (0 <= seen["published after full"] < 10, 0 <= seen["gone after full"] < 10) == (True, True)
 
@@ -252,9 +252,9 @@ def test_an_upgrade_is_the_same_command_with_a_newer_source(seen: dict[str, Any]
 def test_an_upgrade_that_does_not_come_up_is_undone_and_its_last_words_are_told(seen: dict[str, Any]) -> None:
     said = seen["broken upgrade"]
     assert said.startswith("exit 1: install eggwatch 0.99 ")
-    assert "eggwatch.service does not come up. Its last words:\n" in said
+    assert "eggwatch.service does not start. Its last log lines:\n" in said
     assert "  broken on purpose\n" in said
-    assert said.endswith("eggwatch: That version does not work here; 0.98 is back, and runs.\n")
+    assert said.endswith("eggwatch: That version does not work here; 0.98 is restored, and runs.\n")
     assert seen["after broken upgrade"] == ["0.98", {"ActiveState": "active"}]
 
 

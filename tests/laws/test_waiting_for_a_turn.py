@@ -86,8 +86,8 @@ def test_status_says_that_they_wait_for_their_turn(work: IndexAtWork) -> None:
     put_many(work, 2)
     found = begin(work)
     assert [(row.stage, row.reason) for row in found.queue().rows] == [
-        (Stage.IN_HAND, "under inspection"),
-        (Stage.WAITING, "waits for its turn"),
+        (Stage.IN_HAND, "being checked"),
+        (Stage.WAITING, "waiting for its turn"),
     ]
 
 

@@ -130,7 +130,7 @@ def test_a_tree_without_its_files_is_not_rendered_over(work: IndexAtWork) -> Non
     """PUBLIC lies on a disk that is not mounted: nothing is begun in the empty folder below."""
     away = work.config.public.with_name("away")
     work.config.public.rename(away)
-    with pytest.raises(FolderError, match="the ledger knows 3 published files"), work:
+    with pytest.raises(FolderError, match="the ledger has 3 published files"), work:
         pass
     assert not (work.config.public / "simple" / "demo").exists()
     shutil.rmtree(work.config.public)
@@ -277,8 +277,8 @@ def test_rebuild_says_what_it_could_not_bring_back(work: IndexAtWork) -> None:
     path.write_bytes(b"something else")
     done = Site(work.config.drop.parent).run("rebuild")
     assert done.code == 0
-    assert "not brought back" in done.out and "other-1.0.tar.gz" in done.out
-    assert "refusals" in done.out
+    assert "not recovered" in done.out and "other-1.0.tar.gz" in done.out
+    assert "rejections" in done.out
 
 
 def test_rebuild_twice_changes_nothing_more(work: IndexAtWork) -> None:

@@ -53,7 +53,7 @@ def test_formats_may_be_named() -> None:
     ("name", "word"),
     [
         ("._a.whl", "resource fork"),
-        ("a\udcff.whl", "no UTF-8"),
+        ("a\udcff.whl", "not valid UTF-8"),
         ("a.EXE", "Windows"),
         ("a.tar", ".tar.gz"),
         ("holiday.jpg", "Not a package"),

@@ -173,7 +173,7 @@ def test_the_daemon_starts_its_courier_anew_and_tells_when_it_can_t(tmp_path: Pa
         daemon.wait_for("The mail template .*admitted.txt")
         site.put(GOOD)
         until("published all the same", lambda: site.filenames("demo"))
-        until("told", lambda: "carries mails" in site.call("status", "--json").row["faults"].get("news", ""))
+        until("told", lambda: "delivers mails" in site.call("status", "--json").row["faults"].get("news", ""))
 
 
 def test_a_stop_waits_for_no_slow_server(tmp_path: Path) -> None:

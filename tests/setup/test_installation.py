@@ -128,9 +128,9 @@ def test_a_version_that_does_not_come_up_is_put_back(tmp_path: Path, wish: Wish)
         if "it fell" in what:
             machine.fails.clear()
 
-    with pytest.raises(InstallationError, match=r"1\.0 is back"):
+    with pytest.raises(InstallationError, match=r"1\.0 runs again"):
         installation.take(steps, tell)
-    assert any("Its last words:\n  it fell" in what for what in told)
+    assert any("Its last log lines:\n  it fell" in what for what in told)
     assert (current(root), Places(root=root).previous.exists()) == ("1.0", False)
 
 

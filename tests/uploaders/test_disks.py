@@ -206,7 +206,7 @@ def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path
         drop(daemon, name, data)
         daemon.wait_published(name, time.time())
     receipt = until("the receipt", lambda: daemon.receipt(large))
-    assert receipt.startswith(f"{large}: WAITING") and "Delete it" in receipt, receipt
+    assert receipt.startswith(f"{large}: WAITING") and "delete it" in receipt, receipt
     assert "No action is needed" not in receipt
     assert daemon.status()["faults"] == {}
     assert large in command(daemon, "status").stdout

@@ -99,6 +99,6 @@ def test_whoever_may_keep_an_upload_open_is_named(daemon: IndexDaemon) -> None:
         os.chown(kept.name, ALICE, PACKAGES)
         os.chmod(kept.name, 0o664)
         os.rename(kept.name, daemon.drop / name)
-        told = "its owner, or a member of the group packages (mode 0664), who may write to it"
+        told = "by its owner, or a member of the group packages (mode 0664)"
         until("it is told", lambda: told in daemon.reason_for(name))
     daemon.wait_published(name, time.time())

@@ -22,7 +22,7 @@ from tests.uploaders.servers import Sshd
 IMPATIENT = {"quiet": '"100ms"', "unfinished_after": '"500ms"', "scan": '"200ms"'}
 """Everything that could make a daemon too quick, all at once."""
 MISSING = "the end of the file is missing"
-OPEN = "somebody has it open for writing"
+OPEN = "still open for writing"
 
 _numbers = itertools.count()
 

@@ -201,7 +201,7 @@ def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
                 daemon.assert_not_published(name)
         daemon.wait_published(name, time.time())
         daemon.assert_published_once(name, data)
-        assert "prove nothing" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
+        assert "do not work here" in until("the fault", lambda: daemon.status()["faults"].get("leases"))
         assert findings(daemon) == ["drop-file-system"]
         daemon.wait_empty()
 

@@ -235,7 +235,7 @@ class SdistContents:
 
 def _folder_suffix(member: TarMember) -> str | None:
     if member.kind != FOLDER and member.name.endswith(("/", "/.")):
-        return "it ends as a folder's does, is no folder's, and uv refuses that"
+        return "it ends as a folder's does, is not a folder's, and uv refuses that"
     return None
 
 

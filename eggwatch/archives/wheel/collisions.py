@@ -35,7 +35,7 @@ _INSTALLERS = frozenset(("installer", "requested", "direct_url.json"))
 """Files of a dist-info that the installer writes (PyPUG: recording installed projects), folded.
 
 pip keeps a direct_url.json that a wheel brings along, and tells that the project came from there; installer fails on a
-file that is there already.
+file that already exists.
 """
 
 

@@ -77,7 +77,7 @@ class AnswerFolders:
         status = os.fstat(fd)
         if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
             os.close(fd)
-            raise NotOurs(f"{place} belongs to somebody else, or others may write to it")
+            raise NotOurs(f"{place} belongs to another account, or others may write to it")
         return fd
 
     def _make(self, place: Place) -> int:

@@ -173,7 +173,7 @@ class Drop:
 
     def _descend(self, parent: int, prefix: str, folder: Found) -> Iterator[Survey]:
         if prefix.count("/") >= DEEPEST:
-            yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, not looked at"}, complete=False)
+            yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, ignored"}, complete=False)
             return
         try:
             fd = os.open(folder.name, _FOLDER_FLAGS, dir_fd=parent)

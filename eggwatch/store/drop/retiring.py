@@ -65,7 +65,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """An original under its hidden name, open, its lease taken if one can be had."""
+    """An original under its hidden name, open, its lease taken if one can be used."""
 
     departure: Departure
     folder: int

@@ -68,7 +68,7 @@ def decode(line: bytes, previous: Position) -> Entry:
     except NewerLine:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is no event ({type(error).__name__}: {error})") from error
+        raise ValueError(f"it is not an event ({type(error).__name__}: {error})") from error
     if prev != previous.sha256:
         raise ChainBroken("it does not follow from the line before it: one of the two was altered")
     # A gap is lawful (a rebuilt ledger goes on above what was published); a line that was cut out breaks `prev`.
@@ -140,7 +140,7 @@ class Ledger:
     def _damage(self, position: Position, what: str) -> LedgerError:
         return LedgerError(
             f"{self.path} is damaged at the line after serial {position.serial} (byte {position.offset}): {what}.",
-            remedy="Put back a copy from your backup, or run 'eggwatch rebuild', which reads the published tree.",
+            remedy="Restore it from a backup, or run 'eggwatch rebuild', which reads the published tree.",
         )
 
     def follows(self, position: Position) -> bool:

@@ -63,8 +63,8 @@ class Lock:
         holder = self.holder()
         who = f"Process {holder[0]} ({holder[1]})" if holder is not None and _is_alive(holder[0]) else "Another process"
         return LockHeldError(
-            f"{who} is at work on this index and holds {self.path}.",
-            remedy="Stop it first, or let it do the work: yank, remove, publish and 'run --once' ask it by themselves.",
+            f"{who} is using this index and holds {self.path}.",
+            remedy="Stop it first. (yank, remove, publish and 'run --once' work beside a running daemon.)",
         )
 
     def holder(self) -> tuple[int, str] | None:

@@ -150,13 +150,13 @@ class OrderBox:
             self._set_aside(path, str(error.strerror))
             return None
         if text is None:
-            log.warning("orders   %s: nobody waits for it any more: it is dropped", path)
+            log.warning("orders   %s: discarded, nobody is waiting for it any more", path)
             durable.unlink(path)
             return None
         return PendingOrder(number=match[1], data=_parsed(text), after=int(match[2]) if match[2] else None)
 
     def _set_aside(self, path: Path, why: str) -> None:
-        log.warning("orders   %s: no order (%s): it is set aside, under .odd-%s", path, why, path.name)
+        log.warning("orders   %s: not an order (%s); renamed to .odd-%s", path, why, path.name)
         durable.rename(path, path.with_name(f".odd-{path.name}"))
 
     def begin(self, order: PendingOrder, *, serial: int) -> bool:

@@ -107,9 +107,9 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger: Ledger, monkeypatch: py
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        (b"not json\n", "no event"),
-        (b"[]\n", "no event"),
-        (b'{"serial": 2, "prev": "x"}\n', "no event"),
+        (b"not json\n", "not an event"),
+        (b"[]\n", "not an event"),
+        (b'{"serial": 2, "prev": "x"}\n', "not an event"),
         (encode(event(2), serial=2, prev="f" * 64), "was altered"),
     ],
 )

@@ -138,7 +138,7 @@ def test_a_dead_process_is_not_named_as_the_holder(lock: Lock) -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     lock.path.write_text(json.dumps({"pid": child.pid, "command": "eggwatch run"}))
-    with pytest.raises(LockHeldError, match="Another process is at work"):
+    with pytest.raises(LockHeldError, match="Another process is using"):
         Lock(lock.path).acquire()
 
 
@@ -234,7 +234,7 @@ def test_an_order_whose_giver_is_gone_is_dropped(box: OrderBox, caplog: pytest.L
     killed_while_waiting(box)
     assert len(list(box.folder.iterdir())) == 1
     assert box.pending() == []
-    assert list(box.folder.iterdir()) == [] and "nobody waits" in caplog.text
+    assert list(box.folder.iterdir()) == [] and "nobody is waiting" in caplog.text
 
 
 def test_what_a_dead_writer_had_begun_comes_first(box: OrderBox, tmp_path: Path) -> None:
