@@ -196,8 +196,8 @@ def trying(clone: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[s
             text=True,
         )
     try:
-        until(log.read_text, lambda: "Ctrl-C ends" in log.read_text() or process.poll() is not None, seconds=300)
-        assert "Ctrl-C ends" in log.read_text(), log.read_text()
+        until(log.read_text, lambda: "Ctrl-C stops" in log.read_text() or process.poll() is not None, seconds=300)
+        assert "Ctrl-C stops" in log.read_text(), log.read_text()
         yield process, log.read_text()
     finally:
         if process.poll() is None:
