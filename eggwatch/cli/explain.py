@@ -91,31 +91,31 @@ The rules
 
 .. Made by ``eggwatch explain --rst`` from ``eggwatch/policy/rules/``; do not edit.
 
-Every upload is judged by these rules, all of them at once. Each has a code, which stands in
-``rejected/FILENAME.reason.txt``, in the output of ``eggwatch check`` and in the ledger, and never changes.
-``eggwatch explain CODE`` prints what stands here.
+Every upload is checked against all of these rules. Each rule has a code, which never changes. The code is shown in
+``rejected/FILENAME.reason.txt``, in the output of ``eggwatch check`` and in the ledger. ``eggwatch explain CODE``
+prints the text below.
 
-How much a broken rule weighs, a profile says, and each profile has one principle:
+The profile determines whether a broken rule rejects the upload or only warns:
 
 @PRINCIPLES@
-Where the profile ``default`` refuses because of a client, the rule says which. Some rules refuse in every profile: they
-keep the index sound (which file is which, nothing half judged), the machines that unpack (no member, link or script
-leads out of its folder, and there are no devices), or terminals (no control characters in names). The weight of every
-other rule can be set by its code::
+If the profile ``default`` rejects an archive because of a client, the rule says which client. Some rules
+reject in every profile: they protect the index (which file is which, no half-checked archives), the machines that
+unpack archives (no member, link or script outside of its folder, no devices), or terminals (no control characters in
+names). You can set the level of every other rule by its code::
 
     [index.main]
     profile = "default"
     rules = { zip-comment = "refuse", summary-too-long = "off" }
 
-By default whoever can write to the drop folder can publish, to every project. ``owners`` and ``first-uploader-owns``
-change that: the account that owns the dropped file has to be among the project's owners. Where several patterns of
-``owners`` mean a project, the most specific one decides: a name without wildcards, else the one with the most other
-characters. A project that ``owners`` names is not asked for its first uploader. ``archived`` closes a project to
-uploads, and its page says so (PEP 792); its files stay, and installers take them as ever.
+By default, anyone who can write to the drop folder can publish to every project. With ``owners`` or
+``first-uploader-owns``, the account that owns the uploaded file must be one of the project's owners. If several
+patterns in ``owners`` match a project, the most specific one applies: a name without wildcards, else the one with the
+most other characters. ``first-uploader-owns`` does not apply to projects that ``owners`` names. ``archived`` closes a
+project to uploads, and its page says so (PEP 792); its files are still published and can be installed.
 
-With ``identity = "folder"`` an upload is the account's that its first folder is called after, ``DROP/alice/…``,
-whoever owns the file: for servers that store everything as one account. A file in DROP itself is nobody's then: it is
-published where nobody asks whose a project is, and refused where ``owners`` or ``first-uploader-owns`` do.
+With ``identity = "folder"``, the uploader is the account named by the first folder, ``DROP/alice/…``, whoever owns
+the file. Use it with servers that store everything as one account. A file directly in DROP then has no known
+uploader: it is published if the project has no owners, and rejected if ``owners`` or ``first-uploader-owns`` apply.
 
 """
 

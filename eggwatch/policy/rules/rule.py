@@ -27,13 +27,13 @@ class Profile(StrEnum):
 
 
 PRINCIPLES: dict[Profile, str] = {
-    Profile.DEFAULT: "Refused is what endangers a machine, a terminal or the index, what is damaged, whose name or "
-    "version can't be believed, and what a current pip or uv can't install, or what the two install differently. "
+    Profile.DEFAULT: "Rejects what endangers a machine, a terminal or the index, what is damaged, what has a name or "
+    "version that can't be trusted, and what a current pip or uv can't install, or what the two install differently. "
     "Everything else is published with a warning.",
-    Profile.PYPI: "Refused is what PyPI's current upload code refuses, as far as an archive alone tells, and no more: "
-    "PyPI verifies no RECORD and no CRC, for instance. So it tells whether an archive could be uploaded to PyPI, and "
-    "not whether it can be installed.",
-    Profile.STRICT: "Every rule refuses. For teams that publish only what they build themselves.",
+    Profile.PYPI: "Rejects what PyPI's current upload code rejects, as far as an archive alone shows, and no more: "
+    "PyPI verifies no RECORD and no CRC, for instance. It shows whether an archive can be uploaded to PyPI, not "
+    "whether it can be installed.",
+    Profile.STRICT: "Every rule rejects. For teams that publish only what they build themselves.",
 }
 """By what each profile weighs, in sentences for people."""
 
