@@ -49,12 +49,12 @@ AT_ONCE = 64
 @click.option(
     "--profile",
     type=click.Choice([str(profile) for profile in Profile]),
-    help="Judge by this profile alone, whatever is configured.",
+    help="Use this profile instead of the configured rules.",
 )
 @index_options
 @json_option
 def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_json: bool) -> None:
-    """Judge local files as the daemon would, without publishing them.
+    """Check local files as the daemon would, without publishing them.
 
     It looks at each archive alone: whether its name is taken already, and who may upload to its project, is known
     to the index only. The rules are those of the configuration, names and sizes among them, if there is one; no index

@@ -17,7 +17,7 @@ from eggwatch.model.counting import counted
 @index_options
 @json_option
 def doctor(selection: Selection, as_json: bool) -> None:
-    """Look at what is around each index, and say how to mend what is wrong there. Changes nothing.
+    """Check the surroundings of each index, and say how to fix what is wrong. Changes nothing.
 
     Accounts and rights, the drop folder's mode and ACLs, disks, inotify, the clock, capabilities, the unit, mail. As
     root it sees all of it; what another account may not look at is told as not checked. `check` judges local files
@@ -27,7 +27,7 @@ def doctor(selection: Selection, as_json: bool) -> None:
     Examples:
       sudo eggwatch doctor
       eggwatch doctor --json
-    Exit status: 0 nothing was found, 1 something is to be mended,
+    Exit status: 0 nothing was found, 1 something is to be fixed,
       2 the configuration is wrong.
     """
     config = selection.load()

@@ -19,11 +19,11 @@ WIDTH = 100
 
 @click.command()
 @click.argument("codes", nargs=-1, metavar="[CODE…]")
-@click.option("--rst", "as_rst", is_flag=True, help="All rules as a chapter of the documentation.")
+@click.option("--rst", "as_rst", is_flag=True, help="Print all rules as a page of the documentation.")
 @index_options
 @json_option
 def explain(selection: Selection, codes: tuple[str, ...], as_rst: bool, as_json: bool) -> None:
-    """Say what a rule asks, why, by which source, and how to mend what breaks it. Without CODE: the list.
+    """Explain a rule, its source, and how to fix what breaks it. Without CODE: list all rules.
 
     \b
     Examples:
@@ -58,7 +58,12 @@ def explanation(rule: Rule) -> str:
     weights = "always refuses" if rule.fixed else ", ".join(_by_profile(rule))
     checks = f"; PyPI's {', '.join(rule.warehouse)}" if rule.warehouse else ""
     lines = [f"{rule.code} ({weights})", rule.title, ""]
-    for label, text in (("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend), ("Source", rule.source + checks)):
+    for label, text in (
+        ("Rule", rule.rule),
+        ("Why", rule.why),
+        ("To fix", rule.mend),
+        ("Source", rule.source + checks),
+    ):
         lines.append(
             textwrap.fill(
                 text, WIDTH, initial_indent=f"{label + ':':<8}", subsequent_indent=" " * 8, break_on_hyphens=False
@@ -144,7 +149,7 @@ def _section(title: str, rules: tuple[Rule, ...]) -> str:
 def _rst(rule: Rule) -> str:
     weights = "always refuses" if rule.fixed else "; ".join(_by_profile(rule))
     checks = f" (PyPI's {', '.join(rule.warehouse)})" if rule.warehouse else ""
-    fields = [("Rule", rule.rule), ("Why", rule.why), ("Mend", rule.mend)]
+    fields = [("Rule", rule.rule), ("Why", rule.why), ("To fix", rule.mend)]
     fields += [("Source", f"{rule.source}{checks}"), ("Weight", weights)]
     body = "".join(f":{label}: {_escaped(text)}\n" for label, text in fields)
     return _headed(f"``{rule.code}``", "~") + f"{_escaped(rule.title)}.\n\n{body}\n"

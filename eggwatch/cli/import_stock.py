@@ -34,21 +34,21 @@ _WORDS: dict[str, str] = {ImportVerdict.REFUSED: "rejected", ImportVerdict.NOT_T
     type=click.Choice(["now", "mtime"]),
     default="now",
     show_default=True,
-    help="Of files whose upload-time is recorded nowhere in DIR: this moment, or the file's own time.",
+    help="Upload time of files for which DIR records none: now, or the file's mtime.",
 )
 @click.option("--copy", is_flag=True, help="Copy the archives (the default).")
-@click.option("--link", is_flag=True, help="Give them a second name, where nobody else may write to them.")
-@click.option("--move", is_flag=True, help="Take them away from DIR, likewise.")
+@click.option("--link", is_flag=True, help="Hard-link the archives, if no other account may write to them.")
+@click.option("--move", is_flag=True, help="Move the archives, if no other account may write to them.")
 @click.option(
     "--profile",
     type=click.Choice([str(profile) for profile in Profile]),
     default=str(Profile.DEFAULT),
     show_default=True,
-    help="Judge the archives by this profile, whatever is configured for uploads.",
+    help="Check the archives by this profile instead of the one for uploads.",
 )
 @index_options
 @json_option
-@click.option("-v", "--verbose", is_flag=True, help="A line for every archive, also for those that are taken.")
+@click.option("-v", "--verbose", is_flag=True, help="Print a line for every archive, also for imported ones.")
 def import_(
     selection: Selection,
     directory: Path,
@@ -63,7 +63,7 @@ def import_(
     DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
     Archives are judged like uploads, but by the profile 'default', since a stock is what it is. Upload times,
     yanks and uploaders are kept where JSON in DIR records them. Nobody is notified. Stop the daemon first; when
-    interrupted, give the same command again. What is refused stays where it is.
+    interrupted, give the same command again. Rejected archives stay where they are.
 
     With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
     nobody else may write to it and nobody has it open; else it is copied, and a line says so. A linked file

@@ -28,7 +28,7 @@ from eggwatch.model.counting import counted
 def init(selection: Selection, output: str, url: str | None) -> None:
     """Write a commented eggwatch.toml that works as it is, and the drop folder that it names.
 
-    Without --url it asks for the URL on a terminal; where none is said, it is the one that 'run --serve' listens on.
+    Without --url it asks for the URL on a terminal; the default is where 'run --serve' listens.
 
     \b
     Example:  eggwatch init && eggwatch run --serve 8080
@@ -57,7 +57,7 @@ def init(selection: Selection, output: str, url: str | None) -> None:
 @index_options
 @json_option
 def config(selection: Selection, what: str, as_json: bool) -> None:
-    """Name everything that is wrong in the configuration, with its line; and what this machine lacks for it.
+    """Report all errors in the configuration, with line numbers, and what is missing on this machine.
 
     \b
     Examples:

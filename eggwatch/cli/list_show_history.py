@@ -126,9 +126,9 @@ def _say_removed(file: dict[str, Any]) -> None:
 
 @click.command()
 @index_options
-@click.option("--follow", is_flag=True, help="Go on, and print events as they become visible.")
-@click.option("--since", metavar="TIME", help="From this moment on: 2026-11-22, 2026-11-22T08:00:00Z, or 2d (ago).")
-@click.option("--until", metavar="TIME", help="Before this moment.")
+@click.option("--follow", is_flag=True, help="Keep running, and print new events as they happen.")
+@click.option("--since", metavar="TIME", help="Only events since: 2026-11-22, 2026-11-22T08:00:00Z, or 2d (ago).")
+@click.option("--until", metavar="TIME", help="Only events before this time.")
 @click.option("--project", metavar="NAME", help="Only this project.")
 @click.option("--uploader", metavar="ACCOUNT", help="Only uploads of this account.")
 @url_option
@@ -143,9 +143,9 @@ def history(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Print what has happened, oldest first: publications, refusals, yanks, removals.
+    """Print past events, oldest first: published, rejected, yanked and removed files.
 
-    From afar (--url) only publications and removals can be told, without serials; a project at a time is faster.
+    With --url only published and removed files are shown, without serials; --project makes it faster.
 
     \b
     Examples:

@@ -28,7 +28,7 @@ log_format_option = click.option(
     type=click.Choice(["auto", "text", "json"]),
     default="auto",
     show_default=True,
-    help="Of the log: lines for people, JSON lines, or (auto, under systemd) fields for the journal.",
+    help="Log format: text, JSON lines, or (auto, under systemd) journal fields.",
 )
 
 

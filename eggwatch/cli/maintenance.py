@@ -42,7 +42,7 @@ TOGETHER = {
 }
 MOST_NAMES = 3
 
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="A line for every page and archive.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Print a line for every page and archive.")
 
 
 def grouped(rows: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
@@ -153,10 +153,10 @@ def render(selection: Selection, directory: Path) -> None:
 @index_options
 @json_option
 def rebuild(selection: Selection, as_json: bool) -> None:
-    """Make ledger and catalog again from the published tree and whatever ledger there is.
+    """Rebuild ledger and catalog from the published tree and whatever ledger there is.
 
     For a lost, damaged or too old ledger. What is replaced is kept under another name. Says what could not be
-    brought back. May be interrupted, and given again.
+    brought back. It may be interrupted and run again.
 
     \b
     Example:  eggwatch rebuild
@@ -192,7 +192,7 @@ def _files_of(config: IndexConfig) -> int | None:
 @index_options
 @json_option
 def backup(selection: Selection, directory: Path, as_json: bool) -> None:
-    """Keep the ledger and all archives in DIR; the daemon may be at work. Copies only what is new.
+    """Back up the ledger and all archives to DIR; the daemon may be running. Copies only what is new.
 
     To restore, copy DIR/public and DIR/state to where they belong, give them to the index's account, and start
     the daemon: it renders all pages.
@@ -220,22 +220,22 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
 
 @click.command()
 @index_options
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 @json_option
 @verbose_option
 def repair(selection: Selection, dry_run: bool, as_json: bool, verbose: bool) -> None:
-    """Mend what 'eggwatch verify' finds.
+    """Repair what 'eggwatch verify' finds.
 
     Altered and missing pages are rendered again. An archive with other bytes than were published is quarantined:
     it leaves the pages, and its bytes are kept in PUBLIC/.eggwatch/quarantine/; the right bytes, dropped again,
-    restore it with its upload-time. An archive that is missing is not touched: put it back from a backup.
+    restore it with its upload-time. An archive that is missing is not touched: restore it from a backup.
 
-    Looks without the lock, so the daemon may run; if there is something to mend, stop it first.
+    Looks without the lock, so the daemon may run; if there is something to repair, stop it first.
 
     \b
     Example:  eggwatch repair --dry-run
-    Exit status: 0 all is sound now, 1 something is to be fixed by hand (with --dry-run:
-      something is wrong), 3 a daemon runs.
+    Exit status: 0 sound now, 1 something needs to be fixed by hand (with
+    --dry-run: something is wrong), 3 a daemon runs.
     """
     log_to_stderr(quiet=True)
     results = [_repair(config, dry_run=dry_run, as_json=as_json, verbose=verbose) for config in selection.all()]

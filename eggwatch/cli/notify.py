@@ -36,10 +36,10 @@ STOP_SECONDS = 5.0
 
 @click.command()
 @index_options
-@click.option("--test", "testing", is_flag=True, help="Send a sample to everybody who is to be told, and exit.")
+@click.option("--test", "testing", is_flag=True, help="Send a sample to every recipient, and exit.")
 @click.option("--once", is_flag=True, help="Deliver what can be delivered now, and exit.")
-@click.option("--retry", is_flag=True, help="Try again what was put aside as not deliverable, and exit.")
-@click.option("--until-eof", is_flag=True, hidden=True, help="End when standard input does.")
+@click.option("--retry", is_flag=True, help="Retry what was put aside as undeliverable, and exit.")
+@click.option("--until-eof", is_flag=True, hidden=True, help="Exit when standard input is closed.")
 @click.option("--served-at", metavar="URL", hidden=True, help="Where 'run --serve' serves indexes that have no 'url'.")
 @log_format_option
 @json_option
@@ -55,17 +55,17 @@ def notify(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Carry news to mail servers, webhooks, programs and chats, until SIGTERM or Ctrl-C.
+    """Deliver news to mail servers, webhooks, programs and chats, until SIGTERM or Ctrl-C.
 
     'eggwatch run' starts this by itself, unless it is told --without-news: a unit of its own then runs it, with a
-    network and without any right over the drop folder. Who is told what stands in the configuration.
+    network and without any right over the drop folder. Recipients are set in the configuration.
 
     \b
     Examples:
       eggwatch notify --test     a sample to everybody
       eggwatch notify --retry    what 'eggwatch status' lists as undelivered
     Exit status: 0 good, 1 something could not be delivered, 2 configuration,
-      3 another courier is at work.
+      3 another courier is running.
     """
     log_as(log_format, verbose=verbose, quiet=testing)
     capabilities.lower()

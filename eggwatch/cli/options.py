@@ -103,8 +103,12 @@ FOUND = "The configuration.  [default: $EGGWATCH_CONFIG, ./eggwatch.toml, /etc/e
 def _with_options(function: Callable[..., Any], *, hidden: bool) -> Callable[..., Any]:
     path = click.Path(path_type=Path)
     for option in (
-        click.option("--state", type=path, metavar="DIR", hidden=hidden, help="Ledger and catalog, likewise."),
-        click.option("--public", type=path, metavar="DIR", hidden=hidden, help="Published tree, likewise."),
+        click.option(
+            "--state", type=path, metavar="DIR", hidden=hidden, help="Ledger and catalog, without configuration."
+        ),
+        click.option(
+            "--public", type=path, metavar="DIR", hidden=hidden, help="Published tree, without configuration."
+        ),
         click.option("--drop", type=path, metavar="DIR", hidden=hidden, help="Drop folder, without configuration."),
         click.option("--index", metavar="NAME", hidden=hidden, help="One index of the configuration."),
         click.option("--config", type=path, metavar="FILE", hidden=hidden, help=FOUND),

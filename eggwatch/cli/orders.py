@@ -40,8 +40,8 @@ def _options(function: Any) -> Any:
     function = click.option("--timeout", default="5m", show_default=True, help="How long to wait for the daemon.")(
         function
     )
-    function = click.option("--dry-run", is_flag=True, help="Only say what would change.")(function)
-    function = click.option("--reason", help="Why; it stands in the history and in the news of it.")(function)
+    function = click.option("--dry-run", is_flag=True, help="Only print what would change.")(function)
+    function = click.option("--reason", help="The reason, shown in the history and in news.")(function)
     return index_options(function)
 
 
@@ -119,9 +119,9 @@ def _undo(spec: str, answer: dict[str, Any]) -> str:
 
 yank = _order_command(
     "yank",
-    """Mark files as not to be installed unless pinned (PEP 592). Reversible.
+    """Exclude files from installation unless pinned (PEP 592). Reversible.
 
-    A file that is yanked already keeps its reason, unless --reason gives a new one.
+    A file that is already yanked keeps its reason, unless --reason gives a new one.
 
     \b
     SPEC is a project, project==version or a filename.
@@ -130,7 +130,7 @@ yank = _order_command(
 )
 unyank = _order_command(
     "unyank",
-    """Take a yank back.
+    """Undo a yank.
 
     \b
     Example:  eggwatch unyank demo==1.0
@@ -138,7 +138,7 @@ unyank = _order_command(
 )
 unblock = _order_command(
     "unblock",
-    """Let files return that were removed with --block: whoever uploads the same bytes again publishes them.
+    """Allow files again that were removed with --block: the same bytes can then be uploaded and published.
 
     \b
     SPEC is a project, project==version or a filename.
@@ -149,12 +149,12 @@ unblock = _order_command(
 
 @click.command()
 @click.argument("spec", metavar="SPEC")
-@click.option("--now", is_flag=True, help="Delete the bytes at once, without grace.")
-@click.option("--block", is_flag=True, help="Refuse these bytes, under whatever name, and this name from now on.")
+@click.option("--now", is_flag=True, help="Delete the files at once, without the grace period.")
+@click.option("--block", is_flag=True, help="Reject these bytes, under any name, and this name from now on.")
 @click.option("--yes", is_flag=True, help="Do not ask before more than one file is removed.")
 @_options
 def remove(selection: Selection, spec: str, as_json: bool, timeout: str, yes: bool, **order: Any) -> None:
-    """Take files off the pages, and their bytes away after the grace period ('grace', 10 minutes).
+    """Remove files from the pages; delete them after the grace period ('grace', 10 minutes).
 
     The filename is never used again for other bytes; the same bytes may return, unless --block keeps them away.
     With --now or --block it may be given once more, for what was removed already. Copies that others have are

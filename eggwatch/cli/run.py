@@ -33,9 +33,9 @@ from eggwatch.writer.ask import ask
 @click.option("--once", is_flag=True, help="One round over the drop folder, then exit.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object an index.")
 @click.option("--timeout", default="5m", show_default=True, help="With --once and a daemon: how long to wait for it.")
-@click.option("--without-news", is_flag=True, help="Leave mails and webhooks to an 'eggwatch notify' beside.")
+@click.option("--without-news", is_flag=True, help="Leave mails and webhooks to a separate 'eggwatch notify'.")
 @log_format_option
-@click.option("-v", "--verbose", is_flag=True, help="Log every look at a file.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every check of a file.")
 def run(
     selection: Selection,
     serve: str | None,
@@ -49,7 +49,7 @@ def run(
 ) -> None:
     """Watch the drop folder in the foreground, until SIGTERM or Ctrl-C.
 
-    Without a configuration it makes and uses ./drop ./public ./state. SIGHUP reads the configuration again.
+    Without a configuration it creates and uses ./drop ./public ./state. SIGHUP reloads the configuration.
     --serve and --metrics listen on the loopback address unless a host is given.
 
     \b

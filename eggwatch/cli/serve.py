@@ -29,7 +29,7 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 @click.option("--listen", default="8080", show_default=True, metavar="[HOST:]PORT", help="Port 0: any free one.")
 @log_format_option
 def serve(selection: Selection, listen: str, log_format: str) -> None:
-    """Serve the pages over HTTP, and nothing else, until SIGTERM or Ctrl-C.
+    """Serve only the pages over HTTP, until SIGTERM or Ctrl-C.
 
     It needs no right but to read the public folders, and no daemon beside it. It listens on the loopback address
     unless a host is given. SIGHUP reads the configuration again.

@@ -27,12 +27,17 @@ from eggwatch.setup.versions import Versions
 @click.command()
 @index_options
 @click.option(
-    "--user", metavar="NAME", help="The account that the daemon runs as; made if missing.  [default: eggwatch]"
+    "--user", metavar="NAME", help="The account that the daemon runs as; created if missing.  [default: eggwatch]"
 )
-@click.option("--from", "source", metavar="SOURCE", help="Checkout, wheel, folder of wheels, or requirement for pip.")
+@click.option(
+    "--from",
+    "source",
+    metavar="SOURCE",
+    help="What to install: checkout, wheel, folder of wheels, or requirement for pip.",
+)
 @url_option
-@click.option("--rollback", is_flag=True, help="Back to the version that was used before.")
-@click.option("--uninstall", is_flag=True, help="Take program and units away; data and configuration stay.")
+@click.option("--rollback", is_flag=True, help="Return to the previous version.")
+@click.option("--uninstall", is_flag=True, help="Uninstall the program and its units; keep data and configuration.")
 @click.option("--dry-run", is_flag=True, help="Only print the steps.")
 def setup(
     selection: Selection,
@@ -43,15 +48,15 @@ def setup(
     uninstall: bool,
     dry_run: bool,
 ) -> None:
-    """Install eggwatch on this machine as a service of systemd, or bring it up to date. As root.
+    """Install eggwatch on this machine as a systemd service, or upgrade it. Run as root.
 
     The program goes to /opt/eggwatch, its configuration to /etc/eggwatch, uploads to /srv/drop (--drop), what is
     published to /srv/eggwatch (--public), the ledger to /var/lib/eggwatch (--state). Each step is printed before it is
-    done; what is done already is left alone. Without --from it installs what is running, such as this checkout. Without
+    done; what is already done is skipped. Without --from it installs what is running, such as this checkout. Without
     --url a first setup asks for the URL on a terminal, and elsewhere takes http:// and the name of this machine.
 
     Run it again after a change of folders in /etc/eggwatch/eggwatch.toml, and, from a newer source, to upgrade: if the
-    new version does not come up, the old one is put back.
+    new version does not start, the old one is restored.
 
     \b
     Examples:

@@ -35,17 +35,17 @@ STAGES = {Stage.IN_HAND: "in progress", Stage.WAITING: "waiting", Stage.UNFINISH
 @url_option
 @json_option
 def status(selection: Selection, url: str | None, as_json: bool) -> None:
-    """Tell what each index is doing: whether a daemon runs, what waits and why, and what is to be mended.
+    """Show the status of each index: whether a daemon runs, what is waiting and why, and problems.
 
-    What is to be mended comes first, the last events come in the order of `history`: the newest last. Without a
-    daemon it tells what lies in the folders, and nothing that the last daemon said of itself.
+    Problems come first, then counts, what is waiting, and the last events with the newest last. Without a daemon it
+    shows what is in the folders, and nothing that the last daemon reported.
 
     \b
     Examples:
       eggwatch status
       eggwatch status --url http://packages.example.com/
-    Exit status: 0 all is well, 1 something is to be mended (uploads wait for a
-    daemon, say).
+    Exit status: 0 all is well, 1 there are problems (for example, uploads
+    wait and no daemon runs).
     """
     if url is not None:
         _say_remote(RemoteReader(url=url), as_json=as_json)

@@ -17,7 +17,9 @@ AnyReader = IndexReader | RemoteReader
 
 def url_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --url: look at an index by HTTP."""
-    return click.option("--url", metavar="URL", help="An index elsewhere, by HTTP; needs no configuration.")(function)
+    return click.option(
+        "--url", metavar="URL", help="Query an index on another machine over HTTP; needs no configuration."
+    )(function)
 
 
 def reader_of(selection: Selection, url: str | None) -> AnyReader:

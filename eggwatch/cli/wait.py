@@ -57,7 +57,7 @@ class Answer:
 def wait(selection: Selection, what: str, timeout: str, url: str | None, as_json: bool) -> None:
     """Wait until a file, version or project can be installed, or say why it was rejected.
 
-    An argument with a slash, or the name of an existing file, is meant by its bytes.
+    An argument with a slash, or the name of an existing file, means a file with exactly these bytes.
 
     \b
     Examples:

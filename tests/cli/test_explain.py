@@ -22,7 +22,7 @@ def test_a_code_is_explained(place: Site) -> None:
     done = place.call("explain", "zip-comment")
     assert done.code == 0
     assert done.out.startswith("zip-comment (default: warn, pypi: refuse, strict: refuse)\n")
-    assert all(f"\n{label}:" in done.out for label in ("Rule", "Why", "Mend", "Source"))
+    assert all(f"\n{label}:" in done.out for label in ("Rule", "Why", "To fix", "Source"))
     assert "PyPI's Z12" in done.out
 
 

@@ -30,7 +30,7 @@ def test_the_help_lists_every_command_in_a_group_with_a_summary_that_fits() -> N
     listed = [line.split()[0] for line in lines[lines.index("Set up and run:") :] if line.startswith("  ")]
     assert listed[: len(COMMANDS)] == list(COMMANDS)
     assert [line for line in lines[1:] if len(line) > 80 or line.endswith("...")] == []
-    assert {"Upload:", "Look:", "Change what is published:", "Mend and move:"} <= set(lines)
+    assert {"Upload:", "Look:", "Change what is published:", "Repair and move:"} <= set(lines)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
