@@ -82,7 +82,7 @@ COMMON: dict[str, Setting] = {
     ),
     "timeout": Setting(says="How long one attempt may take.", read=duration, default='"10s"'),
     "give-up-after": Setting(
-        says="How long delivery is tried again. Then the news is put aside, for `eggwatch notify --retry`.",
+        says="How long delivery is retried. After that it is put aside for `eggwatch notify --retry`.",
         read=duration,
         default='"3d"',
     ),
@@ -90,19 +90,19 @@ COMMON: dict[str, Setting] = {
 """What all tables take."""
 MAIL: dict[str, Setting] = {
     "to": Setting(says="The maintainers' addresses.", read=_addresses, example='["packages@example.com"]'),
-    "domain": Setting(says="Uploaders are written to as ACCOUNT@DOMAIN.", read=_domain, example='"example.com"'),
+    "domain": Setting(says="Uploaders get mail at ACCOUNT@DOMAIN.", read=_domain, example='"example.com"'),
     "addresses": Setting(
         says="Uploaders with other addresses.", read=_address_book, example='{ bob = "robert@example.org" }'
     ),
     "from": Setting(says="The sender's address.", read=_address, example='"eggwatch@example.com"'),
-    "server": Setting(says="Where mail is handed in, by SMTP.", read=_server, default='"localhost:25"'),
+    "server": Setting(says="The SMTP server that takes the mail.", read=_server, default='"localhost:25"'),
     "security": Setting(
         says='How the connection is encrypted: "none", "starttls" or "tls".', read=_one_of(*_SECURITY), default='"none"'
     ),
     "user": Setting(says="The account at the server.", read=text, example='"eggwatch"'),
     "password-file": Setting(says="The file with its password.", read=text, example='"/etc/eggwatch/mail.password"'),
     "digest": Setting(
-        says="Send the maintainers one mail for all events of such a time. Uploaders are written to at once.",
+        says="Send the maintainers one mail for all events of this period. Uploaders get theirs at once.",
         read=duration,
         example='"1d"',
     ),
@@ -115,7 +115,7 @@ MAIL: dict[str, Setting] = {
 }
 WEBHOOK: dict[str, Setting] = {
     "url": Setting(says="Where to post to.", read=url, example='"https://ci.example.com/eggwatch"'),
-    "url-file": Setting(says="In place of `url`, where that is a secret: it lies in this file.", read=text),
+    "url-file": Setting(says="Instead of `url`, if that is a secret: the file that holds it.", read=text),
     "form": Setting(
         says='The format of the request: "json", "slack" or "matrix".', read=_one_of(*_FORMS), default='"json"'
     ),

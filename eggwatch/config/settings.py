@@ -146,12 +146,14 @@ FOLDERS: dict[str, Setting] = {
 }
 TIMES: dict[str, Setting] = {
     "quiet": Setting(
-        says="Where a lease can't prove that an upload is finished: how long it must have been unchanged.",
+        says="How long an upload must be unchanged, where a lease can't prove that it is finished.",
         read=duration,
         default='"2s"',
     ),
     "unfinished-after": Setting(
-        says="How long after its last change an upload whose end is missing is refused.", read=duration, default='"1h"'
+        says="An upload whose end is missing is rejected this long after its last change.",
+        read=duration,
+        default='"1h"',
     ),
     "linger": Setting(
         says="How long an upload stays in the drop folder after its last change.", read=duration, default='"2s"'
@@ -165,7 +167,7 @@ TERMS: dict[str, Setting] = {
         default='"default"',
     ),
     "rules": Setting(
-        says="What single rules weigh: refuse, warn or off. `eggwatch explain` lists the codes.",
+        says="The level of single rules: refuse, warn or off. `eggwatch explain` lists the codes.",
         read=_rules,
         example='{ zip-comment = "refuse", summary-too-long = "off" }',
     ),
@@ -180,23 +182,23 @@ TERMS: dict[str, Setting] = {
         read=flag,
         default="false",
     ),
-    "max-file-size": Setting(says="Larger archives are refused.", read=size, example='"2GiB"'),
+    "max-file-size": Setting(says="Larger archives are rejected.", read=size, example='"2GiB"'),
     "max-project-size": Setting(
-        says="What would make a project larger than this is refused.", read=size, example='"20GiB"'
+        says="Uploads that would make a project larger than this are rejected.", read=size, example='"20GiB"'
     ),
     "allowed-names": Setting(
-        says="Only projects of these names are taken; `*` and `?` stand for anything.",
+        says="Only projects with these names are accepted; `*` and `?` are wildcards.",
         read=_patterns,
         example='["acme-*"]',
     ),
     "forbidden-names": Setting(
-        says="Projects of these names are refused, likewise.", read=_patterns, example='["requests"]'
+        says="Projects with these names are rejected, likewise.", read=_patterns, example='["requests"]'
     ),
     "reserved-prefixes": Setting(
-        says="Projects with such a prefix are taken only where `owners` names them.", read=_names, example='["acme-"]'
+        says="Projects with these prefixes are accepted only if `owners` names them.", read=_names, example='["acme-"]'
     ),
     "archived": Setting(
-        says="These projects take no uploads, and their pages say so.", read=_names, example='["acme-legacy"]'
+        says="These projects accept no uploads, and their pages say so.", read=_names, example='["acme-legacy"]'
     ),
 }
 """The fields of `Terms`."""
@@ -204,7 +206,7 @@ TERMS: dict[str, Setting] = {
 GROUPS: dict[str, dict[str, Setting]] = {
     "Folders": FOLDERS,
     "Addresses": {
-        "contact": Setting(says="Whom uploaders can ask.", read=text, example='"packages@example.com"'),
+        "contact": Setting(says="Whom uploaders can ask for help.", read=text, example='"packages@example.com"'),
         "url": Setting(
             says="The index as clients reach it, for the lines to copy. By default where `run --serve` listens.",
             read=index_url,
@@ -220,21 +222,23 @@ GROUPS: dict[str, dict[str, Setting]] = {
     "Uploads": {
         **TIMES,
         "scan": Setting(
-            says="How often the whole drop folder is read, whatever events the kernel sends.",
+            says="How often the whole drop folder is scanned, in addition to inotify.",
             read=duration,
             default='"30s"',
         ),
         "min-free": Setting(
-            says="Uploads wait where they would leave less than this free on the disk.", read=size, default='"64MiB"'
+            says="Uploads wait if they would leave less than this free on the disk.", read=size, default='"64MiB"'
         ),
-        "formats": Setting(says="The kinds of archives that are taken.", read=_formats, default='["wheel", "sdist"]'),
+        "formats": Setting(
+            says="The kinds of archives that are accepted.", read=_formats, default='["wheel", "sdist"]'
+        ),
         "identity": Setting(
             says='Whose an upload is: the account\'s that owns the file, or with "folder" that of DROP/ACCOUNT/.',
             read=_identity,
             default='"owner"',
         ),
         "keep-rejected": Setting(
-            says='How long refused files stay in rejected/: "90d", "2GiB" (the oldest go first), or a list of both.',
+            says='How long rejected files stay in rejected/: "90d", "2GiB" (the oldest go first), or a list of both.',
             read=_keeping,
             default='"forever"',
         ),
@@ -273,7 +277,7 @@ HEAD = """\
 [index.main]
 """
 OF_NEWS = """
-# Who is told of what is published and refused; `eggwatch notify --test` sends a sample. Tables come last.
+# Who is notified of published and rejected files; `eggwatch notify --test` sends a sample. Tables come last.
 """
 
 

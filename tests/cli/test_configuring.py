@@ -37,7 +37,7 @@ def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
     """Uncommented, each setting of the sample is valid, and those that are no examples have the default's value."""
     site = Site(tmp_path, bare=True)
     site.call("init")
-    text, _, tables = site.config.read_text().partition("# Who is told")
+    text, _, tables = site.config.read_text().partition("# Who is notified")
     site.write_config(uncommented(f"{text}# {tables}"))
     assert len(load(site.config).indexes["main"].subscriptions) == len(news.TABLES) + 1, "a digest is one of its own"
     plain = load_text(site, text)
