@@ -175,11 +175,11 @@ def mail(value: object) -> tuple[Subscription, ...]:
     values["sender"] = values.pop("from", None)
     every, to = values.pop("digest", None), values.pop("to", ())
     if not (to or "domain" in values or values.get("addresses")):
-        raise ValueError('is read by nobody; name "to", "domain" or "addresses"')
+        raise ValueError('has no recipient; name "to", "domain" or "addresses"')
     if every is None:
         return (Mail(server=server, to=to, **values),)
     if not to:
-        raise SeveralError([(("digest",), 'is read by nobody; name "to"')])
+        raise SeveralError([(("digest",), 'has no recipient; name "to"')])
     return (Mail(server=server, **values), Digest(server=server, to=to, every=every, **values))
 
 

@@ -152,7 +152,7 @@ def clock(around: Environment) -> Iterator[CheckOutcome]:
         problem = f"is {ahead:.0f} s before the ledger's last event ({last}): one of the two is wrong"
         yield Finding(where="system time", problem=problem, remedy="timedatectl set-ntp true, or set it by: date --set")
     if not around.systemd.is_dir():
-        yield Unchecked(where="system time", reason="without systemd nobody tells whether it is synchronised")
+        yield Unchecked(where="system time", reason="without systemd it is not known whether it is synchronised")
     elif _is_synchronised() is False:
         problem = "is not synchronised with any other"
         yield Finding(where="system time", problem=problem, remedy="timedatectl set-ntp true")

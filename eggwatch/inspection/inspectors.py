@@ -207,7 +207,7 @@ class Inspectors:
 def _given_up(job: Job, what: str, *, killed: bool) -> Result:
     """Refused if the archive was too much for its inspector; held if somebody else killed that (no memory left?)."""
     if killed:
-        trouble = f"the inspector {what} twice, by somebody else: is the machine out of memory?"
+        trouble = f"the inspector {what} twice, not by eggwatch: is the machine out of memory?"
         return Result(number=job.number, trouble=trouble)
     return Result(number=job.number, inspection=_too_much(job, what))
 

@@ -314,7 +314,7 @@ class Retirement:
         except OSError:
             self._unknown.add(path)
             return None
-        log.info("retire   %s: found under a hidden name that nobody remembers: %s", shown(to), outcome)
+        log.info("retire   %s: found under an unknown hidden name: %s", shown(to), outcome)
         self._uploads.timers.later(to, now=time.monotonic())
         return outcome
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ADVICE = re.compile(
-    r"(?<=[.;:!?] )(?:Add|Ask|Build|Change|Choose|Copy|Give|Have|Keep|Leave|Let|Look|Mend|Pack|Publish|Put|Raise|"
+    r"(?<=[.;:!?] )(?:Add|Ask|Build|Change|Choose|Copy|Fix|Give|Have|Keep|Leave|Let|Look|Mend|Pack|Publish|Put|Raise|"
     r"Remove|Rename|Repair|Set|Shorten|Store|Try|Unpack|Update|Upload|Use|Write)\b"
 )
 """Where the advice of a message begins: with the first sentence that tells to do something."""

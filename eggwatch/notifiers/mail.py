@@ -57,7 +57,9 @@ class Templates:
                 texts[name] = path.read_text("utf-8") if path is not None and path.exists() else own(name)
                 env.from_string(texts[name])
             except (OSError, UnicodeDecodeError, TemplateError) as error:
-                raise ConfigurationError(f"The mail template {path or name}: {error}.", remedy="Mend it.") from error
+                raise ConfigurationError(
+                    f"The mail template {path or name}: {error}.", remedy="Fix the template."
+                ) from error
         self._templates = {name: env.from_string(text) for name, text in texts.items()}
 
     def render(self, name: str, **values: Any) -> tuple[str, str]:

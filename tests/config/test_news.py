@@ -104,8 +104,8 @@ run = ["deploy"]
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[index.main.mail]\nserver = "localhost"\n', 'is read by nobody; name "to", "domain" or "addresses"'),
-        ('[index.main.mail]\ndomain = "example.com"\ndigest = "1d"\n', 'mail.digest: is read by nobody; name "to"'),
+        ('[index.main.mail]\nserver = "localhost"\n', 'has no recipient; name "to", "domain" or "addresses"'),
+        ('[index.main.mail]\ndomain = "example.com"\ndigest = "1d"\n', 'mail.digest: has no recipient; name "to"'),
         ('[index.main.webhook]\nurl = "http://x/"\n', "needs a name of your choice"),
         ("[index.main.webhook.x]\n", 'webhook.x: needs either "url" or "url-file"'),
         (

@@ -144,7 +144,7 @@ def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None
     for code, field, sentence in flaws:
         counts[code, field] = counts.get((code, field), 0) + 1
         if counts[code, field] <= MOST_OF_ONE_CODE:
-            _note(code, field, f"{sentence} Mend it in the project's metadata.", findings, mild=mild)
+            _note(code, field, f"{sentence} Fix it in the project's metadata.", findings, mild=mild)
     for (code, field), count in counts.items():
         if count > MOST_OF_ONE_CODE:
             more = f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}"

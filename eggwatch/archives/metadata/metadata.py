@@ -207,7 +207,7 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
     said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)"
     meant = repaired(text) if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() else None
     if meant is None:
-        yield _flaw(Code.METADATA_REQUIRES_PYTHON, "Requires-Python", f"{said}. Mend requires-python in the project.")
+        yield _flaw(Code.METADATA_REQUIRES_PYTHON, "Requires-Python", f"{said}. Fix requires-python in the project.")
     else:
         both = f"{said}: pip ignores it, and installs on any Python; uv reads it as {quoted(meant)}."
         code = Code.REQUIRES_PYTHON_WILDCARD

@@ -179,7 +179,7 @@ class SdistContents:
         if self._odd_modes:
             message = (
                 f"{counted(len(self._odd_modes), 'member has', 'members have')} "
-                f"permissions that nobody means, this one first: it is setuid or "
+                f"unusual permissions, this one first: it is setuid or "
                 f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
             )
             self._findings.note(Code.TAR_MODE, self._odd_modes[0], message)

@@ -6,7 +6,7 @@ from eggwatch.model.codes import Code
 from eggwatch.policy.rules.rule import Rule, Weight
 
 _BUILD = "Build it again with 'python -m build'; do not edit metadata by hand."
-_PROJECT = "Mend it in pyproject.toml, below [project], and build it again."
+_PROJECT = "Fix it in pyproject.toml, below [project], and build it again."
 _SPEC = "PyPUG: core metadata specifications"
 
 RULES = (
@@ -117,7 +117,7 @@ RULES = (
         title="A Requires-Python that is none",
         rule="Requires-Python is a specifier such as '>=3.9'.",
         why="uv can't install a wheel with one that it can't read; pip ignores it, and installs on any Python.",
-        mend="Mend requires-python in pyproject.toml.",
+        mend="Fix requires-python in pyproject.toml.",
         source=f"{_SPEC}, Requires-Python; PEP 440, Version specifiers",
         warehouse=("M11",),
     ),
@@ -138,7 +138,7 @@ RULES = (
         title="A Requires-Python that uv can't read",
         rule="Requires-Python has numbers below 2^64 - 1, a version behind '===', and something before each comma.",
         why="PEP 440 allows it and pip reads it; uv does not, and can't install the archive.",
-        mend="Mend requires-python in pyproject.toml.",
+        mend="Fix requires-python in pyproject.toml.",
         source="PEP 440; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
@@ -206,7 +206,7 @@ RULES = (
         title="A Description-Content-Type that is none",
         rule="Description-Content-Type is text/plain, text/x-rst or text/markdown, with known parameters.",
         why="It is form: it says how to show the README.",
-        mend="Mend readme in pyproject.toml.",
+        mend="Fix readme in pyproject.toml.",
         source=f"{_SPEC}, Description-Content-Type",
         warehouse=("M11",),
         lenient="Shown as plain text; 'text/x-markdown' was common before PEP 566.",
@@ -246,7 +246,7 @@ RULES = (
         title="A mail address that is none",
         rule="Author-email and Maintainer-email are lists of mail addresses (RFC 5322).",
         why="It is form: nothing installs by it.",
-        mend="Mend authors and maintainers in pyproject.toml.",
+        mend="Fix authors and maintainers in pyproject.toml.",
         source=f"{_SPEC}, Author-email, Maintainer-email",
         warehouse=("M4",),
         lenient="It used to be custom to write 'jane at example.org'; nobody is mailed.",
@@ -287,7 +287,7 @@ RULES = (
         title="A URL that is none",
         rule="Home-page, Download-URL and Project-URL hold http or https URLs.",
         why="It is form, as long as nobody shows the link: 'javascript:' is why PyPI looks.",
-        mend="Mend urls in pyproject.toml.",
+        mend="Fix urls in pyproject.toml.",
         source=f"{_SPEC}, Home-page, Download-URL, Project-URL",
         warehouse=("M6",),
         lenient="setup.py takes any text for a URL; pages don't link them.",
@@ -297,7 +297,7 @@ RULES = (
         title="A Project-URL without a label, or with a long one",
         rule="Each Project-URL has a label of at most 32 characters.",
         why="It is form: nothing installs by it.",
-        mend="Mend urls in pyproject.toml.",
+        mend="Fix urls in pyproject.toml.",
         source=f"{_SPEC}, Project-URL; PEP 753",
         warehouse=("M6",),
         lenient="A limit of PyPI's pages.",
@@ -319,7 +319,7 @@ RULES = (
         why="pip can't resolve it, discards the file and takes an older version in silence, also for old spellings "
         "like 'pytz (>dev)' or '>=1.0.*', some of which uv reads. In an sdist before metadata 2.2 it is only warned "
         "of, since pip and uv ask the build.",
-        mend="Mend dependencies in pyproject.toml.",
+        mend="Fix dependencies in pyproject.toml.",
         source=f"{_SPEC}, Requires-Dist; PEP 508",
         warehouse=("M11",),
         milder="In an sdist before metadata 2.2, whose dependencies installers ask the build for.",
@@ -332,7 +332,7 @@ RULES = (
         "extras by '==' or '!=' alone, platform_release not as a version, and nothing by '==='.",
         why="PEP 508 allows the rest, and one of the two fails over it, or they install different dependencies. "
         "In an sdist before metadata 2.2 it is only warned of, since pip and uv ask the build.",
-        mend="Mend dependencies in pyproject.toml.",
+        mend="Fix dependencies in pyproject.toml.",
         source="PEP 440; PEP 508; tried with pip 26.3 and uv 0.13.9",
         milder="In an sdist before metadata 2.2, whose dependencies installers ask the build for.",
     ),

@@ -137,7 +137,7 @@ RULES = (
         "and no script, also none in bin/ of the data folder's data, is called as an interpreter (python, python3, "
         "python3.N, pythonw, pypy, graalpy).",
         why="pip takes nothing else apart, and fails; uv refuses the names of interpreters, which pip writes over.",
-        mend="Mend [project.scripts] in pyproject.toml, or give the script another name.",
+        mend="Fix [project.scripts] in pyproject.toml, or give the script another name.",
         source="PyPUG: entry points specification, Use for scripts; tried with pip 26.3 and uv 0.13.9",
     ),
     Rule(
@@ -257,7 +257,7 @@ RULES = (
         "nothing that stands twice or before the first section, pip nothing with another comment than '#'; of the "
         "rest the two make different programs. Of a '+' or '@' in a name, and of a line of over 1000 characters in a "
         "section of plugins, it is only warned: both install it alike.",
-        mend="Mend [project.scripts] and [project.entry-points] in pyproject.toml.",
+        mend="Fix [project.scripts] and [project.entry-points] in pyproject.toml.",
         source="PyPUG: entry points specification, File format",
         warehouse=("W3",),
         milder="Names with '+' or '@', and long lines of plugins: pip and uv install both alike.",
@@ -267,7 +267,7 @@ RULES = (
         title="A script that would land elsewhere",
         rule="No name of a script in entry_points.txt is '.' or '..', or has '/', '\\' or ':' in it.",
         why="Names of scripts become names of files in bin/: '../x' would be written elsewhere.",
-        mend="Mend [project.scripts] in pyproject.toml.",
+        mend="Fix [project.scripts] in pyproject.toml.",
         source="PyPUG: entry points specification, Use for scripts",
         warehouse=("W3",),
         fixed=True,

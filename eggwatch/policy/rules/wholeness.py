@@ -22,7 +22,7 @@ RULES = (
         title="So many flaws that nobody looked on",
         rule="An archive has fewer than 50 flaws that refuse it; warnings do not count.",
         why="The inspection stops there, so what comes after was not judged and can't be published.",
-        mend="Mend the others first, and check again.",
+        mend="Fix the others first, and check again.",
         source="eggwatch: a bound on hostile input",
         fixed=True,
     ),
@@ -106,7 +106,7 @@ RULES = (
         "feed, nor ones that turn the direction of a line.",
         why="'pip show' writes the fields to the terminal as they are, which obeys ESC and its like: it can hide or "
         "rewrite what stands there. Of those that no terminal obeys it is only warned.",
-        mend="Mend it in pyproject.toml, below [project], and build it again.",
+        mend="Fix it in pyproject.toml, below [project], and build it again.",
         source="ECMA-48; Unicode Standard Annex 9; tried with pip 26.3",
         fixed=True,
         milder="Characters that mistaken encodings left, and those of right-to-left scripts.",
@@ -118,7 +118,7 @@ RULES = (
         "below the top folder. Before metadata 2.4 a missing one is a warning in the profile pypi, too.",
         why="The licence's text has to come with the code, though no installer looks for it: pip and uv install the "
         "archive alike. Before 2.4 nothing said where it should lie, and setuptools listed files that it did not pack.",
-        mend="Mend license-files in pyproject.toml, or give the file to the build backend.",
+        mend="Fix license-files in pyproject.toml, or give the file to the build backend.",
         source="PEP 639, Add License-File field",
         warehouse=("T6", "W4"),
         default=Weight.WARN,
