@@ -1,4 +1,4 @@
-"""eggwatch publish: copy files into the drop folder, and say what became of each."""
+"""eggwatch publish: copy files into the drop folder, and print the verdict on each."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def copy_in(file: Path, config: IndexConfig) -> None:
 
 
 def _work_if_nobody_does(config: IndexConfig) -> bool:
-    """Without a daemon this command does the round itself, if it may; False if somebody else is at work."""
+    """Without a daemon this command publishes the files itself, if it may; False if another process holds the lock."""
     try:
         with told_index(config) as index:
             run_until_rest(index.pipeline)

@@ -26,7 +26,7 @@ KEPT_IN = {
     "damaged": "state, as damaged catalogs (*.damaged-*)",
     "leftovers": "the drop folder, under hidden names (.eggwatch-*)",
 }
-"""Where leavings lie whose folder is not just called so."""
+"""Where kept files are, if their folder has another name."""
 STAGES = {Stage.IN_HAND: "in progress", Stage.WAITING: "waiting", Stage.UNFINISHED: "unfinished"}
 
 
@@ -57,7 +57,7 @@ def status(selection: Selection, url: str | None, as_json: bool) -> None:
 
 
 def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
-    """What PUBLIC/status.json tells: how many faults there are, and not which."""
+    """Print PUBLIC/status.json, which has the number of faults and not their texts."""
     state = reader.status()
     if state is None:
         raise NotFoundError(
@@ -78,7 +78,7 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
 
 
 def _problems_afar(state: Status) -> list[str]:
-    """What can be told of it from afar that is to be mended."""
+    """The problems that PUBLIC/status.json shows."""
     problems = []
     if is_silent(state):
         problems.append(f"the daemon has not reported since {state.at}")
@@ -129,7 +129,7 @@ def _as_of_now(events: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
 
 
 def _who_works(state: Status) -> str:
-    """Whether a daemon is at work; of when its word is, where that matters."""
+    """Whether a daemon is running, and when the status was last updated."""
     if state.running is None:
         more = f"; last updated {state.at}" if state.at else ""
         return f"this account can't see whether a daemon is running{more}"

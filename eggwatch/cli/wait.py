@@ -1,4 +1,4 @@
-"""eggwatch wait: is it up, and if not, why not?"""
+"""eggwatch wait: wait until something can be installed, or say why not."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from eggwatch.store.state.catalog import key_of
 PAUSE = 0.1
 PAUSE_AFAR = 1.0
 IDLE_SECONDS = 1.0
-"""So long nobody may be at work before it is believed: a daemon may be starting anew."""
+"""How long no daemon must be seen before that is believed: one may be restarting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is waited for: a spec, and the bytes of it where a file was named."""
+    """What is waited for: a spec, and its sha256 if a file was named."""
 
     text: str
     spec: Spec | None

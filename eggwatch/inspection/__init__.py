@@ -1,1 +1,1 @@
-"""Archives are opened in processes of their own: their limits, their queues, and what a death of one costs."""
+"""Archives are opened in separate processes, with limits and queues; if one dies, only its file is affected."""

@@ -1,4 +1,4 @@
-"""Inspection in processes of their own: a death there costs one file, and a bomb delays no honest one."""
+"""Inspection in separate processes: if one dies, only its file is affected, and a zip bomb delays no other file."""
 
 from __future__ import annotations
 

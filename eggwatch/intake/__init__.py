@@ -1,1 +1,1 @@
-"""How uploads come in and leave: what is known of each, copies, disk space, retiring."""
+"""Uploads in the drop folder: what is known of each, their copies, disk space, and the removal of originals."""

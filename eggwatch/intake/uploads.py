@@ -1,7 +1,6 @@
-"""What is known of the files in the drop folder: since when they lie there as they are, and what they wait for.
+"""What is known of the files in the drop folder: since when they are unchanged, and what they are waiting for.
 
-What became of them, when they are looked at again, what their uploaders were told and what is at fault have classes of
-their own, which are attributes here.
+Verdicts, timers, answers to uploaders and faults have classes of their own, which are attributes here.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ class Faults(dict[str, str]):
     """Messages, by what they are about."""
 
     def note(self, what: str, message: str) -> bool:
-        """Something is at fault; True if it is news."""
+        """Record a fault; True if it is new or has another message."""
         news = self.get(what) != message
         self[what] = message
         return news
 
     def mend(self, what: str) -> bool:
-        """A fault is gone; True if it was there."""
+        """Clear a fault; True if there was one."""
         return self.pop(what, None) is not None
 
 

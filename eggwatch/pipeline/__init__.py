@@ -1,1 +1,1 @@
-"""The way of one file: sight, settle, claim, inspect, judge, admit, render, publish, announce."""
+"""The stages of an upload: sight, settle, claim, inspect, judge, admit, render, publish, announce."""

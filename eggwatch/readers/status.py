@@ -1,4 +1,4 @@
-"""How an index stands: as its daemon tells it, and where none is alive, as what lies there tells."""
+"""The status of an index: as its daemon reports it, or, without a daemon, as the folders show it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Standing:
     news: Mapping[str, Delivery]
 
     def as_json(self) -> dict[str, Any]:
-        """As `status --json` has it: what is to be mended and what waits before everything else."""
+        """As `status --json` has it: faults and what is waiting come first."""
         status = self.status.as_json()
         first = {key: status[key] for key in ("index", "faults", "waiting")}
         events = [{"serial": serial, **event.as_json()} for serial, event in self.last_events]
@@ -76,7 +76,7 @@ def _status(config: IndexConfig, reader: IndexReader) -> Status:
         told_why = said.faults if not said.ready else {}  # else it was last told while all was well
         faults = {**(told_why or {"index": LET_GO}), **status.faults}
         return replace(status, running=True, ready=False, in_hand=(), faults=faults, faults_count=len(faults))
-    # What is so while nobody is at work: nothing that the last daemon said of itself is repeated.
+    # What is so while nobody is at work: nothing that the last daemon reported is repeated.
     status = replace(status, pid=None, account=None, privileges=None, watcher=None, ready=False, in_hand=())
     return replace(status, running=running, faults_count=len(status.faults))
 
@@ -101,7 +101,7 @@ def _reasons_first(status: Status, config: IndexConfig, reader: IndexReader) -> 
 
 
 def idleness(config: IndexConfig, status: Status, *, now: float) -> list[Absence]:
-    """That nobody is at work although there is work, or that somebody is and has told nothing for long."""
+    """No daemon runs although there is work, or one runs and has not reported for long."""
     queue, stale = status.queue_length or 0, status.pages_stale or 0
     if status.running is False and (queue or stale):
         work = [f"{counted(queue, 'upload')} in the drop folder" if queue else ""]
