@@ -47,9 +47,8 @@ class FolderTarget:
         # First of all into `scratch`: where that is gone, so is the disk, and no folders are made in its place.
         written = self._write(changed)
         folders = self._make_folders(changed)
-        durable.sync(written.values())
-        for path, temporary in written.items():
-            durable.rename(temporary, self.root / path)
+        for path in changed:
+            durable.rename(written[path], self.root / path)
         durable.sync([*folders, *(path.parent for path in map(self.root.joinpath, changed))])
         return tuple(changed)
 
@@ -67,15 +66,20 @@ class FolderTarget:
         return made
 
     def _write(self, pages: Mapping[str, bytes]) -> dict[str, Path]:
-        written = {}
-        stamps: dict[str, int] = {}
-        for number, (path, data) in enumerate(pages.items()):
-            plain = path.removesuffix(".gz")
-            if plain not in stamps:
-                stamps[plain] = self._stamp(plain)
-            temporary = self._scratch / f"{number}.new"
-            durable.write(temporary, data, permissions=self._permissions, mtime_ns=stamps[plain])
-            written[path] = temporary
+        """Each page, lasting, under a name in `scratch`; pages of the same bytes, as the two of HTML, are one file."""
+        same: dict[bytes, list[str]] = {}
+        for path, data in pages.items():
+            same.setdefault(data, []).append(path)
+        written: dict[str, Path] = {}
+        for data, paths in same.items():
+            stamp = max(self._stamp(path.removesuffix(".gz")) for path in paths)
+            for path in paths:
+                written[path] = self._scratch / f"{len(written)}.new"
+                if path == paths[0]:
+                    durable.write(written[path], data, permissions=self._permissions, mtime_ns=stamp)
+                else:
+                    durable.link(written[paths[0]], written[path])
+        durable.sync(written[paths[0]] for paths in same.values())
         return written
 
     def _stamp(self, path: str) -> int:
