@@ -105,6 +105,8 @@ def project_name(text: str) -> Project:
 
 def shown(name: str) -> str:
     r"""A name for people: bytes that are no UTF-8 and control characters become `\xNN`."""
+    if name.isascii() and name.isprintable():
+        return name
     try:
         raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may hold it
@@ -162,9 +164,12 @@ def parse_filename(text: str) -> Filename | Flaw:
     )
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _strange_character(text: str) -> Flaw | None:
     """Characters that PyPI takes in no filename."""
-    if any(character < " " or character == "\x7f" for character in text):
+    if _CONTROL.search(text):
         message = "The filename holds control characters. Rename the file."
         return Flaw(code=Code.FILENAME_CONTROL_CHARACTERS, subject=shown(text), message=message)
     if "/" in text or "\\" in text:

@@ -71,7 +71,7 @@ def kind_of_name(name: str, formats: Collection[str]) -> NameKind:
 
 
 def _decodable(name: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def is_foreign_package(name: str) -> bool:

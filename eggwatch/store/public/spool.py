@@ -136,7 +136,9 @@ class Spool:
     def record(self, claim: Claim) -> None:
         """Write down what is known of a claim's original. Not durable before `sync`."""
         with self._writing():
-            durable.write(self._sidecar_of(claim), json.dumps(asdict(claim)).encode("ascii"), permissions=PRIVATE)
+            durable.write(
+                self._sidecar_of(claim), json.dumps(_claim_as_json(claim)).encode("ascii"), permissions=PRIVATE
+            )
 
     def _copy(self, source: int, target: Path) -> Steps[tuple[str, int]]:
         durable.changing("write", target)
@@ -211,6 +213,12 @@ class Spool:
         with self._writing():
             status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
+
+
+def _claim_as_json(claim: Claim) -> dict[str, Any]:
+    # asdict copies each value deeply, which takes as long as to write the file.
+    values = {name: getattr(claim, name) for name in Claim.__slots__}
+    return values | {"identity": asdict(claim.identity), "imported": claim.imported and asdict(claim.imported)}
 
 
 def _claim_from_json(data: dict[str, Any]) -> Claim:
