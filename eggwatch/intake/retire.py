@@ -36,6 +36,8 @@ STUCK_SECONDS = 10.0
 READ_ONLY = "its file system is read-only for the daemon; it is removed once the administrator has fixed that"
 """Why an original stays that nobody, or nobody but its uploader, could delete."""
 MAY_NOT = "the daemon has no permission to do that: delete it yourself"
+REASON_ELSEWHERE = "rejected/ could not be written to. Read the reason in STATE/answers/rejected/, then delete the file"
+"""The same of a rejected one, which lies beside its reason or where it was uploaded to."""
 SOON_READ = 8 << 20
 """Bytes of a hidden original that are hashed although nobody remembers hiding it."""
 MOST_LEAVING = 64
@@ -221,6 +223,8 @@ class Retirement:
     def _stuck_now(self, departure: Departure) -> None:
         verdict = "rejected" if departure.rejected else "published"
         why = READ_ONLY if self._drop.is_read_only(departure.path) else MAY_NOT
+        if departure.rejected and not self._answers.keeps_refused(departure.filename, departure.serial):
+            why = REASON_ELSEWHERE
         reason = f"{verdict}, but not removed from the drop folder: {why}"
         log.warning("retire   %s: %s", shown(departure.path), reason)
         original = Original(

@@ -22,7 +22,7 @@ from eggwatch.service.folder_events import EVERYTHING, FolderEvents
 log = logging.getLogger("eggwatch")
 
 MOST_HINTS = 2000
-REMOTE = "inotify does not report what other machines do on the file system of the drop folder"
+REMOTE = "the kernel does not report what other machines do on the file system of the drop folder"
 MEND_SECONDS = 10.0
 """Seconds after which folders that could not be watched are tried again."""
 

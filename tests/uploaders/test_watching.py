@@ -207,7 +207,7 @@ def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
 
 
 def test_a_read_only_drop_folder(tmp_path: Path) -> None:
-    """What comes there is published and refused as ever; originals stay, answers lie in STATE, and `status` says so."""
+    """What comes there is published or rejected as ever; originals stay, answers lie in STATE, and `status` says so."""
     other, here = tmp_path / "other", tmp_path / "drop"
     other.mkdir()
     name, data = wheel_of("demo")
@@ -220,21 +220,17 @@ def test_a_read_only_drop_folder(tmp_path: Path) -> None:
                 (other / f".{upload[0]}").rename(other / upload[0])
             daemon.wait_published(name, time.time())
             until("refused", lambda: daemon.events_of(broken[0], "rejected"))
-            for path in (name, broken[0]):
-                assert "read-only for the daemon" in until("told", lambda path=path: daemon.reason_for(path))
+            assert "read-only for the daemon" in until("told", lambda: daemon.reason_for(name))
+            assert "STATE/answers/rejected" in until("told", lambda: daemon.reason_for(broken[0]))
             assert "answers are written to" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
             (receipt,) = until("the receipt", lambda: list((daemon.state / "answers").rglob(f"{name}.txt")))
             text = until("why it stays", lambda: "not removed" in (text := receipt.read_text()) and text)
             assert "read-only for the daemon" in text and "Delete it" not in text
             until("the reason", lambda: list((daemon.state / "answers").rglob(f"{broken[0]}.reason.txt")))
             subprocess.run(["mount", "-o", "remount,rw,bind", here], check=True)
-            daemon.wait_empty()
-            rejected = daemon.drop / "rejected"
-            until("the reason", lambda: (rejected / f"{broken[0]}.reason.txt").exists())
-            assert (rejected / broken[0]).read_bytes() == broken[1]
-            until("the receipts", lambda: daemon.receipt(name) and daemon.receipt(broken[0]))
-            assert not [path for path in (daemon.state / "answers").rglob("*") if path.is_file()]
+            until("the original to leave", lambda: not (here / name).exists())
+            assert (here / broken[0]).read_bytes() == broken[1], "it lies beside its reason, or where it was"
             until("no fault", lambda: daemon.status()["faults"] == {})
             assert len(daemon.events()) == 2
-            assert daemon.log.count("read-only for the daemon") == 2, "told once, not at each try"
+            assert daemon.log.count("read-only for the daemon") == 1, "told once, not at each try"
             assert daemon.log.count("Read-only file system") <= 3, daemon.log
