@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PATIENT = 60.0
+PATIENT = 120.0
 """Seconds after which a test gives up: one or two are enough on a quiet machine, but tests run on busy ones."""
 
 

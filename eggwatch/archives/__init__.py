@@ -25,7 +25,7 @@ from eggwatch.archives.metadata.fields import check_fields
 from eggwatch.archives.metadata.metadata import is_of_old_sdist, member_name, read_metadata
 from eggwatch.archives.opened import OpenedArchive, check_license_files
 from eggwatch.archives.tar.sdist import read_sdist
-from eggwatch.archives.unwritten import unwritten
+from eggwatch.archives.unwritten import unwritten as find_unwritten
 from eggwatch.archives.wheel.wheel import read_wheel
 from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.names import Filename, parse_filename
@@ -100,7 +100,7 @@ def _told(
     core: CoreMetadata | None = None,
 ) -> Inspection:
     incomplete = findings.end_missing
-    hole = None if incomplete else unwritten(file, size, findings.suspects)
+    hole = None if incomplete else find_unwritten(file, size, findings.suspects)
     if hole is not None:
         incomplete = f"A check fails between bytes {hole[0]} and {hole[1]}, where the file has a block of zeros."
     return Inspection(

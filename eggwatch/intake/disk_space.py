@@ -75,7 +75,7 @@ class DiskSpace:
     def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
         """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
         if self._uploads.faults.note("public", f"{error.message} Uploads wait. {error.remedy}"):
-            log.error("claim    %s uploads wait: %s", error.message, error.remedy)
+            log.error("claim    %s Uploads wait. %s", error.message, error.remedy)
             self._uploads.answered.forget_all()
         self._wait(sighting, f"the index can't be written to ({error.message})", LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import sqlite3
 import time
@@ -125,12 +126,15 @@ class IndexRunner:
             else:
                 self._work(self.index)
                 self._failures = 0
+            return
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)
         except Exception as error:
             is_for_operators = isinstance(error, (OSError, EggwatchError))  # else its class helps a developer
-            why = in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"
+            why = " ".join(in_words(error).split("\n  ")) if is_for_operators else f"{type(error).__name__}: {error}"
             self.fail(why, traceback=not is_for_operators)
+        # What an error has left behind may hold files open, and then the administrator can't unmount the disk.
+        gc.collect()
 
     @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:

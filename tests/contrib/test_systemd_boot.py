@@ -254,7 +254,7 @@ def test_an_upgrade_that_does_not_come_up_is_undone_and_its_last_words_are_told(
     assert said.startswith("exit 1: install eggwatch 0.99 ")
     assert "eggwatch.service does not start. Its last log lines:\n" in said
     assert "  broken on purpose\n" in said
-    assert said.endswith("eggwatch: That version does not work here; 0.98 is restored, and runs.\n")
+    assert said.endswith("eggwatch: That version does not work here; 0.98 runs again.\n")
     assert seen["after broken upgrade"] == ["0.98", {"ActiveState": "active"}]
 
 

@@ -112,7 +112,10 @@ def test_originals_that_may_not_be_moved_stay_are_told_and_are_not_read_again(
     claims = daemon.log.count(f"claim    {name}")
     daemon.stop()
     daemon.start()
-    daemon.go_round(times=1)
+    later, data = wheel_of("later")
+    (daemon.drop / f".{later}").write_bytes(data)
+    (daemon.drop / f".{later}").rename(daemon.drop / later)
+    daemon.wait_published(later, time.time())
     assert daemon.log.count(f"claim    {name}") == claims == 1
     assert len(daemon.events_of(name)) == 1
 
