@@ -47,6 +47,7 @@ class FolderTarget:
         # First of all into `scratch`: where that is gone, so is the disk, and no folders are made in its place.
         written = self._write(changed)
         folders = self._make_folders(changed)
+        durable.sync({data: written[path] for path, data in changed.items()}.values())  # each file once
         for path in changed:
             durable.rename(written[path], self.root / path)
         durable.sync([*folders, *(path.parent for path in map(self.root.joinpath, changed))])
@@ -58,6 +59,7 @@ class FolderTarget:
 
     def _make_folders(self, pages: Iterable[str]) -> list[Path]:
         made = []
+        os.stat(self.root)  # should it be gone by now, it is not made anew
         for folder in sorted({(self.root / path).parent for path in pages}):
             if not folder.parent.is_dir():
                 durable.make_folders(folder.parent, self._permissions)
@@ -66,7 +68,7 @@ class FolderTarget:
         return made
 
     def _write(self, pages: Mapping[str, bytes]) -> dict[str, Path]:
-        """Each page, lasting, under a name in `scratch`; pages of the same bytes, as the two of HTML, are one file."""
+        """Each page under a name in `scratch`; pages of the same bytes, as the two of HTML, are one file."""
         same: dict[bytes, list[str]] = {}
         for path, data in pages.items():
             same.setdefault(data, []).append(path)
@@ -79,7 +81,6 @@ class FolderTarget:
                     durable.write(written[path], data, permissions=self._permissions, mtime_ns=stamp)
                 else:
                     durable.link(written[paths[0]], written[path])
-        durable.sync(written[paths[0]] for paths in same.values())
         return written
 
     def _stamp(self, path: str) -> int:
