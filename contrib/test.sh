@@ -20,8 +20,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
 
-# One more than there are cores, because many tests wait for a daemon, a server or a clock.
-jobs=${JOBS:-$(($(nproc) + 1))}
+# Twice as many as there are cores, because many tests wait for a daemon, a server or a clock.
+jobs=${JOBS:-$((2 * $(nproc)))}
 all_only="crash or boot or long"
 unit="not (root or parts or $all_only)"
 pure="tests/model tests/policy tests/archives tests/pages tests/hostile/test_every_rule.py tests/hostile/test_hostile.py

@@ -197,7 +197,7 @@ def test_history_follow_ends_when_until_is_reached(filled: Site) -> None:
 
 def test_a_reader_that_has_had_enough_ends_us_quietly(filled: Site) -> None:
     """`eggwatch history | head -1` ends with 0 and without a word on standard error."""
-    command = f"{os.sys.executable} -m eggwatch history --json | head -1"  # type: ignore[attr-defined]
+    command = f"{shlex.quote(os.sys.executable)} -m eggwatch history --json | head -1"  # type: ignore[attr-defined]
     done = subprocess.run(["sh", "-c", command], cwd=filled.base, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
 

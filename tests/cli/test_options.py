@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -159,7 +160,7 @@ def test_nested_folders_on_the_command_line_are_refused(nowhere: Site) -> None:
 @pytest.mark.parametrize("outer", ["public", "."])
 def test_folders_that_are_one_by_a_bind_mount_are_refused(filled: Site, outer: str) -> None:
     """Their paths differ: the daemon would take its own published files for uploads."""
-    mounted = f"mount --bind {filled.base / outer} {filled.drop} && exec {sys.executable} -m eggwatch list"
+    mounted = f"mount --bind {filled.base / outer} {filled.drop} && exec {shlex.quote(sys.executable)} -m eggwatch list"
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", mounted], cwd=filled.base, capture_output=True, text=True, check=False
     )

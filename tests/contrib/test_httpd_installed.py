@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_the_sample_answers_for_every_name_once_its_commands_were_run(tmp_path: 
     )
     script = (
         f"set -e\nip link set lo up\nmount -t tmpfs tmpfs /run\nmount -t tmpfs tmpfs /srv\nmkdir /srv/eggwatch\n"
-        f"mount --bind {tmp_path}/public /srv/eggwatch\n{copies}cd {SAMPLES}\n{START[kind]}\n"
+        f"mount --bind {tmp_path}/public /srv/eggwatch\n{copies}cd {shlex.quote(str(SAMPLES))}\n{START[kind]}\n"
         f"{{ {commands(name)}\n}} >{tmp_path}/said 2>&1 || {{ cat {tmp_path}/said; exit 1; }}\n{asks}"
     )
     unshared = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
