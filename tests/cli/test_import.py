@@ -299,6 +299,7 @@ def test_on_a_terminal_there_is_a_bar(site: Site, stock: Path) -> None:
     os.close(master)
 
 
+@pytest.mark.long
 def test_a_crowd_in_the_drop_is_told_of_import(site: Site) -> None:
     """Many hundred files at the first look: a warning that names the better way. Fewer: none."""
     for number in range(500):

@@ -92,6 +92,7 @@ def _with(values: Values, name: str, value: float) -> Values:
     return values if any(key[0] == name and found == value for key, found in values.items()) else {}
 
 
+@pytest.mark.long
 def test_an_upload_and_a_verify_show_in_the_textfile_within_seconds(site: Site) -> None:
     """A new verdict is written about a second later; what `verify` came to, before the file is 15 s old."""
     with site.daemon():
@@ -143,6 +144,7 @@ def test_several_indexes_share_a_file_and_are_told_apart_by_their_label(tmp_path
         assert {key[1] for key in values if key[0] == "eggwatch_up"} == {"index=two", "index=three"}
 
 
+@pytest.mark.long
 def test_a_file_that_can_not_be_written_is_a_fault_and_stops_nothing(site: Site) -> None:
     """`status` says why, uploads go on, and once the folder is there the file is, too."""
     site.settings["metrics"] = '"absent/eggwatch.prom"'

@@ -125,6 +125,7 @@ def test_no_checkout_is_a_folder_that_lacks_the_units(checkout: Path) -> None:
     assert checkout_in(checkout) is None
 
 
+@pytest.mark.long
 @pytest.mark.parts
 def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(checkout: Path, tmp_path: Path) -> None:
     """Whoever sets up is root; the checkout is somebody's."""

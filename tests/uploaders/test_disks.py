@@ -241,6 +241,7 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
     assert command(daemon, "verify").returncode == 0
 
 
+@pytest.mark.long
 def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
     """By the daemon and without it, again and again: room was kept back for them. The index stays up meanwhile."""
     with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"', grace='"0s"') as daemon:
@@ -277,6 +278,7 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         assert command(daemon, "verify").returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.long
 def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
     """In the end an order can't be given or obeyed; the daemon lives, and all goes on when there is room."""
