@@ -72,9 +72,11 @@ class FolderTarget:
         same: dict[bytes, list[str]] = {}
         for path, data in pages.items():
             same.setdefault(data, []).append(path)
+        # One moment for a page and its compressed twin, also where the clock ticks between them.
+        stamps = {plain: self._stamp(plain) for plain in {path.removesuffix(".gz") for path in pages}}
         written: dict[str, Path] = {}
         for data, paths in same.items():
-            stamp = max(self._stamp(path.removesuffix(".gz")) for path in paths)
+            stamp = max(stamps[path.removesuffix(".gz")] for path in paths)
             for path in paths:
                 written[path] = self._scratch / f"{len(written)}.new"
                 if path == paths[0]:

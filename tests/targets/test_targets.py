@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -102,6 +103,17 @@ def odd_umask() -> Iterator[None]:
     before = os.umask(0o077)
     yield
     os.umask(before)
+
+
+def test_a_page_and_its_twin_have_the_same_mtime_although_time_goes_on(tmp_path: Path) -> None:
+    """Also where two pages of the same bytes are one file."""
+    (tmp_path / "public").mkdir()
+    (tmp_path / "scratch").mkdir()
+    clock = itertools.count(NOW)
+    folder = FolderTarget(tmp_path / "public", scratch=tmp_path / "scratch", now_ns=lambda: next(clock))
+    names = ("demo/index.html", "demo/index.html.gz", "demo/index.v1_html", "demo/index.v1_html.gz")
+    folder.publish({name: gzip.compress(b"page", mtime=0) if name.endswith(".gz") else b"page" for name in names})
+    assert len({(folder.root / name).stat().st_mtime_ns for name in names}) == 1
 
 
 def test_modes_are_those_that_were_asked_for_whatever_the_umask(folder: FolderTarget, odd_umask: None) -> None:
