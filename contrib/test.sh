@@ -84,7 +84,7 @@ END
 # files first.
 tests() {
     place=$1; shift
-    "$place/bin/python" -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rs --durations=25 "$@"
+    "$place/bin/python" -m pytest -n "$jobs" --dist loadfile --no-loadscope-reorder --timeout 300 -rfEs --durations=25 "$@"
 }
 
 # The corpus and twenty seconds of mutations, guided by coverage if atheris supports this Python.
