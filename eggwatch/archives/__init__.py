@@ -7,6 +7,7 @@ Nothing is unpacked to disk, and no uploaded code is run or imported.
     inspect → wheel → zip_directory, zip_walk      → metadata (pkginfo)
                       wheel_places: as installed   ↗
             → sdist → gzip_stream, tar_walk        ↗
+            → containers: of formats that only `eggwatch index` takes
             → holes: did what is wrong here ever arrive?
 
 A new rule is a small function: over a member's value in `zip_walk` or `sdist`, over the core metadata in
@@ -19,6 +20,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
+from eggwatch.archives.containers import read_container
 from eggwatch.archives.filename_rules import filename_flaws
 from eggwatch.archives.findings import Findings, clipped
 from eggwatch.archives.metadata.fields import check_fields
@@ -87,6 +89,7 @@ def _read_archive(
         return read_wheel(file, size, filename, findings)
     if text.lower().endswith(".tar.gz"):
         return read_sdist(file, size, filename, findings)
+    read_container(file, size, text, findings)
     return None
 
 

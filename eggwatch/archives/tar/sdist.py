@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Protocol
 
 from packaging.version import Version
 
@@ -47,7 +47,28 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
     check_header(file, findings)
     if is_also_zip(file, size):
         refuse_polyglot("zip", "last bytes", findings)
-    stream = GzipStream(file, size, findings)
+    contents, walk = read_tar(GzipStream(file, size, findings), findings, file, size)
+    if filename is None or not walk.closed:
+        return None
+    top = contents.top_folder(filename)
+    return None if top is None else contents.opened(top, walk.comment)
+
+
+class TarBytes(Protocol):
+    """The bytes of a tar, unpacked; `whole` tells afterwards whether all of them were there."""
+
+    whole: bool
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+def read_tar(
+    stream: TarBytes, findings: Findings, again: BinaryIO | None = None, size: int = 0
+) -> tuple[SdistContents, TarWalk]:
+    """Check the whole tar that comes out of a stream.
+
+    `again` is the gzip of `size` bytes that it comes from, which can be read once more; None if it comes from another.
+    """
     chunks = iter(stream)
     walk = TarWalk(ByteStream(chunks), _is_metadata)
     contents = SdistContents(findings)
@@ -59,7 +80,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
             findings.refuse(error.code, error.subject, message)
     for _ in chunks:
         pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
-    contents.check_places(file if stream.whole and walk.closed else None, size)
+    contents.check_places(again if stream.whole and walk.closed else None, size)
     if walk.closed:
         # What pip takes and uv refuses in the headers: each reason once, with the first place.
         for reason, (offset, count) in walk.portability.found.items():
@@ -72,10 +93,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
             findings.warn(
                 Code.TAR_MALFORMED, "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar")
             )
-    if filename is None or not walk.closed:
-        return None
-    top = contents.top_folder(filename)
-    return None if top is None else contents.opened(top, walk.comment)
+    return contents, walk
 
 
 def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
