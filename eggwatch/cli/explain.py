@@ -55,13 +55,13 @@ def _rule(code: str) -> Rule:
 
 def explanation(rule: Rule) -> str:
     """One rule, in a few lines for a person."""
-    weights = "always refuses" if rule.fixed else ", ".join(_by_profile(rule))
+    weights = "always rejects" if rule.fixed else ", ".join(_by_profile(rule))
     checks = f"; PyPI's {', '.join(rule.warehouse)}" if rule.warehouse else ""
     lines = [f"{rule.code} ({weights})", rule.title, ""]
     for label, text in (
         ("Rule", rule.rule),
         ("Why", rule.why),
-        ("To fix", rule.mend),
+        ("To fix", rule.remedy),
         ("Source", rule.source + checks),
     ):
         lines.append(
@@ -82,7 +82,7 @@ def _overview() -> Iterator[str]:
     for profile, principle in PRINCIPLES.items():
         yield textwrap.fill(f"{profile}: {principle}", WIDTH, initial_indent="  ", subsequent_indent="    ")
     yield ""
-    yield "The second column: the weight in the profiles default and pypi; in strict every rule refuses."
+    yield "Second column: the level in the profiles default and pypi. In the profile strict every rule rejects."
     yield "More: eggwatch explain CODE"
 
 
@@ -126,7 +126,7 @@ uploader: it is published if the project has no owners, and rejected if ``owners
 
 
 def chapter() -> str:
-    """docs/rules.rst: every rule, and what became of every check of PyPI's."""
+    """docs/rules.rst: every rule, and how eggwatch treats every check of PyPI."""
     return _head() + "".join(_section(title, rules) for title, rules in CHAPTERS.items()) + _warehouse()
 
 
@@ -147,10 +147,10 @@ def _section(title: str, rules: tuple[Rule, ...]) -> str:
 
 
 def _rst(rule: Rule) -> str:
-    weights = "always refuses" if rule.fixed else "; ".join(_by_profile(rule))
+    weights = "always rejects" if rule.fixed else "; ".join(_by_profile(rule))
     checks = f" (PyPI's {', '.join(rule.warehouse)})" if rule.warehouse else ""
-    fields = [("Rule", rule.rule), ("Why", rule.why), ("To fix", rule.mend)]
-    fields += [("Source", f"{rule.source}{checks}"), ("Weight", weights)]
+    fields = [("Rule", rule.rule), ("Why", rule.why), ("To fix", rule.remedy)]
+    fields += [("Source", f"{rule.source}{checks}"), ("Level", weights)]
     body = "".join(f":{label}: {_escaped(text)}\n" for label, text in fields)
     return _headed(f"``{rule.code}``", "~") + f"{_escaped(rule.title)}.\n\n{body}\n"
 
@@ -163,11 +163,11 @@ def _escaped(text: str) -> str:
 def _warehouse() -> str:
     head = _headed("What PyPI checks", "-")
     words = (
-        "Every check that PyPI (Warehouse, August 2026) makes of an upload, and what became of it here: *ours* "
-        "(the same), *stricter*, *a switch* (the configuration decides), or why it does not apply.\n\n"
+        "Every check that PyPI (Warehouse, August 2026) makes of an upload, and how eggwatch treats it: *the same*, "
+        "*stricter*, *configurable*, or *does not apply*.\n\n"
     )
     table = ".. list-table::\n   :header-rows: 1\n   :widths: 5 30 12 23 30\n\n"
-    rows = [("PyPI's", "Asks", "Here", "Codes", "Remark"), *(_row(check) for check in CHECKS)]
+    rows = [("Id", "PyPI's check", "Here", "Codes", "Remark"), *(_row(check) for check in CHECKS)]
     return head + textwrap.fill(words, 118) + "\n\n" + table + "".join(_table_row(row) for row in rows)
 
 

@@ -70,9 +70,9 @@ def _rule_problem(code: str, weight: object) -> str | None:
         near = nearest(code)
         return f"there is no such rule{f'; did you mean {near}?' if near else ''} ('eggwatch explain' lists all)"
     if weight not in list(Weight):
-        return f"{weight!r} is not a weight; write one of {', '.join(Weight)}"
+        return f"{weight!r} is not a level; write one of {', '.join(Weight)}"
     if rule.fixed and weight != Weight.REFUSE:
-        return f"always refuses, because it protects the index itself ('eggwatch explain {code}')"
+        return f"always rejects, because it protects the index itself ('eggwatch explain {code}')"
     return None
 
 

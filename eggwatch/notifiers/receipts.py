@@ -302,4 +302,4 @@ def summary(flaw: Flaw) -> str:
 def remedy(flaw: Flaw) -> str:
     """The one thing to do: as the flaw itself says it, which knows the case best; else as the rule does."""
     rule, own = RULES.get(flaw.code), parted(flaw.message)[1]
-    return shown(own or (rule.mend if rule else "Fix it and upload it again."))
+    return shown(own or (rule.remedy if rule else "Fix it and upload it again."))

@@ -34,7 +34,7 @@ class RuleText(Protocol):
         ...
 
     @property
-    def mend(self) -> str:
+    def remedy(self) -> str:
         """What to do."""
         ...
 

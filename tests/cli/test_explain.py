@@ -29,7 +29,7 @@ def test_a_code_is_explained(place: Site) -> None:
 def test_several_codes_are_explained_at_once(place: Site) -> None:
     """As `check` asks for them; a rule that can't be weakened says so."""
     done = place.call("explain", "zip-crc", "file-exists")
-    assert "zip-crc (" in done.out and "file-exists (always refuses)" in done.out
+    assert "zip-crc (" in done.out and "file-exists (always rejects)" in done.out
 
 
 def test_without_a_code_all_are_listed(place: Site) -> None:

@@ -116,7 +116,7 @@ def test_what_protects_the_index_itself_cant_be_weakened(tmp_path: Path, code: s
     """Neither off nor a warning."""
     for weight in ("off", "warn"):
         (line,) = problems(tmp_path, f'rules = {{ {code} = "{weight}" }}')
-        assert line.startswith(f"rules.{code}: always refuses")
+        assert line.startswith(f"rules.{code}: always rejects")
 
 
 def test_whose_an_upload_is_can_be_told_by_its_folder(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def test_a_rule_says_everything_in_whole_sentences(rule: Rule) -> None:
     """Title, rule, reason, remedy and source are there; a code is kebab-case; a rule is a sentence."""
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.code)
     assert rule.title and not rule.title.endswith(".") and rule.source
-    assert all(text[-1] in ".?)" for text in (rule.rule, rule.why)) and rule.mend[-1] in ".?/]"
-    assert all(text.isprintable() for text in (rule.title, rule.rule, rule.why, rule.mend, rule.source))
+    assert all(text[-1] in ".?)" for text in (rule.rule, rule.why)) and rule.remedy[-1] in ".?/]"
+    assert all(text.isprintable() for text in (rule.title, rule.rule, rule.why, rule.remedy, rule.source))
 
 
 ASKED_BY_THE_ADMINISTRATOR = {"not-owner", "project-archived"}
@@ -109,9 +109,11 @@ def test_every_check_of_pypi_has_its_answer() -> None:
 
 
 def test_what_does_not_apply_says_why() -> None:
-    """Where PyPI's check is not made at all, or has a switch, there is a remark."""
+    """A check that is not made, configurable or stricter has a remark."""
     assert [
-        check.id for check in CHECKS if check.answer in ("does not apply", "a switch", "stricter") and not check.note
+        check.id
+        for check in CHECKS
+        if check.answer in ("does not apply", "configurable", "stricter") and not check.note
     ] == []
 
 
@@ -144,10 +146,10 @@ def test_a_rule_is_an_object_for_scripts() -> None:
     """as_json gives plain values only."""
     assert RULES["not-a-zip"].as_json() == {
         "code": "not-a-zip",
-        "title": "A wheel that is no zip",
-        "rule": "A wheel begins as a zip file does.",
-        "why": "The file is something else, under a wheel's name: an error page, or a pointer of git LFS.",
-        "mend": "Look at the file: where does it come from?",
+        "title": "A wheel that is not a zip file",
+        "rule": "A wheel begins like a zip file.",
+        "why": "The file is something else with the name of a wheel: an error page, or a git LFS pointer.",
+        "remedy": "Check where the file comes from, and what it contains.",
         "source": "PEP 427; APPNOTE.TXT (ZIP File Format Specification) 4.3.1",
         "warehouse": ["Z1"],
         "default": "refuse",

@@ -1,4 +1,4 @@
-"""The table of rules, by code: one text for `eggwatch explain`, the documentation, and the weights of flaws."""
+"""The table of rules by code: the texts of `eggwatch explain` and the documentation, and the weights of flaws."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Metadata": metadata.RULES,
     "The index and its people": releases.RULES,
 }
-"""The rules as the documentation shows them, in the order in which an archive is looked at."""
+"""The rules in the order of the documentation, which is that of an inspection."""
 
 RULES: dict[str, Rule] = {rule.code: rule for rules in CHAPTERS.values() for rule in rules}
 
 OF_THE_INDEX = frozenset(rule.code for rule in releases.RULES)
-"""Codes of what an archive alone does not show: what is published already, who uploads, what is configured."""
+"""Codes that depend on more than the archive: on what is published, on the uploader, or on the configuration."""
 
 
 def nearest(code: str) -> str | None:
-    """The code that somebody may have meant; None if none is near."""
+    """The code most similar to a mistyped one; None if none is similar."""
     near = get_close_matches(code, RULES, n=1)
     return near[0] if near else None

@@ -1,4 +1,4 @@
-"""One line of the table of rules: what is asked, why, by whom, and how much it weighs."""
+"""One entry of the table of rules: what it requires, why, by which standard, and whether it rejects or warns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BUILD_AGAIN = "Build it again with 'python -m build'."
 
 
 class Weight(StrEnum):
-    """What becomes of an upload that breaks a rule: refused, published with a warning, or not even told."""
+    """What happens to an upload that breaks a rule: rejected, published with a warning, or published without one."""
 
     REFUSE = "refuse"
     WARN = "warn"
@@ -19,7 +19,7 @@ class Weight(StrEnum):
 
 
 class Profile(StrEnum):
-    """Which weights hold; PRINCIPLES says what each is for."""
+    """A named choice of weights for all rules; PRINCIPLES says what each is for."""
 
     DEFAULT = "default"
     PYPI = "pypi"
@@ -27,45 +27,45 @@ class Profile(StrEnum):
 
 
 PRINCIPLES: dict[Profile, str] = {
-    Profile.DEFAULT: "Rejects what endangers a machine, a terminal or the index, what is damaged, what has a name or "
-    "version that can't be trusted, and what a current pip or uv can't install, or what the two install differently. "
+    Profile.DEFAULT: "Rejects archives that endanger a machine, a terminal or the index, that are damaged, whose name "
+    "or version can't be trusted, that a current pip or uv can't install, or that the two install differently. "
     "Everything else is published with a warning.",
     Profile.PYPI: "Rejects what PyPI's current upload code rejects, as far as an archive alone shows, and no more: "
-    "PyPI verifies no RECORD and no CRC, for instance. It shows whether an archive can be uploaded to PyPI, not "
+    "PyPI verifies neither RECORD nor CRCs, for example. It shows whether an archive can be uploaded to PyPI, not "
     "whether it can be installed.",
     Profile.STRICT: "Every rule rejects. For teams that publish only what they build themselves.",
 }
-"""By what each profile weighs, in sentences for people."""
+"""What each profile rejects, in sentences for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A rule and its code.
 
-    `rule`, `why` and `mend` are sentences for people; `source` is the PEP or the section of the
-    specifications, `warehouse` the ids of the checks by which PyPI refuses the same (see `warehouse.CHECKS`).
+    `rule`, `why` and `remedy` are sentences for people. `source` is the PEP or the section of the specifications.
+    `warehouse` has the ids of the checks by which PyPI rejects the same (see `warehouse.CHECKS`).
     """
 
     code: Code
     title: str
     rule: str
     why: str
-    mend: str = BUILD_AGAIN
+    remedy: str = BUILD_AGAIN
     source: str
     warehouse: tuple[str, ...] = ()
     default: Weight | None = None
-    """None where `lenient` tells."""
+    """None: warn if `lenient` has a text, else refuse."""
     pypi: Weight | None = None
-    """None where `warehouse` tells: PyPI refuses by these checks, and takes what it has none for."""
+    """None: refuse if PyPI has a check in `warehouse`, else warn."""
     lenient: str = ""
-    """Why archives tell of it at level `warn`, although a specification forbids it: honest archives in use need it."""
+    """Why the inspection only warns although a specification forbids it: legitimate archives have it."""
     milder: str = ""
-    """The case of it, if there is one, that archives tell at level `warn`: it refuses in no profile but `strict`."""
+    """The harmless case, if there is one. The inspection only warns of it, so only `strict` rejects it."""
     fixed: bool = False
-    """True for what protects the index itself, the machines that unpack, and terminals: no configuration weakens it."""
+    """True for rules that protect the index itself, the machines that unpack, and terminals: always rejects."""
 
     def weight(self, profile: Profile) -> Weight:
-        """The weight in a profile, where the configuration says nothing else."""
+        """The weight in a profile, unless the configuration sets another."""
         if profile is Profile.STRICT or self.fixed:
             return Weight.REFUSE
         if profile is Profile.DEFAULT:
@@ -73,10 +73,10 @@ class Rule:
         return self.pypi or (Weight.REFUSE if self.warehouse else Weight.WARN)
 
     def as_json(self) -> dict[str, object]:
-        """The rule for scripts: absent is null, ids are a list."""
-        told = {name: getattr(self, name) for name in ("code", "title", "rule", "why", "mend", "source")}
+        """The rule for scripts, as one JSON object."""
+        texts = {name: getattr(self, name) for name in ("code", "title", "rule", "why", "remedy", "source")}
         return {
-            **told,
+            **texts,
             "warehouse": list(self.warehouse),
             **{str(profile): self.weight(profile) for profile in Profile},
             "fixed": self.fixed,
