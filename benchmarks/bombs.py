@@ -19,7 +19,6 @@ import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.publish_cost import started  # noqa: E402
+from benchmarks.measuring.processes import daemon, eggwatch  # noqa: E402
 from tests import archive_factory  # noqa: E402
 from tests.hostile.bombs import SDISTS, WHEELS, bombs  # noqa: E402
 
@@ -124,21 +123,17 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     base = Path(tempfile.mkdtemp(prefix="eggwatch-bombs-", dir=arguments.work))
-    daemon = started(base)
     try:
-        drain = threading.Thread(target=daemon.stderr.read, daemon=True)  # type: ignore[union-attr]
-        drain.start()
-        peace = [publish(base, f"calm-{n}", archive_factory.wheel(f"calm-{n}")) for n in range(IN_PEACE)]
-        usual = {0: statistics.median(peace)}
-        usual |= {size: publish(base, *large(size, f"calm-large-{size}")) for size in SIZES}
-        told("in peace", usual[0], {**usual, 0: max(peace)})
-        fire, seconds = under_fire(base, arguments.bombs, arguments.kind)
+        with daemon(eggwatch(base, "run")):
+            peace = [publish(base, f"calm-{n}", archive_factory.wheel(f"calm-{n}")) for n in range(IN_PEACE)]
+            usual = {0: statistics.median(peace)}
+            usual |= {size: publish(base, *large(size, f"calm-large-{size}")) for size in SIZES}
+            told("in peace", usual[0], {**usual, 0: max(peace)})
+            fire, seconds = under_fire(base, arguments.bombs, arguments.kind)
         refused = Counter(
             path.name.partition("-")[0].rpartition("_")[0] for path in (base / "drop/rejected").glob("*.reason.json")
         )
     finally:
-        daemon.send_signal(signal.SIGTERM)
-        daemon.wait(20)
         shutil.rmtree(base)
     print(f"{arguments.bombs} bombs judged in {seconds:.1f} s; refused: {dict(sorted(refused.items()))}")
     delay = max(fire[size] - usual[size] for size in usual)

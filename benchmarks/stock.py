@@ -10,9 +10,7 @@ seconds, files a second, and the largest memory of the process (VmHWM of the mai
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,9 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.measuring.processes import daemon, eggwatch, memory_of, run
 from tests.archive_factory import wheel_members, zip_of
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def generate(folder: Path, numbers: range, in_project: int) -> None:
@@ -37,34 +34,10 @@ def generate(folder: Path, numbers: range, in_project: int) -> None:
         path.write_bytes(zip_of(wheel_members(project, version, files={}), zipfile.ZIP_STORED))
 
 
-def options(base: Path) -> list[str]:
-    """The three folders of an index below `base`."""
-    return [f"--{name}={base / name}" for name in ("drop", "public", "state")]
-
-
-def command(base: Path, *arguments: str) -> list[str]:
-    """The command line of a command on the index below `base`."""
-    return [sys.executable, "-m", "eggwatch", *options(base), *arguments]
-
-
-def environment() -> dict[str, str]:
-    """Ours, and where this eggwatch lies."""
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
 def measured(what: str, files: int, base: Path, *arguments: str) -> None:
     """Run a command to its end, and print what it cost; the memory is that of its largest process."""
-    begun = time.monotonic()
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command(base, *arguments), stdout=said, stderr=said, env=environment())
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.monotonic() - begun
-        said.seek(0)
-        lines = said.read().splitlines()
-    if process.returncode:
-        raise SystemExit("\n".join([f"{what}: exit status {process.returncode}", *lines[-20:]]))
-    tell(what, files, seconds, f"{usage.ru_maxrss / 1024:.0f} MiB   {lines[-1] if lines else ''}")
+    cost = run(eggwatch(base, *arguments))
+    tell(what, files, cost.seconds, f"{cost.memory:.0f} MiB   {cost.last}")
 
 
 def tell(what: str, files: int, seconds: float, more: str) -> None:
@@ -72,26 +45,11 @@ def tell(what: str, files: int, seconds: float, more: str) -> None:
     print(f"{what:34} {seconds:8.1f} s {files / seconds:8.0f} files/s   {more}", flush=True)
 
 
-def memory_of(pid: int) -> float:
-    """The largest resident memory that a process has had, in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit(f"process {pid} has no VmHWM")
-
-
 def measure_start(what: str, files: int, base: Path) -> None:
     """From the start of the daemon in a fresh process to `ready`, and its memory then."""
     begun = time.monotonic()
-    process = subprocess.Popen(command(base, "run"), stderr=subprocess.PIPE, text=True, env=environment())
-    assert process.stderr is not None
-    while not (line := process.stderr.readline()).startswith("ready"):
-        if not line:
-            raise SystemExit("the daemon ended before it was ready")
-    seconds = time.monotonic() - begun
-    tell(what, files, seconds, f"{memory_of(process.pid):.0f} MiB")
-    process.send_signal(signal.SIGTERM)
-    process.communicate()
+    with daemon(eggwatch(base, "run")) as pid:
+        tell(what, files, time.monotonic() - begun, f"{memory_of(pid):.0f} MiB")
 
 
 def begin(index: Path) -> None:

@@ -15,7 +15,20 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = pytest.mark.parts
 
 RUNS = {
-    "publish_cost.py": (["--uploads", "2", "--sizes", "10", "20"], "ratio of the medians, last to first: "),
+    "all.py": (
+        [
+            "--archives=20",
+            "--sizes",
+            "10",
+            "20",
+            "--uploads=3",
+            "--stock=20",
+            "--giant=1",
+            "--ignored=5",
+            "--wheels={stock}",
+        ],
+        "start over 20 archives: memory",
+    ),
     "bombs.py": (["--bombs", "2"], "the worst delay of an honest upload is "),
     "stock.py": (["--files", "20", "--projects-of", "4"], "start, a fresh process"),
     "tools.py": (["--uploads", "1"], "later than a second: "),
