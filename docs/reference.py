@@ -19,6 +19,7 @@ from eggwatch.cli import GROUPS, cli
 from eggwatch.config.grammar import Grammar, Setting, duration, flag, index_url, size, url
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.settings import GROUPS as SETTINGS
+from eggwatch.config.uploads import DOOR, UPLOADS
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 118
@@ -86,10 +87,13 @@ TYPES: dict[Grammar, str] = {duration: "time", size: "size", flag: "true or fals
 
 
 def settings() -> Iterator[Block]:
-    """Every setting of an index, and the tables of news."""
+    """Every setting of an index, and its tables."""
     for title, group in SETTINGS.items():
         yield "chapter", title
         yield "terms", _settings(group)
+    yield "section", "[index.NAME.uploads]"
+    yield "text", DOOR.says
+    yield "terms", _settings(UPLOADS)
     yield "chapter", "News"
     yield "text", "Each of these tables can also contain:"
     yield "terms", _settings(COMMON)
@@ -106,7 +110,7 @@ def _settings(group: Mapping[str, Setting]) -> list[tuple[tuple[str, str], str]]
 
 def _type(setting: Setting) -> str:
     shown = setting.default or setting.example or '""'
-    types: dict[type, str] = {str: "text", list: "list", dict: "table"}
+    types: dict[type, str] = {str: "text", list: "list", dict: "table", bool: "true or false"}
     return TYPES.get(setting.read) or types[type(tomllib.loads(f"value = {shown}")["value"])]
 
 

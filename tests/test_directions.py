@@ -20,10 +20,10 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 STEPS: tuple[tuple[str, ...], ...] = (
     ("errors", "model"),
-    ("policy", "archives", "pages", "linux", "webserver"),
+    ("policy", "archives", "pages", "linux"),
     ("store", "config", "inspection"),
     ("targets", "notifiers", "readers", "intake", "setup"),
-    ("pipeline", "doctor"),
+    ("pipeline", "doctor", "webserver"),
     ("writer",),
     ("maintenance", "service"),
     ("cli",),

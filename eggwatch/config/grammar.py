@@ -128,3 +128,20 @@ def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("is neither true nor false")
     return value
+
+
+def read_table(value: object, settings: Mapping[str, Setting], above: KeyPath = ()) -> dict[str, Any]:
+    """The values of a table by their names in Python; SeveralError names all that is wrong."""
+    if not isinstance(value, dict):
+        raise ValueError("is not a table")
+    values: dict[str, Any] = {}
+    problems: list[tuple[KeyPath, str]] = []
+    for key, item in value.items():
+        try:
+            values[key.replace("-", "_")] = declared(key, settings).read(item)
+        except ValueError as error:
+            said = f"{item!r} {error}" if key in settings else str(error)
+            problems.append(((*above, key), said))
+    if problems:
+        raise SeveralError(problems)
+    return values

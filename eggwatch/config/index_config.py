@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from eggwatch.config.settings import SUPPORTED_FORMATS
+from eggwatch.config.uploads import UploadDoor
 from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
 from eggwatch.policy.retention import Keeping
 from eggwatch.policy.settling import Patience
@@ -37,6 +38,8 @@ class IndexConfig:
     terms: Terms = field(default_factory=Terms)
     keep_rejected: Keeping = field(default_factory=Keeping)
     keep_aside: Keeping = field(default_factory=Keeping)
+    uploads: UploadDoor | None = None
+    """How packages may be uploaded over HTTP; None if they may not."""
     subscriptions: tuple[Subscription, ...] = ()
     """Who is told the news outside of this machine's files."""
     metrics: Path | None = None

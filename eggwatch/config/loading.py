@@ -133,6 +133,8 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
     rest = {key.replace("-", "_"): value for key, value in values.items()}
     if "metrics" in rest:
         rest["metrics"] = base / rest["metrics"]
+    if "uploads" in rest and rest["uploads"].users is not None:
+        rest["uploads"] = replace(rest["uploads"], users=base / rest["uploads"].users)
     policies: dict[str, Any] = {"patience": Patience(**patience), "terms": Terms(**terms), "subscriptions": told}
     return IndexConfig(name=name, **folders, **policies, **rest)
 

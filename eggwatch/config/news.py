@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, declared, duration, text, url
+from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, duration, read_table, text, url
 from eggwatch.model.events import EventKind
 from eggwatch.model.news import TOLD
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
@@ -149,26 +149,9 @@ TABLES = {"mail": MAIL, "webhook.ci": WEBHOOK, "command.deploy": PROGRAM, "appri
 """The tables of the sample; the second part of a name is of the administrator's choice."""
 
 
-def _table(value: object, settings: Mapping[str, Setting], above: KeyPath = ()) -> dict[str, Any]:
-    """The values of a table by their names in Python; SeveralError names all that is wrong."""
-    if not isinstance(value, dict):
-        raise ValueError("is not a table")
-    values: dict[str, Any] = {}
-    problems: list[tuple[KeyPath, str]] = []
-    for key, item in value.items():
-        try:
-            values[key.replace("-", "_")] = declared(key, settings).read(item)
-        except ValueError as error:
-            said = f"{item!r} {error}" if key in settings else str(error)
-            problems.append(((*above, key), said))
-    if problems:
-        raise SeveralError(problems)
-    return values
-
-
 def mail(value: object) -> tuple[Subscription, ...]:
     """[index.NAME.mail]: a mail for each event, and with `digest` one for many."""
-    values = _table(value, MAIL)
+    values = read_table(value, MAIL)
     host, port = values.pop("server", ("localhost", 25))
     names = ("security", "user", "password_file")
     server = MailServer(host=host, port=port, **{name: values.pop(name) for name in names if name in values})
@@ -191,7 +174,7 @@ def _each(value: object, settings: Mapping[str, Setting], make: Callable[..., Su
     problems: list[tuple[KeyPath, str]] = []
     for name, table in value.items():
         try:
-            made.append(make(name=name, **_table(table, settings, (name,))))
+            made.append(make(name=name, **read_table(table, settings, (name,))))
         except SeveralError as error:
             problems.extend(error.problems)
         except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, size, text, upload_to
 from eggwatch.config.news import COMMON, NEWS, TABLES
+from eggwatch.config.uploads import DOOR, UPLOADS
 from eggwatch.policy.ownership import normalized_pattern
 from eggwatch.policy.retention import Keeping
 from eggwatch.policy.rules import RULES, Profile, Weight, nearest
@@ -266,8 +267,10 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
     },
 }
-"""Every setting of an index but the tables of news, as the sample and the documentation have them."""
-SETTINGS: dict[str, Setting] = {key: one for group in (*GROUPS.values(), NEWS) for key, one in group.items()}
+"""Every setting of an index but its tables, as the sample and the documentation have them."""
+SETTINGS: dict[str, Setting] = {
+    key: one for group in (*GROUPS.values(), NEWS, {"uploads": DOOR}) for key, one in group.items()
+}
 
 
 WIDTH = 100
@@ -285,15 +288,20 @@ def sample(values: Mapping[str, str]) -> str:
     """The text of a configuration in which these settings, which are all texts, and the three folders are in use."""
     used = {key: json.dumps(values.get(key, key)) for key in (*FOLDERS, *values)}
     settings = chain.from_iterable(group.items() for group in GROUPS.values())
-    return "".join([HEAD, *chain.from_iterable(_lines(*item, used) for item in settings), OF_NEWS, *_tables()])
+    lines = chain.from_iterable(_lines(*item, used) for item in settings)
+    return "".join([HEAD, *lines, OF_NEWS, *_tables(), *_table_of("uploads", DOOR, UPLOADS)])
 
 
 def _tables() -> Iterator[str]:
     for name, table in TABLES.items():
-        yield f"\n{_comment(NEWS[name.partition('.')[0]].says)}# [index.main.{name}]\n"
-        for key, setting in table.items():
-            if name == "mail" or key not in COMMON:  # it is told once
-                yield from _lines(key, setting, {})
+        told = {key: one for key, one in table.items() if name == "mail" or key not in COMMON}  # it is told once
+        yield from _table_of(name, NEWS[name.partition(".")[0]], told)
+
+
+def _table_of(name: str, setting: Setting, table: Mapping[str, Setting]) -> Iterator[str]:
+    yield f"\n{_comment(setting.says)}# [index.main.{name}]\n"
+    for key, one in table.items():
+        yield from _lines(key, one, {})
 
 
 def _lines(key: str, setting: Setting, used: Mapping[str, str]) -> Iterator[str]:

@@ -32,11 +32,16 @@ class Uploader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """What the kernel says of an upload that is open: of the file itself, and who owns the first folder on its path."""
+    """What the kernel says of an upload that is open: of the file itself, and of the folders on its path, outer first.
+
+    The folders were entered one from the other, and the file lies in the last of them.
+    """
 
     file: os.stat_result
-    folder_owner: int | None = None
+    folders: tuple[os.stat_result, ...] = ()
 
+
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 Identify = Callable[[Sighting, Traces], Uploader]
 
@@ -71,7 +76,7 @@ def _doubt(file: os.stat_result) -> str | None:
 
     Who may write to a file may also give it another name (proc(5), protected_hardlinks), even in a sticky folder.
     """
-    if file.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if file.st_mode & _WRITABLE:
         return f"others may write to it (mode {stat.S_IMODE(file.st_mode):04o})"
     if file.st_nlink > 1:
         return "it has a second name (a hard link), which another account may have given it"
@@ -99,13 +104,50 @@ def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
     folder, slash, _ = sighting.path.partition("/")
     if not slash or ACCOUNT.fullmatch(folder) is None:
         return Uploader()
-    try:
-        uid = pwd.getpwnam(folder).pw_uid
-    except KeyError:
-        uid = None
-    if traces.folder_owner not in (uid, os.geteuid(), 0):
+    uid = _uid_of(folder)
+    if traces.folders[0].st_uid not in (uid, os.geteuid(), 0):
         return Uploader()
     return Uploader(name=folder, uid=uid)
+
+
+HTTP_FOLDER = "http"
+"""The folder in DROP that belongs to the upload door, with one for each user."""
+USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+"""What a user of the upload door has to be called, for a folder of that name."""
+
+
+def through_door(account: str | None, otherwise: Identify) -> Identify:
+    """By the folder DROP/http/USER/ what the upload door's account has put there; else as without a door.
+
+    `account` None stands for our own. Whoever else makes such folders, or puts a file of theirs or a second name of
+    a file into them, is not believed: file and folders have to belong to the door, and only it may write there.
+    """
+
+    def identify(sighting: Sighting, traces: Traces) -> Uploader:
+        if (user := door_user(sighting.path)) is None or not _is_door_s(account, traces):
+            return otherwise(sighting, traces)
+        return Uploader(name=user, uid=_uid_of(user), doubt=_doubt(traces.file))
+
+    return identify
+
+
+def door_user(path: str) -> str | None:
+    """The user of the upload door whom a path in the drop folder names; None if it is no path of the door's."""
+    folder, user, name = [*path.split("/"), "", ""][:3]
+    is_of_door = folder == HTTP_FOLDER and path.count("/") == 2 and bool(name)
+    return user if is_of_door and USER.fullmatch(user) else None
+
+
+def _is_door_s(account: str | None, traces: Traces) -> bool:
+    uid = os.geteuid() if account is None else _uid_of(account)
+    return all(one.st_uid == uid and not one.st_mode & _WRITABLE for one in (*traces.folders, traces.file))
+
+
+def _uid_of(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
 
 
 IDENTITIES: dict[str, Identify] = {"owner": by_owner, "folder": by_folder}

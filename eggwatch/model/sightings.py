@@ -45,6 +45,8 @@ class Sighting:
     lease: Lease = Lease.UNPROVEN
     open_to: str | None = None
     """Who besides its owner may have it open for writing, where somebody has."""
+    is_whole: bool = False
+    """Whether it got its name only when it was whole, so that nothing more will come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from eggwatch.intake.claim import Candidate
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.uploads import Uploads
 from eggwatch.linux import leases
-from eggwatch.linux.accounts import others_who_may_write
+from eggwatch.linux.accounts import door_user, others_who_may_write
 from eggwatch.model.names import shown
 from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Sighting
@@ -59,7 +59,8 @@ class Settling:
         try:
             with self._components.drop.reading(sighting.path) as fd:
                 probed = self._uploads.with_lease(sighting, leases.probe(fd))
-                return replace(probed, open_to=others_who_may_write(os.fstat(fd)))
+                is_whole = self._config.uploads is not None and door_user(sighting.path) is not None
+                return replace(probed, open_to=others_who_may_write(os.fstat(fd)), is_whole=is_whole)
         except FileNotFoundError:
             return None
         except OSError as error:

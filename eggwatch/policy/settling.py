@@ -166,11 +166,14 @@ def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patienc
 
     `deferred` is the identity under which this path was read before and found unfinished. `now` is of the
     same monotonic clock as `sighting.since`. Where a lease proves that nobody writes, there is no quiet
-    period: an archive carries its own end, and a truncated one is deferred until it changes.
+    period: an archive carries its own end, and a truncated one is deferred until it changes. What comes through the
+    upload door is whole, or never will be.
     """
     if sighting.lease is Lease.HELD:
         who = f" (by its owner, or {sighting.open_to})" if sighting.open_to else ""
         return Wait(reason=f"still open for writing{who}")
+    if sighting.is_whole:
+        return Ready(overdue=True)
     if sighting.identity == deferred:
         deadline = sighting.since + patience.unfinished_after
         if now >= deadline:

@@ -17,7 +17,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.linux import capabilities, leases
-from eggwatch.linux.accounts import IDENTITIES, run_as_owner
+from eggwatch.linux.accounts import IDENTITIES, Identify, run_as_owner, through_door
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
@@ -162,6 +162,11 @@ def opened_index(config: IndexConfig) -> Iterator[Index]:
     index.close()
 
 
+def _identify(config: IndexConfig) -> Identify:
+    by_rule = IDENTITIES[config.identity]
+    return by_rule if config.uploads is None else through_door(config.uploads.account, by_rule)
+
+
 def _assemble(
     config: IndexConfig,
     permissions: Permissions,
@@ -171,7 +176,7 @@ def _assemble(
     now: Callable[[], float],
 ) -> Pipeline:
     leases.ignore_breaks()
-    spool = Spool(config.public, permissions, identify=IDENTITIES[config.identity])
+    spool = Spool(config.public, permissions, identify=_identify(config))
     pool = Pool(config.public, permissions)
     ledger = Ledger(config.ledger, permissions)
     catalog = open_catalog(config, ledger, permissions)

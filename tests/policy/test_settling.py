@@ -86,6 +86,14 @@ def test_a_lease_makes_an_upload_ready_at_once() -> None:
     assert settle(replace(SEEN, lease=Lease.FREE), deferred=None, now=100.0, patience=PATIENCE) == Ready()
 
 
+def test_what_was_whole_when_it_got_its_name_is_judged_at_once() -> None:
+    """As it lies, with or without a lease; unless somebody has it open."""
+    whole = replace(SEEN, is_whole=True)
+    assert settle(whole, deferred=None, now=100.0, patience=PATIENCE) == Ready(overdue=True)
+    held = settle(replace(whole, lease=Lease.HELD), deferred=None, now=100.0, patience=PATIENCE)
+    assert isinstance(held, Wait)
+
+
 def test_without_a_lease_an_upload_has_to_be_quiet() -> None:
     """For as long as `quiet` says."""
     waits = settle(SEEN, deferred=None, now=101.9, patience=PATIENCE)

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -263,13 +263,21 @@ class Drop:
             finally:
                 os.close(fd)
 
-    def owner_of_first_folder(self, path: str) -> int | None:
-        """The uid that owns the first folder on a path; None for a file that lies in the drop folder itself."""
-        folder, slash, _ = path.partition("/")
-        if not slash:
-            return None
-        with self.place(folder) as place, capabilities.raised():
-            return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_uid
+    def folders_of(self, path: str) -> tuple[os.stat_result, ...]:
+        """What the kernel says of each folder on a path, outer first, and in the end of the file that lies there now.
+
+        Each was entered from the one before. OSError if one is gone, or a link.
+        """
+        *folders, name = path.split("/")
+        seen = []
+        with self.opened() as root, capabilities.raised(), ExitStack() as stack:
+            fd = root
+            for folder in folders:
+                fd = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
+                stack.callback(os.close, fd)
+                seen.append(os.fstat(fd))
+            seen.append(os.stat(name, dir_fd=fd, follow_symlinks=False))
+        return tuple(seen)
 
     @contextmanager
     def reading(self, path: str) -> Iterator[int]:

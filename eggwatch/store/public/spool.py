@@ -108,7 +108,7 @@ class Spool:
             status = os.fstat(source)
             if identity_of(status) != sighting.identity:
                 raise Changed(sighting.path)
-            uploader = self._identify(sighting, Traces(file=status, folder_owner=_first_owner(drop, sighting)))
+            uploader = self._identify(sighting, _traces(drop, sighting, status))
             digest, size = yield from self._copy(source, target)
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
@@ -277,12 +277,17 @@ def finished(steps: Steps[T], progress: Callable[[], object] = unobserved) -> T:
         progress()
 
 
-def _first_owner(drop: Drop, sighting: Sighting) -> int | None:
-    """Changed if the folder was moved away since the file in it was opened."""
+def _traces(drop: Drop, sighting: Sighting, file: os.stat_result) -> Traces:
+    """Changed if the file, or a folder on its path, was moved away since it was opened."""
+    if "/" not in sighting.path:
+        return Traces(file=file)
     try:
-        return drop.owner_of_first_folder(sighting.path)
-    except FileNotFoundError:
+        *folders, lying = drop.folders_of(sighting.path)
+    except (FileNotFoundError, NotADirectoryError):
         raise Changed(sighting.path) from None
+    if (lying.st_dev, lying.st_ino) != (file.st_dev, file.st_ino):
+        raise Changed(sighting.path)
+    return Traces(file=file, folders=tuple(folders))
 
 
 def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:
