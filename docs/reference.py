@@ -38,16 +38,19 @@ def commands() -> Iterator[Block]:
     for title, group in GROUPS.items():
         yield "chapter", title
         for name in group:
-            yield from _command(name, context)
+            yield from _command(cli, name, context)
 
 
-def _command(name: str, parent: click.Context) -> Iterator[Block]:
-    command = cli.get_command(parent, name)
+def _command(group: click.Group, name: str, parent: click.Context) -> Iterator[Block]:
+    """A command, and those of its own, if it is a group."""
+    command = group.get_command(parent, name)
     assert command is not None
     context = click.Context(command, info_name=name, parent=parent)
-    yield "section", f"eggwatch {name}"
-    yield "code", [" ".join(["eggwatch", name, *command.collect_usage_pieces(context)])]
+    yield "section", context.command_path
+    yield "code", [" ".join([context.command_path, *command.collect_usage_pieces(context)])]
     yield from _help(command.help or "", _options(command, context))
+    for inner in command.list_commands(context) if isinstance(command, click.Group) else ():
+        yield from _command(command, inner, context)
 
 
 def _options(command: click.Command, context: click.Context) -> list[tuple[str, str]]:

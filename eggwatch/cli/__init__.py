@@ -35,6 +35,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "explain": ("explain:explain", "Explain a rule, and how to fix an archive that breaks it."),
         "publish": ("publish:publish", "Copy files into the drop folder, wait, print each verdict."),
         "wait": ("wait:wait", "Wait until a file can be installed or is rejected."),
+        "token": ("token:token", "Create, list and revoke API tokens for uploads over HTTP."),
     },
     "Look": {
         "list": ("list_show_history:list_", "List the published projects, or the files of one."),
