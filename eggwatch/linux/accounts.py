@@ -16,10 +16,6 @@ from eggwatch.model.sightings import Sighting
 
 ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
 """What a folder has to be called to stand for an account."""
-HTTP_FOLDER = "http"
-"""The folder in DROP that belongs to the upload door, with one for each user."""
-USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
-"""What a user of the upload door has to be called, for a folder of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
