@@ -17,8 +17,10 @@ from eggwatch.config.loading import LOCAL_FILE, WrongConfigurationError, in_full
 from eggwatch.config.settings import FOLDERS, sample
 from eggwatch.errors import ConfigurationError
 from eggwatch.linux.access import is_shared
-from eggwatch.linux.accounts import has_account, has_group
+from eggwatch.linux.accounts import has_group
 from eggwatch.model.counting import counted
+from eggwatch.readers.logins import unknown_owners
+from eggwatch.webserver.passwords import check_passwords
 
 
 @click.command()
@@ -104,10 +106,18 @@ def _lacking(index: IndexConfig) -> list[str]:
     groups = {name.removeprefix("@") for name in names if name.startswith("@")}
     groups |= set() if index.group is None else {index.group}
     lacking += [f"{where}: this machine has no group {group!r}" for group in sorted(groups) if not has_group(group)]
-    accounts = sorted(name for name in names if not name.startswith("@"))
-    return lacking + [
-        f"{where} owners: this machine has no account {name!r}" for name in accounts if not has_account(name)
-    ]
+    return lacking + _lacking_users(index, where)
+
+
+def _lacking_users(index: IndexConfig, where: str) -> list[str]:
+    try:
+        if index.uploads is not None and index.uploads.users is not None:
+            check_passwords(index.uploads.users)
+        return [f"{where} owners: this machine has no account {name!r}" for name in unknown_owners(index)]
+    except ConfigurationError as error:
+        return [f"{where} uploads: {error}"]
+    except OSError as error:
+        return [f"{where} uploads: {error.filename} can't be read: {error.strerror}"]
 
 
 def _nearest(folder: Path) -> Path:

@@ -18,6 +18,7 @@ Check = Callable[[Environment], Iterator[CheckOutcome]]
 CHECKS: dict[str, Check] = {
     "index": service.index,
     "names": configuration.names,
+    "logins": configuration.logins,
     "libraries": service.libraries,
     "drop-there": folders.drop_is_there,
     "way": folders.way,

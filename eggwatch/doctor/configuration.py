@@ -7,25 +7,43 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding
-from eggwatch.linux.accounts import has_account, has_group
+from eggwatch.linux.accounts import has_group
+from eggwatch.model.instructions import shell_word, trusted_host
 from eggwatch.policy.subscriptions import Mail, Webhook
+from eggwatch.readers.logins import ANONYMOUS, known_users, unknown_owners
 
 SECONDS = 5.0
 """How long a server may take to answer a connection."""
 
 
 def names(around: Environment) -> Iterator[CheckOutcome]:
-    """This machine has the accounts and groups of `owners` and `group`."""
+    """This machine, or the upload door, has the accounts and groups of `owners` and `group`."""
     owners = {name for names in around.config.terms.owners.values() for name in names}
     groups = {name.removeprefix("@") for name in owners if name.startswith("@")}
     groups |= set() if around.config.group is None else {around.config.group}
     for group in sorted(groups):
         if not has_group(group):
             yield _lacking(around, f"names the group {group}, which does not exist here", f"groupadd {group}")
-    for account in sorted(name for name in owners if not name.startswith("@")):
-        if not has_account(account):
-            problem = f"names the account {account}, which does not exist here"
-            yield _lacking(around, problem, f"useradd {account}")
+    for account in unknown_owners(around.config):
+        problem = f"names the account {account}, which does not exist here"
+        yield _lacking(around, problem, f"useradd {account}{_as_user(around, account)}")
+
+
+def _as_user(around: Environment, name: str) -> str:
+    door = around.config.uploads
+    if door is None:
+        return ""
+    if door.users is None:
+        return f", or eggwatch token create --user {name}"
+    return f", or htpasswd -B {shell_word(str(door.users))} {name}"
+
+
+def logins(around: Environment) -> Iterator[CheckOutcome]:
+    """Nobody sends a password or a token to the upload door without encryption."""
+    door, host = around.config.uploads, trusted_host(around.config.url or "https://")
+    if door is not None and host is not None and (door.users is not None or known_users(around.config) - {ANONYMOUS}):
+        problem = f"passwords and tokens for uploads are sent unencrypted to {host}"
+        yield _lacking(around, problem, "serve it over HTTPS by a web server in front, and set 'url' to https://...")
 
 
 def _lacking(around: Environment, problem: str, remedy: str) -> Finding:

@@ -101,6 +101,7 @@ def libraries(around: Environment) -> Iterator[CheckOutcome]:
     wanted = {
         "readme": ("readme_renderer", around.config.terms.refuses_readmes()),
         "metrics": ("prometheus_client", around.config.metrics is not None),
+        "uploads": ("passlib", around.config.uploads is not None and around.config.uploads.users is not None),
     }
     for extra, (module, is_wanted) in wanted.items():
         if is_wanted and find_spec(module) is None:

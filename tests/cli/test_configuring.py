@@ -151,6 +151,20 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
     assert len(site.call("config", "check", "--json").row["lacking"]) == 4
 
 
+def test_users_of_the_upload_door_are_no_lack_and_lines_by_which_nobody_can_log_in_are(tmp_path: Path) -> None:
+    """The hash itself is not shown."""
+    from passlib.hash import bcrypt
+
+    site = Site(tmp_path, owners='{ "acme-*" = ["carol"] }', uploads='{ users = "htpasswd" }')
+    assert "htpasswd -B -c" in site.call("config", "check").out
+    users = tmp_path / "htpasswd"
+    users.write_text(f"carol:{bcrypt.using(rounds=4).hash('secret')}\n")
+    assert site.call("config", "check").code == 0
+    users.write_text("carol:$apr1$abcdefgh$1234567890123456789012\n")
+    done = site.call("config", "check")
+    assert (done.code, "line 1: carol: a hash of kind MD5" in done.out, "$apr1$" in done.out) == (1, True, False)
+
+
 def test_who_could_make_the_folder_of_another_is_told(tmp_path: Path) -> None:
     """identity = "folder" over a DROP that a group may write to: 1; closed to others, or by owner: 0."""
     site = Site(tmp_path, identity='"folder"')

@@ -13,6 +13,7 @@ import pytest
 
 from eggwatch import __version__
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.uploads import Anonymous, UploadDoor
 from eggwatch.doctor import CHECKS, environment, examine
 from eggwatch.doctor.configuration import reached
 from eggwatch.doctor.environment import (
@@ -33,6 +34,7 @@ from eggwatch.model.status import Status
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
 from eggwatch.policy.terms import Terms
+from eggwatch.store.state.tokens import Token, TokenFile
 
 STRICT = {
     "LoadState": "loaded",
@@ -136,9 +138,41 @@ def test_a_missing_library_is_found(around: Environment, monkeypatch: pytest.Mon
     """Only where the configuration asks for it."""
     monkeypatch.setattr("eggwatch.doctor.service.find_spec", lambda _: None)
     assert found(around, "libraries") == []
-    config = replace(around.config, terms=Terms(profile=Profile.PYPI), metrics=around.config.state / "x.prom")
+    door = UploadDoor(users=around.config.state / "htpasswd")
+    metrics = around.config.state / "x.prom"
+    config = replace(around.config, terms=Terms(profile=Profile.PYPI), metrics=metrics, uploads=door)
     problems = found(replace(around, config=config), "libraries")
-    assert [problem.split()[3] for problem in problems] == ["readme_renderer,", "prometheus_client,"]
+    assert [problem.split()[3] for problem in problems] == ["readme_renderer,", "prometheus_client,", "passlib,"]
+
+
+def test_owners_may_be_users_of_the_upload_door(around: Environment) -> None:
+    """By a password, a token, or as whom the web server in front names; `anonymous` where it is allowed."""
+    names = frozenset(("with-password", "with-token", "anonymous", "root", "nobody-at-all"))
+    users = around.config.state / "htpasswd"
+    users.write_text("with-password:$2y$05$\n")
+    TokenFile(around.config.state).add(Token(id="1", sha256="", user="with-token", created="", actor="root"))
+
+    def unknown(door: UploadDoor | None) -> list[str]:
+        config = replace(around.config, terms=Terms(owners={"acme-*": names}), uploads=door)
+        return [problem.split()[3].rstrip(",") for problem in found(replace(around, config=config), "names")]
+
+    assert unknown(None) == ["anonymous", "nobody-at-all", "with-password", "with-token"]
+    assert unknown(UploadDoor()) == ["anonymous", "nobody-at-all", "with-password"]
+    assert unknown(UploadDoor(users=users, anonymous=Anonymous.LOOPBACK)) == ["nobody-at-all"]
+    assert unknown(UploadDoor(remote_user=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "is_open"),
+    [("http://files.example.com/", True), ("https://files.example.com/", False), ("http://127.0.0.1:8080/", False)],
+)
+def test_passwords_that_are_sent_unencrypted_over_a_network_are_found(
+    around: Environment, url: str, is_open: bool
+) -> None:
+    """Not where nobody has any."""
+    for door, has_any in ((UploadDoor(users=Path("/x")), True), (UploadDoor(), False), (None, False)):
+        config = replace(around.config, url=url, uploads=door)
+        assert len(found(replace(around, config=config), "logins")) == int(is_open and has_any)
 
 
 def test_a_server_that_answers_is_sound_and_told_nothing() -> None:
