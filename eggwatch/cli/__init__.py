@@ -37,6 +37,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "wait": ("wait:wait", "Wait until a file can be installed or is rejected."),
         "token": ("token:token", "Create, list and revoke API tokens for uploads over HTTP."),
     },
+    "Without a daemon": {
+        "index": ("index:index", "Turn a folder of archives into an index, in place."),
+    },
     "Look": {
         "list": ("list_show_history:list_", "List the published projects, or the files of one."),
         "show": ("list_show_history:show", "Show the details of a project, a version or a file."),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment
 
 from eggwatch.model.instructions import pip_install, upload, uv_install
-from eggwatch.model.releases import RootListing
+from eggwatch.model.releases import RootEntry, RootListing
 
 NEWEST = 10
 
@@ -29,8 +29,7 @@ class LandingOptions:
 
 def landing_page(listing: RootListing, env: Environment, options: LandingOptions) -> dict[str, bytes]:
     """The landing page by its path."""
-    released = [entry for entry in listing.entries if entry.newest_at is not None]
-    newest = sorted(released, key=lambda entry: (entry.newest_at or "", entry.project), reverse=True)[:NEWEST]
+    newest = newest_releases(listing)
     example = newest[0].project if newest else "PROJECT"
     html = env.get_template("landing.html").render(
         entries=listing.entries,
@@ -38,5 +37,12 @@ def landing_page(listing: RootListing, env: Environment, options: LandingOptions
         install=[pip_install(options.index_url, example), uv_install(options.index_url, example)],
         upload=upload(options.upload_to),
         contact=options.contact,
+        leaf="",
     )
     return {"index.html": html.encode()}
+
+
+def newest_releases(listing: RootListing) -> list[RootEntry]:
+    """The projects whose newest versions came last, latest first."""
+    released = [entry for entry in listing.entries if entry.newest_at is not None]
+    return sorted(released, key=lambda entry: (entry.newest_at or "", entry.project), reverse=True)[:NEWEST]

@@ -34,9 +34,13 @@ def environment(templates: Mapping[str, str]) -> Environment:
 
 def project_pages(listing: ProjectListing, env: Environment) -> dict[str, bytes]:
     """A project's pages by path relative to PUBLIC, compressed twins included."""
-    data = project_json(listing)
+    return pages_of_project(project_json(listing), env)
+
+
+def pages_of_project(data: Mapping[str, Any], env: Environment) -> dict[str, bytes]:
+    """The pages that tell a project's JSON."""
     html = env.get_template("project.html").render(page=data, metadata_attributes=_metadata_attributes)
-    return _forms(f"simple/{listing.project}", html.encode(), _encode(data))
+    return _forms(f"simple/{data['name']}", html.encode(), encoded(data))
 
 
 def project_json(listing: ProjectListing) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def _metadata_attributes(file: Mapping[str, Any]) -> str:
 def root_html(listing: RootListing, env: Environment) -> dict[str, bytes]:
     """The root's two HTML forms, which change only with the set of projects."""
     html = env.get_template("root.html").render(projects=[entry.project for entry in listing.entries])
-    return _twins({f"simple/{name}": html.encode() for name in HTML_NAMES})
+    return twins({f"simple/{name}": html.encode() for name in HTML_NAMES})
 
 
 def root_json(listing: RootListing) -> dict[str, bytes]:
@@ -99,7 +103,7 @@ def root_json(listing: RootListing) -> dict[str, bytes]:
         "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
         "projects": [_root_entry_json(entry) for entry in listing.entries],
     }
-    return _twins({f"simple/{JSON_NAME}": _encode(data)})
+    return twins({f"simple/{JSON_NAME}": encoded(data)})
 
 
 def _root_entry_json(entry: RootEntry) -> dict[str, Any]:
@@ -113,10 +117,10 @@ def _root_entry_json(entry: RootEntry) -> dict[str, Any]:
 
 def _forms(folder: str, html: bytes, data: bytes) -> dict[str, bytes]:
     pages = {f"{folder}/{name}": html for name in HTML_NAMES}
-    return _twins({**pages, f"{folder}/{JSON_NAME}": data})
+    return twins({**pages, f"{folder}/{JSON_NAME}": data})
 
 
-def _twins(pages: Mapping[str, bytes]) -> dict[str, bytes]:
+def twins(pages: Mapping[str, bytes]) -> dict[str, bytes]:
     """Each page with its `.gz` right behind it."""
     result: dict[str, bytes] = {}
     packed: dict[bytes, bytes] = {}
@@ -128,5 +132,5 @@ def _twins(pages: Mapping[str, bytes]) -> dict[str, bytes]:
     return result
 
 
-def _encode(data: object) -> bytes:
+def encoded(data: object) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,8 +60,10 @@ class Item:
         return self.path.name
 
 
-def walk(root: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+def walk(root: Path, formats: tuple[str, ...], skipped: Collection[str] = ()) -> Iterator[Item]:
     """Every file below a folder, by name, folder by folder; OSError if the folder itself can't be read.
+
+    Folders whose real paths are `skipped` are not entered.
 
     A folder below it that can't be read stands for what may lie in it.
 
@@ -69,10 +71,10 @@ def walk(root: Path, formats: tuple[str, ...]) -> Iterator[Item]:
     file if that lies outside `root`; else the file is met by itself.
     """
     top = os.path.realpath(root)
-    yield from _walk(Path(top), Path(top), formats)
+    yield from _walk(Path(top), Path(top), formats, skipped)
 
 
-def _walk(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+def _walk(folder: Path, top: Path, formats: tuple[str, ...], skipped: Collection[str]) -> Iterator[Item]:
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
     for entry in entries:
@@ -80,19 +82,19 @@ def _walk(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
         try:
             mode = entry.stat(follow_symlinks=False).st_mode
             yield from _look_at(path, mode, top, formats)
-            if stat.S_ISDIR(mode) and not entry.name.startswith("."):
-                yield from _walk_below(path, top, formats)
+            if stat.S_ISDIR(mode) and not entry.name.startswith(".") and entry.path not in skipped:
+                yield from _walk_below(path, top, formats, skipped)
         except OSError as error:
             yield Item(path=path, sort=StockKind.BROKEN, why=f"can't be read: {error.strerror}")
 
 
-def _walk_below(folder: Path, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+def _walk_below(folder: Path, top: Path, formats: tuple[str, ...], skipped: Collection[str]) -> Iterator[Item]:
     try:
         os.scandir(folder).close()
     except OSError as error:
         yield Item(path=folder, sort=StockKind.CLOSED, why=f"this folder can't be read: {error.strerror}")
     else:
-        yield from _walk(folder, top, formats)
+        yield from _walk(folder, top, formats, skipped)
 
 
 def _look_at(path: Path, mode: int, top: Path, formats: tuple[str, ...]) -> Iterator[Item]:

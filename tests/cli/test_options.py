@@ -29,7 +29,7 @@ ARGUMENTS = {
     "backup": ["kept"],
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
-NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "init", "explain", "setup"})
+NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "index", "init", "explain", "setup"})
 """`setup` would set this machine up."""
 NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve"})
 

@@ -1,0 +1,244 @@
+"""`index`: archives become an index that lies beside them, and none of them is moved or changed.
+
+All that is remembered stands on the pages: size and mtime of each archive beside its sha256. So a second run reads what
+has changed, and no more. The root's JSON is written last of all that is new, and tells the state that all of it is of:
+after a crash the next run finds another state there, and goes on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eggwatch import __version__
+from eggwatch.errors import FolderError, LockHeldError
+from eggwatch.maintenance.index_pages import PublishedIndex, refuse_foreign_pages
+from eggwatch.maintenance.index_reading import Unread, read
+from eggwatch.maintenance.index_survey import Contents, FoundArchive, Memory, recall, survey
+from eggwatch.model.codes import Code
+from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.older_names import ArchiveName, parse_archive_name
+from eggwatch.model.verdicts import Flaw
+from eggwatch.pages.folder_index import VERSION, Projects, Shape, left_out_page
+from eggwatch.store import durable
+
+TellProgress = Callable[[str, int], None]
+"""Told of each archive or project that is done, with how many there are to do."""
+MayRemove = Callable[[set[str], Contents], set[str]]
+"""Says which of the archives that are gone may leave the index."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What one run came to, by paths relative to the index."""
+
+    added: list[IndexedFile] = field(default_factory=list)
+    removed: list[IndexedFile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    kept: int = 0
+    """Archives in the index that can't be seen now."""
+    unchanged: int = 0
+    projects: int = 0
+    others: int = 0
+
+    def is_good(self) -> bool:
+        """Whether every archive is in the index."""
+        return not self.unread and not any(one.flaws for one in self.left_out)
+
+
+def at_once(gone: set[str], _: Contents) -> set[str]:
+    """Whatever is gone may leave."""
+    return gone
+
+
+class FolderIndex:
+    """The index in one folder."""
+
+    def __init__(self, out: Path, shape: Shape) -> None:
+        self.out, self._shape = Path(os.path.realpath(out)), shape
+
+    def update(
+        self,
+        paths: Sequence[Path],
+        *,
+        may_remove: MayRemove = at_once,
+        progress: TellProgress = lambda _name, _of: None,
+    ) -> Changes:
+        """Bring the index up to what lies in these folders and files.
+
+        FolderError if pages of others are in the way, or no archive is left at all: that may be a disk that is not
+        mounted.
+        """
+        refuse_foreign_pages(self.out, self._shape)
+        durable.make_folders(self.out / "simple")
+        with _lock(self.out / "simple"):
+            memory, seen = recall(self.out, self._shape), survey(paths, self.out)
+            if memory.projects and not seen.found:
+                raise FolderError(
+                    f"No archive lies in {', '.join(map(str, paths))} any more; the index stays as it is.",
+                    remedy=f"If a disk is missing, mount it. To give the index up, delete {self.out / 'simple'}.",
+                )
+            plan = _Plan(memory, seen, may_remove)
+            plan.read(progress)
+            plan.settle()
+            self._publish(plan, progress)
+            return plan.changes()
+
+    def _publish(self, plan: _Plan, progress: TellProgress) -> None:
+        state = _state(self._shape, plan.projects)
+        stale = plan.stale(everything=not _is_of(plan.memory.state, self._shape))
+        gone = sorted(plan.memory.projects.keys() - plan.projects.keys())
+        page = left_out_page(plan.left_out, __version__) if plan.left_out else None
+        is_told = plan.memory.left_out == {one.path: one for one in plan.left_out}
+        if state == plan.memory.state and not stale and not gone and is_told:
+            return
+        published = PublishedIndex(self.out, self._shape)
+        with published.changing():
+            published.begin()
+            published.publish_projects(stale, lambda name: progress(name, len(stale)))
+            published.publish_left_out(page)
+            published.publish_front(plan.projects, state)
+            published.remove_projects(gone)
+            published.remove_others(plan.projects)
+
+
+class _Plan:
+    """What is to become of an index, from what it remembers and what is there."""
+
+    def __init__(self, memory: Memory, seen: Contents, may_remove: MayRemove) -> None:
+        self.memory, self._seen = memory, seen
+        self._known = memory.files()
+        self.projects: dict[str, list[IndexedFile]] = {}
+        self.left_out: list[LeftOut] = []
+        self._unread: list[Unread] = [Unread(path=path, why=why) for path, why in sorted(seen.unreadable.items())]
+        gone = {path for path in self._known if path not in seen.found and not seen.may_lie_unseen(path)}
+        self._gone = may_remove(gone, seen)
+        self._kept = [file for path, file in self._known.items() if path not in seen.found and path not in self._gone]
+        self._unchanged = [file for path, file in self._known.items() if self._is_unchanged(path, file)]
+        self._new: list[IndexedFile] = []
+
+    def _is_unchanged(self, path: str, file: IndexedFile | LeftOut) -> bool:
+        found = self._seen.found.get(path)
+        return found is not None and found.stamp == file.stamp
+
+    def _to_read(self) -> Iterator[FoundArchive]:
+        indexed = {file.path for file in self._unchanged}
+        for path, found in self._seen.found.items():
+            if path in indexed:
+                continue
+            known = self.memory.left_out.get(path)
+            if (
+                known is not None
+                and self._is_unchanged(path, known)
+                and (known.instead is None or known.instead in indexed)
+            ):
+                self.left_out.append(known)
+            else:
+                yield found
+
+    def read(self, progress: TellProgress) -> None:
+        """Have all archives read that are new or have changed."""
+        archives = list(self._to_read())
+        for one in read(archives):
+            progress(one.path, len(archives))
+            if isinstance(one, IndexedFile):
+                self._new.append(one)
+            elif isinstance(one, LeftOut):
+                self.left_out.append(one)
+            else:
+                self._unread.append(one)
+
+    def settle(self) -> None:
+        """Sort the archives by project; where there is a new one, each filename belongs to the first by its path."""
+        for file in [*self._unchanged, *self._kept, *self._new]:
+            self.projects.setdefault(file.project, []).append(file)
+        for project in {file.project for file in self._new}:
+            self.projects[project], others = _one_of_each_name(self.projects[project])
+            self.left_out += others
+        for files in self.projects.values():
+            files.sort(key=lambda file: file.path)
+        self.left_out.sort(key=lambda one: one.path)
+
+    def stale(self, *, everything: bool) -> Projects:
+        """The projects whose pages are to be written."""
+        before = self.memory.projects
+        return {
+            project: files
+            for project, files in self.projects.items()
+            if everything
+            or project not in self.memory.whole
+            or files != sorted(before[project], key=lambda file: file.path)
+        }
+
+    def changes(self) -> Changes:
+        """What it all came to."""
+        there = {file.path for files in self.projects.values() for file in files}
+        return Changes(
+            added=sorted((file for file in self._new if file.path in there), key=lambda file: file.path),
+            removed=[file for path, file in sorted(self._known.items()) if path not in there],
+            left_out=self.left_out,
+            unread=self._unread,
+            kept=len(self._kept),
+            unchanged=sum(file.path in there for file in self._unchanged),
+            projects=len(self.projects),
+            others=self._seen.others,
+        )
+
+
+def _one_of_each_name(files: Iterable[IndexedFile]) -> tuple[list[IndexedFile], list[LeftOut]]:
+    kept: dict[str, IndexedFile] = {}
+    others = []
+    for file in sorted(files, key=lambda file: file.path):
+        name = parse_archive_name(file.filename)
+        first = kept.setdefault(name.key if isinstance(name, ArchiveName) else file.filename, file)
+        if first is not file:
+            others.append(_another(file, first))
+    return list(kept.values()), others
+
+
+def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:
+    message = (
+        f"{first.path} has this name and other bytes (sha256 {first.sha256[:16]}…, this one {file.sha256[:16]}…); an "
+        "installer could get either. Keep one of them, or build it again under a version of its own."
+    )
+    flaw = Flaw(code=Code.FILE_EXISTS, subject=first.path, message=message)
+    flaws = () if file.sha256 == first.sha256 else (flaw,)
+    return LeftOut(path=file.path, mtime=file.mtime, size=file.size, flaws=flaws, instead=first.path)
+
+
+def _state(shape: Shape, projects: Projects) -> str:
+    """What tells that all pages are of these archives: the shape in clear, and a digest."""
+    digest = hashlib.sha256()
+    for _, files in sorted(projects.items()):
+        for file in files:
+            digest.update(f"{file.path}\0{file.size}\0{file.mtime}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
+    return f"{_shape_of(shape)} {digest.hexdigest()}"
+
+
+def _shape_of(shape: Shape) -> str:
+    return f"{VERSION} {__version__} {'site' * shape.site} {'easy' * shape.easy_install}"
+
+
+def _is_of(state: str | None, shape: Shape) -> bool:
+    return state is not None and state.rpartition(" ")[0] == _shape_of(shape)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Keep other runs out: LockHeldError if there is one."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            where = folder.parent
+            raise LockHeldError(f"Another 'eggwatch index' is at work in {where}.", remedy="Wait for it.") from None
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,121 @@
+"""Archives that are new to an index of a folder: inspected by processes of their own, judged, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eggwatch.errors import in_words
+from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.inspection.queues import LAST_TRY
+from eggwatch.inspection.worker import Job, Result
+from eggwatch.maintenance.index_survey import FoundArchive, changed_since
+from eggwatch.model.archives import Inspection
+from eggwatch.model.codes import Code
+from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.names import parse_filename, project_name
+from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
+from eggwatch.model.verdicts import Flaw, Reject
+from eggwatch.policy.admission import Upload, judge
+
+AT_ONCE = 64
+"""So many archives wait for an inspector at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An archive of which nothing is known, and why; it is looked at again the next time."""
+
+    path: str
+    why: str
+
+
+def read(archives: Sequence[FoundArchive]) -> Iterator[IndexedFile | LeftOut | Unread]:
+    """What became of each archive, as they are done."""
+    for found, result in _inspected(archives):
+        inspection = None if result is None else result.inspection
+        if inspection is None:
+            trouble = None if result is None else result.trouble
+            yield Unread(path=found.path, why=trouble or "it can't be read")
+        else:
+            yield _judged(found, inspection)
+
+
+def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
+    """With None where the archive could not be opened."""
+    waiting, missing = iter(enumerate(archives)), set(range(len(archives)))
+    if not archives:
+        return
+    with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
+        while True:
+            # What can't be opened any more is the only one to have no result.
+            with suppress(OSError):
+                while inspectors.busy() < AT_ONCE and (another := next(waiting, None)) is not None:
+                    inspectors.submit(_job(*another))
+                if not inspectors.busy():
+                    break
+                for result in inspectors.poll(1.0):
+                    missing.discard(result.number)
+                    yield archives[result.number], result
+    for number in sorted(missing):
+        yield archives[number], None
+
+
+def _job(number: int, found: FoundArchive) -> Job:
+    return Job(number=number, path=Path(os.path.realpath(found.place)), filename=found.place.name, size=found.size)
+
+
+def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOut | Unread:
+    name = parse_archive_name(found.place.name)
+    upload = Upload(
+        filename=parse_filename(found.place.name),
+        sha256="",
+        inspection=_of_its_format(found, inspection, name),
+        holding=None,
+        overdue=True,
+        size=found.size,
+    )
+    verdict = judge(upload)
+    try:
+        sha256 = "" if isinstance(verdict, Reject) else _sha256(found.place)
+    except OSError as error:
+        return Unread(path=found.path, why=in_words(error))
+    if (why := changed_since(found)) is not None:
+        return Unread(path=found.path, why=why)
+    if isinstance(verdict, Reject):
+        return LeftOut(path=found.path, mtime=found.mtime, size=found.size, flaws=verdict.flaws)
+    assert isinstance(name, ArchiveName)
+    return _indexed(found, name, inspection, sha256)
+
+
+def _of_its_format(found: FoundArchive, inspection: Inspection, name: ArchiveName | Flaw) -> Inspection:
+    """The inspection without the flaw that an older format is here, where it is taken; but its name may be wrong."""
+    if not found.place.name.lower().endswith(OLDER):
+        return inspection
+    kept = tuple(flaw for flaw in inspection.flaws if flaw.code != Code.FILENAME_FORMAT)
+    more = (name,) if isinstance(name, Flaw) and name not in kept else ()
+    return replace(inspection, flaws=(*more, *kept))
+
+
+def _sha256(place: Path) -> str:
+    with place.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _indexed(found: FoundArchive, name: ArchiveName, inspection: Inspection, sha256: str) -> IndexedFile:
+    core = inspection.core
+    spelled = core.name if core is not None and core.name else name.name
+    return IndexedFile(
+        path=found.path,
+        mtime=found.mtime,
+        size=found.size,
+        sha256=sha256,
+        project=name.project,
+        name=spelled if project_name(spelled) == name.project else name.name,
+        version=str(name.version),
+        requires_python=None if core is None else core.requires_python,
+    )

@@ -1,0 +1,176 @@
+"""What lies in the folders of an index of archives in their places, and what its pages remember of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from eggwatch import __version__
+from eggwatch.errors import in_words
+from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.pages.folder_index import (
+    LEFT_OUT,
+    PROJECT_FILES,
+    ROOT,
+    Shape,
+    remembered,
+    remembered_left_out,
+    remembered_state,
+)
+from eggwatch.pages.simple import JSON_NAME
+from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
+from eggwatch.store.stock import Item, StockKind, walk
+
+FORMATS = tuple(SUFFIXES)
+"""Archives of every format that any installer ever took."""
+ROOT_PAGES = tuple(f"simple/{name}" for name in sorted(PROJECT_FILES))
+OURS = ("simple", "index")
+"""The folders of pages, in which no archives are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundArchive:
+    """An archive where it lies; `path` is relative to the index, `place` in full."""
+
+    path: str
+    place: Path
+    size: int
+    mtime: int
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """What tells whether it is still the same file, without reading it."""
+        return self.size, self.mtime
+
+
+@dataclass(slots=True, kw_only=True)
+class Contents:
+    """All that was found by relative path; why others can't be read; folders that are closed; other files."""
+
+    found: dict[str, FoundArchive] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    closed: list[str] = field(default_factory=list)
+    others: int = 0
+
+    def may_lie_unseen(self, path: str) -> bool:
+        """Whether an archive lies, or may lie, where this account can't look."""
+        return path in self.unreadable or any(path.startswith(f"{folder}/") for folder in self.closed)
+
+
+def survey(paths: Iterable[Path], out: Path) -> Contents:
+    """Look through folders and single files; OSError if one of them can't be read at all."""
+    result, relative = Contents(), _Relative(out)
+    for item in _items(paths, out):
+        path = relative.to(item.path)
+        if item.sort is StockKind.ARCHIVE:
+            _take(item, path, result)
+        elif item.sort in (StockKind.CLOSED, StockKind.BROKEN):
+            result.unreadable[path] = item.why
+            result.closed += [path] * (item.sort is StockKind.CLOSED)
+        else:
+            result.others += 1
+    return result
+
+
+def _take(item: Item, path: str, result: Contents) -> None:
+    try:
+        status = os.stat(item.path)
+    except OSError as error:
+        result.unreadable[path] = f"can't be read: {error.strerror}"
+    else:
+        mtime = status.st_mtime_ns // 1000
+        result.found[path] = FoundArchive(path=path, place=item.path, size=status.st_size, mtime=mtime)
+
+
+def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
+    ours = {str(out / name) for name in OURS}
+    for path in paths:
+        place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
+        if not place.is_dir():
+            is_archive = kind_of_name(place.name, FORMATS) is NameKind.UPLOAD
+            yield Item(path=place, sort=StockKind.ARCHIVE if is_archive else StockKind.OTHER)
+        elif os.path.realpath(place) not in ours:
+            yield from walk(place, FORMATS, ours)
+
+
+class _Relative:
+    """Paths relative to the index; of files in the same folder that is found out once."""
+
+    def __init__(self, out: Path) -> None:
+        self._out, self._folders = out, dict[str, str]()
+
+    def to(self, path: Path) -> str:
+        folder, _, name = str(path).rpartition("/")
+        if folder not in self._folders:
+            below = os.path.relpath(folder or "/", self._out)
+            self._folders[folder] = "" if below == "." else f"{below}/"
+        return self._folders[folder] + name
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What the pages tell: archives by project, those left out by path, and which projects have all of their pages."""
+
+    projects: dict[str, list[IndexedFile]] = field(default_factory=dict)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    whole: set[str] = field(default_factory=set)
+    state: str | None = None
+
+    def files(self) -> dict[str, IndexedFile]:
+        """All archives by path."""
+        return {file.path: file for files in self.projects.values() for file in files}
+
+
+def recall(out: Path, shape: Shape) -> Memory:
+    """Read all of an index's own pages; what can't be read, or is not ours, is not remembered."""
+    memory = Memory(state=remembered_state(_bytes(out / ROOT)))
+    if memory.state is None:
+        return memory
+    if not all((out / page).exists() for page in (*ROOT_PAGES, *shape.own_pages)):
+        memory.state = None
+    for project in _folders(out / "simple"):
+        folder = out / "simple" / project
+        try:
+            files = remembered(_bytes(folder / JSON_NAME), project)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        memory.projects[project] = files
+        if PROJECT_FILES.issubset(os.listdir(folder)):
+            memory.whole.add(project)
+    if shape.easy_install:
+        there = {name.lower() for name in _folders(out / "index")}
+        memory.whole -= {one for one, files in memory.projects.items() if not {f.name.lower() for f in files} & there}
+    try:
+        left_out = remembered_left_out(_bytes(out / LEFT_OUT), __version__)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        left_out = []
+    memory.left_out = {one.path: one for one in left_out}
+    return memory
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+
+
+def changed_since(found: FoundArchive) -> str | None:
+    """Why what was read of an archive is worth nothing: it is another one by now, or gone."""
+    try:
+        status = os.stat(found.place)
+    except OSError as error:
+        return in_words(error)
+    if (status.st_size, status.st_mtime_ns // 1000) != found.stamp:
+        return "it changed while it was read"
+    return None

@@ -1,0 +1,172 @@
+"""The pages of an index that lies beside its archives, and what can be remembered from them.
+
+Their links are relative, so that they serve over HTTP and as file:// alike. There is no `.metadata` beside an archive,
+since nothing is written among them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from jinja2 import Environment
+
+from eggwatch.model.indexed import IndexedFile, LeftOut, entry_of, listing_of
+from eggwatch.model.releases import ProjectListing, RootListing
+from eggwatch.model.verdicts import Flaw
+from eggwatch.pages.landing import newest_releases
+from eggwatch.pages.simple import (
+    API_VERSION,
+    HTML_NAMES,
+    JSON_NAME,
+    encoded,
+    pages_of_project,
+    project_json,
+    root_html,
+    twins,
+)
+
+VERSION = 1
+"""Raised whenever the pages of the same archives get other bytes: then all are rendered anew."""
+UP = "../../"
+"""From a project's page to where the index lies."""
+ROOT, LANDING, LINKS, EASY = f"simple/{JSON_NAME}", "index.html", "links.html", "index/index.html"
+LEFT_OUT = "simple/left-out.json"
+GENERATOR = b'<meta name="generator" content="eggwatch index">'
+"""In pages whose paths anybody's pages may have: what they are told by."""
+PROJECT_FILES = frozenset(name + twin for name in (*HTML_NAMES, JSON_NAME) for twin in ("", ".gz"))
+
+Projects = Mapping[str, Sequence[IndexedFile]]
+"""The archives of each project, by its normalised name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Which pages there are beside the simple API: the front page and links.html, and those for old easy_install."""
+
+    site: bool = True
+    easy_install: bool = False
+
+    @property
+    def own_pages(self) -> tuple[str, ...]:
+        """The pages of the whole index at paths where anybody's might lie."""
+        return ((LANDING, LINKS) if self.site else ()) + ((EASY,) if self.easy_install else ())
+
+
+def project_of(project: str, files: Sequence[IndexedFile], env: Environment, shape: Shape) -> dict[str, bytes]:
+    """A project's pages by path; the JSON last, as it is by this that the others are known to be there."""
+    listing, places = listing_of(project, files), {file.filename: file for file in files}
+    data = project_json(listing)
+    del data["meta"]["_last-serial"], data["_removed"]
+    for row in data["files"]:
+        file = places[row["filename"]]
+        del row["_uploader"]
+        row |= {"url": UP + quote_path(file.path), "_mtime": file.mtime, "_name": file.name, "_version": file.version}
+    pages = pages_of_project(data, env)
+    if shape.easy_install:
+        pages = {f"index/{listing.name}/index.html": pages[f"simple/{project}/index.html"], **pages}
+    path = f"simple/{project}/{JSON_NAME}"
+    return {**{other: page for other, page in pages.items() if other != path}, path: pages[path]}
+
+
+def front_of(projects: Projects, env: Environment, shape: Shape, state: str) -> dict[str, bytes]:
+    """The pages of the whole index by path; `state` stands in the root's JSON, which is the last."""
+    listings = [listing_of(project, files) for project, files in sorted(projects.items())]
+    root = RootListing(entries=tuple(entry_of(listing) for listing in listings))
+    pages = root_html(root, env)
+    if shape.site:
+        pages |= _site(root, listings, projects, env)
+    if shape.easy_install:
+        names = sorted(listing.name for listing in listings)
+        pages[EASY] = env.get_template("easy_install.html").render(names=names).encode()
+    json_twins = twins({ROOT: encoded(_root(root, state))})
+    return {**pages, f"{ROOT}.gz": json_twins[f"{ROOT}.gz"], ROOT: json_twins[ROOT]}
+
+
+def _root(root: RootListing, state: str) -> dict[str, Any]:
+    return {
+        "meta": {"api-version": API_VERSION, "_state": state},
+        "projects": [{"name": entry.project} for entry in root.entries],
+    }
+
+
+def _site(
+    root: RootListing, listings: Iterable[ProjectListing], projects: Projects, env: Environment
+) -> dict[str, bytes]:
+    paths = {file.filename: file.path for files in projects.values() for file in files}
+    files = [
+        {**row, "url": quote_path(paths[row["filename"]])}
+        for listing in listings
+        for row in project_json(listing)["files"]
+    ]
+    newest = newest_releases(root)
+    front = env.get_template("folder.html").render(entries=root.entries, newest=newest, leaf="index.html")
+    return {LANDING: front.encode(), LINKS: env.get_template("links.html").render(files=files).encode()}
+
+
+def left_out_page(left_out: Iterable[LeftOut], version: str) -> bytes:
+    """What is not in the index, and why, as JSON; `version` is that of the eggwatch which judged it."""
+    rows = [
+        {
+            "path": quote_path(one.path),
+            "size": one.size,
+            "_mtime": one.mtime,
+            "instead": one.instead and quote_path(one.instead),
+            "flaws": [flaw.as_json() for flaw in one.flaws],
+        }
+        for one in left_out
+    ]
+    return encoded({"eggwatch": version, "left-out": rows})
+
+
+def quote_path(path: str) -> str:
+    """A path as a relative URL, also one that is no UTF-8."""
+    return quote(path.encode("utf-8", "surrogateescape"))
+
+
+def _path(url: str) -> str:
+    return unquote(url, errors="surrogateescape")
+
+
+def remembered(data: bytes, project: str) -> list[IndexedFile]:
+    """The archives on a project's JSON page of such an index. ValueError, KeyError or TypeError if it is none."""
+    return [
+        IndexedFile(
+            path=_path(row["url"].removeprefix(UP)),
+            mtime=row["_mtime"],
+            size=row["size"],
+            sha256=row["hashes"]["sha256"],
+            project=project,
+            name=row["_name"],
+            version=row["_version"],
+            requires_python=row["requires-python"],
+        )
+        for row in json.loads(data)["files"]
+    ]
+
+
+def remembered_left_out(data: bytes, version: str) -> list[LeftOut]:
+    """What this version of eggwatch left out; nothing of another's. ValueError, KeyError or TypeError as above."""
+    page = json.loads(data)
+    return [
+        LeftOut(
+            path=_path(row["path"]),
+            mtime=row["_mtime"],
+            size=row["size"],
+            instead=row["instead"] and _path(row["instead"]),
+            flaws=tuple(Flaw.from_json(flaw) for flaw in row["flaws"]),
+        )
+        for row in (page["left-out"] if page["eggwatch"] == version else ())
+    ]
+
+
+def remembered_state(data: bytes) -> str | None:
+    """The state that a root's JSON page tells; None if it is no such index's."""
+    try:
+        state = json.loads(data)["meta"]["_state"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return state if isinstance(state, str) else None

@@ -1,0 +1,358 @@
+"""eggwatch index: a folder of archives becomes an index where it lies, which real clients install from."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import fcntl
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from eggwatch.maintenance.index_folder import FolderIndex
+from eggwatch.pages.folder_index import Shape
+from eggwatch.store import durable
+from tests.archive_factory import MARKER, sdist, tar_of, wheel, zip_of
+from tests.cli.program import Done, Site, clean_environment
+from tests.cli.stocks import add, state_of
+from tests.installers import pip, pip_install, uv_install
+
+
+class Folder:
+    """A folder of archives, without a configuration, and `eggwatch index` run in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._site = Site(path, bare=True)
+
+    def index(self, *arguments: str | Path) -> Done:
+        """Run the command in the folder."""
+        return self._site.call("index", *arguments)
+
+    def page(self, project: str) -> dict[str, Any]:
+        """A project's JSON page."""
+        page: dict[str, Any] = json.loads((self.path / "simple" / project / "index.v1_json").read_bytes())
+        return page
+
+    def urls(self, project: str) -> list[str]:
+        """The links on a project's page."""
+        return [file["url"] for file in self.page(project)["files"]]
+
+    def pages(self) -> dict[str, tuple[int, int]]:
+        """Inode and mtime of all that the command wrote."""
+        files = {path: path.stat() for path in self.path.rglob("*") if path.is_file() and _is_page(path)}
+        return {str(path.relative_to(self.path)): (s.st_ino, s.st_mtime_ns) for path, s in files.items()}
+
+
+def _is_page(path: Path) -> bool:
+    return path.suffix in (".html", ".v1_html", ".v1_json", ".json", ".gz") and not path.name.endswith(".tar.gz")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A wheel and an sdist, each with a folder of its own below it or not."""
+    path = tmp_path / "mytgapp_index"
+    add(path, wheel("demo", "1.0", requires_python=">=3.8"))
+    add(path, sdist("other", "2.0"), below="old/2017")
+    return Folder(path)
+
+
+@contextlib.contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The folder over HTTP by Python's own server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(path)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_line_of_the_readme_makes_an_index_that_pip_and_uv_install_from(folder: Folder, tmp_path: Path) -> None:
+    """`cd mytgapp_index; eggwatch index *`: over HTTP, as file://, and by --find-links."""
+    before = state_of(folder.path)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m eggwatch index *"],
+        cwd=folder.path,
+        env=clean_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path: found for path, found in state_of(folder.path).items() if path in before} == before
+    with served(folder.path) as url:
+        assert (pip_install(tmp_path / "a", f"{url}simple/", "demo") / "demo").is_dir()
+        assert (uv_install(tmp_path / "b", f"{url}simple/", "demo") / "demo").is_dir()
+    assert (pip_install(tmp_path / "c", f"{folder.path.as_uri()}/simple/", "demo") / "demo").is_dir()
+    links = (folder.path / "links.html").as_uri()
+    done = pip(
+        tmp_path / "d", "download", "--no-index", "--no-deps", "--no-build-isolation", "--find-links", links, "demo"
+    )
+    assert done.returncode == 0, done.stderr
+    assert not MARKER.exists()
+
+
+def test_a_second_run_reads_nothing_and_touches_no_page(folder: Folder) -> None:
+    """Size and mtime stand on the pages: archives whose bytes can't be read any more make no difference."""
+    assert folder.index().code == 0
+    before = folder.pages()
+    assert len(before) == 2 + 3 * 6
+    for archive in folder.path.rglob("*-*.*"):
+        archive.chmod(0) if archive.is_file() and not _is_page(archive) else None
+    done = folder.index()
+    assert done.out.endswith("0 added, 0 removed, 2 unchanged; 2 projects\n") and folder.pages() == before
+
+
+def test_only_the_pages_of_what_has_changed_are_written(folder: Folder) -> None:
+    """A new release: the pages of its project, and those of the whole index that show it."""
+    folder.index()
+    before = folder.pages()
+    add(folder.path, wheel("demo", "1.1"), below="new")
+    assert folder.index().out.endswith("1 added, 0 removed, 2 unchanged; 2 projects\n")
+    after = folder.pages()
+    changed = {path for path, state in after.items() if state != before.get(path)}
+    assert {path for path in changed if path.startswith("simple/")} == {
+        f"simple/{path}" for path in (*(f"demo/{name}" for name in PAGES), "index.v1_json", "index.v1_json.gz")
+    }
+    assert changed & {"index.html", "links.html"} == {"index.html", "links.html"}
+    assert folder.urls("demo") == ["../../demo-1.0-py3-none-any.whl", "../../new/demo-1.1-py3-none-any.whl"]
+
+
+PAGES = [f"index.{name}{twin}" for name in ("html", "v1_html", "v1_json") for twin in ("", ".gz")]
+
+
+def test_what_is_gone_leaves_the_index(folder: Folder) -> None:
+    """The last archive of a project takes its pages with it."""
+    folder.index()
+    (folder.path / "demo-1.0-py3-none-any.whl").unlink()
+    done = folder.index("--json")
+    assert done.rows[0] == {"schema": 1, "file": "demo-1.0-py3-none-any.whl", "verdict": "removed"}
+    assert not (folder.path / "simple" / "demo").exists()
+    for page in ("simple/index.html", "simple/index.v1_json", "links.html", "index.html"):
+        assert "demo" not in (folder.path / page).read_text().replace("--index-url", "")
+
+
+def test_an_archive_that_was_moved_or_replaced_is_followed(folder: Folder) -> None:
+    """Its link leads to where it lies now, and its hash is that of its bytes."""
+    folder.index()
+    (folder.path / "demo-1.0-py3-none-any.whl").rename(folder.path / "old" / "demo-1.0-py3-none-any.whl")
+    add(folder.path, sdist("other", "2.0", files={"other.py": b"x = 2\n"}), below="old/2017")
+    before = folder.page("other")["files"][0]["hashes"]
+    os.utime(folder.path / "old/2017/other-2.0.tar.gz", (1_600_000_000, 1_600_000_000))
+    assert folder.index().code == 0
+    assert folder.urls("demo") == ["../../old/demo-1.0-py3-none-any.whl"]
+    assert folder.page("other")["files"][0]["hashes"] != before
+
+
+def test_what_is_unsound_is_named_and_left_out_and_the_rest_is_there(folder: Folder) -> None:
+    """Exit status 1, in the second run too, which does not read it again; and no more once it is mended."""
+    broken = add(folder.path, ("bad-1.0.tar.gz", b"no archive at all" * 50))
+    for _ in range(2):
+        done = folder.index()
+        assert done.code == 1 and "bad-1.0.tar.gz: left out\n  [refuse] not-a-gzip" in done.out
+        broken.chmod(0)
+    assert folder.urls("demo") and not (folder.path / "simple" / "bad").exists()
+    broken.unlink()
+    add(folder.path, sdist("bad", "1.0"))
+    assert folder.index().code == 0 and folder.urls("bad")
+    assert not (folder.path / "simple" / "left-out.json").exists()
+
+
+def test_older_formats_are_in_the_index_by_their_names(folder: Folder, tmp_path: Path) -> None:
+    """Eggs, zips, .tgz and .tar.bz2; pip still installs the last three. Nobody asks them for metadata."""
+    members = {"old-1.0/setup.py": b"raise SystemExit('never run')\n"}
+    add(folder.path, ("old-1.0.zip", zip_of(members)))
+    add(folder.path, ("old-1.1.tgz", gzip.compress(tar_of(members))))
+    add(folder.path, ("old-1.2.tar.bz2", bz2.compress(tar_of(members))))
+    add(folder.path, ("Old-1.3-py2.7.egg", zip_of({"EGG-INFO/PKG-INFO": b"Name: Old\n"})))
+    add(folder.path, ("old-1.4.zip", zip_of(members)[:-40]))
+    done = folder.index("--json")
+    assert [(row["file"], row["flaws"][0]["code"]) for row in done.rows if row.get("verdict") == "left-out"] == [
+        ("old-1.4.zip", "incomplete")
+    ]
+    assert [file["filename"] for file in folder.page("old")["files"]] == [
+        "old-1.0.zip", "old-1.1.tgz", "old-1.2.tar.bz2", "Old-1.3-py2.7.egg",
+    ]  # fmt: skip
+    found = pip(tmp_path / "pip", "index", "versions", "old", "--index-url", f"{folder.path.as_uri()}/simple/")
+    assert "Available versions: 1.2, 1.1, 1.0" in found.stdout, found.stderr
+
+
+def test_two_archives_of_one_name_are_never_mixed_up(folder: Folder) -> None:
+    """The first by its path is in the index; another one with the same bytes is no trouble."""
+    add(folder.path, wheel("demo", "1.0", requires_python=">=3.8"), below="copies")
+    add(folder.path, wheel("demo", "1.0", files={"demo.py": b"x = 2\n"}), below="others")
+    for _ in range(2):
+        done = folder.index("--json")
+        verdicts = [(row["file"], row["verdict"], row["instead"]) for row in done.rows if "instead" in row]
+        assert verdicts == [
+            ("demo-1.0-py3-none-any.whl", "duplicate", "copies/demo-1.0-py3-none-any.whl"),
+            ("others/demo-1.0-py3-none-any.whl", "left-out", "copies/demo-1.0-py3-none-any.whl"),
+        ]
+        assert done.code == 1 and folder.urls("demo") == ["../../copies/demo-1.0-py3-none-any.whl"]
+    (folder.path / "copies" / "demo-1.0-py3-none-any.whl").unlink()
+    folder.index()
+    assert folder.urls("demo") == ["../../demo-1.0-py3-none-any.whl"]
+
+
+def test_simple_only_writes_nothing_else(folder: Folder) -> None:
+    """And takes away what another run has written."""
+    folder.index("--easy-install")
+    assert (folder.path / "index.html").exists() and (folder.path / "index" / "demo" / "index.html").exists()
+    folder.index("--simple-only")
+    assert {path.partition("/")[0] for path in folder.pages()} == {"simple"}
+    assert not (folder.path / "index").exists()
+
+
+def test_easy_install_pages_have_the_shape_of_basketweaver(folder: Folder) -> None:
+    """index/PROJECT/ under the name that the metadata has, each link relative."""
+    add(folder.path, wheel("My.Project", "3.0"))
+    assert folder.index("--easy-install", "--simple-only").code == 0
+    index = folder.path / "index"
+    assert '<a href="My.Project/">My.Project</a>' in (index / "index.html").read_text()
+    page = (index / "My.Project" / "index.html").read_text()
+    assert 'href="../../my_project-3.0-py3-none-any.whl#sha256=' in page
+    (folder.path / "my_project-3.0-py3-none-any.whl").unlink()
+    folder.index("--easy-install", "--simple-only")
+    assert sorted(path.name for path in index.iterdir()) == ["demo", "index.html", "other"]
+
+
+def test_the_index_may_lie_elsewhere(folder: Folder, tmp_path: Path) -> None:
+    """Its links lead back, and nothing is written into the folder."""
+    before = state_of(folder.path)
+    done = folder.index(folder.path, "--out", tmp_path / "www" / "packages")
+    assert done.code == 0 and state_of(folder.path) == before
+    url = f"{(tmp_path / 'www/packages').as_uri()}/simple/"
+    assert (pip_install(tmp_path / "pip", url, "demo") / "demo").is_dir()
+
+
+def test_strange_paths_are_linked_right(folder: Folder, tmp_path: Path) -> None:
+    """Blanks, hashes, percents, other scripts; of a folder whose name is no UTF-8 pip asks for another."""
+    for name in ("a b#c?d%41", "\u043f\u0430\u043a\u0435\u0442", os.fsdecode(b"caf\xe9")):
+        add(folder.path, wheel(f"p{len(name)}", "1.0"), below=name)
+    assert folder.index().code == 0
+    with served(folder.path) as url:
+        for project in ("p10", "p5"):
+            assert (pip_install(tmp_path / project, f"{url}simple/", project) / project).is_dir()
+    assert folder.urls("p4") == ["../../caf%E9/p4-1.0-py3-none-any.whl"]
+    assert folder.index().out.startswith(f"{folder.path}: 0 added, 0 removed, 5 unchanged")
+
+
+def test_pages_of_others_are_never_overwritten(folder: Folder) -> None:
+    """An index.html of somebody, a simple/ of another program, the folders of a daemon: exit status 2."""
+    for path in ("index.html", "links.html", "simple/index.html", ".eggwatch/spool"):
+        page = folder.path / path
+        page.parent.mkdir(exist_ok=True)
+        page.write_text("mine")
+        done = folder.index()
+        assert done.code == 2 and "--out" in done.err and page.read_text() == "mine"
+        page.unlink()
+        page.parent.rmdir() if page.parent != folder.path else None
+    assert folder.index().code == 0
+
+
+def test_an_empty_folder_empties_no_index(folder: Folder, tmp_path: Path) -> None:
+    """It may be a disk that is not mounted."""
+    folder.index(folder.path, "--out", tmp_path / "www")
+    folder.path.rename(tmp_path / "elsewhere")
+    folder.path.mkdir()
+    done = folder.index(folder.path, "--out", tmp_path / "www")
+    assert done.code == 2 and "mount" in done.err
+    assert (tmp_path / "www" / "simple" / "demo").exists()
+
+
+def test_what_lies_where_nobody_may_look_stays_in_the_index(folder: Folder) -> None:
+    """A folder that this account may not read: it is told, and its archives are not taken for gone."""
+    folder.index()
+    closed = folder.path / "old"
+    with mock.patch("os.scandir", partial(_closed, os.scandir, closed)):
+        done = folder.index()
+    assert done.code == 1 and "old: left out: this folder can't be read" in done.out and "1 not seen" in done.out
+    assert folder.urls("other") == ["../../old/2017/other-2.0.tar.gz"]
+
+
+def _closed(scandir: Any, closed: Path, path: Any) -> Any:
+    if Path(path) == closed:
+        raise PermissionError(13, "Permission denied", str(path))
+    return scandir(path)
+
+
+@pytest.mark.parametrize(
+    "lost", ["simple/demo/index.html", "simple/index.html.gz", "links.html", "simple/demo/index.v1_json"]
+)
+def test_a_page_that_was_deleted_comes_back(folder: Folder, lost: str) -> None:
+    """Without any other change."""
+    folder.index()
+    before = (folder.path / lost).read_bytes()
+    (folder.path / lost).unlink()
+    assert folder.index().code == 0
+    assert (folder.path / lost).read_bytes() == before
+
+
+def test_a_run_that_was_interrupted_anywhere_is_finished_by_the_next(folder: Folder) -> None:
+    """Before each change of the disk in turn; then the pages are those of an index made at once."""
+    expected = _fresh(folder)
+    number = 0
+    while True:
+        for page in ("simple", "index"):
+            shutil.rmtree(folder.path / page, ignore_errors=True)
+        for page in ("index.html", "links.html"):
+            (folder.path / page).unlink(missing_ok=True)
+        with contextlib.suppress(KeyboardInterrupt), durable.observed(_stop_at(number)):
+            FolderIndex(folder.path, Shape(easy_install=True)).update([folder.path])
+            break
+        assert folder.index("--easy-install").code == 0
+        assert contents(folder.path) == expected, number
+        number += 19
+    assert number > 20
+
+
+def _stop_at(number: int) -> Any:
+    left = iter(range(number))
+
+    def observer(_operation: str, _subject: str) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    return observer
+
+
+def _fresh(folder: Folder) -> dict[str, bytes]:
+    assert folder.index("--easy-install").code == 0
+    return contents(folder.path)
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """All files by relative path."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def test_two_runs_at_once_keep_out_of_each_other(folder: Folder) -> None:
+    """The second one ends with 3."""
+    folder.index()
+    fd = os.open(folder.path / "simple", os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        done = folder.index()
+    finally:
+        os.close(fd)
+    assert done.code == 3 and "at work" in done.err
