@@ -104,7 +104,7 @@ def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
     folder, slash, _ = sighting.path.partition("/")
     if not slash or ACCOUNT.fullmatch(folder) is None:
         return Uploader()
-    uid = _uid_of(folder)
+    uid = uid_of(folder)
     if traces.folders[0].st_uid not in (uid, os.geteuid(), 0):
         return Uploader()
     return Uploader(name=folder, uid=uid)
@@ -124,9 +124,9 @@ def through_door(account: str | None, otherwise: Identify) -> Identify:
     """
 
     def identify(sighting: Sighting, traces: Traces) -> Uploader:
-        if (user := door_user(sighting.path)) is None or not _is_door_s(account, traces):
+        if (user := door_user(sighting.path)) is None or not is_of_door(account, traces):
             return otherwise(sighting, traces)
-        return Uploader(name=user, uid=_uid_of(user), doubt=_doubt(traces.file))
+        return Uploader(name=user, uid=uid_of(user), doubt=_doubt(traces.file))
 
     return identify
 
@@ -138,12 +138,14 @@ def door_user(path: str) -> str | None:
     return user if is_of_door and USER.fullmatch(user) else None
 
 
-def _is_door_s(account: str | None, traces: Traces) -> bool:
-    uid = os.geteuid() if account is None else _uid_of(account)
+def is_of_door(account: str | None, traces: Traces) -> bool:
+    """Whether file and folders belong to the upload door's account (None: our own), and only it may write there."""
+    uid = os.geteuid() if account is None else uid_of(account)
     return all(one.st_uid == uid and not one.st_mode & _WRITABLE for one in (*traces.folders, traces.file))
 
 
-def _uid_of(name: str) -> int | None:
+def uid_of(name: str) -> int | None:
+    """The uid of an account; None if this machine has none of that name."""
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:

@@ -60,3 +60,11 @@ def is_among(account: Publisher, owners: Iterable[str]) -> bool:
         owner.removeprefix("@") in account.groups if owner.startswith("@") else owner == account.name
         for owner in owners
     )
+
+
+def may_change(
+    account: Publisher, project: str, owners: Mapping[str, frozenset[str]], first_uploader: str | None
+) -> bool:
+    """Whether an account may yank and remove a project's files: as an owner, or else as who uploaded its first one."""
+    named = owners_of(project, owners)
+    return account.name is not None and (account.name == first_uploader if named is None else is_among(account, named))

@@ -25,7 +25,7 @@ from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
 from eggwatch.writer.index import Index, open_index, spawned_renderer
-from eggwatch.writer.orders import finish_begun, is_round, obey
+from eggwatch.writer.orders import Box, finish_begun, is_round, obey
 from eggwatch.writer.status import StatusFile, state_of, tell_last
 
 log = logging.getLogger("eggwatch")
@@ -167,8 +167,8 @@ class IndexRunner:
         self._status.tell_down(f"stopped after an error, retrying in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
-        for order in self._ballast.given_for(index.orders.pending()):
-            self._obey(index, order)
+        for box, order in self._ballast.given_for(index.pending()):
+            self._obey(index, box, order)
         now = time.monotonic()
         may_scan = now >= index.pipeline.scan.rests_until(REST)
         hints = self.watcher.take() if may_scan else self.watcher.take_paths()
@@ -205,10 +205,10 @@ class IndexRunner:
             return max(min(self.config.scan, BLIND_SCAN), REST * cost)
         return max(self.config.scan, IDLE_REST * cost)
 
-    def _obey(self, index: Index, order: PendingOrder) -> None:
+    def _obey(self, index: Index, box: Box, order: PendingOrder) -> None:
         pipeline = index.pipeline
         if not is_round(order):
-            obey(pipeline, index.orders, order)
+            obey(pipeline, box, order)
         elif index.orders.begin(order, serial=pipeline.components.ledger.end.serial):
             until = time.monotonic() + horizon(pipeline)
             self._errands.append((order.number, until, pipeline.tally.counts()))

@@ -30,6 +30,7 @@ from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
 from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.door_orders import DoorOrders
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool
@@ -38,10 +39,11 @@ from eggwatch.store.state.catalog import Catalog
 from eggwatch.store.state.cursors import DAEMON, Cursors
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
-from eggwatch.store.state.orders import OrderBox
+from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
 from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
+from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
 
 RendererMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], RootRenderer]
@@ -55,12 +57,21 @@ class InspectorsMaker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """One index that is open for work: its lock, its pipeline, and the box in which orders lie."""
+    """One index that is open for work: its lock, its pipeline, and the boxes in which orders lie."""
 
     config: IndexConfig
     lock: Lock
     pipeline: Pipeline
     orders: OrderBox
+    door_orders: DoorOrders | None = None
+    """Those that came in over HTTP."""
+
+    def pending(self) -> list[tuple[Box, PendingOrder]]:
+        """What somebody waits for, with the box that the answer goes to."""
+        found: list[tuple[Box, PendingOrder]] = [(self.orders, order) for order in self.orders.pending()]
+        if self.door_orders is not None:
+            found += [(self.door_orders, order) for order in self.door_orders.pending()]
+        return found
 
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
@@ -131,7 +142,8 @@ def open_index(
                 raise
             set_damaged_aside(config.catalog, str(error))
             pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
-        return Index(config=config, lock=lock, pipeline=pipeline, orders=orders)
+        door = _door_orders(pipeline, orders, permissions)
+        return Index(config=config, lock=lock, pipeline=pipeline, orders=orders, door_orders=door)
     except BaseException:
         lock.release()
         raise
@@ -160,6 +172,11 @@ def opened_index(config: IndexConfig) -> Iterator[Index]:
         index.abandon()
         raise
     index.close()
+
+
+def _door_orders(pipeline: Pipeline, orders: OrderBox, permissions: Permissions) -> DoorOrders | None:
+    door = pipeline.config.uploads
+    return None if door is None else DoorOrders(pipeline.components.drop, door.account, orders.folder, permissions)
 
 
 def _identify(config: IndexConfig) -> Identify:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from eggwatch.linux.accounts import groups_of, uid_of
 from eggwatch.model.events import Entry, Event
+from eggwatch.model.names import Project
 from eggwatch.pipeline.judge import held_of
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.rounds import run_until_rest, summary
 from eggwatch.policy.orders import EVENTS, VERBS, Order, Remove, matching, parse_spec
+from eggwatch.policy.ownership import Publisher, may_change
 from eggwatch.store.state import orders
 from eggwatch.store.state.history import entries_after
 from eggwatch.store.state.orders import OrderBox
@@ -39,6 +42,8 @@ def carry_out(pipeline: Pipeline, data: dict[str, Any]) -> dict[str, Any]:
     order = read_order(data)
     if isinstance(order, str):
         return {"error": order, "changed": [], "matched": 0}
+    if (user := data.get("user")) is not None and not _may_change(pipeline, str(user), order.spec.project):
+        return {"error": _FOREIGN.format(order.spec.project), "forbidden": True, "changed": [], "matched": 0}
     held = held_of(pipeline.components.catalog, pipeline.components.ledger, order.spec.project)
     matched = {"matched": len(matching(order, held))}
     if data.get("dry_run"):
@@ -47,6 +52,19 @@ def carry_out(pipeline: Pipeline, data: dict[str, Any]) -> dict[str, Any]:
     entries = pipeline.obey(order)
     answer = {"changed": [entry.event.filename for entry in entries], **matched, "serials": _serials(entries)}
     return answer | removal(pipeline, order, [entry.event for entry in entries])
+
+
+_FOREIGN = (
+    "{} is not yours: its owners may do that ('owners' of the configuration names them; if it names none, it is who "
+    "uploaded the project's first file)"
+)
+
+
+def _may_change(pipeline: Pipeline, user: str, project: Project) -> bool:
+    """Whether a user who gives an order over HTTP owns the project."""
+    account = Publisher(name=user, groups=groups_of(uid_of(user)))
+    first = pipeline.components.catalog.first_uploader(project)
+    return may_change(account, project, pipeline.config.terms.owners, first)
 
 
 def removal(pipeline: Pipeline, order: Order, events: list[Event]) -> dict[str, Any]:
@@ -67,7 +85,15 @@ def is_round(order: orders.PendingOrder) -> bool:
     return order.data.get("verb") == "round"
 
 
-def obey(pipeline: Pipeline, box: OrderBox, order: orders.PendingOrder) -> None:
+class Box(Protocol):
+    """Where an order came from, and its answer goes."""
+
+    def begin(self, order: orders.PendingOrder, *, serial: int) -> bool: ...
+
+    def answer(self, number: str, answer: dict[str, Any]) -> None: ...
+
+
+def obey(pipeline: Pipeline, box: Box, order: orders.PendingOrder) -> None:
     """Carry out one order from the box, and answer it when all pages show it."""
     if not box.begin(order, serial=pipeline.components.ledger.end.serial):
         return

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eggwatch.policy.ownership import Publisher, first_match, is_among, matches, normalized_pattern, owners_of
+from eggwatch.policy.ownership import (
+    Publisher,
+    first_match,
+    is_among,
+    matches,
+    may_change,
+    normalized_pattern,
+    owners_of,
+)
 
 WORDS = st.text("ab-", min_size=1, max_size=6)
 PATTERNS = st.text("ab-*?", min_size=1, max_size=6)
@@ -89,3 +97,23 @@ def test_a_further_group_never_takes_a_right_away(
     names = owners_of(project, table) or frozenset()
     if is_among(Publisher(name="alice", groups=groups), names):
         assert is_among(Publisher(name="alice", groups=groups | {more}), names)
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "owners", "first", "may"),
+    [
+        ("alice", (), {"demo": frozenset({"alice"})}, "bob", True),
+        ("bob", (), {"demo": frozenset({"alice"})}, "bob", False),
+        ("carol", ("release",), {"*": frozenset({"@release"})}, "bob", True),
+        ("bob", (), {}, "bob", True),
+        ("alice", (), {}, "bob", False),
+        ("alice", (), {}, None, False),
+        (None, (), {}, None, False),
+    ],
+)
+def test_published_files_are_changed_by_owners_and_else_by_the_first_uploader(
+    name: str | None, groups: tuple[str, ...], owners: dict[str, frozenset[str]], first: str | None, may: bool
+) -> None:
+    """Nobody whose name is not known changes anything."""
+    account = Publisher(name=name, groups=frozenset(groups))
+    assert may_change(account, "demo", owners, first) is may

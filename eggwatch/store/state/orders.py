@@ -117,7 +117,7 @@ class OrderBox:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(temporary, flags, durable.UNFINISHED_FILE)
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+            hold(fd)
             durable.write_all(fd, data)
             self._permissions.apply(fd, self._permissions.file)
             if os.geteuid() == 0:  # who carries it out must be able to read it, whatever the mode
@@ -153,7 +153,7 @@ class OrderBox:
             log.warning("orders   %s: discarded, nobody is waiting for it any more", path)
             durable.unlink(path)
             return None
-        return PendingOrder(number=match[1], data=_parsed(text), after=int(match[2]) if match[2] else None)
+        return PendingOrder(number=match[1], data=parsed(text), after=int(match[2]) if match[2] else None)
 
     def _set_aside(self, path: Path, why: str) -> None:
         log.warning("orders   %s: not an order (%s); renamed to .odd-%s", path, why, path.name)
@@ -187,15 +187,26 @@ def _awaited(path: Path) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        # Asking takes nothing; and only who may write to the file can hold what is asked for.
-        wanted = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
-        held = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
-        return None if held[0] == fcntl.F_UNLCK else os.read(fd, LONGEST_ORDER)
+        return read_awaited(fd)
     finally:
         os.close(fd)
 
 
-def _parsed(text: bytes) -> dict[str, Any]:
+def hold(fd: int) -> None:
+    """Let whoever reads an order see that somebody waits for its answer, for as long as this descriptor is open."""
+    fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+
+
+def read_awaited(fd: int) -> bytes | None:
+    """The text of an open order, None if nobody waits for its answer."""
+    # Asking takes nothing; and only who may write to the file can hold what is asked for.
+    wanted = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+    held = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
+    return None if held[0] == fcntl.F_UNLCK else os.read(fd, LONGEST_ORDER)
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """The JSON object of an order; empty if it is none."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

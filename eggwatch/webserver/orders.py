@@ -1,0 +1,108 @@
+"""Yank, unyank and remove over HTTP: a form with `:action`, `spec`, `reason` and `dry_run`, sent to the upload door.
+
+The door leaves the order in its own folder, where the daemon finds it, judges whether the user owns the project, and
+carries it out; the answer is that of the command on the machine itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eggwatch.errors import FolderError
+from eggwatch.linux.accounts import HTTP_FOLDER
+from eggwatch.model.names import shown
+from eggwatch.policy.orders import parse_spec
+from eggwatch.readers.local import IndexReader
+from eggwatch.store import durable
+from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
+from eggwatch.store.drop.door_orders import ORDERS_FOLDER, SUFFIX
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.durable import OURS
+from eggwatch.store.state.orders import hold
+from eggwatch.webserver.users import User
+
+PATIENCE = 25.0
+"""Seconds to wait for the daemon: proxies give up after 60."""
+PAUSE = 0.02
+LEFT_SECONDS = 3600.0
+READABLE = 0o644
+
+Report = dict[str, Any]
+"""What the daemon answers; `error` says why nothing was done, `forbidden` that the user may not do it."""
+
+
+class Orders:
+    """Gives orders to the daemon of one index."""
+
+    def __init__(self, reader: IndexReader) -> None:
+        config = reader.config
+        self._reader, self._answers = reader, config.state / "orders"
+        self._folders = AnswerFolders(Drop(config.drop, config.formats), Path(), OURS)
+
+    def obeyed(self, fields: Mapping[str, str], user: User) -> Report | None:
+        """Have the order of a form carried out; None if the daemon does not answer. FolderError if it can't be left."""
+        verb, spec = fields.get(":action", ""), parse_spec(fields.get("spec", ""))
+        if spec is None:
+            return _refused(f"{shown(fields.get('spec', ''))!r} is not a project, project==version or filename")
+        if not user.may(spec.project, "yank" if verb == "unyank" else verb):
+            return {**_refused(f"This login is not for {verb} in the project {spec.project}"), "forbidden": True}
+        told = {"verb": verb, "spec": spec.text, "reason": fields.get("reason") or None, "user": user.name}
+        with self._left({**told, "dry_run": fields.get("dry_run", "") not in ("", "0", "false")}) as answer:
+            return self._awaited(answer)
+
+    def _awaited(self, answer: Path) -> Report | None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self._reader.is_running():
+            try:
+                told: Report = json.loads(answer.read_bytes())
+                told.pop("elsewhere", None)  # paths on this machine
+                return told
+            except FileNotFoundError:
+                time.sleep(PAUSE)
+        return None
+
+    @contextmanager
+    def _left(self, order: Report) -> Iterator[Path]:
+        """Leave an order for as long as the block lasts; where its answer will be."""
+        number = f"http-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+        try:
+            with (
+                self._folders.in_drop(HTTP_FOLDER) as door,
+                self._folders.in_drop(HTTP_FOLDER, ORDERS_FOLDER) as folder,
+            ):
+                self._sweep(folder.folder)
+                # It comes from the folder above: of that the daemon is told, but not of hidden folders.
+                new, place = inside(door, f".order-{number}"), inside(folder, f"{number}{SUFFIX}")
+                durable.changing("write", new)
+                fd = os.open(new.name, durable.NEW_FILE | os.O_CLOEXEC, READABLE, dir_fd=new.folder)
+                try:
+                    hold(fd)
+                    durable.write_all(fd, json.dumps(order).encode())
+                    os.fchmod(fd, READABLE)
+                    durable.rename_at(new, place)
+                    yield self._answers / f"{number}.answer.json"
+                finally:
+                    durable.unlink_at(new)
+                    durable.unlink_at(place)
+                    os.close(fd)
+        except NotOurs as reason:
+            remedy = f"Give {HTTP_FOLDER}/ in the drop folder to the account that the HTTP server runs as."
+            raise FolderError(f"Orders can't be left for the daemon: {reason}.", remedy=remedy) from reason
+
+    def _sweep(self, folder: int) -> None:
+        """Take away the orders of processes that were killed; the daemon carries out none that nobody waits for."""
+        with os.scandir(folder) as entries:
+            old = [one.name for one in entries if one.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS]
+        for name in old:
+            durable.unlink_at(durable.Place(folder, name))
+
+
+def _refused(message: str) -> Report:
+    return {"error": message, "changed": [], "matched": 0}

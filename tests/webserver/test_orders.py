@@ -1,0 +1,156 @@
+"""Yank, unyank and remove over HTTP, from the upload door to a daemon at work."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eggwatch.config.loading import load
+from eggwatch.readers.local import IndexReader
+from eggwatch.store.state.orders import hold
+from eggwatch.webserver.orders import Orders
+from eggwatch.webserver.users import User
+from tests.archive_factory import sdist
+from tests.cli.program import Site
+from tests.running import Daemon, until
+
+ALICE, BOB = User(name="alice"), User(name="bob")
+TOKEN = User(name="alice", token="1f00ba47", projects=("acme-*",), actions=("upload", "yank", "remove"))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """An index where alice has uploaded acme-tool and demo, and owns all of acme-*."""
+    site = Site(tmp_path, uploads="{ anonymous = true }", owners='{ "acme-*" = ["alice"] }')
+    (site.drop / "http").mkdir()
+    for upload in (sdist("acme-tool", "1.0"), sdist("acme-tool", "2.0"), sdist("demo", "1.0")):
+        site.put(upload, "http/alice")
+    assert site.call("run", "--once").code == 0
+    return site
+
+
+@pytest.fixture
+def daemon(site: Site) -> Iterator[Daemon]:
+    with site.daemon() as daemon:
+        yield daemon
+
+
+def order(site: Site, user: User, action: str, spec: str, **fields: str) -> dict[str, Any] | None:
+    orders = Orders(IndexReader(config=load(site.config).indexes["main"]))
+    return orders.obeyed({":action": action, "spec": spec, **fields}, user)
+
+
+def left(site: Site) -> list[str]:
+    """What lies in the folders of orders."""
+    folders = (site.drop / "http/.orders", site.drop / "http", site.state / "orders")
+    return [name for folder in folders for name in os.listdir(folder) if "order" in name or "http-" in name]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_an_owner_yanks_and_takes_it_back(site: Site) -> None:
+    told = order(site, ALICE, "yank", "acme-tool==1.0", reason="broken")
+    assert told is not None and (told["changed"], told["matched"]) == (["acme_tool-1.0.tar.gz"], 1)
+    assert [file["yanked"] for file in site.page("acme-tool")["files"]] == ["broken", False]
+    event = site.events()[-1]
+    assert (event["event"], event["actor"], event["reason"]) == ("yanked", "alice", "broken")
+    told = order(site, ALICE, "unyank", "acme-tool")
+    assert told is not None and told["changed"] == ["acme_tool-1.0.tar.gz"]
+    until("nothing is left of them", lambda: left(site) == [".orders"])
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_dry_run_changes_nothing(site: Site) -> None:
+    told = order(site, ALICE, "yank", "acme-tool", dry_run="1")
+    assert told is not None and len(told["changed"]) == 2
+    assert [file["yanked"] for file in site.page("acme-tool")["files"]] == [False, False]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_only_owners_may_and_else_who_uploaded_the_first_file(site: Site) -> None:
+    """`owners` come first; a project that they do not name is its first uploader's."""
+    for spec in ("acme-tool", "demo", "demo-1.0.tar.gz", "no-such-project"):
+        told = order(site, BOB, "yank", spec)
+        assert told is not None and (told["forbidden"], told["changed"]) == (True, []), spec
+    told = order(site, ALICE, "yank", "demo")
+    assert told is not None and told["changed"] == ["demo-1.0.tar.gz"]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_login_may_do_only_what_it_is_for(site: Site) -> None:
+    """A password does not remove; a token is for its projects, and for what it was created for."""
+    for user, action, spec in ((ALICE, "remove", "demo"), (TOKEN, "yank", "demo"), (ALICE, "unblock", "demo")):
+        told = order(site, user, action, spec)
+        assert told is not None and told["forbidden"] is True, (action, spec)
+    told = order(site, TOKEN, "remove", "acme-tool==1.0")
+    assert told is not None and told["changed"] == ["acme_tool-1.0.tar.gz"] and "elsewhere" not in told
+    assert site.filenames("acme-tool") == ["acme_tool-2.0.tar.gz"]
+
+
+def test_what_is_no_spec_is_told(site: Site) -> None:
+    told = order(site, ALICE, "yank", "../etc")
+    assert told is not None and "not a project" in told["error"]
+
+
+def test_without_a_daemon_there_is_no_answer_and_nothing_is_left(site: Site) -> None:
+    assert order(site, ALICE, "yank", "demo") is None
+    assert left(site) == [".orders"]
+
+
+def leave(site: Site, number: str, data: object, mode: int = 0o644) -> int:
+    """An order of somebody's, who waits for its answer."""
+    folder = site.drop / "http/.orders"
+    folder.mkdir(exist_ok=True)
+    fd = os.open(folder / f".{number}", os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    hold(fd)
+    os.write(fd, json.dumps(data).encode())
+    os.fchmod(fd, mode)
+    os.rename(folder / f".{number}", folder / f"{number}.json")
+    return fd
+
+
+FORGED = {"verb": "yank", "spec": "demo", "user": "alice", "actor": "root"}
+
+
+@pytest.mark.parametrize("how", ["writable for others", "a second name", "of another account", "nobody waits"])
+def test_orders_that_may_not_be_the_door_s_are_not_carried_out(site: Site, daemon: Daemon, how: str) -> None:
+    fd = leave(site, "1", FORGED, 0o666 if how == "writable for others" else 0o644)
+    path = site.drop / "http/.orders/1.json"
+    if how == "a second name":
+        os.link(path, site.drop / "http/.orders/.2")
+    elif how == "of another account":
+        if os.geteuid() != 0:
+            pytest.skip("needs root")
+        os.chown(path, 65534, 65534)
+    elif how == "nobody waits":
+        os.close(fd)
+    told = order(site, ALICE, "yank", "acme-tool==1.0")  # comes later, and is carried out
+    assert told is not None and told["changed"]
+    assert [file["yanked"] for file in site.page("demo")["files"]] == [False]
+    assert ("ignored" in daemon.log) is (how != "nobody waits")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {**FORGED, "verb": "unblock"},
+        {**FORGED, "verb": "round"},
+        {**FORGED, "user": "../root"},
+        {**FORGED, "user": None},
+        {**FORGED, "verb": "remove", "now": True, "block": True, "user": "bob"},
+        ["yank"],
+    ],
+)
+@pytest.mark.usefixtures("daemon")
+def test_the_door_can_order_nothing_else_nor_in_another_s_name(site: Site, forged: object) -> None:
+    fd = leave(site, "1", forged)
+    answer = site.state / "orders/1.answer.json"
+    told = json.loads(until("an answer", lambda: answer.exists() and answer.read_bytes()))
+    os.close(fd)
+    assert (told["changed"], bool(told["error"])) == ([], True)
+    assert site.filenames("demo") == ["demo-1.0.tar.gz"]
+    assert all(event["event"] == "admitted" for event in site.events())
