@@ -1,17 +1,13 @@
-"""Foreign archives, opened without trust: bytes → model.
+"""Inspects archives without trusting them: bytes → model.
 
-`inspect` reads a wheel or an sdist from an open file: the whole structure, every member inflated to its end
-with bounded memory and compared with its CRC, and the one lawful metadata member handed to pkginfo as bytes.
+`inspect` reads a wheel or an sdist from an open file. It checks the whole structure, inflates every member to its end
+in bounded memory, compares it with its CRC, and passes the bytes of the only valid metadata member to pkginfo.
 Nothing is unpacked to disk, and no uploaded code is run or imported.
 
-    inspect → wheel → zip_directory, zip_walk      → metadata (pkginfo)
-                      wheel_places: as installed   ↗
-            → sdist → gzip_stream, tar_walk        ↗
-            → containers: of formats that only `eggwatch index` takes
-            → holes: did what is wrong here ever arrive?
-
-A new rule is a small function: over a member's value in `zip_walk` or `sdist`, over the core metadata in
-`metadata.RULES`.
+    inspect → wheel.wheel → zip.directory, zip.walk, wheel.*   → metadata.* (pkginfo)
+            → tar.sdist   → tar.gzip_stream, tar.walk, tar.*   ↗
+            → containers: formats that only `eggwatch index` accepts
+            → unwritten: is the flaw in a part of the file that was never written?
 """
 
 from __future__ import annotations
@@ -37,23 +33,23 @@ __all__ = ["ExtraCheck", "inspect"]
 
 
 ExtraCheck = Callable[[bytes], Iterable[Flaw]]
-"""A check of the metadata's bytes that is too slow for every upload; readme.readme_flaws is one."""
+"""A check of the metadata's bytes that is too slow to run on every upload, such as `readme.readme_flaws`."""
 
 
 def inspect(file: BinaryIO, text: str, *, extra_checks: Sequence[ExtraCheck] = ()) -> Inspection:
-    """Say all that is wrong with the archive in `file`, whose filename is `text`; no contents make it raise.
+    """Return all flaws of the archive in `file`, whose filename is `text`. Never raises because of the contents.
 
-    `file` is open for reading in binary, and seekable; it is read from its first byte, and not closed.
-    `extra_checks` look at the metadata too, when there is one that can be read.
+    `file` is a seekable binary file. It is read from its first byte, and is not closed.
+    `extra_checks` also check the metadata, if it can be read.
     """
     findings = Findings()
     filename = _take_filename(text, findings)
     size = file.seek(0, os.SEEK_END)
     opened = _read_archive(file, size, text, filename, findings)
     if opened is None or filename is None:
-        return _told(file, size, text, findings)
+        return _result(file, size, text, findings)
     core = _check_metadata(opened, filename, extra_checks, findings)
-    return _told(file, size, text, findings, content=opened.metadata, core=core)
+    return _result(file, size, text, findings, content=opened.metadata, core=core)
 
 
 def _check_metadata(
@@ -81,7 +77,7 @@ def _take_filename(text: str, findings: Findings) -> Filename | None:
 def _read_archive(
     file: BinaryIO, size: int, text: str, filename: Filename | None, findings: Findings
 ) -> OpenedArchive | None:
-    """The contents of the archive, which is taken for what its suffix says, also under a wrong filename."""
+    """Read the archive as the format of its suffix, even if the rest of the filename is invalid."""
     if size == 0:
         findings.ends_early("The file is empty.")
         return None
@@ -93,7 +89,7 @@ def _read_archive(
     return None
 
 
-def _told(
+def _result(
     file: BinaryIO,
     size: int,
     text: str,
@@ -105,9 +101,9 @@ def _told(
     incomplete = findings.end_missing
     hole = None if incomplete else find_unwritten(file, size, findings.suspects)
     if hole is not None:
-        incomplete = f"A check fails between bytes {hole[0]} and {hole[1]}, where the file has a block of zeros."
+        incomplete = f"A check fails between bytes {hole[0]} and {hole[1]}, where the file contains a block of zeros."
     return Inspection(
-        flaws=findings.told(incomplete, clipped(text)),
+        flaws=findings.in_order(incomplete, clipped(text)),
         incomplete=incomplete,
         metadata=content,
         core=core,

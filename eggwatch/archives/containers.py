@@ -1,4 +1,4 @@
-"""Archives of formats that PyPI no longer takes (.egg .zip .tgz .tar.bz2): the container, whatever lies in it."""
+"""Checks archives in formats that PyPI no longer accepts (.egg .zip .tgz .tar.bz2), without their metadata."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from eggwatch.archives.wheel.wheel import read_wheel
 
 
 def read_container(file: BinaryIO, size: int, text: str, findings: Findings) -> None:
-    """Check the whole zip or tar in `file`, for what its filename `text` says; of other suffixes nothing.
+    """Check the zip or tar in `file`, as the suffix of the filename `text` says; other suffixes are not checked.
 
-    Every member is read to its end, and has a name that is safe to unpack. No metadata is looked for.
+    Every member is read to its end, and its name must be safe to unpack. Metadata is not read.
     """
     suffix = text.lower()
     if suffix.endswith((".zip", ".egg")):

@@ -1,4 +1,4 @@
-"""CPU time that a piece of work may use: after that it is broken off in the middle."""
+"""A limit on the CPU time of a block of code, which is interrupted when it has used it up."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 SHORTEST_NAP = 0.001
 AGAIN = 0.05
-"""Seconds until the error is raised again: what is raised in a finalizer, or below a bare `except`, is lost."""
+"""Seconds until the error is raised again, because one raised in a finalizer, or in a bare `except`, is lost."""
 
 _ends: list[float] = []
-"""When the limits that are in force end, in CPU time of this process; the outermost comes first."""
+"""When each active limit ends, in CPU time of this process; the outermost is first."""
 
 
 class OutOfTimeError(BaseException):
-    """The CPU time of a limit is used up. No `except Exception` on the way may catch it."""
+    """The CPU time of a limit is used up. A BaseException, so that no `except Exception` on the way catches it."""
 
     def __init__(self, end: float) -> None:
         super().__init__(end)
@@ -26,9 +26,9 @@ class OutOfTimeError(BaseException):
 
 @contextmanager
 def cpu_limit(seconds: float) -> Iterator[float]:
-    """Raise `OutOfTimeError` in the block once it has used so much CPU time; only in a main thread, and under POSIX.
+    """Raise `OutOfTimeError` in the block once it has used so much CPU time; works in the main thread, on POSIX.
 
-    A block within another keeps to both limits; it gets the `end` by which it knows its own error.
+    Limits can be nested. The block gets its `end`, to tell its own error from that of an outer limit.
     """
     end = time.process_time() + seconds
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
@@ -47,7 +47,7 @@ def cpu_limit(seconds: float) -> Iterator[float]:
 
 
 def _look(*_: object) -> None:
-    """The clock rings, and CPU time is looked at: timers of CPU time only count whole ticks of the kernel, 4 ms."""
+    """Check the CPU time when the real-time timer ends. (CPU timers only count whole ticks of the kernel, 4 ms.)"""
     _set_clock()
     now = time.process_time()
     for end in _ends:

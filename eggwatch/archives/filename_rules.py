@@ -1,4 +1,4 @@
-"""What the rules say of a filename that could be taken apart: its spelling, its local version, its tags."""
+"""Rules for filenames that could be parsed: spelling, local version, tags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eggwatch.model.verdicts import Flaw, Level
 
 
 def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
-    """A warning when an older tool wrote a name that is not normalised (PEP 625, binary distribution format)."""
+    """Warn if the filename is not normalised, as older tools wrote it (PEP 625, binary distribution format)."""
     if filename.text == filename.expected:
         return ()
     return (
@@ -21,21 +21,21 @@ def spelling_flaws(filename: Filename) -> tuple[Flaw, ...]:
             code=Code.FILENAME_NOT_NORMALIZED,
             subject=filename.text,
             level=Level.WARN,
-            message=f"The specifications spell it {filename.expected}; a current build tool writes it so.",
+            message=f"The normalised filename is {filename.expected}, which current build tools write.",
         ),
     )
 
 
 def filename_flaws(filename: Filename) -> tuple[Flaw, ...]:
-    """All that is to be said of a filename that could be taken apart (PyPI's F6 to F11, M2)."""
+    """All flaws of a filename that could be parsed (PyPI's F6 to F11, M2)."""
     return (*spelling_flaws(filename), *size_flaws(filename), *_local_flaws(filename), *_tag_flaws(filename))
 
 
 def _local_flaws(filename: Filename) -> Iterator[Flaw]:
     if filename.version.local is not None:
         message = (
-            f"{filename.version} is a local version (PEP 440): an index of your own may hold it, PyPI takes none. "
-            "Leave out what stands after '+' to publish it elsewhere."
+            f"{filename.version} is a local version (PEP 440), which PyPI rejects; a private index may have it. "
+            "Remove the '+' and what follows it to publish it elsewhere."
         )
         yield Flaw(code=Code.VERSION_LOCAL, subject=filename.text, message=message, level=Level.WARN)
 
@@ -45,13 +45,13 @@ def _tag_flaws(filename: Filename) -> Iterator[Flaw]:
         return
     tags = "-".join(filename.text[: -len(".whl")].split("-")[-3:])
     if tags != tags.lower():
-        message = f"uv installs it nowhere: its tags, {tags}, are not in lower case. pip takes it. Build it again."
+        message = f"uv can't install it, because its tags, {tags}, are not in lower case; pip can. Build it again."
         yield Flaw(code=Code.FILENAME_TAGS_UPPERCASE, subject=filename.text, message=message)
     # In one compressed set.
     parts = [part.lower().split(".") for part in filename.text[: -len(".whl")].split("-")[-3:]]
     repeated = sorted({tag for part in parts for tag in part if part.count(tag) > 1})
     if repeated:
-        message = f"The tags {', '.join(repeated)} stand there twice. A current build tool writes them once."
+        message = f"The tags {', '.join(repeated)} occur twice. Build it again with a current build tool."
         yield Flaw(code=Code.FILENAME_TAGS_REPEATED, subject=filename.text, message=message, level=Level.WARN)
     yield from tag_flaws(filename.text, filename.tags)
 
@@ -84,36 +84,36 @@ _PLATFORM = re.compile("|".join(_PLATFORMS))
 _NOT_ON_PYPI = re.compile(
     r"(?:many|musl)linux_.*_loongarch64|musllinux_.*_ppc64|macosx_(?!10_|1[1-5]_|26_).*|pyodide_.*"
 )
-"""Platforms that installers know and PyPI does not take yet (its list of August 2026)."""
+"""Platforms that installers know and PyPI does not accept yet (its list of August 2026)."""
 
 
 _OWN_MACHINE = re.compile(r"linux_[a-z0-9_]+")
 
 
 def tag_flaws(text: str, tags: Iterable[Tag]) -> Iterator[Flaw]:
-    """Each unknown part of the tags once, and platforms that only fit the machine they were built on."""
+    """Report each unknown part of the tags once, and platforms of the building machine only."""
     known = list(tags)
     for part in sorted({tag.interpreter for tag in known}):
         if not _PYTHON.fullmatch(part):
-            yield _flaw(Code.PYTHON_TAG_UNKNOWN, text, f"The Python tag {part} is none that an installer looks for.")
+            yield _flaw(Code.PYTHON_TAG_UNKNOWN, text, f"The Python tag {part} is unknown; no installer looks for it.")
     for part in sorted({tag.abi for tag in known}):
         if not _ABI.fullmatch(part):
-            yield _flaw(Code.ABI_TAG_UNKNOWN, text, f"The ABI tag {part} is none that an installer looks for.")
+            yield _flaw(Code.ABI_TAG_UNKNOWN, text, f"The ABI tag {part} is unknown; no installer looks for it.")
     for part in sorted({tag.platform for tag in known}):
         if not _PLATFORM.fullmatch(part):
             yield _platform_flaw(text, part)
         elif _NOT_ON_PYPI.fullmatch(part):
-            found = f"The platform tag {part} is one that installers know and PyPI does not take yet."
-            yield _flaw(Code.PLATFORM_TAG_NEWER, text, f"{found} Build for an older system to publish it there.")
+            found = f"Installers know the platform tag {part}, but PyPI does not accept it yet."
+            yield _flaw(
+                Code.PLATFORM_TAG_NEWER, text, f"{found} Build the wheel for an older system to publish it on PyPI."
+            )
 
 
 def _platform_flaw(text: str, part: str) -> Flaw:
     if _OWN_MACHINE.fullmatch(part):
-        found = f"The platform tag {part} promises nothing about the C library, so PyPI takes none."
-        return _flaw(Code.PLATFORM_TAG_LINUX, text, f"{found} For other machines than yours use auditwheel.")
-    found = (
-        f"The platform tag {part} is none that PyPI or an installer knows; expected is one like manylinux_2_28_x86_64."
-    )
+        found = f"The platform tag {part} says nothing about the C library, so PyPI rejects it."
+        return _flaw(Code.PLATFORM_TAG_LINUX, text, f"{found} Use auditwheel if the wheel is meant for other machines.")
+    found = f"The platform tag {part} is unknown to PyPI and installers; a known one is manylinux_2_28_x86_64."
     return _flaw(Code.PLATFORM_TAG_UNKNOWN, text, f"{found} Build it again with a current build tool.", Level.REFUSE)
 
 

@@ -1,7 +1,7 @@
-"""Which of many paths lie below which, without ever writing down the folders on the way.
+"""Finds which paths are inside which folders, without building a list of all folders.
 
-A hundred folders in each of ten thousand names are a million folders, and gigabytes of text, out of a few packed
-kilobytes. So paths are compared with their neighbours in an order in which all that lies in a folder follows it.
+Ten thousand names with a hundred folders each have a million folders: gigabytes of text, from a few compressed
+kilobytes. So paths are sorted such that the contents of a folder follow it, and compared with their neighbours.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from eggwatch.archives.paths import folded
 
 
 def _in_order(paths: Iterable[str]) -> list[str]:
-    # Were '/' not the lowest of all characters, `a-b` would stand between `a` and `a/b`.
+    # With '/' as the lowest character, `a-b` does not sort between `a` and `a/b`.
     return sorted(set(paths), key=lambda path: path.replace("/", "\0"))
 
 
 def with_others_below(paths: Iterable[str]) -> dict[str, str]:
-    """Those of the paths that are the folder of another one too, each with one that lies in it."""
+    """The paths that are also a folder of another path, each with one of its contents."""
     neighbours = pairwise(_in_order(paths))
     return {path: after for path, after in neighbours if after.startswith(path) and after.startswith("/", len(path))}
 
 
 def below_any(paths: Iterable[str], tops: Set[str]) -> set[str]:
-    """Those of the paths that lie, at whatever depth, in one of `tops`."""
+    """The paths that are inside one of `tops`, at any depth."""
     return set(_below(_in_order([*paths, *tops]), tops))
 
 
@@ -38,10 +38,10 @@ def _below(in_order: Iterable[str], tops: Set[str]) -> Iterator[str]:
 
 
 def respelled(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of folders that differ in nothing but how they are spelled, among these and those that they lie in.
+    """Pairs of folders, among these and their parents, whose names are the same to Windows or macOS.
 
-    The first of a pair is one of `folders` that is it, or lies in it. Of pairs within each other only the outermost is
-    given, and each spelling only once.
+    The first of a pair is one of `folders` that is it, or is inside it. Of nested pairs only the outermost is returned,
+    and each spelling only once.
     """
     told: set[str] = set()
     before: list[str] = []
@@ -59,14 +59,14 @@ def respelled(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _names(folder: str) -> list[str | None]:
-    """The names on the way to a folder; None where only a backslash, which folded is a slash, stands for one."""
+    """The names in the path of a folder; None for each that a backslash separates, which is a slash once folded."""
     if "\\" not in folder:
         return [*folder.split("/")]
     return [name for part in folder.split("/") for name in (*[None] * part.count("\\"), part)]
 
 
 def _difference(levels: list[str | None], names: list[str | None]) -> int | None:
-    """Where the names first differ from those of the same folders before, if they do; unknown ones become known."""
+    """The first level at which the names differ from those of the same folders before; fills in unknown ones."""
     if levels == names[: len(levels)]:
         return None
     for at, (level, name) in enumerate(zip(levels, names, strict=False)):
@@ -82,7 +82,7 @@ def _path(names: Iterable[str | None]) -> str:
 
 
 def count_folders(paths: Iterable[str]) -> int:
-    """How many folders there have to be for all of these files: what unpacking makes beside them."""
+    """The number of folders that unpacking these files creates."""
     count = 0
     before: list[str] = []
     for folder in _in_order([path.rpartition("/")[0] for path in paths]):
@@ -93,7 +93,7 @@ def count_folders(paths: Iterable[str]) -> int:
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many parts both begin with: found by halving, since slices are compared a hundred times faster than parts."""
+    """How many leading parts are equal. A binary search: comparing slices is a hundred times faster than parts."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

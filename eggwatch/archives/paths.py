@@ -1,4 +1,4 @@
-"""Names of members: which are safe to unpack, and how two spellings of one path compare."""
+"""Names of members: which of them are safe to unpack, and when two of them are the same path."""
 
 from __future__ import annotations
 
@@ -10,103 +10,103 @@ LONGEST_PATH = 4096
 """Bytes of a member's name (Linux's PATH_MAX)."""
 
 LONGEST_PART = 255
-"""Bytes of one folder's or file's name in it (NAME_MAX; NTFS and APFS have as little)."""
+"""Bytes of one part of the name (NAME_MAX; NTFS and APFS have the same limit)."""
 
 DEEPEST_PATH = 128
-"""Folders in a member's name."""
+"""Most folders in a member's name."""
 
 _SUSPICIOUS = re.compile(r"[\\:]|//|/\.|\A[./]|\A\Z")
 _COLON_IN_TAR = (
-    "uv unpacks no name with a colon, on any system, which pip does; "
+    "it contains a colon, which uv rejects on every system and pip accepts; "
     "on Windows a colon stands for a drive, or for a stream of another file"
 )
 _LOT = 1000
 _OF_INSTALLERS = re.compile(r"[^/]*\.(?:dist-info|data|egg-info)(?:/|\Z)", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DRIVE_IN_PATH = re.compile(r"(?:[^/]*\.data/[^/]*/)?[A-Za-z]:", re.IGNORECASE)
-"""Where an installer on Windows would join a drive to the folder that it unpacks to."""
+"""Names that an installer on Windows would write to a drive instead of its folder."""
 _BLANKS = " \t\n\x0c\r"
 _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 _STEERING = re.compile(r"[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-"""Characters that no zip member's name may hold (PyPI)."""
+"""Characters that PyPI rejects in the name of a zip member."""
 
 
 def zip_path_danger(name: str) -> str | None:
-    """Why a zip member's name must not be unpacked, or None (APPNOTE 4.4.17: relative, forward slashes)."""
-    # Nearly every name; to take it apart would cost more than its CRC.
+    """Why a zip member's name is not safe to unpack, or None (APPNOTE 4.4.17: relative, forward slashes)."""
+    # This is true of nearly every name; parsing each would cost more than its CRC.
     if not _SUSPICIOUS.search(name) and len(name) <= DEEPEST_PATH and name.isascii():
         return None
     if "\\" in name:
-        return "it holds a backslash"
+        return "it contains a backslash"
     if on_a_drive(name):
-        return "on Windows a letter and a colon stand for a drive"
+        return "it begins with a letter and a colon, which is a drive on Windows"
     if name.endswith("/.") or (name and not plain(name)):
-        return "it is that of a folder, and spelled as no folder's"
+        return "it is the name of a folder, but is not written like one"
     if respelled_zip_name(name) and _OF_INSTALLERS.match(plain(name)):
-        return "in the folders that installers look into it holds an empty or '.' part"
+        return "it contains an empty or '.' part in a folder that installers read"
     return _danger(name, name.removesuffix("/").split("/"))
 
 
 def on_a_drive(name: str) -> bool:
-    """True if a zip member's name begins, where it will be unpacked, as a drive of Windows does."""
+    """True if a zip member's name begins with a drive of Windows, as seen from the folder it is unpacked to."""
     return ":" in name and _DRIVE_IN_PATH.match(name) is not None
 
 
 def respelled_zip_name(name: str) -> bool:
-    """True if a zip member's name has empty or '.' parts, which installers leave out."""
+    """True if a zip member's name has empty or '.' parts, which installers drop."""
     return plain(name) != name.removesuffix("/")
 
 
 def tar_path_danger(name: str) -> str | None:
-    """Why a tar member's name must not be unpacked, or None; what only uv refuses is `tar_name_oddity`."""
+    """Why a tar member's name is not safe to unpack, or None. See `tar_name_oddity` for names that only uv rejects."""
     if "\0" in name:
-        return "it holds a zero byte"
+        return "it contains a zero byte"
     if ":" in name:
         return _COLON_IN_TAR
-    # Nearly every name; taking it apart would be a third of the work on a member.
+    # This is true of nearly every name; parsing each would be a third of the work on a member.
     if ".." not in name and 0 < len(name) <= DEEPEST_PATH and name[0] != "/" and name.isascii():
         return None
     return _danger(name, re.split(r"[\\/]", name))
 
 
 def tar_name_oddity(name: str) -> str | None:
-    """Why uv refuses a tar's member or link of this name, which tarfile, and so pip, takes; or why a terminal would.
+    """Why uv rejects a tar member or link target that tarfile, and so pip, accepts; or what a terminal does with it.
 
-    uv's reader is stricter with a tar's names than with a zip's among ASCII, and takes all other letters.
+    For ASCII characters uv is stricter than in zips; it accepts all other letters.
     """
     if name.isascii():
         if name.isprintable() and "\\" not in name and ":" not in name and name.strip(" ") == name:
             return None
     elif _NOT_UTF8.search(name):
-        return "it is not UTF-8, and uv refuses that"
+        return "it is not UTF-8, which uv rejects"
     if "\\" in name:
-        return "it holds a backslash, and uv refuses that: to Windows it is a slash"
+        return "it contains a backslash, which uv rejects: on Windows it is a slash"
     if ":" in name:
-        return "it holds a colon, and uv refuses that: on Windows it stands for a drive, or a stream of another file"
+        return "it contains a colon, which uv rejects: on Windows it stands for a drive, or a stream of another file"
     if CONTROL.search(name):
-        return "it holds a control character, and uv refuses that"
+        return "it contains a control character, which uv rejects"
     if name.strip(_BLANKS) != name:
-        return "it begins or ends with a blank, and uv refuses that"
+        return "it begins or ends with a space, which uv rejects"
     if _STEERING.search(name):
-        return "it holds a character that steers a terminal or turns the direction of writing"
+        return "it contains a character that controls a terminal or changes the direction of writing"
     return None
 
 
 def zip_name_oddity(name: str) -> str | None:
-    """Why uv refuses a zip's member of this name, which zipfile, and so pip, takes.
+    """Why uv rejects a zip member's name that zipfile, and so pip, accepts.
 
-    uv refuses what Unicode puts among its "Other": control and format characters (among them bidi and zero-width
-    ones), surrogates, characters for private use, and what is assigned to nothing.
+    uv rejects the Unicode category "Other": control and format characters (bidirectional and zero-width ones among
+    them), surrogates, characters for private use, and unassigned ones.
     """
     if name.isascii() or not any(_is_other(character) for character in name if not character.isprintable()):
         return None
-    return "it holds a control, invisible, private or unassigned character, and uv refuses that"
+    return "it contains a control, invisible, private or unassigned character, which uv rejects"
 
 
 def _is_other(character: str) -> bool:
     category = unicodedata.category(character)
-    # Emoji come each year, and uv knows later ones than this Python.
+    # New emoji are assigned each year, and uv may know a later Unicode version than this Python.
     return category[0] == "C" and not (category == "Cn" and "\U0001f000" <= character <= "\U0001faff")
 
 
@@ -116,26 +116,26 @@ def _danger(name: str, parts: list[str]) -> str | None:
     if name.startswith("/"):
         return "it is absolute"
     if ".." in parts:
-        return "it climbs out with '..'"
+        return "it leads out of the folder with '..'"
     if len(parts) > DEEPEST_PATH or len(name) > LONGEST_PATH:
         return f"it is longer than {LONGEST_PATH} characters or deeper than {DEEPEST_PATH} folders"
     if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST_PART for part in parts):
-        return f"a part of it is longer than {LONGEST_PART} bytes, which no file system takes"
+        return f"a part of it is longer than {LONGEST_PART} bytes, the limit of file systems"
     return None
 
 
 def plain(name: str) -> str:
-    """A tar member's path without empty and '.' parts and without a slash at its end."""
+    """A member's path without empty and '.' parts and without a slash at its end."""
     if name.startswith("./") or "//" in name or "/./" in name or name.endswith(("/.", "/")) or name == ".":
         return "/".join(part for part in name.split("/") if part not in ("", "."))
     return name
 
 
 def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
-    """Why a link must not be unpacked, or None: it has to stay in its archive's top folder.
+    """Why a link is not safe to unpack, or None. A safe link stays in the top folder of its archive.
 
-    A hard link's `target` counts from the archive's root, a symbolic link's from the link's own folder.
-    '..' may only stand in front: after another link it would not lead where it seems to.
+    The `target` of a hard link is relative to the root of the archive, that of a symbolic link to the link's folder.
+    '..' is only allowed at the beginning: after another link it could lead somewhere else.
     """
     if not target or "\0" in target or target.startswith(("/", "\\")) or _DRIVE.match(target):
         return "its target is empty or absolute"
@@ -143,24 +143,24 @@ def link_danger(name: str, target: str, *, from_root: bool) -> str | None:
     here = [] if from_root else plain(name).split("/")[:-1]
     climbs = next((at for at, part in enumerate(steps) if part != ".."), len(steps))
     if ".." in steps[climbs:]:
-        return "its target goes down and up again"
+        return "its target contains '..' after the name of a folder"
     landing = here[: max(0, len(here) - climbs)] + steps[climbs:]
-    # pip takes the top folder off all names, so that a way out of it and in again leads nowhere.
+    # pip removes the top folder from all names, so a path that leaves it and enters it again leads nowhere.
     if (climbs >= len(here) and not from_root) or landing[:1] != plain(name).split("/")[:1]:
-        return "its target lies outside the top folder, or the way there does"
+        return "its target, or a folder on the way to it, is outside the top folder"
     return None
 
 
 def in_lots(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """A thousand names at a time, without those that are too long: joined, one foreign letter widens all the others."""
+    """A thousand names at a time, without overlong ones, so that joining them takes little memory."""
     for at in range(0, len(names), _LOT):
         yield [name for name in names[at : at + _LOT] if len(name) <= LONGEST_PATH]
 
 
 def folded(name: str) -> str:
-    """A path as Windows and macOS compare it: without regard to case; macOS also composes accents.
+    """A path in the form in which Windows and macOS compare paths: case is ignored, and macOS composes accents.
 
-    To Windows a backslash is a slash, and what ends in dots or blanks ends before them.
+    On Windows a backslash is a slash, and dots and spaces at the end of a part are ignored.
     """
     if name.endswith((".", " ")) or "./" in name or " /" in name or "\\" in name:
         name = "/".join(part.rstrip(". ") for part in re.split(r"[\\/]", name))

@@ -1,4 +1,4 @@
-"""Files that are a zip and a tar at once: what a reader finds in them depends on the reader (PyPI refuses them)."""
+"""Files that are a zip and a tar at once: each tool finds other contents in them (PyPI rejects them)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _TAIL = (1 << 16) + _END_SIZE
 
 
 def is_also_tar(file: BinaryIO) -> bool:
-    """True if tarfile takes the first block for a header: with either checksum, and whatever its format.
+    """True if tarfile takes the first block for a header.
 
-    tarfile itself is asked, since it is the reader that would be misled.
+    tarfile itself decides, since it is the reader that would be misled.
     """
     file.seek(0)
     try:
@@ -28,10 +28,10 @@ def is_also_tar(file: BinaryIO) -> bool:
 
 
 def is_also_zip(file: BinaryIO, size: int) -> bool:
-    """True if zipfile.is_zipfile says so: a whole end record lies in the last 64 KiB.
+    """True if zipfile.is_zipfile is: a complete end record is in the last 64 KiB.
 
-    pip asks that first, whatever the suffix, and then unpacks the file as a zip, be it only one that lies inside of
-    the sdist in a block that deflate left alone. The rule is that of Pythons before 3.14, which look no further.
+    pip calls it first, whatever the suffix, and unpacks the file as a zip, even if that is only a zip inside the sdist
+    which deflate stored uncompressed. The rule is that of Pythons before 3.14, which check nothing else.
     """
     start = max(0, size - _TAIL)
     file.seek(start)
@@ -40,6 +40,6 @@ def is_also_zip(file: BinaryIO, size: int) -> bool:
 
 
 def refuse_polyglot(other: str, subject: str, findings: Findings) -> None:
-    """Note that the file can be read as the `other` format too."""
-    message = f"The file is a {other} too, and what it holds depends on who reads it. {BUILD_AGAIN}"
+    """Reject the file because it can be read as the `other` format, too."""
+    message = f"The file is also a {other}, and its contents depend on the tool that reads it. {BUILD_AGAIN}"
     findings.refuse(Code.ZIP_TAR_POLYGLOT, subject, message)

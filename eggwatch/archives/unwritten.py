@@ -1,7 +1,7 @@
-"""Bytes that never came: holes and runs of zeros at places where a check fails.
+"""Finds parts of a file that were never written: holes and runs of zeros where a check fails.
 
 A killed SMB client leaves a preallocated file whose end is zeros; a client that writes the tail first leaves
-zeros at the head. Zeros are looked for only where something is wrong: a stored member full of zeros is fine.
+zeros at the beginning. Zeros only matter where a check fails: a stored member full of zeros is fine.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import BinaryIO
 from eggwatch.archives.findings import ByteRange
 
 SHORTEST_RUN = 512
-"""Zero bytes in a row that count as a block that was never written."""
+"""Zero bytes in a row that count as an unwritten block."""
 
 FARTHEST_SCAN = 1 << 30
-"""Bytes that are scanned for zeros in one archive, all suspect places together."""
+"""Most bytes of one archive that are scanned for zeros, over all damaged ranges."""
 
 _CHUNK = 1 << 20
 _RUN = bytes(SHORTEST_RUN)
@@ -30,10 +30,10 @@ def starts_with_zeros(file: BinaryIO) -> bool:
 
 
 def unwritten(file: BinaryIO, size: int, suspects: Iterable[ByteRange]) -> ByteRange | None:
-    """The first suspect place that a hole or a run of 512 zero bytes touches, or None."""
+    """The first damaged range that overlaps a hole or a run of 512 zero bytes, or None."""
     left = FARTHEST_SCAN
     for start, end in suspects:
-        # A run that reaches into the place from outside counts too.
+        # A run that begins or ends outside the range counts, too.
         first, last = max(0, start - SHORTEST_RUN + 1), min(size, end + SHORTEST_RUN - 1)
         if _has_hole(file, start, min(size, end)) or _has_run(file, first, min(last, first + left)):
             return start, min(size, end)
@@ -42,7 +42,7 @@ def unwritten(file: BinaryIO, size: int, suspects: Iterable[ByteRange]) -> ByteR
 
 
 def _has_hole(file: BinaryIO, start: int, end: int) -> bool:
-    """Ask the file system, which knows a hole of any size at once; False where it can't say."""
+    """Ask the file system, which finds a hole of any size at once; False if it does not support that."""
     try:
         descriptor = file.fileno()
         before = os.lseek(descriptor, 0, os.SEEK_CUR)
@@ -50,7 +50,7 @@ def _has_hole(file: BinaryIO, start: int, end: int) -> bool:
             # Every file has a hole at its end: only one before `end` counts.
             return start < end and os.lseek(descriptor, start, os.SEEK_HOLE) < end
         finally:
-            # `file` reads ahead and trusts the descriptor to stay where it left it.
+            # `file` buffers, and relies on the position of the descriptor.
             os.lseek(descriptor, before, os.SEEK_SET)
     except (AttributeError, OSError):
         return False

@@ -1,4 +1,4 @@
-"""What is thought of an upload: flaws, and the four verdicts."""
+"""Flaws of an upload, and the verdicts about it."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ADVICE = re.compile(
-    r"(?<=[.;:!?] )(?:Add|Ask|Build|Change|Choose|Copy|Fix|Give|Have|Keep|Leave|Let|Look|Mend|Pack|Publish|Put|Raise|"
-    r"Remove|Rename|Repair|Set|Shorten|Store|Try|Unpack|Update|Upload|Use|Write)\b"
+    r"(?<=[.;:!?] )(?:Add|Ask|Build|Change|Choose|Copy|Fix|Give|Have|Increase|Keep|Leave|Let|Look|Pack|Publish|Put|"
+    r"Raise|Remove|Rename|Repair|Set|Shorten|Store|Try|Unpack|Update|Upload|Use|Write)\b"
 )
-"""Where the advice of a message begins: with the first sentence that tells to do something."""
+"""Where the advice of a message begins: at the first sentence in the imperative."""
 
 
 class Level(StrEnum):
-    """How much a flaw weighs: one `refuse` is enough to refuse, a `warn` is told and published."""
+    """The level of a flaw: one `refuse` rejects the upload, a `warn` is reported and the upload published."""
 
     REFUSE = "refuse"
     WARN = "warn"
 
 
 class VerdictWord(StrEnum):
-    """How verdicts are called in JSON and in metrics."""
+    """The names of the verdicts in JSON and in metrics."""
 
     ADMIT = "admit"
     KNOWN = "known"
     DEFER = "defer"
     REJECT = "reject"
     HOLD = "hold"
-    """None, because of an error of ours."""
+    """No verdict, because of an error in eggwatch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
     """One thing that is wrong with an upload.
 
-    `code` is stable and kebab-case, `subject` names the filename, member or field, `message` says what was
-    found, what was expected and how to mend it; it ends with '(At byte N.)' where it is about bytes.
+    `code` is stable and kebab-case, `subject` is the filename, member or field, `message` says what was found, what was
+    expected and how to fix it. It ends with '(At byte N.)' if it is about bytes.
     """
 
     code: str
@@ -60,9 +60,9 @@ class Flaw:
 
 
 def parted(message: str) -> tuple[str, str]:
-    """A flaw's message as (what was found, what to do); empty where it doesn't say so.
+    """A flaw's message as (what was found, what to do); a part that is missing is empty.
 
-    Details that stand behind the advice, in parentheses of their own, belong to what was found.
+    Details in parentheses after the advice belong to what was found.
     """
     match = _ADVICE.search(message)
     if match is None:
@@ -73,35 +73,35 @@ def parted(message: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admit:
-    """Publish it; `warnings` are told but stop nothing."""
+    """Publish it; `warnings` are reported."""
 
     warnings: tuple[Flaw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The same name with the same bytes is published already, since event `serial`."""
+    """The same bytes have been published with the same name since event `serial`."""
 
     serial: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defer:
-    """The upload is not finished: its end is missing, or a check fails where the file has a hole."""
+    """The upload is incomplete: its end is missing, or a check fails where the file has a hole."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """Refuse it, with every flaw found."""
+    """Reject it, with every flaw found."""
 
     flaws: tuple[Flaw, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leave:
-    """It lay there already when the same bytes were removed, at `removed_at`: they don't return by themselves."""
+    """It was in the drop folder when the same bytes were removed, at `removed_at`; they are not published again."""
 
     removed_at: str
 

@@ -22,6 +22,6 @@ A complete and valid archive is published at once and then removed from here. Su
 receipts/FILENAME.txt       the result for your file (kept for 7 days)
 rejected/FILENAME           a rejected file; FILENAME.reason.txt beside it says why, and how to fix it
 
-A published file can't be replaced by another one of the same name: raise the version instead.
+A published file can't be replaced by another one of the same name: increase the version instead.
 Questions: {contact or "the administrator of this server"}
 """

@@ -87,7 +87,7 @@ def blocked(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw]:
     yield _flaw(
         Code.BLOCKED,
         block.filename,
-        f"{what}. {rest}; raise the version and build again, or ask the administrator to unblock it.",
+        f"{what}. {rest}; increase the version and build again, or ask the administrator to unblock it.",
     )
 
 
@@ -103,14 +103,14 @@ def filename_reuse(upload: Upload, _project: Project, _terms: Terms) -> Iterator
             holding.filename,
             f"File already exists: {holding.filename} was published at {holding.at}{who} with other bytes "
             f"(sha256 {holding.sha256[:16]}…, this one {upload.sha256[:16]}…). A published file never changes: "
-            "raise the version and build again.",
+            "increase the version and build again.",
         )
     else:
         yield _flaw(
             Code.FILENAME_USED_BEFORE,
             holding.filename,
             f"{holding.filename} was published{who} with other bytes and has been removed since. A filename is "
-            "never used again for other bytes: raise the version and build again.",
+            "never used again for other bytes: increase the version and build again.",
         )
 
 
@@ -131,7 +131,7 @@ def one_sdist(upload: Upload, _project: Project, _terms: Terms) -> Iterator[Flaw
         yield _flaw(
             Code.SDIST_EXISTS,
             upload.other_sdist,
-            f"This release has an sdist already, {upload.other_sdist}, and can have one only. Raise the version and "
+            f"This release has an sdist already, {upload.other_sdist}, and can have one only. Increase the version and "
             "build again, or have the other one removed first.",
         )
 

@@ -78,7 +78,7 @@ def test_what_is_wrong_with_the_end_of_a_zip_is_told_by_its_place() -> None:
     said, data = told("too-many-members", zip={"end": {"here": 65535, "count": 65535}, "zip64": {"count": 200_001}})
     assert said.endswith(f" (At byte {data.index(b'PK' + bytes([1, 2]))}.)")
     said, data = told("zip-leading-data", before=b"PK\x05\x06" + bytes(18))
-    assert said.startswith("22 bytes stand before") and said.endswith(" (At byte 0.)")
+    assert said.startswith("22 bytes precede the zip") and said.endswith(" (At byte 0.)")
 
 
 def test_a_damaged_gzip_is_told_between_two_bytes() -> None:

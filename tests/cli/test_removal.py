@@ -85,7 +85,7 @@ def test_blocked_bytes_do_not_return_under_any_name(filled: Site, order: Call) -
         done = upload(filled, (name, SDIST[1]))
         assert (done.code, "blocked" in done.out, "holds a password" in done.out) == (1, True, True), done
     reason = (filled.drop / "rejected" / f"{SDIST[0]}.reason.txt").read_text()
-    assert "[refuse] blocked" in reason and "raise the version" in reason
+    assert "[refuse] blocked" in reason and "increase the version" in reason
     assert upload(filled, sdist("demo", "1.0.1")).code == 0
 
 

@@ -67,4 +67,4 @@ def test_an_sdist_of_an_old_setuptools_is_explained() -> None:
     members["UNKNOWN-0.0.0/PKG-INFO"] = core_metadata("UNKNOWN", "0.0.0")
     found, mend = parted(message(judge("UNKNOWN-0.0.0.tar.gz", targz_of(members)), "metadata-name-missing"))
     assert "setuptools that built it is too old" in found
-    assert mend == 'Write requires = ["setuptools>=61"] below [build-system] there, and build it again.'
+    assert mend == 'Write requires = ["setuptools>=61"] in [build-system] there, and build it again.'

@@ -77,7 +77,7 @@ def test_a_published_name_gets_no_other_bytes(uploader: str | None) -> None:
     """The refusal says since when, by whom, and that the version has to be raised."""
     flaw = refusal(upload(holding=holding(uploader=uploader)))
     assert (flaw.code, "by bob" in flaw.message) == ("file-exists", uploader == "bob")
-    assert "raise the version" in flaw.message
+    assert "increase the version" in flaw.message
 
 
 def test_a_removed_name_gets_no_other_bytes() -> None:

@@ -1,4 +1,4 @@
-"""What PyPI asks of single metadata fields, value by value (docs: what PyPI checks, M2 to M10)."""
+"""PyPI's checks of single metadata fields, value by value (docs: what PyPI checks, M2 to M10)."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def summary(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M3 and M11: one line of at most 512 characters."""
     text = fields.get("summary", "")
     if _LINE_BREAK.search(text):
-        yield Code.SUMMARY_MULTILINE, "Summary", "It has several lines, and should have one."
+        yield Code.SUMMARY_MULTILINE, "Summary", "It has several lines instead of one."
     if len(text) > LONGEST_SUMMARY:
-        yield Code.SUMMARY_TOO_LONG, "Summary", f"It has {len(text)} characters; PyPI takes {LONGEST_SUMMARY}."
+        yield Code.SUMMARY_TOO_LONG, "Summary", f"It has {len(text)} characters; PyPI accepts {LONGEST_SUMMARY}."
 
 
 def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
-    """M4: addresses as RFC 5322 writes them, `name <local@domain>` and commas between them."""
+    """M4: addresses of RFC 5322, `name <local@domain>`, separated by commas."""
     for name, title in (("author_email", "Author-Email"), ("maintainer_email", "Maintainer-Email")):
         text = fields.get(name, "")
         if text in ("", "UNKNOWN"):
@@ -53,7 +53,7 @@ def emails(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
             yield (
                 Code.EMAIL_INVALID,
                 title,
-                f"{quoted(wrong)} in {quoted(text)} is no address like jane@example.org.",
+                f"{quoted(wrong)} in {quoted(text)} is not an address like jane@example.org.",
             )
 
 
@@ -64,17 +64,17 @@ def is_email(text: str) -> bool:
 
 
 def classifiers(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
-    """M5: those of trove-classifiers; `Private ::` ones are never there."""
+    """M5: classifiers of trove-classifiers, which contains no `Private ::` ones."""
     known, deprecated = _trove()
     for text in dict.fromkeys(fields.get("classifiers", [])):
         if text.startswith("Private ::"):
-            yield Code.CLASSIFIER_PRIVATE, "Classifier", f"{quoted(text)} keeps it off PyPI."
+            yield Code.CLASSIFIER_PRIVATE, "Classifier", f"{quoted(text)} keeps the project off PyPI."
         elif text in deprecated:
             instead = ", ".join(deprecated[text]) or "nothing"
             yield (
                 Code.CLASSIFIER_DEPRECATED,
                 "Classifier",
-                f"{quoted(text)} is deprecated; instead of it stands {instead}.",
+                f"{quoted(text)} is deprecated; it is replaced by {instead}.",
             )
         elif text not in known and text != "UNKNOWN":
             yield Code.CLASSIFIER_UNKNOWN, "Classifier", f"{quoted(text)} is not on PyPI's list."
@@ -92,17 +92,21 @@ def urls(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     for name, title in (("home_page", "Home-Page"), ("download_url", "Download-URL")):
         text = fields.get(name, "")
         if text not in ("", "UNKNOWN") and not is_url(text):
-            yield Code.URL_INVALID, title, f"{quoted(text)} is no URL like https://example.org/."
+            yield Code.URL_INVALID, title, f"{quoted(text)} is not a URL like https://example.org/."
     for label, url in fields.get("project_urls", {}).items():
         if not label or not url or len(label) > LONGEST_LABEL:
             found = f"{quoted(label)} with the URL {quoted(url)}"
-            yield Code.URL_LABEL_INVALID, "Project-URL", f"{found}: a label of 1 to {LONGEST_LABEL} characters, a URL."
+            yield (
+                Code.URL_LABEL_INVALID,
+                "Project-URL",
+                f"{found} should be a label of 1 to {LONGEST_LABEL} characters and a URL.",
+            )
         elif not is_url(url):
-            yield Code.URL_INVALID, "Project-URL", f"{quoted(url)} is no URL like https://example.org/."
+            yield Code.URL_INVALID, "Project-URL", f"{quoted(url)} is not a URL like https://example.org/."
 
 
 def is_url(text: str) -> bool:
-    """True for an absolute URL with a host, and without blanks and control characters."""
+    """True for an absolute URL with a host, and without spaces and control characters."""
     return bool(parsed(_is_of_the_web, text)) and text.isprintable() and not any(map(str.isspace, text))
 
 
@@ -119,16 +123,16 @@ def requirements(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
 
 @lru_cache(maxsize=1024)
 def _requirement(text: str) -> tuple[FieldFlaw, ...]:
-    """What is wrong with one requirement: the releases of a project have mostly the same."""
+    """The flaws of one requirement. Cached, because the releases of a project have mostly the same."""
     requirement = parsed(Requirement, text)
     if requirement is None:
-        return ((Code.REQUIREMENT_INVALID, "Requires-Dist", f"{quoted(text)} is no requirement (PEP 508)."),)
+        return ((Code.REQUIREMENT_INVALID, "Requires-Dist", f"{quoted(text)} is not a requirement (PEP 508)."),)
     told: list[FieldFlaw] = []
     if trouble := unread_requirement(requirement):
         told.append((Code.REQUIREMENT_UNSUPPORTED, "Requires-Dist", f"{quoted(text)}: {trouble}."))
     if requirement.url:
         told.append(
-            (Code.REQUIREMENT_DIRECT, "Requires-Dist", f"{quoted(text)} is fetched from a URL, past every index.")
+            (Code.REQUIREMENT_DIRECT, "Requires-Dist", f"{quoted(text)} is fetched from a URL, not from an index.")
         )
     return tuple(told)
 
@@ -139,13 +143,13 @@ def provided(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
         for text in fields.get(name, []):
             requirement = parsed(Requirement, _BARE_VERSION.sub(r"\1==\2", text))
             if requirement is None or requirement.url:
-                yield Code.PROVIDES_DIST_INVALID, title, f"{quoted(text)} is no name with a version."
+                yield Code.PROVIDES_DIST_INVALID, title, f"{quoted(text)} is not a name with an optional version."
 
 
 def licenses(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M10: License is deprecated by License-Expression (PEP 639)."""
     if fields.get("license") and fields.get("license_expression"):
-        yield Code.LICENSE_CONFLICT, "License", "It stands beside License-Expression, which replaces it."
+        yield Code.LICENSE_CONFLICT, "License", "License-Expression, which is also there, replaces it."
 
 
 FieldRule = Callable[[dict[str, Any]], Iterator[FieldFlaw]]

@@ -1,7 +1,7 @@
-"""Every field of the core metadata as packaging reads it strictly, and what PyPI asks of a few beyond that.
+"""Checks every field of the core metadata with packaging's strict parser, and some further as PyPI does.
 
-packaging.metadata is the reference implementation of the core metadata specification. Single values that it only
-judges as a whole (requirements, URLs, classifiers) are judged one by one, so that all flaws are told at once.
+packaging.metadata is the reference implementation of the core metadata specification. It checks some fields only as a
+whole (requirements, URLs, classifiers); their values are checked one by one, so that all flaws are reported.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
 
 LONGEST_VALUE = 10_000
-"""Characters of a field that is taken apart; parsers take long over longer ones."""
+"""Most characters of a field that is parsed; longer ones take parsers too long."""
 
 MOST_OF_ONE_CODE = 5
-"""Values of a kind that are told one by one; the rest are counted."""
+"""Most values with the same flaw that are reported one by one; the rest are counted."""
 
 _MOST_LICENSE_FILES = 1000
 
 _BLANKS = " \t\r\n"
-"""What pip and uv both skip at the ends of a version."""
+"""Whitespace that both pip and uv strip from a version."""
 
 _SINCE = {
     "supported_platforms": "1.1",
@@ -54,7 +54,7 @@ _SINCE = {
     "import_names": "2.5",
     "import_namespaces": "2.5",
 }
-"""The metadata version that brought a field (core metadata specification)."""
+"""The metadata version that introduced a field (core metadata specification)."""
 
 _JUDGED_ELSEWHERE = frozenset(("metadata_version", "name", "version", "requires_python"))
 _JUDGED_HERE = frozenset(
@@ -66,40 +66,40 @@ _FIELD_CODES = {
     "description-content-type": Code.DESCRIPTION_CONTENT_TYPE_INVALID,
 }
 _IDENTITY = frozenset(("metadata-version", "name", "version", "requires-python"))
-"""Fields that installers decide by: said twice, each may take another."""
+"""Fields that installers use: if one occurs twice, each may use another value."""
 
 _FREE_TEXT = frozenset(("description", "license", "keywords", "author", "maintainer"))
-"""Fields in which packaging takes anything."""
+"""Fields in which packaging accepts anything."""
 
 _LONG = _FREE_TEXT | {"summary"}
-"""Fields that nobody takes apart, however long they are."""
+"""Fields that are never parsed, however long they are."""
 
 
 def check_fields(content: bytes, core: CoreMetadata, findings: Findings, *, mild: bool = False) -> list[str]:
-    """Note the flaws of all fields; return the License-File fields that can be looked for in the archive.
+    """Add the flaws of all fields; return the License-File fields, to be looked for in the archive.
 
-    `core` is what pkginfo reads in the same content.
-    `mild` if nobody resolves by these fields: then dependencies that can't be read, and fields that stand twice, only
-    warn, unless they are name or version.
+    `core` is what pkginfo reads from the same content.
+    `mild`: no installer uses these fields, so unreadable dependencies, and repeated fields other than name and version,
+    only warn.
     """
     apart = parsed_fields(content)
     if apart is None:
-        findings.refuse(Code.METADATA_UNREADABLE, "core metadata", f"packaging can't take it apart. {BUILD_AGAIN}")
+        findings.refuse(Code.METADATA_UNREADABLE, "core metadata", f"packaging can't parse it. {BUILD_AGAIN}")
         return []
     fields, unparsed = apart
-    _tell(_blanks(fields, core), findings, mild=mild)
-    _tell(_unparsed(unparsed), findings, mild=mild)
-    # A rule has to see every value, also of a field that packaging sets aside because it stands twice.
+    _report(_blanks(fields, core), findings, mild=mild)
+    _report(_unparsed(unparsed), findings, mild=mild)
+    # A rule has to check every value, also those that packaging sets aside because the field is repeated.
     every = [fields, *_set_aside(unparsed)]
     for rule in (_too_long, _too_new, _invalid, *RULES):
-        _tell((told for one in every for told in rule(one)), findings, mild=mild)
+        _report((flaw for one in every for flaw in rule(one)), findings, mild=mild)
     return list(fields.get("license_files", []))[:_MOST_LICENSE_FILES]
 
 
 def parsed_fields(content: bytes) -> tuple[dict[str, Any], dict[str, list[str]]] | None:
-    """The fields as packaging names them, and what it sets aside: unknown fields, and single ones that stand twice.
+    """The fields as packaging names them, and what it sets aside: unknown fields, and single ones that are repeated.
 
-    Bytes that are not UTF-8 are replaced first: packaging would set aside all values of a field for one of them.
+    Bytes that are not UTF-8 are replaced first, because packaging sets a field aside if one of its values has any.
     """
     return cast("tuple[dict[str, Any], dict[str, list[str]]] | None", parsed(_apart, content))
 
@@ -109,7 +109,7 @@ def _apart(content: bytes) -> object:
 
 
 def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
-    """The values of repeated fields, as fields that stand once: the first of each, then the second, and so on."""
+    """The values of repeated fields as if they were not repeated: the first of each, then the second, and so on."""
     names = [name for name in sorted(unparsed) if _is_known(name)]
     for values in zip_longest(*(unparsed[name] for name in names)):
         said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -117,7 +117,7 @@ def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
 
 
 def _taken_apart(name: str, value: str) -> object:
-    """A single value in the form in which packaging gives it."""
+    """A single value in the form that packaging returns."""
     if name == "project-url":
         label, _, url = value.partition(",")
         return {label.strip(): url.strip()}
@@ -128,18 +128,18 @@ _RAW_NAMES = {"project-url": "project_urls"}
 
 
 def _blanks(fields: dict[str, Any], core: CoreMetadata) -> Iterator[FieldFlaw]:
-    """Blanks around name and version: pkginfo leaves them out, and installers do not."""
+    """Report spaces around name and version, which pkginfo strips and installers do not."""
     name, version = str(fields.get("name", "")), str(fields.get("version", ""))
     if name != name.strip() and name.strip() == core.name:
-        found = f"Name is {quoted(name)}, with blanks behind it: pip and uv can't install it."
+        found = f"Name is {quoted(name)}, followed by spaces, so pip and uv can't install it."
         yield Code.METADATA_NAME_INVALID, "Name", found
     if version.strip(_BLANKS) != version.strip() and version.strip() == core.version:
-        found = f"Version is {quoted(version)}, with blanks behind it that uv does not skip: it can't install it."
+        found = f"Version is {quoted(version)}, followed by spaces that uv does not strip, so uv can't install it."
         yield Code.METADATA_VERSION_INVALID, "Version", found
 
 
-def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None:
-    """Note flaws; of each kind a few one by one, and how many there are more."""
+def _report(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None:
+    """Add flaws: a few of each kind one by one, and the number of the others."""
     counts: dict[tuple[Code, str], int] = {}
     for code, field, sentence in flaws:
         counts[code, field] = counts.get((code, field), 0) + 1
@@ -147,43 +147,43 @@ def _tell(flaws: Iterator[FieldFlaw], findings: Findings, *, mild: bool) -> None
             _note(code, field, f"{sentence} Fix it in the project's metadata.", findings, mild=mild)
     for (code, field), count in counts.items():
         if count > MOST_OF_ONE_CODE:
-            more = f"The same holds for {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}"
+            more = f"The same is true of {count - MOST_OF_ONE_CODE} more values. {BUILD_AGAIN}"
             _note(code, field, more, findings, mild=mild)
 
 
 def _note(code: Code, field: str, message: str, findings: Findings, *, mild: bool) -> None:
-    milder = mild and code in _RESOLVED_BY and field.lower() not in _BELIEVED
+    milder = mild and code in _USED_BY_INSTALLERS and field.lower() not in _ALWAYS_USED
     (findings.warn if milder else findings.note)(code, field, message)
 
 
-_RESOLVED_BY = (Code.METADATA_AMBIGUOUS, Code.REQUIREMENT_INVALID, Code.REQUIREMENT_UNSUPPORTED)
-_BELIEVED = ("metadata-version", "name", "version")
-"""Fields by which an archive is published, whoever resolves by the others."""
+_USED_BY_INSTALLERS = (Code.METADATA_AMBIGUOUS, Code.REQUIREMENT_INVALID, Code.REQUIREMENT_UNSUPPORTED)
+_ALWAYS_USED = ("metadata-version", "name", "version")
+"""Fields that eggwatch itself uses to publish an archive."""
 
 
 def _unparsed(unparsed: dict[str, list[str]]) -> Iterator[FieldFlaw]:
-    """What packaging could not bring into its form: unknown, or repeated."""
+    """Report the fields that packaging sets aside: unknown or repeated ones."""
     unknown = sorted(name for name in unparsed if not _is_known(name))
     if unknown:
         names = clipped(", ".join(name for name in unknown[:20]))
         yield (
             Code.METADATA_FIELD_UNKNOWN,
             unknown[0],
-            f"{counted(len(unknown), 'field is', 'fields are')} not of the core metadata: {names}.",
+            f"{counted(len(unknown), 'field is', 'fields are')} not part of the core metadata: {names}.",
         )
     for name in sorted(unparsed.keys() - set(unknown)):
         if name == "project-url":
             yield Code.URL_LABEL_INVALID, "Project-URL", "Two project URLs have the same label."
         else:
             values, title = unparsed[name], name.title()
-            # Of equal values each client takes the same, whichever it takes.
+            # If the values are equal, it does not matter which one a client uses.
             differ = name in _IDENTITY and len(set(values)) > 1
             code = Code.METADATA_AMBIGUOUS if differ else Code.METADATA_FIELD_REPEATED
-            yield code, title, f"{title} is there {len(values)} times, and should be there once."
+            yield code, title, f"{title} occurs {len(values)} times instead of once."
 
 
 def _is_known(name: str) -> bool:
-    # parse_email does not say which of the two it was; a field that it knows it can write back.
+    # parse_email does not say whether a field was unknown or repeated; Metadata has an attribute for each known one.
     return name.replace("-", "_") in _ATTRIBUTES or name in _PLURAL
 
 
@@ -203,7 +203,7 @@ _PLURAL = frozenset(
 
 
 def _too_long(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
-    """Take out the values that are too long to be taken apart; the others stay."""
+    """Remove the values that are too long to be parsed, and report them."""
     for name in sorted(fields.keys() - _LONG - _JUDGED_ELSEWHERE):
         value = fields[name]
         kept: Any
@@ -223,19 +223,19 @@ def _too_long(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
 
 def _too_new(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     version = str(fields.get("metadata_version", ""))
-    # Version 2.0 had what 2.1 has.
+    # Version 2.0 has the fields of 2.1.
     said = "2.1" if version == "2.0" else version
     for name in sorted(fields.keys() & _SINCE.keys()):
         if len(said) == 3 and said < _SINCE[name]:
             yield (
                 Code.LICENSE_FILE_EARLY if name == "license_files" else Code.METADATA_FIELD_TOO_NEW,
                 _title(name),
-                f"The field came with metadata version {_SINCE[name]}, and Metadata-Version is {clipped(version)}.",
+                f"The field requires metadata version {_SINCE[name]}, and Metadata-Version is {clipped(version)}.",
             )
 
 
 def _invalid(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
-    """What packaging says of all fields that are not judged value by value."""
+    """Report what packaging finds in all fields that are not checked value by value."""
     for name in sorted(fields.keys() - _JUDGED_ELSEWHERE - _JUDGED_HERE - _FREE_TEXT):
         value = fields[name]
         yield from _wrong_value(name, value if isinstance(value, str) else tuple(value))
@@ -243,9 +243,9 @@ def _invalid(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
 
 @lru_cache(maxsize=256)
 def _wrong_value(name: str, value: str | tuple[str, ...]) -> tuple[FieldFlaw, ...]:
-    """What packaging says of one field: a parser that gives up over one says nothing of the others.
+    """What packaging finds in one field. Each field is parsed alone, because a fatal error in one hides the others.
 
-    The same content types, extras and licence files come again and again, and packaging takes long over them.
+    Cached, because the same content types, extras and licence files occur often, and packaging is slow.
     """
     newest = "2.5" if name in ("import_names", "import_namespaces") else "2.4"
     said = value if isinstance(value, str) else list(value)
@@ -257,7 +257,7 @@ def _wrong_value(name: str, value: str | tuple[str, ...]) -> tuple[FieldFlaw, ..
         codes = [_FIELD_CODES.get(error.field, Code.METADATA_FIELD_INVALID) for error in errors]
         return tuple((code, e.field.title(), f"{clipped(str(e))}.") for code, e in zip(codes, errors, strict=True))
     except Exception as error:
-        return ((Code.METADATA_FIELD_INVALID, _title(name), f"packaging can't read it: {clipped(repr(error))}."),)
+        return ((Code.METADATA_FIELD_INVALID, _title(name), f"packaging can't parse it: {clipped(repr(error))}."),)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""Core metadata, read by pkginfo from bytes that we found ourselves, and compared with the filename."""
+"""Reads core metadata with pkginfo from bytes, and compares it with the filename."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _WANTED = frozenset(("metadata_version", "name", "version", "requires_python", "
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
-    """pkginfo's fields out of given bytes: its own readers trust the archive, and import by name."""
+    """pkginfo's fields from given bytes; its own readers trust the archive, and import by name."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -48,13 +48,13 @@ class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
         return self._head
 
     def _getHeaderAttrs(self) -> list[tuple[str, str, bool]]:  # noqa: N802
-        """Only the fields that we take: pkginfo goes through all headers for each of the others."""
+        """Only the fields that are used, because pkginfo searches all headers for each field."""
         known = super()._getHeaderAttrs()  # type: ignore[misc, unused-ignore]
         return [attribute for attribute in known if attribute[1] in _WANTED]
 
 
 def read_metadata(content: bytes, filename: Filename, subject: str, findings: Findings) -> CoreMetadata | None:
-    """The core metadata in `content`, its flaws noted; None if pkginfo can't read it."""
+    """Read the core metadata in `content`, and add its flaws; returns None if pkginfo can't read it."""
     trouble = excess(content)
     if trouble is not None:
         findings.refuse(Code.METADATA_UNREADABLE, subject, trouble)
@@ -62,11 +62,11 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     head = head_of(content)
     try:
         with warnings.catch_warnings():
-            # Versions newer than pkginfo are read as the newest that it knows; we judge that ourselves.
+            # pkginfo reads newer versions as the newest that it knows; `_is_known` decides about these.
             warnings.simplefilter("ignore")
             distribution = _Distribution(head)
             known = any(True for _ in distribution)
-    except Exception as error:  # pkginfo and email validate nothing, so anything may come out of them
+    except Exception as error:  # pkginfo and email validate nothing, so they may raise anything
         message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
         findings.refuse(Code.METADATA_UNREADABLE, subject, message)
         return None
@@ -83,16 +83,16 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
 
 
 def is_of_old_sdist(core: CoreMetadata, filename: Filename) -> bool:
-    """Whether installers resolve by none of the fields but name, version and Requires-Python: they ask the build.
+    """True if installers use only name, version and Requires-Python, and build the sdist to get the other fields.
 
-    From Metadata-Version 2.2 on the fields of an sdist hold for its wheels, too (PEP 643).
+    From Metadata-Version 2.2 on, the fields of an sdist are also valid for its wheels (PEP 643).
     """
     said = _FORMAT.fullmatch(core.metadata_version or "")
     return filename.kind is Kind.SDIST and said is not None and (int(said[1]), int(said[2])) < (2, 2)
 
 
 def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bool) -> bool:
-    """True if the metadata is of a version that can be judged: 1.0 to 2.6, and minor versions to come.
+    """True if the metadata version can be checked: 1.0 to 2.6, and later minor versions.
 
     "Tools SHOULD warn if metadata_version is greater than the highest version they support, and MUST fail if it
     has a greater major version" (core metadata, Metadata-Version).
@@ -106,23 +106,23 @@ def _is_known(core: CoreMetadata, subject: str, findings: Findings, *, known: bo
         message = f"Metadata-Version is 2.0, which was never standardised (PEP 426 is withdrawn). {BUILD_AGAIN}"
         findings.note(Code.METADATA_VERSION_WITHDRAWN, "Metadata-Version", message)
     elif said == "2.6":
-        message = f"Metadata-Version is 2.6; PyPI takes none newer than 2.5. {IF_YOURS}"
+        message = f"Metadata-Version is 2.6; the newest that PyPI accepts is 2.5. {IF_YOURS}"
         findings.note(Code.METADATA_VERSION_NEWER, "Metadata-Version", message)
     elif (int(match[1]), int(match[2])) > NEWEST:
-        message = f"Metadata-Version is {said}; fields that came after {NEWEST[0]}.{NEWEST[1]} are not checked."
+        message = f"Metadata-Version is {said}; fields introduced after {NEWEST[0]}.{NEWEST[1]} are not checked."
         findings.note(Code.METADATA_VERSION_NEWER, "Metadata-Version", message)
     return True
 
 
 def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
-    """Metadata has to be UTF-8; in an sdist nobody but us minds, since installers ask the build."""
+    """Report metadata that is not UTF-8; in an sdist it only warns, because installers build it to get the metadata."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         found = f"Byte {error.start}, in line {line}, is not UTF-8"
         wheel = filename.kind is Kind.WHEEL
-        message = f"{found}: pip can't install it, uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
+        message = f"{found}, so pip can't install it; uv can. {BUILD_AGAIN}" if wheel else f"{found}. {BUILD_AGAIN}"
         level = Level.REFUSE if wheel else Level.WARN
         yield Flaw(code=Code.METADATA_ENCODING, subject=f"line {line}", message=message, level=level)
 
@@ -142,7 +142,7 @@ def _text(value: object) -> str | None:
 
 
 def _bounded(core: CoreMetadata) -> CoreMetadata:
-    """The fields as they may be shown on a page: printable and of bounded length."""
+    """The fields as pages show them: printable, and cut to a maximum length."""
     return CoreMetadata(
         metadata_version=_clipped(core.metadata_version, LONGEST_FIELD),
         name=_clipped(core.name, LONGEST_FIELD),
@@ -163,38 +163,42 @@ def _unknown_format(core: CoreMetadata) -> str:
 
 
 def member_name(filename: Filename) -> str:
-    """What the metadata member is called in an archive of this kind."""
+    """The name of the metadata member in an archive of this kind."""
     return "METADATA" if filename.kind is Kind.WHEEL else "PKG-INFO"
 
 
 def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
-    """Name has to be there, a project name, and the filename's once both are normalised (PEP 503)."""
+    """Check that Name exists, is valid, and equals that of the filename when both are normalised (PEP 503)."""
     where = member_name(filename)
     if core.name is None:
         is_unknown = filename.project == "unknown"
         yield _unknown(where) if is_unknown else _missing(Code.METADATA_NAME_MISSING, "Name", where)
     elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
-        yield _flaw(Code.METADATA_NAME_INVALID, "Name", f"{where} says {quoted(core.name)}, which is no project name.")
+        yield _flaw(
+            Code.METADATA_NAME_INVALID,
+            "Name",
+            f"{where} has the Name {quoted(core.name)}, which is not a valid project name.",
+        )
     elif project_name(core.name) != filename.project:
         yield _mismatch(Code.METADATA_NAME_MISMATCH, "name", where, (filename.name_part, core.name))
 
 
 def version_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
-    """Version has to be there, valid (PEP 440), and equal to the filename's."""
+    """Check that Version exists, is valid (PEP 440), and equals that of the filename."""
     where = member_name(filename)
     if core.version is None:
         yield _missing(Code.METADATA_VERSION_MISSING, "Version", where)
         return
     version = parsed(Version, core.version) if len(core.version) <= LONGEST_FIELD else None
     if version is None:
-        said = f"{where} says {quoted(core.version)}, which is no version (PEP 440)."
+        said = f"{where} has the Version {quoted(core.version)}, which is not a version of PEP 440."
         yield _flaw(Code.METADATA_VERSION_INVALID, "Version", said)
     elif version != filename.version:
         yield _mismatch(Code.METADATA_VERSION_MISMATCH, "version", where, (filename.version_part, core.version))
 
 
 def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
-    """Requires-Python, if it is there, has to be a printable specifier set (PEP 440)."""
+    """Check that Requires-Python, if it exists, is a printable specifier set (PEP 440)."""
     text = core.requires_python
     if text is None:
         return
@@ -204,12 +208,12 @@ def requires_python_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Fl
             if trouble := unread_list(text) or unread_specifiers(specifiers):
                 yield _flaw(Code.REQUIRES_PYTHON_UNSUPPORTED, "Requires-Python", f"{trouble}.")
             return
-    said = f"{member_name(filename)} says {quoted(text)}, which is no specifier like '>=3.9' (PEP 440)"
+    said = f"{member_name(filename)} has {quoted(text)}, which is not a specifier like '>=3.9' (PEP 440)"
     meant = repaired(text) if len(text) <= LONGEST_REQUIRES_PYTHON and text.isprintable() else None
     if meant is None:
         yield _flaw(Code.METADATA_REQUIRES_PYTHON, "Requires-Python", f"{said}. Fix requires-python in the project.")
     else:
-        both = f"{said}: pip ignores it, and installs on any Python; uv reads it as {quoted(meant)}."
+        both = f"{said}. pip ignores it, and installs on any Python; uv reads it as {quoted(meant)}."
         code = Code.REQUIRES_PYTHON_WILDCARD
         yield Flaw(code=code, subject="Requires-Python", message=f"{both} {IF_YOURS}", level=code.level)
 
@@ -220,15 +224,15 @@ RULES: tuple[MetadataRule, ...] = (name_flaws, version_flaws, requires_python_fl
 
 
 def _missing(code: Code, subject: str, where: str) -> Flaw:
-    return _flaw(code, subject, f"{where} says no {subject}.")
+    return _flaw(code, subject, f"{where} has no {subject}.")
 
 
 def _unknown(where: str) -> Flaw:
-    """setuptools before 61 knows nothing of [project], and calls what it can't name UNKNOWN 0.0.0."""
+    """The flaw of setuptools before 61, which ignores [project], and writes UNKNOWN 0.0.0 or no name."""
     message = (
-        f"{where} says no Name: the setuptools that built it is too old to read [project] in pyproject.toml. "
-        'Write requires = ["setuptools>=61"] below [build-system] there, and build it again. (UNKNOWN and 0.0.0 are '
-        "what setuptools before 61 writes for a name and a version that it does not find.)"
+        f"{where} has no Name: the setuptools that built it is too old to read [project] in pyproject.toml. "
+        'Write requires = ["setuptools>=61"] in [build-system] there, and build it again. (UNKNOWN and 0.0.0 are '
+        "what setuptools before 61 writes if it finds no name and no version.)"
     )
     return Flaw(code=Code.METADATA_NAME_MISSING, subject="Name", message=message)
 
@@ -245,24 +249,24 @@ def _flaw(code: Code, subject: str, sentence: str) -> Flaw:
     return Flaw(code=code, subject=subject, message=f"{sentence} {BUILD_AGAIN}", level=code.level)
 
 
-# ECMA-48: ESC, and of its one-character forms those that begin a command or a text for the terminal.
+# ECMA-48: ESC, and the one-character forms that begin a command or a string for the terminal.
 _COMMANDS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\x90\x98\x9b\x9d-\x9f]")
-# The other C1 controls, which mistaken encodings leave in old metadata, and what turns the direction of a line.
+# The other C1 controls, which wrong encodings leave in old metadata, and characters that change the direction.
 _ODD = re.compile(r"[\x80-\x84\x86-\x8f\x91-\x97\x99\x9a\x9c\u202a-\u202e\u2066-\u2069]")
 _FIELD_NAME = re.compile(rb"([!-9;-~]+):")
 
 _OTHERS = ("description", "metadata-version", "name", "version", "requires-python")
-"""Fields that no program shows in a terminal, or that are nothing but text without controls by other rules."""
+"""Fields that no program shows in a terminal, or in which other rules allow no control characters."""
 
 
 def check_controls(head: bytes, findings: Findings) -> None:
-    """Refuse the first field with a character that commands a terminal, and warn of one that only looks odd.
+    """Reject the first field with a character that a terminal acts on, and warn of other control characters.
 
-    'pip show' writes the fields to the terminal as they are.
+    'pip show' writes the fields to the terminal unchanged.
     """
     whole = head.decode("utf-8", "replace")
     if not _COMMANDS.search(whole) and not _ODD.search(whole):
-        return  # as nearly always: it is not worth while to look at each line
+        return  # nearly always, so the lines need not be checked one by one
     odd: tuple[str, str] | None = None
     name = ""
     for line in head.splitlines():
@@ -272,10 +276,10 @@ def check_controls(head: bytes, findings: Findings) -> None:
             continue
         text = line.decode("utf-8", "replace")
         if found := _COMMANDS.search(text):
-            message = f"It holds {clipped(found[0])}, which a terminal obeys when 'pip show' shows the field."
+            message = f"It contains {clipped(found[0])}, which a terminal acts on when 'pip show' prints the field."
             findings.refuse(Code.METADATA_CONTROL_CHARACTER, name, f"{message} {BUILD_AGAIN}")
             return
         if odd is None and (found := _ODD.search(text)):
-            odd = name, f"It holds {clipped(found[0])}, which is shown as nothing, or turns the rest of the line."
+            odd = name, f"It contains {clipped(found[0])}, which is invisible or changes the direction of the line."
     if odd is not None:
         findings.warn(Code.METADATA_CONTROL_CHARACTER, odd[0], f"{odd[1]} {IF_YOURS}")

@@ -1,4 +1,4 @@
-"""Does the description render? The check of PyPI's that costs milliseconds, so it is an extra one.
+"""Checks whether the description can be rendered. An extra check, because it costs milliseconds.
 
 Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 """
@@ -19,20 +19,20 @@ from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
 LONGEST_README = 512 << 10
-"""Characters that are rendered; docutils takes 200 ms for 100,000, of honest text."""
+"""Most characters that are rendered; docutils takes 200 ms for 100 000 characters of ordinary text."""
 
 MOST_SECONDS = 5.0
-"""CPU time that rendering may take, where there is a clock for it: docutils takes 10 s for one table of 180 KiB."""
+"""Most CPU time for rendering, where it can be limited: docutils takes 10 s for one table of 180 KiB."""
 
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
 _RENDERERS = {"text/plain": "txt", "text/x-rst": "rst", "text/markdown": "markdown", "": "rst"}
-"""No type means reStructuredText (PyPI)."""
+"""Without a type it is reStructuredText (PyPI)."""
 
 
 def readme_flaws(content: bytes) -> Iterator[Flaw]:
-    """A flaw if PyPI's renderer can't render the description; ImportError without readme-renderer."""
+    """A flaw if PyPI's renderer can't render the description; raises ImportError without readme-renderer."""
     fields, _ = parsed_fields(content) or ({}, {})
     text = unfolded(fields.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
@@ -47,7 +47,7 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         )
     elif _rendered(kind, text, warnings, parameters) is None:
         reason = clipped(warnings.getvalue().strip()) or "no reason given"
-        message = f"The README does not render as {kind or 'text/x-rst'}: {reason}. Look at it with 'twine check'."
+        message = f"The README can't be rendered as {kind or 'text/x-rst'}: {reason}. Try it with 'twine check'."
     if message is not None:
         yield Flaw(
             code=Code.README_UNRENDERABLE, subject="Description", message=message, level=Code.README_UNRENDERABLE.level
@@ -55,10 +55,10 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
 
 
 def unfolded(text: str) -> str:
-    """A description without what a field of several lines is indented by.
+    """A description without the indentation of a field of several lines.
 
-    Before metadata 2.1 it was such a field: distutils put eight blanks before each line but the first, and the
-    specification asks for seven and a '|'.
+    Before metadata 2.1 the description was a field: distutils indented each line except the first by eight spaces; the
+    specification has seven spaces and a '|'.
     """
     first, *rest = text.split("\n")
     if not all(line.startswith(_INDENTS) or not line.strip() for line in rest):
@@ -75,7 +75,7 @@ def _of_mail(text: str) -> tuple[str, dict[str, str]]:
 
 def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str, str]) -> str | None:
     renderer = import_module(f"readme_renderer.{_RENDERERS.get(kind, 'txt')}")
-    end = None  # until the limit begins, the error can only be another's
+    end = None  # before the limit begins, the error belongs to an outer limit
     try:
         with cpu_limit(MOST_SECONDS) as end:
             if kind in ("text/x-rst", ""):
@@ -87,8 +87,8 @@ def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str,
             raise
         warnings.write(f"it takes more than {MOST_SECONDS:g} seconds")
         return None
-    except BaseException as error:  # whatever docutils, comrak or nh3 make of hostile text
-        # What goes wrong inside of Rust is no Exception.
+    except BaseException as error:  # docutils, comrak and nh3 may raise anything
+        # A panic in Rust is a BaseException.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         warnings.write(f"{type(error).__name__}: {error}")

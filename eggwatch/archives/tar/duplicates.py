@@ -1,7 +1,7 @@
-"""Members of a tar that stand twice: nothing is ambiguous about two copies of the same bytes.
+"""Finds members of a tar that occur twice with the same bytes, which is harmless.
 
-Build tools that collect files by patterns write some twice (pyarrow's sdists have two LICENSE.txt). Their contents are
-passed over unread at first, so that they are compared in a second pass; a sound archive costs none.
+Build tools that collect files by patterns write some files twice (pyarrow's sdists have two LICENSE.txt). The first
+pass does not keep contents, so a second pass compares them; archives without duplicates need none.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from eggwatch.archives.tar.links import MemberPlace
 from eggwatch.archives.tar.walk import REGULAR, ByteStream, TarWalk
 
 LARGEST_TWIN = 4 << 20
-"""Bytes of a member that is compared; they are in memory one at a time."""
+"""Most bytes of a member that is compared; one is in memory at a time."""
 _RUNS = 0o111
 MOST_TWINS = 1000
-"""Members that are compared with the first of their path. More of them is no accident of a build tool."""
+"""Most members that are compared with the first of their path. No build tool writes more of them by accident."""
 
 
 def twins(file: BinaryIO, size: int, places: Sequence[MemberPlace]) -> Set[int]:
     """The offsets of all files that have the same path and bytes as the first one of that path.
 
-    `file` is a gzip of `size` bytes that was read to its end and found whole, `places` are all members of its tar.
+    `file` is a complete gzip file of `size` bytes, `places` are all members of its tar.
     """
     firsts = _candidates(places)
     if not firsts:
@@ -38,13 +38,13 @@ def twins(file: BinaryIO, size: int, places: Sequence[MemberPlace]) -> Set[int]:
 
 
 def _candidates(places: Iterable[MemberPlace]) -> Mapping[int, int]:
-    """The offset of each file that may be a copy → that of the first of its path; none where there are too many."""
+    """The offset of each file that may be a copy → that of the first of its path. Empty if there are too many."""
     seen: dict[str, MemberPlace] = {}
     programs: set[str] = set()
     found: dict[int, int] = {}
     for place in places:
         first = seen.setdefault(place.path, place)
-        # What was a program once stays one to pip, and not to uv.
+        # pip keeps the execute bit of an earlier copy, uv does not.
         was_program = place.path in programs
         if place.mode & _RUNS:
             programs.add(place.path)

@@ -12,14 +12,15 @@ from typing import Any, BinaryIO
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, ByteRange, Findings
 from eggwatch.archives.limits import check_ratio
 from eggwatch.model.codes import Code
+from eggwatch.model.counting import counted
 
 _inflater: Any = zlib
-# Three times as fast as zlib; `pip install isal` is all it takes.
+# Three times as fast as zlib, if isal is installed.
 with suppress(ImportError):
     _inflater = import_module("isal.isal_zlib")
 
 MAGIC = b"\x1f\x8b"
-"""The first two bytes of a gzip, and of each member behind the first (RFC 1952, 2.3.1)."""
+"""The first two bytes of each member of a gzip file (RFC 1952, 2.3.1)."""
 
 _RAW = 128 << 10
 _CHUNK = 1 << 20
@@ -28,10 +29,10 @@ _BEFORE = 64 << 10
 
 
 class GzipStream:
-    """Iterating gives the inflated bytes; afterwards `whole` says whether the trailer was there and true.
+    """Iterating yields the inflated bytes; afterwards `whole` is True if nothing follows a valid trailer.
 
-    CRC-32 and size are compared by the inflater (RFC 1952, 2.3.1). A stream that is cut, damaged, or grows too much
-    ends early, with the reason among the findings; and so does one with a second member behind it.
+    The inflater compares CRC-32 and size (RFC 1952, 2.3.1). A stream that is cut off, damaged or too large, or that is
+    followed by something, ends early, and the reason is added to the findings.
     """
 
     def __init__(self, file: BinaryIO, size: int, findings: Findings) -> None:
@@ -57,20 +58,20 @@ class GzipStream:
         return self._read - len(self._raw)
 
     def _note_rest(self) -> None:
-        """Say what follows the first member's trailer: another member, or something else."""
+        """Add a flaw about what follows the first member: another member, or something else."""
         position = self._position
         count = self._size - position
         self._file.seek(position)
         if self._file.read(len(MAGIC)) == MAGIC:
-            # pip reads on and unpacks what is in there, uv stops here.
+            # pip goes on and unpacks the next member, uv stops here.
             message = f"Another gzip member follows the first one. {BUILD_AGAIN}"
             self._findings.refuse(Code.GZIP_MEMBERS, f"{count} bytes", message, at=position)
             return
-        message = f"{count} bytes follow the end of the gzip stream. {BUILD_AGAIN}"
+        message = f"{counted(count, 'byte follows', 'bytes follow')} the end of the gzip stream. {BUILD_AGAIN}"
         self._findings.refuse(Code.GZIP_TRAILING_DATA, f"{count} bytes", message, (position, self._size))
 
     def _member(self) -> Generator[bytes, None, bool]:
-        """Inflate the first member; returns True if its trailer was there and true."""
+        """Inflate the first member; returns True if its trailer is valid."""
         stream = _inflater.decompressobj(wbits=_GZIP)
         while not stream.eof:
             try:
@@ -85,12 +86,12 @@ class GzipStream:
         return True
 
     def _step(self, stream: Any) -> bytes | None:
-        """The next chunk, perhaps empty; None if the file ended in the middle of the member."""
+        """The next chunk, which may be empty; None if the file ended in the middle of the member."""
         chunk: bytes = stream.decompress(self._raw, _CHUNK)
         if stream.eof:
             return chunk
         self._raw = stream.unconsumed_tail
-        # A full chunk may have more behind it, even when all input is taken.
+        # After a full chunk there may be more output, even if all input is consumed.
         if not self._raw and len(chunk) < _CHUNK and not self._refill():
             self._findings.ends_early("The gzip stream ends in the middle.")
             return chunk or None
@@ -106,10 +107,10 @@ class GzipStream:
         return check_ratio(self._inflated, self._size, self._findings)
 
     def _note_damage(self, reason: str) -> None:
-        # The inflater does not say where in the bytes that it was given last.
+        # The inflater does not say where in its last input.
         message = f"The gzip stream is damaged ({reason}), somewhere before byte {self._read}. {UPLOAD_AGAIN}"
         self._findings.refuse(Code.GZIP_CORRUPT, "gzip", message, self._near(), at=self._position)
-        # A wrong CRC is seen at the end of the member, and the hole may lie anywhere in it.
+        # A wrong CRC is detected at the end of the member, and the unwritten part may be anywhere in it.
         self._findings.suspect((0, self._size))
 
     def _near(self) -> ByteRange:
@@ -117,10 +118,10 @@ class GzipStream:
 
 
 LONGEST_NAME = 255
-"""Bytes of the name of the file that was compressed."""
+"""Most bytes of the original filename."""
 
 LARGEST_FIELDS = 64
-"""Bytes of extra field and comment together; those that compressors write have a dozen."""
+"""Most bytes of extra field and comment together; compressors write about a dozen."""
 
 _FIXED = 10
 _CRC, _EXTRA, _NAME, _COMMENT = 1 << 1, 1 << 2, 1 << 3, 1 << 4
@@ -128,23 +129,23 @@ _HEAD = _FIXED + 2 + LARGEST_FIELDS + LONGEST_NAME + 2
 
 
 def check_header(file: BinaryIO, findings: Findings) -> None:
-    """Note a header with room for something to hide (RFC 1952, 2.3); one that is cut off is no flaw."""
+    """Reject a header in which something could be hidden (RFC 1952, 2.3); an incomplete one is not a flaw."""
     file.seek(0)
     head = file.read(_HEAD)
     name, fields = _lengths(head)
     if name > LONGEST_NAME or fields > LARGEST_FIELDS:
         message = (
-            f"The gzip's header holds {LARGEST_FIELDS} bytes and more beside a filename, or a filename of more than "
-            f"{LONGEST_NAME} bytes. {BUILD_AGAIN}"
+            f"The gzip header has more than {LARGEST_FIELDS} bytes of extra field and comment, or a filename of more "
+            f"than {LONGEST_NAME} bytes. {BUILD_AGAIN}"
         )
         findings.refuse(Code.GZIP_HEADER, "gzip header", message, at=0)
     elif len(head) >= _FIXED and head[3] & _CRC:
-        message = f"The gzip's header has a CRC of its own (FHCRC): uv can't inflate the file. {BUILD_AGAIN}"
+        message = f"The gzip header has a CRC of its own (FHCRC), so uv can't inflate the file. {BUILD_AGAIN}"
         findings.refuse(Code.GZIP_HEADER, "gzip header", message, at=0)
 
 
 def _lengths(head: bytes) -> tuple[int, int]:
-    """Bytes of the name, and of extra field and comment together, as far as the head goes."""
+    """Bytes of the name, and of extra field and comment together, as far as `head` shows."""
     if len(head) < _FIXED + 2:
         return 0, 0
     flags = head[3]

@@ -1,4 +1,4 @@
-"""Links in a tar: nothing is unpacked through one, and pip and uv can make each of them."""
+"""Checks the links of a tar: no member is unpacked through one, and both pip and uv can create each of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from eggwatch.archives.tar.walk import FOLDER, HARD_LINK, LINKS, REGULAR, SYMBOL
 from eggwatch.model.codes import Code
 
 MOST_STEPS = 256
-"""Links that uv follows from one link on."""
+"""Most links that uv follows from one link."""
 
 MOST_WORK = 8 << 20
-"""Bytes of paths that uv looks at to follow all links of a tar."""
+"""Most bytes of paths that uv reads to follow all links of a tar."""
 
 
 class MemberPlace(NamedTuple):
-    """A member: its plain path, the offset of its header in the inflated tar, its type flag, a link's target.
+    """A member: its path, the offset of its header in the inflated tar, its type flag, the target of a link.
 
-    `size` are the bytes of a file, `mode` its permissions.
+    `size` is that of a file in bytes, `mode` its permissions.
     """
 
     path: str
@@ -38,15 +38,15 @@ class MemberPlace(NamedTuple):
 
 
 def refuse_member(code: Code, subject: str, message: str, offset: int, findings: Findings) -> None:
-    """Note the flaw of one member, whose header begins at `offset` of the inflated tar."""
+    """Add the flaw of one member, whose header begins at `offset` of the inflated tar."""
     findings.refuse(code, subject, located(message, offset, " of the tar"))
 
 
 def check_links(places: Sequence[MemberPlace], links: Set[str], findings: Findings) -> Set[int]:
-    """No member may be unpacked through a link, nor in a link's place, and so onto what it points at.
+    """Check that no member is unpacked through a link, or over a link and so onto its target.
 
-    Also not where case is not told apart: `links` are folded. A hard link is another name of a file that is there
-    already: tarfile, and so pip, stops where it is not. Returned are the offsets of links that stand there once more.
+    Case is ignored, as on Windows and macOS; `links` are folded. The target of a hard link has to precede it: else
+    tarfile, and so pip, fails. Returns the offsets of links that repeat an earlier one.
     """
     _check_ends(places, findings)
     copies: set[int] = set()
@@ -60,13 +60,16 @@ def check_links(places: Sequence[MemberPlace], links: Set[str], findings: Findin
         if first is not place and name not in behind and _is_same_link(place, first):
             copies.add(place.offset)
         elif (name in links and name in seen) or name in behind:
-            message = f"It would be unpacked through another member, which is a link. {BUILD_AGAIN}"
+            message = f"It would be unpacked through another member that is a link. {BUILD_AGAIN}"
             refuse_member(Code.TAR_UNSAFE_LINK, path, message, place.offset, findings)
         elif _dangles(place, files):
-            message = f"A hard link to {clipped(place.target)}, which is no file that came before it. {BUILD_AGAIN}"
+            message = f"A hard link to {clipped(place.target)}, which is not a file that precedes it. {BUILD_AGAIN}"
             refuse_member(Code.TAR_UNSAFE_LINK, path, message, place.offset, findings)
         elif place.kind == HARD_LINK and _starts_with_dot(place):
-            message = f"A hard link to {clipped(place.target)}: pip does not find what is called './…'. {BUILD_AGAIN}"
+            message = (
+                f"A hard link to {clipped(place.target)}: pip does not find a target that begins with './'. "
+                f"{BUILD_AGAIN}"
+            )
             refuse_member(Code.TAR_BROKEN_LINK, path, message, place.offset, findings)
         if findings.full:
             break
@@ -81,13 +84,13 @@ def _is_same_link(place: MemberPlace, first: MemberPlace) -> bool:
 
 
 def _starts_with_dot(link: MemberPlace) -> bool:
-    """True for a hard link that pip does not find the target of: it takes the top folder off where it stands first."""
+    """True if pip does not find the target of a hard link, because the target does not begin with the top folder."""
     own_top, top = link.path.partition("/")[0], link.target.partition("/")[0]
     return own_top != top and link_danger(link.path, link.target, from_root=True) is None
 
 
 def _check_ends(places: Iterable[MemberPlace], findings: Findings) -> None:
-    """Each symbolic link has to lead to an end, as uv follows it; and to a folder, if it is spelled as one's name."""
+    """Check that each symbolic link leads somewhere, as uv follows it, and to a folder if it ends in a slash."""
     kinds = {place.path: place for place in places}
     work = [0]
     for place in kinds.values():
@@ -96,23 +99,25 @@ def _check_ends(places: Iterable[MemberPlace], findings: Findings) -> None:
             continue
         end = _end_of(place, kinds, work)
         if end is None:
-            message = f"The link to {clipped(place.target)} leads back to itself, or on and on; uv refuses that."
+            message = (
+                f"The link to {clipped(place.target)} leads back to itself or through too many links, which uv rejects."
+            )
         elif place.target.endswith(("/", "/.")) and end in kinds and kinds[end].kind != FOLDER:
-            message = f"The link to {clipped(place.target)} is spelled as one to a folder, and uv refuses that."
+            message = f"The link to {clipped(place.target)} ends in a slash but leads to a file, which uv rejects."
         else:
             continue
         refuse_member(Code.TAR_BROKEN_LINK, place.path, f"{message} {BUILD_AGAIN}", place.offset, findings)
 
 
 def _end_of(link: MemberPlace, places: Mapping[str, MemberPlace], work: list[int]) -> str | None:
-    """The path that a symbolic link leads to at last; None if there is none. `work` counts up over all links."""
+    """The path to which a symbolic link finally leads; None if there is none. `work` adds up over all links."""
     path, seen = _landing(link), set[str]()
     for _ in range(MOST_STEPS):
         work[0] += 2 * len(path) + sum(at for at, letter in enumerate(path) if letter == "/")
         if path in seen or work[0] > MOST_WORK:
             return None
         seen.add(path)
-        # The symbolic link that stands first on the way to this path, the path itself included.
+        # The first symbolic link on the way to this path, including the path itself.
         ends = [at for at, letter in enumerate(path) if letter == "/"] + [len(path)]
         on_the_way = (places.get(path[:end]) for end in ends)
         through = next((place for place in on_the_way if place is not None and place.kind == SYMBOLIC_LINK), None)
@@ -123,7 +128,7 @@ def _end_of(link: MemberPlace, places: Mapping[str, MemberPlace], work: list[int
 
 
 def _landing(link: MemberPlace) -> str:
-    """Where a symbolic link points, from the root of the archive; '..' stand only in front (`link_danger`)."""
+    """Where a symbolic link points, from the root of the archive. '..' is only at the beginning (`link_danger`)."""
     here = link.path.split("/")[:-1]
     for part in plain(link.target).split("/"):
         here = here[:-1] if part == ".." else [*here, part]
@@ -131,7 +136,7 @@ def _landing(link: MemberPlace) -> str:
 
 
 def _dangles(place: MemberPlace, files: Set[str]) -> bool:
-    """True for a hard link that can't be made, unless it is refused for its target already."""
+    """True for a hard link that can't be created, unless its target is rejected anyway."""
     return (
         place.kind == HARD_LINK
         and plain(place.target) not in files

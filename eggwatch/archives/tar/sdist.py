@@ -1,4 +1,4 @@
-"""Sdists: the top folder, the one lawful PKG-INFO, and what no member may do when it is unpacked."""
+"""Inspects sdists: the gzip, the tar, every member, the top folder and PKG-INFO."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SNAPSHOT = (
 
 
 def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> OpenedArchive | None:
-    """Check the whole gzip and the whole tar; return what was found if there is exactly one lawful PKG-INFO.
+    """Check the whole gzip and tar; return the archive if it has exactly one valid PKG-INFO.
 
     Without a parsed filename only the archive itself is checked.
     """
@@ -55,7 +55,7 @@ def read_sdist(file: BinaryIO, size: int, filename: Filename | None, findings: F
 
 
 class TarBytes(Protocol):
-    """The bytes of a tar, unpacked; `whole` tells afterwards whether all of them were there."""
+    """The bytes of a tar, uncompressed; afterwards `whole` says whether they were complete."""
 
     whole: bool
 
@@ -65,9 +65,9 @@ class TarBytes(Protocol):
 def read_tar(
     stream: TarBytes, findings: Findings, again: BinaryIO | None = None, size: int = 0
 ) -> tuple[SdistContents, TarWalk]:
-    """Check the whole tar that comes out of a stream.
+    """Check the whole tar in a stream.
 
-    `again` is the gzip of `size` bytes that it comes from, which can be read once more; None if it comes from another.
+    `again` is the gzip file of `size` bytes behind the stream, to read it a second time; None if it is not a gzip file.
     """
     chunks = iter(stream)
     walk = TarWalk(ByteStream(chunks), _is_metadata)
@@ -79,17 +79,17 @@ def read_tar(
         if error.code != Code.TAR_UNCLOSED or stream.whole:
             findings.refuse(error.code, error.subject, message)
     for _ in chunks:
-        pass  # whatever stopped the walk: the end of the gzip stream and its CRC still count
+        pass  # even if the walk stopped early, the end and the CRC of the gzip stream are checked
     contents.check_places(again if stream.whole and walk.closed else None, size)
     if walk.closed:
-        # What pip takes and uv refuses in the headers: each reason once, with the first place.
+        # Headers that pip accepts and uv rejects: each reason once, with the first offset.
         for reason, (offset, count) in walk.portability.found.items():
-            times = "" if count == 1 else f" So it is in {count} headers."
+            times = "" if count == 1 else f" The same is true of {count} headers in all."
             message = f"{reason[0].upper()}{reason[1:]}.{times} {BUILD_AGAIN}"
             findings.refuse(Code.TAR_NOT_PORTABLE, "tar header", located(message, offset, " of the tar"))
-        # What is no good tar, and what pip and uv take alike.
+        # Irregular headers that both pip and uv accept.
         for sentence, (offset, count) in walk.odd.items():
-            times = "" if count == 1 else f" So it is {count} times."
+            times = "" if count == 1 else f" The same is true {count} times in all."
             findings.warn(
                 Code.TAR_MALFORMED, "tar header", located(f"{sentence}.{times} {IF_YOURS}", offset, " of the tar")
             )
@@ -107,7 +107,8 @@ def _is_gzip(file: BinaryIO, findings: Findings) -> bool:
         findings.ends_early("The file ends after its first byte.")
     else:
         message = (
-            f"The file starts with {bytes_in_words(head)}; a .tar.gz is a gzip, which starts with 1f 8b. {BUILD_AGAIN}"
+            f"The file starts with {bytes_in_words(head)}; a .tar.gz is a gzip file, which starts with 1f 8b. "
+            f"{BUILD_AGAIN}"
         )
         findings.refuse(Code.NOT_A_GZIP, "first bytes", message)
     return False
@@ -118,7 +119,7 @@ def _is_metadata(name: str, size: int) -> bool:
 
 
 class SdistContents:
-    """What the members of an sdist amount to; the flaws of single members are noted as they pass."""
+    """Collects the members of an sdist, and adds the flaws of each member to the findings."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -131,7 +132,7 @@ class SdistContents:
         self._dotted: list[str] = []
 
     def read(self, members: Iterable[TarMember]) -> None:
-        """Take in all members, or as many as it needs to find 50 flaws."""
+        """Read the members, and stop after too many flaws."""
         for member in members:
             path = plain(member.name)
             self._check(member)
@@ -146,9 +147,9 @@ class SdistContents:
             message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
             self._refuse(Code.TAR_UNSAFE_PATH, member, message)
         elif oddity := tar_name_oddity(member.name) or _folder_suffix(member):
-            self._refuse(Code.TAR_NAME_CHARACTERS, member, f"The member's name can't stay: {oddity}. {RENAME}")
+            self._refuse(Code.TAR_NAME_CHARACTERS, member, f"The member's name is not allowed: {oddity}. {RENAME}")
         if member.kind in DEVICES:
-            message = f"A device or pipe, which has no place in an sdist. {BUILD_AGAIN}"
+            message = f"A device or pipe, which does not belong in an sdist. {BUILD_AGAIN}"
             self._refuse(Code.TAR_DEVICE, member, message)
         elif member.kind in LINKS:
             self._check_target(member)
@@ -161,7 +162,9 @@ class SdistContents:
             found = f"The link to {clipped(member.target)} is not safe to unpack: {danger}."
             self._refuse(Code.TAR_UNSAFE_LINK, member, f"{found} {BUILD_AGAIN}")
         elif oddity := tar_name_oddity(member.target):
-            self._refuse(Code.TAR_NAME_CHARACTERS, member, f"The target of this link can't stay: {oddity}. {RENAME}")
+            self._refuse(
+                Code.TAR_NAME_CHARACTERS, member, f"The target of this link is not allowed: {oddity}. {RENAME}"
+            )
 
     def _refuse(self, code: Code, member: TarMember, message: str) -> None:
         refuse_member(code, member.name, message, member.offset, self._findings)
@@ -171,7 +174,7 @@ class SdistContents:
             self._dotted.append(member.name)
         top, slash, rest = path.partition("/")
         if not top:
-            return  # the folder `.` that `tar -c .` writes
+            return  # the folder `.`, as written by `tar -c .`
         if len(self._tops) < _MOST_TOPS:
             self._tops[top] = None
         self._loose = self._loose or (not slash and member.kind != FOLDER)
@@ -181,44 +184,44 @@ class SdistContents:
             self._looks_like_source = True
 
     def check_places(self, whole: BinaryIO | None, size: int) -> None:
-        """Note what is wrong with the members only when they are seen together.
+        """Check the members together.
 
-        `whole` is the file of `size` bytes, where all of it could be read: it is read again if members stand twice.
+        `whole` is the file of `size` bytes if it is complete; it is read a second time if members occur twice.
         """
         same = frozenset[int]() if whole is None else twins(whole, size, self._places)
         check_places(self._places, self._findings, same)
         if self._dotted:
             message = (
-                f"{counted(len(self._dotted), 'member is', 'members are')} "
-                f"called './…', this one first: pip takes the dot for the top folder, "
-                "and finds no project in it. Pack the folder without './' in front: 'tar czf x-1.0.tar.gz x-1.0'."
+                f"{counted(len(self._dotted), 'member has a name that begins', 'members have names that begin')} "
+                f"with './', this one first: pip takes the dot for the top folder, and finds no project in it. "
+                "Pack the folder without a leading './': 'tar czf x-1.0.tar.gz x-1.0'."
             )
             self._findings.refuse(Code.SDIST_LEADING_DOT, self._dotted[0], message)
         if self._odd_modes:
             message = (
                 f"{counted(len(self._odd_modes), 'member has', 'members have')} "
                 f"unusual permissions, this one first: it is setuid or "
-                f"setgid, or its owner can't read it. pip sets others. {BUILD_AGAIN}"
+                f"setgid, or its owner can't read it. pip sets permissions of its own. {BUILD_AGAIN}"
             )
             self._findings.note(Code.TAR_MODE, self._odd_modes[0], message)
 
     def top_folder(self, filename: Filename) -> str | None:
-        """The folder to look for PKG-INFO in; PEP 625: one top-level folder called `{name}-{version}`."""
+        """The folder that contains PKG-INFO. PEP 625: one top-level folder named `{name}-{version}`."""
         stem = f"{filename.name_part}-{filename.version_part}"
         tops = list(self._tops)
         if tops == [stem] and not self._loose:
             return stem
         found = clipped(", ".join(tops)) or "nothing"
-        message = f"Everything should lie in one folder {stem}; at the top is {found}."
+        message = f"Everything should be in one folder {stem}; the archive contains {found}."
         if len(tops) == 1 and not self._loose and _is_equal(tops[0], filename):
-            self._findings.warn(Code.SDIST_TOP_FOLDER, tops[0], f"{message} A current build tool writes it so.")
+            self._findings.warn(Code.SDIST_TOP_FOLDER, tops[0], f"{message} Build it again with a current build tool.")
         else:
             self._findings.refuse(Code.SDIST_TOP_FOLDER, found, f"{message} {BUILD_AGAIN}")
         return tops[0] if len(tops) == 1 else None
 
     def opened(self, top: str, comment: str) -> OpenedArchive | None:
         """What lies in the top folder, if PKG-INFO is there."""
-        metadata = self._lawful_metadata(top, comment)
+        metadata = self._valid_metadata(top, comment)
         files = frozenset(place.path for place in self._places if not place.is_folder)
         if metadata is None:
             return None
@@ -229,8 +232,8 @@ class SdistContents:
             self._findings.note(Code.SDIST_NO_PYPROJECT, f"{top}/pyproject.toml", message)
         return OpenedArchive(metadata=metadata, files=files, license_places=lambda path, _: (f"{top}/{path}",))
 
-    def _lawful_metadata(self, top: str, comment: str) -> bytes | None:
-        """The bytes of `{top}/PKG-INFO` (source distribution format), or None with the reason noted."""
+    def _valid_metadata(self, top: str, comment: str) -> bytes | None:
+        """The bytes of `{top}/PKG-INFO` (source distribution format), or None after a flaw is added."""
         path = f"{top}/{METADATA}"
         member = self._metadata.get(top)
         if member is None:
@@ -239,7 +242,9 @@ class SdistContents:
             message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
             self._findings.refuse(Code.METADATA_NOT_A_FILE, path, message)
         elif member.content is None:
-            message = f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. Shorten the README, which it holds."
+            message = (
+                f"It has {member.size} bytes; {LARGEST_METADATA} are allowed. Shorten the README, which it contains."
+            )
             self._findings.refuse(Code.METADATA_TOO_LARGE, path, message)
         else:
             return member.content
@@ -253,19 +258,19 @@ class SdistContents:
 
 def _folder_suffix(member: TarMember) -> str | None:
     if member.kind != FOLDER and member.name.endswith(("/", "/.")):
-        return "it ends as a folder's does, is not a folder's, and uv refuses that"
+        return "it ends in a slash like the name of a folder, which uv rejects"
     return None
 
 
 def _is_odd(member: TarMember) -> bool:
-    """True for a file that runs as its owner, and for what its owner can't read or enter."""
+    """True for a setuid or setgid file, and for files or folders that their owner can't read or enter."""
     if member.kind == FOLDER:
         return member.mode & 0o500 != 0o500
     return bool(member.mode & 0o6000) or not member.mode & 0o400
 
 
 def _is_equal(top: str, filename: Filename) -> bool:
-    """True if the folder differs from the filename only in how name and version are spelled."""
+    """True if the folder differs from the filename only in the spelling of name and version."""
     name, _, version = top.rpartition("-")
     return (
         len(top) < _LONGEST_TOP

@@ -1,7 +1,7 @@
-"""One pass over an inflated tar, header by header: members as values, and the reasons why it is no good tar.
+"""Reads an inflated tar in one pass, header by header: yields the members, and reports flaws of its structure.
 
-It takes what current tools write (ustar, pax, GNU long names) and refuses what two readers could understand
-differently. tarfile spends 50 microseconds of Python on a member; this spends a tenth of it.
+It accepts what current tools write (ustar, pax, GNU long names) and rejects what two tools could read differently.
+It takes a tenth of the time that tarfile takes, which is 50 microseconds for each member.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from eggwatch.archives.tar.portable import Portability
 from eggwatch.model.codes import Code
 
 LARGEST_EXTENSION = 1 << 20
-"""Bytes of a pax header or a GNU long name."""
+"""Most bytes of a pax header or a GNU long name."""
 
 MOST_GLOBALS = 16
-"""Global pax headers in a row; tarfile calls itself for each."""
+"""Most global pax headers in a row; tarfile reads them recursively."""
 
 REGULAR = frozenset((b"0", b"7"))
 HARD_LINK = b"1"
@@ -38,9 +38,10 @@ _KNOWN = REGULAR | DEVICES | LINKS | {FOLDER}
 
 
 class TarMember(NamedTuple):
-    """One member; `kind` is the type flag, `target` what a link points at, `content` only what was wanted.
+    """One member. `kind` is the type flag, `mode` its permissions, `target` the target of a link.
 
-    `mode` are its permissions; `offset` is where in the inflated tar its first header begins, extended ones included.
+    `content` is None unless it was wanted. `offset` is where its first header, which may be an extended one, begins in
+    the inflated tar.
     """
 
     name: str
@@ -53,7 +54,7 @@ class TarMember(NamedTuple):
 
 
 class ByteStream:
-    """Chunks of any size, taken in pieces of the sizes that the reader wants."""
+    """Reads pieces of any size from an iterable of chunks of other sizes."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -63,7 +64,7 @@ class ByteStream:
 
     @property
     def position(self) -> int:
-        """How many bytes were taken or skipped."""
+        """The number of bytes taken or skipped."""
         return self._passed + self._at
 
     def take(self, count: int) -> bytes:
@@ -86,13 +87,13 @@ class ByteStream:
 
     def _next(self) -> bool:
         self._passed += len(self._buffer)
-        # An inflater may hand out empty chunks before its end.
+        # An inflater may return empty chunks before its end.
         self._buffer = next(filter(None, self._chunks), b"")
         self._at = 0
         return bool(self._buffer)
 
     def skip(self, count: int) -> int:
-        """Pass over the next `count` bytes; returns how many there were."""
+        """Skip the next `count` bytes; returns how many there were."""
         left = count
         while left > len(self._buffer) - self._at:
             left -= len(self._buffer) - self._at
@@ -112,16 +113,16 @@ class ByteStream:
 
 
 IsTarMemberWanted = Callable[[str, int], bool]
-"""Says, from name and size, of which regular members the contents are kept."""
+"""Decides, from its name and size, whether the contents of a regular member are kept."""
 
 
 class TarWalk:
-    """Iterating gives the members, and raises BrokenError at the first thing that makes the rest doubtful.
+    """Iterating yields the members, and raises BrokenError at the first flaw that makes the rest unreliable.
 
-    `closed` becomes true when the two closing zero blocks were seen; `comment` is that of a global pax
-    header, where git archive leaves the commit. `at` is the offset of the header that was read last, `portability`
-    knows what tarfile takes and uv does not. `odd` says what both take: a sentence → where it was true first, and
-    how often it was.
+    `closed` becomes True after the two zero blocks at the end. `comment` is that of a global pax header, where git
+    archive writes the commit. `at` is the offset of the last header. `portability` has what tarfile accepts and uv
+    rejects. `odd` has what is irregular and both accept: a sentence → the offset where it is true first, and how often
+    it is.
     """
 
     def __init__(self, stream: ByteStream, wanted: IsTarMemberWanted) -> None:
@@ -142,7 +143,7 @@ class TarWalk:
     def __iter__(self) -> Iterator[TarMember]:
         while (block := self._next_block()) != _ZEROS:
             if len(block) < BLOCK:
-                raise unclosed("tar", "It ends without the two zero blocks that close a tar.")
+                raise unclosed("tar", "It does not end with the two zero blocks that end a tar.")
             header = parse_header(block)
             self.portability.see_header(block, self.at)
             if header.kind in _KNOWN:
@@ -157,12 +158,12 @@ class TarWalk:
 
     def _close(self) -> None:
         if self._pending:
-            raise malformed("tar", "An extended header stands at the end, with no member after it.")
+            raise malformed("tar", "No member follows its last extended header.")
         second = self._next_block()
         if len(second) < BLOCK:
-            raise unclosed("tar", "It ends after one of the two zero blocks that close a tar.")
+            raise unclosed("tar", "It has only one of the two zero blocks that end a tar.")
         if second != _ZEROS or not self._stream.rest_is_zeros():
-            raise malformed("tar", "Something follows the zero blocks that close it.")
+            raise malformed("tar", "Something follows the zero blocks at its end.")
         self.closed = True
 
     def _member(self, header: TarHeader) -> TarMember:
@@ -179,11 +180,11 @@ class TarWalk:
         if target and header.kind not in LINKS:
             self.portability.see_target(offset)
         if header.kind not in REGULAR:
-            # Some readers skip these bytes, others look for a header in them.
+            # Some tools skip these bytes, others expect a header there.
             if size:
                 raise malformed(name, f"A folder, link or device with {size} bytes of contents.")
             return TarMember(name=name, kind=header.kind, size=0, target=target, mode=header.mode, offset=offset)
-        # tarfile takes it for a file, other readers for a folder.
+        # tarfile takes it for a file, other tools for a folder.
         if name.endswith("/"):
             raise malformed(name, "A file whose name ends in a slash.")
         content = self._data(name, size, keep=self._wanted(name, size))
@@ -198,8 +199,8 @@ class TarWalk:
             raise BrokenError(
                 Code.TOO_MANY_MEMBERS,
                 f"{self._count} members",
-                f"More than {MOST_MEMBERS} members, or {MOST_NAME_BYTES} bytes of names, are not looked at. "
-                "Split the project.",
+                f"The tar has more than {MOST_MEMBERS} members, or more than {MOST_NAME_BYTES} bytes of names. "
+                "Build several smaller projects.",
             )
 
     def _data(self, name: str, size: int, *, keep: bool) -> bytes | None:
@@ -207,47 +208,47 @@ class TarWalk:
         content = self._stream.take(size) if keep else None
         passed = len(content) if content is not None else self._stream.skip(size)
         if passed < size or self._stream.skip(padding) < padding:
-            raise unclosed(name, f"It ends in the middle of this member, {passed} of {size} bytes.")
+            raise unclosed(name, f"It ends in the middle of this member, after {passed} of {size} bytes.")
         return content
 
     def _extend(self, header: TarHeader) -> None:
-        """Take in a header that only says something about the next member, or about all that follow."""
+        """Read a header that describes the next member, or all members that follow."""
         if header.kind == _GNU_SPARSE:
             raise sparse(header.name)
         if header.kind not in (_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_TARGET):
             raise malformed(header.name, f"A member of the unknown type {bytes_in_words(header.kind)}.")
         self._count_extended(header)
         if header.size > LARGEST_EXTENSION:
-            raise malformed(header.name, f"An extended header of {header.size} bytes; 1 MiB is allowed.")
+            raise malformed(header.name, f"It has an extended header of {header.size} bytes; 1 MiB is allowed.")
         if header.kind != _PAX_GLOBAL and self._extended_at is None:
             self._extended_at = self.at
         at = self.at
         raw = self._data(header.name, header.size, keep=True) or b""
         records, padded = _extension(header.kind, raw)
         if padded:
-            self._note("A pax header states a length with zeros in front", at)
+            self._note("A pax header has a length with leading zeros", at)
         self.portability.see_extension(header.kind, raw, records, at)
         if header.kind == _PAX_GLOBAL:
             self._take_global(records)
         else:
-            # POSIX: as if it were not there. tarfile: a member without a name.
+            # In POSIX an empty record has no effect; to tarfile the member has no name.
             if any(records.get(key) == "" for key in ("path", "linkpath", "size")):
                 raise malformed("extended header", "It gives a member an empty name, target or size.")
             if self._pending.keys() & records.keys():
-                raise malformed("extended header", "Two of them say different things about one member.")
+                raise malformed("extended header", "Two of them contradict each other about one member.")
             self._pending |= records
 
     def _count_extended(self, header: TarHeader) -> None:
-        """How many stand before one member: tarfile calls itself for each, and pip ends with a RecursionError."""
+        """Limit how many precede one member: tarfile reads them recursively, and pip fails with a RecursionError."""
         before = self._kinds.count(header.kind)
         self._kinds.append(header.kind)
         if header.kind == _PAX_GLOBAL and before >= MOST_GLOBALS:
             raise malformed(header.name, f"More than {MOST_GLOBALS} global pax headers in a row.")
         if header.kind == _PAX_GLOBAL and before == 1:
-            self._note("Several global pax headers stand in a row", self.at)
+            self._note("The tar has several global pax headers in a row", self.at)
         elif header.kind != _PAX_GLOBAL and before:
             kind = bytes_in_words(header.kind)
-            raise malformed(header.name, f"A second extended header of the type {kind} before one member.")
+            raise malformed(header.name, f"A second extended header of type {kind} before one member.")
 
     def _note(self, sentence: str, at: int) -> None:
         first, count = self.odd.get(sentence, (at, 0))
@@ -255,17 +256,17 @@ class TarWalk:
 
     def _take_global(self, records: dict[str, str]) -> None:
         if self._pending or records.keys() & {"path", "linkpath", "size"}:
-            raise malformed("global pax header", "It says something about single members.")
+            raise malformed("global pax header", "It describes a single member.")
         if any(key.startswith("GNU.sparse.") for key in records):
             raise sparse("global pax header")
         self._global_keys |= records.keys()
         if len(self._global_keys) > MOST_RECORDS:
-            raise malformed("global pax header", f"All of them have more than {MOST_RECORDS} records.")
+            raise malformed("global pax header", f"Together they have more than {MOST_RECORDS} records.")
         self.comment = records.get("comment", self.comment)
 
 
 def _extension(kind: bytes, raw: bytes) -> tuple[dict[str, str], bool]:
-    """What an extended header says, and whether a length in it has zeros in front."""
+    """The records of an extended header, and whether a length in it has leading zeros."""
     if kind in (_PAX, _PAX_GLOBAL):
         return pax_records(raw)
     text = raw.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
@@ -274,17 +275,17 @@ def _extension(kind: bytes, raw: bytes) -> tuple[dict[str, str], bool]:
 
 def _decimal(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise malformed(name, "Its pax header has a size that is no number.")
+        raise malformed(name, "The size in its pax header is not a number.")
     return int(text)
 
 
 def unclosed(subject: str, sentence: str) -> BrokenError:
-    """The flaw of a tar whose gzip stream is whole, and which ends too early all the same."""
-    message = f"{sentence} The gzip stream around it is whole, so the tool that wrote it failed. {BUILD_AGAIN}"
+    """The flaw of a tar that is incomplete although its gzip stream is complete."""
+    message = f"{sentence} The gzip stream is complete, so the tool that wrote it failed. {BUILD_AGAIN}"
     return BrokenError(Code.TAR_UNCLOSED, subject, message)
 
 
 def sparse(subject: str) -> BrokenError:
-    """The flaw of a member that is stored with holes (PyPI refuses them too)."""
-    message = f"A sparse member; pip and others can't unpack it. Use tar without --sparse. {BUILD_AGAIN}"
+    """The flaw of a member that is stored with holes (PyPI rejects these, too)."""
+    message = f"A sparse member, which pip and others can't unpack. Use tar without --sparse. {BUILD_AGAIN}"
     return BrokenError(Code.TAR_SPARSE, subject, message)

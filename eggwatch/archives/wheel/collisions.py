@@ -1,7 +1,8 @@
-"""Where installers put the members of a wheel: no two onto one path, and none in the place of what was judged.
+"""Checks where installers write the members of a wheel: no two to the same path, and none over the checked metadata.
 
 Source: PyPUG, binary distribution format, "Installing a wheel" and "The .data directory". The root is unpacked to
-purelib or platlib, which are one folder nearly everywhere; the data folder is spread over it afterwards.
+purelib or platlib, which are the same folder on nearly all systems; afterwards the contents of the data folder are
+moved to their places.
 """
 
 from __future__ import annotations
@@ -22,39 +23,39 @@ SUFFIX = ".dist-info"
 DATA = ".data"
 
 _PACKAGES = ""
-"""purelib, platlib and the root, as one: site-packages."""
+"""site-packages: purelib, platlib and the root."""
 
 _PLACES = {"purelib": _PACKAGES, "platlib": _PACKAGES}
 _BELOW_PREFIX = re.compile(
     r"(?P<packages>lib(?:64)?/python[0-9.]+t?/(?:site|dist)-packages|lib/site-packages)/"
     r"|(?P<scripts>bin|scripts)/",
 )
-"""Where `data` reaches into the other schemes, folded: of Linux, macOS and Windows."""
+"""Where `data` overlaps with the other schemes, folded: on Linux, macOS and Windows."""
 
 _INSTALLERS = frozenset(("installer", "requested", "direct_url.json"))
 """Files of a dist-info that the installer writes (PyPUG: recording installed projects), folded.
 
-pip keeps a direct_url.json that a wheel brings along, and tells that the project came from there; installer fails on a
-file that already exists.
+pip keeps a direct_url.json that a wheel contains, and reports it as the origin of the project; installer fails if one
+of these files exists already.
 """
 
 
 def check_places(directory: Directory, info: str, contents: ZipContents, findings: Findings) -> None:
-    """Look at all members where they will be installed; `info` is the lawful dist-info."""
+    """Check all members where they will be installed; `info` is the valid dist-info."""
     _check_projects(directory.members, info, contents.kept, findings)
-    # Most wheels have none, and one look at all names is cheaper than one at each.
+    # Most wheels have none, and one search in all names is cheaper than one in each.
     if any(DATA in "/".join(lot).lower() for lot in in_lots([member.name for member in directory.members])):
         _check_collisions(directory.members, contents.sha256, findings)
 
 
 def installed_scripts(directory: Directory) -> dict[str, str]:
-    """The members that installers put into the folder of scripts as they are, by their folded path in it."""
+    """The members that installers copy into the folder of scripts, by their folded path in it."""
     names = (member.name for member in directory.members if not member.is_folder and DATA in member.name.lower())
     return {path: name for name in names for place, path in [installed_place(name)] if place == "scripts"}
 
 
 def installed_place(name: str) -> tuple[str, str]:
-    """The place and the path below it that a member is installed to, folded; the place '' is site-packages."""
+    """The place where a member is installed, and its path there, folded; the place '' is site-packages."""
     path = folded(plain(name))
     if not _is_data(name):
         return _PACKAGES, path
@@ -75,51 +76,51 @@ def _is_data(name: str) -> bool:
 def _check_projects(
     members: Iterable[ZipMember], info: str, kept: Mapping[str, bytes], findings: Findings
 ) -> None:  # fmt: skip
-    """Site-packages gets one dist-info out of a wheel, the lawful one, with nothing in it that installers write."""
+    """Check that only one dist-info is installed, the valid one, without files that installers write."""
     told: set[str] = set()
     for member in members:
-        # Nearly every name; to take it apart would cost ten times as much.
+        # This is true of nearly every name; parsing each would cost ten times as much.
         if "-info" not in member.name.lower():
             continue
         place, path = installed_place(member.name)
         top, _, inner = path.partition("/")
         if place or not top.endswith((SUFFIX, egg_info.SUFFIX)):
             continue
-        lawful = member.name.partition("/")[0] == info
-        # Of other dist-info folders at the root `find_dist_info` has told.
-        if not lawful and top not in told and not _is_told(member.name):
+        valid = member.name.partition("/")[0] == info
+        # `find_dist_info` has reported other dist-info folders at the root.
+        if not valid and top not in told and not _is_at_root(member.name):
             told.add(top)
             spelled = member.name[: len(member.name) - len(inner) - 1] if inner else member.name.removesuffix("/")
             _note_second(spelled, member, kept, info, findings)
-        elif lawful and inner in _INSTALLERS:
-            message = (
-                f"This is a file that installers write, to say by whom and where from it was installed. {IF_YOURS}"
-            )
+        elif valid and inner in _INSTALLERS:
+            message = f"Only installers write this file, to record who installed the project and from where. {IF_YOURS}"
             findings.note(Code.DIST_INFO_INSTALLER, member.name, message)
         if findings.full:
             return
 
 
 def _note_second(path: str, member: ZipMember, kept: Mapping[str, bytes], info: str, findings: Findings) -> None:
-    """Installers go by the dist-info, whatever .egg-info an older tool has left beside it; who lists them does not."""
+    """Report a second metadata folder. Installers ignore an .egg-info of an old tool; lists of projects do not."""
     if not path.lower().endswith(egg_info.SUFFIX):
-        message = f"It would be installed as another project's metadata, or in the place of {clipped(info)}."
+        message = f"It would be installed as the metadata of another project, or over {clipped(info)}."
     elif trouble := egg_info.trouble(path, kept, project_name(info.partition("-")[0])):
         message = f"{trouble}."
     else:
-        message = f"There is metadata of an older form beside {clipped(info)}, by which neither pip nor uv installs."
+        message = (
+            f"There is metadata in an older format beside {clipped(info)}, which neither pip nor uv uses to install."
+        )
         findings.warn(Code.DIST_INFO_AMBIGUOUS, member.name, f"{message} {IF_YOURS}")
         return
     findings.refuse(Code.DIST_INFO_AMBIGUOUS, member.name, f"{message} {BUILD_AGAIN}", at=member.offset)
 
 
-def _is_told(name: str) -> bool:
+def _is_at_root(name: str) -> bool:
     top, slash, _ = name.partition("/")
     return bool(slash) and top.lower().endswith(SUFFIX)
 
 
 def _check_collisions(members: Iterable[ZipMember], sha256: Mapping[str, bytes], findings: Findings) -> None:
-    """No two files become one when the data folder is spread; what is one in the zip already, zip_names tells."""
+    """Check that no two files get the same path by the data folder. (`zip.names` checks paths in the zip.)"""
     seen: dict[str, ZipMember] = {}
     files = [member for member in members if not member.is_folder]
     places = [":".join(installed_place(member.name)) for member in files]
@@ -141,10 +142,10 @@ def _check_collisions(members: Iterable[ZipMember], sha256: Mapping[str, bytes],
     if equal:
         (name, first_name), more = equal[0], len(equal) - 1
         same = f"It is installed to the same path as {clipped(first_name)}, and has the same bytes."
-        more_text = f" (The same holds for {more} more.)" if more else ""
+        more_text = f" (The same is true of {more} more.)" if more else ""
         findings.warn(Code.WHEEL_COLLISION, name, f"{same} {IF_YOURS}{more_text}")
 
 
 def _is_equal(one: ZipMember, other: ZipMember, sha256: Mapping[str, bytes]) -> bool:
-    """Whether both are sound and have the same bytes: then it is all the same which of them stays."""
+    """True if both are intact and have the same bytes, so that it does not matter which of them is kept."""
     return one.name in sha256 and sha256[one.name] == sha256.get(other.name)

@@ -1,7 +1,7 @@
-"""An .egg-info in a wheel: metadata of an older form, which lists of what is installed read beside the dist-info.
+"""Checks an .egg-info in a wheel: metadata in an older format, which lists of installed projects read, too.
 
-Tried with pip 26.3 and uv 0.13.9: both install by the dist-info. But `pip list` and `uv pip list` then tell what the
-.egg-info says, too, and pip fails over one without a version.
+Tried with pip 26.3 and uv 0.13.9: both use the dist-info to install. But afterwards `pip list` and `uv pip list` also
+show what the .egg-info says, and pip fails at one without a version.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from eggwatch.model.parsing import parsed
 
 SUFFIX = ".egg-info"
 LARGEST = 64 << 10
-"""Bytes of a PKG-INFO in it that are read."""
+"""Most bytes of its PKG-INFO."""
 
 _LONGEST_NAME = 255
 
 
 def may_hold_metadata(member: ZipMember) -> bool:
-    """True for the .egg-info itself, if it is a file, and for what is read of one that is a folder."""
+    """True for an .egg-info that is a file, and for the metadata in one that is a folder."""
     folder, slash, name = member.name.rpartition("/")
     at = folder if slash and name in ("PKG-INFO", "METADATA") else member.name
     return not member.is_folder and at.lower().endswith(SUFFIX) and member.size <= LARGEST
 
 
 def is_named_as(top: str, project: Project) -> bool:
-    """True if such a folder is called as the project; what stands behind a '-' is its version."""
+    """True if such a folder has the name of the project; its version may follow a '-'."""
     name = top.lower().removesuffix(SUFFIX).partition("-")[0]
     return len(name) <= _LONGEST_NAME and project_name(name) == project
 
 
 def trouble(top: str, kept: Mapping[str, bytes], project: Project) -> str | None:
-    """What a list of installed projects makes of this .egg-info, a path in the wheel; None if it is only doubled."""
+    """What goes wrong in a list of installed projects because of this .egg-info; None if it is only listed twice."""
     if not is_named_as(top.rpartition("/")[2], project):
-        return "It would be installed as another project's metadata, and 'pip list' and 'uv pip list' tell that project"
+        return "It would be installed as the metadata of another project, which 'pip list' and 'uv pip list' would show"
     read = [kept[path] for path in (f"{top}/METADATA", f"{top}/PKG-INFO", top) if kept.get(path)]
     if not read:
-        return "pip, once it is installed, fails over an .egg-info without a PKG-INFO"
+        return "It has no PKG-INFO, and once it is installed, pip fails"
     fields = HeaderParser().parsestr(read[0].decode("utf-8", "replace"))
     name, version = fields.get("Name") or "", fields.get("Version") or ""
     if len(name) > _LONGEST_NAME or project_name(name) != project:
-        return "Its PKG-INFO names another project, which 'pip list' and 'uv pip list' tell then"
+        return "Its PKG-INFO names another project, which 'pip list' and 'uv pip list' would show"
     if len(version) > _LONGEST_NAME or parsed(Version, version) is None:
-        return "Its PKG-INFO has no version, and pip, once it is installed, fails over that"
+        return "Its PKG-INFO has no version, and once it is installed, pip fails"
     return None

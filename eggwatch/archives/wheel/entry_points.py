@@ -1,8 +1,8 @@
-"""entry_points.txt: an INI file whose scripts have names that are safe to write into a bin folder.
+"""Checks entry_points.txt: an INI file that all tools read alike, with names of scripts that are safe in a bin folder.
 
-Source: PyPUG, entry points specification; PyPI checks the same of names. Installers read it by configparser, or as
-importlib.metadata does, line by line: what the two could understand differently is a flaw, and neither is called here,
-because configparser takes minutes over a few kilobytes that are no INI file.
+Source: PyPUG, entry points specification; PyPI checks the names in the same way. Installers read it with configparser,
+or line by line like importlib.metadata; what the two could read differently is a flaw. Neither is called here, because
+configparser takes minutes for a few kilobytes that are not an INI file.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from eggwatch.model.counting import counted
 from eggwatch.model.verdicts import Level
 
 LARGEST_ENTRY_POINTS = 1 << 20
-"""Bytes of an entry_points.txt."""
+"""Most bytes of an entry_points.txt."""
 
 MOST_LINES = 10_000
-"""Lines of an entry_points.txt; each script becomes a file."""
+"""Most lines of an entry_points.txt; each script becomes a file."""
 
 LONGEST_LINE = 1000
-"""Characters of a line."""
+"""Most characters of a line."""
 
-MOST_TOLD = 10
-"""Flaws of one entry_points.txt that are told."""
+MOST_FLAWS = 10
+"""Most flaws of one entry_points.txt that are reported."""
 
 Case = tuple[Code, Level]
-"""Of one code what installers read alike is a case that only warns."""
+"""A code and its level: what installers read alike only warns."""
 
 _INVALID: Case = (Code.ENTRY_POINTS_INVALID, Level.REFUSE)
 _ODD: Case = (Code.ENTRY_POINTS_INVALID, Level.WARN)
@@ -45,9 +45,9 @@ _NAME = re.compile(r"[\w.-]+")
 _ODD_NAME = re.compile(r"[\w.-]*[+@][\w.+@-]*")
 _OUTSIDE = re.compile(r"[/\\:]|\A\.*\Z")
 _REFERENCE = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[[^\[\]]*\])?")
-# No blanks around the colon, and extras of letters, digits and '_', the first with '-' too.
+# No spaces around the colon; extras of letters, digits and '_', the first also with '-'.
 _OF_PIP = re.compile(r"[\w.]+:[\w.]+\s*(?:\[\s*[\w-]+(?:,\s*\w+)*\s*\])?")
-# str.splitlines ends a line at each of them, configparser only at a newline.
+# str.splitlines ends a line at each of these, configparser only at a newline.
 _OTHER_BREAK = re.compile(r"\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 Trouble = tuple[Case, str]
@@ -55,11 +55,11 @@ Trouble = tuple[Case, str]
 
 
 def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], findings: Findings) -> None:
-    """Note what is wrong with an entry_points.txt; `scripts` are members, by the paths in the folder of its scripts."""
-    refusing = islice((told for told in _troubles(content, scripts) if told[0][1] is Level.REFUSE), MOST_TOLD)
+    """Add the flaws of an entry_points.txt; `scripts` are members, by their path in the folder of scripts."""
+    refusing = islice((one for one in _troubles(content, scripts) if one[0][1] is Level.REFUSE), MOST_FLAWS)
     for (code, _), sentence in refusing:
         findings.refuse(code, path, f"{sentence} {BUILD_AGAIN}")
-    # Read once more: however many programs stand twice, they hide nothing that refuses.
+    # A second pass, so that many warnings do not hide a flaw that rejects.
     milds: dict[Code, str] = {}
     for (code, level), sentence in _troubles(content, scripts):
         if level is Level.WARN:
@@ -69,7 +69,7 @@ def check_entry_points(content: bytes, path: str, scripts: Mapping[str, str], fi
 
 
 def script_names(content: bytes) -> frozenset[str]:
-    """The names of the programs that an entry_points.txt asks for; whether it is sound is not judged here."""
+    """The names of the programs in an entry_points.txt, whether or not it is valid."""
     group, names = "", set()
     for line in content.decode("utf-8", "replace").split("\n"):
         text = line.strip()
@@ -89,7 +89,7 @@ def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Trouble]:
     if match := _OTHER_BREAK.search(text):
         yield (
             _INVALID,
-            f"Character {match.start()} is {match[0]!a}, which only some readers take for the end of a line.",
+            f"Character {match.start()} is {match[0]!a}, which only some tools take for the end of a line.",
         )
         return
     lines = text.split("\n")
@@ -103,22 +103,22 @@ def _troubles(content: bytes, scripts: Mapping[str, str]) -> Iterator[Trouble]:
 
 
 class _Reader:
-    """Takes the lines one after the other, and says what is wrong with each."""
+    """Reads line by line, and reports the flaws of each."""
 
     def __init__(self, scripts: Mapping[str, str]) -> None:
         self._group: str | None = None
         self._groups: set[str] = set()
         self._names: set[str] = set()
         self._files = dict(scripts)
-        """What lies in the folder of scripts already, by its folded name: a member, or the name of an entry point."""
+        """The contents of the folder of scripts so far, by folded name: a member, or the name of an entry point."""
         self._indent: int | None = None
-        """That of the entry before, which a line with a larger one continues, for configparser."""
+        """The indent of the last entry; to configparser a line with a larger indent continues it."""
 
     def troubles(self, line: str) -> Iterator[Trouble]:
-        """What is wrong with the next line."""
+        """The flaws of the next line."""
         text = line.strip()
         if len(line) > LONGEST_LINE:
-            # Other sections are read by whoever has plugins only.
+            # Other sections are only read by programs that have plugins.
             mild = self._group not in (None, *_SCRIPTS)
             yield _ODD if mild else _INVALID, f"It has more than {LONGEST_LINE} characters."
             if not mild:
@@ -126,9 +126,9 @@ class _Reader:
         if not text or text.startswith("#"):
             return
         elif text.startswith(";"):
-            yield _INVALID, f"{quoted(text)} is a comment for some readers; those of all begin with '#'."
+            yield _INVALID, f"{quoted(text)} is a comment only for some tools; use '#'."
         elif self._indent is not None and _indent_of(line) > self._indent:
-            yield _INVALID, f"{quoted(text)} is the rest of the line before for some readers, and not for others."
+            yield _INVALID, f"{quoted(text)} continues the line before for some tools, and not for others."
         elif text.startswith("["):
             yield from self._section(text)
         else:
@@ -140,21 +140,21 @@ class _Reader:
         self._group = match[1].strip() if match else text.strip("[]")
         self._indent, self._names = None, set()
         if match is None:
-            yield _INVALID, f"{quoted(text)} should be like [console_scripts]; readers differ in what they make of it."
+            yield _INVALID, f"{quoted(text)} should be like [console_scripts]; tools read it differently."
         elif self._group == "DEFAULT":
-            yield _INVALID, "[DEFAULT] stands for every other section too, for some readers."
+            yield _INVALID, "[DEFAULT] applies to every other section for some tools."
         elif self._group in self._groups:
-            yield _INVALID, f"{quoted(text)} is there twice."
+            yield _INVALID, f"{quoted(text)} occurs twice."
         self._groups.add(self._group)
 
     def _entry(self, text: str) -> Iterator[Trouble]:
         name, equals, reference = (part.strip() for part in text.partition("="))
         if self._group is None:
-            yield _INVALID, f"{quoted(text)} stands before the first section."
+            yield _INVALID, f"{quoted(text)} precedes the first section."
         elif not equals or not name:
             yield _INVALID, f"{quoted(text)} should be 'name = module:function'."
         elif name in self._names:
-            yield _INVALID, f"{quoted(name)} is there twice in one section."
+            yield _INVALID, f"{quoted(name)} occurs twice in one section."
         elif self._group in _SCRIPTS:
             yield from self._script(name, reference)
         self._names.add(name)
@@ -162,28 +162,28 @@ class _Reader:
     def _script(self, name: str, reference: str) -> Iterator[Trouble]:
         where = f"{self._group} has the name {quoted(name)}"
         if _OUTSIDE.search(name):
-            yield _UNSAFE, f"{where}, which would be written somewhere else than into the folder of scripts."
+            yield _UNSAFE, f"{where}, which would be written outside the folder of scripts."
         elif _ODD_NAME.fullmatch(name):
             yield _ODD, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif not _NAME.fullmatch(name):
             yield _INVALID, f"{where}; letters, digits, '_', '.' and '-' are allowed."
         elif (other := self._files.get(folded(name))) is not None:
             yield self._collision(name, other, where)
-        # `module.path:object.path`, extras behind it or not; installers write it into a Python program.
+        # `module.path:object.path`, optionally with extras; installers write it into a Python program.
         match = _REFERENCE.fullmatch(reference)
         if not (match is not None and all(part.isidentifier() for path in match.groups() for part in path.split("."))):
             yield _INVALID, f"{quoted(name)} is {quoted(reference)}, and should be module:function."
         elif not _OF_PIP.fullmatch(reference):
-            yield _UNSUPPORTED, f"pip can't read {quoted(reference)}; it has to be like 'module:function [extra]'."
+            yield _UNSUPPORTED, f"pip can't read {quoted(reference)}; the form is 'module:function [extra]'."
         if is_interpreter(name):
             yield _UNSUPPORTED, interpreter_named(name)
         self._files.setdefault(folded(name), name)
 
     def _collision(self, name: str, other: str, where: str) -> Trouble:
-        """pip and uv install the entry point, and of two the last, where the name is the same to the letter."""
+        """If two names are exactly the same, pip and uv install the entry point, and of two entry points the last."""
         if other == name or (other.endswith(f".data/scripts/{name}")):
-            return _TWICE, f"{where}, and so has another script of this wheel: the last entry point is installed."
-        return _COLLISION, f"{where}, and {quoted(other)} is installed under that name, too: one overwrites the other."
+            return _TWICE, f"{where}, like another script of this wheel: the last entry point is installed."
+        return _COLLISION, f"{where}, and {quoted(other)} is installed under the same name: one overwrites the other."
 
 
 def _indent_of(line: str) -> int:

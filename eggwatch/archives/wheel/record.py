@@ -1,7 +1,7 @@
-"""RECORD: it lists every file of the wheel, nothing else, and each with its true sha256 and size.
+"""Checks RECORD: it lists every file of the wheel and nothing else, each with its right sha256 and size.
 
-Neither pip nor uv compares it with the files when they install; pip goes by it when it uninstalls. So what is wrong
-with a line is told, and only what uv can't read, or what would have pip delete files elsewhere, refuses.
+Neither pip nor uv compares it with the files when they install; pip uses it to uninstall. So most flaws only warn.
+Those that reject are what uv can't read, and what would make pip delete other files.
 
 Source: PyPUG, binary distribution format, "The .dist-info directory" and "Recording installed projects".
 """
@@ -23,13 +23,13 @@ from eggwatch.model.names import Project, project_name
 from eggwatch.model.verdicts import Level
 
 LARGEST_RECORD = 32 << 20
-"""Bytes of a RECORD; that of a wheel with 13,000 files has 1.3 MiB."""
+"""Most bytes of a RECORD; a wheel with 13 000 files has 1.3 MiB."""
 
 MOST_COUNTED = 10_000
-"""Lines too many after which nobody looks on: a RECORD of 32 MiB can have three million of them."""
+"""Wrong lines after which the check stops: a RECORD of 32 MiB can have three million of them."""
 
 _STRONG = ("sha256", "sha384", "sha512")
-"""Hashes that count; md5, sha1 and sha224 are not permitted (binary distribution format)."""
+"""Allowed hashes; md5, sha1 and sha224 are not permitted (binary distribution format)."""
 
 _LARGEST_SIZE = (1 << 64) - 1
 _SUFFIX = re.compile(r"\.(py|pth|libs|data|egg-info)\Z")
@@ -46,16 +46,16 @@ class RecordLine(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Files:
-    """What RECORD is compared with: sizes of all files, sha256 of the sound ones, and how to get another hash."""
+    """What RECORD is compared with: sizes of all files, sha256 of the intact ones, and a way to get another hash."""
 
     sizes: Mapping[str, int]
     sha256: Mapping[str, bytes]
     rehash: Callable[[str, str], bytes]
-    """Takes a path and an algorithm's name; a second reading of that member."""
+    """Takes a path and the name of an algorithm; reads that member a second time."""
 
 
 def check_record(content: bytes, path: str, files: Files, findings: Findings) -> None:
-    """Note all in which RECORD and the members differ; `path` is RECORD's own."""
+    """Add a flaw for each kind of difference between RECORD and the members; `path` is that of RECORD."""
     check = _Check(path, files)
     try:
         for entry in _entries(content, check):
@@ -63,27 +63,27 @@ def check_record(content: bytes, path: str, files: Files, findings: Findings) ->
             if check.hopeless:
                 break
     except (ValueError, csv.Error) as error:
-        message = f"It is no table of path, hash and size: {clipped(str(error))}. {BUILD_AGAIN}"
+        message = f"It is not a table of path, hash and size: {clipped(str(error))}. {BUILD_AGAIN}"
         findings.refuse(Code.RECORD_INVALID, path, message)
     else:
         check.finish()
     check.report(findings)
 
 
-# What str.splitlines, and so pip, takes for the end of a line, twice; or once, at the beginning.
+# Two line ends of str.splitlines, and so of pip, in a row; or one at the beginning.
 _BREAK = r"(?>\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
 _EMPTY_LINE = re.compile(rf"(?:\A|{_BREAK}){_BREAK}")
 
 
 def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
-    """The lines as csv reads them; ValueError or csv.Error if they are none."""
+    """The lines as csv reads them; raises ValueError or csv.Error if it is not a table."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8, and neither pip nor uv reads it") from None
+        raise ValueError(f"byte {error.start} is not UTF-8, and neither pip nor uv can read it") from None
     if empty := _EMPTY_LINE.search(text):
         line = text.count("\n", 0, empty.end())
-        raise ValueError(f"line {line} is empty, over which pip fails (uv skips it)")
+        raise ValueError(f"line {line} is empty, at which pip fails (uv skips it)")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     width = 0
     for row in lines:
@@ -92,7 +92,7 @@ def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
             found = f"line {lines.line_num} has {len(row)} columns and those before {width}, and uv can't read it"
             raise ValueError(found)
         if len(row) > 3:
-            check.tell(Code.RECORD_INVALID, row[0], "Its line in RECORD has more than three columns.")
+            check.note(Code.RECORD_INVALID, row[0], "Its line in RECORD has more than three columns.")
             row = row[:3]
         if len(row) == 3:
             yield RecordLine(*row)
@@ -102,18 +102,18 @@ def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
 
 @dataclass(slots=True, kw_only=True)
 class _Folders:
-    """The folders of a wheel, by which a line without a member is seen to be of this project or of another one."""
+    """The folders of a wheel, to decide whether a path without a member belongs to this project or to another."""
 
     project: Project
     every: frozenset[str]
     holding: frozenset[str]
-    """Those in which a file lies: a namespace has none, and is shared with other projects."""
+    """Those that contain a file: a namespace package contains none, and other projects share it."""
     modules: frozenset[str]
-    """Modules at the root."""
+    """The modules at the root."""
 
     @classmethod
     def of(cls, record: str, paths: Iterable[str]) -> _Folders:
-        """Those that these files lie in; `record` is RECORD's own path, which begins with the project's name."""
+        """The folders of these files; `record` is the path of RECORD, which begins with the name of the project."""
         every: set[str] = set()
         holding = {path.rpartition("/")[0] for path in paths} - {""}
         for path in holding:
@@ -125,9 +125,9 @@ class _Folders:
         return cls(project=project, every=frozenset(every), holding=frozenset(holding), modules=modules)
 
     def are_around(self, path: str) -> bool:
-        """Whether it is, or lies in, a folder with files of the wheel, or is named as the project."""
+        """True if the path is, or is in, a folder with files of the wheel, or has the name of the project."""
         top, _, below = path.partition("/")
-        # A wheel that was packed out of an installed project has bytecode of its modules in RECORD.
+        # A wheel that was packed from an installed project has the bytecode of its modules in RECORD.
         if top == "__pycache__":
             return below.partition(".")[0] in self.modules
         return self._is_named(top) or any(folder in self.holding for folder in _and_parents(path))
@@ -139,7 +139,7 @@ class _Folders:
 
 @dataclass(slots=True)
 class _Told:
-    """The first line of which something is wrong, and how many there are."""
+    """The first line with a flaw, and how many lines have it."""
 
     path: str
     details: str
@@ -155,9 +155,9 @@ class _Check:
     told: dict[tuple[Code, str], _Told] = field(default_factory=dict)
     """By code and sentence."""
     hopeless: bool = False
-    """So many lines are no member's that nobody looks at the rest."""
+    """True if so many lines have no member that the check stops."""
     unhashed: tuple[str, ...] = ()
-    """Files that can't hold their own hash, or are made after RECORD."""
+    """Files that can't contain their own hash, or are created after RECORD."""
     folders: _Folders | None = None
     strangers: int = 0
 
@@ -165,13 +165,13 @@ class _Check:
         self.unhashed = (self.path, f"{self.path}.jws", f"{self.path}.p7s")
 
     def entry(self, entry: RecordLine) -> None:
-        """Judge one line."""
+        """Check one line."""
         if not self._is_right(entry):
             self._judge(entry)
         self.seen.add(entry.path)
 
     def _is_right(self, entry: RecordLine) -> bool:
-        """Whether nothing is wrong with a line, as with nearly all; False leaves it to be judged step by step."""
+        """True if a line is entirely right, as nearly all are; otherwise `_judge` checks it step by step."""
         digest = self.files.sha256.get(entry.path)
         return (
             digest is not None
@@ -185,97 +185,101 @@ class _Check:
         self._readable(entry)
         if entry.path in self.seen:
             self._too_many()
-            self.tell(Code.RECORD_DUPLICATE_ENTRY, entry.path, "RECORD lists it twice.")
+            self.note(Code.RECORD_DUPLICATE_ENTRY, entry.path, "RECORD lists it twice.")
         elif entry.path not in self.files.sizes:
             self._too_many()
             self._stray(entry)
         elif entry.path not in self.unhashed:
             self._digest(entry)
-            # Whatever is wrong with a member that is not sound has been told.
+            # The flaws of a damaged member have been reported.
             if entry.path in self.files.sha256:
                 self._size(entry)
         elif entry.path != self.path:
-            self.tell(Code.RECORD_INVALID, entry.path, "RECORD lists its signature, which pypa/installer refuses.")
+            self.note(Code.RECORD_INVALID, entry.path, "RECORD lists its own signature, which pypa/installer rejects.")
         elif entry.digest or entry.size:
-            self.tell(
-                Code.RECORD_INVALID, self.path, "RECORD has a hash or size of itself, which pypa/installer refuses."
+            self.note(
+                Code.RECORD_INVALID, self.path, "RECORD has a hash or size of itself, which pypa/installer rejects."
             )
 
     def _too_many(self) -> None:
-        """Of lines that are no member's there may be millions: then nobody looks at the rest, and it is refused."""
+        """Stop, and reject RECORD, if too many lines have no member: there may be millions of them."""
         self.strangers += 1
         if self.strangers > MOST_COUNTED:
             self.hopeless = True
-            sentence = f"More than {MOST_COUNTED} lines of RECORD are no file of the wheel; looking ended there."
-            self.tell(Code.RECORD_INVALID, self.path, sentence, level=Level.REFUSE)
+            sentence = f"More than {MOST_COUNTED} lines of RECORD are not files of the wheel; the check stopped there."
+            self.note(Code.RECORD_INVALID, self.path, sentence, level=Level.REFUSE)
 
     def _readable(self, entry: RecordLine) -> None:
-        """uv reads each size as a number of 64 bits, and installs nothing of a RECORD with another one."""
+        """Check that each size is a number of 64 bits; uv can't install a wheel otherwise."""
         digits = entry.size.removeprefix("+")
         if entry.size and not (digits.isascii() and digits.isdigit() and int(digits[:30]) <= _LARGEST_SIZE):
-            sentence = "uv can't read RECORD, which says a size that is no number."
-            self.tell(Code.RECORD_INVALID, entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
+            sentence = "uv can't read RECORD, because a size is not a number."
+            self.note(Code.RECORD_INVALID, entry.path, sentence, f"It is {quoted(entry.size)}.", level=Level.REFUSE)
         elif digits != entry.size:
-            self.tell(Code.RECORD_INVALID, entry.path, "RECORD has a plus sign before its size.")
+            self.note(Code.RECORD_INVALID, entry.path, "RECORD has a plus sign before its size.")
 
     def _stray(self, entry: RecordLine) -> None:
-        """A line whose path is no member's as it stands; it may be meant for one."""
+        """Check a line whose path is not exactly that of a member."""
         self.folders = self.folders or _Folders.of(self.path, self.files.sizes)
         meant = _meant(entry.path)
         if meant is None or not (meant in self.files.sizes or self.folders.are_around(meant)):
-            sentence = "RECORD lists a path that is none of this project's, which 'pip uninstall' would delete."
-            self.tell(Code.RECORD_UNSAFE_PATH, entry.path, sentence, level=Level.REFUSE)
+            sentence = (
+                "RECORD lists a path that does not belong to this project, and which 'pip uninstall' would delete."
+            )
+            self.note(Code.RECORD_UNSAFE_PATH, entry.path, sentence, level=Level.REFUSE)
         elif meant in self.files.sizes:
             self.seen.add(meant)
-            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, "RECORD spells the path of a file otherwise than the wheel.")
+            self.note(
+                Code.RECORD_STRAY_ENTRY, entry.path, "RECORD spells the path of a file differently from the wheel."
+            )
         elif meant in self.folders.every or entry.path.endswith("/"):
-            sentence = "RECORD lists a folder, all of which 'pip uninstall' takes away; only files are listed."
-            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, sentence)
+            sentence = "RECORD lists a folder, which 'pip uninstall' would delete with everything in it."
+            self.note(Code.RECORD_STRAY_ENTRY, entry.path, sentence)
         else:
-            self.tell(Code.RECORD_STRAY_ENTRY, entry.path, "RECORD lists it, and it was taken out of the wheel.")
+            self.note(Code.RECORD_STRAY_ENTRY, entry.path, "RECORD lists it, but the wheel does not contain it.")
 
     def _size(self, entry: RecordLine) -> None:
-        """The size is there (pypa/installer insists on it), and the member's."""
+        """Check that there is a size, which pypa/installer requires, and that it is the member's."""
         size = self.files.sizes[entry.path]
         if not entry.size:
-            self.tell(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no size of it, which pypa/installer asks for.")
+            self.note(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no size of it, which pypa/installer requires.")
         elif entry.size.removeprefix("+") != str(size):
-            details = f"RECORD says {clipped(entry.size)} bytes, the file has {size}."
+            details = f"RECORD lists {clipped(entry.size)} bytes, the file has {size}."
             sentence = "The file was changed after the wheel was built: its size is not the one in RECORD."
-            self.tell(Code.RECORD_SIZE_MISMATCH, entry.path, sentence, details)
+            self.note(Code.RECORD_SIZE_MISMATCH, entry.path, sentence, details)
 
     def _digest(self, entry: RecordLine) -> None:
-        """The hash is there, strong, and the member's."""
+        """Check that there is a hash, that it is strong, and that it is the member's."""
         algorithm, equals, said = entry.digest.partition("=")
         if not equals:
-            self.tell(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no hash of it; sha256 is expected.")
+            self.note(Code.RECORD_HASH_MISSING, entry.path, "RECORD has no hash of it; sha256 is expected.")
         elif algorithm not in _STRONG:
             sentence = "RECORD has a weak or unknown hash of it; sha256 or better is expected."
-            self.tell(Code.RECORD_HASH_WEAK, entry.path, sentence, f"It says {quoted(entry.digest)}.")
+            self.note(Code.RECORD_HASH_WEAK, entry.path, sentence, f"RECORD lists {quoted(entry.digest)}.")
         elif entry.path in self.files.sha256:
             self._compare(entry.path, algorithm, said)
 
     def _compare(self, path: str, algorithm: str, said: str) -> None:
-        """Compare a hash with that of the member's bytes, which are sound."""
+        """Compare a hash with that of an intact member."""
         digest = self.files.sha256[path] if algorithm == "sha256" else self.files.rehash(path, algorithm)
         if said == _urlsafe(digest):
             return
         if said.lower() == digest.hex() or said.rstrip("=").translate(_SPELLING) == _urlsafe(digest):
-            sentence = "RECORD has the right hash of it, in another spelling than urlsafe base64 without '='."
-            self.tell(Code.RECORD_INVALID, path, sentence, f"It says {algorithm}={clipped(said)}.")
+            sentence = "RECORD has the right hash of it, but not as urlsafe base64 without '='."
+            self.note(Code.RECORD_INVALID, path, sentence, f"RECORD lists {algorithm}={clipped(said)}.")
         else:
-            details = f"RECORD says {algorithm}={clipped(said)}, the file has {_urlsafe(digest)}."
+            details = f"RECORD lists {algorithm}={clipped(said)}, the file has {_urlsafe(digest)}."
             sentence = "The file was changed after the wheel was built: its hash is not the one in RECORD."
-            self.tell(Code.RECORD_HASH_MISMATCH, path, sentence, details)
+            self.note(Code.RECORD_HASH_MISMATCH, path, sentence, details)
 
     def finish(self) -> None:
-        """Every file but the signatures has to be listed."""
+        """Check that every file except the signatures is listed."""
         for path in () if self.hopeless else self.files.sizes:
             if path not in self.seen and path not in self.unhashed[1:]:
-                self.tell(Code.RECORD_UNLISTED_MEMBER, path, "RECORD does not list this file of the wheel.")
+                self.note(Code.RECORD_UNLISTED_MEMBER, path, "RECORD does not list this file of the wheel.")
 
-    def tell(self, code: Code, path: str, sentence: str, details: str = "", *, level: Level | None = None) -> None:
-        """Note what is wrong with a line, or count it if it is not the first; without `level` it is only told."""
+    def note(self, code: Code, path: str, sentence: str, details: str = "", *, level: Level | None = None) -> None:
+        """Record the flaw of a line, or count it if it is not the first; without `level` it only warns."""
         told = self.told.get((code, sentence))
         if told is None:
             self.told[code, sentence] = _Told(path, details, level)
@@ -283,9 +287,9 @@ class _Check:
             told.count += 1
 
     def report(self, findings: Findings) -> None:
-        """One flaw for each kind of line."""
+        """Add one flaw for each kind."""
         for (code, sentence), told in self.told.items():
-            more = "" if told.count == 1 else f"The same holds for {told.count - 1} more."
+            more = "" if told.count == 1 else f"The same is true of {told.count - 1} more."
             details = " ".join(filter(None, (told.details, more)))
             refuses = told.level is Level.REFUSE
             message = f"{sentence} {BUILD_AGAIN if refuses else IF_YOURS}{f' ({details})' if details else ''}"
@@ -293,7 +297,7 @@ class _Check:
 
 
 def _meant(path: str) -> str | None:
-    """The path below site-packages that a line means; None if it leads out, or is that folder itself."""
+    """The path in site-packages that a line means; None if it leads out, or is that folder itself."""
     parts: list[str] = []
     if _DRIVE.match(path):
         return None
@@ -308,7 +312,7 @@ def _meant(path: str) -> str | None:
 
 
 def _and_parents(path: str) -> Iterator[str]:
-    """A path and the folders that it lies in, of a bounded length."""
+    """A path, cut to the longest length, and its parent folders."""
     path = path[:LONGEST_PATH]
     while path:
         yield path

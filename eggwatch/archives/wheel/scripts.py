@@ -1,4 +1,4 @@
-"""Programs that a wheel brings into bin/: none stands for the interpreter, and each can be run once it is installed.
+"""Checks the programs that a wheel installs in bin/: none replaces the interpreter, and each is executable.
 
 Tried with pip 26.3, uv 0.13.9 and pypa/installer 1.1 (tests/hostile/test_clients.py).
 """
@@ -21,23 +21,23 @@ _INTERPRETER = re.compile(r"python|pythonw|python3(\.[0-9]+t?)?|pypy[23]?|graalp
 
 
 def is_interpreter(name: str) -> bool:
-    """True for a name that uv keeps for interpreters, and under which pip would write over one."""
+    """True for a name that uv reserves for interpreters, and with which pip would overwrite one."""
     return _INTERPRETER.fullmatch(name) is not None
 
 
 def interpreter_named(name: str) -> str:
-    """What is said of a script with such a name."""
-    return f"A script is called {name}: uv refuses to install it, and pip writes it over the interpreter of that name."
+    """The message for a script with such a name."""
+    return f"A script is named {name}: uv refuses to install it, and pip overwrites the interpreter of that name."
 
 
 def check_scripts(directory: Directory, filename: Filename, programs: Set[str], findings: Findings) -> None:
-    """Note scripts of the data folder that are called as an interpreter, or that pip does not make executable.
+    """Reject scripts of the data folder that are named like an interpreter, or that are not executable after pip.
 
-    `programs` are those of entry points, which pip and uv install in the place of a script of that name.
+    `programs` are those of entry points, which pip and uv install instead of a script of the same name.
     """
     reserved = set()
     for path, name in installed_scripts(directory).items():
-        # As a folder, too: no installer makes one where the interpreter lies.
+        # Also as a folder: no installer can create one where the interpreter is.
         if is_interpreter(path.partition("/")[0].removesuffix(".exe")):
             reserved.add(name)
             message = f"{interpreter_named(path)} Give it another name."
@@ -51,7 +51,7 @@ def check_scripts(directory: Directory, filename: Filename, programs: Set[str], 
             idle.append(member.name)
     if idle and not all(tag.platform.startswith("win") for tag in filename.tags):
         message = (
-            f"{counted(len(idle), 'script')} can't be run after pip has installed the wheel, this one first: there is "
-            f"no execute bit in the zip. uv sets it, pip and pypa/installer do not. {BUILD_AGAIN}"
+            f"{counted(len(idle), 'script')} can't be run after pip has installed the wheel, this one first: the zip "
+            f"has no execute bit for it. uv sets one, pip and pypa/installer do not. {BUILD_AGAIN}"
         )
         findings.refuse(Code.SCRIPT_NOT_EXECUTABLE, idle[0], message)

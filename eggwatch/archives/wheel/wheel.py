@@ -1,4 +1,4 @@
-"""Wheels: which dist-info is the lawful one, and what lies in it."""
+"""Inspects wheels: the zip, the valid dist-info, and its files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LARGEST = {
     "RECORD": LARGEST_RECORD,
     "entry_points.txt": LARGEST_ENTRY_POINTS,
 }
-"""The members of the dist-info that are looked into, and the bytes that each may have."""
+"""The members of the dist-info that are read, and their largest sizes."""
 
 _OTHER_FILES = {
     b"<": "an HTML page",
@@ -40,16 +40,16 @@ _OTHER_FILES = {
     b"7z": "a 7-Zip archive",
     b"%PDF": "a PDF",
 }
-"""What else begins with such bytes."""
+"""What a file that begins with these bytes is."""
 
 _MOST_EGG_INFOS = 20
-"""Files of an .egg-info that are read; one has two at most."""
+"""Most files of .egg-info folders that are read; each has at most two."""
 
 
 def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: Findings) -> OpenedArchive | None:
-    """Check the whole zip and its dist-info; return what was found if there is one lawful and readable METADATA.
+    """Check the whole zip and its dist-info; return the archive if it has a valid and readable METADATA.
 
-    Without a parsed filename no member is lawful, and only the zip itself is checked.
+    Without a parsed filename only the zip itself is checked.
     """
     if not _is_zip(file, findings):
         return None
@@ -59,10 +59,10 @@ def read_wheel(file: BinaryIO, size: int, filename: Filename | None, findings: F
     if directory is None:
         return None
     info = None if filename is None else find_dist_info(directory, filename, findings)
-    lawful = {} if info is None else _lawful(directory, info, findings)
+    valid = {} if info is None else _valid(directory, info, findings)
     eggs = set(islice((member.name for member in directory.members if may_hold_metadata(member)), _MOST_EGG_INFOS))
     contents = read_members(
-        file, size, directory, lambda member: lawful.get(member.name) is member or member.name in eggs, findings
+        file, size, directory, lambda member: valid.get(member.name) is member or member.name in eggs, findings
     )
     if filename is None or info is None or findings.full:
         return None
@@ -81,25 +81,25 @@ def _is_zip(file: BinaryIO, findings: Findings) -> bool:
     if head in (LOCAL_SIGNATURE, END_SIGNATURE):
         return True
     if starts_with_zeros(file):
-        # The tail may have come first: then there is an end record, and the walk tells more.
+        # If the end was written first, there is an end record, and the walk reports more.
         findings.ends_early("The file starts with zeros.")
         return True
     if LOCAL_SIGNATURE.startswith(head) or END_SIGNATURE.startswith(head):
         findings.ends_early("The file ends after its first bytes.")
         return False
-    what = next((f", as {what} does" for start, what in _OTHER_FILES.items() if head.startswith(start)), "")
+    what = next((f", like {what}" for start, what in _OTHER_FILES.items() if head.startswith(start)), "")
     message = (
-        f"The file starts with {bytes_in_words(head)}{what}; a wheel is a zip, which starts with PK. "
+        f"The file starts with {bytes_in_words(head)}{what}; a wheel is a zip file, which starts with PK. "
         "Look at where the file comes from, and upload the wheel itself."
     )
     findings.refuse(Code.NOT_A_ZIP, "first bytes", message)
     return False
 
 
-def _lawful(directory: Directory, info: str, findings: Findings) -> dict[str, ZipMember]:
-    """The members of the dist-info that will be looked into, by path; what is missing or no file is noted."""
+def _valid(directory: Directory, info: str, findings: Findings) -> dict[str, ZipMember]:
+    """The members of the dist-info to read, by path; adds a flaw for each that is missing or not a file."""
     members = {member.name.removesuffix("/"): member for member in directory.members}
-    lawful: dict[str, ZipMember] = {}
+    valid: dict[str, ZipMember] = {}
     for name in _LARGEST:
         path = f"{info}/{name}"
         member = members.get(path)
@@ -109,8 +109,8 @@ def _lawful(directory: Directory, info: str, findings: Findings) -> dict[str, Zi
                 message = f"There is no {clipped(path)}, where installers look for it. {BUILD_AGAIN}"
                 findings.refuse(code, path, message)
         elif _is_readable(member, name, path, findings):
-            lawful[path] = member
-    return lawful
+            valid[path] = member
+    return valid
 
 
 _MISSING = {
@@ -125,7 +125,7 @@ _UNREADABLE = {
     "RECORD": Code.RECORD_INVALID,
     "entry_points.txt": Code.ENTRY_POINTS_INVALID,
 }
-"""What is said where one of them is no file or too large; the metadata has codes of its own."""
+"""The code if one of them is not a file, or too large; the metadata has codes of its own."""
 
 
 def _is_readable(member: ZipMember, name: str, path: str, findings: Findings) -> bool:
@@ -134,7 +134,7 @@ def _is_readable(member: ZipMember, name: str, path: str, findings: Findings) ->
         message = f"It is a folder or a link, and should be a file. {BUILD_AGAIN}"
         findings.refuse(code or Code.METADATA_NOT_A_FILE, path, message)
     elif member.size > _LARGEST[name]:
-        advice = BUILD_AGAIN if code else "Shorten the README, which it holds."
+        advice = BUILD_AGAIN if code else "Shorten the README, which it contains."
         message = f"It has {member.size} bytes; {_LARGEST[name]} are allowed. {advice}"
         findings.refuse(code or Code.METADATA_TOO_LARGE, path, message)
     else:
@@ -175,6 +175,6 @@ def _opened(directory: Directory, info: str, contents: ZipContents) -> OpenedArc
 
 
 def _license_places(info: str, path: str, standard: bool) -> tuple[str, ...]:  # noqa: FBT001
-    """PEP 639: below `licenses`; setuptools before 77 and wheel put the bare file into the dist-info itself."""
+    """PEP 639: in `licenses`; setuptools before 77 and wheel put the file into the dist-info itself."""
     places = (f"{info}/licenses/{path}",)
     return places if standard else (*places, f"{info}/{path}", f"{info}/{path.rpartition('/')[2]}")

@@ -1,7 +1,7 @@
-"""The end of a zip: its end record and its central directory, read without zipfile.
+"""Reads the end record and the central directory of a zip, without zipfile.
 
-Layout and field names are those of APPNOTE.TXT 6.3.10, section 4.3. What two readers could understand
-differently (a prefix, a comment of the wrong length, records that belong to nothing) is a flaw.
+Layout and field names are those of APPNOTE.TXT 6.3.10, section 4.3. What two tools could read differently (a prefix, a
+comment of the wrong length, records that belong to nothing) is a flaw.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from eggwatch.archives.zip.portable import entry_oddity
 from eggwatch.model.codes import Code
 
 LARGEST_DIRECTORY = 32 << 20
-"""Bytes of a central directory; that of a wheel with 13,000 members has 1.5 MiB."""
+"""Most bytes of a central directory; a wheel with 13 000 members has 1.5 MiB."""
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
 END_SIGNATURE = b"PK\x05\x06"
@@ -35,15 +35,15 @@ _LONGEST_COMMENT = 0xFFFF
 ZIP64_EXTRA = 0x0001
 _UNICODE_PATH_EXTRA = 0x7075
 _NEWEST_NEEDED = 63
-"""The highest "version needed to extract" (APPNOTE 4.4.3.2); zipfile refuses a higher one."""
+"""The highest "version needed to extract" (APPNOTE 4.4.3.2); zipfile rejects a higher one."""
 
 _HARMLESS = frozenset((0, stat.S_IFREG, stat.S_IFDIR))
 
 
 class ZipMember(NamedTuple):
-    """One entry of the central directory: `packed` and `size` are bytes before and after inflating.
+    """One entry of the central directory: `packed` and `size` are its bytes before and after inflating.
 
-    `oddity` is what uv refuses in it and zipfile takes.
+    `oddity` is what uv rejects in it and zipfile accepts.
     """
 
     name: str
@@ -70,15 +70,15 @@ class ZipMember(NamedTuple):
 
     @property
     def is_device(self) -> bool:
-        """True if the Unix mode says anything but file, folder, symbolic link or nothing."""
+        """True if the Unix mode has a type other than file, folder or symbolic link."""
         return stat.S_IFMT(self.mode) not in _HARMLESS and not self.is_link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _End:
-    """What the end records say: the directory lies at `start`, has `size` bytes and `count` entries.
+    """The values of the end records: the directory is at `start`, has `size` bytes and `count` entries.
 
-    `position` is where the end records begin, `finish` where the archive ends, its `comment` included.
+    `position` is where the end records begin, `finish` where the archive ends, including its `comment`.
     """
 
     start: int
@@ -91,7 +91,7 @@ class _End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """The central directory: its members in its own order, where it starts, and the zip's comment."""
+    """The central directory: its members in their order, where it starts, and the comment of the zip."""
 
     members: tuple[ZipMember, ...]
     start: int
@@ -99,7 +99,7 @@ class Directory:
 
 
 def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory | None:
-    """Read the central directory; None, with the reason noted, when there is none to be had."""
+    """Read the central directory; returns None after a flaw is added if it can't be read."""
     found = _find_end_record(file, size, findings)
     if found is None:
         return None
@@ -107,7 +107,7 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
     finish = position + len(record) + _END.unpack(record)[-1]
     if finish < size:
         count = f"{size - finish} bytes"
-        message = f"{count} follow the zip's end record, which should end the file. {BUILD_AGAIN}"
+        message = f"{count} follow the end record of the zip, which should end the file. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_TRAILING_DATA, count, message, (finish, size))
     try:
         end = _parse_end(file, position, record)
@@ -116,9 +116,11 @@ def read_directory(file: BinaryIO, size: int, findings: Findings) -> Directory |
         return Directory(members=tuple(_entries(file, end)), start=end.start, comment=comment)
     except BrokenError as error:
         findings.broken(error)
-        # The end of a zip that is a member of this one may be all that has come of this one's end.
+        # The upload may end inside a member that is a zip itself, after the end record of that one.
         if (finish < size or error.code == Code.ZIP_LEADING_DATA) and _read(file, 0, 4) == LOCAL_SIGNATURE:
-            findings.ends_early("The zip's own end record is missing: the last one in the file fits another zip.")
+            findings.ends_early(
+                "The zip has no end record of its own: the last one in the file belongs to another zip."
+            )
         return None
 
 
@@ -130,7 +132,7 @@ def _find_end_record(file: BinaryIO, size: int, findings: Findings) -> tuple[int
     if at < 0:
         findings.ends_early("The zip has no end record (end of central directory).")
     elif len(record) < _END.size or at + _END.size + _END.unpack(record)[-1] > len(tail):
-        findings.ends_early("The zip's end record is cut off.")
+        findings.ends_early("The end record of the zip is incomplete.")
     else:
         return start + at, record
     return None
@@ -146,7 +148,7 @@ def _parse_end(file: BinaryIO, position: int, record: bytes) -> _End:
 
 def _single_disk(disk: int, first_disk: int, here: int, count: int, where: ByteRange) -> None:
     if (disk, first_disk) != (0, 0) or here != count:
-        raise _malformed("end record", "The zip says that it is one part of several.", where)
+        raise _malformed("end record", "The zip is one part of several.", where)
 
 
 def _zip64(file: BinaryIO, end: _End) -> _End | None:
@@ -157,37 +159,41 @@ def _zip64(file: BinaryIO, end: _End) -> _End | None:
         return None
     where = (max(0, at - _END64.size), end.finish)
     _, disk, position, disks = _LOCATOR.unpack(locator)
-    # Its only lawful place: an extensible data sector has no use in a wheel, and would hide bytes.
+    # The only allowed place: an extensible data sector has no use in a wheel, and could hide bytes.
     record = _read(file, at - _END64.size, _END64.size)
     if (disk, disks, position) != (0, 1, at - _END64.size) or not record.startswith(b"PK\x06\x06"):
-        raise _confused("zip64 locator", "The zip64 locator does not point at a zip64 end record.", where)
+        raise _confused("zip64 locator", "The zip64 locator does not point to a zip64 end record.", where)
     _, length, _, _, disk, first_disk, here, count, size, start = _END64.unpack(record)
     if length != _END64.size - 12:
         raise _confused("zip64 end record", f"Its length is {length}, and should be 44.", where)
     _single_disk(disk, first_disk, here, count, where)
     both = ((end.count, count, _FULL_16), (end.size, size, FULL_32), (end.start, start, FULL_32))
     if any(short not in (long, full) for short, long, full in both):
-        raise _confused("zip64 end record", "It and the zip's end record say different things.", where)
+        raise _confused("zip64 end record", "It contradicts the end record of the zip.", where)
     return _End(start=start, size=size, count=count, position=position, finish=end.finish, comment=end.comment)
 
 
 def _check_place(file: BinaryIO, size: int, end: _End) -> None:
-    """The directory has to end where the end records begin, and to be of a bearable size."""
+    """Check that the directory ends where the end records begin, and that it is not too large."""
     gap = end.position - end.size - end.start
-    # All offsets fit once that many bytes are taken off the front: a zip behind something else.
+    # Without these bytes at the beginning all offsets are right: a zip behind something else.
     if gap > 0 and _read(file, gap, 4) in (LOCAL_SIGNATURE, END_SIGNATURE):
-        message = f"{gap} bytes stand before the zip that do not belong to it. {BUILD_AGAIN}"
+        message = f"{gap} bytes precede the zip and do not belong to it. {BUILD_AGAIN}"
         raise BrokenError(Code.ZIP_LEADING_DATA, f"{gap} bytes", message, (0, size))
     if gap > 0:
-        raise _malformed("end record", f"{gap} bytes stand between the directory and it.", (0, size), at=end.position)
+        raise _malformed(
+            "end record", f"{gap} bytes are between the directory and the end record.", (0, size), at=end.position
+        )
     if gap < 0:
-        raise _malformed("end record", "The central directory does not fit before it.", (0, size), at=end.position)
+        raise _malformed(
+            "end record", "The central directory does not fit before the end record.", (0, size), at=end.position
+        )
     if end.count > MOST_MEMBERS or end.size > LARGEST_DIRECTORY:
         raise BrokenError(
             Code.TOO_MANY_MEMBERS,
             f"{end.count} members",
-            f"The directory names {end.count} members in {end.size} bytes; "
-            f"{MOST_MEMBERS} in {LARGEST_DIRECTORY} are looked at. Split the project.",
+            f"The directory lists {end.count} members in {end.size} bytes; "
+            f"{MOST_MEMBERS} in {LARGEST_DIRECTORY} are allowed. Build several smaller projects.",
             at=end.start,
         )
 
@@ -225,9 +231,9 @@ def _entry(directory: bytes, at: int, where: ByteRange) -> tuple[ZipMember, int]
     raw_name = directory[name_at:extra_at]
     name = _name(raw_name, flags, where)
     if needed & 0xFF > _NEWEST_NEEDED:
-        raise _malformed(name, f"It needs a reader of version {needed & 0xFF}; there are none above 63.", where)
+        raise _malformed(name, f"It requires version {needed & 0xFF} of the format; the highest is 63.", where)
     if finish > len(directory) or disk != 0:
-        raise _malformed(name, "Its entry in the central directory does not fit there.", where)
+        raise _malformed(name, "Its entry does not fit into the central directory.", where)
     if extra_length:
         extras = extra_fields(directory[extra_at : extra_at + extra_length], name, where)
         check_unicode_path(extras, raw_name, name, where)
@@ -241,7 +247,7 @@ def _entry(directory: bytes, at: int, where: ByteRange) -> tuple[ZipMember, int]
         packed=packed,
         size=size,
         offset=offset,
-        # Whatever system it says to come from: some readers only look at the mode.
+        # Whatever system the entry names: some tools use only the mode.
         mode=attributes >> 16,
         comment=comment_length,
         oddity=entry_oddity(directory[extra_at : extra_at + extra_length], directory[extra_at + extra_length : finish]),
@@ -257,12 +263,12 @@ def _name(raw: bytes, flags: int, where: ByteRange) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         name = clipped(raw.decode("utf-8", "surrogateescape"))
-        message = f"Its name claims to be UTF-8 and is not. {UPLOAD_AGAIN}"
+        message = f"Its name is marked as UTF-8 and is not UTF-8. {UPLOAD_AGAIN}"
         raise BrokenError(Code.ZIP_NAME_CHARACTERS, name, message, where) from None
 
 
 def extra_fields(raw: bytes, name: str, where: ByteRange) -> dict[int, bytes]:
-    """The extra fields by their id (APPNOTE 4.5); the same id twice is ambiguous."""
+    """The extra fields by their id (APPNOTE 4.5); an id that occurs twice is ambiguous."""
     extras: dict[int, bytes] = {}
     at = 0
     while at + 4 <= len(raw):
@@ -271,19 +277,19 @@ def extra_fields(raw: bytes, name: str, where: ByteRange) -> dict[int, bytes]:
         if at > len(raw):
             raise _malformed(name, "Its extra fields are damaged.", where)
         if kind in extras and kind in (ZIP64_EXTRA, _UNICODE_PATH_EXTRA):
-            message = f"It has two extra fields {kind:#06x}, and readers choose differently. {BUILD_AGAIN}"
+            message = f"It has two extra fields {kind:#06x}; tools choose differently. {BUILD_AGAIN}"
             raise BrokenError(Code.ZIP_DUPLICATE_EXTRA, name, message, where)
         extras[kind] = raw[at - length : at]
     return extras
 
 
 def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where: ByteRange) -> tuple[int, ...]:
-    """The values, those that are full replaced from the zip64 extra field, in its order (APPNOTE 4.5.3)."""
+    """The values, with those of 0xFFFFFFFF replaced from the zip64 extra field, in its order (APPNOTE 4.5.3)."""
     if ZIP64_EXTRA not in extras:
         return values
     wide = extras[ZIP64_EXTRA]
     count = sum(value == FULL_32 for value in values)
-    # A local header's sizes may stand there once more, though they are not full: Bazel's zipper does so.
+    # The field of a local header may repeat both sizes although they fit; Bazel's zipper writes it so.
     if len(wide) != 8 * count and not (count == 0 and len(values) == 2 and wide == struct.pack("<2Q", *values)):
         raise _confused(name, f"Its zip64 extra field has {len(wide)} bytes, and should have {8 * count}.", where)
     longer = iter(struct.unpack_from(f"<{count}Q", wide))
@@ -291,7 +297,7 @@ def widened(extras: dict[int, bytes], values: tuple[int, ...], name: str, where:
 
 
 def check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str, where: ByteRange) -> None:
-    """Info-ZIP's second name (APPNOTE 4.6.9): some readers believe it, so it has to say the same."""
+    """Check Info-ZIP's second name (APPNOTE 4.6.9): some tools use it, so it has to equal the first."""
     field = extras.get(_UNICODE_PATH_EXTRA)
     if field is None:
         return

@@ -1,4 +1,4 @@
-"""The record of one zip member in the file: its local header and its data descriptor, against the directory."""
+"""Compares the local header and data descriptor of a zip member with the central directory."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DESCRIPTOR = 1 << 3
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _LATER = ("CRC", "packed size", "size")
-"""Fields that a streaming writer leaves zero, and writes into the data descriptor."""
+"""Fields that a streaming writer sets to zero, and writes into the data descriptor."""
 
 
 class Local(NamedTuple):
-    """Where in the record the data begins, whether a zip64 field stands before it, what uv refuses in the header."""
+    """A local header: where the data begins, whether it has a zip64 field, and what uv rejects in it."""
 
     start: int
     has_zip64: bool
@@ -40,9 +40,9 @@ class Local(NamedTuple):
 
 
 def check_local(head: bytes, member: ZipMember, where: ByteRange) -> Local:
-    """Compare the local header (APPNOTE 4.3.7), with which `head` begins, with the directory."""
+    """Compare the local header (APPNOTE 4.3.7) at the beginning of `head` with the directory."""
     if len(head) < _LOCAL.size or not head.startswith(LOCAL_SIGNATURE):
-        raise _mismatch(member, "There is no local header where it should begin.", where)
+        raise _mismatch(member, "There is no local header where the member should begin.", where)
     _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack_from(head)
     name_end = _LOCAL.size + name_length
     name = head[_LOCAL.size : name_end]
@@ -55,14 +55,14 @@ def check_local(head: bytes, member: ZipMember, where: ByteRange) -> Local:
     stated = (member.raw_name, member.flags, member.method, member.crc, member.packed, member.size)
     found = (name, flags, method, crc, packed, size)
     if found != stated:
-        _tell_difference(found, member, where)
+        _refuse_difference(found, member, where)
     oddity = extra_oddity(raw)
     if ZIP64_EXTRA not in extras and FULL_32 in (packed, size):
         oddity = FULL_WITHOUT_ZIP64
     return Local(name_end + extra_length, ZIP64_EXTRA in extras, oddity)
 
 
-def _tell_difference(found: tuple[bytes, int, int, int, int, int], member: ZipMember, where: ByteRange) -> None:
+def _refuse_difference(found: tuple[bytes, int, int, int, int, int], member: ZipMember, where: ByteRange) -> None:
     name, flags, method, *later = found
     pairs = (
         ("name", _text(name), _text(member.raw_name)),
@@ -87,9 +87,9 @@ def _text(raw: bytes) -> str:
 
 
 def check_descriptor(after: bytes, length: int, member: ZipMember, where: ByteRange) -> bool:
-    """What stands between a member's data and the next: its data descriptor (APPNOTE 4.3.9), or nothing.
+    """Check that only a data descriptor (APPNOTE 4.3.9), or nothing, is between a member's data and the next member.
 
-    `after` are the first 25 of these `length` bytes. True if the sizes have 64 bits.
+    `after` are the first 25 of these `length` bytes. Returns True if the sizes have 64 bits.
     """
     if not member.flags & DESCRIPTOR:
         if length:

@@ -1,4 +1,4 @@
-"""What the directory of a zip says of its members, before any of them is read: names, types, comments."""
+"""Checks the directory of a zip before any member is read: names, types, flags, comments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 
 KNOWN_FLAGS = 1 << 1 | 1 << 2 | DESCRIPTOR | UTF8_NAME
-"""All that a wheel needs of APPNOTE 4.4.4: how hard it was deflated, a data descriptor, a UTF-8 name."""
+"""The flags of APPNOTE 4.4.4 that a wheel needs: the level of compression, a data descriptor, a UTF-8 name."""
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 PATCHED = 1 << 5
 
@@ -33,9 +33,9 @@ Doubles = list[tuple[ZipMember, ZipMember]]
 
 
 def check_names(directory: Directory, findings: Findings) -> Doubles:
-    """No two members may be one file: by name, as file and folder, or where case is not told apart.
+    """Check that no two members are the same file, or a file and a folder, also where case is ignored.
 
-    Returned are those that are only copies of another if their bytes are the same, too.
+    Returns the members that may be copies of another, if their bytes are the same.
     """
     members = directory.members
     doubles: Doubles = []
@@ -62,8 +62,8 @@ def _may_be_copy(member: ZipMember, first: ZipMember) -> bool:
     return (member.name, member.mode, member.size, member.crc) == (first.name, first.mode, first.size, first.crc)
 
 
-def tell_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findings) -> None:
-    """Note the copies in one warning, and refuse what differs; `digests` are of sound members by their offset."""
+def note_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findings) -> None:
+    """Warn of all copies at once, and reject members that differ; `digests` are those of intact members, by offset."""
     copies = [
         (member, first)
         for member, first in doubles
@@ -74,13 +74,13 @@ def tell_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findi
             _refuse_second(member, first, findings)
     if copies:
         member, first = copies[0]
-        others = f" So it is with {len(copies) - 1} more." if len(copies) > 1 else ""
-        message = f"The zip holds it twice, the other at byte {first.offset}; both are the same.{others} {IF_YOURS}"
+        others = f" The same is true of {len(copies) - 1} more." if len(copies) > 1 else ""
+        message = f"The zip contains it twice with the same bytes, the other at byte {first.offset}.{others} {IF_YOURS}"
         findings.note(Code.ZIP_REPEATED_MEMBER, member.name, located(message, member.offset))
 
 
 def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
-    """No two folders may be one where case is not told apart, be they members or only lain in."""
+    """Check that no two folders are the same where case is ignored, whether or not they are members."""
     folders: dict[str, ZipMember] = {}
     for member in members:
         folders.setdefault(plain(member.name.rpartition("/")[0]), member)
@@ -92,7 +92,7 @@ def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
 
 def _refuse_file(member: ZipMember, inner: ZipMember, findings: Findings) -> None:
     if plain(inner.name).startswith(f"{plain(member.name)}/"):
-        message = f"Other members lie in a folder of this name. {BUILD_AGAIN}"
+        message = f"Other members are in a folder of this name. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_DUPLICATE_MEMBER, member.name, message, at=member.offset)
     else:
         _refuse_collision(member, f"a folder of {inner.name}", findings)
@@ -101,8 +101,8 @@ def _refuse_file(member: ZipMember, inner: ZipMember, findings: Findings) -> Non
 def _refuse_second(member: ZipMember, first: ZipMember, findings: Findings) -> None:
     if plain(member.name) == plain(first.name):
         message = (
-            f"The zip holds two members of this path, the other at byte {first.offset}; which one counts is "
-            f"anyone's guess. {BUILD_AGAIN}"
+            f"The zip contains two members with this path, the other at byte {first.offset}; tools choose "
+            f"differently. {BUILD_AGAIN}"
         )
         findings.refuse(Code.ZIP_DUPLICATE_MEMBER, member.name, message, at=member.offset)
     elif not (member.is_folder and first.is_folder):
@@ -110,12 +110,12 @@ def _refuse_second(member: ZipMember, first: ZipMember, findings: Findings) -> N
 
 
 def _refuse_collision(member: ZipMember, other: str, findings: Findings) -> None:
-    message = f"On Windows or macOS it has the place of {clipped(other)}, and one overwrites the other. Rename one."
+    message = f"On Windows or macOS it is the same as {clipped(other)}, and one overwrites the other. Rename one."
     findings.refuse(Code.ZIP_CASE_COLLISION, member.name, message, at=member.offset)
 
 
 def check_entries(directory: Directory, findings: Findings) -> None:
-    """Names that are safe to unpack, files that are files, nothing beside the members."""
+    """Check the names, types, flags and comments of all members."""
     for member in directory.members:
         _check_entry(member, findings)
         if findings.full:
@@ -124,7 +124,7 @@ def check_entries(directory: Directory, findings: Findings) -> None:
     respelled = [member for member in directory.members if respelled_zip_name(member.name)]
     if respelled:
         what = counted(len(respelled), "member has a name", "members have names")
-        message = f"{what} with an empty or '.' part, this one first, which installers leave out. {IF_YOURS}"
+        message = f"{what} with an empty or '.' part, which installers drop, this one first. {IF_YOURS}"
         findings.note(Code.ZIP_NAME_SPELLING, respelled[0].name, located(message, respelled[0].offset))
     _note_comments(directory, findings)
     _note_descriptors(directory, findings)
@@ -133,23 +133,26 @@ def check_entries(directory: Directory, findings: Findings) -> None:
 
 def _check_entry(member: ZipMember, findings: Findings) -> None:
     if CONTROL.search(member.name):
-        message = f"The member's name holds control characters. {BUILD_AGAIN}"
+        message = f"The member's name contains control characters. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_NAME_CHARACTERS, member.name, message, at=member.offset)
     if not member.flags & UTF8_NAME and not member.raw_name.isascii():
         message = f"The member's name is not marked as UTF-8 (bit 11): pip reads it as code page 437. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_NAME_CHARACTERS, member.name, message, at=member.offset)
     elif oddity := zip_name_oddity(member.name):
-        message = f"The member's name can't stay: {oddity}. Rename the file in the project."
+        message = f"The member's name is not allowed: {oddity}. Rename the file in the project."
         findings.refuse(Code.ZIP_NAME_INVISIBLE, member.name, message, at=member.offset)
     elif "\u2028" in member.name or "\u2029" in member.name:
-        message = "The member's name holds a line separator (U+2028, U+2029): installer parts RECORD's lines there."
+        message = (
+            "The member's name contains a line separator (U+2028, U+2029), at which pypa/installer splits lines "
+            "of RECORD."
+        )
         findings.warn(Code.ZIP_NAME_INVISIBLE, member.name, f"{message} Rename the file in the project.")
     danger = zip_path_danger(member.name)
     if danger:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_UNSAFE_PATH, member.name, message, at=member.offset)
     if member.name.endswith("/"):
-        # Some readers go by the slash at the name's end, others by the mode: both should say folder.
+        # Some tools use the slash at the end of the name, others the mode: both should be those of a folder.
         if member.size:
             message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
             findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
@@ -165,35 +168,35 @@ _NOT_A_FILE = 0o070000
 
 def _check_type(member: ZipMember, findings: Findings) -> None:
     if member.is_link:
-        message = f"A symbolic link; installers write a file with its target's path in it. {BUILD_AGAIN}"
+        message = f"A symbolic link; installers write a file that contains the path of its target. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_LINK, member.name, message, at=member.offset)
     elif member.is_device:
-        message = f"A device or pipe, which has no place in a wheel. {BUILD_AGAIN}"
+        message = f"A device or pipe, which does not belong in a wheel. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_DEVICE, member.name, message, at=member.offset)
     else:
         whose = ("a folder's", "a file's") if member.is_folder else ("a file's", "a folder's")
-        message = f"Its name is {whose[0]}, and its mode {member.mode:o} {whose[1]}. {IF_YOURS}"
+        message = f"Its name is {whose[0]}, but its mode {member.mode:o} is {whose[1]}. {IF_YOURS}"
         findings.note(Code.ZIP_MODE, member.name, located(message, member.offset))
 
 
 def _note_flags(directory: Directory, findings: Findings) -> None:
-    """Of what can't be read for its flags the walk tells."""
+    """Warn of reserved and unknown flags. The walk rejects members that can't be read because of their flags."""
     strange = [member for member in directory.members if member.flags & ~(KNOWN_FLAGS | ENCRYPTED | PATCHED)]
     if strange:
         what = counted(len(strange), "member has flags", "members have flags")
         flags = strange[0].flags & ~KNOWN_FLAGS
-        message = f"{what} that are reserved or unknown to installers, this one first ({flags:#06x}). {IF_YOURS}"
+        message = f"{what} that are reserved or unknown, this one first ({flags:#06x}). {IF_YOURS}"
         findings.warn(Code.ZIP_FLAGS, strange[0].name, located(message, strange[0].offset))
 
 
 def _note_comments(directory: Directory, findings: Findings) -> None:
     members = [member for member in directory.members if member.comment]
     if directory.comment:
-        message = f"The zip ends in a comment of {len(directory.comment)} bytes; PyPI takes none. {BUILD_AGAIN}"
+        message = f"The zip ends in a comment of {len(directory.comment)} bytes; PyPI rejects comments. {BUILD_AGAIN}"
         findings.note(Code.ZIP_COMMENT, "end record", message)
     if members:
         what = counted(len(members), "member has a comment", "members have comments")
-        message = f"{what}, this one first; PyPI takes none. {BUILD_AGAIN}"
+        message = f"{what}, this one first; PyPI rejects comments. {BUILD_AGAIN}"
         findings.note(Code.ZIP_COMMENT, members[0].name, message)
 
 
@@ -202,7 +205,7 @@ def _note_descriptors(directory: Directory, findings: Findings) -> None:
     if members:
         what = counted(len(members), "member has its size", "members have their sizes")
         message = (
-            f"{what} behind the data (data descriptors), this one first; "
-            f"PyPI takes none. Write the zip to a file that can seek. {BUILD_AGAIN}"
+            f"{what} after the data (data descriptors), this one first; "
+            f"PyPI rejects them. Write the zip to a file that can seek. {BUILD_AGAIN}"
         )
         findings.note(Code.ZIP_DATA_DESCRIPTOR, members[0].name, message)

@@ -1,7 +1,7 @@
-"""What zipfile, and so pip, unpacks and uv's reader of zips refuses: doubled extra fields, some comments, descriptors.
+"""Finds what zipfile, and so pip, can read in a zip and uv can't: repeated extra fields, some comments, descriptors.
 
-uv reads a wheel as it comes from the index, from the front: a member's local header alone tells it how wide the data
-descriptor behind the member is (APPNOTE 4.3.9.2). What it says was found by running it (tests/hostile/differential.py).
+uv reads a wheel from the front while it downloads it: only the local header of a member says how wide its data
+descriptor is (APPNOTE 4.3.9.2). All of this was found by running uv (tests/hostile/differential.py).
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from eggwatch.model.codes import Code
 
 DEFLATED = 8
 _SUSPECT = re.compile(rb"[\x01-\x08]")
-"""Bytes in every signature of a zip's records, and in hardly a text."""
+"""Bytes that are in the signatures of zip records, and in nearly no text."""
 
 Oddity = tuple[str, str, int]
-"""Of which member, what is odd, and at which byte of the file."""
+"""The name of a member, what uv rejects in it, and its offset in the file."""
 
 
 def entry_oddity(extra: bytes, comment: bytes) -> str | None:
-    """What uv refuses in an entry of the directory that has these extra fields and this comment."""
+    """What uv rejects in an entry of the directory with these extra fields and this comment."""
     return extra_oddity(extra) or comment_oddity(comment)
 
 
 def comment_oddity(comment: bytes) -> str | None:
-    """What uv refuses in the comment of a member or of the zip."""
+    """What uv rejects in the comment of a member or of the zip."""
     if _SUSPECT.search(comment) is None:
         return None
-    return "A comment holds bytes 01 to 08, as another zip would; uv refuses that, pip does not look"
+    return "A comment contains bytes 01 to 08, as another zip would, which uv rejects and pip ignores"
 
 
 def extra_oddity(extra: bytes) -> str | None:
-    """What uv refuses in extra fields that are whole, and that name zip64 and a second name only once."""
+    """What uv rejects in extra fields that are otherwise valid."""
     kinds = list(_kinds(extra))
     if len(kinds) == len(set(kinds)):
         return None
-    return "It has two extra fields of one kind; uv refuses that, pip does not look"
+    return "It has two extra fields of one kind, which uv rejects and pip ignores"
 
 
 def _kinds(extra: bytes) -> Iterator[int]:
@@ -50,24 +50,22 @@ def _kinds(extra: bytes) -> Iterator[int]:
 
 
 def descriptor_oddity(method: int, *, is_wide: bool, has_zip64: bool) -> str | None:
-    """What uv refuses in a data descriptor; of a stored member it reads none from the front."""
+    """What uv rejects in a data descriptor; it reads none of a stored member."""
     if method != DEFLATED or is_wide == has_zip64:
         return None
-    width = "64 bits, and no zip64 field says so" if is_wide else "32 bits, and a zip64 field says 64"
-    return (
-        f"The sizes behind its data have {width}; uv reads them by that field and refuses the wheel, pip does not look"
-    )
+    width = "64 bits without a zip64 field" if is_wide else "32 bits with a zip64 field"
+    return f"The sizes after its data have {width}; uv goes by that field and rejects the wheel, pip ignores it"
 
 
-FULL_WITHOUT_ZIP64 = "Its local header says that a zip64 field holds its sizes, and there is none; uv refuses that"
+FULL_WITHOUT_ZIP64 = "Its local header refers to a zip64 field for its sizes, and there is none, which uv rejects"
 
 
-def tell(oddities: Iterable[Oddity], findings: Findings) -> None:
-    """Note each reason once, with the member where it was first."""
+def note_oddities(oddities: Iterable[Oddity], findings: Findings) -> None:
+    """Add a flaw for each reason, with the first member that has it."""
     firsts: dict[str, tuple[str, int, int]] = {}
     for name, reason, at in oddities:
         subject, offset, count = firsts.get(reason, (name, at, 0))
         firsts[reason] = (subject, offset, count + 1)
     for reason, (subject, offset, count) in firsts.items():
-        times = "" if count == 1 else f" So it is with {count} members."
+        times = "" if count == 1 else f" The same is true of {count} members in all."
         findings.refuse(Code.ZIP_NOT_PORTABLE, subject, f"{reason}.{times} {BUILD_AGAIN}", at=offset)

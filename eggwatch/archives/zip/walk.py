@@ -1,8 +1,8 @@
-"""A walk over all members of a zip: each local header against the directory, each byte against its CRC.
+"""Reads all members of a zip: compares each local header with the directory, and the contents with the CRC.
 
-The records have to fill the file from its first byte to the directory, so that nothing hides between
-them and no two share bytes (the bomb of overlapping members). Each byte is read once: the sha256 that RECORD
-will be compared with comes out of the same pass.
+The members have to fill the file from its first byte to the directory, so that nothing is hidden between them and no
+two share bytes (a bomb of overlapping members). Each byte is read once: the same pass computes the sha256 that RECORD
+is compared with.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, B
 from eggwatch.archives.limits import check_ratio
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
-from eggwatch.archives.zip.names import ENCRYPTED, PATCHED, check_entries, check_names, tell_doubles
-from eggwatch.archives.zip.portable import Oddity, comment_oddity, descriptor_oddity, tell
+from eggwatch.archives.zip.names import ENCRYPTED, PATCHED, check_entries, check_names, note_doubles
+from eggwatch.archives.zip.portable import Oddity, comment_oddity, descriptor_oddity, note_oddities
 from eggwatch.model.codes import Code
 
 STORED = 0
@@ -30,48 +30,48 @@ _CHUNK = 256 << 10
 _LONGEST_HEADER = 30 + 2 * 0xFFFF
 
 IsZipMemberWanted = Callable[[ZipMember], bool]
-"""Says of which members the contents are kept."""
+"""Decides whether the contents of a member are kept."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ZipContents:
-    """What came out of the members, by name: the wanted contents, and the sha256 of all that are sound."""
+    """The results by name of the member: the wanted contents, and the sha256 of all that are intact."""
 
     kept: dict[str, bytes] = field(default_factory=dict)
     sha256: dict[str, bytes] = field(default_factory=dict)
     heads: dict[str, bytes] = field(default_factory=dict)
-    """The first `HEAD` bytes of each sound member."""
+    """The first `HEAD` bytes of each intact member."""
     starts: dict[str, int] = field(default_factory=dict)
-    """Where in the file the packed bytes of a sound member begin."""
+    """Where in the file the packed bytes of an intact member begin."""
     oddities: list[Oddity] = field(default_factory=list)
-    """What uv refuses in local headers and data descriptors."""
+    """What uv rejects in local headers and data descriptors."""
 
 
 class _Unread:
-    """Members that are left unread for how they are stored: one flaw for each way, however many there are."""
+    """Members that can't be read because of how they are stored: one flaw for each reason, not for each member."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[BrokenError, int]] = {}
 
     def take(self, error: BrokenError, findings: Findings) -> None:
-        """Count such a member in; damaged bytes are noted at once."""
+        """Count such a member; a flaw about damaged bytes is added at once."""
         if error.where is not None:
             findings.broken(error)
             return
         first, count = self._found.get(error.message, (error, 0))
         self._found[error.message] = (first, count + 1)
 
-    def tell(self, findings: Findings) -> None:
-        """Note each way with the member where it was first."""
+    def report(self, findings: Findings) -> None:
+        """Add each reason, with the first member that has it."""
         for error, count in self._found.values():
             if count > 1:
-                error.message += f" So it is with {count} members."
+                error.message += f" The same is true of {count} members in all."
             findings.broken(error)
 
 
 @dataclass(slots=True)
 class _Inflated:
-    """Contents of a member as they come: their CRC, size and sha256, and themselves if they are wanted."""
+    """The contents of a member as they are inflated: CRC, size and sha256, and the bytes if they are wanted."""
 
     keep: bool
     crc: int = 0
@@ -81,7 +81,7 @@ class _Inflated:
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, chunk: bytes) -> None:
-        """Take in the next chunk."""
+        """Add the next chunk."""
         self.crc = zlib.crc32(chunk, self.crc)
         self.size += len(chunk)
         self.digest.update(chunk)
@@ -117,14 +117,14 @@ def read_members(
                 contents.kept[member.name] = b"".join(inflated.kept)
         if findings.full:
             break
-    unread.tell(findings)
-    tell_doubles(doubles, {offset: digest for offset, digest in digests.items() if digest}, findings)
-    tell([*_of_directory(directory), *contents.oddities], findings)
+    unread.report(findings)
+    note_doubles(doubles, {offset: digest for offset, digest in digests.items() if digest}, findings)
+    note_oddities([*_of_directory(directory), *contents.oddities], findings)
     return contents
 
 
 def _of_directory(directory: Directory) -> Iterator[Oddity]:
-    """What uv refuses in the entries of the directory and in the zip's comment."""
+    """What uv rejects in the entries of the directory and in the zip's comment."""
     for member in directory.members:
         if member.oddity:
             yield member.name, member.oddity, member.offset
@@ -133,12 +133,12 @@ def _of_directory(directory: Directory) -> Iterator[Oddity]:
 
 
 def _records(directory: Directory, findings: Findings) -> Iterator[tuple[ZipMember, ByteRange]]:
-    """The members by their place in the file, each with the bytes up to the next one."""
+    """The members in the order of the file, each with the range of bytes up to the next one."""
     members = sorted(directory.members, key=lambda member: member.offset)
-    # A zip64 offset may be any of 64 bits; no file can be read there.
+    # A zip64 offset may be larger than any file.
     starts = [min(member.offset, directory.start) for member in members] + [directory.start]
     if starts[0] > 0:
-        message = f"{starts[0]} bytes stand before the zip's first member. {BUILD_AGAIN}"
+        message = f"{starts[0]} bytes precede the first member of the zip. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_LEADING_DATA, f"{starts[0]} bytes", message, (0, starts[0]))
     yield from zip(members, pairwise(starts), strict=True)
 
@@ -148,12 +148,12 @@ def _read_member(
 ) -> _Inflated:
     length = where[1] - where[0]
     file.seek(where[0])
-    # Small members are read at once, header and all: a system call is dearer than what it brings.
+    # Small members are read at once, including the header: a system call costs more than the bytes.
     head = file.read(min(length, max(_CHUNK, _LONGEST_HEADER)))
     local = check_local(head, member, where)
     start = local.start
     if start + member.packed > length:
-        raise broken(Code.ZIP_OVERLAP, member, "It reaches into the next member or the directory.", where)
+        raise broken(Code.ZIP_OVERLAP, member, "It overlaps the next member or the directory.", where)
     is_wide = _check_end(file, head, start + member.packed, member, where)
     _check_method(member)
     contents.starts[member.name] = where[0] + start
@@ -170,7 +170,7 @@ def _read_member(
 
 
 def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: ByteRange) -> bool:
-    """Look at what stands between a member's data and the next member; True for a data descriptor of 64 bits."""
+    """Check what is between a member's data and the next member; True for a data descriptor of 64 bits."""
     gap = where[1] - where[0] - end
     if not gap and not member.flags & DESCRIPTOR:
         return False
@@ -184,18 +184,18 @@ def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: 
 def _check_method(member: ZipMember) -> None:
     if member.flags & ENCRYPTED:
         raise BrokenError(
-            Code.ZIP_ENCRYPTED, member.name, "The member is encrypted. Store it in the clear.", at=member.offset
+            Code.ZIP_ENCRYPTED, member.name, "The member is encrypted. Store it without encryption.", at=member.offset
         )
     if member.flags & PATCHED:
-        found = "Its flags say that it is patched data (bit 5), which pip can't read."
+        found = "Its flags mark it as patched data (bit 5), which pip can't read."
         raise BrokenError(Code.ZIP_FLAGS, member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
     if member.method not in (STORED, DEFLATED):
-        found = f"It is compressed by method {member.method}; installers read stored (0) and deflated (8)."
+        found = f"It is compressed by method {member.method}; installers can read stored (0) and deflated (8)."
         raise BrokenError(Code.ZIP_COMPRESSION, member.name, f"{found} {BUILD_AGAIN}", at=member.offset)
 
 
 def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
-    """The contents of a small and sound member, in one step; None if it is not one."""
+    """The contents of a small and intact member, in one step; None for any other member."""
     if member.size > _CHUNK or len(packed) < member.packed:
         return None
     if member.method == STORED:
@@ -214,24 +214,24 @@ def _whole(packed: bytes, member: ZipMember) -> _Inflated | None:
 
 
 def _in_chunks(packed: Iterator[bytes], member: ZipMember, where: ByteRange, *, keep: bool) -> _Inflated:
-    """Inflate a member to its end, never further than its stated size, and compare size and CRC-32."""
+    """Inflate a member, but no further than its size in the directory, and compare size and CRC-32."""
     inflated = _Inflated(keep)
     for chunk in packed if member.method == STORED else _deflated(packed, member, where):
         inflated.add(chunk)
         if inflated.size > member.size:
-            sentence = f"It holds more than the {member.size} bytes that the directory states."
+            sentence = f"It contains more than the {member.size} bytes in the directory."
             raise broken(Code.ZIP_SIZE, member, sentence, where)
     if inflated.size != member.size:
-        sentence = f"It holds {inflated.size} bytes, and the directory states {member.size}."
+        sentence = f"It contains {inflated.size} bytes, and the directory says {member.size}."
         raise broken(Code.ZIP_SIZE, member, sentence, where)
     if inflated.crc != member.crc:
-        sentence = f"Its contents have the CRC {inflated.crc:08x}, and the directory states {member.crc:08x}."
+        sentence = f"Its contents have the CRC {inflated.crc:08x}, and the directory says {member.crc:08x}."
         raise broken(Code.ZIP_CRC, member, sentence, where)
     return inflated
 
 
 def _packed(file: BinaryIO, first: bytes, start: int, count: int) -> Iterator[bytes]:
-    """The `count` packed bytes from offset `start` of the file on; the `first` of them are in hand."""
+    """The `count` packed bytes at offset `start` of the file; `first` are those read already."""
     if first:
         yield first
     left = count - len(first)
@@ -252,23 +252,23 @@ def _deflated(packed: Iterator[bytes], member: ZipMember, where: ByteRange) -> I
             if stream.eof:
                 break
     except zlib.error as error:
-        raise broken(Code.ZIP_MALFORMED, member, f"It does not inflate ({error}).", where) from None
+        raise broken(Code.ZIP_MALFORMED, member, f"It can't be inflated ({error}).", where) from None
     if not stream.eof or stream.unused_data or next(packed, b""):
-        sentence = f"Its {member.packed} packed bytes are not one whole deflate stream."
+        sentence = f"Its {member.packed} packed bytes are not one complete deflate stream."
         raise broken(Code.ZIP_SIZE, member, sentence, where)
 
 
 def _drained(stream: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
     chunk = stream.decompress(raw, _CHUNK)
     yield chunk
-    # A full chunk may have more behind it, even when all input is taken.
+    # After a full chunk there may be more output, even if all input is consumed.
     while not stream.eof and (stream.unconsumed_tail or len(chunk) == _CHUNK):
         chunk = stream.decompress(stream.unconsumed_tail, _CHUNK)
         yield chunk
 
 
 def rehash(file: BinaryIO, member: ZipMember, start: int, algorithm: str) -> bytes:
-    """The digest of a sound member by another algorithm; its data begins at offset `start`."""
+    """The digest of an intact member by another algorithm; its data begins at offset `start`."""
     digest = hashlib.new(algorithm)
     packed = _packed(file, b"", start, member.packed)
     where = (start, start + member.packed)

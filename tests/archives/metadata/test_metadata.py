@@ -182,4 +182,4 @@ def test_foreign_text_is_escaped_once() -> None:
     inspection = judge(
         SDIST, targz_of({"demo-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: de\x1b'mo\nVersion: 1.0\n\n"})
     )
-    assert "says 'de\\x1b'mo', which" in message(inspection, "metadata-name-invalid")
+    assert "has the Name 'de\\x1b'mo', which" in message(inspection, "metadata-name-invalid")

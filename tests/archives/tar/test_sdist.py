@@ -330,7 +330,7 @@ def test_an_archive_with_more_tops_than_are_counted_is_refused() -> None:
 def test_a_colon_says_who_refuses_it() -> None:
     """uv unpacks no such tar on any system; pip does."""
     said = message(judge(SDIST, targz_of({**sdist_members(), "demo-1.0/tests/a:b.txt": b""})), "tar-unsafe-path")
-    assert "uv unpacks no name with a colon, on any system" in said and "Windows" in said
+    assert "a colon, which uv rejects on every system" in said and "Windows" in said
 
 
 def test_what_no_upload_mends_is_not_to_be_uploaded_again() -> None:
@@ -359,4 +359,4 @@ def test_a_pax_length_with_zeros_in_front_is_warned_of() -> None:
     """pip and uv read it alike."""
     inspection = judge(SDIST, added(tar_block("pax", b"014 comment=a\n", kind=b"x"), tar_block(FILE)))
     assert (refusals(inspection), warnings(inspection)) == ([], ["tar-malformed"])
-    assert "zeros in front" in message(inspection, "tar-malformed")
+    assert "leading zeros" in message(inspection, "tar-malformed")

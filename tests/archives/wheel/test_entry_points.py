@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eggwatch.archives.findings import Findings
-from eggwatch.archives.wheel.entry_points import MOST_LINES, MOST_TOLD, check_entry_points
+from eggwatch.archives.wheel.entry_points import MOST_FLAWS, MOST_LINES, check_entry_points
 from tests.counting import calls_of
 
 SCRIPTS = ("console_scripts", "gui_scripts")
@@ -80,18 +80,18 @@ def test_what_is_admitted_is_read_the_same_by_both(text: str) -> None:
         ("[console_scripts]]\nx = a:b", "'[console_scripts]]' should be like [console_scripts]"),
         ("[[console_scripts]\n../x = a:b", "script-name-unsafe"),
         ("[x] y\n", "should be like"),
-        ("[DEFAULT]\nx = a:b", "stands for every other section"),
-        ("[x]\n[x]\n", "is there twice"),
+        ("[DEFAULT]\nx = a:b", "applies to every other section"),
+        ("[x]\n[x]\n", "occurs twice"),
         ("[x]\na = b\na = c\n", "twice in one section"),
         ("[x]\na\n", "should be 'name = module:function'"),
         ("[x]\n= b\n", "should be 'name = module:function'"),
-        ("[x]\n; no comment for all\n", "begin with '#'"),
+        ("[x]\n; no comment for all\n", "use '#'"),
         ("[console_scripts]\na b = c:d\n", "'a b'"),
-        ("[console_scripts]\na = b:c\n  d = e:f\n", "the rest of the line before"),
-        ("[x]\na = b\n  [console_scripts]\n", "the rest of the line before"),
+        ("[console_scripts]\na = b:c\n  d = e:f\n", "continues the line before"),
+        ("[x]\na = b\n  [console_scripts]\n", "continues the line before"),
         ("[x]\na = b\rc = d\n", "Character 9 is '\\r'"),
         ("[x]\n" + "a" * 1001, "more than 1000 characters"),
-        ("\ufeff[x]\n", "before the first section"),
+        ("\ufeff[x]\n", "precedes the first section"),
         (b"[x]\n\xff", "Byte 4 is not UTF-8"),
     ],
 )
@@ -129,4 +129,4 @@ def test_a_file_full_of_garbage_costs_next_to_nothing(line: str) -> None:
     most, more = (partial(told, "[console_scripts]\n" + line * count) for count in (MOST_LINES - 2, 200_000))
     assert calls_of(lambda: flaws.extend(most())) < 50 * MOST_LINES
     assert calls_of(lambda: flaws.extend(more())) < 100
-    assert 1 < len(flaws) <= MOST_TOLD + 1
+    assert 1 < len(flaws) <= MOST_FLAWS + 1
