@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from eggwatch.cli.output import Bar, json_option, print_json, say
-from eggwatch.linux import capabilities
-from eggwatch.maintenance.index_folder import Changes, FolderIndex
+from eggwatch.cli.index_watch import QUIET_SECONDS, Follower
+from eggwatch.cli.output import Bar, json_option, print_json, say, say_error
+from eggwatch.config.grammar import duration
+from eggwatch.linux import capabilities, leases
+from eggwatch.maintenance.index_folder import Changes, FolderIndex, MayRemove, at_once
+from eggwatch.maintenance.index_survey import OURS
 from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw
-from eggwatch.pages.folder_index import Shape
+from eggwatch.pages.folder_index import LANDING, LINKS, Shape
+from eggwatch.policy.absence import Absences
 from eggwatch.policy.rules import RULES
+from eggwatch.service.folder_watch import FolderWatch
 
 
 @click.command()
@@ -28,8 +35,24 @@ from eggwatch.policy.rules import RULES
 )
 @click.option("--simple-only", is_flag=True, help="Write nothing but simple/: no front page, no links.html.")
 @click.option("--easy-install", is_flag=True, help="Also write index/PROJECT/ for old easy_install -i.")
+@click.option("--watch", is_flag=True, help="Keep the index current, until SIGTERM or Ctrl-C.")
+@click.option(
+    "--removed-after",
+    metavar="TIME",
+    default="10s",
+    show_default=True,
+    help="With --watch: how long an archive must be gone from a folder that is whole.",
+)
 @json_option
-def index(paths: tuple[Path, ...], out: Path | None, simple_only: bool, easy_install: bool, as_json: bool) -> None:
+def index(
+    paths: tuple[Path, ...],
+    out: Path | None,
+    simple_only: bool,
+    easy_install: bool,
+    watch: bool,
+    removed_after: str,
+    as_json: bool,
+) -> None:
     """Turn folders of archives, or single archives, into an index in place.
 
     There is no daemon, no state folder and no account. Archives stay where they are, in subfolders too, and are not
@@ -43,22 +66,56 @@ def index(paths: tuple[Path, ...], out: Path | None, simple_only: bool, easy_ins
     \b
     Examples:
       cd mytgapp_index; eggwatch index *
-      eggwatch index /srv/www/packages
+      eggwatch index --watch /srv/www/packages
       pip install -i file:///srv/www/packages/simple/ demo
     Exit status: 0 all archives are in the index, 1 some were left out, 3 another
       run is at work there.
     """
     capabilities.lower()
+    leases.ignore_breaks()
     given = paths or (Path(),)
     place = out or (given[0] if len(given) == 1 and given[0].is_dir() else Path())
     work = FolderIndex(place, Shape(site=not simple_only, easy_install=easy_install))
+    if watch:
+        keep_current(work, given, _removed_after(removed_after), print_changes if as_json else say_news)
+    else:
+        changes = updated(work, given)
+        (print_changes if as_json else say_changes)(changes, work.out)
+        sys.exit(0 if changes.is_good() else 1)
+
+
+def _removed_after(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise click.UsageError(f"--removed-after {text!r} {error}") from error
+
+
+def updated(work: FolderIndex, paths: Sequence[Path], may_remove: MayRemove = at_once, quiet: float = 0.0) -> Changes:
+    """One run, with its progress on a terminal."""
     progress = ProgressBars()
     try:
-        changes = work.update(given, progress=progress)
+        return work.update(paths, progress=progress, may_remove=may_remove, quiet=quiet)
     finally:
         progress.end()
-    (_print_json if as_json else _say)(changes, work.out)
-    sys.exit(0 if changes.is_good() else 1)
+
+
+def keep_current(
+    work: FolderIndex, paths: Sequence[Path], seconds: float, tell: Callable[[Changes, Path], None]
+) -> None:
+    """Follow the folders until SIGTERM or Ctrl-C, which may come at any moment."""
+    if not all(path.is_dir() for path in paths):
+        raise click.UsageError("--watch takes folders only: new files come to them.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    watch = FolderWatch(paths, skipped=[work.out / name for name in (*OURS, LANDING, LINKS)])
+    with suppress(KeyboardInterrupt):
+        follower = Follower(
+            lambda may_remove: updated(work, paths, may_remove, QUIET_SECONDS),
+            work.out,
+            watch,
+            Absences(seconds=seconds),
+        )
+        follower.run(lambda changes: tell(changes, work.out))
 
 
 class ProgressBars:
@@ -83,28 +140,43 @@ class ProgressBars:
             self._bar.clear()
 
 
-def _say(changes: Changes, out: Path) -> None:
+def say_changes(changes: Changes, out: Path) -> None:
+    """What became of the archives, for people."""
+    _say(changes, out, say)
+
+
+def say_news(changes: Changes, out: Path) -> None:
+    """The same on standard error, as a log."""
+    for file in changes.added:
+        say_error(f"{shown(file.path)}: added")
+    for file in changes.removed:
+        say_error(f"{shown(file.path)}: removed")
+    _say(changes, out, say_error)
+
+
+def _say(changes: Changes, out: Path, say_line: Callable[[str], None]) -> None:
     for one in changes.left_out:
         if one.flaws:
-            say(f"{shown(one.path)}: left out")
-            _say_flaws(one.flaws)
+            say_line(f"{shown(one.path)}: left out")
+            _say_flaws(one.flaws, say_line)
     for unread in changes.unread:
-        say(f"{shown(unread.path)}: left out: {unread.why}")
+        say_line(f"{shown(unread.path)}: left out: {unread.why}")
     bad = sum(bool(one.flaws) for one in changes.left_out) + len(changes.unread)
     numbers = {"added": len(changes.added), "removed": len(changes.removed), "unchanged": changes.unchanged}
     numbers |= {word: count for word, count in (("left out", bad), ("not seen", changes.kept)) if count}
     text = ", ".join(f"{count} {word}" for word, count in numbers.items())
-    say(f"{shown(str(out))}: {text}; {counted(changes.projects, 'project')}")
+    say_line(f"{shown(str(out))}: {text}; {counted(changes.projects, 'project')}")
 
 
-def _say_flaws(flaws: Sequence[Flaw]) -> None:
+def _say_flaws(flaws: Sequence[Flaw], say_line: Callable[[str], None]) -> None:
     for flaw in flaws:
-        say(f"  [{flaw.level}] {flaw.code}: {flaw.subject}\n      {flaw.message}")
+        say_line(f"  [{flaw.level}] {flaw.code}: {flaw.subject}\n      {flaw.message}")
     if known := dict.fromkeys(flaw.code for flaw in flaws if flaw.code in RULES):
-        say(f"  More: eggwatch explain {' '.join(known)}")
+        say_line(f"  More: eggwatch explain {' '.join(known)}")
 
 
-def _print_json(changes: Changes, out: Path) -> None:
+def print_changes(changes: Changes, out: Path) -> None:
+    """The same for scripts."""
     for file in changes.added:
         row = {"file": shown(file.path), "verdict": "added", "project": file.project, "version": file.version}
         print_json({**row, "sha256": file.sha256, "flaws": []})

@@ -33,6 +33,10 @@ MayRemove = Callable[[set[str], Contents], set[str]]
 """Says which of the archives that are gone may leave the index."""
 
 
+class EmptiedError(FolderError):
+    """No archive at all is left where there were some."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Changes:
     """What one run came to, by paths relative to the index."""
@@ -69,23 +73,24 @@ class FolderIndex:
         *,
         may_remove: MayRemove = at_once,
         progress: TellProgress = lambda _name, _of: None,
+        quiet: float = 0.0,
     ) -> Changes:
-        """Bring the index up to what lies in these folders and files.
+        """Bring the index up to what lies in these folders and files; `quiet` as in `index_reading.read`.
 
-        FolderError if pages of others are in the way, or no archive is left at all: that may be a disk that is not
-        mounted.
+        FolderError if pages of others are in the way; EmptiedError if no archive is left at all, as where a disk is not
+        mounted. Then the index stays as it is.
         """
         refuse_foreign_pages(self.out, self._shape)
         durable.make_folders(self.out / "simple")
         with _lock(self.out / "simple"):
             memory, seen = recall(self.out, self._shape), survey(paths, self.out)
             if memory.projects and not seen.found:
-                raise FolderError(
-                    f"No archive lies in {', '.join(map(str, paths))} any more; the index stays as it is.",
+                raise EmptiedError(
+                    f"No archive lies in {', '.join(map(str, paths))} any more.",
                     remedy=f"If a disk is missing, mount it. To give the index up, delete {self.out / 'simple'}.",
                 )
             plan = _Plan(memory, seen, may_remove)
-            plan.read(progress)
+            plan.read(progress, quiet)
             plan.settle()
             self._publish(plan, progress)
             return plan.changes()
@@ -117,7 +122,7 @@ class _Plan:
         self.projects: dict[str, list[IndexedFile]] = {}
         self.left_out: list[LeftOut] = []
         self._unread: list[Unread] = [Unread(path=path, why=why) for path, why in sorted(seen.unreadable.items())]
-        gone = {path for path in self._known if path not in seen.found and not seen.may_lie_unseen(path)}
+        gone = {path for path, file in self._known.items() if path not in seen.found and not seen.may_lie_unseen(file)}
         self._gone = may_remove(gone, seen)
         self._kept = [file for path, file in self._known.items() if path not in seen.found and path not in self._gone]
         self._unchanged = [file for path, file in self._known.items() if self._is_unchanged(path, file)]
@@ -142,10 +147,10 @@ class _Plan:
             else:
                 yield found
 
-    def read(self, progress: TellProgress) -> None:
+    def read(self, progress: TellProgress, quiet: float) -> None:
         """Have all archives read that are new or have changed."""
         archives = list(self._to_read())
-        for one in read(archives):
+        for one in read(archives, quiet=quiet):
             progress(one.path, len(archives))
             if isinstance(one, IndexedFile):
                 self._new.append(one)

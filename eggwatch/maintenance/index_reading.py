@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,14 +14,17 @@ from eggwatch.errors import in_words
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.queues import LAST_TRY
 from eggwatch.inspection.worker import Job, Result
+from eggwatch.linux import leases
 from eggwatch.maintenance.index_survey import FoundArchive, changed_since
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
 from eggwatch.model.indexed import IndexedFile, LeftOut
 from eggwatch.model.names import parse_filename, project_name
 from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
+from eggwatch.model.sightings import Lease
 from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
+from eggwatch.store.stock import opened
 
 AT_ONCE = 64
 """So many archives wait for an inspector at a time."""
@@ -32,17 +36,38 @@ class Unread:
 
     path: str
     why: str
+    unfinished: bool = False
+    """Somebody is writing to it, so that it will soon be another."""
 
 
-def read(archives: Sequence[FoundArchive]) -> Iterator[IndexedFile | LeftOut | Unread]:
-    """What became of each archive, as they are done."""
-    for found, result in _inspected(archives):
+def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[IndexedFile | LeftOut | Unread]:
+    """What became of each archive, as they are done; one that is being written is not looked at.
+
+    Where the kernel can't tell, it is one that was changed less than `quiet` seconds ago.
+    """
+    finished = []
+    for found in archives:
+        if _is_being_written(found, quiet):
+            yield Unread(path=found.path, why="it is still being written", unfinished=True)
+        else:
+            finished.append(found)
+    for found, result in _inspected(finished):
         inspection = None if result is None else result.inspection
         if inspection is None:
             trouble = None if result is None else result.trouble
             yield Unread(path=found.path, why=trouble or "it can't be read")
         else:
             yield _judged(found, inspection)
+
+
+def _is_being_written(found: FoundArchive, quiet: float) -> bool:
+    try:
+        with opened(found.place) as source:
+            lease = leases.probe(source.fd)
+    except OSError:
+        return False  # told by whoever opens it next
+    since = time.time() - source.status.st_ctime
+    return lease is Lease.HELD or (lease is Lease.UNPROVEN and 0 <= since < quiet)
 
 
 def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
@@ -85,7 +110,7 @@ def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOu
     except OSError as error:
         return Unread(path=found.path, why=in_words(error))
     if (why := changed_since(found)) is not None:
-        return Unread(path=found.path, why=why)
+        return Unread(path=found.path, why=why, unfinished=True)
     if isinstance(verdict, Reject):
         return LeftOut(path=found.path, mtime=found.mtime, size=found.size, flaws=verdict.flaws)
     assert isinstance(name, ArchiveName)
@@ -118,4 +143,5 @@ def _indexed(found: FoundArchive, name: ArchiveName, inspection: Inspection, sha
         name=spelled if project_name(spelled) == name.project else name.name,
         version=str(name.version),
         requires_python=None if core is None else core.requires_python,
+        apart=found.apart,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,12 +33,13 @@ OURS = ("simple", "index")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundArchive:
-    """An archive where it lies; `path` is relative to the index, `place` in full."""
+    """An archive where it lies; `path` is relative to the index, `place` in full, `apart` as of an IndexedFile."""
 
     path: str
     place: Path
     size: int
     mtime: int
+    apart: bool
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -49,23 +51,34 @@ class FoundArchive:
 class Contents:
     """All that was found by relative path; why others can't be read; folders that are closed; other files."""
 
+    out: Path
     found: dict[str, FoundArchive] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     others: int = 0
 
-    def may_lie_unseen(self, path: str) -> bool:
-        """Whether an archive lies, or may lie, where this account can't look."""
-        return path in self.unreadable or any(path.startswith(f"{folder}/") for folder in self.closed)
+    def may_lie_unseen(self, file: IndexedFile) -> bool:
+        """Whether an archive lies, or may lie, where this account can't look, or on a disk that is missing."""
+        path = file.path
+        if path in self.unreadable or any(path.startswith(f"{folder}/") for folder in self.closed):
+            return True
+        return file.apart and not is_apart(os.path.dirname(self.out / path), self.out)
+
+
+def is_apart(folder: str, out: Path) -> bool:
+    """Whether a folder, or what is left of its path, lies on another file system than the index."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return os.stat(folder).st_dev != os.stat(out).st_dev
 
 
 def survey(paths: Iterable[Path], out: Path) -> Contents:
     """Look through folders and single files; OSError if one of them can't be read at all."""
-    result, relative = Contents(), _Relative(out)
+    result, relative = Contents(out=out), _Relative(out)
     for item in _items(paths, out):
         path = relative.to(item.path)
         if item.sort is StockKind.ARCHIVE:
-            _take(item, path, result)
+            _take(item, path, relative, result)
         elif item.sort in (StockKind.CLOSED, StockKind.BROKEN):
             result.unreadable[path] = item.why
             result.closed += [path] * (item.sort is StockKind.CLOSED)
@@ -74,21 +87,22 @@ def survey(paths: Iterable[Path], out: Path) -> Contents:
     return result
 
 
-def _take(item: Item, path: str, result: Contents) -> None:
+def _take(item: Item, path: str, relative: _Relative, result: Contents) -> None:
     try:
         status = os.stat(item.path)
     except OSError as error:
         result.unreadable[path] = f"can't be read: {error.strerror}"
     else:
         mtime = status.st_mtime_ns // 1000
-        result.found[path] = FoundArchive(path=path, place=item.path, size=status.st_size, mtime=mtime)
+        apart = relative.is_apart(item.path)
+        result.found[path] = FoundArchive(path=path, place=item.path, size=status.st_size, mtime=mtime, apart=apart)
 
 
 def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
     ours = {str(out / name) for name in OURS}
     for path in paths:
         place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
-        if not place.is_dir():
+        if not stat.S_ISDIR(os.stat(place).st_mode):
             is_archive = kind_of_name(place.name, FORMATS) is NameKind.UPLOAD
             yield Item(path=place, sort=StockKind.ARCHIVE if is_archive else StockKind.OTHER)
         elif os.path.realpath(place) not in ours:
@@ -96,17 +110,25 @@ def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
 
 
 class _Relative:
-    """Paths relative to the index; of files in the same folder that is found out once."""
+    """Where files lie as seen from the index; of those in the same folder that is found out once."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._folders = out, dict[str, str]()
+        self._out, self._folders = out, dict[str, tuple[str, bool]]()
 
     def to(self, path: Path) -> str:
+        """The path relative to the index."""
         folder, _, name = str(path).rpartition("/")
+        return self._of(folder)[0] + name
+
+    def is_apart(self, path: Path) -> bool:
+        """Whether it lies on another file system than the index; of a link, the link itself."""
+        return self._of(str(path).rpartition("/")[0])[1]
+
+    def _of(self, folder: str) -> tuple[str, bool]:
         if folder not in self._folders:
             below = os.path.relpath(folder or "/", self._out)
-            self._folders[folder] = "" if below == "." else f"{below}/"
-        return self._folders[folder] + name
+            self._folders[folder] = ("" if below == "." else f"{below}/", is_apart(folder or "/", self._out))
+        return self._folders[folder]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,8 @@ LATEST = 253_402_300_799_000_000
 class IndexedFile:
     """One archive: `path` is relative to the index, with slashes; `mtime` is in microseconds since the epoch.
 
-    `project` is normalised, `name` as the metadata spells it.
+    `project` is normalised, `name` as the metadata spells it. `apart` says that it lies on another file system than the
+    index.
     """
 
     path: str
@@ -28,6 +29,7 @@ class IndexedFile:
     name: str
     version: str
     requires_python: str | None = None
+    apart: bool = False
 
     @property
     def filename(self) -> str:

@@ -65,6 +65,8 @@ def project_of(project: str, files: Sequence[IndexedFile], env: Environment, sha
         file = places[row["filename"]]
         del row["_uploader"]
         row |= {"url": UP + quote_path(file.path), "_mtime": file.mtime, "_name": file.name, "_version": file.version}
+        if file.apart:
+            row["_apart"] = True
     pages = pages_of_project(data, env)
     if shape.easy_install:
         pages = {f"index/{listing.name}/index.html": pages[f"simple/{project}/index.html"], **pages}
@@ -143,6 +145,7 @@ def remembered(data: bytes, project: str) -> list[IndexedFile]:
             name=row["_name"],
             version=row["_version"],
             requires_python=row["requires-python"],
+            apart=row.get("_apart", False),
         )
         for row in json.loads(data)["files"]
     ]

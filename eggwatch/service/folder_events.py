@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -37,11 +37,21 @@ _GONE = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | Inotif
 
 
 class FolderEvents:
-    """Watches a folder and those below it, but dot-folders and those of our answers; `hint` is told of paths in it."""
+    """Watches a folder and those below it, but dot-folders and those `skipped`; `hint` is told of paths in it."""
 
-    def __init__(self, inotify: InotifyFD, root: Path, hint: Callable[[str | None], None]) -> None:
-        """OSError if the kernel has no watch left for the folder itself, or it is not there."""
-        self._inotify, self._root, self._hint = inotify, os.fsencode(root), hint
+    def __init__(
+        self,
+        inotify: InotifyFD,
+        root: Path,
+        hint: Callable[[str | None], None],
+        *,
+        skipped: Collection[str] = ANSWER_FOLDERS,
+    ) -> None:
+        """OSError if the kernel has no watch left for the folder itself, or it is not there.
+
+        `skipped` are paths relative to the folder.
+        """
+        self._inotify, self._root, self._hint, self._skipped = inotify, os.fsencode(root), hint, skipped
         self._id = CallbackId(id(self))
         self._lock = threading.Lock()
         self._paths: dict[WatchDescriptor, bytes] = {}
@@ -63,7 +73,7 @@ class FolderEvents:
         path = os.path.join(folder, event.name)
         if not event.mask & InotifyConstants.IN_ISDIR:
             self._hint(os.fsdecode(path))
-        elif _is_entered(path):
+        elif self._is_entered(path):
             self._hint(self._follow(path, event))
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
@@ -117,8 +127,8 @@ class FolderEvents:
         for folder, names, _ in os.walk(os.path.join(self._root, path)):
             below = os.path.relpath(folder, self._root)
             paths = [name if below == b"." else os.path.join(below, name) for name in names]
-            names[:] = [os.path.basename(one) for one in paths if _is_entered(one)]
-            yield from (one for one in paths if _is_entered(one))
+            names[:] = [os.path.basename(one) for one in paths if self._is_entered(one)]
+            yield from (one for one in paths if self._is_entered(one))
 
     def _watch(self, path: bytes) -> None:
         if path in self._watched:  # found below its parent, before it was told that it came
@@ -130,7 +140,6 @@ class FolderEvents:
         with self._lock:
             self._paths[wd], self._watched[path] = path, wd
 
-
-def _is_entered(path: bytes) -> bool:
-    """Whether a scan enters this folder, whose parent it has entered."""
-    return not os.path.basename(path).startswith(b".") and os.fsdecode(path) not in ANSWER_FOLDERS
+    def _is_entered(self, path: bytes) -> bool:
+        """Whether a scan enters this folder, whose parent it has entered."""
+        return not os.path.basename(path).startswith(b".") and os.fsdecode(path) not in self._skipped

@@ -147,7 +147,7 @@ class Watcher:
         except OSError as error:
             self._tell(f"no inotify events ({error.strerror})")
             return
-        self._kernel_tells, self._remote = root[1] in watched_inodes(), not _is_local(self._drop)
+        self._kernel_tells, self._remote = root[1] in watched_inodes(), not is_local(self._drop)
         if not self._missing:
             self._mend()
         self._hint(EVERYTHING)
@@ -197,7 +197,7 @@ def _end(inotify: InotifyFD) -> None:
     inotify.join(2.0)
 
 
-def _is_local(path: Path) -> bool:
+def is_local(path: Path) -> bool:
     """Whether all who change this folder do so through this machine's kernel; also if it is gone, which others tell."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,0 +1,81 @@
+"""Waiting for changes in folders: events ring a bell, and a look at all that lies there is the truth."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+from watchdog.observers.inotify_c import InotifyFD
+
+from eggwatch.config.overlaps import device_and_inode
+from eggwatch.linux.mounts import mounts_in
+from eggwatch.service.folder_events import FolderEvents
+from eggwatch.service.watcher import Bell, is_local
+
+BLIND_SECONDS = 5.0
+"""How often to look where no events come."""
+GATHER_SECONDS = 0.1
+"""After an event: a copy of many files is looked at in a few turns."""
+
+
+class FolderWatch:
+    """Tells when something has changed in folders, but for what is `skipped` in them."""
+
+    def __init__(self, folders: Sequence[Path], *, skipped: Collection[Path]) -> None:
+        """`skipped` are absolute paths of folders and of files."""
+        self._folders = [Path(os.path.realpath(folder)) for folder in folders]
+        self._skipped = skipped
+        self._bell = Bell()
+        self._seen: list[object] | None = None
+        self._inotify: InotifyFD | None = None
+        self.fault: str | None = None
+        """Why no events come, or not all."""
+
+    def renew(self) -> bool:
+        """Watch anew what lies there now; True if a folder was replaced, or something was mounted or unmounted."""
+        seen: list[object] = [(device_and_inode(folder), mounts_in(folder)) for folder in self._folders]
+        if seen == self._seen and self._inotify is not None and self._inotify.is_alive():
+            return False
+        changed = self._seen is not None and seen != self._seen
+        self._end()
+        self._seen, self.fault = seen, None
+        try:
+            self._start()
+        except OSError as error:
+            self.fault = f"no inotify events ({error.strerror})"
+        if not all(map(is_local, self._folders)):
+            self.fault = "the kernel does not report what other machines do there"
+        return changed
+
+    def _start(self) -> None:
+        inotify = self._inotify = InotifyFD()
+        inotify.start()
+        for folder in self._folders:
+            skipped = {str(path.relative_to(folder)) for path in self._skipped if path.is_relative_to(folder)}
+            FolderEvents(inotify, folder, partial(self._ring, skipped), skipped=skipped)
+
+    def _ring(self, skipped: Collection[str], path: str | None) -> None:
+        if path not in skipped:
+            self._bell.ring()
+
+    def wait(self, seconds: float) -> None:
+        """Return after a change, after so many seconds, or sooner where no events come."""
+        limit = seconds if self.fault is None else min(seconds, BLIND_SECONDS)
+        if select.select([self._bell.readable], [], [], max(limit, 0.0))[0]:
+            time.sleep(GATHER_SECONDS)
+        self._bell.silence()
+
+    def _end(self) -> None:
+        inotify, self._inotify = self._inotify, None
+        if inotify is not None:
+            inotify.stop()
+            inotify.join(2.0)
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._end()
+        self._bell.close()
