@@ -15,6 +15,7 @@ class Reply:
     """What came back; header names in lower case, repeated ones joined by commas."""
 
     status: int
+    reason: str
     headers: dict[str, str]
     body: bytes
 
@@ -31,7 +32,7 @@ def ask(url: str, path: str, method: str = "GET", body: bytes | None = None, **h
     try:
         connection.request(method, path, body, {key.replace("_", "-"): value for key, value in headers.items()})
         response = connection.getresponse()
-        return Reply(status=response.status, headers=_joined(response), body=response.read())
+        return Reply(status=response.status, reason=response.reason, headers=_joined(response), body=response.read())
     finally:
         connection.close()
 

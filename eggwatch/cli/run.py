@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
+from eggwatch.webserver.uploads import doors_of
 from eggwatch.writer.ask import ask
 
 
@@ -102,9 +102,14 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
 
         def when_reloaded(new: Config) -> None:
             if server is not None:
-                server.show(trees_of(new))
+                server.show(trees_of(new), doors_of(new, server.host))
 
-        reload = functools.partial(selection.load, needed=())
+        def reload() -> Config:
+            new = selection.load(needed=())
+            if server is not None:
+                doors_of(new, server.host)  # what is wrong with them leaves the old configuration in use
+            return new
+
         Daemon(
             config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, newsroom=newsroom
         ).run()
@@ -115,7 +120,7 @@ def _server(config: Config, serve: str) -> Server:
     trees = trees_of(config)
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
-    server = Server(trees, host=host, port=port)
+    server = Server(trees, doors=doors_of(config, host), host=host, port=port)
     server.start()
     return server
 

@@ -18,6 +18,7 @@ from eggwatch.errors import EggwatchError
 from eggwatch.linux import capabilities
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
+from eggwatch.webserver.uploads import doors_of
 
 log = logging.getLogger("eggwatch")
 
@@ -29,10 +30,10 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 @click.option("--listen", default="8080", show_default=True, metavar="[HOST:]PORT", help="Port 0: any free one.")
 @log_format_option
 def serve(selection: Selection, listen: str, log_format: str) -> None:
-    """Serve only the pages over HTTP, until SIGTERM or Ctrl-C.
+    """Serve the pages over HTTP, and accept uploads where the configuration says so, until SIGTERM or Ctrl-C.
 
-    It needs no right but to read the public folders, and no daemon beside it. It listens on the loopback address
-    unless a host is given. SIGHUP reads the configuration again.
+    For the pages it needs no right but to read the public folders, and no daemon beside it. It listens on the loopback
+    address unless a host is given. SIGHUP reads the configuration again.
 
     \b
     Example:  eggwatch serve --listen 0.0.0.0:8080
@@ -44,13 +45,14 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
         return selection.load(needed=("public",))
 
     host, port = parse_listen(listen, "--listen")
-    trees = trees_of(load())
+    config = load()
+    doors = doors_of(config, host)
     with _signals_blocked():
-        server = Server(trees, host=host, port=port)
+        server = Server(trees_of(config), doors=doors, host=host, port=port)
         server.start()
         say_error(f"ready at {server.url}")
         while signal.sigwait(_SIGNALS) is signal.SIGHUP:
-            _reload(server, load)
+            _reload(server, load, host)
         server.stop()
 
 
@@ -71,9 +73,10 @@ def trees_of(config: Config) -> dict[str, Path]:
     return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
 
 
-def _reload(server: Server, load: Callable[[], Config]) -> None:
+def _reload(server: Server, load: Callable[[], Config], host: str) -> None:
     try:
-        server.show(trees_of(load()))
+        config = load()
+        server.show(trees_of(config), doors_of(config, host))
     except EggwatchError as error:
         log.error("reload failed, the old configuration stays in use: %s", error)
     else:

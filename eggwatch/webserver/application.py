@@ -1,8 +1,10 @@
-"""The WSGI application: published trees by GET and HEAD; each answer is sent from the one descriptor it describes."""
+"""The WSGI application: published trees by GET and HEAD, uploads by POST where there is a door for them.
+
+Each page or file is sent from the one descriptor that its headers describe.
+"""
 
 from __future__ import annotations
 
-import html
 import logging
 import mimetypes
 import os
@@ -45,27 +47,21 @@ from eggwatch.webserver.public_tree import (
     open_below,
     split_target,
 )
+from eggwatch.webserver.responses import (
+    FOREVER,
+    REVALIDATE,
+    SECURITY,
+    TEXT,
+    overview,
+    refusal,
+    response,
+    told,
+)
+from eggwatch.webserver.uploads import Door, classifiers, explanation
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-REVALIDATE = "max-age=0, must-revalidate"
-"""Pages: a new upload shows at once, and an unchanged page costs a 304."""
-FOREVER = "max-age=31536000, immutable"
-"""Archives and their metadata: a filename never stands for other bytes (law 5)."""
-NOT_STORED = "no-store"
-"""Refusals: what is missing now may be published in a second."""
-
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    # Pages hold an inline <style> and no script; nothing is loaded from elsewhere.
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-}
-
-_TEXT = "text/plain; charset=utf-8"
 _TYPES = mimetypes.MimeTypes()  # the table in Python itself, not the machine's: the same answer everywhere
 
 log = logging.getLogger("eggwatch.http")
@@ -99,46 +95,87 @@ class _Found:
     variant: str = ""
 
 
-class Application:
-    """One tree at /simple/ ({"": PUBLIC}) or several at /NAME/simple/ ({"NAME": PUBLIC, …})."""
+DOORS: tuple[Segments, ...] = ((), ("",), ("legacy",), ("legacy", ""))
+"""Where packages are uploaded to, below an index."""
 
-    def __init__(self, trees: Mapping[str, Path]) -> None:
-        self._trees = dict(trees)
+
+class Application:
+    """One tree at /simple/ ({"": PUBLIC}) or several at /NAME/simple/ ({"NAME": PUBLIC, …}).
+
+    `doors` are the upload doors, by the same names.
+    """
+
+    def __init__(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
+        self._trees, self._doors = dict(trees), dict(doors or {})
 
     def __repr__(self) -> str:
         return f"Application({sorted(self._trees)})"
 
-    def show(self, trees: Mapping[str, Path]) -> None:
-        """Serve these trees from the next request on, and no others."""
-        self._trees = dict(trees)
+    def show(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
+        """Serve these trees from the next request on, and no others; and these doors."""
+        self._trees, self._doors = dict(trees), dict(doors or {})
+
+    def has_doors(self) -> bool:
+        """Whether anything can be uploaded."""
+        return bool(self._doors)
+
+    def door_at(self, target: str) -> Door | None:
+        """The door that uploads to this target go through; None if there is none."""
+        segments, _ = split_target(target)
+        if segments is None:
+            return None
+        mount, below = self._mount(segments)
+        return None if mount is None or below not in DOORS else self._doors.get("".join(mount.prefix))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
-        response = self.answer(request)
+        reply = self.answer(request)
         agent = _one_line(request.headers.get("User-Agent", "-"))
         line = _one_line(f"{request.method} {request.environ['REQUEST_URI']} {request.environ['SERVER_PROTOCOL']}")
-        length = response.headers.get("Content-Length", "0")
-        log.info('%s "%s" %d %s "%s"', request.remote_addr, line, response.status_code, length, agent)
-        return response(environ, start_response)
+        length = reply.headers.get("Content-Length", "0")
+        log.info('%s "%s" %d %s "%s"', request.remote_addr, line, reply.status_code, length, agent)
+        return reply(environ, start_response)
 
     def answer(self, request: Request) -> Response:
         """The answer to one request; never raises for what a client or the disk does."""
+        target = request.environ["REQUEST_URI"]
+        if (door := self.door_at(target)) is not None and (answered := self._at_door(door, request)) is not None:
+            return answered
         if request.method not in ("GET", "HEAD"):
-            message = "This server is read-only. To upload, copy files into the drop folder of the index."
-            return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": "GET, HEAD"})
-        segments, query = split_target(request.environ["REQUEST_URI"])
+            return self._read_only()
+        segments, query = split_target(target)
         if segments is None:
             return refusal(HTTPStatus.NOT_FOUND, "No file can have this path.")
         mount, below = self._mount(segments)
         if mount is None:
             # With several indexes: the page that links them, or a word on where they are.
             if segments == ("",):
-                return _overview(sorted(self._trees))
+                return overview(sorted(self._trees))
             places = ", ".join(join_path((name, "simple", "")) for name in sorted(self._trees))
             return refusal(HTTPStatus.NOT_FOUND, f"Several indexes are served here: {places}")
         if not below:
             return _moved((*segments, ""), query)
         return _answer_below(mount, below, query, request)
+
+    def _at_door(self, door: Door, request: Request) -> Response | None:
+        """What a door has to say; None where there is a page as well."""
+        if request.method == "POST":
+            return door.answer(request)
+        if request.method not in ("GET", "HEAD"):
+            return None
+        if request.args.get(":action") == "list_classifiers":
+            return told(classifiers())
+        path = split_target(request.environ["REQUEST_URI"])[0] or ()
+        if "legacy" not in path[-2:]:
+            return None
+        base = f"{request.host_url.rstrip('/')}{join_path((*path[: path.index('legacy')], ''))}"
+        return told(explanation(f"{base}legacy/", f"{base}simple/"))
+
+    def _read_only(self) -> Response:
+        places = ", ".join(join_path((*filter(None, (name,)), "legacy", "")) for name in sorted(self._doors))
+        to_do = f"Upload to {places}" if places else "To upload, copy files into the drop folder of the index."
+        message = f"This address is read-only. {to_do}"
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, message, {"Allow": "GET, HEAD"})
 
     def _mount(self, segments: Segments) -> tuple[_Mount | None, Segments]:
         name, trees = segments[0], self._trees
@@ -147,31 +184,6 @@ class Application:
         if "" in trees:
             return _Mount(prefix=(), root=trees[""]), segments
         return None, segments
-
-
-def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A short plain text that says what is wrong."""
-    described = {"Content-Type": _TEXT, "Cache-Control": NOT_STORED, **SECURITY, **(headers or {})}
-    return _response(status, described, f"{int(status)} {status.phrase}\n{message}\n".encode())
-
-
-def _response(status: HTTPStatus, headers: Mapping[str, str], text: bytes = b"") -> Response:
-    response = Response(text, status=f"{int(status)} {status.phrase}")
-    response.headers.update(headers)  # after the text, which sets a length of its own: HEAD tells that of GET
-    response.autocorrect_location_header = False
-    return response
-
-
-def _overview(names: Iterable[str]) -> Response:
-    items = "".join(
-        f'<li><a href="{html.escape(join_path((name, "")))}">{html.escape(name)}</a></li>\n' for name in names
-    )
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Package indexes</title>\n'
-        f"</head>\n<body>\n<h1>Package indexes</h1>\n<ul>\n{items}</ul>\n</body>\n</html>\n"
-    )
-    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": REVALIDATE, **SECURITY}
-    return _response(HTTPStatus.OK, headers, page.encode())
 
 
 def _moved(path: Segments, query: str) -> Response:
@@ -233,7 +245,7 @@ def _find(root: Path, place: Location, request: Request) -> _Found:
             chosen = form or choose_form(request.accept_mimetypes, _format(request))
             return _find_page(root, folder, chosen, request)
         case Archive(path=path):
-            kind = _TEXT if path[-1].endswith(".metadata") else "application/octet-stream"
+            kind = TEXT if path[-1].endswith(".metadata") else "application/octet-stream"
             described = {"Content-Type": kind, "Cache-Control": FOREVER}
             return _Found(descriptor=open_below(root, path), headers=described)
         case Plain(path=path):
@@ -297,7 +309,7 @@ def _answer_from(found: _Found, request: Request) -> Response:
     }
     if _is_unchanged(validators, request):
         file.close()
-        return _response(HTTPStatus.NOT_MODIFIED, headers)
+        return response(HTTPStatus.NOT_MODIFIED, headers)
     try:
         span = span_wanted(state.st_size, validators, _range_of(request), request.if_range)
     except UnsatisfiableRangeError:
@@ -339,11 +351,11 @@ def _sent(status: HTTPStatus, headers: Mapping[str, str], file: FileIO, span: Sp
     if request.method == "HEAD" or span.length <= SMALL:
         with file:
             text = b"" if request.method == "HEAD" else os.pread(file.fileno(), span.length, span.start)
-        return _response(status, described, text)
+        return response(status, described, text)
     file.seek(span.start)
-    response = _response(status, described)
-    response.response, response.direct_passthrough = _Piece(file), True
-    return response
+    reply = response(status, described)
+    reply.response, reply.direct_passthrough = _Piece(file), True
+    return reply
 
 
 def _unsatisfiable(size: int) -> Response:

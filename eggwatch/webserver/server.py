@@ -23,7 +23,9 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from eggwatch.webserver.application import Application
+from eggwatch.webserver.body import Body
 from eggwatch.webserver.listening import LOOPBACK, bound, url_of
+from eggwatch.webserver.uploads import Door
 
 MOST_CONNECTIONS = 300
 """Beyond these some go, so that others can come: see `_Listener`. uv alone opens up to 50."""
@@ -53,6 +55,12 @@ FINISHING_SECONDS = 1.0
 """So long may downloads go on after `stop`; then they are cut."""
 
 THREADS = 4
+UPLOADERS = 64
+"""Threads that wait for verdicts, apart from those that make pages."""
+LARGEST_BODY = 1 << 62
+"""waitress would hang up on a larger one before its client has heard why; doors know what is too large."""
+RECEIVED = 64 * 1024
+"""Bytes that are received at a time."""
 
 logging.getLogger("waitress").setLevel(logging.ERROR)  # what clients do wrong is no warning to the operator
 
@@ -65,16 +73,26 @@ class Server:
     ConfigurationError if the address cannot be had.
     """
 
-    def __init__(self, trees: Mapping[str, Path], *, host: str = LOOPBACK, port: int = 0) -> None:
-        self._application = Application(trees)
+    def __init__(
+        self,
+        trees: Mapping[str, Path],
+        *,
+        doors: Mapping[str, Door] | None = None,
+        host: str = LOOPBACK,
+        port: int = 0,
+    ) -> None:
+        self._application = Application(trees, doors)
         listening = bound(host, port)
+        self.host = host
         self.url = url_of(host, listening.getsockname()[1])
         self._map: dict[int, Any] = {}
-        self._workers = ThreadedTaskDispatcher()
+        self._workers, self._uploaders = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
         self._listener = _Listener(
-            self._application, self._map, _sock=listening, dispatcher=self._workers, adj=_adjustments(),
-            bind_socket=False, sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
+            self._application, self._map, _sock=listening, dispatcher=self._workers,
+            adj=_adjustments(self._application), bind_socket=False,
+            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
         )  # fmt: skip
+        self._listener.uploaders = self._uploaders
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
@@ -84,11 +102,17 @@ class Server:
     def start(self) -> None:
         """Answer requests from now on, in a daemon thread."""
         self._workers.set_thread_count(THREADS)
+        self._open()
         self._thread.start()
 
-    def show(self, trees: Mapping[str, Path]) -> None:
-        """Serve these trees from the next request on, and no others."""
-        self._application.show(trees)
+    def show(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
+        """Serve these trees from the next request on, and no others; and open these doors."""
+        self._application.show(trees, doors)
+        self._open()
+
+    def _open(self) -> None:
+        if self._application.has_doors():
+            self._uploaders.set_thread_count(UPLOADERS)
 
     def wait(self) -> None:
         """Return when the server has ended."""
@@ -102,7 +126,8 @@ class Server:
         if self._thread.is_alive():
             self._listener.pull_trigger()
             self._thread.join()
-        self._workers.shutdown(cancel_pending=True, timeout=1)
+        for dispatcher in (self._workers, self._uploaders):
+            dispatcher.shutdown(cancel_pending=True, timeout=1)
         self._listener.close()
         wasyncore.close_all(self._map)
 
@@ -119,7 +144,7 @@ class Server:
             wasyncore.loop(timeout=left, use_poll=True, map=self._map, count=1)
 
 
-def _adjustments() -> Adjustments:
+def _adjustments(application: Application) -> Adjustments:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = soft // (2 * DESCRIPTORS_EACH) if soft != resource.RLIM_INFINITY else MOST_CONNECTIONS
     most = min(MOST_CONNECTIONS, room)
@@ -129,14 +154,23 @@ def _adjustments() -> Adjustments:
         channel_timeout=IDLE_SECONDS,
         outbuf_high_watermark=WAITING_BYTES,
         max_request_header_size=LONGEST_HEAD,
+        max_request_body_size=LARGEST_BODY,
+        recv_bytes=RECEIVED,
         log_socket_errors=False,
     )
-    adjustments.most = most
+    adjustments.most, adjustments.door_at = most, application.door_at
     return adjustments
 
 
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     """In a crowd those go who are idle for longest, and if nobody is, who has taken an answer for longest."""
+
+    uploaders: ThreadedTaskDispatcher
+
+    def add_task(self, channel: Any) -> None:
+        """Have a request answered; uploads by threads of their own, as they wait for verdicts."""
+        is_upload = isinstance(channel.requests[0], _Request) and channel.requests[0].is_upload
+        (self.uploaders if is_upload else self.task_dispatcher).add_task(channel)
 
     def hang_up(self) -> None:
         """Close what has to go. waitress would wait until the client takes something: that one never does."""
@@ -189,9 +223,10 @@ class _Dropped:
 
 class _Request(HTTPRequestParser):  # type: ignore[misc]
     headers: dict[str, str]
+    is_upload = False
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Drop bodies as they come: waitress would fill the disk with them, and they are for nobody yet.
+        """Keep the bodies of uploads in a file, and drop all others as they come.
 
         A run of blanks becomes one: what reads Accept takes a time that grows with the square of its length.
         """
@@ -199,7 +234,14 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
         for name, value in self.headers.items():
             self.headers[name] = " ".join(value.split())
         if self.body_rcv is not None:
-            self.body_rcv.buf = _Dropped()
+            self.body_rcv.buf = self._body()
+
+    def _body(self) -> Body | _Dropped:
+        door = self.adj.door_at(self.request_uri) if self.command == "POST" else None
+        if door is None or not door.takes_body("AUTHORIZATION" in self.headers, self.content_length):
+            return _Dropped()
+        self.is_upload = True
+        return Body(door.incoming, most=door.largest_body, min_free=door.min_free)
 
 
 class _Task(WSGITask):  # type: ignore[misc]

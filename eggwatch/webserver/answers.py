@@ -1,0 +1,92 @@
+"""What uploaders are told: a status, and a message that each client shows from where it looks for one.
+
+twine and distutils show the reason phrase alone, uv the key `code` of a JSON object, flit and curl the body.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from werkzeug.wrappers import Request, Response
+
+from eggwatch.errors import EggwatchError
+from eggwatch.model.codes import Code
+from eggwatch.model.events import Event
+from eggwatch.model.names import shown
+from eggwatch.model.verdicts import Level
+
+LONGEST_REASON = 1000
+"""Characters of a reason phrase: proxies take a few KiB for all headers of an answer."""
+RETRY_SECONDS = 10
+
+_OF_RIGHTS = (Code.NOT_OWNER, Code.NAME_RESERVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A status with a message, and what else is to be said, a line each."""
+
+    status: HTTPStatus
+    message: str
+    more: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def published(filename: str) -> Reply:
+    """It can be installed now."""
+    return Reply(status=HTTPStatus.OK, message=f"{shown(filename)} is published.")
+
+
+def rejected(event: Event) -> Reply:
+    """Why, with all flaws; the message of a name that is taken begins as PyPI's does, which clients look for."""
+    flaws = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
+    codes = {flaw.code for flaw in flaws}
+    status = HTTPStatus.BAD_REQUEST
+    if codes & set(_OF_RIGHTS):
+        status = HTTPStatus.FORBIDDEN
+    elif codes == {Code.FILE_TOO_LARGE}:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    is_taken = Code.FILE_EXISTS in codes and status is HTTPStatus.BAD_REQUEST
+    message = "File already exists." if is_taken else f"{shown(event.filename or '')} was rejected."
+    return Reply(status=status, message=message, more=tuple(f"{flaw.code}: {flaw.message}" for flaw in flaws))
+
+
+def wrong(message: str) -> Reply:
+    """The request is not one that can be an upload."""
+    return Reply(status=HTTPStatus.BAD_REQUEST, message=message)
+
+
+def later(message: str) -> Reply:
+    """Nothing was accepted; the same request may succeed in a while."""
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message, headers=headers)
+
+
+def trouble(error: EggwatchError) -> Reply:
+    """The same, of what the administrator has to mend."""
+    return later(error.message)
+
+
+def response(answer: Reply, request: Request) -> Response:
+    """The answer as an HTTP response."""
+    lines = [answer.message, *answer.more]
+    text = "\n".join(lines)
+    phrase = answer.status.phrase if answer.status is HTTPStatus.OK else _reason(" ".join(lines))
+    if request.accept_mimetypes.best_match(["text/plain", "application/json"]) == "application/json":
+        said = {"message": text, "code": f"{int(answer.status)} {text}", "title": answer.status.phrase}
+        body, kind = json.dumps(said), "application/json"
+    else:
+        body, kind = f"{text}\n", "text/plain; charset=utf-8"
+    reply = Response(body.encode(), status=f"{int(answer.status)} {phrase}", content_type=kind)
+    reply.headers.update({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **answer.headers})
+    return reply
+
+
+def _reason(text: str) -> str:
+    """One line that a status line can hold."""
+    line = " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
+    line = "".join(character if character.isprintable() else "?" for character in line)
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1].rstrip()}..."

@@ -1,0 +1,159 @@
+"""The form of an upload, read as a stream: the archive goes on to where it is stored, little else is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO, Protocol
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+CHUNK = 64 * 1024
+"""Bytes that are read of a body at a time."""
+MOST_HEADERS = 256 * 1024
+"""Bytes of the headers of one part, a chunk included."""
+MOST_PARTS = 5000
+"""PyPI knows a thousand classifiers; each is a part."""
+LONGEST_VALUE = 4096
+
+
+class Hash(Protocol):
+    """A hash of hashlib's."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in some bytes."""
+
+    def hexdigest(self) -> str:
+        """What was computed, in hexadecimal."""
+
+
+DIGESTS: dict[str, Callable[[], Hash]] = {
+    "md5_digest": partial(hashlib.md5, usedforsecurity=False),
+    "sha256_digest": hashlib.sha256,
+    "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),
+}
+"""What clients call the digests that they send."""
+NEEDED = frozenset((":action", "protocol_version", "name", "version", "filetype", *DIGESTS))
+"""The fields that are read; what else the form says of the archive, the archive says itself."""
+CONTENT = "content"
+
+
+class MalformedError(ValueError):
+    """The body is not a form that can be read; the message says why."""
+
+
+class Sink(Protocol):
+    """Where the archive goes."""
+
+    def write(self, data: bytes) -> object:
+        """Take some bytes of it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class UploadForm:
+    """What an upload says of itself, the name of its file, and what was computed of the file's bytes."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    filename: str | None = None
+    size: int = 0
+    digests: dict[str, str] = field(default_factory=dict)
+    """In hexadecimal, by the fields that clients send them in."""
+
+
+class _Hashing:
+    def __init__(self) -> None:
+        self.size = 0
+        self._hashes = {name: make() for name, make in DIGESTS.items()}
+
+    def update(self, data: bytes) -> None:
+        self.size += len(data)
+        for one in self._hashes.values():
+            one.update(data)
+
+    def hexadecimal(self) -> dict[str, str]:
+        return {name: one.hexdigest() for name, one in self._hashes.items()}
+
+
+def read_form(stream: IO[bytes], boundary: str, sink: Sink) -> UploadForm:
+    """Read a whole form. MalformedError if it is none; whatever the sink raises."""
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), MOST_HEADERS, max_parts=MOST_PARTS)
+    reading = _Reading(sink)
+    try:
+        while True:
+            data = stream.read(CHUNK)
+            decoder.receive_data(data or None)
+            if _drained(decoder, reading.take):
+                return reading.form()
+    except HTTPException as error:
+        raise MalformedError(f"The form has more than {MOST_PARTS} fields, or one with a very long head.") from error
+
+
+def _drained(decoder: MultipartDecoder, take: Callable[[Field | File | Data], None]) -> bool:
+    """Take what is there; True at the end of the form."""
+    while not isinstance(event := _next(decoder), NeedData):
+        if isinstance(event, Epilogue):
+            return True
+        if isinstance(event, (Field, File, Data)):
+            take(event)
+    return False
+
+
+def _next(decoder: MultipartDecoder) -> object:
+    try:
+        return decoder.next_event()
+    except ValueError as error:
+        raise MalformedError("The body is no complete multipart form.") from error
+
+
+class _Reading:
+    """What was read until now, and the part that is being read."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._form, self._sink, self._hashing = UploadForm(), sink, _Hashing()
+        self._take: Callable[[bytes], None] = _dropped
+
+    def take(self, event: Field | File | Data) -> None:
+        """Go on with the part that is being read, or begin another one."""
+        if isinstance(event, Data):
+            self._take(event.data)
+        elif isinstance(event, File):
+            self._take = self._content(event.filename) if event.name == CONTENT else _dropped
+        else:
+            self._take = self._field(event.name) if event.name in NEEDED else _dropped
+
+    def _content(self, filename: str) -> Callable[[bytes], None]:
+        if self._form.filename is not None:
+            raise MalformedError("The form has more than one file.")
+        self._form.filename = filename
+
+        def take(data: bytes) -> None:
+            self._hashing.update(data)
+            self._sink.write(data)
+
+        return take
+
+    def _field(self, name: str) -> Callable[[bytes], None]:
+        if name in self._form.fields:
+            raise MalformedError(f"The form has the field {name} more than once.")
+        fields, value = self._form.fields, bytearray()
+
+        def take(data: bytes) -> None:
+            value.extend(data)
+            if len(value) > LONGEST_VALUE:
+                raise MalformedError(f"The field {name} is longer than {LONGEST_VALUE} bytes.")
+            fields[name] = value.decode("utf-8", "replace")
+
+        fields[name] = ""
+        return take
+
+    def form(self) -> UploadForm:
+        """All of it."""
+        self._form.size, self._form.digests = self._hashing.size, self._hashing.hexadecimal()
+        return self._form
+
+
+def _dropped(_: bytes) -> None:
+    """Nobody needs it."""

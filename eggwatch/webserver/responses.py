@@ -1,0 +1,62 @@
+"""Responses that are made of a text, and the headers that all responses have."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+from werkzeug.wrappers import Response
+
+from eggwatch.webserver.public_tree import join_path
+
+REVALIDATE = "max-age=0, must-revalidate"
+"""Pages: a new upload shows at once, and an unchanged page costs a 304."""
+FOREVER = "max-age=31536000, immutable"
+"""Archives and their metadata: a filename never stands for other bytes (law 5)."""
+NOT_STORED = "no-store"
+"""Refusals: what is missing now may be published in a second."""
+
+SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    # Pages hold an inline <style> and no script; nothing is loaded from elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+}
+
+TEXT = "text/plain; charset=utf-8"
+
+
+def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A short plain text that says what is wrong."""
+    described = {"Content-Type": TEXT, "Cache-Control": NOT_STORED, **SECURITY, **(headers or {})}
+    return response(status, described, f"{int(status)} {status.phrase}\n{message}\n".encode())
+
+
+def told(text: str) -> Response:
+    """A plain text."""
+    described = {"Content-Type": TEXT, "Cache-Control": REVALIDATE, **SECURITY}
+    return response(HTTPStatus.OK, described, text.encode())
+
+
+def response(status: HTTPStatus, headers: Mapping[str, str], text: bytes = b"") -> Response:
+    """A response with these headers."""
+    response = Response(text, status=f"{int(status)} {status.phrase}")
+    response.headers.update(headers)  # after the text, which sets a length of its own: HEAD tells that of GET
+    response.autocorrect_location_header = False
+    return response
+
+
+def overview(names: Iterable[str]) -> Response:
+    """The page that links several indexes."""
+    items = "".join(
+        f'<li><a href="{html.escape(join_path((name, "")))}">{html.escape(name)}</a></li>\n' for name in names
+    )
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Package indexes</title>\n'
+        f"</head>\n<body>\n<h1>Package indexes</h1>\n<ul>\n{items}</ul>\n</body>\n</html>\n"
+    )
+    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": REVALIDATE, **SECURITY}
+    return response(HTTPStatus.OK, headers, page.encode())

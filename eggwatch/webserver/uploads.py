@@ -1,0 +1,304 @@
+"""The upload door: the API that PyPI has for twine, uv and all others, as a client of the drop folder.
+
+An upload is stored in the door's own folder, and the answer is the pipeline's verdict: 200 when the file is on its
+project's page, and not before.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from packaging.version import InvalidVersion, Version
+from trove_classifiers import sorted_classifiers
+from werkzeug.http import parse_options_header
+from werkzeug.wrappers import Request, Response
+from werkzeug.wsgi import get_input_stream
+
+from eggwatch.config.index_config import Config, IndexConfig
+from eggwatch.config.uploads import Anonymous, Register, UploadDoor
+from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.linux.accounts import HTTP_FOLDER
+from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown
+from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
+from eggwatch.readers.local import IndexReader
+from eggwatch.readers.waiting import Awaited
+from eggwatch.store.drop.folder import Drop
+from eggwatch.webserver.answers import Reply, later, published, rejected, response, trouble, wrong
+from eggwatch.webserver.attempts import is_loopback
+from eggwatch.webserver.form import MalformedError, UploadForm, read_form
+from eggwatch.webserver.incoming import Arrival, Incoming
+from eggwatch.webserver.users import Refused, User, Users
+
+log = logging.getLogger("eggwatch.http")
+
+FORM_BYTES = 16 << 20
+"""What a form may have besides its archive."""
+LARGEST = 16 << 30
+"""Bytes of an archive where the index sets no `max-file-size`."""
+PATIENCE = 25.0
+"""Seconds to wait for a verdict: uv waits 30 for an answer, proxies 60."""
+GONE_SECONDS = 1.0
+"""How long no daemon must be seen before that is believed: one may be restarting."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_NO_DAEMON = "The index is not accepting uploads at the moment: its daemon is not running. Try again later."
+_FULL = "The disk of the index is full. Try again later."
+_BUSY = "There is no verdict yet; the index is busy. Upload the same file again later to see what became of it."
+_GONE = {
+    "submit": "Project pre-registration is no longer required or supported, upload your files instead.",
+    "submit_pkg_info": "Project pre-registration is no longer required or supported, upload your files instead.",
+    "verify": "Metadata is checked when a file is uploaded; upload your files instead.",
+    "doc_upload": "Uploading documentation is not supported.",
+    "user": "Users are added by the administrator of this index.",
+    "password_reset": "Passwords are set by the administrator of this index.",
+}
+"""Actions of clients of old, by PyPI's words where it has any."""
+_REGISTERING = ("submit", "submit_pkg_info", "verify")
+_FILETYPES = {"sdist": Kind.SDIST, "bdist_wheel": Kind.WHEEL}
+
+
+class TooLargeError(ValueError):
+    """The archive is larger than this index takes."""
+
+
+class Door:
+    """The upload door of one index."""
+
+    def __init__(self, config: IndexConfig) -> None:
+        self._config, self._reader = config, IndexReader(config=config)
+        self.settings: UploadDoor = config.uploads or UploadDoor()
+        self.incoming = Incoming(Drop(config.drop, config.formats))
+        self._users = Users(self.settings, config.drop / HTTP_FOLDER, config.state / "tokens.json")
+
+    def __repr__(self) -> str:
+        return f"Door({self._config.name})"
+
+    @property
+    def largest(self) -> int:
+        """Bytes that an archive may have."""
+        return self._config.terms.max_file_size or LARGEST
+
+    @property
+    def largest_body(self) -> int:
+        """The same of a request with a form around the archive."""
+        return self.largest + FORM_BYTES
+
+    @property
+    def min_free(self) -> int:
+        """Bytes that are to stay free on the disk."""
+        return self._config.min_free
+
+    def takes_body(self, has_credentials: bool, length: int) -> bool:  # noqa: FBT001
+        """Whether the body of a request is worth keeping: not before somebody says who sends it, nor if too large."""
+        is_known = has_credentials or self.settings.anonymous is not Anonymous.NOWHERE
+        return is_known and length <= self.largest_body
+
+    def answer(self, request: Request) -> Response:
+        """The answer to a POST; never raises for what a client or the disk does."""
+        return response(self._answer(request), request)
+
+    def _answer(self, request: Request) -> Reply:
+        try:
+            return self._post(request)
+        except FolderError as error:
+            log.error("upload: %s", error)
+            return trouble(error)
+        except MalformedError as error:
+            return wrong(str(error))
+        except TooLargeError:
+            return self._too_large()
+        except OSError as error:
+            log.error("upload: %s", error)
+            return later(_FULL if error.errno in DISK_FULL else "The upload could not be stored. Try again later.")
+
+    def _post(self, request: Request) -> Reply:
+        user = self._users.authenticate(request, now=time.time())
+        if isinstance(user, Refused):
+            return _refused(user)
+        if (request.content_length or 0) > self.largest_body:
+            return self._too_large()
+        if not self._reader.is_running():
+            return later(_NO_DAEMON)
+        kind, options = parse_options_header(request.headers.get("Content-Type"))
+        if kind != "multipart/form-data" or not options.get("boundary"):
+            return wrong("This is no upload: it has to be a form of the type multipart/form-data.")
+        with self.incoming.arriving() as arrival:
+            stream = get_input_stream(request.environ, max_content_length=self.largest_body)
+            form = read_form(stream, options["boundary"], _Bounded(arrival, self.largest))
+            return self._old_action(form) or self._file(form, arrival, user)
+
+    def _too_large(self) -> Reply:
+        message = f"The file is too large: this index takes up to {self.largest} bytes (max-file-size)."
+        return Reply(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message=message)
+
+    def _old_action(self, form: UploadForm) -> Reply | None:
+        """What clients of old are told; None for an upload."""
+        action = form.fields.get(":action", "file_upload")
+        if action == "file_upload":
+            return None
+        if action in _REGISTERING and self.settings.register is Register.ACCEPT:
+            return Reply(status=HTTPStatus.OK, message="Nothing needs to be registered here. Upload your files.")
+        if action in _GONE:
+            return Reply(status=HTTPStatus.GONE, message=_GONE[action])
+        return wrong(f"There is no action {shown(action)!r}; it is file_upload.")
+
+    def _file(self, form: UploadForm, arrival: Arrival, user: User) -> Reply:
+        filename = form.filename
+        if filename is None:
+            return wrong("The form has no file: it is sent as 'content'.")
+        problem = _problem_of_name(filename, self._config.formats) or _contradiction(form, filename)
+        if problem is not None:
+            return wrong(problem)
+        parsed = parse_filename(filename)
+        if isinstance(parsed, Filename) and not user.may(parsed.project):
+            message = f"This login may not upload to the project {parsed.project}."
+            return Reply(status=HTTPStatus.FORBIDDEN, message=message)
+        if self._free() < form.size + self.min_free:
+            return later(_FULL)
+        arrival.finish()
+        answer = self._judged(filename, form.digests["sha256_digest"], arrival, user)
+        log.info("upload of %s by %s: %d %s", shown(filename), user.name, answer.status, answer.message)
+        return answer
+
+    def _free(self) -> int:
+        status = os.statvfs(self._config.public)
+        return status.f_bavail * status.f_frsize
+
+    def _judged(self, filename: str, sha256: str, arrival: Arrival, user: User) -> Reply:
+        """Give it to the pipeline, and wait for the verdict."""
+        awaited = Awaited(self._reader, filename=filename, sha256=sha256)
+        deadline = time.monotonic() + PATIENCE
+
+        def given() -> Reply | None:
+            if awaited.is_published():
+                return published(filename)
+            return _NOTHING if self.incoming.give(arrival, user.name, filename) else None
+
+        answer = self._until(given, deadline)
+        if answer is not _NOTHING:
+            return answer
+        answer = self._until(lambda: _verdict(awaited, filename), deadline)
+        if answer.message != _BUSY:
+            self.incoming.take_back(arrival, user.name, filename)
+        return answer
+
+    def _until(self, look: Callable[[], Reply | None], deadline: float) -> Reply:
+        """What `look` says as soon as it says something; else that it takes too long, or that no daemon is there."""
+        pause, next_check, gone_since = FIRST_PAUSE, 0.0, None
+        while (answer := look()) is None:
+            now = time.monotonic()
+            if now >= next_check:
+                gone_since = None if self._reader.is_running() else gone_since or now
+                next_check = now + GONE_SECONDS / 2
+            if gone_since is not None and now >= gone_since + GONE_SECONDS:
+                return later(_NO_DAEMON)
+            if now >= deadline:
+                return later(_BUSY)
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.2)
+        return answer
+
+
+_NOTHING = Reply(status=HTTPStatus.ACCEPTED, message="")
+"""It is in the hands of the pipeline, and nothing is to be told yet."""
+
+
+def _verdict(awaited: Awaited, filename: str) -> Reply | None:
+    if awaited.is_published():
+        return published(filename)
+    event = awaited.rejection()
+    return None if event is None else rejected(event)
+
+
+class _Bounded:
+    """An arrival that takes only so many bytes."""
+
+    def __init__(self, arrival: Arrival, most: int) -> None:
+        self._arrival, self._left = arrival, most
+
+    def write(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLargeError
+        self._arrival.write(data)
+
+
+def _refused(refused: Refused) -> Reply:
+    headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
+    if refused.status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Basic realm="pypi"'  # distutils knows passwords for this realm only
+    return Reply(status=refused.status, message=refused.message, headers=headers)
+
+
+def _problem_of_name(filename: str, formats: tuple[str, ...]) -> str | None:
+    """Why no file of the drop folder can have this name, or none that is an upload."""
+    if filename in ("", ".", "..") or not filename.isprintable() or "/" in filename or "\\" in filename:
+        return f"The filename {shown(filename)!r} is not the name of a file alone."
+    if len(filename.encode("utf-8", "surrogateescape")) > 255:
+        return "The filename is longer than 255 bytes."
+    if kind_of_name(filename, formats) is not NameKind.UPLOAD:
+        return remark_on(filename) or "This is a temporary name. Rename the file."
+    return None
+
+
+def _contradiction(form: UploadForm, filename: str) -> str | None:
+    """Where the form says something else than the file."""
+    fields = form.fields
+    if fields.get("protocol_version", "1") != "1":
+        return "Unknown protocol version."
+    for name, computed in form.digests.items():
+        if (sent := fields.get(name, "").lower()) not in ("", computed):
+            return (
+                f"The {name} is {shown(sent)[:64]!r}, but that of the file that arrived is {computed}. Upload it again."
+            )
+    parsed, filetype = parse_filename(filename), fields.get("filetype", "")
+    kind = parsed.kind if isinstance(parsed, Filename) else None
+    if filetype and (filetype not in _FILETYPES or kind not in (None, _FILETYPES[filetype])):
+        return f"The filetype {shown(filetype)[:64]!r} is not that of {shown(filename)}. Build an sdist or a wheel."
+    return _other_release(fields, parsed) if isinstance(parsed, Filename) else None
+
+
+def _other_release(fields: dict[str, str], filename: Filename) -> str | None:
+    name, version = fields.get("name"), fields.get("version")
+    if name and project_name(name) != filename.project:
+        return f"The form says that the project is {shown(name)!r}, but the filename says {filename.project}."
+    try:
+        same = not version or Version(version) == filename.version
+    except InvalidVersion:
+        same = False
+    return (
+        None if same else f"The form says version {shown(version or '')!r}, but the filename says {filename.version}."
+    )
+
+
+def doors_of(config: Config, host: str) -> dict[str, Door]:
+    """The doors of all indexes that have one, by the paths that they are shown at.
+
+    ConfigurationError for one that is open to anybody, unless only this machine can reach `host`.
+    """
+    doors = {index.name: Door(index) for index in config.indexes.values() if index.uploads is not None}
+    for name, door in doors.items():
+        if door.settings.anonymous is Anonymous.LOOPBACK and host != "localhost" and not is_loopback(host):
+            raise ConfigurationError(
+                f"[index.{name}.uploads] accepts uploads from anybody, and {host} can be reached by others.",
+                remedy='Add users, listen on 127.0.0.1, or set anonymous = "everywhere".',
+            )
+    return doors if len(config.indexes) > 1 else dict(zip([""], doors.values(), strict=False))
+
+
+def explanation(door: str, simple: str) -> str:
+    """What a door is, for whoever looks at it in a browser; both are URLs."""
+    return (
+        f"Upload packages here, for example by 'twine upload --repository-url {door} dist/*'; install from {simple}\n"
+    )
+
+
+def classifiers() -> str:
+    """The list that distutils and flit ask for."""
+    return "".join(f"{one}\n" for one in sorted_classifiers)
