@@ -134,8 +134,10 @@ class Pipeline:
     def claim(self, ready: Iterable[Candidate]) -> None:
         """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
         self._claims.add(ready)
-        for claim, overdue in self._claims.portion(self._free_hands(), self.collect):
+        claims = self._claims.portion(self._free_hands(), self.collect)
+        for claim, overdue in claims:
             self.take_in_hand(claim, overdue=overdue, after=self.components.ledger.end.serial)
+        self.components.spool.sync([claim for claim, _ in claims])  # while the inspectors read them
 
     def _free_hands(self) -> int:
         return max(0, MOST_IN_HAND - len(self._in_hand))
