@@ -79,10 +79,8 @@ class Pipeline:
         receipts = components.receipts
         told = {"told_waits": receipts.tell_waiting, "told_too_large": receipts.tell_too_large}
         space = DiskSpace(config, components.spool, self.uploads, **told)
-        unreadable = self._settling.cannot_read
-        self._claims = ClaimQueue(
-            components.drop, components.spool, self.uploads, space, now=components.now, unreadable=unreadable
-        )
+        around = (components.drop, components.spool, self.uploads, space)
+        self._claims = ClaimQueue(*around, now=components.now, unreadable=self._settling.cannot_read)
         self.grace = GracePeriod(config.grace)
         self._looking = DropWatch(components, config, self.uploads, self.retirement)
         self.tally = Tally()
