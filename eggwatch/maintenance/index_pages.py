@@ -12,6 +12,7 @@ from pathlib import Path
 from eggwatch.errors import FolderError
 from eggwatch.maintenance.index_survey import is_ours
 from eggwatch.model.indexed import IndexedFile, listing_of
+from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.folder_index import (
     EASY,
     LANDING,
@@ -25,7 +26,7 @@ from eggwatch.pages.folder_index import (
     project_of,
     remembered_state,
 )
-from eggwatch.pages.simple import JSON_NAME, environment
+from eggwatch.pages.simple import environment
 from eggwatch.store import durable
 from eggwatch.store.durable import PRIVATE
 from eggwatch.targets.folder import FolderTarget

@@ -11,6 +11,7 @@ from pathlib import Path
 from eggwatch import __version__
 from eggwatch.errors import in_words
 from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.folder_index import (
     EASY,
     GENERATOR,
@@ -22,7 +23,6 @@ from eggwatch.pages.folder_index import (
     remembered_left_out,
     remembered_state,
 )
-from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store.stock import Item, StockKind, walk
 

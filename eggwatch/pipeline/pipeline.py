@@ -38,6 +38,7 @@ from eggwatch.pipeline.sight import DropWatch
 from eggwatch.pipeline.sweep import GracePeriod
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
+from eggwatch.policy.weighing import refuses_readmes
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import Original, key_of
 
@@ -83,8 +84,7 @@ class Pipeline:
         self._claims = ClaimQueue(*around, now=components.now, unreadable=self._settling.cannot_read)
         self.grace = GracePeriod(config.grace)
         self._looking = DropWatch(components, config, self.uploads, self.retirement)
-        self.tally = Tally()
-        self.measures = Measures()
+        self.tally, self.measures = Tally(), Measures()
         self._in_hand: dict[int, InHand] = {}
         self._changed = ChangedPages()
 
@@ -159,7 +159,7 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, readme = hand.claim, hand.intake.terms(self.config.terms).refuses_readmes()
+        claim, readme = hand.claim, refuses_readmes(hand.intake.terms(self.config.terms))
         path, owner = self.components.spool.bytes_of(claim), claim.uploader or ""
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.components.inspectors.submit(job)
