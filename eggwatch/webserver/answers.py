@@ -27,12 +27,13 @@ _OF_RIGHTS = (Code.NOT_OWNER, Code.NAME_RESERVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A status with a message, and what else is to be said, a line each."""
+    """A status with a message, and what else is to be said, a line each; `data` is told to programs only."""
 
     status: HTTPStatus
     message: str
     more: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 def published(filename: str) -> Reply:
@@ -76,7 +77,7 @@ def response(answer: Reply, request: Request) -> Response:
     text = "\n".join(lines)
     phrase = answer.status.phrase if answer.status is HTTPStatus.OK else _reason(" ".join(lines))
     if request.accept_mimetypes.best_match(["text/plain", "application/json"]) == "application/json":
-        said = {"message": text, "code": f"{int(answer.status)} {text}", "title": answer.status.phrase}
+        said = {"message": text, "code": f"{int(answer.status)} {text}", "title": answer.status.phrase, **answer.data}
         body, kind = json.dumps(said), "application/json"
     else:
         body, kind = f"{text}\n", "text/plain; charset=utf-8"

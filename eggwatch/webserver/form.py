@@ -36,7 +36,9 @@ DIGESTS: dict[str, Callable[[], Hash]] = {
     "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),
 }
 """What clients call the digests that they send."""
-NEEDED = frozenset((":action", "protocol_version", "name", "version", "filetype", *DIGESTS))
+OF_ORDERS = ("spec", "reason", "dry_run")
+"""The fields of yank, unyank and remove."""
+NEEDED = frozenset((":action", "protocol_version", "name", "version", "filetype", *DIGESTS, *OF_ORDERS))
 """The fields that are read; what else the form says of the archive, the archive says itself."""
 CONTENT = "content"
 

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from eggwatch.store.drop.door_orders import ORDERS_FOLDER, SUFFIX
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import OURS
 from eggwatch.store.state.orders import hold
+from eggwatch.webserver.answers import Reply, later
 from eggwatch.webserver.users import User
 
 PATIENCE = 25.0
@@ -45,6 +47,13 @@ class Orders:
         config = reader.config
         self._reader, self._answers = reader, config.state / "orders"
         self._folders = AnswerFolders(Drop(config.drop, config.formats), Path(), OURS)
+
+    def answer(self, fields: Mapping[str, str], user: User) -> Reply:
+        """Have the order of a form carried out, and say what became of it."""
+        report = self.obeyed(fields, user)
+        if report is None:
+            return later("The daemon has not answered. The order was withdrawn, unless it is being carried out now.")
+        return _answer_of(fields[":action"], report)
 
     def obeyed(self, fields: Mapping[str, str], user: User) -> Report | None:
         """Have the order of a form carried out; None if the daemon does not answer. FolderError if it can't be left."""
@@ -102,6 +111,17 @@ class Orders:
             old = [one.name for one in entries if one.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS]
         for name in old:
             durable.unlink_at(durable.Place(folder, name))
+
+
+def _answer_of(verb: str, report: Report) -> Reply:
+    status = HTTPStatus.OK if report["matched"] else HTTPStatus.NOT_FOUND
+    lines = [f"{verb} {filename}" for filename in report["changed"]]
+    if not lines:
+        lines = ["Nothing to change, already done." if report["matched"] else "No published file matches."]
+    if error := report.get("error"):
+        status = HTTPStatus.FORBIDDEN if report.get("forbidden") else HTTPStatus.BAD_REQUEST
+        lines = [f"{error}."]
+    return Reply(status=status, message=lines[0], more=tuple(lines[1:]), data={"order": report})
 
 
 def _refused(message: str) -> Report:

@@ -22,6 +22,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
+from eggwatch.model.instructions import is_loopback
 from eggwatch.webserver.application import Application
 from eggwatch.webserver.body import Body
 from eggwatch.webserver.listening import LOOPBACK, bound, url_of
@@ -62,6 +63,9 @@ LARGEST_BODY = 1 << 62
 RECEIVED = 64 * 1024
 """Bytes that are received at a time."""
 
+HTTPS = "let a web server with HTTPS pass them on to 127.0.0.1 (contrib/httpd)"
+
+log = logging.getLogger("eggwatch.http")
 logging.getLogger("waitress").setLevel(logging.ERROR)  # what clients do wrong is no warning to the operator
 
 
@@ -103,6 +107,8 @@ class Server:
         """Answer requests from now on, in a daemon thread."""
         self._workers.set_thread_count(THREADS)
         self._open()
+        if self._application.has_doors() and self.host != "localhost" and not is_loopback(self.host):
+            log.warning("passwords and tokens for uploads are sent unencrypted to %s: %s", self.url, HTTPS)
         self._thread.start()
 
     def show(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
@@ -157,6 +163,7 @@ def _adjustments(application: Application) -> Adjustments:
         max_request_body_size=LARGEST_BODY,
         recv_bytes=RECEIVED,
         log_socket_errors=False,
+        clear_untrusted_proxy_headers=False,  # nobody believes them but `attempts`, of a server on this machine
     )
     adjustments.most, adjustments.door_at = most, application.door_at
     return adjustments

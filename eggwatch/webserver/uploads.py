@@ -27,11 +27,13 @@ from eggwatch.model.names import Filename, Kind, parse_filename, project_name, s
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.waiting import Awaited
+from eggwatch.store.drop.door_orders import FROM_AFAR
 from eggwatch.store.drop.folder import Drop
 from eggwatch.webserver.answers import Reply, later, published, rejected, response, trouble, wrong
 from eggwatch.webserver.attempts import is_loopback
 from eggwatch.webserver.form import MalformedError, UploadForm, read_form
 from eggwatch.webserver.incoming import Arrival, Incoming
+from eggwatch.webserver.orders import Orders
 from eggwatch.webserver.users import Refused, User, Users
 
 log = logging.getLogger("eggwatch.http")
@@ -74,6 +76,7 @@ class Door:
         self._config, self._reader = config, IndexReader(config=config)
         self.settings: UploadDoor = config.uploads or UploadDoor()
         self.incoming = Incoming(Drop(config.drop, config.formats))
+        self._orders = Orders(self._reader)
         self._users = Users(self.settings, config.drop / HTTP_FOLDER, config.state / "tokens.json")
 
     def __repr__(self) -> str:
@@ -131,6 +134,8 @@ class Door:
         with self.incoming.arriving() as arrival:
             stream = get_input_stream(request.environ, max_content_length=self.largest_body)
             form = read_form(stream, options["boundary"], _Bounded(arrival, self.largest))
+            if form.fields.get(":action") in FROM_AFAR:
+                return self._orders.answer(form.fields, user)
             return self._old_action(form) or self._file(form, arrival, user)
 
     def _too_large(self) -> Reply:
