@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from eggwatch.cli.afar_orders import Afar, afar_options
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say
@@ -24,14 +26,29 @@ from eggwatch.writer.ask import ask
 _OLDER = "The running daemon is older than this command, and does not support --now and --block."
 
 
-def _order_command(verb: str, help_text: str) -> click.Command:
-    @click.command(verb, help=help_text)
-    @click.argument("spec", metavar="SPEC")
-    @_options
-    def command(selection: Selection, spec: str, as_json: bool, timeout: str, **order: Any) -> None:
-        _run(selection.one(), {"verb": verb, "spec": spec, **order}, timeout=timeout, as_json=as_json)
+Give = Callable[[dict[str, Any]], dict[str, Any]]
+"""Has an order carried out, and answers as the writer does."""
 
-    return command
+
+def _order_command(verb: str, help_text: str, *options: Callable[..., Any]) -> click.Command:
+    @_options
+    def function(selection: Selection, spec: str, as_json: bool, timeout: str, **order: Any) -> None:
+        afar = order.pop("afar", None)
+        config = selection.one() if afar is None else None
+        _run(config, {"verb": verb, "spec": spec, **order}, _giver(config, afar, timeout), as_json=as_json)
+
+    for option in options:
+        function = option(function)
+    return click.command(verb, help=help_text)(click.argument("spec", metavar="SPEC")(function))
+
+
+def _giver(config: IndexConfig | None, afar: Afar | None, timeout: str) -> Give:
+    """Who gives an order to the writer of this machine's index, or to one on another."""
+    if afar is not None:
+        return afar.ask
+    assert config is not None
+    log_to_stderr(quiet=True)
+    return lambda order: ask(config, {**order, "actor": actor()}, seconds=duration_option(timeout))
 
 
 def _options(function: Any) -> Any:
@@ -45,11 +62,10 @@ def _options(function: Any) -> Any:
     return index_options(function)
 
 
-def _run(config: IndexConfig, order: dict[str, Any], *, timeout: str, as_json: bool) -> None:
+def _run(config: IndexConfig | None, order: dict[str, Any], give: Give, *, as_json: bool) -> None:
     """Have an order carried out, and end with 0, or with 1 if it matches nothing."""
     _check(order)
-    log_to_stderr(quiet=True)
-    answer = ask(config, {**order, "actor": actor()}, seconds=duration_option(timeout))
+    answer = give(order)
     if not _is_understood(order, answer):
         answer = {**answer, "error": str(OlderDaemonError(_OLDER))}
     report(config, order, answer, as_json=as_json)
@@ -77,7 +93,7 @@ def actor() -> str:
     return os.environ.get("SUDO_USER") or account_name(os.getuid())
 
 
-def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *, as_json: bool) -> None:
+def report(config: IndexConfig | None, order: dict[str, Any], answer: dict[str, Any], *, as_json: bool) -> None:
     """Print what an order changed, and of a removal until when the bytes can be had and how it is undone."""
     verb, spec, dry_run = order["verb"], order["spec"], order["dry_run"]
     undo = _undo(spec, answer) if verb == "remove" else None
@@ -98,15 +114,17 @@ def report(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any], *
         say(f"To undo it: {undo}")
 
 
-def _say_removal(config: IndexConfig, order: dict[str, Any], answer: dict[str, Any]) -> None:
+def _say_removal(config: IndexConfig | None, order: dict[str, Any], answer: dict[str, Any]) -> None:
     if order["now"]:
         would = "would be" if order["dry_run"] else "are"
         say(f"The bytes {would} deleted at once; links on pages that were loaded before will be broken.")
     elif (until := answer.get("bytes_until")) and until <= timestamp(time.time()):
         say("The bytes have already been deleted.")
     elif until:
-        late = "" if Lock(config.state / "lock").is_held() else ", and then until a daemon or the next command runs"
-        say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}; --now deletes them at once.")
+        is_at_work = config is None or Lock(config.state / "lock").is_held()
+        sooner = "" if config is None else "; --now deletes them at once"
+        late = "" if is_at_work else ", and then until a daemon or the next command runs"
+        say(f"The bytes can be downloaded until {until[:19]}Z (grace){late}{sooner}.")
     for path in answer.get("elsewhere", []):
         say(f"The same bytes are also in {path}; delete that yourself if needed.")
 
@@ -125,8 +143,11 @@ yank = _order_command(
 
     \b
     SPEC is a project, project==version or a filename.
-    Example:  eggwatch yank demo==1.0 --reason "breaks on Python 3.13"
+    Examples:
+      eggwatch yank demo==1.0 --reason "breaks on Python 3.13"
+      eggwatch yank demo --url https://packages.example.com/ --token-file token
     """,
+    afar_options,
 )
 unyank = _order_command(
     "unyank",
@@ -135,6 +156,7 @@ unyank = _order_command(
     \b
     Example:  eggwatch unyank demo==1.0
     """,
+    afar_options,
 )
 unblock = _order_command(
     "unblock",
@@ -152,8 +174,11 @@ unblock = _order_command(
 @click.option("--now", is_flag=True, help="Delete the files at once, without the grace period.")
 @click.option("--block", is_flag=True, help="Reject these bytes, under any name, and this name from now on.")
 @click.option("--yes", is_flag=True, help="Do not ask before more than one file is removed.")
+@afar_options
 @_options
-def remove(selection: Selection, spec: str, as_json: bool, timeout: str, yes: bool, **order: Any) -> None:
+def remove(
+    selection: Selection, afar: Afar | None, spec: str, as_json: bool, timeout: str, yes: bool, **order: Any
+) -> None:
     """Remove files from the pages; delete them after the grace period ('grace', 10 minutes).
 
     The filename is never used again for other bytes; the same bytes may return, unless --block keeps them away.
@@ -168,18 +193,19 @@ def remove(selection: Selection, spec: str, as_json: bool, timeout: str, yes: bo
       eggwatch remove demo-1.0.tar.gz --reason "was built from the wrong branch"
       eggwatch remove demo-1.0.tar.gz --now --block --reason "holds a password"
     """
-    config = selection.one()
-    given = {"verb": "remove", "spec": spec, **order}
+    if afar is not None and (order["now"] or order["block"]):
+        raise click.UsageError("--now and --block are only possible on the machine of the index, without --url.")
+    config = selection.one() if afar is None else None
+    given, give = {"verb": "remove", "spec": spec, **order}, _giver(config, afar, timeout)
     if not (yes or order["dry_run"] or as_json) and sys.stdin.isatty():
-        given |= _confirmed(config, given, timeout)
-    _run(config, given, timeout=timeout, as_json=as_json)
+        given |= _confirmed(given, give)
+    _run(config, given, give, as_json=as_json)
 
 
-def _confirmed(config: IndexConfig, order: dict[str, Any], timeout: str) -> dict[str, Any]:
+def _confirmed(order: dict[str, Any], give: Give) -> dict[str, Any]:
     """The files that a person has been shown and has agreed to, where it is more than one. click.Abort for a no."""
     _check(order)
-    log_to_stderr(quiet=True)
-    answer = ask(config, {**order, "actor": actor(), "dry_run": True}, seconds=duration_option(timeout))
+    answer = give({**order, "dry_run": True})
     if not _is_understood(order, answer):
         raise OlderDaemonError(_OLDER)
     if len(answer["changed"]) < 2:

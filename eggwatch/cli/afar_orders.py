@@ -1,0 +1,136 @@
+"""--url of yank, unyank and remove: orders to an index on another machine, by its upload door."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eggwatch.cli.output import say_error
+from eggwatch.errors import EggwatchError, in_words
+from eggwatch.model.instructions import trusted_host
+from eggwatch.readers.remote import NotReachedError, RemoteReader
+from eggwatch.store.state.tokens import PATTERN
+
+LARGEST_ANSWER = 16 << 20
+SECONDS = 60.0
+"""How long a server may take for its answer."""
+
+
+class NotObeyedError(EggwatchError):
+    """The server refuses an order: nobody has logged in, or not who may give it."""
+
+    exit_code = 1
+
+
+class NotNowError(EggwatchError):
+    """The daemon of the index does not answer."""
+
+    exit_code = 4
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A token is sent to the server that was named, and to no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """None: the redirect is an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Afar:
+    """An index at a URL, and the token for it."""
+
+    url: str
+    token: str
+
+    def ask(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Have an order carried out, and answer as the daemon does. EggwatchError says why it is not."""
+        door = f"{RemoteReader(url=self.url).base}legacy/"
+        if (host := trusted_host(door)) is not None:
+            say_error(f"Warning: the token is sent unencrypted to {host}.")
+        dry_run = "1" if order["dry_run"] else ""
+        fields = {":action": order["verb"], "spec": order["spec"], "reason": order["reason"] or "", "dry_run": dry_run}
+        body, kind = _form(fields)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind, "Accept": "application/json"}
+        request = urllib.request.Request(door, body, headers)  # noqa: S310 - http(s) only
+        try:
+            with urllib.request.build_opener(_NoRedirects).open(request, timeout=SECONDS) as answer:
+                return _report_of(answer.read(LARGEST_ANSWER), door)
+        except urllib.error.HTTPError as error:
+            return _refusal(error, door)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            reason = in_words(reason) if isinstance(reason, BaseException) else reason
+            raise NotReachedError(f"{door} can't be reached: {reason}.", remedy="Check --url, or try again.") from error
+
+
+def _form(fields: dict[str, str]) -> tuple[bytes, str]:
+    """A form as browsers send it, and its type; no value has more than one line."""
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    return "".join([*parts, f"--{boundary}--\r\n"]).encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def _report_of(data: bytes, door: str) -> dict[str, Any]:
+    try:
+        report = json.loads(data)["order"]
+        return {**report, "changed": list(report["changed"]), "matched": int(report["matched"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotReachedError(f"{door} does not answer as an index does.", remedy="Check --url.") from error
+
+
+def _refusal(error: urllib.error.HTTPError, door: str) -> dict[str, Any]:
+    """What the daemon answers beside an error; else the error is raised."""
+    try:
+        said = json.loads(error.read(LARGEST_ANSWER))
+        message = str(said["message"])
+    except (KeyError, TypeError, ValueError, OSError):
+        said, message = {}, f"{error.code} {error.reason}"
+    if isinstance(said.get("order"), dict):
+        return _report_of(json.dumps(said).encode(), door)
+    if error.code == 503:
+        raise NotNowError(f"{door}: {message}", remedy="Try again later.") from error
+    if error.code in (401, 403, 429):
+        raise NotObeyedError(f"{door}: {message}") from error
+    raise NotReachedError(f"{door}: the server says {message}.", remedy="Check --url, and that it accepts uploads.")
+
+
+def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --url, --token and --token-file, of which the command gets `afar`, or None."""
+
+    @wraps(function)
+    def wrapper(*, url: str | None, token: str | None, token_file: Path | None, **values: Any) -> Any:
+        afar = None if url is None else Afar(url=url, token=_token(token, token_file))
+        return function(afar=afar, **values)
+
+    for option in (
+        click.option(
+            "--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with the token."
+        ),
+        click.option("--token", envvar="EGGWATCH_TOKEN", help="The token.  [default: $EGGWATCH_TOKEN]"),
+        click.option("--url", metavar="URL", help="The index on another machine, by its uploads over HTTP."),
+    ):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+def _token(token: str | None, file: Path | None) -> str:
+    """The token, of the file if there is one. click.UsageError if it can be none, which is never shown."""
+    secret = file.read_text("utf-8", "replace").strip() if file is not None else token
+    if secret is None:
+        raise click.UsageError("--url needs a token: set $EGGWATCH_TOKEN, or use --token-file FILE.")
+    if PATTERN.fullmatch(secret) is None:
+        raise click.UsageError("This is not a token of eggwatch; 'eggwatch token create' makes one.")
+    return secret
