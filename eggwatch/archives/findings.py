@@ -85,7 +85,7 @@ class Findings:
     @property
     def full(self) -> bool:
         """True if there are so many flaws that the inspection should stop."""
-        return len(self.flaws) - self._warnings >= MOST_FLAWS
+        return len(self.flaws) >= MOST_FLAWS and len(self.flaws) - self._warnings >= MOST_FLAWS
 
     @property
     def _warnings(self) -> int:

@@ -10,8 +10,9 @@ import click
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.errors import NotFoundError
+from eggwatch.model.codes import nearest
 from eggwatch.model.names import shown
-from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, nearest
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule
 from eggwatch.policy.rules.warehouse import CHECKS, PypiCheck
 
 WIDTH = 100

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from eggwatch.cli.index_watch import QUIET_SECONDS, Follower
 from eggwatch.cli.output import Bar, json_option, print_json, say, say_error
 from eggwatch.config.grammar import duration
 from eggwatch.linux import capabilities, leases
@@ -23,7 +22,6 @@ from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.folder_index import LANDING, LINKS, Shape
 from eggwatch.policy.absence import Absences
 from eggwatch.policy.rules import RULES
-from eggwatch.service.folder_watch import FolderWatch
 
 
 @click.command()
@@ -104,6 +102,9 @@ def keep_current(
     work: FolderIndex, paths: Sequence[Path], seconds: float, tell: Callable[[Changes, Path], None]
 ) -> None:
     """Follow the folders until SIGTERM or Ctrl-C, which may come at any moment."""
+    from eggwatch.cli.index_watch import QUIET_SECONDS, Follower
+    from eggwatch.service.folder_watch import FolderWatch
+
     if not all(path.is_dir() for path in paths):
         raise click.UsageError("--watch takes folders only: new files come to them.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

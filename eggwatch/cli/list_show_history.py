@@ -11,13 +11,12 @@ import click
 from packaging.utils import is_normalized_name
 
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.output import event_line, json_option, print_json, say
 from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
-from eggwatch.model.events import Entry, Event, EventKind, seconds_of, timestamp
-from eggwatch.model.names import project_name, shown
-from eggwatch.model.news import of_removal
+from eggwatch.model.events import Entry, Event, seconds_of, timestamp
+from eggwatch.model.names import project_name
 from eggwatch.policy.orders import parse_spec
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.remote import RemoteReader
@@ -204,12 +203,3 @@ def _is_wanted(event: Event, limits: tuple[str | None, str | None], project: str
     if (since is not None and event.at < since) or (until is not None and event.at >= until):
         return False
     return project in (None, event.project) and uploader in (None, event.uploader)
-
-
-def event_line(serial: int | None, event: Event) -> str:
-    """One event for a person."""
-    who = event.actor or event.uploader or "?"
-    line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
-    if event.flaws and event.kind is EventKind.REJECTED:
-        return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
-    return (f"{line}: {event.reason}" if event.reason else line) + of_removal(event)

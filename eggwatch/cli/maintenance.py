@@ -25,7 +25,7 @@ from eggwatch.maintenance.verify import OLDER_PAGES, Discrepancy, DiscrepancyKin
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
 from eggwatch.readers.local import IndexReader
-from eggwatch.store.state.history import catalog_of
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.store.state.verified import Verified
 from eggwatch.store.state.verified import keep as keep_verified
 from eggwatch.writer.folders import permissions_of

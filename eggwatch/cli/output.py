@@ -11,7 +11,9 @@ from typing import Any, TextIO
 
 import click
 
+from eggwatch.model.events import Event, EventKind
 from eggwatch.model.names import shown
+from eggwatch.model.news import of_removal
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
@@ -131,3 +133,12 @@ class Bar:
         if self._live:
             click.echo("\r\x1b[K", nl=False, err=True)
             self._next = 0.0
+
+
+def event_line(serial: int | None, event: Event) -> str:
+    """One event for a person."""
+    who = event.actor or event.uploader or "?"
+    line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
+    if event.flaws and event.kind is EventKind.REJECTED:
+        return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
+    return (f"{line}: {event.reason}" if event.reason else line) + of_removal(event)

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import click
 
-from eggwatch.cli.list_show_history import event_line
 from eggwatch.cli.options import Selection, index_options
-from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.output import event_line, json_option, print_json, say
 from eggwatch.cli.url_option import url_option
 from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted

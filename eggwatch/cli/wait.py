@@ -21,7 +21,7 @@ from eggwatch.model.verdicts import Level
 from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.remote import RemoteReader
-from eggwatch.store.state.catalog import key_of
+from eggwatch.store.state.catalog_reader import key_of
 
 PAUSE = 0.1
 PAUSE_AFAR = 1.0

@@ -12,10 +12,11 @@ from typing import Any
 from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, size, text, upload_to
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.uploads import DOOR, UPLOADS
+from eggwatch.model.codes import Code, nearest
 from eggwatch.policy.ownership import normalized_pattern
 from eggwatch.policy.retention import Keeping
-from eggwatch.policy.rules import RULES, Profile, Weight, nearest
 from eggwatch.policy.settling import SUFFIXES
+from eggwatch.policy.terms import Profile, Weight
 
 SUPPORTED_FORMATS = ("wheel", "sdist")
 
@@ -66,13 +67,12 @@ def _rules(value: object) -> dict[str, Weight]:
 
 
 def _rule_problem(code: str, weight: object) -> str | None:
-    rule = RULES.get(code)
-    if rule is None:
+    if code not in set(Code):
         near = nearest(code)
         return f"there is no such rule{f'; did you mean {near}?' if near else ''} ('eggwatch explain' lists all)"
     if weight not in list(Weight):
         return f"{weight!r} is not a level; write one of {', '.join(Weight)}"
-    if rule.fixed and weight != Weight.REFUSE:
+    if Code(code).fixed and weight != Weight.REFUSE:
         return f"always rejects, because it protects the index itself ('eggwatch explain {code}')"
     return None
 

@@ -13,6 +13,7 @@ from eggwatch.doctor.folders import quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
 from eggwatch.model.instructions import account_word
+from eggwatch.policy.weighing import refuses_readmes
 from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
@@ -99,7 +100,7 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
 def libraries(around: Environment) -> Iterator[CheckOutcome]:
     """What the configuration asks for is installed."""
     wanted = {
-        "readme": ("readme_renderer", around.config.terms.refuses_readmes()),
+        "readme": ("readme_renderer", refuses_readmes(around.config.terms)),
         "metrics": ("prometheus_client", around.config.metrics is not None),
         "uploads": ("passlib", around.config.uploads is not None and around.config.uploads.users is not None),
     }

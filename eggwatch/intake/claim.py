@@ -174,9 +174,9 @@ class ClaimQueue:
             self._line_up(project)
 
     def portion(self, most: int, meanwhile: Callable[[], None]) -> list[tuple[Claim, bool]]:
-        """Copy as many as there is time for and `most` at most, a large one in part, and make the copies last.
+        """Copy as many as there is time for and `most` at most, a large one in part.
 
-        `meanwhile()` is called after each.
+        `meanwhile()` is called after each. The copies do not last before `Spool.sync`, but may be read at once.
         """
         claims: list[tuple[Claim, bool]] = []
         deadline, first = time.monotonic() + self._seconds(), True
@@ -186,7 +186,6 @@ class ClaimQueue:
                 claims.append((claim, copy.overdue))
             first = False
             meanwhile()
-        self._spool.sync([claim for claim, _ in claims])
         if not self._waiting:
             self._credit = CREDIT
         return claims

@@ -24,9 +24,10 @@ from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import ARCHIVE_MODE, copy_hashing
 from eggwatch.store.state import cursors
 from eggwatch.store.state.catalog import Catalog, FileRecord
-from eggwatch.store.state.history import event_at, replay
+from eggwatch.store.state.history import event_at
 from eggwatch.store.state.ledger import START, Ledger, Position
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import replay
 from eggwatch.writer.folders import permissions_of
 
 MARKER = "eggwatch-backup.json"

@@ -18,10 +18,9 @@ from pathlib import Path
 from eggwatch import __version__
 from eggwatch.errors import FolderError, LockHeldError
 from eggwatch.maintenance.index_pages import PublishedIndex, refuse_foreign_pages
-from eggwatch.maintenance.index_reading import Unread, read
 from eggwatch.maintenance.index_survey import Contents, FoundArchive, Memory, recall, survey
 from eggwatch.model.codes import Code
-from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.indexed import IndexedFile, LeftOut, Unread
 from eggwatch.model.older_names import ArchiveName, parse_archive_name
 from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.folder_index import VERSION, Projects, Shape, left_out_page
@@ -150,6 +149,10 @@ class _Plan:
     def read(self, progress: TellProgress, quiet: float) -> None:
         """Have all archives read that are new or have changed."""
         archives = list(self._to_read())
+        if not archives:
+            return
+        from eggwatch.maintenance.index_reading import read  # half of the time of a run that has nothing to read
+
         for one in read(archives, quiet=quiet):
             progress(one.path, len(archives))
             if isinstance(one, IndexedFile):

@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eggwatch.errors import FolderError
+from eggwatch.maintenance.index_survey import is_ours
 from eggwatch.model.indexed import IndexedFile, listing_of
+from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.folder_index import (
     EASY,
-    GENERATOR,
     LANDING,
     LEFT_OUT,
     LINKS,
@@ -25,7 +26,7 @@ from eggwatch.pages.folder_index import (
     project_of,
     remembered_state,
 )
-from eggwatch.pages.simple import JSON_NAME, environment
+from eggwatch.pages.simple import environment
 from eggwatch.store import durable
 from eggwatch.store.durable import PRIVATE
 from eggwatch.targets.folder import FolderTarget
@@ -34,7 +35,8 @@ from eggwatch.writer.page_sources import templates
 SLICE = 200
 """Projects whose pages are written, and made to last, together."""
 SCRATCH = ".eggwatch-new"
-_HEAD = 2048
+BEGUN = "begun"
+"""The state of an index without anything."""
 
 
 def refuse_foreign_pages(out: Path, shape: Shape) -> None:
@@ -43,9 +45,11 @@ def refuse_foreign_pages(out: Path, shape: Shape) -> None:
         raise FolderError(
             f"{out} belongs to an index with a daemon.", remedy="Copy archives into its drop folder, or choose --out."
         )
-    foreign = [out / path for path in shape.own_pages if (out / path).exists() and not _is_ours(out / path)]
-    if _has_pages(out / "simple") and remembered_state(_start_of(out / ROOT, None)) is None:
+    foreign = [out / path for path in shape.own_pages if (out / path).exists() and not is_ours(out / path)]
+    if _holds_anything(out / "simple") and not ((out / ROOT).exists() and remembered_state((out / ROOT).read_bytes())):
         foreign.append(out / "simple")
+    if shape.easy_install and _holds_anything(out / "index") and not (out / EASY).exists():
+        foreign.append(out / "index")
     if foreign:
         raise FolderError(
             f"Not written by 'eggwatch index': {', '.join(map(str, foreign))}.",
@@ -53,20 +57,8 @@ def refuse_foreign_pages(out: Path, shape: Shape) -> None:
         )
 
 
-def _has_pages(folder: Path) -> bool:
+def _holds_anything(folder: Path) -> bool:
     return folder.is_dir() and any(name != SCRATCH for name in os.listdir(folder))
-
-
-def _is_ours(page: Path) -> bool:
-    return GENERATOR in _start_of(page, _HEAD)
-
-
-def _start_of(page: Path, size: int | None) -> bytes:
-    try:
-        with page.open("rb") as file:
-            return file.read(size)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return b""
 
 
 class PublishedIndex:
@@ -90,9 +82,10 @@ class PublishedIndex:
             shutil.rmtree(scratch)
 
     def begin(self) -> None:
-        """First of all a page that says whose the folder is: a crash may come before any other."""
-        if not (self._out / ROOT).exists():
-            self._target.publish({ROOT: front_of({}, self._env, Shape(site=False), "")[ROOT]})
+        """First of all the pages that say whose the folders are: a crash may come before any other."""
+        first = [path for path in (ROOT, EASY) if not (self._out / path).exists()]
+        empty = front_of({}, self._env, self._shape, BEGUN)
+        self._target.publish({path: empty[path] for path in first if path in empty})
 
     def publish_projects(self, projects: Projects, progress: Callable[[str], None]) -> None:
         """Write the pages of some projects."""
@@ -123,10 +116,10 @@ class PublishedIndex:
 
     def remove_others(self, projects: Mapping[str, Sequence[IndexedFile]]) -> None:
         """Take away what is no longer asked for: front pages, and those for easy_install of other names."""
-        unwanted = [path for path in (LANDING, LINKS) if not self._shape.site and _is_ours(self._out / path)]
+        unwanted = [path for path in (LANDING, LINKS) if not self._shape.site and is_ours(self._out / path)]
         for path in unwanted:
             durable.unlink(self._out / path)
-        if _is_ours(self._out / EASY):
+        if is_ours(self._out / EASY):
             names = {listing_of(*project).name for project in projects.items()} if self._shape.easy_install else set()
             folder = self._out / "index"
             for name in sorted(set(os.listdir(folder)) - names - {"index.html"}):

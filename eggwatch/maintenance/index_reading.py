@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from eggwatch.errors import in_words
@@ -18,7 +18,7 @@ from eggwatch.linux import leases
 from eggwatch.maintenance.index_survey import FoundArchive, changed_since
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
-from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.indexed import IndexedFile, LeftOut, Unread
 from eggwatch.model.names import parse_filename, project_name
 from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
 from eggwatch.model.sightings import Lease
@@ -28,16 +28,6 @@ from eggwatch.store.stock import opened
 
 AT_ONCE = 64
 """So many archives wait for an inspector at a time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """An archive of which nothing is known, and why; it is looked at again the next time."""
-
-    path: str
-    why: str
-    unfinished: bool = False
-    """Somebody is writing to it, so that it will soon be another."""
 
 
 def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[IndexedFile | LeftOut | Unread]:

@@ -11,7 +11,10 @@ from pathlib import Path
 from eggwatch import __version__
 from eggwatch.errors import in_words
 from eggwatch.model.indexed import IndexedFile, LeftOut
+from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.folder_index import (
+    EASY,
+    GENERATOR,
     LEFT_OUT,
     PROJECT_FILES,
     ROOT,
@@ -20,7 +23,6 @@ from eggwatch.pages.folder_index import (
     remembered_left_out,
     remembered_state,
 )
-from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store.stock import Item, StockKind, walk
 
@@ -28,7 +30,11 @@ FORMATS = tuple(SUFFIXES)
 """Archives of every format that any installer ever took."""
 ROOT_PAGES = tuple(f"simple/{name}" for name in sorted(PROJECT_FILES))
 OURS = ("simple", "index")
-"""The folders of pages, in which no archives are looked for."""
+"""The folders of pages."""
+
+
+_HEAD = 2048
+"""Bytes in which a page says what has written it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +105,8 @@ def _take(item: Item, path: str, relative: _Relative, result: Contents) -> None:
 
 
 def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
-    ours = {str(out / name) for name in OURS}
+    # Somebody may keep archives in a folder called `index`.
+    ours = {str(out / name) for name in OURS if name != "index" or is_ours(out / EASY)}
     for path in paths:
         place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
         if not stat.S_ISDIR(os.stat(place).st_mode):
@@ -178,6 +185,15 @@ def _folders(folder: Path) -> list[str]:
             return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith("."))
     except FileNotFoundError:
         return []
+
+
+def is_ours(page: Path) -> bool:
+    """Whether a page at a path where anybody's may lie was written by this command."""
+    try:
+        with page.open("rb") as file:
+            return GENERATOR in file.read(_HEAD)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
 
 
 def _bytes(path: Path) -> bytes:

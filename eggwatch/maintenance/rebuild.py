@@ -13,18 +13,17 @@ from pathlib import Path
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError, NewerStateError, in_words
 from eggwatch.model.events import REBUILDER, Event, EventKind, timestamp
-from eggwatch.model.names import Filename, parse_filename
+from eggwatch.model.names import JSON_NAME, Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
 from eggwatch.pages.read_back import recall
-from eggwatch.pages.simple import JSON_NAME
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool, digest
 from eggwatch.store.state.catalog import Catalog, key_of
-from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.writer.ask import told_index
 from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import make_folders, permissions_of

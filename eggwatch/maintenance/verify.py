@@ -19,9 +19,9 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
 from eggwatch.store.state.catalog_reader import OtherSchemaError
-from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 

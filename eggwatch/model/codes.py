@@ -1,7 +1,4 @@
-"""The codes of the rules: what is wrong with an upload, in one word that stays the same for good.
-
-What a rule asks, why, and what it weighs stands in policy/rules; each code has its entry there.
-"""
+"""The codes of the rules, which never change. Each has an entry with its text in policy/rules."""
 
 from __future__ import annotations
 
@@ -10,32 +7,36 @@ from typing import Self
 
 from eggwatch.model.verdicts import Level
 
+FIXED = True
+"""Of rules that protect the index itself, the machines that unpack, and terminals: they always reject."""
+
 
 class Code(StrEnum):
-    """The code of a rule, and the level at which archives tell of it.
+    """The code of a rule, its default level, and whether the rule is fixed.
 
-    That is `warn` where honest archives in real use break the rule (the reason is the rule's `lenient`), and else
-    `refuse`. A check of a milder case says its level itself; what counts in the end is decided by the policy.
+    The level is `warn` if legitimate archives break the rule (the reason is the rule's `lenient`), else `refuse`. A
+    check of a milder case gives its level itself; the policy decides what counts in the end.
     """
 
     level: Level
+    fixed: bool
 
-    def __new__(cls, text: str, level: Level = Level.REFUSE) -> Self:
-        """A member that is its text, with the level beside it."""
+    def __new__(cls, text: str, level: Level = Level.REFUSE, fixed: bool = False) -> Self:  # noqa: FBT001, FBT002
+        """A member that is its text, with level and `fixed` as attributes."""
         code = str.__new__(cls, text)
-        code._value_, code.level = text, level
+        code._value_, code.level, code.fixed = text, level, fixed
         return code
 
     # Filenames
-    FILENAME_CONTROL_CHARACTERS = "filename-control-characters"
-    FILENAME_SLASH = "filename-slash"
-    FILENAME_FORMAT = "filename-format"
-    FILENAME_TOO_LONG = "filename-too-long"
-    FILENAME_INVALID = "filename-invalid"
+    FILENAME_CONTROL_CHARACTERS = "filename-control-characters", Level.REFUSE, FIXED
+    FILENAME_SLASH = "filename-slash", Level.REFUSE, FIXED
+    FILENAME_FORMAT = "filename-format", Level.REFUSE, FIXED
+    FILENAME_TOO_LONG = "filename-too-long", Level.REFUSE, FIXED
+    FILENAME_INVALID = "filename-invalid", Level.REFUSE, FIXED
     FILENAME_NOT_NORMALIZED = "filename-not-normalized"
-    FILENAME_COPY = "filename-copy"
+    FILENAME_COPY = "filename-copy", Level.REFUSE, FIXED
     FILENAME_TAGS_REPEATED = "filename-tags-repeated"
-    FILENAME_TOO_MANY_TAGS = "filename-too-many-tags"
+    FILENAME_TOO_MANY_TAGS = "filename-too-many-tags", Level.REFUSE, FIXED
     FILENAME_TAGS_UPPERCASE = "filename-tags-uppercase"
     VERSION_TOO_LARGE = "version-too-large"
     PYTHON_TAG_UNKNOWN = "python-tag-unknown"
@@ -46,22 +47,22 @@ class Code(StrEnum):
     VERSION_LOCAL = "version-local"
 
     # Every archive
-    INCOMPLETE = "incomplete"
-    MORE_FLAWS = "more-flaws"
-    INSPECTION_LIMIT = "inspection-limit"
-    EGGWATCH_ERROR = "eggwatch-error"
+    INCOMPLETE = "incomplete", Level.REFUSE, FIXED
+    MORE_FLAWS = "more-flaws", Level.REFUSE, FIXED
+    INSPECTION_LIMIT = "inspection-limit", Level.REFUSE, FIXED
+    EGGWATCH_ERROR = "eggwatch-error", Level.REFUSE, FIXED
     COMPRESSION_RATIO = "compression-ratio"
-    TOO_MANY_MEMBERS = "too-many-members"
+    TOO_MANY_MEMBERS = "too-many-members", Level.REFUSE, FIXED
     ZIP_TAR_POLYGLOT = "zip-tar-polyglot"
-    METADATA_MISSING = "metadata-missing"
-    METADATA_NOT_A_FILE = "metadata-not-a-file"
-    METADATA_TOO_LARGE = "metadata-too-large"
-    METADATA_CONTROL_CHARACTER = "metadata-control-character"
+    METADATA_MISSING = "metadata-missing", Level.REFUSE, FIXED
+    METADATA_NOT_A_FILE = "metadata-not-a-file", Level.REFUSE, FIXED
+    METADATA_TOO_LARGE = "metadata-too-large", Level.REFUSE, FIXED
+    METADATA_CONTROL_CHARACTER = "metadata-control-character", Level.REFUSE, FIXED
     LICENSE_FILE_MISSING = "license-file-missing"
     WINDOWS_NAME = "windows-name", Level.WARN
 
     # Zip
-    NOT_A_ZIP = "not-a-zip"
+    NOT_A_ZIP = "not-a-zip", Level.REFUSE, FIXED
     ZIP_MALFORMED = "zip-malformed"
     ZIP_MODE = "zip-mode", Level.WARN
     ZIP_CRC = "zip-crc"
@@ -74,16 +75,16 @@ class Code(StrEnum):
     ZIP_ENCRYPTED = "zip-encrypted"
     ZIP_COMPRESSION = "zip-compression"
     ZIP_FLAGS = "zip-flags"
-    ZIP_UNSAFE_PATH = "zip-unsafe-path"
+    ZIP_UNSAFE_PATH = "zip-unsafe-path", Level.REFUSE, FIXED
     ZIP_NAME_SPELLING = "zip-name-spelling", Level.WARN
-    ZIP_LINK = "zip-link"
-    ZIP_DEVICE = "zip-device"
+    ZIP_LINK = "zip-link", Level.REFUSE, FIXED
+    ZIP_DEVICE = "zip-device", Level.REFUSE, FIXED
     ZIP_DATA_DESCRIPTOR = "zip-data-descriptor", Level.WARN
     ZIP_COMMENT = "zip-comment", Level.WARN
-    ZIP_NAME_CHARACTERS = "zip-name-characters"
+    ZIP_NAME_CHARACTERS = "zip-name-characters", Level.REFUSE, FIXED
     ZIP_NAME_INVISIBLE = "zip-name-invisible"
     ZIP_NOT_PORTABLE = "zip-not-portable"
-    ZIP_UNICODE_PATH = "zip-unicode-path"
+    ZIP_UNICODE_PATH = "zip-unicode-path", Level.REFUSE, FIXED
     ZIP_DUPLICATE_EXTRA = "zip-duplicate-extra"
     ZIP64_MISMATCH = "zip64-mismatch"
     ZIP_LEADING_DATA = "zip-leading-data"
@@ -102,24 +103,24 @@ class Code(StrEnum):
     WHEEL_DATA_FOLDER = "wheel-data-folder"
     WHEEL_COLLISION = "wheel-collision"
     WHEEL_BYTECODE = "wheel-bytecode", Level.WARN
-    WHEEL_BYTECODE_UNCHECKED = "wheel-bytecode-unchecked"
+    WHEEL_BYTECODE_UNCHECKED = "wheel-bytecode-unchecked", Level.REFUSE, FIXED
     SCRIPT_UNSUPPORTED = "script-unsupported"
     SCRIPT_NOT_EXECUTABLE = "script-not-executable"
     RECORD_MISSING = "record-missing"
     RECORD_INVALID = "record-invalid"
     RECORD_UNLISTED_MEMBER = "record-unlisted-member", Level.WARN
     RECORD_STRAY_ENTRY = "record-stray-entry", Level.WARN
-    RECORD_UNSAFE_PATH = "record-unsafe-path"
+    RECORD_UNSAFE_PATH = "record-unsafe-path", Level.REFUSE, FIXED
     RECORD_DUPLICATE_ENTRY = "record-duplicate-entry", Level.WARN
     RECORD_HASH_MISSING = "record-hash-missing", Level.WARN
     RECORD_HASH_WEAK = "record-hash-weak", Level.WARN
     RECORD_HASH_MISMATCH = "record-hash-mismatch", Level.WARN
     RECORD_SIZE_MISMATCH = "record-size-mismatch", Level.WARN
     ENTRY_POINTS_INVALID = "entry-points-invalid"
-    SCRIPT_NAME_UNSAFE = "script-name-unsafe"
+    SCRIPT_NAME_UNSAFE = "script-name-unsafe", Level.REFUSE, FIXED
 
     # Sdists
-    NOT_A_GZIP = "not-a-gzip"
+    NOT_A_GZIP = "not-a-gzip", Level.REFUSE, FIXED
     GZIP_CORRUPT = "gzip-corrupt"
     GZIP_TRAILING_DATA = "gzip-trailing-data"
     GZIP_MEMBERS = "gzip-members"
@@ -128,10 +129,10 @@ class Code(StrEnum):
     TAR_UNCLOSED = "tar-unclosed"
     TAR_NOT_PORTABLE = "tar-not-portable"
     TAR_SPARSE = "tar-sparse"
-    TAR_DEVICE = "tar-device"
-    TAR_UNSAFE_PATH = "tar-unsafe-path"
+    TAR_DEVICE = "tar-device", Level.REFUSE, FIXED
+    TAR_UNSAFE_PATH = "tar-unsafe-path", Level.REFUSE, FIXED
     TAR_NAME_CHARACTERS = "tar-name-characters"
-    TAR_UNSAFE_LINK = "tar-unsafe-link"
+    TAR_UNSAFE_LINK = "tar-unsafe-link", Level.REFUSE, FIXED
     TAR_BROKEN_LINK = "tar-broken-link"
     TAR_DUPLICATE_METADATA = "tar-duplicate-metadata"
     TAR_DUPLICATE_MEMBER = "tar-duplicate-member"
@@ -142,16 +143,16 @@ class Code(StrEnum):
     SDIST_NO_PYPROJECT = "sdist-no-pyproject", Level.WARN
 
     # Metadata
-    METADATA_UNREADABLE = "metadata-unreadable"
-    METADATA_VERSION_UNKNOWN = "metadata-version-unknown"
+    METADATA_UNREADABLE = "metadata-unreadable", Level.REFUSE, FIXED
+    METADATA_VERSION_UNKNOWN = "metadata-version-unknown", Level.REFUSE, FIXED
     METADATA_VERSION_WITHDRAWN = "metadata-version-withdrawn", Level.WARN
     METADATA_VERSION_NEWER = "metadata-version-newer", Level.WARN
-    METADATA_NAME_MISSING = "metadata-name-missing"
-    METADATA_NAME_INVALID = "metadata-name-invalid"
-    METADATA_NAME_MISMATCH = "metadata-name-mismatch"
-    METADATA_VERSION_MISSING = "metadata-version-missing"
-    METADATA_VERSION_INVALID = "metadata-version-invalid"
-    METADATA_VERSION_MISMATCH = "metadata-version-mismatch"
+    METADATA_NAME_MISSING = "metadata-name-missing", Level.REFUSE, FIXED
+    METADATA_NAME_INVALID = "metadata-name-invalid", Level.REFUSE, FIXED
+    METADATA_NAME_MISMATCH = "metadata-name-mismatch", Level.REFUSE, FIXED
+    METADATA_VERSION_MISSING = "metadata-version-missing", Level.REFUSE, FIXED
+    METADATA_VERSION_INVALID = "metadata-version-invalid", Level.REFUSE, FIXED
+    METADATA_VERSION_MISMATCH = "metadata-version-mismatch", Level.REFUSE, FIXED
     METADATA_REQUIRES_PYTHON = "metadata-requires-python"
     REQUIRES_PYTHON_WILDCARD = "requires-python-wildcard", Level.WARN
     REQUIRES_PYTHON_UNSUPPORTED = "requires-python-unsupported"
@@ -181,9 +182,9 @@ class Code(StrEnum):
     README_UNRENDERABLE = "readme-unrenderable", Level.WARN
 
     # The index and its people
-    FILE_EXISTS = "file-exists"
-    FILENAME_USED_BEFORE = "filename-used-before"
-    BLOCKED = "blocked"
+    FILE_EXISTS = "file-exists", Level.REFUSE, FIXED
+    FILENAME_USED_BEFORE = "filename-used-before", Level.REFUSE, FIXED
+    BLOCKED = "blocked", Level.REFUSE, FIXED
     SDIST_EXISTS = "sdist-exists"
     SAME_BYTES = "same-bytes"
     FILE_TOO_LARGE = "file-too-large"
@@ -193,3 +194,11 @@ class Code(StrEnum):
     NAME_RESERVED = "name-reserved"
     PROJECT_ARCHIVED = "project-archived"
     NOT_OWNER = "not-owner"
+
+
+def nearest(text: str) -> Code | None:
+    """The code most similar to a mistyped one; None if none is similar."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(text, Code, n=1)
+    return Code(near[0]) if near else None

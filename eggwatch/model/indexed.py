@@ -72,6 +72,16 @@ class LeftOut:
         return self.size, self.mtime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """An archive of which nothing is known, and why; it is looked at again the next time."""
+
+    path: str
+    why: str
+    unfinished: bool = False
+    """Somebody is writing to it, so that it will soon be another."""
+
+
 def listing_of(project: str, files: Iterable[IndexedFile]) -> ProjectListing:
     """A project's page; the project's name is spelled as the archive that comes last spells it."""
     rows = sorted(files, key=lambda file: file.path)

@@ -23,6 +23,7 @@ from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
 __all__ = [
+    "JSON_NAME",
     "LONGEST_FILENAME",
     "MOST_TAGS",
     "Filename",
@@ -36,6 +37,9 @@ __all__ = [
 
 Project = NewType("Project", str)
 """A project name in its normalised form (PEP 503)."""
+
+JSON_NAME = "index.v1_json"
+"""The page of a project, and of the whole index, as JSON."""
 
 LONGEST_FILENAME = 200
 """Bytes; longer names are refused (docs/contract.rst, What counts as an upload)."""

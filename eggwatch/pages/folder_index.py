@@ -15,13 +15,13 @@ from urllib.parse import quote, unquote
 from jinja2 import Environment
 
 from eggwatch.model.indexed import IndexedFile, LeftOut, entry_of, listing_of
+from eggwatch.model.names import JSON_NAME
 from eggwatch.model.releases import ProjectListing, RootListing
 from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.landing import newest_releases
 from eggwatch.pages.simple import (
     API_VERSION,
     HTML_NAMES,
-    JSON_NAME,
     encoded,
     pages_of_project,
     project_json,

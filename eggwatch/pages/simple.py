@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from eggwatch.model.names import JSON_NAME
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing, in_order
 
 API_VERSION = "1.4"
 RENDERER_VERSION = 1
 """Raised whenever a page of the same listing gets other bytes: then every page is rendered anew."""
 
-JSON_NAME = "index.v1_json"
 HTML_NAMES = ("index.html", "index.v1_html")
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger("eggwatch")
 
 PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a notifier that failed is asked again; the last one repeats."""
+KEEP_SECONDS = 1.0
+"""Seconds for which what was told need not be written down: a crash has it told once more, with the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,8 @@ class News:
         lying = {original.serial for original in catalog.originals() if original.fate is Fate.REJECTED}
         self._refusals = DelayedRefusals(self._untold, lying=lying)
         self.remarks = LaterRemarks(components.receipts)
+        self._keep_at: float | None = None
+        """When to write down how far the notifiers are, with the first beat after it; of the monotonic clock."""
 
     def _told_by_all(self) -> int:
         return min((delivery.cursor for delivery in self._deliveries), default=0)
@@ -194,11 +198,18 @@ class News:
         if not self._untold:  # what is no news is not to be read again at the next start
             for delivery in self._deliveries:
                 delivery.cursor = max(delivery.cursor, self._components.ledger.end.serial)
-        cursors = self._components.cursors
-        moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
-        if moved:
-            cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
+        self._keep_cursors()
         self.remarks.tell(entry.serial for entry in self._untold)
+
+    def _keep_cursors(self) -> None:
+        """Write down how far the notifiers are, for all that is told within a moment together."""
+        cursors, now = self._components.cursors, time.monotonic()
+        moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
+        if moved and self._keep_at is None:
+            self._keep_at = now + KEEP_SECONDS
+        if moved and self._keep_at is not None and now >= self._keep_at:
+            cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
+            self._keep_at = None
 
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind is EventKind.REJECTED:
@@ -213,5 +224,6 @@ class News:
     def give_up_waiting(self) -> None:
         """A stop is at hand: tell refusals whose originals have not left, and ask who failed once more."""
         self._refusals.release_all()
+        self._keep_at = 0.0
         for delivery in self._deliveries:
             delivery.outage = None

@@ -38,6 +38,7 @@ from eggwatch.pipeline.sight import DropWatch
 from eggwatch.pipeline.sweep import GracePeriod
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
+from eggwatch.policy.weighing import refuses_readmes
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import Original, key_of
 
@@ -79,14 +80,11 @@ class Pipeline:
         receipts = components.receipts
         told = {"told_waits": receipts.tell_waiting, "told_too_large": receipts.tell_too_large}
         space = DiskSpace(config, components.spool, self.uploads, **told)
-        unreadable = self._settling.cannot_read
-        self._claims = ClaimQueue(
-            components.drop, components.spool, self.uploads, space, now=components.now, unreadable=unreadable
-        )
+        around = (components.drop, components.spool, self.uploads, space)
+        self._claims = ClaimQueue(*around, now=components.now, unreadable=self._settling.cannot_read)
         self.grace = GracePeriod(config.grace)
         self._looking = DropWatch(components, config, self.uploads, self.retirement)
-        self.tally = Tally()
-        self.measures = Measures()
+        self.tally, self.measures = Tally(), Measures()
         self._in_hand: dict[int, InHand] = {}
         self._changed = ChangedPages()
 
@@ -134,8 +132,10 @@ class Pipeline:
     def claim(self, ready: Iterable[Candidate]) -> None:
         """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
         self._claims.add(ready)
-        for claim, overdue in self._claims.portion(self._free_hands(), self.collect):
+        claims = self._claims.portion(self._free_hands(), self.collect)
+        for claim, overdue in claims:
             self.take_in_hand(claim, overdue=overdue, after=self.components.ledger.end.serial)
+        self.components.spool.sync([claim for claim, _ in claims])  # while the inspectors read them
 
     def _free_hands(self) -> int:
         return max(0, MOST_IN_HAND - len(self._in_hand))
@@ -159,7 +159,7 @@ class Pipeline:
             self._send_to_inspection(hand)
 
     def _send_to_inspection(self, hand: InHand) -> None:
-        claim, readme = hand.claim, hand.intake.terms(self.config.terms).refuses_readmes()
+        claim, readme = hand.claim, refuses_readmes(hand.intake.terms(self.config.terms))
         path, owner = self.components.spool.bytes_of(claim), claim.uploader or ""
         job = Job(number=claim.number, path=path, filename=claim.filename, size=claim.size, readme=readme, owner=owner)
         self.components.inspectors.submit(job)

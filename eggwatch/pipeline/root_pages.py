@@ -17,6 +17,7 @@ from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import root_html, root_json
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
+from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.targets import Target
 
@@ -50,7 +51,7 @@ def render_root(reader: Reader, env: Environment, options: LandingOptions, *, kn
         pages = root_html(listing, env) | pages
     if known_projects < 0:
         principle = PRINCIPLES[Profile(options.profile)]
-        pages |= rules_page(CHAPTERS, env, weights={**Terms().weights(), **options.weights}, principle=principle)
+        pages |= rules_page(CHAPTERS, env, weights={**weights(Terms()), **options.weights}, principle=principle)
     seconds = time.process_time() - begun
     return RenderedRoot(pages=pages, serial=listing.last_serial, projects=len(listing.entries), seconds=seconds)
 

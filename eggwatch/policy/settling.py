@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -66,8 +67,12 @@ def kind_of_name(name: str, formats: Collection[str]) -> NameKind:
         return NameKind.TEMPORARY
     if not _decodable(name) or name.lower().endswith(RESERVED):
         return NameKind.OTHER
-    wanted = tuple(suffix for form in formats for suffix in SUFFIXES[form])
-    return NameKind.UPLOAD if name.lower().endswith(wanted) else NameKind.OTHER
+    return NameKind.UPLOAD if name.lower().endswith(_suffixes(tuple(formats))) else NameKind.OTHER
+
+
+@functools.cache
+def _suffixes(formats: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(suffix for form in formats for suffix in SUFFIXES[form])
 
 
 def _decodable(name: str) -> bool:

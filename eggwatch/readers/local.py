@@ -16,17 +16,16 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.linux.accounts import run_as_owner
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
-from eggwatch.model.names import stored_name
+from eggwatch.model.names import JSON_NAME, stored_name
 from eggwatch.model.queue import FINAL
 from eggwatch.model.status import Delivery, Status
-from eggwatch.pages.simple import JSON_NAME
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.readers.missing import Absence, absences, is_gone, root_serial
 from eggwatch.readers.remote import is_silent
 from eggwatch.readers.status_fields import read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
-from eggwatch.store.state.catalog import Reader, key_of
+from eggwatch.store.state.catalog_reader import Reader, key_of
 from eggwatch.store.state.cursors import read_all
 from eggwatch.store.state.deliveries import Deliveries
 from eggwatch.store.state.history import event_at

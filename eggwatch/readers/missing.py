@@ -16,8 +16,8 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.counting import counted
-from eggwatch.pages.simple import JSON_NAME
-from eggwatch.store.state.catalog import Reader
+from eggwatch.model.names import JSON_NAME
+from eggwatch.store.state.catalog_reader import Reader
 from eggwatch.store.state.ledger import Ledger
 
 MOUNT = "Mount its disk, or restore it from a backup. Nothing is changed until then."

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError, in_words
 from eggwatch.model.events import Event, EventKind, seconds_of, timestamp
+from eggwatch.model.names import JSON_NAME
 from eggwatch.model.status import Status
-from eggwatch.pages.simple import JSON_NAME
 
 SECONDS = 15.0
 """How long a server may take for one answer."""

@@ -21,7 +21,7 @@ from eggwatch.readers.missing import Absence
 from eggwatch.readers.remote import SILENCE, is_silent
 from eggwatch.readers.status_fields import with_cursors, with_queue, with_surroundings, without_queue, writer_lives
 from eggwatch.store.drop.folder import Drop, Found, Survey
-from eggwatch.store.state.catalog import Original
+from eggwatch.store.state.catalog_reader import Original
 from eggwatch.store.state.cursors import DAEMON, Cursors
 
 HANDFUL = 5

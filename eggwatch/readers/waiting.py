@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from eggwatch.model.events import Event, EventKind, timestamp
-from eggwatch.model.names import Filename, parse_filename, stored_name
-from eggwatch.pages.simple import JSON_NAME
+from eggwatch.model.names import JSON_NAME, Filename, parse_filename, stored_name
 from eggwatch.readers.local import IndexReader
 from eggwatch.store.drop.folder import read_foreign
-from eggwatch.store.state.catalog import key_of
+from eggwatch.store.state.catalog_reader import key_of
 
 LEDGER_PAUSE = 0.5
 """Seconds between two looks into the ledger: a later rejection of the same name may have replaced the reason."""

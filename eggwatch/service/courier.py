@@ -25,7 +25,7 @@ from eggwatch.notifiers.registry import messenger_of
 from eggwatch.policy.retries import Progress, gives_up, pause
 from eggwatch.policy.subscriptions import Digest, Subscription
 from eggwatch.readers.local import IndexReader
-from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.catalog_reader import Reader
 from eggwatch.store.state.cursors import DAEMON, Cursors
 from eggwatch.store.state.deliveries import DeadLetter, Deliveries
 from eggwatch.store.state.history import entries_after

@@ -40,7 +40,7 @@ class FolderTarget:
 
     def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:
         """Write what changed, sync once, rename all in order, sync once (a rename of synced data is cheap)."""
-        changed = {path: data for path, data in pages.items() if not same_page(path, self.read(path), data)}
+        changed = self._changed(pages)
         if not changed:
             self._sync_published(pages)
             return ()
@@ -50,17 +50,28 @@ class FolderTarget:
         durable.sync({data: written[path] for path, data in changed.items()}.values())  # each file once
         for path in changed:
             durable.rename(written[path], self.root / path)
-        durable.sync([*folders, *(path.parent for path in map(self.root.joinpath, changed))])
+        durable.sync([*folders, *self._folders_of(changed)])
         return tuple(changed)
+
+    def _changed(self, pages: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those that are not there already; the twin of a page that changed has changed too, and is not unpacked."""
+        changed: dict[str, bytes] = {}
+        for path, data in pages.items():
+            if path.removesuffix(".gz") in changed or not same_page(path, self.read(path), data):
+                changed[path] = data
+        return changed
+
+    def _folders_of(self, pages: Iterable[str]) -> list[Path]:
+        return [self.root / folder for folder in sorted({os.path.dirname(path) for path in pages})]
 
     def _sync_published(self, pages: Mapping[str, bytes]) -> None:
         """Nothing to write; but a crash may have come between the renames and their sync."""
-        durable.sync({(self.root / path).parent for path in pages})
+        durable.sync(self._folders_of(pages))
 
     def _make_folders(self, pages: Iterable[str]) -> list[Path]:
         made = []
         os.stat(self.root)  # should it be gone by now, it is not made anew
-        for folder in sorted({(self.root / path).parent for path in pages}):
+        for folder in self._folders_of(pages):
             if not folder.parent.is_dir():
                 durable.make_folders(folder.parent, self._permissions)
             if durable.make_folder(folder, self._permissions):

@@ -12,8 +12,8 @@ from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.catalog import NO_DAMAGE, Catalog
-from eggwatch.store.state.history import replay
 from eggwatch.store.state.ledger import Ledger, Position
+from eggwatch.store.state.replay import replay
 from eggwatch.writer.folders import log
 
 

@@ -28,6 +28,7 @@ from eggwatch.pipeline.housekeeping import RECEIPTS
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
 from eggwatch.pipeline.root_renderer import SpawnedRenderer
+from eggwatch.policy.weighing import needs_renderer
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.door_orders import DoorOrders
@@ -117,7 +118,7 @@ def open_index(
 ) -> Index:
     """Take the lock and make everything ready. EggwatchError where the operator has to act."""
     capabilities.lower()
-    if config.terms.needs_renderer() and find_spec("readme_renderer") is None:
+    if needs_renderer(config.terms) and find_spec("readme_renderer") is None:
         raise ConfigurationError(
             f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
             remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
@@ -232,7 +233,7 @@ def _assemble(
         target=target,
         templates=env,
         front=RootPages(renderer(catalog, sources, env, options), catalog, target),
-        inspectors=inspectors(readme=config.terms.needs_renderer()),
+        inspectors=inspectors(readme=needs_renderer(config.terms)),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],
         rules_url=config.rules_url,

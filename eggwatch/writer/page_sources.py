@@ -8,9 +8,11 @@ import json
 from collections.abc import Sequence
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.landing import LandingOptions
-from eggwatch.pages.simple import JSON_NAME, RENDERER_VERSION
+from eggwatch.pages.simple import RENDERER_VERSION
 from eggwatch.pipeline.root_pages import front_key
+from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 
 FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html")
@@ -30,7 +32,7 @@ def landing_options(config: IndexConfig) -> LandingOptions:
         upload_to=config.upload_address,
         contact=config.contact,
         profile=str(config.terms.profile),
-        weights=config.terms.weights(),
+        weights=weights(config.terms),
     )
 
 

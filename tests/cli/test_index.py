@@ -8,6 +8,7 @@ import fcntl
 import gzip
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -270,6 +271,14 @@ def test_pages_of_others_are_never_overwritten(folder: Folder) -> None:
     assert folder.index().code == 0
 
 
+def test_archives_may_lie_in_a_folder_called_index(folder: Folder) -> None:
+    """Only where the pages for easy_install would have to go there too, it says so."""
+    add(folder.path, wheel("inner", "1.0"), below="index")
+    assert folder.index().code == 0 and folder.urls("inner") == ["../../index/inner-1.0-py3-none-any.whl"]
+    done = folder.index("--easy-install")
+    assert done.code == 2 and f"{folder.path}/index." in done.err
+
+
 def test_an_empty_folder_empties_no_index(folder: Folder, tmp_path: Path) -> None:
     """It may be a disk that is not mounted."""
     folder.index(folder.path, "--out", tmp_path / "www")
@@ -356,3 +365,39 @@ def test_two_runs_at_once_keep_out_of_each_other(folder: Folder) -> None:
     finally:
         os.close(fd)
     assert done.code == 3 and "at work" in done.err
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_history_the_pages_are_those_of_an_index_made_at_once(tmp_path: Path, seed: int) -> None:
+    """Archives come, change, break, move and go, in any order; each run reads only what has changed."""
+    chance, folder, copy = random.Random(seed), Folder(tmp_path / "packages"), tmp_path / "copy"
+    add(folder.path, wheel("first", "1.0"))
+    for number in range(6):
+        for _ in range(chance.randrange(1, 5)):
+            change(folder.path, chance, number)
+        options = ("--easy-install",) * chance.randrange(2)
+        code = folder.index(*options).code
+        shutil.copytree(folder.path, copy, ignore=shutil.ignore_patterns("simple", "index", "*.html"))
+        assert Folder(copy).index(*options).code == code
+        assert contents(folder.path) == contents(copy), number
+        shutil.rmtree(copy)
+
+
+def change(path: Path, chance: random.Random, number: int) -> None:
+    """One thing that may happen in a folder of archives."""
+    there = [one for one in sorted(path.rglob("*-*.*")) if one.is_file() and not _is_page(one)]
+    archive, below = chance.choice(there), chance.choice(("", "a", "b"))
+    project, version = chance.choice(("first", "Second.One")), f"1.{chance.randrange(3)}"
+    match chance.randrange(6):
+        case 0 | 1:
+            made = chance.choice((wheel, sdist))(project, version, files={"x.py": f"x = {number}\n".encode()})
+            os.utime(add(path, made, below=below), (number, number))
+        case 2:
+            add(path, (f"{project}-{version}.zip", zip_of({"x.py": b"x = 1\n"})[: chance.choice((-9, None))]), below)
+        case 3 if len(there) > 1:
+            archive.unlink()
+        case 4:
+            (path / below / archive.name).parent.mkdir(exist_ok=True)
+            archive.rename(path / below / archive.name)
+        case _:
+            archive.write_bytes(archive.read_bytes()[: chance.choice((-1, 100))])

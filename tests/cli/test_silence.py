@@ -8,12 +8,14 @@ import json
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from eggwatch.model.events import timestamp
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.running import until
@@ -247,7 +249,7 @@ LONG_AGO = {"at": "2026-01-01T00:00:00.000000Z"}
 )
 def test_from_afar_the_last_word_of_a_daemon_tells(filled: Site, told: dict[str, Any], waits: int, status: int) -> None:
     """Stopped in order, or silent for long: `wait --url` is 1; `status --url` is 1 if that keeps anything waiting."""
-    changed(filled, **told)
+    changed(filled, **{"at": timestamp(time.time()), **told})
     with served(filled) as url:
         assert filled.call("wait", "absent", "--url", url, "--timeout", "2500ms").code == waits
         done = filled.call("status", "--url", url, "--json")

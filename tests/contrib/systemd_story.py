@@ -170,6 +170,7 @@ def misconfigure() -> None:
     seen["setup of open drop"] = run("eggwatch", "setup")
     seen["upload to open drop"] = upload("bob", "open-1.0.tar.gz", "/srv/elsewhere")
     seen["gone from open drop"] = seconds_until(lambda: gone("open-1.0.tar.gz", "/srv/elsewhere"))
+    seconds_until(lambda: "read-only" not in run("eggwatch", "status"))  # what is said of a moment ago is replaced
     seen["open drop"] = run("eggwatch", "status")
     CONFIG.write_text(right)
 

@@ -23,7 +23,6 @@ class Copies:
     """Stands in for the spool: no bytes are moved, however large the uploads say they are."""
 
     def __init__(self) -> None:
-        self.synced: list[list[str]] = []
         self.gone: set[str] = set()
         self.errors: dict[str, Exception] = {}
         self.steps: dict[str, int] = {}
@@ -52,10 +51,6 @@ class Copies:
             uploader=None,
             at=at,
         )
-
-    def sync(self, claims: list[Claim]) -> None:
-        """Note which would last."""
-        self.synced.append([claim.path for claim in claims])
 
 
 class Bench:
@@ -208,12 +203,6 @@ def test_one_at_least_is_copied_and_no_more_than_there_are_hands_for(
     assert bench.take() == ["a"]
     monkeypatch.setattr(claiming, "PORTION", 60.0)
     assert bench.take(1) == ["b"]
-
-
-def test_what_was_copied_lasts_before_it_is_passed_on(bench: Bench) -> None:
-    bench.add(("a", 1), ("b", 2))
-    assert bench.copies.synced == []
-    assert bench.take() == bench.copies.synced[0] == ["a", "b"]
 
 
 def test_what_has_no_room_has_changed_or_can_not_be_read_is_left_to_others(bench: Bench) -> None:

@@ -25,8 +25,8 @@ from eggwatch.pages.simple import environment
 from eggwatch.pipeline.components import ArchiveInspectors
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
-from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import Ledger
+from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets import same_page
 from eggwatch.writer.index import Index, InspectorsMaker, open_index
 from eggwatch.writer.orders import carry_out

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from pypi_simple import ProjectPage
 
+from eggwatch.model.names import JSON_NAME
 from eggwatch.model.releases import (
     ProjectListing,
     PublishedFile,
@@ -30,7 +31,7 @@ from eggwatch.model.releases import (
     with_status,
 )
 from eggwatch.pages.landing import LandingOptions, landing_page
-from eggwatch.pages.simple import HTML_NAMES, JSON_NAME, environment, project_pages, root_html, root_json
+from eggwatch.pages.simple import HTML_NAMES, environment, project_pages, root_html, root_json
 from eggwatch.writer.page_sources import templates
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,6 +14,7 @@ from eggwatch.policy.admission import Holding, Upload, judge, scarce
 from eggwatch.policy.ownership import Publisher
 from eggwatch.policy.rules import Profile, Weight
 from eggwatch.policy.terms import Terms
+from eggwatch.policy.weighing import refuses_readmes
 
 CORE = CoreMetadata(metadata_version="2.1", name="demo", version="1.0")
 WHOLE = Inspection(core=CORE, metadata=b"")
@@ -268,7 +269,7 @@ def test_parsed_names_are_what_the_tests_think() -> None:
 
 def test_readmes_are_rendered_before_publication_only_where_that_decides() -> None:
     """In the profile pypi, or where the configuration refuses what does not render."""
-    assert not Terms().refuses_readmes()
-    assert Terms(profile=Profile.PYPI).refuses_readmes()
-    assert Terms(rules={"readme-unrenderable": Weight.REFUSE}).refuses_readmes()
-    assert not Terms(profile=Profile.PYPI, rules={"readme-unrenderable": Weight.OFF}).refuses_readmes()
+    assert not refuses_readmes(Terms())
+    assert refuses_readmes(Terms(profile=Profile.PYPI))
+    assert refuses_readmes(Terms(rules={"readme-unrenderable": Weight.REFUSE}))
+    assert not refuses_readmes(Terms(profile=Profile.PYPI, rules={"readme-unrenderable": Weight.OFF}))

@@ -10,8 +10,8 @@ import pytest
 
 import eggwatch
 from eggwatch.cli.explain import chapter
-from eggwatch.model.codes import Code
-from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, Weight, nearest
+from eggwatch.model.codes import Code, nearest
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile, Rule, Weight
 from eggwatch.policy.rules.warehouse import CHECKS
 
 ROOT = Path(eggwatch.__file__).parent

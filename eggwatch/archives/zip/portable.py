@@ -35,7 +35,7 @@ def comment_oddity(comment: bytes) -> str | None:
 
 def extra_oddity(extra: bytes) -> str | None:
     """What uv rejects in extra fields that are otherwise valid."""
-    kinds = list(_kinds(extra))
+    kinds = list(_kinds(extra)) if extra else []
     if len(kinds) == len(set(kinds)):
         return None
     return "It has two extra fields of one kind, which uv rejects and pip ignores"

@@ -8,13 +8,13 @@ is compared with.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, UPLOAD_AGAIN, BrokenError, ByteRange, Findings
+from eggwatch.archives.inflating import zlib
 from eggwatch.archives.limits import check_ratio
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.local_header import DESCRIPTOR, LONGEST_DESCRIPTOR, check_descriptor, check_local
@@ -258,7 +258,7 @@ def _deflated(packed: Iterator[bytes], member: ZipMember, where: ByteRange) -> I
         raise broken(Code.ZIP_SIZE, member, sentence, where)
 
 
-def _drained(stream: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
+def _drained(stream: Any, raw: bytes) -> Iterator[bytes]:
     chunk = stream.decompress(raw, _CHUNK)
     yield chunk
     # After a full chunk there may be more output, even if all input is consumed.

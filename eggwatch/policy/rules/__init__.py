@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from eggwatch.policy.rules import filenames, metadata, releases, sdists, wheels, wholeness, zips
-from eggwatch.policy.rules.rule import PRINCIPLES, Profile, Rule, Weight
+from eggwatch.policy.rules.rule import PRINCIPLES, Rule
+from eggwatch.policy.terms import Profile, Weight
 
-__all__ = ["CHAPTERS", "OF_THE_INDEX", "PRINCIPLES", "RULES", "Profile", "Rule", "Weight", "nearest"]
+__all__ = ["CHAPTERS", "OF_THE_INDEX", "PRINCIPLES", "RULES", "Profile", "Rule", "Weight"]
 
 CHAPTERS: dict[str, tuple[Rule, ...]] = {
     "Filenames": filenames.RULES,
@@ -24,9 +23,3 @@ RULES: dict[str, Rule] = {rule.code: rule for rules in CHAPTERS.values() for rul
 
 OF_THE_INDEX = frozenset(rule.code for rule in releases.RULES)
 """Codes that depend on more than the archive: on what is published, on the uploader, or on the configuration."""
-
-
-def nearest(code: str) -> str | None:
-    """The code most similar to a mistyped one; None if none is similar."""
-    near = get_close_matches(code, RULES, n=1)
-    return near[0] if near else None

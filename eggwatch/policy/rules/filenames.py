@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.terms import Weight
 
 _BUILD = "Build it with a current tool: 'python -m build'."
 
@@ -17,7 +18,6 @@ RULES = (
         remedy="Rename the file to what the build tool called it, and upload it again.",
         source="PyPI's rule",
         warehouse=("F1",),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_SLASH,
@@ -27,7 +27,6 @@ RULES = (
         remedy="Rename the file to what the build tool called it, and upload it again.",
         source="PyPI's rule",
         warehouse=("F2",),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_FORMAT,
@@ -37,7 +36,6 @@ RULES = (
         remedy=_BUILD,
         source="PEP 427; PEP 625; PEP 715 (eggs)",
         warehouse=("F3", "U4"),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_TOO_LONG,
@@ -48,7 +46,6 @@ RULES = (
         remedy="Build the archive with a shorter name. In most cases the wheel has far too many tags.",
         source="A rule of this program; Linux, NAME_MAX in limits.h",
         warehouse=("F4",),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_INVALID,
@@ -60,7 +57,6 @@ RULES = (
         remedy=f"{_BUILD} Do not rename the file that it creates.",
         source="PyPUG: binary distribution format, File name convention; source distribution format, File name",
         warehouse=("F5", "F6", "F8", "U3"),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_NOT_NORMALIZED,
@@ -82,7 +78,6 @@ RULES = (
         remedy="Rename it to its original name, and upload it again.",
         source="PyPUG: binary distribution format, File name convention",
         warehouse=("F5", "F8"),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_TAGS_REPEATED,
@@ -102,7 +97,6 @@ RULES = (
         "installer has to expand.",
         remedy="Build one wheel for each platform.",
         source="PEP 425, Compressed Tag Sets",
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_TAGS_UPPERCASE,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.terms import Weight
 
 _BUILD = "Build it again with 'python -m build'; do not edit metadata by hand."
 _PROJECT = "Fix it in pyproject.toml, below [project], and build it again."
@@ -20,7 +21,6 @@ RULES = (
         remedy=_BUILD,
         source=_SPEC,
         warehouse=("M11",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_VERSION_UNKNOWN,
@@ -32,7 +32,6 @@ RULES = (
         remedy=_BUILD,
         source=f"{_SPEC}, Metadata-Version",
         warehouse=("M1",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_VERSION_WITHDRAWN,
@@ -62,7 +61,6 @@ RULES = (
         remedy=_BUILD,
         source=f"{_SPEC}, Name",
         warehouse=("M11",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_NAME_INVALID,
@@ -72,7 +70,6 @@ RULES = (
         remedy=_PROJECT,
         source=f"{_SPEC}, Name; PEP 508",
         warehouse=("M11", "U3"),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_NAME_MISMATCH,
@@ -81,7 +78,6 @@ RULES = (
         why="The archive would be published as another project. Some installers reject it, others do not notice.",
         remedy="Upload it with the name that the build tool gave it.",
         source="PEP 427; PEP 625",
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_VERSION_MISSING,
@@ -91,7 +87,6 @@ RULES = (
         remedy=_BUILD,
         source=f"{_SPEC}, Version",
         warehouse=("M11",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_VERSION_INVALID,
@@ -101,7 +96,6 @@ RULES = (
         remedy=_PROJECT,
         source=f"{_SPEC}, Version; PEP 440",
         warehouse=("M11",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_VERSION_MISMATCH,
@@ -111,7 +105,6 @@ RULES = (
         remedy="Upload it with the name that the build tool gave it.",
         source="PEP 427; PEP 625",
         warehouse=("F10",),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_REQUIRES_PYTHON,

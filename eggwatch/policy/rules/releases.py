@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.terms import Weight
 
 _ASK = "Ask the contact in DROP/README.txt."
 
@@ -16,7 +17,6 @@ RULES = (
         remedy="Increase the version and build again.",
         source="PEP 592 and PEP 629 take it for granted; PyPI's rule",
         warehouse=("D2",),
-        fixed=True,
     ),
     Rule(
         code=Code.FILENAME_USED_BEFORE,
@@ -26,7 +26,6 @@ RULES = (
         remedy="Increase the version and build again.",
         source="PyPI's rule",
         warehouse=("D3",),
-        fixed=True,
     ),
     Rule(
         code=Code.BLOCKED,
@@ -37,7 +36,6 @@ RULES = (
         remedy="Remove what must not be published, increase the version and build again. To allow the file after all, "
         "the administrator runs 'eggwatch unblock FILENAME'.",
         source="eggwatch remove --block",
-        fixed=True,
     ),
     Rule(
         code=Code.SDIST_EXISTS,

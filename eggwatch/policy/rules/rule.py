@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from eggwatch.model.codes import Code
+from eggwatch.policy.terms import Profile, Weight
 
 BUILD_AGAIN = "Build it again with 'python -m build'."
-
-
-class Weight(StrEnum):
-    """What happens to an upload that breaks a rule: rejected, published with a warning, or published without one."""
-
-    REFUSE = "refuse"
-    WARN = "warn"
-    OFF = "off"
-
-
-class Profile(StrEnum):
-    """A named choice of weights for all rules; PRINCIPLES says what each is for."""
-
-    DEFAULT = "default"
-    PYPI = "pypi"
-    STRICT = "strict"
 
 
 PRINCIPLES: dict[Profile, str] = {
@@ -61,8 +45,11 @@ class Rule:
     """Why the inspection only warns although a specification forbids it: legitimate archives have it."""
     milder: str = ""
     """The harmless case, if there is one. The inspection only warns of it, so only `strict` rejects it."""
-    fixed: bool = False
-    """True for rules that protect the index itself, the machines that unpack, and terminals: always rejects."""
+
+    @property
+    def fixed(self) -> bool:
+        """True for a rule that no configuration can weaken."""
+        return self.code.fixed
 
     def weight(self, profile: Profile) -> Weight:
         """The weight in a profile, unless the configuration sets another."""

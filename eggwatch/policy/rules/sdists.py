@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.terms import Weight
 
 _BUILD = "Build it again with 'python -m build --sdist'."
 _AGAIN = "Upload it again; if that does not help, build it again with 'python -m build --sdist'."
@@ -18,7 +19,6 @@ RULES = (
         remedy="Check where the file comes from, and what it contains.",
         source="RFC 1952; PEP 625",
         warehouse=("T1",),
-        fixed=True,
     ),
     Rule(
         code=Code.GZIP_CORRUPT,
@@ -104,7 +104,6 @@ RULES = (
         why="Devices, pipes and sockets do not belong in a package.",
         remedy=_BUILD,
         source=_FEATURES,
-        fixed=True,
     ),
     Rule(
         code=Code.TAR_UNSAFE_PATH,
@@ -116,7 +115,6 @@ RULES = (
         "another member.",
         remedy="Rename the file in the project, and build it again.",
         source=_FEATURES,
-        fixed=True,
     ),
     Rule(
         code=Code.TAR_NAME_CHARACTERS,
@@ -135,7 +133,6 @@ RULES = (
         why="Through such a link, unpacking or building reads or writes files outside the folder.",
         remedy="Put the file itself into the project.",
         source=_FEATURES,
-        fixed=True,
     ),
     Rule(
         code=Code.TAR_BROKEN_LINK,

@@ -130,7 +130,6 @@ RULES = (
         remedy="Delete __pycache__ before building. If a project must be published without sources, compile it with "
         "'python -m compileall -b --invalidation-mode timestamp'.",
         source="PEP 552",
-        fixed=True,
     ),
     Rule(
         code=Code.SCRIPT_UNSUPPORTED,
@@ -201,7 +200,6 @@ RULES = (
         "namespace package, their programs, or all of site-packages.",
         remedy=_PACK,
         source=_RECORD,
-        fixed=True,
     ),
     Rule(
         code=Code.RECORD_DUPLICATE_ENTRY,
@@ -272,6 +270,5 @@ RULES = (
         remedy="Fix [project.scripts] in pyproject.toml.",
         source="PyPUG: entry points specification, Use for scripts",
         warehouse=("W3",),
-        fixed=True,
     ),
 )

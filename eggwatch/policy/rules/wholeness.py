@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import BUILD_AGAIN, Rule, Weight
+from eggwatch.policy.rules.rule import BUILD_AGAIN, Rule
+from eggwatch.policy.terms import Weight
 
 RULES = (
     Rule(
@@ -15,7 +16,6 @@ RULES = (
         remedy="Upload the whole file again.",
         source="eggwatch: docs/design.rst, The way of one file",
         warehouse=("T2", "Z1"),
-        fixed=True,
     ),
     Rule(
         code=Code.MORE_FLAWS,
@@ -24,7 +24,6 @@ RULES = (
         why="The inspection stops there. The rest of the archive was not checked, so it can't be published.",
         remedy="Fix the other flaws first, and check it again.",
         source="eggwatch: a bound on hostile input",
-        fixed=True,
     ),
     Rule(
         code=Code.INSPECTION_LIMIT,
@@ -34,7 +33,6 @@ RULES = (
         remedy="Look for very many members, or for a compression bomb. If the archive is meant to be so, ask the "
         "administrator.",
         source="eggwatch: a bound on hostile input",
-        fixed=True,
     ),
     Rule(
         code=Code.EGGWATCH_ERROR,
@@ -44,7 +42,6 @@ RULES = (
         "with the next one.",
         remedy="Please report it, with the traceback and, if possible, the file.",
         source="eggwatch",
-        fixed=True,
     ),
     Rule(
         code=Code.COMPRESSION_RATIO,
@@ -67,7 +64,6 @@ RULES = (
         "inodes before they run out of space.",
         remedy="Pack the data into fewer files.",
         source="eggwatch: a bound on hostile input",
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_TAR_POLYGLOT,
@@ -86,7 +82,6 @@ RULES = (
         remedy=f"{BUILD_AGAIN} An archive that was packed by hand, or by 'git archive', is not a distribution.",
         source="PEP 427, The .dist-info directory; PyPUG: source distribution format",
         warehouse=("T4", "Z5", "Z6"),
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_NOT_A_FILE,
@@ -94,7 +89,6 @@ RULES = (
         rule="The metadata is a regular file: not a link, a folder or a device.",
         why="Different tools resolve a link differently.",
         source="PyPUG: source distribution format, Source distribution archive features",
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_TOO_LARGE,
@@ -103,7 +97,6 @@ RULES = (
         why="Installers download it before the archive, and read it as a whole.",
         remedy="Shorten the README, which becomes the description.",
         source="eggwatch: a bound on hostile input",
-        fixed=True,
     ),
     Rule(
         code=Code.METADATA_CONTROL_CHARACTER,
@@ -114,7 +107,6 @@ RULES = (
         "can hide or rewrite what it shows. Characters that no terminal acts on are only a warning.",
         remedy="Fix it in pyproject.toml, in [project], and build it again.",
         source="ECMA-48; Unicode Standard Annex 9; tried with pip 26.3",
-        fixed=True,
         milder="Characters that a wrong encoding left behind, and those of right-to-left scripts.",
     ),
     Rule(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eggwatch.model.codes import Code
-from eggwatch.policy.rules.rule import Rule, Weight
+from eggwatch.policy.rules.rule import Rule
+from eggwatch.policy.terms import Weight
 
 _AGAIN = "Upload it again; if that does not help, build it again with 'python -m build'."
 _SPEC = "APPNOTE.TXT (ZIP File Format Specification)"
@@ -18,7 +19,6 @@ RULES = (
         remedy="Check where the file comes from, and what it contains.",
         source=f"PEP 427; {_SPEC} 4.3.1",
         warehouse=("Z1",),
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_MALFORMED,
@@ -137,7 +137,6 @@ RULES = (
         why="It would be written outside the folder in which the wheel is unpacked. On Windows, 'c:x' is on a drive. "
         "(Other colons are a warning, windows-name.)",
         source=f"{_SPEC} 4.4.17; PEP 427",
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_NAME_SPELLING,
@@ -155,7 +154,6 @@ RULES = (
         why="Installers write the target of the link into a file, other tools follow it out of the folder.",
         remedy="Put the file itself into the project; wheels can't contain links.",
         source="PEP 427; PEP 778 (not accepted)",
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_DEVICE,
@@ -163,7 +161,6 @@ RULES = (
         rule="Members are files and folders only.",
         why="Devices, pipes and sockets do not belong in a package.",
         source="PEP 427",
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_DATA_DESCRIPTOR,
@@ -194,7 +191,6 @@ RULES = (
         remedy="Rename the file in the project.",
         source=f"{_SPEC} 4.4.4 (bit 11), appendix D; PyPI's rule",
         warehouse=("Z13",),
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_NAME_INVISIBLE,
@@ -225,7 +221,6 @@ RULES = (
         why="Some tools use this name, others the member's own.",
         source=f"{_SPEC} 4.6.9; PyPI's rule",
         warehouse=("Z13",),
-        fixed=True,
     ),
     Rule(
         code=Code.ZIP_DUPLICATE_EXTRA,

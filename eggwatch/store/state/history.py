@@ -1,14 +1,13 @@
-"""Events of the ledger found by their serial, without reading all that came before; and all replayed into a catalog."""
+"""Events of the ledger by their serial, without reading those before."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterator
-from itertools import islice
 
 from eggwatch.model.events import Entry, Event
-from eggwatch.store.state.catalog import Catalog, Reader
+from eggwatch.store.state.catalog_reader import Reader
 from eggwatch.store.state.ledger import START, Ledger, Position
 
 
@@ -34,25 +33,3 @@ def event_at(ledger: Ledger, place: tuple[int, int] | None) -> Event | None:
     with ledger.path.open("rb") as file:
         file.seek(offset)
         return Event.from_json(json.loads(file.read(length)))
-
-
-BATCH = 1000
-"""Events in one transaction of the catalog."""
-
-
-def replay(ledger: Ledger, catalog: Catalog) -> Position:
-    """Apply what the ledger has and the catalog has not; answers with the end of the last whole line.
-
-    LedgerError names a damaged line; whole batches before it are applied by then.
-    """
-    entries = ledger.read(catalog.position())
-    while batch := list(islice(entries, BATCH)):
-        catalog.apply(batch)
-    return catalog.position()
-
-
-def catalog_of(ledger: Ledger) -> Catalog:
-    """A catalog in memory, made from the whole ledger. LedgerError names a damaged line."""
-    catalog = Catalog(":memory:")
-    replay(ledger, catalog)
-    return catalog

@@ -13,8 +13,8 @@ from typing import Any
 
 from eggwatch.maintenance.verify import Verification
 from eggwatch.store import ballast
-from eggwatch.store.state.history import catalog_of
 from eggwatch.store.state.ledger import Ledger
+from eggwatch.store.state.replay import catalog_of
 from tests.laws.crash.history import Journal, archives
 from tests.laws.crash.places import Place
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eggwatch.model.events import Entry, Event, EventKind
 from eggwatch.model.queue import Fate
-from eggwatch.model.releases import newest
+from eggwatch.model.releases import ProjectListing, newest
 from eggwatch.model.sightings import Identity
 from eggwatch.model.verdicts import Flaw
 from eggwatch.store.state.catalog import AT_ONCE, Catalog, Original, Reader, key_of
@@ -199,6 +199,22 @@ def test_meta(catalog: Catalog) -> None:
     """Small values of others."""
     catalog.set_meta({"a": 1, "b": "two", "c": None})
     assert (catalog.meta("a"), catalog.meta("b"), catalog.meta("c"), catalog.number("b")) == (1, "two", None, 0)
+
+
+def test_a_value_that_was_taken_back_is_not_remembered(catalog: Catalog) -> None:
+    """The transaction failed after it was set."""
+    catalog.set_meta({"root_wanted": 0})
+    catalog.apply(entries([event("admitted")]))
+    listing = catalog.listing("demo")
+    assert listing is not None
+
+    def pages() -> Iterator[tuple[ProjectListing, str | None, str | None]]:
+        yield listing, None, None
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        catalog.mark_published(pages())
+    assert catalog.number("root_wanted") == 0
 
 
 def test_every_page_can_be_made_stale(catalog: Catalog) -> None:

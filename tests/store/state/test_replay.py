@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from eggwatch.errors import LedgerError
-from eggwatch.store.state import history
+from eggwatch.store.state import replay as replaying
 from eggwatch.store.state.catalog import Catalog
-from eggwatch.store.state.history import catalog_of, replay
 from eggwatch.store.state.ledger import START, Ledger
+from eggwatch.store.state.replay import catalog_of, replay
 from tests.store.state.test_catalog import event
 
 
 @pytest.fixture
 def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger of three events, replayed in batches of two."""
-    monkeypatch.setattr(history, "BATCH", 2)
+    monkeypatch.setattr(replaying, "BATCH", 2)
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.open(START)
     ledger.append(event("admitted", f"demo-{number}.0.tar.gz", number=number) for number in range(3))
