@@ -12,7 +12,6 @@ from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.notify import deliver_once
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import print_json, say, say_error
-from eggwatch.cli.serve import trees_of
 from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.linux import capabilities
 from eggwatch.model.instructions import pip_install
@@ -20,9 +19,9 @@ from eggwatch.notifiers.log_index import of_index
 from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
+from eggwatch.webserver.doors import doors_of
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
-from eggwatch.webserver.uploads import doors_of
 from eggwatch.writer.ask import ask
 
 
@@ -102,7 +101,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
 
         def when_reloaded(new: Config) -> None:
             if server is not None:
-                server.show(trees_of(new), doors_of(new, server.host))
+                server.show(new.trees(), doors_of(new, server.host))
 
         def reload() -> Config:
             new = selection.load(needed=())
@@ -117,7 +116,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
 
 def _server(config: Config, serve: str) -> Server:
     host, port = parse_listen(serve)
-    trees = trees_of(config)
+    trees = config.trees()
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
     server = Server(trees, doors=doors_of(config, host), host=host, port=port)

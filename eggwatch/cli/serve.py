@@ -6,7 +6,6 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
@@ -16,9 +15,9 @@ from eggwatch.cli.output import say_error
 from eggwatch.config.index_config import Config
 from eggwatch.errors import EggwatchError
 from eggwatch.linux import capabilities
+from eggwatch.webserver.doors import doors_of
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
-from eggwatch.webserver.uploads import doors_of
 
 log = logging.getLogger("eggwatch")
 
@@ -48,7 +47,7 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
     config = load()
     doors = doors_of(config, host)
     with _signals_blocked():
-        server = Server(trees_of(config), doors=doors, host=host, port=port)
+        server = Server(config.trees(), doors=doors, host=host, port=port)
         server.start()
         say_error(f"ready at {server.url}")
         while signal.sigwait(_SIGNALS) is signal.SIGHUP:
@@ -67,16 +66,10 @@ def _signals_blocked() -> Iterator[None]:
         raise
 
 
-def trees_of(config: Config) -> dict[str, Path]:
-    """What is served where: one index at the root, several below their names."""
-    indexes = list(config.indexes.values())
-    return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
-
-
 def _reload(server: Server, load: Callable[[], Config], host: str) -> None:
     try:
         config = load()
-        server.show(trees_of(config), doors_of(config, host))
+        server.show(config.trees(), doors_of(config, host))
     except EggwatchError as error:
         log.error("reload failed, the old configuration stays in use: %s", error)
     else:

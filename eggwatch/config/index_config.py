@@ -86,6 +86,11 @@ class Config:
     indexes: Mapping[str, IndexConfig] = field(default_factory=dict)
     source: Path | None = None
 
+    def trees(self) -> dict[str, Path]:
+        """What a web server shows where: one index at the root (""), several below their names."""
+        indexes = list(self.indexes.values())
+        return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
+
     def served_at(self, base: str) -> Config:
         """The same, and indexes that name no `url` have the one that they are served at below `base` (with a slash)."""
         several = len(self.indexes) > 1

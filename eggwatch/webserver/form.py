@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Protocol
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 CHUNK = 64 * 1024
 """Bytes that are read of a body at a time."""
+PADDING = 100
+"""Bytes that stand around a boundary, and a few."""
+_LINE_BREAK = re.compile(rb"[\r\n]")
 MOST_HEADERS = 256 * 1024
 """Bytes of the headers of one part, a chunk included."""
 MOST_PARTS = 5000
@@ -80,32 +85,51 @@ class _Hashing:
 
 
 def read_form(stream: IO[bytes], boundary: str, sink: Sink) -> UploadForm:
-    """Read a whole form. MalformedError if it is none; whatever the sink raises."""
+    """Read a whole form. MalformedError if it is none; whatever the stream and the sink raise."""
     decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), MOST_HEADERS, max_parts=MOST_PARTS)
     reading = _Reading(sink)
-    try:
-        while True:
-            data = stream.read(CHUNK)
-            decoder.receive_data(data or None)
-            if _drained(decoder, reading.take):
-                return reading.form()
-    except HTTPException as error:
-        raise MalformedError(f"The form has more than {MOST_PARTS} fields, or one with a very long head.") from error
+    for data in _portions(stream, len(boundary) + PADDING):
+        with _decoding():
+            decoder.receive_data(data)
+        if _drained(decoder, reading.take):
+            break
+    return reading.form()
+
+
+def _portions(stream: IO[bytes], margin: int) -> Iterator[bytes | None]:
+    """What a stream holds, and None at its end.
+
+    No portion ends within a boundary: the decoder takes the line break before `--boundary-` for a part of the file, if
+    it has not seen the last `-` yet (werkzeug 3.1.9).
+    """
+    held = b""
+    while data := stream.read(CHUNK):
+        data = held + data
+        found = _LINE_BREAK.search(data, max(0, len(data) - margin))
+        cut = len(data) if found is None else found.start()
+        held = data[cut:]
+        yield data[:cut]
+    yield held
+    yield None
 
 
 def _drained(decoder: MultipartDecoder, take: Callable[[Field | File | Data], None]) -> bool:
     """Take what is there; True at the end of the form."""
-    while not isinstance(event := _next(decoder), NeedData):
-        if isinstance(event, Epilogue):
-            return True
+    while True:
+        with _decoding():
+            event = decoder.next_event()
         if isinstance(event, (Field, File, Data)):
             take(event)
-    return False
+        elif isinstance(event, (Epilogue, NeedData)):
+            return isinstance(event, Epilogue)
 
 
-def _next(decoder: MultipartDecoder) -> object:
+@contextmanager
+def _decoding() -> Iterator[None]:
     try:
-        return decoder.next_event()
+        yield
+    except RequestEntityTooLarge as error:
+        raise MalformedError(f"The form has more than {MOST_PARTS} fields, or one with a very long head.") from error
     except ValueError as error:
         raise MalformedError("The body is no complete multipart form.") from error
 

@@ -23,7 +23,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from eggwatch.model.instructions import is_loopback
-from eggwatch.webserver.application import Application
+from eggwatch.webserver.app import Application
 from eggwatch.webserver.body import Body
 from eggwatch.webserver.listening import LOOPBACK, bound, url_of
 from eggwatch.webserver.uploads import Door

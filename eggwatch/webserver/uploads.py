@@ -14,14 +14,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from packaging.version import InvalidVersion, Version
-from trove_classifiers import sorted_classifiers
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request, Response
 from werkzeug.wsgi import get_input_stream
 
-from eggwatch.config.index_config import Config, IndexConfig
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.uploads import Anonymous, Register, UploadDoor
-from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.errors import FolderError
 from eggwatch.linux.accounts import HTTP_FOLDER
 from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
@@ -30,7 +30,6 @@ from eggwatch.readers.waiting import Awaited
 from eggwatch.store.drop.door_orders import FROM_AFAR
 from eggwatch.store.drop.folder import Drop
 from eggwatch.webserver.answers import Reply, later, published, rejected, response, trouble, wrong
-from eggwatch.webserver.attempts import is_loopback
 from eggwatch.webserver.form import MalformedError, UploadForm, read_form
 from eggwatch.webserver.incoming import Arrival, Incoming
 from eggwatch.webserver.orders import Orders
@@ -114,7 +113,9 @@ class Door:
             return trouble(error)
         except MalformedError as error:
             return wrong(str(error))
-        except TooLargeError:
+        except ClientDisconnected:
+            return wrong("The body ended before it was whole.")
+        except (TooLargeError, RequestEntityTooLarge):
             return self._too_large()
         except OSError as error:
             log.error("upload: %s", error)
@@ -280,30 +281,3 @@ def _other_release(fields: dict[str, str], filename: Filename) -> str | None:
     return (
         None if same else f"The form says version {shown(version or '')!r}, but the filename says {filename.version}."
     )
-
-
-def doors_of(config: Config, host: str) -> dict[str, Door]:
-    """The doors of all indexes that have one, by the paths that they are shown at.
-
-    ConfigurationError for one that is open to anybody, unless only this machine can reach `host`.
-    """
-    doors = {index.name: Door(index) for index in config.indexes.values() if index.uploads is not None}
-    for name, door in doors.items():
-        if door.settings.anonymous is Anonymous.LOOPBACK and host != "localhost" and not is_loopback(host):
-            raise ConfigurationError(
-                f"[index.{name}.uploads] accepts uploads from anybody, and {host} can be reached by others.",
-                remedy='Add users, listen on 127.0.0.1, or set anonymous = "everywhere".',
-            )
-    return doors if len(config.indexes) > 1 else dict(zip([""], doors.values(), strict=False))
-
-
-def explanation(door: str, simple: str) -> str:
-    """What a door is, for whoever looks at it in a browser; both are URLs."""
-    return (
-        f"Upload packages here, for example by 'twine upload --repository-url {door} dist/*'; install from {simple}\n"
-    )
-
-
-def classifiers() -> str:
-    """The list that distutils and flit ask for."""
-    return "".join(f"{one}\n" for one in sorted_classifiers)

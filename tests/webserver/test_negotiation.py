@@ -8,7 +8,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from eggwatch.webserver.application import _format, _is_unchanged, _range_of
+from eggwatch.webserver.app import _format, _is_unchanged, _range_of
 from eggwatch.webserver.negotiation import (
     Form,
     Span,

@@ -16,7 +16,7 @@ import pytest
 
 from eggwatch.errors import ConfigurationError
 from eggwatch.webserver import server as server_module
-from eggwatch.webserver.application import BLOCK
+from eggwatch.webserver.app import BLOCK
 from eggwatch.webserver.listening import parse_listen
 from eggwatch.webserver.server import Server
 from tests.http_asking import ask, connect, raw

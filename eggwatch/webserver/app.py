@@ -24,6 +24,7 @@ from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from eggwatch.model.names import shown
+from eggwatch.webserver.doors import classifiers, explanation
 from eggwatch.webserver.negotiation import (
     Form,
     Span,
@@ -57,7 +58,7 @@ from eggwatch.webserver.responses import (
     response,
     told,
 )
-from eggwatch.webserver.uploads import Door, classifiers, explanation
+from eggwatch.webserver.uploads import Door
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -130,15 +131,18 @@ class Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         reply = self.answer(request)
+        mounted = environ.get("SCRIPT_NAME", "")
+        if mounted and (location := reply.headers.get("Location")):
+            reply.headers["Location"] = mounted + location
         agent = _one_line(request.headers.get("User-Agent", "-"))
-        line = _one_line(f"{request.method} {request.environ['REQUEST_URI']} {request.environ['SERVER_PROTOCOL']}")
+        line = _one_line(f"{request.method} {_target(request)} {environ['SERVER_PROTOCOL']}")
         length = reply.headers.get("Content-Length", "0")
         log.info('%s "%s" %d %s "%s"', request.remote_addr, line, reply.status_code, length, agent)
         return reply(environ, start_response)
 
     def answer(self, request: Request) -> Response:
         """The answer to one request; never raises for what a client or the disk does."""
-        target = request.environ["REQUEST_URI"]
+        target = _target(request)
         if (door := self.door_at(target)) is not None and (answered := self._at_door(door, request)) is not None:
             return answered
         if request.method not in ("GET", "HEAD"):
@@ -165,7 +169,7 @@ class Application:
             return None
         if request.args.get(":action") == "list_classifiers":
             return told(classifiers())
-        path = split_target(request.environ["REQUEST_URI"])[0] or ()
+        path = split_target(_target(request))[0] or ()
         if "legacy" not in path[-2:]:
             return None
         base = f"{request.host_url.rstrip('/')}{join_path((*path[: path.index('legacy')], ''))}"
@@ -184,6 +188,15 @@ class Application:
         if "" in trees:
             return _Mount(prefix=(), root=trees[""]), segments
         return None, segments
+
+
+def _target(request: Request) -> str:
+    """What was asked for, as it was sent, below the path that this application is mounted at."""
+    environ = request.environ
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")  # waitress and mod_wsgi; gunicorn
+    if raw is None:
+        raw = quote(f"{request.root_path}{request.path}") + (f"?{request.query_string.decode('latin-1')}")
+    return str(raw).removeprefix(environ.get("SCRIPT_NAME", ""))
 
 
 def _moved(path: Segments, query: str) -> Response:

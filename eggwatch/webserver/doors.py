@@ -1,0 +1,71 @@
+"""Which upload doors are open, what is wrong with them, and what they tell those who only look."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from trove_classifiers import sorted_classifiers
+
+from eggwatch.config.index_config import Config, IndexConfig
+from eggwatch.config.uploads import Anonymous
+from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.linux.accounts import account_name
+from eggwatch.webserver.attempts import is_loopback
+from eggwatch.webserver.uploads import Door
+
+log = logging.getLogger("eggwatch.http")
+
+
+def doors_of(config: Config, host: str) -> dict[str, Door]:
+    """The doors of all indexes that have one, by the paths that they are shown at, in the daemon or beside it.
+
+    ConfigurationError for one that is open to anybody unless only this machine can reach `host`, and for one that
+    runs as an account that the daemon does not believe.
+    """
+    doors = {index.name: Door(index) for index in config.indexes.values() if index.uploads is not None}
+    for name, door in doors.items():
+        if door.settings.anonymous is Anonymous.LOOPBACK and host != "localhost" and not is_loopback(host):
+            raise ConfigurationError(
+                f"[index.{name}.uploads] accepts uploads from anybody, and {host} can be reached by others.",
+                remedy='Add users, listen on 127.0.0.1, or set anonymous = "everywhere".',
+            )
+        _check_account(config.indexes[name], door)
+        _sweep(door)
+    return doors if len(config.indexes) > 1 else dict(zip([""], doors.values(), strict=False))
+
+
+def _check_account(index: IndexConfig, door: Door) -> None:
+    own, believed = account_name(os.geteuid()), door.settings.account or _account_of_daemon(index)
+    if believed not in (None, own):
+        raise ConfigurationError(
+            f"Uploads over HTTP are stored as {own}, but the daemon of {index.name} believes {believed} alone.",
+            remedy=f'Set account = "{own}" in [index.{index.name}.uploads], or run the HTTP server as {believed}.',
+        )
+
+
+def _account_of_daemon(index: IndexConfig) -> str | None:
+    """Who owns the spool; None where none was made yet."""
+    try:
+        return account_name(os.lstat(index.public / ".eggwatch").st_uid)
+    except OSError:
+        return None
+
+
+def _sweep(door: Door) -> None:
+    try:
+        door.incoming.sweep()
+    except (FolderError, OSError) as error:
+        log.warning("upload: %s", error)
+
+
+def explanation(door: str, simple: str) -> str:
+    """What a door is, for whoever looks at it in a browser; both are URLs."""
+    return (
+        f"Upload packages here, for example by 'twine upload --repository-url {door} dist/*'; install from {simple}\n"
+    )
+
+
+def classifiers() -> str:
+    """The list that distutils and flit ask for."""
+    return "".join(f"{one}\n" for one in sorted_classifiers)
