@@ -69,6 +69,8 @@ def create(
         return
     say(secret)
     say_error(f"It is not shown again. To revoke it: eggwatch token revoke {made.id}")
+    if config.uploads is None:
+        say_error(f"Uploads over HTTP are not configured: add the table [index.{config.name}.uploads].")
 
 
 def _user(name: str) -> str:

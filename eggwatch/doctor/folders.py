@@ -29,7 +29,10 @@ from eggwatch.linux.accounts import account_name, group_ids_of, has_group
 from eggwatch.model.instructions import account_word
 
 ALL = READ | WRITE | ENTER
-OURS = (".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json")
+OURS = (
+    ".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json",
+    "tokens.json",
+)  # fmt: skip
 """What the daemon makes in PUBLIC and STATE, as far as one look goes."""
 
 
@@ -179,9 +182,11 @@ def _owner(path: Path) -> int | None:
 
 
 def writers(around: Environment) -> Iterator[CheckOutcome]:
-    """Nobody but the daemon writes to PUBLIC, STATE and the configuration."""
-    if around.source is not None and (open_to := _open_to(around.source, 0)):
-        yield _too_open(around.source, open_to, f"chmod go-w {quoted(around.source)}")
+    """Nobody but the daemon writes to PUBLIC, STATE, the configuration and the passwords."""
+    passwords = None if around.config.uploads is None else around.config.uploads.users
+    for file in (around.source, passwords):
+        if file is not None and (open_to := _open_to(file, 0)):
+            yield _too_open(file, open_to, f"chmod go-w {quoted(file)}")
     allowed = around.config.mode & 0o022
     for folder in (around.config.public, around.config.state):
         for name in OURS:

@@ -31,6 +31,9 @@ def test_a_token_is_printed_once_and_stored_as_its_hash(site: Site) -> None:
     assert (token.user, token.projects, token.may, token.sha256) == ("ci", ("acme-*",), ("upload",), digest(secret))
     assert secret.rpartition("_")[2] not in (site.state / "tokens.json").read_text()
     assert secret not in site.call("token", "list").out
+    assert "not configured: add the table [index.main.uploads]" in done.err
+    with_door = Site(site.base, uploads="{}").call("token", "create", "--user", "ci")
+    assert "not configured" not in with_door.err
 
 
 def test_tokens_are_listed_with_their_last_use(site: Site) -> None:

@@ -162,6 +162,18 @@ def test_owners_may_be_users_of_the_upload_door(around: Environment) -> None:
     assert unknown(UploadDoor(remote_user=True)) == []
 
 
+def test_passwords_and_tokens_that_others_may_write_to_are_found(around: Environment) -> None:
+    """Whoever may write there can upload in anybody's name."""
+    config = replace(around.config, uploads=UploadDoor(users=around.config.state.parent / "htpasswd"))
+    files = (config.state.parent / "htpasswd", config.state / "tokens.json")
+    for file in files:
+        file.touch(0o644)
+    assert found(replace(around, config=config), "writers") == []
+    for file in files:
+        file.chmod(0o666)
+    assert len(found(replace(around, config=config), "writers")) == 2
+
+
 @pytest.mark.parametrize(
     ("url", "is_open"),
     [("http://files.example.com/", True), ("https://files.example.com/", False), ("http://127.0.0.1:8080/", False)],

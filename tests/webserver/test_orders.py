@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import pwd
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,46 @@ def test_what_is_no_spec_is_told(site: Site) -> None:
 def test_without_a_daemon_there_is_no_answer_and_nothing_is_left(site: Site) -> None:
     assert order(site, ALICE, "yank", "demo") is None
     assert left(site) == [".orders"]
+
+
+def as_account(uid: int, work: Callable[[], object]) -> object:
+    """What `work` answers in a process of that account; all that it imports is there already."""
+    readable, writable = os.pipe()
+    if (pid := os.fork()) == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(writable, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable, "rb") as answer:
+        text = answer.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_door_with_an_account_of_its_own_is_believed_and_no_other(tmp_path: Path) -> None:
+    """It writes to its own folder and reads the answers, and has no other right."""
+    for folder in [tmp_path, *tmp_path.parents][:4]:
+        folder.chmod(0o755)
+    site = Site(tmp_path, uploads='{ account = "nobody" }')
+    door, nobody, other = site.drop / "http", pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+    for folder in (door, door / "alice"):
+        folder.mkdir()
+        os.chown(folder, nobody, -1)
+    os.chown(site.put(sdist("demo", "1.0"), "http/alice"), nobody, -1)
+    with site.daemon():
+        until("demo", lambda: site.filenames("demo"))
+        assert site.events()[0]["uploader"] == "alice"
+        told = as_account(nobody, lambda: order(site, ALICE, "yank", "demo"))
+        assert isinstance(told, dict) and told["changed"] == ["demo-1.0.tar.gz"]
+        with pytest.raises(ValueError, match="Expecting value"):  # it can't even leave one
+            as_account(other, lambda: order(site, ALICE, "unyank", "demo"))
+    assert [file["yanked"] for file in site.page("demo")["files"]] == [True]
 
 
 def leave(site: Site, number: str, data: object, mode: int = 0o644) -> int:

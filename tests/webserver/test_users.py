@@ -7,6 +7,7 @@ import builtins
 import logging
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,19 @@ def test_a_password_that_was_right_is_hashed_once_in_some_minutes(door: Door, ha
     door.now += passwords.VERIFIED_SECONDS
     assert door.basic("alice", "secret") == User(name="alice")
     assert len(hashed) == 3
+
+
+def test_uploads_at_once_have_their_password_hashed_once(door: Door, hashed: list[str]) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: door.basic("alice", "secret"), range(50)))
+    assert set(answers) == {User(name="alice")}
+    assert len(hashed) == 1
+
+
+def test_guesses_at_once_are_no_more_than_one_after_the_other(door: Door) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda number: status(door.basic("alice", f"wrong{number}")), range(50)))
+    assert answers.count(401) == attempts.OF_USER.failures and answers.count(429) == 50 - attempts.OF_USER.failures
 
 
 def test_who_is_unknown_costs_as_much_as_who_is_known(door: Door, hashed: list[str]) -> None:
