@@ -41,10 +41,11 @@ class Answered:
 
     def is_due(self, found: Found) -> bool:
         """Whether this very file was not looked at yet, and its owner may still be told of one more."""
-        told = self._told.get(found.path)
-        if told is not None and told.identity == found.identity:
-            return False
-        return self._passed.get(found.path) != found.identity and self._has_room((found.uid, "others"), found.path)
+        return not self.is_known(found) and self._has_room((found.uid, "others"), found.path)
+
+    def is_known(self, found: Found) -> bool:
+        """Whether this very file was looked at, and its owner told if there was anything to tell."""
+        return self._passed.get(found.path) == found.identity or self.remark(found) is not None
 
     def is_news(self, upload: Sighting, about: str, state: object) -> bool:
         """Whether the owner of an upload is to be told of it now: not yet in this state, and there is room.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 PUBLIC = (
@@ -120,12 +120,15 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """All that is known."""
-        return {key: value for key, value in asdict(self).items() if value is not None or key in NULL}
+        return self._json(self.__slots__)
 
     def as_public_json(self) -> dict[str, Any]:
         """All that monitors may know."""
-        data = self.as_json()
-        return {key: data[key] for key in PUBLIC if key in data}
+        return self._json(PUBLIC)
+
+    def _json(self, names: Iterable[str]) -> dict[str, Any]:
+        values = ((name, getattr(self, name)) for name in names)
+        return {name: _plain(value) for name, value in values if value is not None or name in NULL}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -134,6 +137,17 @@ class Status:
         return cls(
             **{name: CONVERSIONS[name](value) if name in CONVERSIONS else value for name, value in known.items()}
         )
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it. Not by `asdict`, which copies each text of each row, many times a minute."""
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, WaitingFile | QueuedUpload | Watching | Amount | LastVerify):
+        return {name: getattr(value, name) for name in value.__slots__}
+    return value
 
 
 def _part(kind: type, data: Mapping[str, Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from eggwatch.intake.uploads import Uploads
@@ -40,6 +39,8 @@ def tell_not_taken(path: str, reason: str, receipts: Receipts) -> None:
 def _remarks(survey: Survey, drop: Drop, uploads: Uploads) -> Iterator[tuple[Found, str | None]]:
     """What may be a package that is not taken as it is, and folders; one after the other, as long as there is room."""
     for found in survey.others:
+        if uploads.answered.is_known(found):
+            continue
         is_one = settling.is_foreign_package(found.name) or settling.may_be_misnamed(found.name)
         if is_one and uploads.answered.is_due(found):
             yield found, _remark_on(found, drop)
@@ -58,7 +59,7 @@ def _remark_on(found: Found, drop: Drop) -> str | None:
 def _folder(found: Found) -> Found:
     """A folder by its inode alone: what is put into it is no news."""
     same = Identity(dev=found.identity.dev, ino=found.identity.ino, size=0, mtime_ns=0, ctime_ns=0)
-    return replace(found, identity=same)
+    return found._replace(identity=same)
 
 
 def answer_unfinished(sighting: Sighting, uploads: Uploads, receipts: Receipts, patience: settling.Patience) -> None:

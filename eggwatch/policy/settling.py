@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
@@ -20,6 +19,9 @@ _IS_TEMPORARY = re.compile("|".join(translate(pattern) for pattern in TEMPORARY)
 
 ANSWERED_AFTER = 60.0
 """Seconds after which the uploader of an unfinished upload is told that its end is missing."""
+
+REMEMBERED = 1 << 14
+"""Names whose kind and remark are remembered: what lies in a drop folder without a verdict is met by every scan."""
 
 RESERVED = (".publish.attestation", ".asc", ".yank", ".unyank", ".remove")
 
@@ -61,7 +63,8 @@ def is_temporary(name: str) -> bool:
     return _IS_TEMPORARY(name) is not None
 
 
-def kind_of_name(name: str, formats: Collection[str]) -> NameKind:
+@functools.lru_cache(REMEMBERED)
+def kind_of_name(name: str, formats: tuple[str, ...]) -> NameKind:
     """Sort one name of the drop folder; only uploads are ever opened."""
     if is_temporary(name):
         return NameKind.TEMPORARY
@@ -85,6 +88,7 @@ def is_foreign_package(name: str) -> bool:
     return not is_temporary(name) and is_package
 
 
+@functools.lru_cache(REMEMBERED)
 def remark_on(name: str) -> str | None:
     """The sentence that `status` prints about a file that is no upload; None for one nobody asks about."""
     if name.startswith("._"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from eggwatch.errors import FolderError
 from eggwatch.linux import capabilities
@@ -49,8 +50,7 @@ def identity_of(status: os.stat_result) -> Identity:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(NamedTuple):
     """One regular file: its path in the drop, the name at its end, its identity and owner."""
 
     path: str
@@ -203,7 +203,7 @@ class Drop:
 
     def _sort(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
         found = _found(prefix, name, status)
-        if LEFTOVER.fullmatch(name):
+        if name.startswith(".") and LEFTOVER.fullmatch(name):
             survey.leftovers.append(found)
             return
         kind = kind_of_name(name, self.formats)
@@ -328,7 +328,7 @@ class Drop:
 
 
 def _found(prefix: str, name: str, status: os.stat_result) -> Found:
-    return Found(path=prefix + name, name=name, identity=identity_of(status), uid=status.st_uid)
+    return Found(prefix + name, name, identity_of(status), status.st_uid)
 
 
 def _leads_in(folders: list[str]) -> bool:
