@@ -22,11 +22,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measuring import bulk, latency, rest  # noqa: E402
+from benchmarks.measuring import bulk, folder, latency, rest  # noqa: E402
 from benchmarks.measuring.table import HEAD, Row  # noqa: E402
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "bulk": lambda work, given: bulk.small(work, archives=given.archives, rounds=given.rounds, peers=given.peers),
+    "index": lambda work, given: folder.small(work, archives=given.archives, rounds=given.rounds, peers=given.peers),
     "wheels": lambda work, given: bulk.wheels(given.wheels, work, rounds=given.rounds) if given.wheels else iter(()),
     "one": lambda work, given: one_more(work, given),
     "load": lambda work, given: latency.under_load(work, archives=given.sizes[0], count=given.uploads),

@@ -203,11 +203,15 @@ def _one_of_each_name(files: Iterable[IndexedFile]) -> tuple[list[IndexedFile], 
     kept: dict[str, IndexedFile] = {}
     others = []
     for file in sorted(files, key=lambda file: file.path):
-        name = parse_archive_name(file.filename)
-        first = kept.setdefault(name.key if isinstance(name, ArchiveName) else file.filename, file)
+        first = kept.setdefault(file.key or _key(file.filename), file)
         if first is not file:
             others.append(_another(file, first))
     return list(kept.values()), others
+
+
+def _key(filename: str) -> str:
+    name = parse_archive_name(filename)
+    return name.key if isinstance(name, ArchiveName) else filename
 
 
 def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:

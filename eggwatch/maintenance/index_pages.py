@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eggwatch.errors import FolderError
 from eggwatch.maintenance.index_survey import is_ours
-from eggwatch.model.indexed import IndexedFile, listing_of
+from eggwatch.model.indexed import IndexedFile, spelled_name
 from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.folder_index import (
     EASY,
@@ -120,7 +120,7 @@ class PublishedIndex:
         for path in unwanted:
             durable.unlink(self._out / path)
         if is_ours(self._out / EASY):
-            names = {listing_of(*project).name for project in projects.items()} if self._shape.easy_install else set()
+            names = {spelled_name(files) for files in projects.values()} if self._shape.easy_install else set()
             folder = self._out / "index"
             for name in sorted(set(os.listdir(folder)) - names - {"index.html"}):
                 _remove(folder / name, ["index.html"])

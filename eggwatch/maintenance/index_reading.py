@@ -24,7 +24,6 @@ from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
 from eggwatch.model.sightings import Lease
 from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
-from eggwatch.store.stock import opened
 
 AT_ONCE = 64
 """So many archives wait for an inspector at a time."""
@@ -52,12 +51,16 @@ def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[In
 
 def _is_being_written(found: FoundArchive, quiet: float) -> bool:
     try:
-        with opened(found.place) as source:
-            lease = leases.probe(source.fd)
+        fd = os.open(found.place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
         return False  # told by whoever opens it next
-    since = time.time() - source.status.st_ctime
-    return lease is Lease.HELD or (lease is Lease.UNPROVEN and 0 <= since < quiet)
+    try:
+        lease = leases.probe(fd)
+        return lease is Lease.HELD or (
+            lease is Lease.UNPROVEN and quiet > 0 and 0 <= time.time() - os.fstat(fd).st_ctime < quiet
+        )
+    finally:
+        os.close(fd)
 
 
 def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
@@ -81,7 +84,9 @@ def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive,
 
 
 def _job(number: int, found: FoundArchive) -> Job:
-    return Job(number=number, path=Path(os.path.realpath(found.place)), filename=found.place.name, size=found.size)
+    # An inspector's descriptor never comes from a link.
+    place = Path(os.path.realpath(found.place)) if os.path.islink(found.place) else found.place
+    return Job(number=number, path=place, filename=found.place.name, size=found.size)
 
 
 def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOut | Unread:
@@ -134,4 +139,5 @@ def _indexed(found: FoundArchive, name: ArchiveName, inspection: Inspection, sha
         version=str(name.version),
         requires_python=None if core is None else core.requires_python,
         apart=found.apart,
+        key=name.key,
     )

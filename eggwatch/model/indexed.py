@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from eggwatch.model.events import timestamp
 from eggwatch.model.releases import ProjectListing, PublishedFile, RootEntry, newest
@@ -30,6 +30,8 @@ class IndexedFile:
     version: str
     requires_python: str | None = None
     apart: bool = False
+    key: str = field(default="", compare=False)
+    """By which two filenames count as one; empty where that has not been found out."""
 
     @property
     def filename(self) -> str:
@@ -82,11 +84,15 @@ class Unread:
     """Somebody is writing to it, so that it will soon be another."""
 
 
-def listing_of(project: str, files: Iterable[IndexedFile]) -> ProjectListing:
-    """A project's page; the project's name is spelled as the archive that comes last spells it."""
-    rows = sorted(files, key=lambda file: file.path)
-    published = tuple(file.published() for file in rows)
-    return ProjectListing(project=project, name=rows[-1].name, files=published, removed=(), last_serial=0)
+def spelled_name(files: Iterable[IndexedFile]) -> str:
+    """A project's name as the archive spells it that comes last by its path."""
+    return max(files, key=lambda file: file.path).name
+
+
+def listing_of(project: str, files: Sequence[IndexedFile]) -> ProjectListing:
+    """A project's page."""
+    published = tuple(file.published() for file in files)
+    return ProjectListing(project=project, name=spelled_name(files), files=published, removed=(), last_serial=0)
 
 
 def entry_of(listing: ProjectListing) -> RootEntry:

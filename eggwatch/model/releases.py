@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -116,11 +117,17 @@ def is_newest_yanked(listing: ProjectListing) -> bool:
     return bool(listing.files) and max(listing.files, key=_rank).yanked is not None
 
 
+@functools.lru_cache(maxsize=4096)
+def _version(text: str) -> Version:
+    """A page asks for the same versions over and over, and so do the pages of most projects."""
+    return Version(text)
+
+
 def _rank(file: PublishedFile) -> tuple[bool, bool, Version]:
-    version = Version(file.version)
+    version = _version(file.version)
     return file.yanked is None, not version.is_prerelease, version
 
 
 def in_order(files: Iterable[PublishedFile]) -> list[PublishedFile]:
     """Files as pages show them: by version, then by filename."""
-    return sorted(files, key=lambda file: (Version(file.version), file.filename))
+    return sorted(files, key=lambda file: (_version(file.version), file.filename))

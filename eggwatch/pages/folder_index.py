@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote
 
 from jinja2 import Environment
 
-from eggwatch.model.indexed import IndexedFile, LeftOut, entry_of, listing_of
+from eggwatch.model.indexed import IndexedFile, LeftOut, entry_of, listing_of, spelled_name
 from eggwatch.model.names import JSON_NAME
-from eggwatch.model.releases import ProjectListing, RootListing
+from eggwatch.model.releases import ProjectListing, RootEntry, RootListing, in_order
 from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.landing import newest_releases
 from eggwatch.pages.simple import (
@@ -76,36 +76,32 @@ def project_of(project: str, files: Sequence[IndexedFile], env: Environment, sha
 
 def front_of(projects: Projects, env: Environment, shape: Shape, state: str) -> dict[str, bytes]:
     """The pages of the whole index by path; `state` stands in the root's JSON, which is the last."""
-    listings = [listing_of(project, files) for project, files in sorted(projects.items())]
-    root = RootListing(entries=tuple(entry_of(listing) for listing in listings))
+    names = sorted(projects)
+    root = RootListing(entries=tuple(RootEntry(project=name, name=name, last_serial=0) for name in names))
     pages = root_html(root, env)
     if shape.site:
-        pages |= _site(root, listings, projects, env)
+        pages |= _site([listing_of(name, projects[name]) for name in names], projects, env)
     if shape.easy_install:
-        names = sorted(listing.name for listing in listings)
-        pages[EASY] = env.get_template("easy_install.html").render(names=names).encode()
-    json_twins = twins({ROOT: encoded(_root(root, state))})
+        spelled = sorted(spelled_name(projects[name]) for name in names)
+        pages[EASY] = env.get_template("easy_install.html").render(names=spelled).encode()
+    json_twins = twins({ROOT: encoded(_root(names, state))})
     return {**pages, f"{ROOT}.gz": json_twins[f"{ROOT}.gz"], ROOT: json_twins[ROOT]}
 
 
-def _root(root: RootListing, state: str) -> dict[str, Any]:
+def _root(names: Iterable[str], state: str) -> dict[str, Any]:
     return {
         "meta": {"api-version": API_VERSION, "_state": state},
-        "projects": [{"name": entry.project} for entry in root.entries],
+        "projects": [{"name": name} for name in names],
     }
 
 
-def _site(
-    root: RootListing, listings: Iterable[ProjectListing], projects: Projects, env: Environment
-) -> dict[str, bytes]:
-    paths = {file.filename: file.path for files in projects.values() for file in files}
-    files = [
-        {**row, "url": quote_path(paths[row["filename"]])}
-        for listing in listings
-        for row in project_json(listing)["files"]
-    ]
-    newest = newest_releases(root)
-    front = env.get_template("folder.html").render(entries=root.entries, newest=newest, leaf="index.html")
+def _site(listings: Sequence[ProjectListing], projects: Projects, env: Environment) -> dict[str, bytes]:
+    root = RootListing(entries=tuple(entry_of(listing) for listing in listings))
+    front = env.get_template("folder.html").render(
+        entries=root.entries, newest=newest_releases(root), leaf="index.html"
+    )
+    urls = {file.filename: quote_path(file.path) for files in projects.values() for file in files}
+    files = [(urls[file.filename], file) for listing in listings for file in in_order(listing.files)]
     return {LANDING: front.encode(), LINKS: env.get_template("links.html").render(files=files).encode()}
 
 
