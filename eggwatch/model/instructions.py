@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import shlex
@@ -57,9 +58,14 @@ def account_word(name: str) -> str:
 
 def pip_install(index_url: str, requirement: str) -> str:
     """`pip install …` from an index, for a shell."""
+    return f"{_pip_from(index_url)} {shlex.quote(requirement)}"
+
+
+@functools.lru_cache
+def _pip_from(index_url: str) -> str:
     trusted = trusted_host(index_url)
     trust = () if trusted is None else ("--trusted-host", trusted)
-    return shlex.join(["pip", "install", "-i", index_url, *trust, requirement])
+    return shlex.join(["pip", "install", "-i", index_url, *trust])
 
 
 def uv_install(index_url: str, requirement: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from eggwatch.errors import FolderError
@@ -45,20 +45,19 @@ class AnswerFolders:
     @contextmanager
     def in_drop(self, *names: str) -> Iterator[Place]:
         """Open DROP/<names> by descriptor, without following links. NotOurs says why that can't be."""
-        with ExitStack() as stack:
-            try:
-                fd, label = os.dup(stack.enter_context(self._drop.opened())), str(self._drop.root)
-            except FolderError as error:
-                raise NotOurs(error.message) from error
-            try:
-                for name in names:
-                    label = f"{label}/{name}"
-                    below = self.enter(Place(fd, name, label))
-                    os.close(fd)
-                    fd = below
-                yield Place(fd, "", label)
-            finally:
+        try:
+            fd, label = self._drop.open(), str(self._drop.root)
+        except FolderError as error:
+            raise NotOurs(error.message) from error
+        try:
+            for name in names:
+                label = f"{label}/{name}"
+                below = self.enter(Place(fd, name, label))
                 os.close(fd)
+                fd = below
+            yield Place(fd, "", label)
+        finally:
+            os.close(fd)
 
     def enter(self, place: Place) -> int:
         """Open a folder of ours, made if missing, for the caller to close. NotOurs says why that can't be."""

@@ -97,6 +97,7 @@ class Drop:
     def __init__(self, root: Path, formats: tuple[str, ...]) -> None:
         self.root = root
         self.formats = formats
+        self._prefix = f"{root}/"
 
     def __repr__(self) -> str:
         return f"Drop({str(self.root)!r})"
@@ -104,18 +105,22 @@ class Drop:
     @contextmanager
     def opened(self) -> Iterator[int]:
         """The drop folder's descriptor. FolderError if it is not there."""
+        fd = self.open()
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def open(self) -> int:
+        """The same, for the caller to close."""
         try:
             with capabilities.raised():
-                fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise FolderError(
                 f"The drop folder {self.root} can't be opened: {error.strerror}.",
                 remedy="Mount or create it. The daemon keeps looking for it, and nothing is lost.",
             ) from error
-        try:
-            yield fd
-        finally:
-            os.close(fd)
 
     def scan(self) -> Survey:
         """Look at everything that lies in the drop folder."""
@@ -251,17 +256,16 @@ class Drop:
     def place(self, path: str) -> Iterator[Place]:
         """The folder of a path, open, and the name in it; no part of the way may be a link."""
         *folders, name = path.split("/")
-        with self.opened() as root:
-            fd = os.dup(root)
-            try:
-                for folder in folders:
-                    with capabilities.raised():
-                        below = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
-                    os.close(fd)
-                    fd = below
-                yield Place(fd, name, str(self.root / path))
-            finally:
+        fd = self.open()
+        try:
+            for folder in folders:
+                with capabilities.raised():
+                    below = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
                 os.close(fd)
+                fd = below
+            yield Place(fd, name, self._prefix + path)
+        finally:
+            os.close(fd)
 
     def folders_of(self, path: str) -> tuple[os.stat_result, ...]:
         """What the kernel says of each folder on a path, outer first, and in the end of the file that lies there now.

@@ -25,6 +25,8 @@ class Pool:
         self._scratch = public / ".eggwatch" / "pages"
         self._permissions = permissions
         self._touched: set[Path] = set()
+        self._made: set[Path] = set()
+        """The folders that a file was placed in since the last `sync`, and that are as they should be."""
 
     def prepare(self) -> None:
         """Make the folder."""
@@ -32,7 +34,7 @@ class Pool:
 
     def path_of(self, project: str, filename: str) -> Path:
         """Where a file lies."""
-        return self.folder / project / filename
+        return self.folder.joinpath(project, filename)
 
     def place(self, source: Path, *, project: str, filename: str, sha256: str) -> None:
         """Link a private copy to its public name. The same bytes under that name count as linked.
@@ -40,8 +42,10 @@ class Pool:
         StrangerInPoolError if other bytes lie there. Not durable before `sync`.
         """
         target = self.path_of(project, filename)
-        if durable.make_folder(target.parent, self._permissions):
-            self._touched.add(self.folder)
+        if target.parent not in self._made:
+            if durable.make_folder(target.parent, self._permissions):
+                self._touched.add(self.folder)
+            self._made.add(target.parent)
         try:
             durable.link(source, target)
         except FileExistsError:
@@ -97,6 +101,7 @@ class Pool:
         """Make everything that was placed since the last call last."""
         durable.sync(self._touched)
         self._touched.clear()
+        self._made.clear()
 
     def sweep(self, *, project: str, filename: str) -> None:
         """Take the bytes of a removed file away, lasting."""
