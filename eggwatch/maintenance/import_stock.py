@@ -214,7 +214,6 @@ class Import:
                 upload_time=recorded.at or timestamp(otherwise), uploader=recorded.uploader, yanked=recorded.yanked
             ),
         )
-        components.spool.record(claim)
         self._pipeline.take_in_hand(claim, overdue=True)
         self._pipeline.collect()
         identity = (source.status.st_dev, source.status.st_ino)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +55,10 @@ class Spool:
         self.quarantine = self.folder / "quarantine"
         self._permissions = permissions
         self._next = 1
+        self._intents: dict[int, Path] = {}
+        """By the number of a claim: the file that has what is known of it."""
+        self._unfinished: Counter[Path] = Counter()
+        """How many claims of each of these files are not finished."""
         self.progress: Callable[[], object] = unobserved
         """Called with every step of what takes long when there is much of it, such as each MiB that is copied."""
 
@@ -62,13 +68,16 @@ class Spool:
         durable.make_folders(self.scratch, PRIVATE)
         for path in sorted(self.scratch.iterdir()):
             durable.unlink(path)
-        claims = list(self.intents())
-        whole = {path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))}
-        for path in sorted(
-            {*self.folder.iterdir()} - {self.scratch, self.quarantine, self.folder / ballast.NAME} - whole
-        ):
+        written = list(self._written_down())
+        whole = [(claim, path) for claim, path in written if self.bytes_of(claim).exists()]
+        kept = {self.scratch, self.quarantine, self.folder / ballast.NAME}
+        kept |= {path for claim, intents in whole for path in (self.bytes_of(claim), intents)}
+        for path in sorted({*self.folder.iterdir()} - kept):
             durable.unlink(path)
-        self._next = 1 + max((claim.number for claim in claims), default=0)
+        self._intents = {claim.number: path for claim, path in whole}
+        self._unfinished = Counter(self._intents.values())
+        # Nor a number that is written down beside those of whole claims: its bytes would be taken for those of old.
+        self._next = 1 + max((claim.number for claim, _ in written), default=0)
 
     def check_linking(self, files: Path) -> None:
         """FolderError if the spool and files/ lie on two file systems."""
@@ -80,19 +89,19 @@ class Spool:
 
     def intents(self) -> Iterator[Claim]:
         """Claims that can be read and have their bytes, in the order in which they were made."""
+        claims = sorted((claim for claim, _ in self._written_down()), key=lambda claim: claim.number)
+        return (claim for claim in claims if self.bytes_of(claim).exists())
+
+    def _written_down(self) -> Iterator[tuple[Claim, Path]]:
+        """Every claim that can be read, one a line, and the file that it stands in."""
         for path in sorted(self.folder.glob("*.json")):
-            with suppress(ValueError, KeyError, TypeError):
-                data = json.loads(path.read_bytes())
-                claim = _claim_from_json(data)
-                if self.bytes_of(claim).exists():
-                    yield claim
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError, KeyError, TypeError):
+                    yield _claim_from_json(json.loads(line)), path
 
     def bytes_of(self, claim: Claim) -> Path:
         """Where a claim's private copy lies."""
-        return self.folder / f"{claim.number:012d}.bytes"
-
-    def _sidecar_of(self, claim: Claim) -> Path:
-        return self.folder / f"{claim.number:012d}.json"
+        return _bytes_in(self.folder, claim.number)
 
     def claim(self, drop: Drop, sighting: Sighting, *, at: str) -> Claim:
         """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if unreadable.
@@ -113,7 +122,7 @@ class Spool:
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
                 raise Changed(sighting.path)
-        claim = Claim(
+        return Claim(
             number=number,
             path=sighting.path,
             filename=sighting.filename,
@@ -125,20 +134,11 @@ class Spool:
             doubt=uploader.doubt,
             at=at,
         )
-        self.record(claim)
-        return claim
 
     def new_place(self) -> tuple[int, Path]:
         """The number of the next claim, and where its bytes are to lie; no number is given out twice."""
         number, self._next = self._next, self._next + 1
-        return number, self.folder / f"{number:012d}.bytes"
-
-    def record(self, claim: Claim) -> None:
-        """Write down what is known of a claim's original. Not durable before `sync`."""
-        with self._writing():
-            durable.write(
-                self._sidecar_of(claim), json.dumps(_claim_as_json(claim)).encode("ascii"), permissions=PRIVATE
-            )
+        return number, _bytes_in(self.folder, number)
 
     def _copy(self, source: int, target: Path) -> Steps[tuple[str, int]]:
         durable.changing("write", target)
@@ -180,10 +180,27 @@ class Spool:
                 self.publishable(fd)
 
     def sync(self, claims: list[Claim]) -> None:
-        """Make claims last, so that whatever is linked from them later is never without its intent."""
+        """Write down claims and make them last, so that whatever is linked from them later has its intent."""
         if claims:
-            paths = [path for claim in claims for path in (self.bytes_of(claim), self._sidecar_of(claim))]
-            durable.sync([*paths, self.folder])
+            self._write_down([claim for claim in claims if claim.number not in self._intents])
+            intents = [self._intents[claim.number] for claim in claims]
+            durable.sync([*map(self.bytes_of, claims), *intents, self.folder])
+
+    def _write_down(self, claims: list[Claim]) -> None:
+        """What is known of the originals of new claims: one file for all of them, since many come at once."""
+        if not claims:
+            return
+        path = self.folder / f"{min(claim.number for claim in claims):012d}.json"
+        lines = (json.dumps(_claim_as_json(claim)) for claim in claims)
+        self._intents |= {claim.number: path for claim in claims}
+        self._unfinished[path] = len(claims)
+        try:
+            with self._writing():
+                durable.write(path, "".join(f"{line}\n" for line in lines).encode("ascii"), permissions=PRIVATE)
+        except BaseException:
+            for claim in claims:
+                self.release(claim)
+            raise
 
     def is_whole(self, claim: Claim) -> bool:
         """Whether a claim found at start still has the bytes that were read (a power cut may have taken some)."""
@@ -204,9 +221,14 @@ class Spool:
             os.close(fd)
 
     def release(self, claim: Claim) -> None:
-        """The claim is finished: its intent goes first, then its bytes' name here."""
-        durable.unlink(self._sidecar_of(claim))
+        """The claim is finished: its bytes lose their name here, and the last one takes the file of intents along."""
         durable.unlink(self.bytes_of(claim))
+        path = self._intents.pop(claim.number, None)
+        if path is not None:
+            self._unfinished[path] -= 1
+            if not self._unfinished[path]:
+                del self._unfinished[path]
+                durable.unlink(path)
 
     def free_bytes(self) -> int:
         """Bytes that may still be written on this file system. UnwritableError if its folder can't be entered."""
@@ -215,10 +237,22 @@ class Spool:
         return status.f_bavail * status.f_frsize
 
 
+@functools.lru_cache(maxsize=1024)
+def _bytes_in(folder: Path, number: int) -> Path:
+    """Asked for several times for each claim, and a path takes longer to join than to open."""
+    return folder / f"{number:012d}.bytes"
+
+
 def _claim_as_json(claim: Claim) -> dict[str, Any]:
     # asdict copies each value deeply, which takes as long as to write the file.
-    values = {name: getattr(claim, name) for name in Claim.__slots__}
-    return values | {"identity": asdict(claim.identity), "imported": claim.imported and asdict(claim.imported)}
+    return _values(claim) | {
+        "identity": _values(claim.identity),
+        "imported": claim.imported and _values(claim.imported),
+    }
+
+
+def _values(one: Claim | Identity | Imported) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def _claim_from_json(data: dict[str, Any]) -> Claim:

@@ -214,6 +214,39 @@ def test_claims_are_found_again_in_their_order(spool: Spool, drop: Drop) -> None
     assert claimed(again, drop).number == claims[-1].number + 1
 
 
+def test_claims_that_are_made_last_together_share_a_file_which_goes_with_the_last_of_them(
+    spool: Spool, drop: Drop
+) -> None:
+    """After a crash those that are not finished are found; the number of one that is stands for no other bytes."""
+    first, second, third = (spool.claim(drop, sighting(drop), at="2026") for _ in range(3))
+    spool.sync([first, second, third])
+    assert len(list(spool.folder.glob("*.json"))) == 1
+    spool.release(first)
+    spool.release(third)
+    again = Spool(spool.folder.parent)
+    again.prepare()
+    assert list(again.intents()) == [second]
+    assert claimed(again, drop).number == third.number + 1
+    again.release(second)
+    assert len(list(again.folder.glob("*.json"))) == 1, "that of the new claim"
+
+
+def test_claims_that_can_not_be_written_down_are_let_go(
+    spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: their uploads lie in the drop folder, and are found again."""
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    claims = [spool.claim(drop, sighting(drop), at="2026") for _ in range(2)]
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.sync(claims)
+    monkeypatch.undo()
+    assert [path.name for path in spool.folder.iterdir()] == ["pages"]
+
+
 def test_a_released_claim_leaves_nothing(spool: Spool, drop: Drop) -> None:
     """Intent and bytes go; twice is once."""
     claim = claimed(spool, drop)
