@@ -22,6 +22,12 @@ MOST_STILLBORN = 3
 FEWEST_DESCRIPTORS = 64
 """Open files with which inspectors can just be started, and pages and copies made beside them."""
 ENOUGH_DESCRIPTORS = 1024
+MANY = 16
+"""Where more than so many archives wait for first tries in the lane of small ones, each worker has"""
+IN_HAND = 8
+"""up to so many at a time, so that it goes on while nobody looks after it,"""
+BYTES_IN_HAND = 512 * 1024
+"""as long as they are small. Not while some first try has not been enough: nobody is to wait behind bombs."""
 
 
 def raise_descriptor_limit() -> None:
@@ -103,11 +109,10 @@ class Inspectors:
 
     def poll(self, timeout: float) -> list[Result]:
         """Results that have arrived; waits for the first one up to `timeout` seconds."""
-        self._start_waiting()
-        if not self._results and self.sockets():
+        if not self._results and (sockets := self.sockets()):
             deadline = self.next_deadline()
             limit = timeout if deadline is None else max(0.0, min(timeout, deadline - time.monotonic()))
-            readable, _, _ = select.select(self.sockets(), [], [], limit)
+            readable, _, _ = select.select(sockets, [], [], limit)
             self._collect(set(readable))
         now = time.monotonic()
         for queue in self._queues.values():
@@ -124,6 +129,8 @@ class Inspectors:
     def _start_waiting(self) -> None:
         for queue in self._queues.values():
             while queue.turns and (worker := self._idle(queue)) is not None:
+                self._begin(queue, worker, queue.next(self._blame))
+            while (worker := self._ahead(queue)) is not None:
                 self._begin(queue, worker, queue.next(self._blame))
 
     def _begin(self, queue: LaneQueue, worker: Worker, turn: Turn) -> None:
@@ -144,15 +151,26 @@ class Inspectors:
             queue.workers.append(self._worker(queue))
         return None
 
+    def _ahead(self, queue: LaneQueue) -> Worker | None:
+        """The worker that gets one more small archive before it is done with those in its hands, if any does."""
+        if queue.lane is not Lane.FAST or len(queue.turns) <= MANY or self._blame or self._readme:
+            return None
+        ready = [(len(worker.jobs), number) for number, worker in enumerate(queue.workers) if worker.ready]
+        count, number = min(ready, default=(IN_HAND, 0))
+        if count >= IN_HAND or sum(job.size for job in queue.workers[number].jobs) >= BYTES_IN_HAND:
+            return None
+        return queue.workers[number]
+
     def _collect(self, readable: set[socket.socket]) -> None:
         for queue in self._queues.values():
             for worker in [worker for worker in queue.workers if worker.socket in readable]:
-                answer = worker.receive()
-                if answer == b"":
+                answers = worker.receive()
+                if answers is None:
                     self._bury(queue, worker)
-                elif answer is not None and worker.job is not None:
-                    self._take_answer(worker.job, answer)
-                    worker.rest()
+                for answer in answers or ():
+                    if worker.job is not None:
+                        self._take_answer(worker.job, answer)
+                        worker.rest()
 
     def _take_answer(self, job: Job, answer: bytes) -> None:
         turn = self._turns[job.number]
@@ -171,6 +189,8 @@ class Inspectors:
     def _bury(self, queue: LaneQueue, worker: Worker) -> None:
         """A worker died or took too long: its file gets one more chance in the slow lane, then it is refused."""
         job, late = worker.job, worker.deadline <= time.monotonic()
+        for spared in worker.jobs[1:]:
+            self._wait(self._turns[spared.number])
         how = worker.kill()
         queue.workers.remove(worker)
         if not worker.ready:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Result:
 
 
 class Worker:
-    """One inspecting process and the job in its hands."""
+    """One inspecting process and the jobs in its hands, which it answers one by one."""
 
     def __init__(self, *, niceness: int = 5, readme: bool = False) -> None:
         self._process = Process(CODE, str(niceness), "readme" if readme else "")
@@ -66,8 +67,9 @@ class Worker:
         self.ready = False
         self.open: tuple[str, ...] = ()
         """What its sandbox leaves open on this machine."""
-        self.job: Job | None = None
         self.deadline = 0.0
+        self._jobs: deque[tuple[Job, float]] = deque()
+        """Each with the seconds that it may take."""
         self._received = bytearray()
 
     @property
@@ -75,15 +77,26 @@ class Worker:
         """The process id."""
         return self._process.pid
 
+    @property
+    def job(self) -> Job | None:
+        """What it is busy with."""
+        return self._jobs[0][0] if self._jobs else None
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The same, and what it has in hand for afterwards."""
+        return [job for job, _ in self._jobs]
+
     def give(self, job: Job, *, seconds: float, quick: float | None = None, first: bool = False) -> bool:
         """Hand a job over; False if the worker is dead. OSError if the copy can't be opened, which is not its fault.
 
-        It is killed after so many `seconds`, and gives up by itself after `quick` seconds of CPU time; at its `first`
-        try sooner, where the archive says of itself that it needs less, or more.
+        It is killed `seconds` after its beginning, and gives up by itself after `quick` seconds of CPU time; at its
+        `first` try sooner, where the archive says of itself that it needs less, or more.
         """
         fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        self.job, self.deadline = job, time.monotonic() + seconds
-        self._received.clear()
+        self._jobs.append((job, seconds))
+        if len(self._jobs) == 1:
+            self.deadline = time.monotonic() + seconds
         try:
             times = {"cpu": seconds, "quick": quick, "first": first}
             request = {"filename": job.filename, "readme": job.readme, **times}
@@ -94,19 +107,17 @@ class Worker:
             os.close(fd)
         return True
 
-    def receive(self) -> bytes | None:
-        """Take what has arrived; the whole answer when it is there, b"" when the worker is gone."""
+    def receive(self) -> list[bytes] | None:
+        """Take what has arrived: the answers that are whole, in the order of the jobs; None when the worker is gone."""
         data = self._process.receive()
-        self._received += data
-        if not data or len(self._received) > LONGEST_ANSWER:
-            return b""
-        if not self._received.endswith(b"\n"):
+        if not data:
             return None
-        if self.ready:
-            return bytes(self._received)
-        self.ready, self.open = True, tuple(json.loads(self._received))
-        self._received.clear()
-        return None
+        *answers, self._received[:] = (self._received + data).split(b"\n")
+        if len(self._received) > LONGEST_ANSWER:
+            return None
+        if answers and not self.ready:
+            self.ready, self.open = True, tuple(json.loads(answers.pop(0)))
+        return [bytes(answer) for answer in answers]
 
     def kill(self) -> str:
         """End the process; says how it ended."""
@@ -114,9 +125,10 @@ class Worker:
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
     def rest(self) -> None:
-        """Ready for the next job."""
-        self.job = None
-        self._received.clear()
+        """Its job is done; the next one begins."""
+        self._jobs.popleft()
+        if self._jobs:
+            self.deadline = time.monotonic() + self._jobs[0][1]
 
 
 def read_answer(number: int, data: bytes) -> Result:

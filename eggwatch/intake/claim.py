@@ -13,7 +13,7 @@ import logging
 import time
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 from eggwatch.errors import FolderError
@@ -30,7 +30,7 @@ log = logging.getLogger("eggwatch")
 
 PORTION = 0.04
 """Seconds for which uploads are copied before those that were are passed on,"""
-BULK_PORTION = 0.15
+BULK_PORTION = 0.4
 """and so many where small ones of more than `BULK` projects wait: what is copied together is committed together."""
 BULK = 16
 LARGE_TURN = 3
@@ -95,6 +95,7 @@ class ClaimQueue:
         self._order: list[tuple[int, int, str]] = []
         """(bytes, arrival, project) of the first of each project, sorted."""
         self._begun: list[_Copy] = []
+        self._paths: set[str] = set()
         self._arrivals = self._taken = self._turns = 0
         self._credit = CREDIT
         self._last, self._in_a_row = "", 0
@@ -106,15 +107,15 @@ class ClaimQueue:
         """Whether an upload of a project waits here, or is being copied."""
         return project in self._waiting or self._is_begun(project)
 
-    def paths(self) -> set[str]:
+    def paths(self) -> Set[str]:
         """The paths of those that wait here, or are being copied."""
-        waiting = {sighting.path for waiting in self._waiting.values() for _, (sighting, _) in waiting}
-        return waiting | {copy.sighting.path for copy in self._begun}
+        return self._paths
 
     def add(self, ready: Iterable[Candidate]) -> None:
         """More of them."""
         for one in ready:
             self._arrivals += 1
+            self._paths.add(one[0].path)
             project = project_of(one[0].filename)
             waiting = self._waiting.setdefault(project, deque())
             waiting.append((self._arrivals, one))
@@ -169,6 +170,7 @@ class ClaimQueue:
 
     def _over(self, sighting: Sighting) -> None:
         """It is copied, or will not be: the next one of its project may be."""
+        self._paths.discard(sighting.path)
         project = project_of(sighting.filename)
         if project in self._waiting:
             self._line_up(project)
@@ -266,6 +268,7 @@ class ClaimQueue:
         """Give up the copies under way: their uploads are found again."""
         for copy in self._begun:
             copy.steps.close()
+            self._paths.discard(copy.sighting.path)
         self._begun.clear()
 
 

@@ -169,10 +169,10 @@ class Uploads:
             path=path, filename=seen.found.name, identity=seen.found.identity, uid=seen.found.uid, since=seen.since
         )
 
-    def with_lease(self, sighting: Sighting, lease: Lease) -> Sighting:
-        """The sighting with what a lease said about writers."""
+    def with_lease(self, sighting: Sighting, lease: Lease, *, open_to: str | None, is_whole: bool) -> Sighting:
+        """The sighting with what a lease said about writers, and who may be one (see there)."""
         self.unproven = self.unproven or lease is Lease.UNPROVEN
-        return replace(sighting, lease=lease)
+        return replace(sighting, lease=lease, open_to=open_to, is_whole=is_whole)
 
     def newly_unfinished(self, sighting: Sighting) -> str | None:
         """Why a deferred upload is thought unfinished, if its uploader is to be told now."""

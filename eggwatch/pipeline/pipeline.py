@@ -28,6 +28,7 @@ from eggwatch.pipeline.admit import Batch, original, prepare
 from eggwatch.pipeline.announce import News
 from eggwatch.pipeline.changed_pages import ChangedPages
 from eggwatch.pipeline.components import Components
+from eggwatch.pipeline.gathering import Gathering
 from eggwatch.pipeline.housekeeping import Housekeeping
 from eggwatch.pipeline.in_hand import InHand, Tally
 from eggwatch.pipeline.judge import held_of, scarce_of, upload_of
@@ -46,10 +47,6 @@ log = logging.getLogger("eggwatch")
 
 MOST_IN_HAND = 256
 """Claims under way at a time; the others wait in the drop folder."""
-FEW = 4
-"""With so many archives under inspection, or fewer, each is committed as soon as it is judged."""
-GATHERING = 0.03
-"""Seconds for which answers are gathered when more are under way."""
 PAGES_A_ROUND = 64
 """Project pages rendered in one round, so that a long list of stale ones never holds up an upload."""
 
@@ -82,6 +79,7 @@ class Pipeline:
         space = DiskSpace(config, components.spool, self.uploads, **told)
         around = (components.drop, components.spool, self.uploads, space)
         self._claims = ClaimQueue(*around, now=components.now, unreadable=self._settling.cannot_read)
+        self._gathering = Gathering(components.inspectors)
         self.grace = GracePeriod(config.grace)
         self._looking = DropWatch(components, config, self.uploads, self.retirement)
         self.tally, self.measures = Tally(), Measures()
@@ -127,7 +125,8 @@ class Pipeline:
 
     def settle(self, sightings: Iterable[Sighting]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
-        return self._settling.settle(sightings, taken={*self.in_hand(), *self._claims.paths()})
+        under_way = (set(self.in_hand()), self._claims.paths())
+        return self._settling.settle(sightings, is_taken=lambda path: any(path in paths for paths in under_way))
 
     def claim(self, ready: Iterable[Candidate]) -> None:
         """Copy uploads into the spool, as far as a moment suffices; the others are copied in the next rounds."""
@@ -167,11 +166,13 @@ class Pipeline:
     def inspect(self, wait: float) -> None:
         """Collect what the inspectors have found; where nothing else can be done, wait up to `wait` seconds for it."""
         self.components.spool.progress()
-        self._take_in(self._results(0.0 if self._may_claim() or self._may_judge() else wait))
+        may_claim = self._may_claim()
+        seconds = 0.0 if may_claim or self._may_judge() else wait
+        self._take_in(self._gathering.gathered(seconds, may_claim=may_claim))
 
     def collect(self) -> None:
         """Take what inspectors have found until now, so that they go on beside other work; waits for nothing."""
-        self._take_in(self.components.inspectors.poll(0.0))
+        self._take_in(self._gathering.meanwhile())
 
     def _take_in(self, results: list[Result]) -> None:
         for result in results:
@@ -182,17 +183,6 @@ class Pipeline:
                 self._hold(hand, result.trouble)
             else:
                 log.info("inspect  %s: %s", shown(hand.claim.path), found_in(result.inspection))
-
-    def _results(self, wait: float) -> list[Result]:
-        """Answers that have come; many uploads at once share a commit, so a few milliseconds are spent on more.
-
-        While there are uploads to copy, that takes those milliseconds already.
-        """
-        inspectors, deadline = self.components.inspectors, time.monotonic() + (0.0 if self._may_claim() else GATHERING)
-        results = inspectors.poll(wait)
-        while results and inspectors.busy() > FEW and time.monotonic() < deadline:
-            results += inspectors.poll(GATHERING)
-        return results
 
     def _hold(self, hand: InHand, trouble: str) -> None:
         """A bug of ours met this file: it stays in the drop with the traceback, and the next one goes on."""

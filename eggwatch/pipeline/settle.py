@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.intake.claim import Candidate
@@ -33,14 +32,14 @@ class Settling:
         self._components, self._config = components, config
         self._uploads, self._retirement = uploads, retirement
 
-    def settle(self, sightings: Iterable[Sighting], *, taken: Collection[str]) -> list[Candidate]:
+    def settle(self, sightings: Iterable[Sighting], *, is_taken: Callable[[str], bool]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time.
 
-        `taken` are the paths of those that are under way already.
+        `is_taken(path)` of those that are under way already.
         """
         ready, now = [], time.monotonic()
         for sighting in sightings:
-            probed = None if sighting.path in taken else self._probe(sighting)
+            probed = None if is_taken(sighting.path) else self._probe(sighting)
             if probed is None or self._retirement.takes(probed, now=now):
                 continue
             deferred = self._uploads.originals.deferred(probed.path)
@@ -49,7 +48,7 @@ class Settling:
                 if verdict.overdue or not self._is_unwritten(probed):
                     ready.append((probed, verdict.overdue))
             else:
-                log.debug("settle   %s: %s", shown(probed.path), verdict.reason)
+                log.debug("settle   %s: %s", probed.path, verdict.reason)
                 self._uploads.wait(probed.path, verdict, now=now)
                 if verdict.answered:
                     answer_unfinished(probed, self._uploads, self._components.receipts, self._config.patience)
@@ -58,9 +57,9 @@ class Settling:
     def _probe(self, sighting: Sighting) -> Sighting | None:
         try:
             with self._components.drop.reading(sighting.path) as fd:
-                probed = self._uploads.with_lease(sighting, leases.probe(fd))
+                writers = others_who_may_write(os.fstat(fd))
                 is_whole = self._config.uploads is not None and door_user(sighting.path) is not None
-                return replace(probed, open_to=others_who_may_write(os.fstat(fd)), is_whole=is_whole)
+                return self._uploads.with_lease(sighting, leases.probe(fd), open_to=writers, is_whole=is_whole)
         except FileNotFoundError:
             return None
         except OSError as error:

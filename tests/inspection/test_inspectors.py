@@ -18,7 +18,7 @@ from eggwatch.archives.expected_cpu import A_MEMBER
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
-from eggwatch.inspection.inspectors import Inspectors
+from eggwatch.inspection.inspectors import IN_HAND, Inspectors
 from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn, Turns
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
@@ -103,6 +103,31 @@ def test_a_killed_worker_costs_no_file_if_the_second_try_succeeds(
     inspectors.submit(job(3, archive))
     found = results(inspectors, 2)
     assert [found[number].inspection.flaws for number in (2, 3)] == [(), ()]  # type: ignore[union-attr]
+
+
+def test_of_many_small_archives_a_worker_has_several_in_hand_and_its_death_is_blamed_on_the_first(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_first_job(monkeypatch)  # so that the worker stops at it
+    for number in range(1, 41):
+        inspectors.submit(job(number, archive))
+    until("its hands are full", lambda: not inspectors.poll(0.01) and len(workers_of(inspectors)[0].jobs) == IN_HAND)
+    monkeypatch.undo()
+    os.kill(workers_of(inspectors)[0].pid, signal.SIGKILL)
+    until("its death is seen", lambda: inspectors.poll(0.01) or any(turn.died for turn in inspectors._turns.values()))
+    assert [number for number, turn in inspectors._turns.items() if turn.died] == [1]
+    found = results(inspectors, 40)
+    assert all(result.inspection and not result.inspection.flaws for result in found.values())
+
+
+def test_nobody_is_put_behind_a_bomb(inspectors: Inspectors, archive: Path, silent: Path) -> None:
+    """As soon as some first try has not been enough, each worker has one archive in hand."""
+    inspectors.submit(replace(job(1, silent), size=0))
+    wait_until_given_up(inspectors, 1)
+    for number in range(2, 42):
+        inspectors.submit(job(number, archive))
+    assert [len(worker.jobs) for worker in inspectors._queues[Lane.FAST].workers] == [1]
+    assert len(results(inspectors, 41)) == 41
 
 
 def test_a_job_that_is_killed_twice_by_somebody_else_is_held_and_not_refused(
