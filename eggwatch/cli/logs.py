@@ -36,6 +36,9 @@ def told(record: logging.LogRecord) -> str:
     """The message. Its words are ours, and what it names is foreign: no name makes a line, or moves the cursor."""
     if not record.args:
         return shown(str(record.msg))
+    plain = record.getMessage()
+    if plain.isascii() and plain.isprintable():  # then so is each of its arguments, as nearly always
+        return plain
     if isinstance(record.args, tuple):
         return str(record.msg) % tuple(_inert(argument) for argument in record.args)
     return str(record.msg) % {key: _inert(argument) for key, argument in record.args.items()}
@@ -173,6 +176,10 @@ def log_as(form: str, *, verbose: bool, quiet: bool = False) -> None:
 
 
 def _stream(formatter: logging.Formatter) -> logging.Handler:
+    # No form of ours names the caller, thread or process, which take as long to find out as a line to write (the
+    # logging HOWTO, Optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     return handler

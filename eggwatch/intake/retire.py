@@ -40,7 +40,7 @@ REASON_ELSEWHERE = "rejected/ could not be written to. Read the reason in STATE/
 """The same of a rejected one, which lies beside its reason or where it was uploaded to."""
 SOON_READ = 8 << 20
 """Bytes of a hidden original that are hashed although nobody remembers hiding it."""
-MOST_LEAVING = 64
+MOST_LEAVING = 128
 """Originals that are hidden at a time, each with two descriptors open; fewer where the process may open few."""
 
 
@@ -81,6 +81,8 @@ class Retirement:
         self._leaving: list[_Leaving] = []
         self._most = min(MOST_LEAVING, max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8))
         self._troubles: dict[str, str] = {}
+        self._gone: list[str] = []
+        """Paths that the catalog is to forget, in one transaction for all that leave together."""
         self._unknown: set[str] = set()
         """Files under hidden names that a look has met, and that are none of ours."""
         self._is_to_plan = False
@@ -124,6 +126,7 @@ class Retirement:
             return
         if isinstance(hidden, RetireOutcome):
             self._end(departure, hidden)
+            self._forget_gone()
         else:
             self._leaving.append(_Leaving(hidden=hidden, since=time.monotonic(), original=original))
 
@@ -147,9 +150,15 @@ class Retirement:
                     continue
                 self._end(leaving.hidden.departure, outcome)
                 if leaving.known and outcome is not RetireOutcome.DISPLACED:
-                    self._catalog.forget([_hidden_path(leaving.hidden)])
+                    self._gone.append(_hidden_path(leaving.hidden))
                 if outcome is RetireOutcome.DISPLACED:
                     self._uploads.timers.later(_hidden_path(leaving.hidden), now=time.monotonic())
+        self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        gone, self._gone = self._gone, []
+        if gone:
+            self._catalog.forget(gone)
 
     def keep_in_mind(self, survey: Survey) -> None:
         """Remember by their hidden paths the originals in whose place another upload lies by now.
@@ -195,7 +204,7 @@ class Retirement:
 
     def _end(self, departure: Departure, outcome: RetireOutcome) -> None:
         path = departure.path
-        log.debug("retire   %s: %s", shown(path), outcome)
+        log.debug("retire   %s: %s", path, outcome)
         if outcome is RetireOutcome.BUSY:
             self._uploads.timers.later(path, now=time.monotonic() + 1.0)
             return
@@ -206,7 +215,7 @@ class Retirement:
             if folder_of(path) in self._tried:
                 self.try_stuck(folder_of(path))
             if self._uploads.left(path, departure.identity):
-                self._catalog.forget([path])
+                self._gone.append(path)
             if outcome is not RetireOutcome.GONE:
                 self._uploads.timers.later(path, now=time.monotonic())
         if departure.rejected:

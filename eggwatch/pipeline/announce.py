@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from eggwatch.errors import FolderError, in_words
 from eggwatch.model.events import Entry, Event, EventKind, is_news
-from eggwatch.model.names import shown
 from eggwatch.model.queue import Fate
 from eggwatch.notifiers import Notifier
 from eggwatch.pipeline.components import Components
@@ -58,7 +57,7 @@ class LocalDelivery:
             try:
                 for entry in self._due(untold, may_tell):
                     self._notifier.tell(entry)
-                    log.debug("announce %s: %s, by %s", shown(entry.event.filename or ""), entry.event.kind, self.name)
+                    log.debug("announce %s: %s, by %s", entry.event.filename or "", entry.event.kind, self.name)
                     told.append(entry.serial)
             finally:
                 if told:

@@ -191,7 +191,7 @@ def replace(path: Path, data: bytes, permissions: Permissions = OURS) -> None:
 
 def sync(paths: Iterable[Path]) -> None:
     """Make files and folders last: when this returns, a power cut leaves them as they are now."""
-    wanted = sorted(set(paths))
+    wanted = sorted(set(paths), key=os.fspath)
     if not wanted:
         return
     changing("sync", wanted[0])
@@ -295,25 +295,33 @@ class Unsynced:
     MOST = 64
 
     def __init__(self) -> None:
-        self._fds: list[int] = []
+        self._fds: dict[tuple[int, int], int] = {}
+        """By device and inode: a folder is added with each file in it."""
 
     def add(self, fd: int) -> None:
         """Keep a duplicate of a descriptor until `sync`."""
-        self._fds.append(os.dup(fd))
+        status = os.fstat(fd)
+        inode = status.st_dev, status.st_ino
+        if inode not in self._fds:
+            self._fds[inode] = os.dup(fd)
         if len(self._fds) >= self.MOST:
             self.sync()
 
     def sync(self) -> None:
         """Make all of them last."""
-        fds, self._fds = self._fds, []
+        fds, self._fds = self._fds, {}
         if not fds:
             return
         changing("sync", f"{len(fds)} descriptors")
         try:
-            for done in _pool().map(os.fsync, fds):
-                assert done is None
+            if len(fds) <= SYNC_EACH:
+                for done in _pool().map(os.fsync, fds.values()):
+                    assert done is None
+            else:
+                for fd in {device: fd for (device, _), fd in fds.items()}.values():
+                    _syncfs(fd)
         finally:
-            for fd in fds:
+            for fd in fds.values():
                 os.close(fd)
 
 
