@@ -170,7 +170,7 @@ class Uploads:
         )
 
     def with_lease(self, sighting: Sighting, lease: Lease, *, open_to: str | None, is_whole: bool) -> Sighting:
-        """The sighting with what a lease said about writers, and who may be one (see there)."""
+        """The sighting with what a lease said about writers, and who may be one."""
         self.unproven = self.unproven or lease is Lease.UNPROVEN
         return replace(sighting, lease=lease, open_to=open_to, is_whole=is_whole)
 

@@ -13,7 +13,6 @@ from eggwatch.intake.retire import Retirement
 from eggwatch.intake.uploads import Uploads
 from eggwatch.linux import leases
 from eggwatch.linux.accounts import door_user, others_who_may_write
-from eggwatch.model.names import shown
 from eggwatch.model.queue import Fate
 from eggwatch.model.sightings import Sighting
 from eggwatch.pipeline.components import Components
