@@ -14,12 +14,14 @@ import functools
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 Observer = Callable[[str, str], None]
+T = TypeVar("T")
 
 SYNC_EACH = 16
 """Up to so many files and folders are synced each, side by side, so that they share a commit of the journal
@@ -196,7 +198,7 @@ def sync(paths: Iterable[Path]) -> None:
         return
     changing("sync", wanted[0])
     if len(wanted) <= SYNC_EACH:
-        _sync_side_by_side(wanted)
+        _side_by_side(_sync_one, wanted)
     else:
         _sync_file_systems(wanted)
 
@@ -221,12 +223,8 @@ def sync_everything(folders: Iterable[Path]) -> None:
         _sync_file_systems(present)
 
 
-def _sync_side_by_side(paths: list[Path]) -> None:
-    if len(paths) < SIDE_BY_SIDE:
-        for path in paths:
-            _sync_one(path)
-        return
-    for done in _pool().map(_sync_one, paths):
+def _side_by_side(sync_one: Callable[[T], None], wanted: Collection[T]) -> None:
+    for done in (map if len(wanted) < SIDE_BY_SIDE else _pool().map)(sync_one, wanted):
         assert done is None
 
 
@@ -300,8 +298,7 @@ class Unsynced:
 
     def add(self, fd: int) -> None:
         """Keep a duplicate of a descriptor until `sync`."""
-        status = os.fstat(fd)
-        inode = status.st_dev, status.st_ino
+        inode = ((status := os.fstat(fd)).st_dev, status.st_ino)
         if inode not in self._fds:
             self._fds[inode] = os.dup(fd)
         if len(self._fds) >= self.MOST:
@@ -313,13 +310,10 @@ class Unsynced:
         if not fds:
             return
         changing("sync", f"{len(fds)} descriptors")
+        disks = {device: fd for (device, _), fd in fds.items()}
+        sync_one, wanted = (os.fsync, fds) if len(fds) <= SYNC_EACH else (_syncfs, disks)
         try:
-            if len(fds) <= SYNC_EACH:
-                for done in _pool().map(os.fsync, fds.values()):
-                    assert done is None
-            else:
-                for fd in {device: fd for (device, _), fd in fds.items()}.values():
-                    _syncfs(fd)
+            _side_by_side(sync_one, wanted.values())
         finally:
             for fd in fds.values():
                 os.close(fd)
