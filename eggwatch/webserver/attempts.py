@@ -79,7 +79,7 @@ def address_of(environ: WSGIEnvironment) -> str:
     if address is None or address.is_loopback:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
         address = _address(forwarded) or address
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None and not address.is_loopback:
+    if isinstance(address, IPv6Address) and not address.is_loopback:
         return f"{IPv6Address(int(address) >> 64 << 64)}/64"
     return str(address)
 
@@ -91,7 +91,9 @@ def is_loopback(address: str) -> bool:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address without its zone, and one of IPv4 as such where a socket for both tells it as one of IPv6."""
     try:
-        return ip_address(text)
+        address = ip_address(text.partition("%")[0])
     except ValueError:  # a socket in the file system has none
         return None
+    return getattr(address, "ipv4_mapped", None) or address

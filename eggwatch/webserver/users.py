@@ -79,6 +79,12 @@ _NOBODY = Refused(
     message="Nobody can upload here yet. The administrator adds users with 'htpasswd' to the file that 'users' names, "
     "or creates a token with 'eggwatch token create'.",
 )
+_BROWSER = Refused(
+    # Any page can make a browser send a form to any server, also to one that only this machine reaches, and the
+    # browser adds the password that it knows.
+    status=HTTPStatus.FORBIDDEN,
+    message="Web pages can't upload here. Use twine, uv or another client.",
+)
 _NAME = Refused(
     status=HTTPStatus.FORBIDDEN,
     message="This user name can't be used here: it has 1 to 64 letters, digits and . _ @ + -, and begins with a letter "
@@ -100,6 +106,8 @@ class Users:
 
     def authenticate(self, request: Request, *, now: float) -> User | Refused:
         """Who sends a request, or why it is refused."""
+        if "Origin" in request.headers:
+            return _BROWSER
         name = request.environ.get("REMOTE_USER") if self._door.remote_user else None
         if name:
             return User(name=name) if USER.fullmatch(name) else _NAME

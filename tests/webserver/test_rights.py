@@ -14,8 +14,8 @@ import pytest
 from passlib.hash import bcrypt
 
 from eggwatch.config.loading import load
+from eggwatch.webserver.doors import doors_of
 from eggwatch.webserver.server import Server
-from eggwatch.webserver.uploads import doors_of
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.http_asking import Reply

@@ -317,6 +317,8 @@ def test_without_users_nothing_is_accepted_and_the_answer_says_how_to_add_one(tm
     [
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1"}, True),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "::1"}, True),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "::ffff:127.0.0.1"}, True),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "::ffff:192.0.2.1"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "192.0.2.1"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.1"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": ""}, False),
@@ -333,6 +335,14 @@ def test_anonymous_uploads_come_from_this_machine_unless_it_says_everywhere(
     assert (door.basic("mypi", "ignored", **environ) == anybody) is taken
     assert status(door.basic("alice", "wrong", **environ)) == 401
     assert door.basic("alice", "secret", **environ) == User(name="alice")
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "http://127.0.0.1:8080"])
+def test_a_web_page_can_upload_by_nobody_s_browser(tmp_path: Path, origin: str) -> None:
+    """Browsers send forms across sites, with the password that they know, and say where the page is from."""
+    door = Door(tmp_path, f"alice:{ALICE}\n", anonymous=Anonymous.LOOPBACK)
+    assert status(door.ask(REMOTE_ADDR="127.0.0.1", HTTP_ORIGIN=origin)) == 403
+    assert status(door.basic("alice", "secret", HTTP_ORIGIN=origin)) == 403
 
 
 # Attempts to log in are slowed
@@ -394,6 +404,21 @@ def test_addresses_of_one_network_of_ipv6_count_as_one(door: Door) -> None:
         door.basic(f"user{number}", "wrong", REMOTE_ADDR=f"2001:db8::{number:x}")
     assert status(door.basic("bob", "other", REMOTE_ADDR="2001:db8::ffff:1")) == 429
     assert isinstance(door.basic("bob", "other", REMOTE_ADDR="2001:db8:0:1::1"), User)
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::5%" + "x" * 9000, "2001:db8::/64"),
+        ("::1%eth0", "::1"),
+        ("<script>", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_an_address_is_told_in_one_short_way(told: str, address: str) -> None:
+    assert attempts.address_of({"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": told}) == address
 
 
 def test_what_is_remembered_of_attempts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
