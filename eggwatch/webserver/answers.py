@@ -88,6 +88,6 @@ def response(answer: Reply, request: Request) -> Response:
 
 def _reason(text: str) -> str:
     """One line that a status line can hold."""
-    line = " ".join(text.split()).encode("latin-1", "replace").decode("latin-1")
+    line = " ".join(text.split()).replace("…", "...").encode("latin-1", "replace").decode("latin-1")
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1].rstrip()}..."

@@ -115,6 +115,12 @@ def test_who_prefers_json_gets_an_object(door: Door) -> None:
     assert said["code"] == f"400 {said['message']}" and "not-a-gzip" in said["message"]
 
 
+def test_the_wrong_kind_of_hash_that_distutils_sends_does_not_count(door: Door) -> None:
+    """BLAKE2b of 512 bits as `blake2_256_digest`, from Python 3.9 to 3.11."""
+    name, data = sdist()
+    assert door.upload((name, data), ("blake2_256_digest", hashlib.blake2b(data).hexdigest())).status == 200
+
+
 WRONG_FORMS = {
     "sha256": (("sha256_digest", "0" * 64), "sha256_digest"),
     "md5": (("md5_digest", "0" * 32), "md5_digest"),
