@@ -17,7 +17,7 @@ from eggwatch.config.settings import TERMS
 from eggwatch.linux.accounts import HTTP_FOLDER, USER
 from eggwatch.model.events import timestamp
 from eggwatch.store.state.tokens import ACTIONS, Token, TokenFile, TokenUses, digest, id_of, new_secret
-from eggwatch.writer.folders import permissions_of
+from eggwatch.writer.folders import make_folders, permissions_of
 
 
 @click.group()
@@ -63,6 +63,7 @@ def create(
         actor=actor(),
         expires=None if expires is None else timestamp(now + _duration(expires)),
     )
+    make_folders(config, permissions_of(config))
     _file(config).add(made)
     if as_json:
         print_json({"token": secret, **_row(made, None)})

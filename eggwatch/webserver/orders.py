@@ -7,6 +7,7 @@ carries it out; the answer is that of the command on the machine itself.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 import uuid
@@ -36,6 +37,8 @@ PAUSE = 0.02
 LEFT_SECONDS = 3600.0
 READABLE = 0o644
 
+log = logging.getLogger("eggwatch.http")
+
 Report = dict[str, Any]
 """What the daemon answers; `error` says why nothing was done, `forbidden` that the user may not do it."""
 
@@ -53,7 +56,12 @@ class Orders:
         report = self.obeyed(fields, user)
         if report is None:
             return later("The daemon has not answered. The order was withdrawn, unless it is being carried out now.")
-        return _answer_of(fields[":action"], report)
+        answer = _answer_of(fields[":action"], report)
+        log.info(
+            "%s %s by %s: %d %s", fields[":action"], shown(fields.get("spec", "")), user.name, answer.status,
+            answer.message,
+        )  # fmt: skip
+        return answer
 
     def obeyed(self, fields: Mapping[str, str], user: User) -> Report | None:
         """Have the order of a form carried out; None if the daemon does not answer. FolderError if it can't be left."""

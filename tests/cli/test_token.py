@@ -36,6 +36,11 @@ def test_a_token_is_printed_once_and_stored_as_its_hash(site: Site) -> None:
     assert "not configured" not in with_door.err
 
 
+def test_a_token_can_be_created_before_the_daemon_runs_for_the_first_time(tmp_path: Path) -> None:
+    assert Site(tmp_path).call("token", "create", "--user", "ci").code == 0
+    assert (tmp_path / "state/tokens.json").stat().st_mode & 0o777 == 0o644
+
+
 def test_tokens_are_listed_with_their_last_use(site: Site) -> None:
     first = site.call("token", "create", "--user", "ci", "--project", "acme-*", "--json").row
     site.call("token", "create", "--user", "alice", "--may", "yank", "--may", "upload")
