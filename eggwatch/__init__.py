@@ -17,6 +17,7 @@ The packages, in the order of imports: each imports only from the steps above it
    intake/      uploads: what is known of each, scans, copies, disk space, removal of originals
    readers/     reading an index without its lock, locally and over HTTP; what is missing in it
    setup/       installation as a service: program, account, folders and units, in steps that can be printed first
+   collecting/  archives of what is installed or asked for: downloaded by pip, compared, rebuilt
 5. pipeline/    the nine stages of an upload: pipeline.py has them all, the long ones have files of their own
    doctor/      checks of accounts, folders, disks, kernel and units; one small function for each
    webserver/   the pages and the uploads over HTTP, by one WSGI application; who may upload

@@ -22,7 +22,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("errors", "model"),
     ("policy", "archives", "pages", "linux"),
     ("store", "config", "inspection"),
-    ("targets", "notifiers", "readers", "intake", "setup"),
+    ("targets", "notifiers", "readers", "intake", "setup", "collecting"),
     ("pipeline", "doctor", "webserver"),
     ("writer",),
     ("maintenance", "service"),

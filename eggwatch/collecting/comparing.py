@@ -1,0 +1,57 @@
+"""Whether a wheel is the one that is installed: its members against the installed RECORD."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from eggwatch.collecting.environment import Row
+
+SIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
+CHUNK = 1 << 20
+
+
+def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
+    """The paths in site-packages that a wheel would install otherwise, sorted; nothing of it is unpacked."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = dict(_members(archive))
+            other = {path for path, info in members.items() if not _is_same(archive, info, rows.get(path))}
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError):
+        return [wheel.name]
+    return sorted(other | {path for path in rows if path not in members and is_from_wheel(path)})
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    """The members that lie in site-packages once installed, by their paths there."""
+    for info in archive.infolist():
+        top, _, rest = info.filename.partition("/")
+        if top.endswith(".data"):
+            scheme, _, rest = rest.partition("/")
+            if scheme not in ("purelib", "platlib"):  # scripts are rewritten; the rest lies elsewhere
+                continue
+        path = rest if top.endswith(".data") else info.filename
+        if not info.is_dir() and not path.endswith(SIGNED):
+            yield path, info
+
+
+def is_from_wheel(path: str) -> bool:
+    """Whether a wheel holds what RECORD lists here; installers add bytecode and files to .dist-info."""
+    made = path.endswith(".pyc") or ".dist-info/" in path
+    return not made and not path.startswith(("../", "/"))
+
+
+def _is_same(archive: zipfile.ZipFile, info: zipfile.ZipInfo, row: Row | None) -> bool:
+    if row is None or (row.size and row.size != str(info.file_size)):
+        return False
+    if not row.digest:
+        return True
+    algorithm, _, said = row.digest.partition("=")
+    with archive.open(info) as member:
+        found = hashlib.new(algorithm)
+        while chunk := member.read(CHUNK):
+            found.update(chunk)
+    return base64.urlsafe_b64encode(found.digest()).rstrip(b"=").decode() == said
