@@ -35,7 +35,7 @@ def _as_user(around: Environment, name: str) -> str:
         return ""
     if door.users is None:
         return f", or eggwatch token create --user {name}"
-    return f", or htpasswd -B {shell_word(str(door.users))} {name}"
+    return f", or htpasswd -BC 12 {shell_word(str(door.users))} {name}"
 
 
 def logins(around: Environment) -> Iterator[CheckOutcome]:

@@ -63,11 +63,11 @@ def _problem(user: str, stored: str) -> str | None:
     if scheme is None:
         kind = next((name for start, name in _WEAK.items() if stored.startswith(start)), None)
         what = f"a hash of kind {kind}, which is quick to guess" if kind else "neither bcrypt nor argon2"
-        return f"{user}: {what}. Set the password again with 'htpasswd -B FILE {user}'"
+        return f"{user}: {what}. Set the password again with 'htpasswd -BC 12 FILE {user}'"
     try:
         _context().handler(scheme).from_string(stored)
     except ValueError:
-        return f"{user}: the hash is damaged. Set the password again with 'htpasswd -B FILE {user}'"
+        return f"{user}: the hash is damaged. Set the password again with 'htpasswd -BC 12 FILE {user}'"
     return None
 
 
@@ -94,7 +94,7 @@ def check_passwords(path: Path) -> None:
         problems = parse_passwords(path.read_bytes()).problems
     except OSError as error:
         raise ConfigurationError(
-            f"{path} can't be read: {error.strerror}.", remedy=f"Make it: htpasswd -B -c {path} USER"
+            f"{path} can't be read: {error.strerror}.", remedy=f"Make it: htpasswd -BC 12 -c {path} USER"
         ) from error
     if problems:
         raise ConfigurationError("\n  ".join([f"{path} has users who can't log in:", *problems]))

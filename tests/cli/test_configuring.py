@@ -156,7 +156,7 @@ def test_users_of_the_upload_door_are_no_lack_and_lines_by_which_nobody_can_log_
     from passlib.hash import bcrypt
 
     site = Site(tmp_path, owners='{ "acme-*" = ["carol"] }', uploads='{ users = "htpasswd" }')
-    assert "htpasswd -B -c" in site.call("config", "check").out
+    assert "htpasswd -BC 12 -c" in site.call("config", "check").out
     users = tmp_path / "htpasswd"
     users.write_text(f"carol:{bcrypt.using(rounds=4).hash('secret')}\n")
     assert site.call("config", "check").code == 0

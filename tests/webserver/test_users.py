@@ -6,6 +6,7 @@ import base64
 import builtins
 import logging
 import os
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -82,6 +83,8 @@ def test_a_password_lets_its_user_in_and_another_does_not(door: Door, user: str,
     assert status(door.basic(user, "")) == HTTPStatus.UNAUTHORIZED
 
 
+@pytest.mark.parts
+@pytest.mark.skipif(shutil.which("htpasswd") is None, reason="needs htpasswd")
 @pytest.mark.parametrize("password", ["geheim", "schlüssel", "long" * 30])
 def test_what_htpasswd_writes_is_understood(tmp_path: Path, password: str) -> None:
     """bcrypt reads 72 bytes, in Apache too; some clients send Latin-1."""
@@ -94,6 +97,8 @@ def test_what_htpasswd_writes_is_understood(tmp_path: Path, password: str) -> No
     assert status(door.basic("alice", password[1:])) == 401
 
 
+@pytest.mark.parts
+@pytest.mark.skipif(shutil.which("htpasswd") is None, reason="needs htpasswd")
 @pytest.mark.parametrize(
     ("option", "kind"), [("-m", "MD5"), ("-s", "SHA-1"), ("-2", "SHA-256"), ("-5", "SHA-512"), ("-p", "neither bcrypt")]
 )
@@ -103,7 +108,7 @@ def test_weak_hashes_of_htpasswd_are_refused_with_the_remedy(tmp_path: Path, opt
     with pytest.raises(ConfigurationError) as error:
         Door(tmp_path, f"bob:{BOB}\n{line}\n")
     assert "line 2: alice" in str(error.value) and kind in str(error.value)
-    assert "htpasswd -B FILE alice" in str(error.value)
+    assert "htpasswd -BC 12 FILE alice" in str(error.value)
     assert line.partition(":")[2] not in str(error.value)
 
 
@@ -125,7 +130,7 @@ def test_lines_by_which_nobody_can_log_in_are_named(tmp_path: Path, line: str, s
 
 
 def test_a_file_that_is_missing_is_an_error_that_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="htpasswd -B -c"):
+    with pytest.raises(ConfigurationError, match="htpasswd -BC 12 -c"):
         Users(UploadDoor(users=tmp_path / "none"), tmp_path, tmp_path / "tokens.json")
 
 
