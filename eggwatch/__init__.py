@@ -22,7 +22,7 @@ The packages, in the order of imports: each imports only from the steps above it
    doctor/      checks of accounts, folders, disks, kernel and units; one small function for each
    webserver/   the pages and the uploads over HTTP, by one WSGI application; who may upload
 6. writer/      the one writer: opens an index under its lock, catches up, carries out orders, writes its status
-7. maintenance/ verify, repair, rebuild, backup and import, one file for each command
+7. maintenance/ verify, repair, rebuild, backup and import, one file for each command; index_*.py: index
    service/     the daemon: watcher, loop, signals, metrics, and the process that delivers news
 8. cli/         the command line
 

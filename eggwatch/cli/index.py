@@ -179,18 +179,18 @@ def _say_flaws(flaws: Sequence[Flaw], say_line: Callable[[str], None]) -> None:
 def print_changes(changes: Changes, out: Path) -> None:
     """The same for scripts."""
     for file in changes.added:
-        row = {"file": shown(file.path), "verdict": "added", "project": file.project, "version": file.version}
-        print_json({**row, "sha256": file.sha256, "flaws": []})
+        _print_row(file.path, "added", project=file.project, version=file.version, sha256=file.sha256)
     for file in changes.removed:
-        print_json(_row(file.path, "removed"))
+        _print_row(file.path, "removed", project=file.project, version=file.version, sha256=file.sha256)
     for one in changes.left_out:
-        more: dict[str, Any] = {"instead": one.instead, "flaws": [flaw.as_json() for flaw in one.flaws]}
-        print_json(_row(one.path, "left-out" if one.flaws else "duplicate") | more)
+        verdict = "left-out" if one.flaws else "duplicate"
+        _print_row(one.path, verdict, instead=one.instead, flaws=[flaw.as_json() for flaw in one.flaws])
     for unread in changes.unread:
-        print_json(_row(unread.path, "unreadable") | {"reason": unread.why})
+        _print_row(unread.path, "unreadable", reason=unread.why)
     counts = {name: getattr(changes, name) for name in ("unchanged", "kept", "projects", "others")}
     print_json({"index": shown(str(out)), "added": len(changes.added), "removed": len(changes.removed), **counts})
 
 
-def _row(path: str, verdict: str) -> dict[str, Any]:
-    return {"file": shown(path), "verdict": verdict}
+def _print_row(path: str, verdict: str, **more: Any) -> None:
+    absent = dict.fromkeys(("project", "version", "sha256", "instead", "reason"))
+    print_json({"file": shown(path), "verdict": verdict, **absent, "flaws": [], **more})

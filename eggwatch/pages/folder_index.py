@@ -60,10 +60,9 @@ def project_of(project: str, files: Sequence[IndexedFile], env: Environment, sha
     """A project's pages by path; the JSON last, as it is by this that the others are known to be there."""
     listing, places = listing_of(project, files), {file.filename: file for file in files}
     data = project_json(listing)
-    del data["meta"]["_last-serial"], data["_removed"]
+    del data["meta"]["_last-serial"]
     for row in data["files"]:
         file = places[row["filename"]]
-        del row["_uploader"]
         row |= {"url": UP + quote_path(file.path), "_mtime": file.mtime, "_name": file.name, "_version": file.version}
         if file.apart:
             row["_apart"] = True

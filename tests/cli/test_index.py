@@ -8,6 +8,7 @@ import fcntl
 import gzip
 import json
 import os
+import pty
 import random
 import shutil
 import subprocess
@@ -41,6 +42,10 @@ class Folder:
     def index(self, *arguments: str | Path) -> Done:
         """Run the command in the folder."""
         return self._site.call("index", *arguments)
+
+    def call(self, *arguments: str | Path) -> Done:
+        """Run another command there."""
+        return self._site.call(*arguments)
 
     def page(self, project: str) -> dict[str, Any]:
         """A project's JSON page."""
@@ -142,12 +147,33 @@ def test_only_the_pages_of_what_has_changed_are_written(folder: Folder) -> None:
 PAGES = [f"index.{name}{twin}" for name in ("html", "v1_html", "v1_json") for twin in ("", ".gz")]
 
 
+def test_commands_that_look_from_afar_understand_it(folder: Folder) -> None:
+    """list, show and history with --url."""
+    folder.index()
+    with served(folder.path) as url:
+        listed = folder.call("list", "--json", "--url", url)
+        assert [row["project"] for row in listed.rows] == ["demo", "other"]
+        assert "demo-1.0-py3-none-any.whl" in folder.call("show", "demo", "--url", url).out
+        assert "other-2.0.tar.gz" in folder.call("history", "--url", url).out
+
+
+def test_on_a_terminal_it_shows_how_far_it_is(folder: Folder) -> None:
+    """In archives; in a pipe it does not."""
+    terminal, ours = pty.openpty()
+    command = [sys.executable, "-m", "eggwatch", "index"]
+    with open(terminal, "rb", buffering=0) as shown:
+        subprocess.run(command, cwd=folder.path, env=clean_environment({}), stderr=ours, stdout=ours, check=True)
+        os.close(ours)
+        assert b"1 of 2" in shown.read(4096)
+
+
 def test_what_is_gone_leaves_the_index(folder: Folder) -> None:
     """The last archive of a project takes its pages with it."""
     folder.index()
     (folder.path / "demo-1.0-py3-none-any.whl").unlink()
     done = folder.index("--json")
-    assert done.rows[0] == {"schema": 1, "file": "demo-1.0-py3-none-any.whl", "verdict": "removed"}
+    assert (done.rows[0]["file"], done.rows[0]["verdict"]) == ("demo-1.0-py3-none-any.whl", "removed")
+    assert done.rows[1].items() >= {"added": 0, "removed": 1, "unchanged": 1, "projects": 1}.items()
     assert not (folder.path / "simple" / "demo").exists()
     for page in ("simple/index.html", "simple/index.v1_json", "links.html", "index.html"):
         assert "demo" not in (folder.path / page).read_text().replace("--index-url", "")
@@ -204,7 +230,7 @@ def test_two_archives_of_one_name_are_never_mixed_up(folder: Folder) -> None:
     add(folder.path, wheel("demo", "1.0", files={"demo.py": b"x = 2\n"}), below="others")
     for _ in range(2):
         done = folder.index("--json")
-        verdicts = [(row["file"], row["verdict"], row["instead"]) for row in done.rows if "instead" in row]
+        verdicts = [(row["file"], row["verdict"], row["instead"]) for row in done.rows if row.get("instead")]
         assert verdicts == [
             ("demo-1.0-py3-none-any.whl", "duplicate", "copies/demo-1.0-py3-none-any.whl"),
             ("others/demo-1.0-py3-none-any.whl", "left-out", "copies/demo-1.0-py3-none-any.whl"),
