@@ -140,6 +140,10 @@ def _has_no_suffix(name: str) -> bool:
     return not (1 <= len(suffix) <= 4 and suffix[0].isalpha() and suffix.isalnum())
 
 
+FORGOTTEN = 60.0
+"""Seconds after which nobody waits any more for the verdict on what the upload door has left, or takes it back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long to wait, in seconds (configuration: `quiet`, `unfinished-after`, `linger`)."""
@@ -201,11 +205,12 @@ def may_retire(sighting: Sighting, *, now: float, patience: Patience) -> Ready |
     """Decide whether an original that was judged may leave the drop folder.
 
     Clients set mode and times by name after they closed the file; until `linger` after its last change
-    that must not fail.
+    that must not fail. The upload door takes back what is its own, unless it was killed.
     """
     if sighting.lease is Lease.HELD:
         return Wait(reason="checked; still open for writing")
-    due = sighting.since + (patience.linger if sighting.lease is Lease.FREE else max(patience.linger, patience.quiet))
+    linger = patience.linger if sighting.lease is Lease.FREE else max(patience.linger, patience.quiet)
+    due = sighting.since + (max(linger, FORGOTTEN) if sighting.is_whole else linger)
     if now < due:
         return Wait(reason="checked; will be removed from the drop folder in a moment", until=due)
     return Ready()

@@ -8,7 +8,7 @@ import os
 from trove_classifiers import sorted_classifiers
 
 from eggwatch.config.index_config import Config, IndexConfig
-from eggwatch.config.uploads import Anonymous
+from eggwatch.config.uploads import Anonymous, UploadDoor
 from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.linux.accounts import account_name
 from eggwatch.webserver.attempts import is_loopback
@@ -23,6 +23,9 @@ def doors_of(config: Config, host: str) -> dict[str, Door]:
     ConfigurationError for one that is open to anybody unless only this machine can reach `host`, and for one that
     runs as an account that the daemon does not believe.
     """
+    for index in config.indexes.values():
+        if index.uploads is not None:
+            _check_account(index, index.uploads)
     doors = {index.name: Door(index) for index in config.indexes.values() if index.uploads is not None}
     for name, door in doors.items():
         if door.settings.anonymous is Anonymous.LOOPBACK and host != "localhost" and not is_loopback(host):
@@ -30,13 +33,12 @@ def doors_of(config: Config, host: str) -> dict[str, Door]:
                 f"[index.{name}.uploads] accepts uploads from anybody, and {host} can be reached by others.",
                 remedy='Add users, listen on 127.0.0.1, or set anonymous = "everywhere".',
             )
-        _check_account(config.indexes[name], door)
         _sweep(door)
     return doors if len(config.indexes) > 1 else dict(zip([""], doors.values(), strict=False))
 
 
-def _check_account(index: IndexConfig, door: Door) -> None:
-    own, believed = account_name(os.geteuid()), door.settings.account or _account_of_daemon(index)
+def _check_account(index: IndexConfig, uploads: UploadDoor) -> None:
+    own, believed = account_name(os.geteuid()), uploads.account or _account_of_daemon(index)
     if believed not in (None, own):
         raise ConfigurationError(
             f"Uploads over HTTP are stored as {own}, but the daemon of {index.name} believes {believed} alone.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Protocol
+from typing import Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -84,46 +84,6 @@ class _Hashing:
         return {name: one.hexdigest() for name, one in self._hashes.items()}
 
 
-def read_form(stream: IO[bytes], boundary: str, sink: Sink) -> UploadForm:
-    """Read a whole form. MalformedError if it is none; whatever the stream and the sink raise."""
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), MOST_HEADERS, max_parts=MOST_PARTS)
-    reading = _Reading(sink)
-    for data in _portions(stream, len(boundary) + PADDING):
-        with _decoding():
-            decoder.receive_data(data)
-        if _drained(decoder, reading.take):
-            break
-    return reading.form()
-
-
-def _portions(stream: IO[bytes], margin: int) -> Iterator[bytes | None]:
-    """What a stream holds, and None at its end.
-
-    No portion ends within a boundary: the decoder takes the line break before `--boundary-` for a part of the file, if
-    it has not seen the last `-` yet (werkzeug 3.1.9).
-    """
-    held = b""
-    while data := stream.read(CHUNK):
-        data = held + data
-        found = _LINE_BREAK.search(data, max(0, len(data) - margin))
-        cut = len(data) if found is None else found.start()
-        held = data[cut:]
-        yield data[:cut]
-    yield held
-    yield None
-
-
-def _drained(decoder: MultipartDecoder, take: Callable[[Field | File | Data], None]) -> bool:
-    """Take what is there; True at the end of the form."""
-    while True:
-        with _decoding():
-            event = decoder.next_event()
-        if isinstance(event, (Field, File, Data)):
-            take(event)
-        elif isinstance(event, (Epilogue, NeedData)):
-            return isinstance(event, Epilogue)
-
-
 @contextmanager
 def _decoding() -> Iterator[None]:
     try:
@@ -132,6 +92,51 @@ def _decoding() -> Iterator[None]:
         raise MalformedError(f"The form has more than {MOST_PARTS} fields, or one with a very long head.") from error
     except ValueError as error:
         raise MalformedError("The body is no complete multipart form.") from error
+
+
+class FormReader:
+    """Reads a form as it comes. MalformedError if it is none; whatever the sink raises."""
+
+    def __init__(self, boundary: str, sink: Sink) -> None:
+        self._decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), MOST_HEADERS, max_parts=MOST_PARTS)
+        self._reading, self._margin = _Reading(sink), len(boundary) + PADDING
+        self._held, self._is_whole = b"", False
+
+    def feed(self, data: bytes) -> None:
+        """Some more of it, at most `CHUNK` bytes.
+
+        No portion that is decoded ends within a boundary: the decoder takes the line break before `--boundary-` for a
+        part of the file, if it has not seen the last `-` yet (werkzeug 3.1.9).
+        """
+        data = self._held + data
+        found = _LINE_BREAK.search(data, max(0, len(data) - self._margin))
+        cut = len(data) if found is None else found.start()
+        self._held = data[cut:]
+        if cut:
+            self._decode(data[:cut])
+
+    def end(self) -> UploadForm:
+        """All of it, when there is no more to come."""
+        for data in (self._held, None):
+            self._decode(data)
+        return self._reading.form()
+
+    def _decode(self, data: bytes | None) -> None:
+        if self._is_whole:  # what follows is no part of the form
+            return
+        with _decoding():
+            self._decoder.receive_data(data)
+        self._drain()
+
+    def _drain(self) -> None:
+        while True:
+            with _decoding():
+                event = self._decoder.next_event()
+            if isinstance(event, (Field, File, Data)):
+                self._reading.take(event)
+            elif isinstance(event, (Epilogue, NeedData)):
+                self._is_whole = isinstance(event, Epilogue)
+                return
 
 
 class _Reading:

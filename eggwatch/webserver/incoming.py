@@ -6,6 +6,7 @@ however many processes accept uploads. What changes in the folder of a user is d
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -13,10 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from eggwatch.errors import FolderError
 from eggwatch.linux.accounts import HTTP_FOLDER
+from eggwatch.policy.settling import FORGOTTEN
 from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
 from eggwatch.store.drop.folder import READING, Drop
@@ -27,29 +28,49 @@ ARRIVING = ".arriving"
 READABLE = 0o644
 LEFT_SECONDS = 3600.0
 """Since so long has nothing been written to what a killed process has left."""
-FORGOTTEN_SECONDS = 60.0
-"""After so long nobody waits any more for the verdict on what lies under a name: another upload may replace it."""
+CHECKED_BYTES = 16 << 20
+"""After so many bytes it is looked whether there is still room on the disk."""
+
+
+class TooLargeError(ValueError):
+    """The upload is larger than this index takes."""
 
 
 class Arrival:
-    """An upload that is arriving: its hidden file, open for reading and writing."""
+    """An upload that is arriving: its hidden file, open for writing until it is finished.
 
-    def __init__(self, place: Place) -> None:
+    `most` and `min_free` are the bytes that it may have, and those that are to stay free on the disk.
+    """
+
+    def __init__(self, place: Place, *, most: int, min_free: int) -> None:
+        self._left, self._min_free, self._unchecked = most, min_free, 0
         durable.changing("write", place)
         self.place = place
-        self.fd = os.open(place.name, _NEW_FILE, durable.UNFINISHED_FILE, dir_fd=place.folder)
+        self.fd = os.open(place.name, NEW_FILE, durable.UNFINISHED_FILE, dir_fd=place.folder)
 
     def write(self, data: bytes) -> None:
-        """Append to it."""
+        """Append to it. TooLargeError, or OSError where there is no room."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLargeError
+        self._unchecked -= len(data)
+        if self._unchecked < 0:
+            self._check_room()
         durable.write_all(self.fd, data)
 
-    def finish(self) -> None:
-        """Make it last, and write to it no more: as long as it is open for writing nobody takes it for whole.
+    def _check_room(self) -> None:
+        status = os.fstatvfs(self.fd)
+        if status.f_bavail * status.f_frsize < self._min_free + CHECKED_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._unchecked = CHECKED_BYTES
 
-        It stays open for reading, so that no other file gets its inode.
+    def finish(self) -> None:
+        """Write to it no more: as long as it is open for writing nobody takes it for whole.
+
+        It stays open for reading, so that no other file gets its inode. It is not synced: nobody was promised
+        anything before the verdict, which is on a copy that lasts.
         """
         os.fchmod(self.fd, READABLE)
-        durable.sync_descriptor(self.fd, self.place)
         reading = os.open(self.place.name, READING, dir_fd=self.place.folder)
         os.close(self.fd)
         self.fd = reading
@@ -60,14 +81,12 @@ class Arrival:
         os.close(self.fd)
 
 
-_NEW_FILE = NEW_FILE & ~os.O_WRONLY | os.O_RDWR
-
-
 class Incoming:
     """The folder of one index. FolderError where it can't be had, or something else lies in its place."""
 
-    def __init__(self, drop: Drop) -> None:
-        self._drop = drop
+    def __init__(self, drop: Drop, *, most: int, min_free: int) -> None:
+        """`most` and `min_free`: see `Arrival`."""
+        self._drop, self._most, self._min_free = drop, most, min_free
         self._folders = AnswerFolders(drop, Path(), OURS)
 
     def __repr__(self) -> str:
@@ -90,19 +109,13 @@ class Incoming:
                     if entry.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS:
                         durable.unlink_at(inside(folder, entry.name))
 
-    def unnamed(self) -> IO[bytes]:
-        """A new file without a name, for the body of a request."""
-        with self.arriving() as arrival:
-            return open(os.dup(arrival.fd), "w+b", buffering=0)
-
     @contextmanager
     def arriving(self) -> Iterator[Arrival]:
         """A new hidden file; at the end of the block it is gone, unless it got a name."""
-        with (
-            self._opened(ARRIVING) as folder,
-            closing(Arrival(inside(folder, secrets.token_hex(16)))) as arrival,
-        ):
-            yield arrival
+        with self._opened(ARRIVING) as folder:
+            place = inside(folder, secrets.token_hex(16))
+            with closing(Arrival(place, most=self._most, min_free=self._min_free)) as arrival:
+                yield arrival
 
     def give(self, arrival: Arrival, user: str, filename: str) -> bool:
         """Give a finished one its name; False while an earlier upload of that name waits for its verdict."""
@@ -112,7 +125,7 @@ class Incoming:
                 durable.rename_new_at(arrival.place, target)
             except FileExistsError:
                 lying = os.stat(filename, dir_fd=folder.folder, follow_symlinks=False)
-                if time.time() - lying.st_ctime < FORGOTTEN_SECONDS:
+                if time.time() - lying.st_ctime < FORGOTTEN:
                     return False
                 durable.rename_at(arrival.place, target)
         return True

@@ -24,8 +24,8 @@ from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from eggwatch.model.instructions import is_loopback
 from eggwatch.webserver.app import Application
-from eggwatch.webserver.body import Body
 from eggwatch.webserver.listening import LOOPBACK, bound, url_of
+from eggwatch.webserver.receiving import Body
 from eggwatch.webserver.uploads import Door
 
 MOST_CONNECTIONS = 300
@@ -135,6 +135,8 @@ class Server:
         for dispatcher in (self._workers, self._uploaders):
             dispatcher.shutdown(cancel_pending=True, timeout=1)
         self._listener.close()
+        for channel in list(self._listener.active_channels.values()):
+            channel.handle_close()
         wasyncore.close_all(self._map)
 
     def _run(self) -> None:
@@ -233,7 +235,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
     is_upload = False
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Keep the bodies of uploads in a file, and drop all others as they come.
+        """Read the bodies of uploads as they come, and drop all others.
 
         A run of blanks becomes one: what reads Accept takes a time that grows with the square of its length.
         """
@@ -245,10 +247,9 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
 
     def _body(self) -> Body | _Dropped:
         door = self.adj.door_at(self.request_uri) if self.command == "POST" else None
-        if door is None or not door.takes_body("AUTHORIZATION" in self.headers, self.content_length):
-            return _Dropped()
-        self.is_upload = True
-        return Body(door.incoming, most=door.largest_body, min_free=door.min_free)
+        body = None if door is None else door.body_for(self.headers, self.content_length)
+        self.is_upload = body is not None
+        return _Dropped() if body is None else body
 
 
 class _Task(WSGITask):  # type: ignore[misc]
@@ -264,6 +265,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     _sent_in_turn = 0
     answered_since = 0.0
     """When the answer that is being sent began; a connection may be old, and its client as quick as any."""
+
+    def handle_close(self) -> None:
+        """What has come of a body goes with the connection."""
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()
 
     def write_soon(self, data: bytes) -> int:
         """Send it when the client takes it."""

@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from packaging.version import InvalidVersion, Version
@@ -30,9 +30,10 @@ from eggwatch.readers.waiting import Awaited
 from eggwatch.store.drop.door_orders import FROM_AFAR
 from eggwatch.store.drop.folder import Drop
 from eggwatch.webserver.answers import Reply, later, published, rejected, response, trouble, wrong
-from eggwatch.webserver.form import MalformedError, UploadForm, read_form
-from eggwatch.webserver.incoming import Arrival, Incoming
+from eggwatch.webserver.form import CHUNK, MalformedError, UploadForm
+from eggwatch.webserver.incoming import Arrival, Incoming, TooLargeError
 from eggwatch.webserver.orders import Orders
+from eggwatch.webserver.receiving import Body, Received, Receiving
 from eggwatch.webserver.users import Refused, User, Users
 
 log = logging.getLogger("eggwatch.http")
@@ -43,6 +44,8 @@ LARGEST = 16 << 30
 """Bytes of an archive where the index sets no `max-file-size`."""
 PATIENCE = 25.0
 """Seconds to wait for a verdict: uv waits 30 for an answer, proxies 60."""
+BYTES_A_SECOND = 40 << 20
+"""Large archives take their time to be copied and inspected: so much longer."""
 GONE_SECONDS = 1.0
 """How long no daemon must be seen before that is believed: one may be restarting."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
@@ -66,17 +69,13 @@ _OF_DISTUTILS = ("blake2_256_digest", 128)
 _FILETYPES = {"sdist": Kind.SDIST, "bdist_wheel": Kind.WHEEL}
 
 
-class TooLargeError(ValueError):
-    """The archive is larger than this index takes."""
-
-
 class Door:
     """The upload door of one index."""
 
     def __init__(self, config: IndexConfig) -> None:
         self._config, self._reader = config, IndexReader(config=config)
         self.settings: UploadDoor = config.uploads or UploadDoor()
-        self.incoming = Incoming(Drop(config.drop, config.formats))
+        self.incoming = Incoming(Drop(config.drop, config.formats), most=self.largest, min_free=config.min_free)
         self._orders = Orders(self._reader)
         self._users = Users(self.settings, config.drop / HTTP_FOLDER, config.state / "tokens.json")
 
@@ -93,15 +92,14 @@ class Door:
         """The same of a request with a form around the archive."""
         return self.largest + FORM_BYTES
 
-    @property
-    def min_free(self) -> int:
-        """Bytes that are to stay free on the disk."""
-        return self._config.min_free
+    def body_for(self, headers: Mapping[str, str], length: int) -> Body | None:
+        """Where the body of a request goes as it comes, by the headers' names in the environ of WSGI.
 
-    def takes_body(self, has_credentials: bool, length: int) -> bool:  # noqa: FBT001
-        """Whether the body of a request is worth keeping: not before somebody says who sends it, nor if too large."""
-        is_known = has_credentials or self.settings.anonymous is not Anonymous.NOWHERE
-        return is_known and length <= self.largest_body
+        None where it is not worth keeping: before anybody says who sends it, if it is too large, or no form.
+        """
+        is_known = "AUTHORIZATION" in headers or self.settings.anonymous is not Anonymous.NOWHERE
+        boundary = _boundary_of(headers.get("CONTENT_TYPE"))
+        return Body(self.incoming, boundary) if is_known and boundary and length <= self.largest_body else None
 
     def answer(self, request: Request) -> Response:
         """The answer to a POST; never raises for what a client or the disk does."""
@@ -131,15 +129,29 @@ class Door:
             return self._too_large()
         if not self._reader.is_running():
             return later(_NO_DAEMON)
-        kind, options = parse_options_header(request.headers.get("Content-Type"))
-        if kind != "multipart/form-data" or not options.get("boundary"):
+        boundary = _boundary_of(request.headers.get("Content-Type"))
+        if boundary is None:
             return wrong("This is no upload: it has to be a form of the type multipart/form-data.")
-        with self.incoming.arriving() as arrival:
-            stream = get_input_stream(request.environ, max_content_length=self.largest_body)
-            form = read_form(stream, options["boundary"], _Bounded(arrival, self.largest))
+        with self._received(request, boundary) as receiving:
+            form = receiving.end()
             if form.fields.get(":action") in FROM_AFAR:
                 return self._orders.answer(form.fields, user)
-            return self._old_action(form) or self._file(form, arrival, user)
+            return self._old_action(form) or self._file(form, receiving.arrival, user)
+
+    def _received(self, request: Request, boundary: str) -> Receiving:
+        """The whole upload, for the caller to end and close."""
+        given = request.environ["wsgi.input"]
+        if isinstance(given, Received):
+            return given.body.received()
+        stream = get_input_stream(request.environ, max_content_length=self.largest_body)
+        receiving = Receiving(self.incoming, boundary)
+        try:
+            while data := stream.read(CHUNK):
+                receiving.take(data)
+        except BaseException:
+            receiving.close()
+            raise
+        return receiving
 
     def _too_large(self) -> Reply:
         message = f"The file is too large: this index takes up to {self.largest} bytes (max-file-size)."
@@ -167,7 +179,7 @@ class Door:
         if isinstance(parsed, Filename) and not user.may(parsed.project):
             message = f"This login may not upload to the project {parsed.project}."
             return Reply(status=HTTPStatus.FORBIDDEN, message=message)
-        if self._free() < form.size + self.min_free:
+        if self._free() < form.size + self._config.min_free:
             return later(_FULL)
         arrival.finish()
         answer = self._judged(filename, form.digests["sha256_digest"], arrival, user)
@@ -181,7 +193,7 @@ class Door:
     def _judged(self, filename: str, sha256: str, arrival: Arrival, user: User) -> Reply:
         """Give it to the pipeline, and wait for the verdict."""
         awaited = Awaited(self._reader, filename=filename, sha256=sha256)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE + os.fstat(arrival.fd).st_size / BYTES_A_SECOND
 
         def given() -> Reply | None:
             if awaited.is_published():
@@ -224,17 +236,10 @@ def _verdict(awaited: Awaited, filename: str) -> Reply | None:
     return None if event is None else rejected(event)
 
 
-class _Bounded:
-    """An arrival that takes only so many bytes."""
-
-    def __init__(self, arrival: Arrival, most: int) -> None:
-        self._arrival, self._left = arrival, most
-
-    def write(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise TooLargeError
-        self._arrival.write(data)
+def _boundary_of(content_type: str | None) -> str | None:
+    """The boundary of a form; None of anything else."""
+    kind, options = parse_options_header(content_type)
+    return options.get("boundary") or None if kind == "multipart/form-data" else None
 
 
 def _refused(refused: Refused) -> Reply:

@@ -120,3 +120,6 @@ def test_an_original_lingers_before_it_leaves() -> None:
     assert may_retire(free, now=101.0, patience=PATIENCE) == Ready()
     assert isinstance(may_retire(SEEN, now=101.9, patience=PATIENCE), Wait)
     assert isinstance(may_retire(replace(SEEN, lease=Lease.HELD), now=1e9, patience=PATIENCE), Wait)
+    whole = replace(free, is_whole=True)
+    assert isinstance(may_retire(whole, now=159.9, patience=PATIENCE), Wait)
+    assert may_retire(whole, now=160.0, patience=PATIENCE) == Ready()

@@ -24,19 +24,21 @@ EGGWATCH, ALICE, BOB, PACKAGES = 5200, 5101, 5102, 5300
 """The daemon's system user, two uploaders, and the group of all three."""
 CAROL = 5103
 """An account of this machine that is in no group of the others."""
+DOOR = 5104
+"""The account of the upload door."""
 UPLOADERS = {"alice": ALICE, "bob": BOB}
 
 CAPABILITIES = ("lease", "dac_read_search", "fowner")
 
 
 def _lines(kind: str) -> str:
-    ids = {"eggwatch": EGGWATCH, "carol": CAROL, **UPLOADERS}
+    ids = {"eggwatch": EGGWATCH, "carol": CAROL, "eggwatch-http": DOOR, **UPLOADERS}
     if kind == "passwd":
         return "".join(f"{name}:x:{uid}:{uid}::/:/bin/bash\n" for name, uid in ids.items())
     if kind == "shadow":
         return "".join(f"{name}:*:19000:0:99999:7:::\n" for name in ids)
     groups = "".join(f"{name}:x:{uid}:\n" for name, uid in ids.items())
-    return f"{groups}packages:x:{PACKAGES}:alice,bob,eggwatch\n"
+    return f"{groups}packages:x:{PACKAGES}:alice,bob,eggwatch,eggwatch-http\n"
 
 
 def _of_this_machine(kind: str) -> str:
