@@ -14,7 +14,7 @@ def in_words(error: BaseException) -> str:
 
 
 class EggwatchError(Exception):
-    """Something that the operator can mend: `message` says what and where, `remedy` how.
+    """Something that the operator can fix: `message` says what and where, `remedy` how.
 
     `exit_code` is the status with which the command line ends (docs/contract.rst: 1 no, 2 usage, configuration
     or unusable folders, 3 lock held, 4 timeout).

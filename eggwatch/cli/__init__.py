@@ -81,7 +81,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. Once nobody reads what it says, it ends in silence: click itself would end with 1."""
+        """Run a command. If its output is closed, it ends silently; click itself would end with 1."""
         try:
             result = super().invoke(ctx)
             if sys.stdout is not None:  # closed by whoever started this
@@ -157,7 +157,7 @@ OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 def main() -> None:
-    """Run the command line; errors that the operator can mend end with their sentence and exit code."""
+    """Run the command line; errors that the operator can fix are printed, and end with their exit code."""
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -50,7 +50,7 @@ def url_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def ask_for_url(question: str, found: str | None) -> str | None:
-    """What a person at the terminal says; what was found where nobody sits there, or Enter is typed."""
+    """Ask the person at the terminal; returns what was found if there is no terminal, or Enter is typed."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return found
     said: str = click.prompt(

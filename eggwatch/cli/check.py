@@ -106,7 +106,7 @@ def _looked_at(terms: Terms) -> Terms:
 
 
 def verdict_on(file: Path, inspection: Inspection, terms: Terms) -> Verdict:
-    """The daemon's verdict in an index that holds nothing, on a file of nobody's that has had its time to arrive."""
+    """The daemon's verdict on a complete file of no particular account, in an empty index."""
     upload = Upload(
         filename=parse_filename(file.name),
         sha256="",

@@ -1,4 +1,4 @@
-"""eggwatch import: a stock of archives that another index, or nobody, has looked after so far."""
+"""eggwatch import: publishes existing archives, from a folder or another index."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def import_(
     """Bring a stock of archives in, from DIR and the folders below it.
 
     DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
-    Archives are judged like uploads, but by the profile 'default', since a stock is what it is. Upload times,
-    yanks and uploaders are kept where JSON in DIR records them. Nobody is notified. Stop the daemon first; when
-    interrupted, give the same command again. Rejected archives stay where they are.
+    Archives are judged like uploads, but by the profile 'default', since they can't be changed. Upload times,
+    yanks and uploaders are kept where JSON in DIR records them. No notification is sent. Stop the daemon first; when
+    interrupted, run the same command again. Rejected archives are left where they are.
 
     With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
-    nobody else may write to it and nobody has it open; else it is copied, and a line says so. A linked file
+    no other account may write to it and no process has it open; else it is copied, and a line says so. A linked file
     becomes read-only, and is one file with two names.
 
     \b
@@ -77,7 +77,7 @@ def import_(
     Exit status: 0 all archives are in the index, 1 some were refused or can't
       be read, 3 a daemon runs.
     """
-    # Nobody's files are moved by a guess.
+    # No file is moved on a guess.
     asked = [way for way in Way if ways[way]]
     if len(asked) > 1:
         raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be used.")
@@ -108,9 +108,9 @@ def import_(
 
 
 def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], directory: Path, way: Way) -> None:
-    """A folder of an index is no stock: what lies in the drop is taken by `run`, and PUBLIC is ours already.
+    """Reject the folders of this index: `run` publishes what is in the drop folder, and PUBLIC is published already.
 
-    But from another index's PUBLIC one may copy.
+    Archives may be copied from the PUBLIC of another index.
     """
     folders = list(config.folders)
     for other in others:
@@ -160,4 +160,4 @@ def _summarise(work: Import, config: IndexConfig, *, as_json: bool) -> None:
     say(f"{config.name}: {text}; {passed} skipped")
     if counts.copied:
         copied = counted(counts.copied, "archive was", "archives were")
-        say(f"  {copied} copied: others may write to them, or they lie on another file system")
+        say(f"  {copied} copied: others may write to them, or they are on another file system")

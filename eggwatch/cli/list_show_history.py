@@ -46,7 +46,7 @@ def list_(selection: Selection, project: str | None, url: str | None, as_json: b
 
 
 def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """One line a project, in columns for people: pages of an older index do not tell the newest version."""
+    """One line for each project, in columns for people; the pages of an older index have no newest version."""
     newest = [row.get("_newest") or {} for row in rows]
     names, versions = (
         max((len(str(one)) for one in column), default=0)

@@ -124,7 +124,7 @@ class Named(logging.Filter):
 
 
 class InWords(logging.Filter):
-    """Errors of the system among the arguments of a line are told without their numbers."""
+    """Write system errors among the arguments of a line without their numbers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Every line is to be written."""

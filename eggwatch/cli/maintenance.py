@@ -20,7 +20,7 @@ from eggwatch.errors import ConfigurationError, FolderError, LedgerError
 from eggwatch.maintenance import repair as repairing
 from eggwatch.maintenance.backup import Backup
 from eggwatch.maintenance.rebuild import rebuild as rebuild_index
-from eggwatch.maintenance.repair import Mended
+from eggwatch.maintenance.repair import Fixed
 from eggwatch.maintenance.verify import OLDER_PAGES, Discrepancy, DiscrepancyKind, Verification, fresh_pages
 from eggwatch.model.counting import counted
 from eggwatch.model.events import timestamp
@@ -54,7 +54,7 @@ def grouped(rows: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
 
 
 def group_of(finding: Discrepancy) -> tuple[str, str, str]:
-    """What is told in one line: of one folder, one sort, and one remedy."""
+    """Findings that are printed as one line have the same folder, kind and remedy."""
     return str(Path(finding.where).parent), str(finding.sort), finding.remedy
 
 
@@ -246,25 +246,25 @@ def _repair(config: IndexConfig, *, dry_run: bool, as_json: bool, verbose: bool)
     ticker = Ticker("looked at", total=steps_of(config))
     findings = repairing.look(config, ticker)
     ticker.done()
-    mended = repairing.plan(findings) if dry_run or not findings else repairing.mend(config, findings)
+    fixed = repairing.plan(findings) if dry_run or not findings else repairing.fix(config, findings)
     if as_json:
-        print_json({"index": config.name, "dry_run": dry_run, "findings": [_row(one) for one in mended]})
+        print_json({"index": config.name, "dry_run": dry_run, "findings": [_row(one) for one in fixed]})
     else:
-        _say(config, mended, dry_run=dry_run, verbose=verbose)
-    return not findings if dry_run else all(one.done for one in mended)
+        _say(config, fixed, dry_run=dry_run, verbose=verbose)
+    return not findings if dry_run else all(one.done for one in fixed)
 
 
-def _row(one: Mended) -> dict[str, object]:
+def _row(one: Fixed) -> dict[str, object]:
     return {**one.finding.as_json(), "done": one.done, "what": one.what}
 
 
-def _say(config: IndexConfig, mended: list[Mended], *, dry_run: bool, verbose: bool) -> None:
-    together = grouped(mended, lambda one: (*group_of(one.finding), one.what))
-    for group in [[one] for one in mended] if verbose else together:
+def _say(config: IndexConfig, fixed: list[Fixed], *, dry_run: bool, verbose: bool) -> None:
+    together = grouped(fixed, lambda one: (*group_of(one.finding), one.what))
+    for group in [[one] for one in fixed] if verbose else together:
         one = group[0]
         would = "would " if dry_run and one.done else ""
         more = "" if one.done else f": {one.finding.remedy}"
         say(f"{line_of([one.finding for one in group])}\n  {would}{one.what}{more}")
-    left = sum(not one.done for one in mended)
-    verdict = "sound" if not mended else f"{counted(len(mended), 'finding')}, {left} to fix by hand"
+    left = sum(not one.done for one in fixed)
+    verdict = "sound" if not fixed else f"{counted(len(fixed), 'finding')}, {left} to fix by hand"
     say(f"{config.name}: {verdict}")

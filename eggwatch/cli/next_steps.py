@@ -92,7 +92,7 @@ def _own_address(url: str) -> str | None:
 
 
 def _folder(url: str) -> str:
-    """The path that an index lies below; empty at the root."""
+    """The path prefix of an index in its URL; empty at the root."""
     return urlsplit(url).path.rstrip("/").removesuffix("/simple")
 
 
@@ -117,7 +117,7 @@ def _program() -> list[str]:
 
 
 def _web_server(index: IndexConfig, samples: Path) -> Iterator[str]:
-    """For the server that is installed; where there is none, for the one that the distribution has at hand."""
+    """For the web server that is installed; if there is none, for the one that the distribution provides."""
     program = next((program for program in SERVERS if shutil.which(program)), None)
     if program is None:
         debian = shutil.which("apt-get") is not None

@@ -57,12 +57,12 @@ def notify(
 ) -> None:
     """Deliver news to mail servers, webhooks, programs and chats, until SIGTERM or Ctrl-C.
 
-    'eggwatch run' starts this by itself, unless it is told --without-news: a unit of its own then runs it, with a
+    'eggwatch run' starts this itself, unless it runs with --without-news: then a unit of its own runs it, with a
     network and without any right over the drop folder. Recipients are set in the configuration.
 
     \b
     Examples:
-      eggwatch notify --test     a sample to everybody
+      eggwatch notify --test     a sample to all recipients
       eggwatch notify --retry    what 'eggwatch status' lists as undelivered
     Exit status: 0 good, 1 something could not be delivered, 2 configuration,
       3 another courier is running.
@@ -113,7 +113,7 @@ def _retry(index: IndexConfig) -> bool:
 
 @contextmanager
 def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
-    """The only courier of each index that has somebody to tell."""
+    """The only courier of each index that has recipients."""
     with ExitStack() as stack:
         couriers = []
         for index in indexes:
@@ -129,14 +129,14 @@ def _couriers(indexes: list[IndexConfig]) -> Iterator[list[Courier]]:
 
 
 def deliver_once(indexes: Iterable[IndexConfig]) -> None:
-    """Tell what a single round has done; what can't be told now is told later, and is no fault of the round."""
+    """Send the news of a single round. What can't be sent now is sent later, and is not an error of the round."""
     for index in indexes:
         try:
             with _couriers([index]) as couriers:
                 for courier in couriers:
                     courier.deliver_once()
         except LockHeldError:
-            continue  # somebody else tells it
+            continue  # another courier sends it
         except EggwatchError as error:
             log.error("announce [%s] %s", index.name, error)
 
@@ -152,7 +152,7 @@ class _Wishes:
 
 
 def _carry(selection: Selection, *, until_eof: bool) -> None:
-    """Carry until told to stop, and begin anew with another configuration when told to."""
+    """Send news until stopped; start again with another configuration when it is reloaded."""
     supervisor, wishes = Supervisor(), _Wishes()
     is_over = _eof if until_eof else lambda: False
     indexes = selection.all()
@@ -183,7 +183,7 @@ def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Sup
             for subscription in index.subscriptions:
                 messenger_of(subscription)
     except EggwatchError as error:
-        log.error("reload failed, the old configuration stays in use: %s", error)
+        log.error("reload failed, still using the old configuration: %s", error)
         return before
     return indexes
 

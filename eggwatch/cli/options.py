@@ -38,9 +38,9 @@ class Selection:
         return replace(self, index=None).all()
 
     def load(self, *, needed: Collection[str] = INDEX) -> Config:
-        """The configuration; ConfigurationError or NoIndexError if there is none.
+        """The configuration; raises ConfigurationError or NoIndexError if there is none.
 
-        Without a file `needed` says which of the folders must be there; if none, all are made.
+        Without a file, the folders in `needed` must exist; if it is empty, all folders are created.
         """
         folders = (self.drop, self.public, self.state)
         if any(folder is not None for folder in folders):

@@ -31,7 +31,7 @@ COLOURS = (
     ("yellow", r"\[warn\]|\(yanked\)|^not checked\b"),
     ("green", r"(?<=: )(?:admit|published|installable|sound|good|0 findings)\b|^ready\b"),
 )
-"""What stands out on a terminal: the words of verdicts."""
+"""What is coloured on a terminal: the words of verdicts."""
 
 
 def say(text: str) -> None:
@@ -59,7 +59,7 @@ def painted(line: str) -> str:
 
 
 def has_colours(stream: TextIO | None) -> bool:
-    """On a terminal that knows them, unless the person wants none (NO_COLOR); a closed stream is None."""
+    """True on a terminal that supports colours, unless NO_COLOR is set; a closed stream is None."""
     return (
         stream is not None and stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
@@ -121,7 +121,7 @@ class Bar:
         return f"{self._what} [{bar}] {self._count:.0f} of {self._total}{self._estimate()}"
 
     def _estimate(self) -> str:
-        """Speed and time left, once there is enough to tell by."""
+        """Speed and time left, once there is enough to estimate them."""
         seconds = time.monotonic() - self._begun
         if seconds < self.SURE_SECONDS or self._done * self.SURE_SHARE < self._total:
             return f", {seconds:.0f} s so far"

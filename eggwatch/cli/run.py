@@ -74,14 +74,14 @@ def run(
 
 
 def _courier(config: Config, selection: Selection, log_format: str) -> list[str]:
-    """How the courier is started: without a configuration there is nobody to tell, so there is one."""
+    """How the courier is started. Without a configuration there are no recipients, so there is always one."""
     only = [] if selection.index is None else ["--index", selection.index]
     served = [] if selection.served_at is None else ["--served-at", selection.served_at]
     return ["--config", str(config.source), *only, "notify", "--until-eof", "--log-format", log_format, *served]
 
 
 def _serve_and_watch(config: Config, selection: Selection, serve: str | None, metrics: str | None, news: str) -> None:
-    """`news` is the format of the courier's log; empty where somebody else carries them."""
+    """`news` is the format of the courier's log; empty if another unit runs the courier."""
     with ExitStack() as stack:
         server = _server(config, serve) if serve is not None else None
         if server is not None:
@@ -89,7 +89,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
             selection = replace(selection, served_at=address_for_others(server.url, parse_listen(serve or "")[0]))
             config = selection.load(needed=())
         told = Metrics(config)
-        newsroom = CourierProcess(_courier(config, selection, news)) if news else None
+        courier = CourierProcess(_courier(config, selection, news)) if news else None
         if metrics is not None:
             host, port = parse_listen(metrics, "--metrics")
             endpoint = Endpoint(told, host=host, port=port)
@@ -109,9 +109,7 @@ def _serve_and_watch(config: Config, selection: Selection, serve: str | None, me
                 doors_of(new, server.host)  # what is wrong with them leaves the old configuration in use
             return new
 
-        Daemon(
-            config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, newsroom=newsroom
-        ).run()
+        Daemon(config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, courier=courier).run()
 
 
 def _server(config: Config, serve: str) -> Server:

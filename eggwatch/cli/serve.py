@@ -71,6 +71,6 @@ def _reload(server: Server, load: Callable[[], Config], host: str) -> None:
         config = load()
         server.show(config.trees(), doors_of(config, host))
     except EggwatchError as error:
-        log.error("reload failed, the old configuration stays in use: %s", error)
+        log.error("reload failed, still using the old configuration: %s", error)
     else:
         log.info("reload: the configuration was read again")

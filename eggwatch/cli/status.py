@@ -119,7 +119,7 @@ def _say_state(standing: Standing) -> None:
 
 
 def _as_of_now(events: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
-    """Events, oldest first; until when bytes can be had is told only where nothing later took or brought them."""
+    """Events, oldest first; says until when removed bytes can be downloaded if no later event changed that."""
     later, told = set[str | None](), list[tuple[int, Event]]()
     for serial, event in reversed(events):
         told.append((serial, replace(event, bytes_until=None) if event.filename in later else event))

@@ -93,10 +93,10 @@ def understand(what: str) -> Wanted:
 
 
 def wait_for(reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callable[[], bool] = lambda: True) -> Answer:
-    """Look again and again; TimeoutReachedError when the time is up.
+    """Check repeatedly; raises TimeoutReachedError when the time is up.
 
-    `work()` is called when something is pending and nobody is at work; False if somebody else began meanwhile.
-    Where nobody is at work, nothing will come of waiting.
+    `work()` is called when an upload is waiting and no daemon runs; it returns False if a daemon started meanwhile.
+    Without a daemon, waiting is useless.
     """
     deadline = time.monotonic() + seconds
     idle_since, has_worked = None, False

@@ -11,14 +11,14 @@ from urllib.parse import unquote, urlsplit
 
 Grammar = Callable[[object], Any]
 KeyPath = tuple[str, ...]
-"""The names of the tables that a key stands in, and its own."""
+"""The names of the tables that contain a key, and its own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a key of the configuration does, in a sentence, how its value is read, and one as the file would have it.
+    """A key of the configuration: what it does, in a sentence, how its value is read, and a value as in the file.
 
-    That one is the `default`, or an `example` where by default there is none.
+    That value is the `default`, or an `example` if the key has no default.
     """
 
     says: str
@@ -28,7 +28,7 @@ class Setting:
 
 
 def declared(key: str, settings: Mapping[str, Setting]) -> Setting:
-    """The setting of that name; ValueError with a suggestion if there is none."""
+    """The setting of that name; raises ValueError with a suggestion if there is none."""
     if key not in settings:
         near = get_close_matches(key, settings, n=1)
         raise ValueError(f"unknown{f'; did you mean {near[0]}?' if near else ''}")
@@ -56,14 +56,14 @@ def size(value: object) -> int:
 
 
 def text(value: object) -> str:
-    """One line of printable text; ValueError if it is none."""
+    """One line of printable text; raises ValueError for anything else."""
     if not isinstance(value, str) or not value or not value.isprintable():
         raise ValueError("is not a line of text")
     return value
 
 
 def url(value: object) -> str:
-    """An http or https URL; ValueError with an example if it is none."""
+    """An http or https URL; raises ValueError with an example for anything else."""
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text(value)) or not _has_host(str(value)):
         raise ValueError('is not a URL; write "https://packages.example.com/"')
     return str(value)
@@ -78,7 +78,7 @@ _UNLAWFUL = (
 
 
 def index_url(value: object) -> str:
-    """The URL below which pages lie, its scheme in small letters; ValueError says what can't be in one."""
+    """The base URL of the pages, its scheme in lower case; raises ValueError for what can't be in one."""
     scheme, colon, rest = text(value).partition("://")
     address = url(f"{scheme.lower()}{colon}{rest}")
     for pattern, what in _UNLAWFUL:

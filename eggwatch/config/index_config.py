@@ -34,14 +34,14 @@ class IndexConfig:
     mode: int = 0o644
     group: str | None = None
     identity: str = "owner"
-    """Whose an upload is: its `owner`'s, or that of the `folder` DROP/<account>/ that it lies in."""
+    """Who the uploader is: the `owner` of the file, or the account named by its `folder` DROP/<account>/."""
     terms: Terms = field(default_factory=Terms)
     keep_rejected: Keeping = field(default_factory=Keeping)
     keep_aside: Keeping = field(default_factory=Keeping)
     uploads: UploadDoor | None = None
     """How packages may be uploaded over HTTP; None if they may not."""
     subscriptions: tuple[Subscription, ...] = ()
-    """Who is told the news outside of this machine's files."""
+    """The subscriptions: who is notified, and how."""
     metrics: Path | None = None
     """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
@@ -60,7 +60,7 @@ class IndexConfig:
 
     @property
     def rules_url(self) -> str | None:
-        """Where the rules stand for uploaders, a fragment for each code; None where nobody knows the URL."""
+        """The URL of the page of rules, with a fragment for each code; None if the index has no known URL."""
         return None if self.url is None else f"{self.url.rstrip('/')}/rules/"
 
     @property
@@ -75,7 +75,7 @@ class IndexConfig:
 
     @property
     def upload_address(self) -> str:
-        """What uploaders copy to: `upload-to`, or what `url` and `drop` tell of it."""
+        """Where uploaders copy files to: `upload-to`, or an address made from `url` and `drop`."""
         return self.upload_to or upload_address(self.url, str(self.drop))
 
 

@@ -70,7 +70,7 @@ def load(path: Path) -> Config:
 
 @dataclass(slots=True, kw_only=True)
 class _Reading:
-    """One reading of a configuration: `lines` says where each key stands, `problems` collects what is wrong."""
+    """One reading of a configuration: `lines` has the line of each key, `problems` collects the errors."""
 
     base: Path
     lines: Mapping[tuple[str, ...], int]
@@ -79,7 +79,7 @@ class _Reading:
     """The folders that are named, also of an index with which something else is wrong."""
 
     def wrong(self, where: str, what: str, *path: str) -> None:
-        """Note what is wrong with the key that `path` leads to, or with what it stands in."""
+        """Add an error of the key at `path`, or of the table that contains it."""
         known = (self.lines.get(path[:length]) for length in range(len(path), 0, -1))
         line = next((number for number in known if number is not None), None)
         self.problems.append(Problem(line=line, where=where, what=what))
@@ -88,7 +88,7 @@ class _Reading:
         """All indexes that can be made of it."""
         for key in sorted(data.keys() - {"index"}):
             meant = "; did you mean index?" if get_close_matches(key, ["index"]) else ""
-            self.wrong(key, f"unknown{meant or '; settings stand below [index.NAME]'}", key)
+            self.wrong(key, f"unknown{meant or '; settings belong in [index.NAME]'}", key)
         tables = data.get("index", {})
         if not isinstance(tables, dict) or not tables:
             self.wrong("", "there is no [index.NAME]", "index")
@@ -153,7 +153,7 @@ def _placed(subscription: Subscription, base: Path) -> Subscription:
 
 
 def overlaps(indexes: list[IndexConfig]) -> list[str]:
-    """Folders that are shared or lie in one another, each said in a sentence."""
+    """Folders that are shared or nested, each as a sentence."""
     named = [((index.name, key), getattr(index, key)) for index in indexes for key in FOLDERS]
     return [problem for _, problem in overlapping(named)]
 
@@ -179,9 +179,9 @@ def from_folders(drop: Path, public: Path, state: Path, *, needed: Collection[st
 
 
 def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Collection[str]) -> Config:
-    """The configuration in docs/contract.rst's search order; NoIndexError where there is none.
+    """The configuration, in the search order of docs/contract.rst; raises NoIndexError if there is none.
 
-    Without a file it is that of ./drop ./public ./state, where the `needed` ones of them are there.
+    Without a file it is that of ./drop ./public ./state, if the `needed` ones of these exist.
     """
     candidates = [explicit, Path(environment["EGGWATCH_CONFIG"]) if environment.get("EGGWATCH_CONFIG") else None]
     for path in candidates:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, duration, read_table, text, url
 from eggwatch.model.events import EventKind
-from eggwatch.model.news import TOLD
+from eggwatch.model.news import ANNOUNCED
 from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[A-Za-z0-9.-]+")
@@ -52,10 +52,10 @@ def _domain(value: object) -> str:
 
 def _events(value: object) -> frozenset[EventKind]:
     if not isinstance(value, list) or not value:
-        raise ValueError(f"is not a list; write some of {', '.join(TOLD)}")
-    wrong = [item for item in value if item not in TOLD]
+        raise ValueError(f"is not a list; write some of {', '.join(ANNOUNCED)}")
+    wrong = [item for item in value if item not in ANNOUNCED]
     if wrong:
-        raise ValueError(f"names {wrong[0]!r}; events that are told are {', '.join(TOLD)}")
+        raise ValueError(f"names {wrong[0]!r}; the events are {', '.join(ANNOUNCED)}")
     return frozenset(map(EventKind, value))
 
 
@@ -78,7 +78,7 @@ COMMON: dict[str, Setting] = {
     "events": Setting(
         says="Which events are announced.",
         read=_events,
-        default=json.dumps(TOLD),
+        default=json.dumps(ANNOUNCED),
     ),
     "timeout": Setting(says="How long one attempt may take.", read=duration, default='"10s"'),
     "give-up-after": Setting(

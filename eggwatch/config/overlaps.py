@@ -1,4 +1,4 @@
-"""Which folders of indexes lie in each other, or are the same one under two names."""
+"""Finds folders of indexes that are nested, or the same folder under two names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _said(owned: Owned) -> str:
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    """Whether a folder is another one or lies in it, by its path, or by inodes: a bind mount has a path of its own."""
+    """True if a folder is, or is inside, another, by path or by inode (a bind mount has another path)."""
     place = device_and_inode(outer)
     return inner.is_relative_to(outer) or (
         place is not None and any(device_and_inode(folder) == place for folder in (inner, *inner.parents))
@@ -43,7 +43,7 @@ def device_and_inode(folder: Path) -> tuple[int, int] | None:
 
 
 def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
-    """The first of some folders that is, holds or lies in `place`; links are followed before they are compared."""
+    """The first of some folders that is `place`, contains it or is inside it; links are followed first."""
     real = Path(os.path.realpath(place))
     for folder in folders:
         other = Path(os.path.realpath(folder))

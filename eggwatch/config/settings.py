@@ -94,7 +94,7 @@ def _owners_problem(pattern: str, names: object) -> str | None:
     if not _is_pattern(pattern):
         return "is not a pattern of project names"
     if not isinstance(names, list) or not names:
-        return 'names nobody; write ["alice", "@release"] (accounts, and groups with @), or use archived'
+        return 'is empty; write ["alice", "@release"] (accounts, and groups with @), or use archived'
     wrong = [name for name in names if not isinstance(name, str) or not re.fullmatch(r"@?[^\s@][^\s]*", name)]
     return f"{wrong[0]!r} is neither an account nor a group with @" if wrong else None
 
@@ -157,7 +157,7 @@ TIMES: dict[str, Setting] = {
         default='"1h"',
     ),
     "linger": Setting(
-        says="How long an upload stays in the drop folder after its last change.", read=duration, default='"2s"'
+        says="How long an upload is kept in the drop folder after its last change.", read=duration, default='"2s"'
     ),
 }
 """The fields of `Patience`."""
@@ -239,7 +239,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             default='"owner"',
         ),
         "keep-rejected": Setting(
-            says='How long rejected files stay in rejected/: "90d", "2GiB" (the oldest go first), or a list of both.',
+            says='How long rejected files are kept: "90d", "2GiB" (the oldest are deleted first), or a list of both.',
             read=_keeping,
             default='"forever"',
         ),
@@ -256,7 +256,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             says="How long the bytes of a removed file can still be downloaded.", read=duration, default='"10m"'
         ),
         "keep-aside": Setting(
-            says="How long damaged archives stay in quarantine, and damaged catalogs in `state`.",
+            says="How long damaged archives are kept in quarantine, and damaged catalogs in `state`.",
             read=_keeping,
             default='"forever"',
         ),

@@ -41,38 +41,40 @@ CHECKS: dict[str, Check] = {
     "mail": configuration.mail,
     "webhooks": configuration.webhooks,
 }
-"""Every check by its name, in the order in which they are told."""
+"""Every check by its name, in the order of the report."""
 
 OF_DROP = frozenset(("drop-mode", "drop-acl", "drop-access", "drop-file-system", "inotify", "capabilities"))
 """Checks that have nothing to look at without the drop folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Reported:
     """One outcome, with the check that came to it."""
 
     check: str
     outcome: CheckOutcome
 
 
-def examine(around: Environment) -> list[Told]:
-    """All checks of one index, in their order; what one of them may not look at is told as unchecked."""
-    told: list[Told] = []
+def examine(around: Environment) -> list[Reported]:
+    """Run all checks of one index in their order; what this account may not look at is reported as unchecked."""
+    reported: list[Reported] = []
     for name, check in CHECKS.items():
-        if not (name in OF_DROP and _is_found(told, "drop-there")):
-            told += [Told(check=name, outcome=one) for one in _outcomes(check, around) if not _is_told(told, one)]
-    return told
+        if not (name in OF_DROP and _is_found(reported, "drop-there")):
+            reported += [
+                Reported(check=name, outcome=one) for one in _outcomes(check, around) if not _is_reported(reported, one)
+            ]
+    return reported
 
 
-def _is_told(told: list[Told], outcome: CheckOutcome) -> bool:
-    """Whether one remedy for two findings was told already."""
+def _is_reported(reported: list[Reported], outcome: CheckOutcome) -> bool:
+    """True if the same remedy has been reported already."""
     return isinstance(outcome, Finding) and any(
-        isinstance(one.outcome, Finding) and one.outcome.remedy == outcome.remedy for one in told
+        isinstance(one.outcome, Finding) and one.outcome.remedy == outcome.remedy for one in reported
     )
 
 
-def _is_found(told: list[Told], check: str) -> bool:
-    return any(one.check == check and isinstance(one.outcome, Finding) for one in told)
+def _is_found(reported: list[Reported], check: str) -> bool:
+    return any(one.check == check and isinstance(one.outcome, Finding) for one in reported)
 
 
 def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:

@@ -39,7 +39,7 @@ def _as_user(around: Environment, name: str) -> str:
 
 
 def logins(around: Environment) -> Iterator[CheckOutcome]:
-    """Nobody sends a password or a token to the upload door without encryption."""
+    """Check that passwords and tokens are only sent to the upload door with encryption."""
     door, host = around.config.uploads, trusted_host(around.config.url or "https://")
     if door is not None and host is not None and (door.users is not None or known_users(around.config) - {ANONYMOUS}):
         problem = f"passwords and tokens for uploads are sent unencrypted to {host}"

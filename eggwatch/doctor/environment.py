@@ -26,7 +26,7 @@ from eggwatch.store.state.lock import Lock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is to be mended; `remedy` is a command to copy, or a sentence where no command will do."""
+    """Something to fix; `remedy` is a command to copy, or a sentence if no command can do it."""
 
     where: str
     problem: str
@@ -45,7 +45,7 @@ CheckOutcome = Finding | Unchecked
 
 
 class NobodyKnownError(Exception):
-    """A check needs the daemon's account, and nobody can tell which one that is."""
+    """Raised by a check that needs the daemon's account, if that is not known."""
 
 
 PROC, SYSTEMD = Path("/proc"), Path("/run/systemd/system")
@@ -69,10 +69,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """One index and what was found around it.
+    """One index and its surroundings.
 
-    `daemon` is the pid of who holds the lock, `command` how it was called; `account` is the one that it runs as, or
-    would; each is None (or empty) if nobody can tell. `last_event_at` is RFC 3339, `now` in seconds since the epoch.
+    `daemon` is the pid of the lock's holder, `command` its command line; `account` is the one that it runs as, or
+    would; each is None (or empty) if unknown. `last_event_at` is RFC 3339, `now` in seconds since the epoch.
     """
 
     config: IndexConfig
@@ -85,7 +85,7 @@ class Environment:
     sees_lock: bool = True
     last_event_at: str | None = None
     absences: tuple[Absence, ...] = ()
-    """What is missing of the index itself, and that nobody is at work although there is work."""
+    """What is missing of the index itself, and whether no daemon runs although uploads are waiting."""
     now: float = field(default_factory=time.time)
     proc: Path = PROC
     systemd: Path = SYSTEMD
@@ -200,7 +200,7 @@ def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Pa
     if daemon is not None:
         own = _unit_of(daemon, proc)
         unit = None if own is None else _shown(own)
-        # A daemon that somebody has started by hand, in a session of sshd or cron, belongs to no unit of ours.
+        # A daemon that was started by hand, in a session of sshd or cron, does not belong to a unit of eggwatch.
         return unit if unit is not None and configuration_of(unit) is not None else None
     if source is None:
         return None

@@ -147,7 +147,7 @@ def _group_name(gid: int) -> str:
 
 
 def owners(around: Environment) -> Iterator[CheckOutcome]:
-    """PUBLIC, STATE and what lies in them belong to the daemon's account."""
+    """PUBLIC, STATE and their contents belong to the daemon's account."""
     account = around.known_account
     for folder in (around.config.public, around.config.state):
         yield from _owner_of(folder, account)

@@ -51,7 +51,7 @@ def writable(around: Environment) -> Iterator[CheckOutcome]:
         if not _is_read_only(folder):
             yield from _replaced(around, name, folder)
             continue
-        problem = f"{name} is mounted read-only (dmesg tells whether its disk fails)"
+        problem = f"{name} is mounted read-only (dmesg shows whether its disk fails)"
         remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
         yield Finding(where=str(folder), problem=problem, remedy=remedy)
 

@@ -25,7 +25,7 @@ NEEDED = {
 
 
 def index(around: Environment) -> Iterator[CheckOutcome]:
-    """The published tree and the ledger are there, and somebody is at work if there is work."""
+    """The published tree and the ledger exist, and a daemon runs if uploads are waiting."""
     for one in around.absences:
         yield Finding(where=str(one.where), problem=one.problem, remedy=one.remedy)
 
@@ -82,7 +82,7 @@ def may_write(properties: Mapping[str, str], folder: Path) -> bool:
 
 
 def life(around: Environment) -> Iterator[CheckOutcome]:
-    """A daemon that is at work tells of itself, and is of the version that is installed."""
+    """A running daemon updates its status, and has the version that is installed."""
     status = around.status
     if not around.sees_lock:
         yield Unchecked(where=str(around.config.state), reason="this account can't see whether a daemon is running")

@@ -36,9 +36,9 @@ NOBODY = 65534
 
 
 def serve(*, niceness: int, readme: bool) -> None:
-    """Inspect what is handed over by the parent process, until its end of the socket is closed.
+    """Inspect the archives that the parent process sends, until its end of the socket is closed.
 
-    The first line tells that this process is ready, and what its sandbox leaves open on this machine.
+    The first line says that this process is ready, and what its sandbox does not close on this machine.
     """
     with channel_to_parent(niceness=niceness) as channel:  # at once: it takes a tenth of a second to load what follows
         inspect = _load(readme=readme)
@@ -64,10 +64,10 @@ def _load(*, readme: bool) -> Any:
 
 
 def shut_in(*, readme: bool) -> list[str]:
-    """Give up everything but memory and the open descriptors; answers with what stays open, for the operator."""
+    """Give up everything but memory and the open descriptors; returns what is still open, for the operator."""
     from eggwatch.linux import capabilities, sandbox
 
-    if not readme:  # docutils loads modules and templates as it meets them, from wherever the daemon's Python lies
+    if not readme:  # docutils loads modules and templates when it needs them, from the folders of the daemon's Python
         capabilities.become(NOBODY)
     die_with_parent()  # again: the kernel forgets it when the account changes (prctl(2))
     limit_memory()

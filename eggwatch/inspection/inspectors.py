@@ -51,9 +51,9 @@ class Inspectors:
     """The lanes and their workers. Not for use by several threads."""
 
     def __init__(self, *, fast: int | None = None, slow: int = 1, first_try: int = 0, readme: bool = False) -> None:
-        """So many workers in the lanes for many and in that for last tries; `readme` where READMEs are rendered too.
+        """The number of workers in each lane; `readme` if READMEs are rendered, too.
 
-        Where nobody has to be spared waiting, `first_try` is `LAST_TRY`.
+        `first_try` is `LAST_TRY` if no other upload has to wait.
         """
         raise_descriptor_limit()
         sizes = {Lane.BIG: 1, Lane.SLOW: slow}
@@ -225,7 +225,7 @@ class Inspectors:
 
 
 def _given_up(job: Job, what: str, *, killed: bool) -> Result:
-    """Refused if the archive was too much for its inspector; held if somebody else killed that (no memory left?)."""
+    """Rejected if the archive was too much for its inspector; held if another process killed it (out of memory?)."""
     if killed:
         trouble = f"the inspector {what} twice, not by eggwatch: is the machine out of memory?"
         return Result(number=job.number, trouble=trouble)

@@ -22,7 +22,7 @@ SMALL = 2 * _MIB
 """Archives from this size on are first tried apart from smaller ones."""
 
 BIG = 32 * _MIB
-"""Archives from this size on may take whole seconds, and hold up nobody else."""
+"""Archives from this size on may take seconds, and must not delay others."""
 
 FIRST_CPU = 0.01
 """The most CPU time of a first try: enough for two MiB of contents, and a hundredth of a bomb."""
@@ -62,7 +62,7 @@ class Lane(StrEnum):
 
 
 NICE: Mapping[Lane, int] = {Lane.FAST: 5, Lane.MIDDLE: 7, Lane.BIG: 10, Lane.AGAIN: 12, Lane.SLOW: 15}
-"""How far each lane stands back for the others where cores are few."""
+"""The nice value of each lane, which matters if there are few cores."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -130,7 +130,7 @@ class Turns:
         return self._count
 
     def add(self, turn: Turn) -> None:
-        """One more, whose price stays as it is until it is taken out."""
+        """Add an item, whose price is fixed until it is taken out."""
         self._arrivals += 1
         self._count += 1
         insort(self._of.setdefault(turn.job.owner, []), (turn.price, turn.job.size, self._arrivals, turn))
@@ -151,7 +151,7 @@ class Turns:
         return turn
 
     def _place(self, owner: str, *, largest: bool) -> int:
-        """Where the smallest or largest of those with the lowest price stands; of equals the first to come."""
+        """The index of the smallest or largest item with the lowest price; of equal ones the first."""
         turns = self._of[owner]
         if not largest:
             return 0
@@ -159,7 +159,7 @@ class Turns:
         return bisect_left(turns, turns[last][:2])
 
     def clear(self) -> None:
-        """Nobody waits any more."""
+        """Discard everything that is waiting."""
         self._of.clear()
         self._count = 0
 

@@ -24,7 +24,7 @@ from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_ANSWER = 32 * 1024 * 1024
 MOST_FLAWS = 256
-"""More than an inspector tells: 50 that refuse, 50 that warn, and one of each further kind."""
+"""More flaws than an inspector reports: 50 that reject, 50 that warn, and one of each further code."""
 LONGEST_NEED = 3600.0
 """Seconds of CPU time that an archive is believed to need at most."""
 

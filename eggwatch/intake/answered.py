@@ -1,4 +1,4 @@
-"""Files that get no verdict, and of which their uploaders were told: each once, and not any number of them."""
+"""Remembers files without a verdict about which their uploaders were told: each once, and a limited number."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from eggwatch.store.state.catalog import Original
 log = logging.getLogger("eggwatch")
 
 MOST = 100
-"""Files of one account that lie there without a verdict and have a receipt; of more of them only `status` tells.
+"""Most files of one account without a verdict that get a receipt; only `status` lists further ones.
 
-Uploads have as many for themselves: what else an account lets lie there does not silence what it is told of these.
+Uploads have a limit of their own, so that other files of the same account do not use it up.
 """
 Allowance = tuple[int, Literal["uploads", "others"]]
 """An account by its uid, and of what it is told."""
 
 
 class Answered:
-    """What uploaders were told of files without a verdict, as long as these lie there."""
+    """What uploaders were told about files without a verdict, as long as the files exist."""
 
     def __init__(self, originals: Iterable[Original]) -> None:
         self._told = {original.path: original for original in originals if original.fate is Fate.TOLD}
         self._passed: dict[str, Identity] = {}
-        """Files that nobody has to be told of."""
+        """Files about which no one has to be told."""
         self._waiting: dict[str, dict[str, object]] = defaultdict(dict)
-        """Uploads that wait, by why and by path, each in the state of which its uploader was told."""
+        """Waiting uploads by reason and path, each with the identity about which its uploader was told."""
         self._of: dict[Allowance, set[str]] = defaultdict(set)
         self._full: set[Allowance] = set()
         for path, original in self._told.items():
@@ -48,10 +48,9 @@ class Answered:
         return self._passed.get(found.path) == found.identity or self.remark(found) is not None
 
     def is_news(self, upload: Sighting, about: str, state: object) -> bool:
-        """Whether the owner of an upload is to be told of it now: not yet in this state, and there is room.
+        """True if the owner of an upload is to be told about it now: not told yet, and the limit is not reached.
 
-        Many are told of at the same time, but not any number. Who may not be told is to be asked about again: there is
-        room when others no longer lie there.
+        If the limit is reached, ask again later: files that are gone do not count.
         """
         told = self._waiting[about]
         if told.get(upload.path) == state or not self._has_room((upload.uid, "uploads"), upload.path):
@@ -60,11 +59,11 @@ class Answered:
         return True
 
     def forget_all(self) -> None:
-        """Something has changed for all that wait: each is told anew."""
+        """Forget who was told, because the reason has changed for all waiting uploads."""
         self._waiting.pop("waiting", None)
 
     def forget_waiting(self, path: str) -> None:
-        """An upload no longer lies there as it was."""
+        """Forget an upload that has changed or is gone."""
         for told in self._waiting.values():
             told.pop(path, None)
 
@@ -85,23 +84,23 @@ class Answered:
         return False
 
     def passed(self, found: Found) -> None:
-        """Nobody is to be told of this file."""
+        """Mark a file about which no one has to be told."""
         self._passed[found.path] = found.identity
         self._of[found.uid, "others"].discard(found.path)
 
     def told(self, found: Found, remark: str) -> Original:
-        """This file's owner was told so; answers with what is to be remembered."""
+        """Mark that the owner of this file was told; returns what is to be stored."""
         original = Original(path=found.path, identity=found.identity, fate=Fate.TOLD, reason=remark, told=found.uid + 1)
         self._told[found.path] = original
         return original
 
     def remark(self, found: Found) -> str | None:
-        """What was told of this very file."""
+        """What the owner of exactly this file was told."""
         told = self._told.get(found.path)
         return told.reason if told is not None and told.identity == found.identity else None
 
     def forget(self, path: str) -> bool:
-        """Nothing lies there any more; answers whether somebody was told of it."""
+        """Forget a path that is gone; returns whether its owner was told."""
         told = [allowance for allowance, paths in self._of.items() if path in paths]
         for allowance in told:
             self._of[allowance].discard(path)
@@ -109,7 +108,7 @@ class Answered:
         return self._told.pop(path, None) is not None or bool(told)
 
     def prune(self, present: set[str]) -> list[str]:
-        """After a scan: what no longer lies there is no longer remembered; answers with paths that were told of."""
+        """After a scan, forget files that are gone; returns the paths whose owners were told."""
         gone = sorted(self._told.keys() - present | set().union(*self._of.values()) - present)
         for path in gone:
             self._told.pop(path, None)

@@ -45,7 +45,7 @@ SMALL = 256 * 1024
 """which have so many bytes at most."""
 GIVEN_UP = -1
 CHANGED = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ESTALE)
-"""What opening a path says when something else lies there by now, as a link or another folder."""
+"""Errors of opening a path at which there is something else by now, such as a link or another folder."""
 
 SLICE = 0.02
 """Seconds for which one upload is copied before others go on."""
@@ -87,7 +87,7 @@ class ClaimQueue:
         now: Callable[[], float],
         unreadable: Unreadable,
     ) -> None:
-        """`unreadable(sighting, error)` is told of each upload that this account may not read."""
+        """`unreadable(sighting, error)` is called for each upload that this account may not read."""
         self._drop, self._spool, self._uploads, self._space = drop, spool, uploads, space
         self._now, self._unreadable = now, unreadable
         self._waiting: dict[str, deque[tuple[int, Candidate]]] = {}
@@ -147,7 +147,7 @@ class ClaimQueue:
         return self._take(place, sign)
 
     def _place_of_sibling(self) -> int | None:
-        """Where in the order the next small upload of the last project stands; None where others come first."""
+        """The position of the next small upload of the last project; None if others come first."""
         waiting = self._waiting.get(self._last)
         if waiting is None or self._in_a_row >= IN_A_ROW:
             return None
@@ -273,6 +273,6 @@ class ClaimQueue:
 
 
 def project_of(text: str) -> str:
-    """The normalised project of a filename; the filename itself, normalised, where it is none of an archive."""
+    """The normalised project of a filename; the normalised filename itself if it is not that of an archive."""
     filename = parse_filename(text)
     return filename.project if isinstance(filename, Filename) else key_of(text)

@@ -1,4 +1,4 @@
-"""Room on the disk: what has none waits in the drop folder, is listed by `status`, and its uploader is told once."""
+"""Free disk space: without it uploads wait in the drop folder, are listed by `status`, and get one receipt."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class DiskSpace:
     def __init__(
         self, config: IndexConfig, spool: Spool, uploads: Uploads, *, told_waits: TellUpload, told_too_large: TellUpload
     ) -> None:
-        """`told_waits(path, reason)` and `told_too_large(path, reason)` tell the uploader of it."""
+        """`told_waits(path, reason)` and `told_too_large(path, reason)` write the uploader's receipt."""
         self._config, self._spool, self._uploads = config, spool, uploads
         self._told_waits, self._told_too_large = told_waits, told_too_large
 
     def let_in(self, sighting: Sighting, *, reserved: int = 0) -> bool:
-        """Whether an upload may be copied; if not, it waits and its uploader is told.
+        """True if there is space to copy an upload; if not, it waits and its uploader is told.
 
-        `reserved` are bytes that copies under way will still take.
+        `reserved` are bytes that copies in progress will still need.
         """
         try:
             left = self._spool.free_bytes() - self._config.min_free - reserved
@@ -47,14 +47,14 @@ class DiskSpace:
         if left < 0 or (left == 0 and sighting.identity.size):
             self._wait_for_disk(sighting)
             return False
-        self._uploads.faults.mend("disk")
+        self._uploads.faults.resolve("disk")
         if sighting.identity.size > left:
             self._wait_as_too_large(sighting, left)
             return False
         return True
 
     def _wait_for_disk(self, sighting: Sighting) -> None:
-        """The disk is told of once, and each upload that waits for it."""
+        """Log the full disk once, and tell the uploader of each waiting upload."""
         reason = f"{self._config.public} has less than min-free left; uploads wait until there is more"
         if self._uploads.faults.note("disk", reason):
             log.error("claim    %s", reason)
@@ -73,7 +73,7 @@ class DiskSpace:
             self._told_too_large(sighting.path, f"The file is {reason}")
 
     def is_closed(self, sighting: Sighting, error: UnwritableError) -> None:
-        """The index itself can't be written to: that is told as what it is, and no upload is blamed for it."""
+        """Report that the index itself can't be written to, which is not the fault of an upload."""
         if self._uploads.faults.note("public", f"{error.message} Uploads wait. {error.remedy}"):
             log.error("claim    %s Uploads wait. %s", error.message, error.remedy)
             self._uploads.answered.forget_all()
@@ -83,7 +83,7 @@ class DiskSpace:
 
     def is_open(self) -> None:
         """A copy went well."""
-        self._uploads.faults.mend("public")
+        self._uploads.faults.resolve("public")
 
     def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
         now = time.monotonic()

@@ -26,7 +26,7 @@ class Intake:
 
 
 def _recorded(event: Event, claim: Claim) -> list[Event]:
-    """What was recorded where the stock lay before, in the place of what is known of the account that imports it."""
+    """What was recorded where the archives were before, instead of what is known about the importing account."""
     known = claim.imported
     assert known is not None
     event = replace(event, uploader=known.uploader, uid=None, actor=IMPORTER, first_upload_time=known.upload_time)

@@ -51,12 +51,12 @@ class Originals:
         return self._known.pop(path, None)
 
     def still_hidden(self, present: set[str]) -> set[str]:
-        """After a scan: the paths that hidden originals had which still lie there; the others are forgotten."""
+        """After a scan, the paths of hidden originals that still exist; the others are forgotten."""
         self._hidden = {path: original for path, original in self._hidden.items() if path in present}
         return {original.path for original in self._hidden.values()}
 
     def prune(self, present: set[str]) -> list[str]:
-        """After a scan: what no longer lies there is forgotten; answers with the paths, sorted."""
+        """After a scan, forget files that are gone; returns their paths, sorted."""
         gone = sorted(self._known.keys() - present)
         for path in gone:
             del self._known[path]
@@ -97,7 +97,7 @@ class Originals:
         before, after = original.identity, claim.identity
         if (before.dev, before.ino) != (after.dev, after.ino):
             return False
-        # What stays there for long is written over by people who mean it; then it is as old as it says.
+        # A file that is there for long is only overwritten on purpose; then it is as old as its mtime says.
         was_left = original.fate is Fate.STUCK and after.mtime_ns <= before.ctime_ns
         return was_left or original.fate in (Fate.ADMITTED, Fate.KNOWN)
 
@@ -128,5 +128,5 @@ class Originals:
         return path in self._retried
 
     def was_tried(self, path: str) -> None:
-        """It was tried again, or something else lies there."""
+        """Forget that it failed: it was tried again, or something else is there."""
         self._retried.discard(path)

@@ -28,16 +28,16 @@ from eggwatch.store.state.ledger import Ledger
 log = logging.getLogger("eggwatch")
 
 HIDDEN_SECONDS = 0.02
-"""How long an original stays hidden before it goes: a writer that opened its name just before must show up by then."""
+"""How long an original is hidden before it is deleted: a writer that had just opened it must be noticed by then."""
 TROUBLE_SECONDS = 5.0
 """Seconds after which an original is tried again that a full or failing disk has kept."""
 STUCK_SECONDS = 10.0
 """Seconds after which one original of each folder that we may not empty is tried again; if it goes, all others are."""
 READ_ONLY = "its file system is read-only for the daemon; it is removed once the administrator has fixed that"
-"""Why an original stays that nobody, or nobody but its uploader, could delete."""
+"""Why an original is left that only its uploader, or no account, can delete."""
 MAY_NOT = "the daemon has no permission to do that: delete it yourself"
 REASON_ELSEWHERE = "rejected/ could not be written to. Read the reason in STATE/answers/rejected/, then delete the file"
-"""The same of a rejected one, which lies beside its reason or where it was uploaded to."""
+"""The same for a rejected one, which is beside its reason or where it was uploaded to."""
 SOON_READ = 8 << 20
 """Bytes of a hidden original that are hashed although nobody remembers hiding it."""
 MOST_LEAVING = 128
@@ -71,9 +71,9 @@ class Retirement:
         left: Callable[[int], None],
         stays: Callable[[int, str, str, str], None],
     ) -> None:
-        """`left(serial)` is told of each refusal whose original has found its last place.
+        """`left(serial)` is called for each rejection whose original is in its final place.
 
-        `stays(serial, filename, path, why)` is told of each original that we can't remove.
+        `stays(serial, filename, path, why)` is called for each original that can't be removed.
         """
         self._uploads, self._drop, self._spool, self._answers = uploads, drop, spool, answers
         self._catalog, self._ledger, self._patience, self._now, self._left = catalog, ledger, patience, now, left
@@ -84,7 +84,7 @@ class Retirement:
         self._gone: list[str] = []
         """Paths that the catalog is to forget, in one transaction for all that leave together."""
         self._unknown: set[str] = set()
-        """Files under hidden names that a look has met, and that are none of ours."""
+        """Files with hidden names that a scan has found, and that eggwatch did not hide."""
         self._is_to_plan = False
         self._tried: dict[str, str] = {}
         """The original that is tried next in each folder where some are stuck."""
@@ -161,10 +161,10 @@ class Retirement:
             self._catalog.forget(gone)
 
     def keep_in_mind(self, survey: Survey) -> None:
-        """Remember by their hidden paths the originals in whose place another upload lies by now.
+        """Store originals by their hidden path if another upload has taken their place.
 
-        The catalog knows what it has judged by its path, and this will be the other one's: after a crash nobody would
-        know what is hidden there, and its refusal would be told twice.
+        The catalog stores verdicts by path, and this path will be that of the other upload: after a crash the hidden
+        file would be unknown, and its rejection would be reported twice.
         """
         paths = {found.path for found in survey.uploads}
         displaced = [one for one in self._leaving if not one.known and one.hidden.departure.path in paths]
@@ -183,19 +183,19 @@ class Retirement:
         return self._uploads.faults.note(what, message)
 
     def forget_troubles(self, survey: Survey) -> None:
-        """After a scan: trouble with a hidden original that no longer lies there is over, whoever took it away."""
+        """After a scan, clear the faults of hidden originals that are gone."""
         if not survey.complete:
             return
         self._plan_stuck()
         self._tell_unknown()
         for hidden in self._troubles.keys() - {found.path for found in [*survey.leftovers, *survey.uploads]}:
-            self._uploads.faults.mend(self._troubles.pop(hidden))
+            self._uploads.faults.resolve(self._troubles.pop(hidden))
 
     def _tell_unknown(self) -> None:
         """Files that are called as if we had hidden them, in one sentence however many there are."""
         unknown, self._unknown = sorted(self._unknown), set()
         if not unknown:
-            self._uploads.faults.mend("leftovers")
+            self._uploads.faults.resolve("leftovers")
             return
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         what = f"{shown(unknown[0])}{more}: left by an unknown event; look at it and move it away"
@@ -208,7 +208,7 @@ class Retirement:
         if outcome is RetireOutcome.BUSY:
             self._uploads.timers.later(path, now=time.monotonic() + 1.0)
             return
-        self._uploads.faults.mend(self._troubles.pop(path, ""))
+        self._uploads.faults.resolve(self._troubles.pop(path, ""))
         if outcome is RetireOutcome.STUCK:
             self._stuck(departure)
         else:
@@ -321,7 +321,7 @@ class Retirement:
         return sighting if self._finished(found.path, departure, size=event.size) is RetireOutcome.DISPLACED else None
 
     def _restored(self, path: str, to: str) -> RetireOutcome | None:
-        """What became of a file that nobody remembers to have hidden; None if it stays, and somebody is to look."""
+        """What was done with a hidden file that is unknown; None if it is left for the administrator."""
         try:
             outcome = retiring.restore(self._drop, path, to)
         except OSError:
@@ -332,7 +332,7 @@ class Retirement:
         return outcome
 
     def _named(self, found: Found) -> tuple[int, Event] | None:
-        """The event that a hidden name tells of, with its serial; None if there is none that fits it."""
+        """The event that belongs to a hidden name, with its serial; None if there is none."""
         match = LEFTOVER.fullmatch(found.name)
         if match is None:
             return None
@@ -344,14 +344,14 @@ class Retirement:
         return (int(match[1]), event) if known or _is_soon_read(event, found) else None
 
     def _finished(self, path: str, departure: Departure, *, size: int | None) -> RetireOutcome | None:
-        """How the end of what lies at a hidden path came; None if it could not be brought about."""
+        """How a hidden file was removed; None if that failed."""
         drop, answers, progress = self._drop, self._answers, self._spool.progress
         try:
             outcome = retiring.resume(drop, path, departure, answers, size=size, progress=progress)
         except OSError as error:
             self._trouble(departure.path, path, error)
             return None
-        self._uploads.faults.mend(self._troubles.pop(path, ""))
+        self._uploads.faults.resolve(self._troubles.pop(path, ""))
         log.info("retire   %s: found under its hidden name: %s", shown(departure.path), outcome)
         if outcome is RetireOutcome.CHANGED:
             self._uploads.timers.later(departure.path, now=time.monotonic())
@@ -377,10 +377,10 @@ def _last(path: str) -> str:
 
 
 def _is_soon_read(event: Event, found: Found) -> bool:
-    """Whether it costs little to see by its hash that a file is what an event tells of, which nobody remembers hiding.
+    """True if it is cheap to check by its hash that an unknown hidden file is that of an event.
 
-    A power cut may take what the catalog remembered, and a disk may have another number afterwards. Who forges such a
-    name has a file of his own read, of the size of one that was judged, and once: it is restored if it is another.
+    A power cut may lose what the catalog knew, and a disk may have another device number afterwards. A forged name only
+    has a file of the right size read once; if it is another file, it is restored.
     """
     return event.uid in (None, found.uid) and found.identity.size == event.size and found.identity.size <= SOON_READ
 

@@ -1,4 +1,4 @@
-"""When paths of the drop folder are looked at again, should no event tell of them before."""
+"""When paths of the drop folder are checked again, unless an event comes first."""
 
 from __future__ import annotations
 

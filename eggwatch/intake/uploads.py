@@ -32,19 +32,19 @@ class Faults(dict[str, str]):
         self[what] = message
         return news
 
-    def mend(self, what: str) -> bool:
+    def resolve(self, what: str) -> bool:
         """Clear a fault; True if there was one."""
         return self.pop(what, None) is not None
 
 
 LOOK_AGAIN = 1.0
-"""Seconds after which a file that somebody has open is looked at again, should no event tell."""
+"""Seconds after which a file that is open for writing is checked again, unless an event comes first."""
 
 UNREADABLE_PAUSE = 5.0
-"""Seconds after which a file that could not be read is tried again: a chmod rings no bell."""
+"""Seconds after which a file that could not be read is tried again, because a chmod causes no event."""
 
 CROWD = 500
-"""Uploads that lie there at the first look, from which on they are probably a stock and not uploads."""
+"""From so many files at the first scan on, they are probably existing archives and not uploads."""
 
 LEFT = 60.0
 """Seconds after which an original under its hidden name is a leftover."""
@@ -76,28 +76,28 @@ class Uploads:
         self._seen: dict[str, _Seen] = {}
         self._reasons: dict[str, str] = {}
         self._finished: set[str] = set()
-        """Paths that wait for nothing that lies in the file."""
+        """Paths that wait for something other than the file itself."""
         self._others: dict[str, str] = {}
         self._looked = False
         self._first = True
         self.leftovers: list[Found] = []
-        """Originals that lie there under their hidden names for longer than it takes to leave."""
+        """Originals that are hidden for longer than it takes to remove them."""
         self.unwatched = False
-        """Whether folders lie there of which the kernel tells us no events."""
+        """True if there are folders without events."""
         self.folders: set[int] = set()
-        """The inodes of the folders of which the kernel should tell us events."""
+        """The inodes of the folders that should have events."""
         self.unproven = False
-        """Whether some upload's end could not be proved by a lease, so that a quiet period stood in."""
+        """True if a quiet period was used for some upload because a lease was not available."""
 
     def update(self, survey: Survey, *, now: float, wall: float) -> list[str]:
-        """Take in what a look has seen; answers with paths that are gone, and that are remembered or were told of.
+        """Process the results of a scan; returns paths that are gone, and that were stored or whose owners were told.
 
         `now` is of the monotonic clock, `wall` in seconds since the epoch.
         """
         for found in survey.uploads:
             before = self._seen.get(found.path)
             if before is None or before.found.identity != found.identity:
-                # When a file last changed: now, or by its ctime if it lay there before this process began to look.
+                # When a file last changed: now, or by its ctime if it was there before the first scan of this process.
                 age = 0.0 if self._looked else wall - found.identity.ctime_ns / 1e9
                 self._seen[found.path] = _Seen(found=found, since=now - min(max(age, 0.0), LONGEST_AGE))
                 self._forget_reason(found.path)
@@ -138,7 +138,7 @@ class Uploads:
         return len(survey.uploads) if first and len(survey.uploads) >= CROWD else 0
 
     def told(self, found: Found, remark: str) -> Original:
-        """The owner was told so, and `status` says it too; answers with what is to be remembered."""
+        """Mark that the owner was told, and show it in `status`; returns what is to be stored."""
         self._others[found.path] = remark
         return self.answered.told(found, remark)
 
@@ -175,7 +175,7 @@ class Uploads:
         return replace(sighting, lease=lease, open_to=open_to, is_whole=is_whole)
 
     def newly_unfinished(self, sighting: Sighting) -> str | None:
-        """Why a deferred upload is thought unfinished, if its uploader is to be told now."""
+        """Why a deferred upload seems incomplete, if its uploader is to be told now."""
         if not self.answered.is_news(sighting, "unfinished", sighting.identity):
             return None
         original = self.originals.of(sighting)
@@ -188,9 +188,9 @@ class Uploads:
         self.timers.at(original.path, 0.0)
 
     def left(self, path: str, identity: Identity) -> bool:
-        """This very file has left its path; what lies there by now stays known.
+        """Forget exactly this file, but not another one that is at its path by now.
 
-        Answers whether nothing of the path is worth remembering any more.
+        Returns whether nothing about the path has to be stored any more.
         """
         seen, original = self._seen.get(path), self.originals.at(path)
         if seen is not None and seen.found.identity == identity:
@@ -214,12 +214,12 @@ class Uploads:
             self.timers.at(path, verdict.until)
 
     def has_its_turn(self, path: str) -> None:
-        """Nothing stands in the way of a file any more but others that are copied before it."""
+        """Mark a file that only waits for others to be copied first."""
         self._reasons[path] = "waiting for its turn"
         self._finished.add(path)
 
     def cannot_read(self, sighting: Sighting, error: OSError, *, advice: str, now: float) -> str | None:
-        """A file can't be opened by this account: the reason, if it is to be told now. It is tried again in a while.
+        """Mark a file that can't be opened, to be tried again later; returns the reason if its owner is to be told now.
 
         `advice` is what its uploader can do where a right is missing. Raises the error if it is not about the file.
         """
@@ -235,7 +235,7 @@ class Uploads:
         return self._reasons[path] if self.answered.is_news(sighting, "unreadable", (seen.dev, seen.ino)) else None
 
     def waiting(self) -> tuple[WaitingFile, ...]:
-        """The files that lie in the drop folder, each with why: for `status`, as far as one page goes."""
+        """The files in the drop folder with their reasons, for `status`, up to a limit."""
         rows = {path: self._why(path) for path in self._seen} | self._others
         first = heapq.nsmallest(MOST_SHOWN, (path for path, reason in rows.items() if reason))
         return tuple(WaitingFile(path=shown(path), reason=shown(rows[path])) for path in first)
@@ -263,12 +263,12 @@ class Uploads:
         return Queue(counts=counts, oldest=min(moments, default=None), rows=(*taken, *waiting))
 
     def _fate(self, path: str) -> Fate | None:
-        """What became of the very file that lies at a path; None if nobody has judged it."""
+        """The fate of exactly the file at a path; None if it has no verdict."""
         original = self.originals.of(self._seen[path].found)
         return None if original is None else original.fate
 
     def _stage(self, path: str) -> Stage:
-        """Unfinished, as long as there is a reason that lies in the file; for what was only just seen there is none."""
+        """True while the reason for waiting is in the file itself; a new file has none yet."""
         blocked = path in self._reasons or self._fate(path) is not None
         return Stage.UNFINISHED if blocked and path not in self._finished else Stage.WAITING
 

@@ -19,7 +19,7 @@ _VERSION = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account as a process has it: `capabilities` are names, None if nobody can tell; `whence` says who told."""
+    """The account of a process: `capabilities` are names, None if unknown; `whence` is the source of all this."""
 
     name: str
     uid: int
@@ -41,7 +41,7 @@ Acl = tuple[AclEntry, ...]
 
 
 def decoded(data: bytes) -> Acl:
-    """An ACL from its extended attribute. ValueError if it is none."""
+    """An ACL from its extended attribute; raises ValueError for anything else."""
     if len(data) < 4 or len(data) % 8 != 4 or struct.unpack_from("<I", data)[0] != _VERSION:
         raise ValueError("no POSIX ACL")
     return tuple(AclEntry(tag=tag, perm=perm, id=id_) for tag, perm, id_ in struct.iter_unpack("<HHI", data[4:]))

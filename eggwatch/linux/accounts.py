@@ -1,4 +1,4 @@
-"""Who uploads: by the owner of the dropped file, or by the folder that it lies in; and the groups of accounts."""
+"""Who the uploader is: the owner of the dropped file, or the account named by its folder; and groups of accounts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from eggwatch.model.sightings import Sighting
 
 ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
-"""What a folder has to be called to stand for an account."""
+"""The names of folders that can be those of an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploader:
-    """An account by its name of this moment, and its uid where it is one of this machine; None if nobody can tell.
+    """An account by its current name, and its uid if it is one of this machine; None if unknown.
 
-    `doubt` says what somebody else may have done to the file, so that the account is no proof of who wrote it.
+    `doubt` says why another account may have written the file, so that its owner proves nothing.
     """
 
     name: str | None = None
@@ -32,9 +32,9 @@ class Uploader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """What the kernel says of an upload that is open: of the file itself, and of the folders on its path, outer first.
+    """The stat results of an open upload, and of the folders on its path, the outermost first.
 
-    The folders were entered one from the other, and the file lies in the last of them.
+    Each folder was opened from the one before, and the file from the last of them.
     """
 
     file: os.stat_result
@@ -72,9 +72,9 @@ def by_owner(_: Sighting, traces: Traces) -> Uploader:
 
 
 def _doubt(file: os.stat_result) -> str | None:
-    """The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask).
+    """The group bits of the mode are also the mask of an access control list (acl(5)).
 
-    Who may write to a file may also give it another name (proc(5), protected_hardlinks), even in a sticky folder.
+    An account that may write to a file may also link it (proc(5), protected_hardlinks), even in a sticky folder.
     """
     if file.st_mode & _WRITABLE:
         return f"others may write to it (mode {stat.S_IMODE(file.st_mode):04o})"
@@ -84,7 +84,7 @@ def _doubt(file: os.stat_result) -> str | None:
 
 
 def others_who_may_write(file: os.stat_result) -> str | None:
-    """Whom the mode of a file lets write to it besides its owner; None if nobody."""
+    """Which accounts other than the owner may write to a file by its mode; None if there are none."""
     if file.st_mode & stat.S_IWOTH:
         return f"anybody (mode {stat.S_IMODE(file.st_mode):04o})"
     if not file.st_mode & stat.S_IWGRP:
@@ -97,9 +97,9 @@ def others_who_may_write(file: os.stat_result) -> str | None:
 
 
 def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
-    """The account that DROP/<account>/… is called after (`identity = "folder"`).
+    """The account that DROP/<account>/… is named after (`identity = "folder"`).
 
-    Nobody, for a file in DROP itself, and where the folder belongs to an account that it is not called after.
+    None for a file in DROP itself, and if the folder belongs to an account other than that.
     """
     folder, slash, _ = sighting.path.partition("/")
     if not slash or ACCOUNT.fullmatch(folder) is None:
@@ -117,10 +117,10 @@ USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
 def through_door(account: str | None, otherwise: Identify) -> Identify:
-    """By the folder DROP/http/USER/ what the upload door's account has put there; else as without a door.
+    """The user of DROP/http/USER/ for a file of the upload door's account; else the uploader as without a door.
 
-    `account` None stands for our own. Whoever else makes such folders, or puts a file of theirs or a second name of
-    a file into them, is not believed: file and folders have to belong to the door, and only it may write there.
+    `account` None is the daemon's own. The folder is only trusted if it and the file belong to the door's account, and
+    no other account may write there or has linked the file.
     """
 
     def identify(sighting: Sighting, traces: Traces) -> Uploader:

@@ -1,8 +1,8 @@
 """Linux capabilities (capabilities(7)): effective around the few system calls that need them, and nowhere else.
 
-Leases, reading and emptying other accounts' folders need capabilities. A daemon that was given some as a system
-user keeps them out of its effective set but for the blocks under `raised`, and no process that it starts has any.
-Root keeps all that it has: it would be an ordinary owner of its own files without them.
+Leases, and reading and emptying folders of other accounts, need capabilities. A daemon that was given some as a system
+user keeps them out of its effective set except in blocks under `raised`, and no process that it starts has any.
+Root keeps all of them: without them it would only be the owner of its own files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def sets() -> Sets:
-    """The capability sets of this thread. OSError where the kernel does not tell."""
+    """The capability sets of this thread; raises OSError if the kernel does not report them."""
     header, data = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
     _check(_libc().capget(header, data))
     effective, permitted, inheritable = (data[i] | data[i + 3] << 32 for i in range(3))
@@ -95,7 +95,7 @@ def held() -> list[str]:
 
 
 def become(uid: int) -> None:
-    """Where root runs this process, make it another account's; in a namespace without that account it stays root's."""
+    """If root runs this process, switch to another account, unless the namespace does not have that account."""
     if os.geteuid() == 0:
         _empty_bounding_set()
         with suppress(OSError):
@@ -105,7 +105,7 @@ def become(uid: int) -> None:
 
 
 def forsake() -> None:
-    """Give up every capability for good, in every set; for processes that handle what strangers wrote."""
+    """Give up every capability for good, in every set; for processes that read untrusted files."""
     _empty_bounding_set()
     _set(0, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Read leases: the kernel's word on whether somebody has a file open for writing (fcntl(2), F_SETLEASE)."""
+"""Read leases, with which the kernel says whether a process has a file open for writing (fcntl(2), F_SETLEASE)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REFUSED = (errno.EAGAIN, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTTY,
 
 
 def file_system_magic(fd: int) -> int:
-    """The `f_type` of the file system that an open file lies on; 0 if it can't be told."""
+    """The `f_type` of the file system of an open file; 0 if unknown."""
     buffer = ctypes.create_string_buffer(512)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.fstatfs(fd, buffer) != 0:
@@ -73,14 +73,14 @@ def release(fd: int) -> None:
 
 
 def unbroken(fd: int) -> bool:
-    """Whether a lease that was taken stands, and nobody is waiting to write."""
+    """True if a lease is still held, and no process is waiting to write."""
     import fcntl
 
     return bool(fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_RDLCK)
 
 
 def probe(fd: int) -> Lease:
-    """Ask once, and hold nobody up: a writer's open would block for as long as the lease is kept."""
+    """Take the lease and release it at once, because a writer's open blocks as long as the lease is held."""
     answer = take(fd)
     if answer is Lease.FREE:
         release(fd)

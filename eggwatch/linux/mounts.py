@@ -1,4 +1,4 @@
-"""What is mounted where, and how the kernel tells that it has changed (proc(5), /proc/PID/mountinfo)."""
+"""What is mounted where, and how the kernel reports a change (proc(5), /proc/PID/mountinfo)."""
 
 from __future__ import annotations
 

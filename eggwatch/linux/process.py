@@ -20,10 +20,10 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 
 class Process:
-    """Some code of ours in a process of its own, and the socket between us and its standard input.
+    """A child process that runs code of eggwatch, and the socket to its standard input.
 
-    It is spawned, never forked, and has no other descriptor but standard output and error, so that after a kill of
-    ours it holds no lock. When we die, however that happens, its end of the socket tells it so.
+    It is spawned, never forked, and its only other descriptors are standard output and error, so it holds no lock if
+    the parent is killed. When the parent ends for any reason, the socket is closed, and the child ends.
     """
 
     def __init__(

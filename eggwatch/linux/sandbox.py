@@ -1,8 +1,8 @@
-"""The inspectors' sandbox: no capability, no files, no network, no other process, even if an archive took one over.
+"""The sandbox of inspectors: no capability, file, network or other process, even if an archive takes one over.
 
-Two walls of the kernel, each put on where it is offered: seccomp(2) lets through the few system calls that reading
-an open archive and answering need; landlock(7) closes the file system but for Python's own code, which only the
-rendering of READMEs goes on loading. What is missing is told, and the inspection goes on.
+Two features of the kernel, each used if it is available: seccomp(2) allows the few system calls that are needed to
+read an open archive and to answer; landlock(7) closes the file system except for Python's own code, which only the
+rendering of READMEs continues to load. What is missing is reported, and the inspection continues.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ Instruction = tuple[int, int, int, int]
 
 
 def enclose(*, loads_code: bool) -> list[str]:
-    """Put the walls on, for good; answers with what stays open, in words for the operator.
+    """Enter the sandbox for good; returns what is still open, in words for the operator.
 
     `loads_code` leaves Python's own folders readable. Everything else has to be imported before.
     """

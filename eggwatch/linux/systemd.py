@@ -1,7 +1,6 @@
-"""What systemd is told, by sd_notify(3): ready, reloading, stopping, and that the loop still gets on.
+"""Notifies systemd by sd_notify(3): ready, reloading, stopping, and that the loop still works.
 
-Whoever started us and wants to know has set $NOTIFY_SOCKET; without it nothing is sent. There is no thread that says
-"alive" here: a loop that hangs falls silent, and that is the point.
+Without $NOTIFY_SOCKET nothing is sent. No thread sends "alive": if the loop hangs, the watchdog has to notice it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Send = Callable[[str], object]
 
 
 class Supervisor:
-    """Whoever started the daemon, told what becomes of it."""
+    """The service manager that started the daemon, if there is one."""
 
     def __init__(self) -> None:
         self._send = _sender()
@@ -36,7 +35,7 @@ class Supervisor:
 
     @property
     def longest_silence(self) -> float | None:
-        """Seconds after which `progress` should be called at the latest; None if nobody waits for it."""
+        """Seconds after which `progress` should be called at the latest; None without a watchdog."""
         return None if self._watchdog is None else self._watchdog / 3
 
     def progress(self) -> None:
@@ -80,7 +79,7 @@ class Supervisor:
             try:
                 self._send("\n".join(lines))
             except OSError as error:
-                log.debug("systemd is not told %s: %s", lines, error)
+                log.debug("systemd could not be notified of %s: %s", lines, error)
 
 
 def _sender() -> Send | None:
@@ -96,14 +95,14 @@ def _sender() -> Send | None:
 
 
 def _send(address: str, message: str) -> None:
-    """The datagram of sd_notify(3); `@` stands for an abstract address."""
+    """The datagram of sd_notify(3); `@` begins an abstract address."""
     target = "\0" + address[1:] if address.startswith("@") else address
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(message.encode(), target)
 
 
 def _watchdog_seconds() -> float | None:
-    """How long we may be silent (sd_watchdog_enabled(3)); None if nobody minds, or another process is meant."""
+    """The interval of the watchdog (sd_watchdog_enabled(3)); None without one, or if it is for another process."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     wanted = os.environ.get("WATCHDOG_USEC", "")
@@ -115,10 +114,10 @@ _found_writable: set[Path] = set()
 
 
 def line_lacking(folder: Path) -> str | None:
-    """What the unit of this service lacks, in words, where it may only read a folder; None if all is well.
+    """Why this service can only read a folder, in words; None if it can write to it.
 
-    A folder that could be written to before was replaced, or mounted over: systemd makes what lies at a path writable
-    when it starts a service, and not what lies there later.
+    A folder that was replaced or mounted over after the start is read-only: systemd makes paths writable only when it
+    starts the service.
     """
     if "INVOCATION_ID" not in os.environ:
         return None

@@ -35,7 +35,7 @@ CHUNK = 1 << 20
 GROUP, GROUP_BYTES = 256, 256 << 20
 """New files that are synced and renamed together, before one of them has its name."""
 MOST_CUTS = 5
-"""So often the ledger is cut anew when files vanish meanwhile, because somebody removes them."""
+"""How often the ledger is copied again if files vanish meanwhile because they are removed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Backup:
         """Bring the backup up to date. FolderError if the folder holds something else; LedgerError for damage."""
         self._check_folder()
         durable.make_folders(self._folder, self._permissions)
-        self._write_marker(0)  # before anything else lies there: by it the next run knows the folder for its own
+        self._write_marker(0)  # first of all: by it the next run recognises the folder as its own
         durable.sync([self._folder])
         for folder in (self._files, self._kept.parent):
             durable.make_folders(folder, self._permissions)
@@ -232,7 +232,7 @@ class Backup:
         durable.sync([self._kept, self._kept.parent])
 
     def _forget_removed(self, catalog: Catalog, report: BackupReport) -> None:
-        """Removed files go from the backup too. What was quarantined stays: these may be the last sound bytes."""
+        """Delete removed files from the backup, too, but not quarantined ones: these may be the last intact bytes."""
         for record in catalog.every_file():
             path = self._files / record.project / record.file.filename
             if record.present or not path.exists():

@@ -1,8 +1,8 @@
-"""`import`: a stock of archives comes in by the same stages as uploads, in groups that share a commit.
+"""`import`: publishes existing archives by the same stages as uploads, in groups that share a commit.
 
-Nobody is told but the importer: events are `imported`, with the upload-time that was recorded. A group that
-a crash has interrupted is finished from the spool, like any upload; what is published already is known again
-by its bytes. So an import that is given again goes on where it was.
+No notification is sent: events are `imported`, with the upload-time that was recorded. A group that a crash has
+interrupted is finished from the spool, like any upload, and what is published already is recognised by its bytes. So an
+import that is repeated continues where it was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GROUP = 512
 """Archives that share a commit."""
 GROUP_BYTES = 1 << 30
 """A group is closed when it has so many bytes."""
-NO_LINK = "copied, since others may write to it or it lies on another file system"
+NO_LINK = "copied, since others may write to it or it is on another file system"
 STAYS = "copied, and left where it is, since others may write to it"
 
 
@@ -117,7 +117,7 @@ class Import:
     """One run over a stock."""
 
     def __init__(self, pipeline: Pipeline, stock: Stock, *, way: Way, by_mtime: bool) -> None:
-        """`by_mtime`: where no upload-time is recorded, the file's own time stands for it; else this moment."""
+        """`by_mtime`: without a recorded upload-time, use the file's modification time; else the current time."""
         self._pipeline, self._stock, self._way, self._by_mtime = pipeline, stock, way, by_mtime
         self.begun = 0
         """Archives that were looked at: their outcomes come in groups."""
@@ -245,7 +245,7 @@ class Import:
         record = self._pipeline.components.catalog.file(key_of(one.claim.filename))
         if record is None or not record.present or record.file.sha256 != one.claim.sha256:
             return ImportOutcome(
-                path=path, verdict=ImportVerdict.FAILED, remark="other bytes lie in files/ under its name: see above"
+                path=path, verdict=ImportVerdict.FAILED, remark="files/ has other bytes with its name: see above"
             )
         remark = self._leave(one)
         if isinstance(verdict, Known):

@@ -27,7 +27,7 @@ from eggwatch.pages.folder_index import VERSION, Projects, Shape, left_out_page
 from eggwatch.store import durable
 
 TellProgress = Callable[[str, int], None]
-"""Told of each archive or project that is done, with how many there are to do."""
+"""Called for each archive or project that is done, with the number of all."""
 MayRemove = Callable[[set[str], Contents], set[str]]
 """Says which of the archives that are gone may leave the index."""
 

@@ -1,7 +1,7 @@
-"""`repair`: what `verify` finds and what can be mended without anybody's help.
+"""`repair`: fixes what `verify` finds, as far as that needs no decision.
 
 Altered pages are rendered again, a wheel's metadata is taken out of the wheel again, and an archive that has
-other bytes than were published is quarantined: it leaves the pages, and its bytes are kept aside. What is
+other bytes than were published is quarantined: it leaves the pages, and its bytes are kept. What is
 missing is never taken for removed: that is left to the operator.
 """
 
@@ -30,8 +30,8 @@ LEFT_ASIDE = "is to be fixed by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
-    """What was done about a finding, or would be: `done` is False for what only the operator can mend."""
+class Fixed:
+    """What was done about a finding, or would be: `done` is False if only the operator can fix it."""
 
     finding: Discrepancy
     what: str
@@ -47,51 +47,51 @@ def look(config: IndexConfig, progress: Callable[[str], None]) -> list[Discrepan
     return findings
 
 
-def plan(findings: Iterable[Discrepancy]) -> list[Mended]:
+def plan(findings: Iterable[Discrepancy]) -> list[Fixed]:
     """What a repair would do."""
-    return [Mended(finding=one, what=MENDABLE.get(one.sort, LEFT_ASIDE), done=one.sort in MENDABLE) for one in findings]
+    return [Fixed(finding=one, what=MENDABLE.get(one.sort, LEFT_ASIDE), done=one.sort in MENDABLE) for one in findings]
 
 
-def mend(config: IndexConfig, findings: Sequence[Discrepancy]) -> list[Mended]:
-    """Mend what can be mended, under the lock; each archive is looked at once more before it is touched."""
+def fix(config: IndexConfig, findings: Sequence[Discrepancy]) -> list[Fixed]:
+    """Fix what can be fixed, under the lock; each archive is checked again before it is touched."""
     if not any(finding.sort in MENDABLE for finding in findings):
         return plan(findings)
     with told_index(config) as index:
         pipeline = index.pipeline
         pipeline.recover()
-        mended = [_mend(pipeline, finding) for finding in findings]
+        fixed = [_fix(pipeline, finding) for finding in findings]
         pipeline.finish()
-    return mended
+    return fixed
 
 
-def _mend(pipeline: Pipeline, finding: Discrepancy) -> Mended:
+def _fix(pipeline: Pipeline, finding: Discrepancy) -> Fixed:
     catalog = pipeline.components.catalog
     if finding.sort is DiscrepancyKind.PAGE:
         if finding.key is None:
             catalog.set_meta({"root_serial": None})
         else:
             catalog.mark_stale([finding.key], {})
-        return Mended(finding=finding, what="rendered again", done=True)
+        return Fixed(finding=finding, what="rendered again", done=True)
     record = catalog.file(finding.key) if finding.key is not None else None
     if record is None or not record.present or finding.sort not in MENDABLE:
-        return Mended(finding=finding, what=LEFT_ASIDE, done=False)
+        return Fixed(finding=finding, what=LEFT_ASIDE, done=False)
     if finding.sort is DiscrepancyKind.METADATA:
         try:
-            return _mend_metadata(pipeline, finding, record)
+            return _fix_metadata(pipeline, finding, record)
         except OSError as error:
             return _left(finding, error)
     return _quarantine(pipeline, finding, record)
 
 
-def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:
+def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Fixed:
     """Keep the bytes aside, lasting; commit; publish the pages without them; then their public name goes."""
     components, file = pipeline.components, record.file
     path = components.pool.path_of(record.project, file.filename)
     problem = compare(path, file.sha256)
     if problem is None:
-        return Mended(finding=finding, what="was fixed in the meantime", done=True)
+        return Fixed(finding=finding, what="was fixed in the meantime", done=True)
     if not path.is_file():
-        return Mended(finding=finding, what=LEFT_ASIDE, done=False)
+        return Fixed(finding=finding, what=LEFT_ASIDE, done=False)
     try:
         aside = components.pool.keep_aside(
             components.spool.quarantine, project=record.project, filename=file.filename, sha256=digest(path)
@@ -101,28 +101,28 @@ def _quarantine(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) ->
     told = {"at": timestamp(components.now()), "actor": ACTOR, "reason": problem}
     pipeline.commit([file.event(EventKind.QUARANTINED, project=record.project, **told)])
     pipeline.publish(pipeline.render())  # and without any grace the public name goes
-    return Mended(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
+    return Fixed(finding=finding, what=f"quarantined; its bytes are kept as {aside}", done=True)
 
 
-def _left(finding: Discrepancy, error: OSError) -> Mended:
-    """One finding that can't be mended keeps no other from it. (An error of the ledger, which comes later, does.)"""
+def _left(finding: Discrepancy, error: OSError) -> Fixed:
+    """Fix one finding; a failure does not prevent the others. (An error of the ledger, which comes later, does.)"""
     where = f" ({error.filename2 or error.filename})" if error.filename else ""
-    return Mended(finding=finding, what=f"can't be repaired: {error.strerror}{where}", done=False)
+    return Fixed(finding=finding, what=f"can't be repaired: {error.strerror}{where}", done=False)
 
 
-def _mend_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Mended:
+def _fix_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) -> Fixed:
     """`<filename>.metadata` from the archive, by an inspector, if the archive itself is sound."""
     components, file = pipeline.components, record.file
     path = components.pool.path_of(record.project, file.filename)
     if compare(path, file.sha256) is not None:
-        return Mended(finding=finding, what="goes with its archive", done=True)
+        return Fixed(finding=finding, what="goes with its archive", done=True)
     components.inspectors.submit(Job(number=0, path=path, filename=file.filename, size=file.size))
     while not (results := components.inspectors.poll(1.0)):
         pass
     inspection = results[0].inspection
     if inspection is None or inspection.metadata is None:
-        return Mended(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
+        return Fixed(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
     components.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
     components.pool.sync()
     sound = compare(path.with_name(f"{path.name}.metadata"), file.metadata_sha256 or "") is None
-    return Mended(finding=finding, what="taken out of the archive again" if sound else LEFT_ASIDE, done=sound)
+    return Fixed(finding=finding, what="taken out of the archive again" if sound else LEFT_ASIDE, done=sound)

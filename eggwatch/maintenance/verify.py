@@ -53,7 +53,7 @@ REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
-    """Something that is not as it should be: where, what, and how to mend it.
+    """Something that is not as it should be: where, what, and how to fix it.
 
     `key` is the normalised filename of an archive, or the project of a page; None for the front pages.
     """

@@ -22,9 +22,9 @@ class CoreMetadata:
 class Inspection:
     """What the inspector found in one archive.
 
-    `incomplete` is a sentence when the end of the upload is missing, or a check fails where the file has a
-    hole or a block of 512 or more zero bytes; None when the archive is whole or plainly wrong.
-    `metadata` is the one lawful metadata member, byte for byte; `core` its fields as pkginfo reads them.
+    `incomplete` is a sentence if the end of the upload is missing, or a check fails where the file has a
+    hole or a block of 512 or more zero bytes; None if the archive is complete, whether valid or not.
+    `metadata` are the bytes of the only valid metadata member; `core` are its fields as pkginfo reads them.
     """
 
     flaws: tuple[Flaw, ...] = ()

@@ -30,7 +30,7 @@ class EventKind(StrEnum):
     QUARANTINED = "quarantined"
     """Its published bytes were damaged, and were taken off the pages."""
     IMPORTED = "imported"
-    """Put on record, of what happened elsewhere or before; nobody is told of it."""
+    """Recorded for something that happened elsewhere or before; not announced."""
 
 
 def timestamp(seconds: float) -> str:
@@ -76,7 +76,7 @@ class Event:
     first_upload_time: str | None = None
     """Set by `rebuild` and by imports that know it: when the file first entered this index."""
     bytes_until: str | None = None
-    """Of a removal: until when its bytes lie there for readers of the page of a moment ago."""
+    """Of a removal: until when the bytes are kept for clients that have an older page."""
     blocked: bool | None = None
     """Of a removal: neither this name nor these bytes may return before they are unblocked."""
 
@@ -101,7 +101,7 @@ class Event:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """The event back from `as_json`; unknown keys are left aside. KeyError or ValueError if it is none."""
+        """The event from `as_json`; unknown keys are ignored. Raises KeyError or ValueError for anything else."""
         known = {field.name for field in fields(cls)} - {"kind", "at", "flaws"}
         values = {key: data.get(key) for key in known}
         flaws = tuple(Flaw.from_json(flaw) for flaw in data.get("flaws", ()))
@@ -109,13 +109,13 @@ class Event:
 
 
 def is_news(event: Event) -> bool:
-    """Whether anybody is to be told of an event: not of what only puts on record what happened before."""
+    """True if an event is announced: not if it only records what happened before."""
     return event.kind is not EventKind.IMPORTED and event.actor not in (IMPORTER, REBUILDER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event where it stands in the ledger: its serial, the byte offset of its line and the line's hash."""
+    """An event and its place in the ledger: its serial, the byte offset of its line, and the line's hash."""
 
     serial: int
     event: Event

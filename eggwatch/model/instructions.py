@@ -13,7 +13,7 @@ SECURE = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 _URL = re.compile(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:]*)", re.IGNORECASE)
 
 UNKNOWN_HOST = "HOST"
-"""Stands for the machine's name in lines that are made before anybody has said it."""
+"""Placeholder for the machine's name while it is not known."""
 
 
 def host_of(url: str) -> str:
@@ -32,7 +32,7 @@ def is_loopback(host: str) -> bool:
 
 
 def trusted_host(index_url: str) -> str | None:
-    """The host that pip must be told to trust, or it ignores the index; None with HTTPS, and on this machine."""
+    """The host for pip's --trusted-host, without which pip ignores the index; None with HTTPS, and on this machine."""
     host = host_of(index_url)
     return None if index_url.lower().startswith("https:") or is_loopback(host) else host
 
@@ -89,6 +89,6 @@ def upload(upload_to: str) -> str:
 
 
 def upload_address(url: str | None, drop: str) -> str:
-    """Where to copy, as far as the URL of the index and the drop folder tell it; no host if it is a loopback one."""
+    """Where to copy files to, made from the URL of the index and the drop folder; no host if it is this machine."""
     host = UNKNOWN_HOST if url is None else host_of(url)
     return f"{drop}/" if is_loopback(host) else f"[{host}]:{drop}/" if ":" in host else f"{host}:{drop}/"

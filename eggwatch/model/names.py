@@ -65,7 +65,7 @@ LARGEST_NUMBER = 2**64 - 2
 
 
 class Kind(StrEnum):
-    """The two distribution formats that PyPI takes today."""
+    """The two distribution formats that PyPI accepts."""
 
     WHEEL = "wheel"
     SDIST = "sdist"
@@ -73,7 +73,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filename:
-    """A wheel's or sdist's filename, taken apart (PyPUG: binary and source distribution formats)."""
+    """The parsed filename of a wheel or sdist (PyPUG: binary and source distribution formats)."""
 
     text: str
     kind: Kind
@@ -108,7 +108,7 @@ def project_name(text: str) -> Project:
 
 
 def shown(name: str) -> str:
-    r"""A name for people: bytes that are no UTF-8 and control characters become `\xNN`."""
+    r"""A name for people: bytes that are not UTF-8 and control characters become `\xNN`."""
     if name.isascii() and name.isprintable():
         return name
     try:
@@ -125,9 +125,9 @@ def _shown_character(character: str) -> str:
 
 
 def stored_name(filename: str) -> str:
-    """The name under which we keep something about `filename`: at most 200 bytes, never ambiguous.
+    """The name of a file about `filename`: at most 200 bytes, and unique.
 
-    Names over 200 bytes stand as their first 160 bytes and 8 hex digits of their hash (docs/contract.rst).
+    Names over 200 bytes become their first 160 bytes and 8 hex digits of their hash (docs/contract.rst).
     """
     raw = filename.encode("utf-8", "surrogateescape")
     if len(raw) <= LONGEST_FILENAME:
@@ -139,7 +139,7 @@ def stored_name(filename: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def parse_filename(text: str) -> Filename | Flaw:
-    """Take a filename apart, or say in one flaw why it is no wheel's and no sdist's."""
+    """Parse a filename; returns a flaw if it is not the name of a wheel or sdist."""
     if len(text.encode("utf-8", "surrogateescape")) > LONGEST_FILENAME:
         return Flaw(
             code=Code.FILENAME_TOO_LONG,
@@ -155,7 +155,7 @@ def parse_filename(text: str) -> Filename | Flaw:
     suffix = next((suffix for suffix in (".whl", ".tar.gz") if text.lower().endswith(suffix)), "")
     if not text.endswith(suffix):
         found, renamed = text[-len(suffix) :], text[: -len(suffix)] + suffix
-        message = f"Its suffix is {found}, and installers know only {suffix}. Rename it to {shown(renamed)}."
+        message = f"Its suffix is {found}, but installers only accept {suffix}. Rename it to {shown(renamed)}."
         return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
     if suffix:
         return _parse_wheel(text) if suffix == ".whl" else _parse_sdist(text)
@@ -172,12 +172,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _strange_character(text: str) -> Flaw | None:
-    """Characters that PyPI takes in no filename."""
+    """Reject characters that PyPI allows in no filename."""
     if _CONTROL.search(text):
-        message = "The filename holds control characters. Rename the file."
+        message = "The filename contains control characters. Rename the file."
         return Flaw(code=Code.FILENAME_CONTROL_CHARACTERS, subject=shown(text), message=message)
     if "/" in text or "\\" in text:
-        message = "The filename holds a slash or backslash. Rename the file."
+        message = "The filename contains a slash or backslash. Rename the file."
         return Flaw(code=Code.FILENAME_SLASH, subject=shown(text), message=message)
     return None
 
@@ -189,13 +189,14 @@ def original_name(text: str) -> str | None:
 
 
 def named_by_browser(text: str) -> str:
-    """What to tell somebody whose file has a suffix too many."""
+    """The message for a file with an additional suffix."""
     original = original_name(text) or text
     found = f"A browser or mail program added '{shown(text[len(original) :])}' to the name of the file."
     advice = f"Rename it to {shown(original)} and upload it again."
     if original.lower().endswith(".tar.gz"):
         advice += (
-            " (If it is refused as no gzip then, it was unpacked on the way, too: download it again by pip or curl.)"
+            " (If it is then rejected because it is not a gzip file, it was unpacked, too: download it again with pip "
+            "or curl.)"
         )
     return f"{found} {advice}"
 
@@ -215,7 +216,7 @@ def _parse_wheel(text: str) -> Filename | Flaw:
     # Counted, and not made.
     tags_in_all = math.prod(part.count(".") + 1 for part in text[: -len(".whl")].split("-")[-3:])
     if tags_in_all > MOST_TAGS:
-        message = f"Its compressed tags stand for {tags_in_all} tags; {MOST_TAGS} are allowed. Build fewer at once."
+        message = f"Its compressed tags expand to {tags_in_all} tags; {MOST_TAGS} are allowed. Build several wheels."
         return Flaw(code=Code.FILENAME_TOO_MANY_TAGS, subject=shown(text), message=message)
     try:
         name, version, build, tags = parse_wheel_filename(text)
@@ -258,14 +259,14 @@ def _parse_sdist(text: str) -> Filename | Flaw:
 
 def _strange_part(text: str, name_part: str) -> ValueError | None:
     if not _NAME.fullmatch(name_part):
-        return ValueError(f"'{shown(name_part)}' is no project name")
+        return ValueError(f"'{shown(name_part)}' is not a project name")
     if not _CHARACTERS.fullmatch(text):
-        return ValueError("it may consist of letters, digits, '.', '_', '-', '+' and '!' only")
+        return ValueError("it may only contain letters, digits, '.', '_', '-', '+' and '!'")
     return None
 
 
 def _meant_version(text: str) -> str | None:
-    """The local version that a filename was meant to have, where '_' or '-' stands for its '+'; else None."""
+    """The local version that a filename was meant to have, if it has '_' or '-' instead of '+'; else None."""
     match = _LOCAL.search(text)
     if match is None or parsed(Version, f"{match['release']}-{match['local'] or match['dashed']}") is not None:
         return None
@@ -277,9 +278,9 @@ def _bad_name(text: str, error: Exception, form: str) -> Flaw:
     meant = _meant_version(text)
     if meant is not None:
         message = (
-            f"The version in the filename is none (PEP 440): what follows {meant.partition('+')[0]} needs a '+' before "
-            f"it, as a local version has. Set the version to {meant} in the project, and build it again. (A build tool "
-            "wrote '_' or '-' there, for a '+' or for what the project's version had instead.)"
+            f"The version in the filename is invalid (PEP 440): what follows {meant.partition('+')[0]} needs a '+' "
+            f"before it, as a local version has. Set the version to {meant} in the project, and build it again. (A "
+            "build tool wrote '_' or '-' there, for a '+' or for what the project's version had instead.)"
         )
         return Flaw(code=Code.FILENAME_INVALID, subject=shown(text), message=message)
     return Flaw(
@@ -290,7 +291,7 @@ def _bad_name(text: str, error: Exception, form: str) -> Flaw:
 
 
 def is_too_large(version: Version) -> bool:
-    """True if uv can't read the version, for its numbers; those of a local version may have any size."""
+    """True if uv can't read the numbers of the version; those of a local version may have any size."""
     numbers = (version.epoch, *version.release, *(version.pre or ("", 0))[1:], version.post or 0, version.dev or 0)
     return max(numbers) > LARGEST_NUMBER
 
@@ -298,23 +299,23 @@ def is_too_large(version: Version) -> bool:
 def size_flaws(filename: Filename) -> Iterator[Flaw]:
     if is_too_large(filename.version) or (filename.build and filename.build[0] > LARGEST_NUMBER + 1):
         message = (
-            f"uv can't install it: a number of the version or build is larger than {LARGEST_NUMBER}. pip can. "
-            "Build it again under a smaller version."
+            f"uv can't install it, because a number of the version or build is larger than {LARGEST_NUMBER}; pip can. "
+            "Build it again with a smaller version."
         )
         yield Flaw(code=Code.VERSION_TOO_LARGE, subject=filename.text, message=message)
 
 
 MOST_TAGS = 500
-"""Tags that one compressed set may stand for; honest ones stand for a dozen."""
+"""Most tags that a compressed set may expand to; real ones expand to a dozen."""
 
 _COMMON = re.compile(r"(?:many|musl)?linux.*_x86_64")
 
 
 def only_for(filename: str) -> str | None:
-    """A sentence about a wheel for other systems than most servers, Linux on x86_64; None about all else."""
+    """A sentence about a wheel that is not for Linux on x86_64, as most servers are; else None."""
     if not filename.endswith(".whl"):
         return None
     platforms = filename[: -len(".whl")].rpartition("-")[2].split(".")
     if any(platform == "any" or _COMMON.fullmatch(platform) for platform in platforms):
         return None
-    return f"It is for {', '.join(platforms)} only: pip and uv on other systems don't find it."
+    return f"It is for {', '.join(platforms)} only; pip and uv on other systems do not find it."

@@ -1,4 +1,4 @@
-"""What people and programs outside are told of an event."""
+"""What people and programs outside are told about an event."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from eggwatch.model.events import SCHEMA, Event, EventKind
 from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Level
 
-TOLD = tuple(kind for kind in EventKind if kind is not EventKind.IMPORTED)
-"""The kinds of events that are told, in the order of their importance to a reader."""
+ANNOUNCED = tuple(kind for kind in EventKind if kind is not EventKind.IMPORTED)
+"""The kinds of events that are announced, the most important first."""
 
 _DONE = {
     EventKind.ADMITTED: "was published",
@@ -26,10 +26,10 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An event on its way to somebody.
+    """An event that is to be delivered.
 
-    `key` names it, the same at every repetition (an idempotency key); `index_url` is the URL of the simple index,
-    `rules_url` that of the page of rules, None where nobody knows.
+    `key` is the same at every repetition (an idempotency key); `index_url` is the URL of the simple index,
+    `rules_url` that of the page of rules, None if unknown.
     """
 
     key: str
@@ -54,7 +54,7 @@ class Notice:
 
 
 def inert(text: str) -> str:
-    """Text in which no chat finds somebody to call: @everyone, @here, <!channel>, <@U123> get a space of no width."""
+    """Text in which no chat finds a mention: @everyone, @here, <!channel>, <@U123> get a zero-width space."""
     return re.sub(r"@(?=\w)|<(?=[!@#])", lambda match: f"{match[0]}\u200b", text)
 
 

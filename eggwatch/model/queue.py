@@ -13,7 +13,7 @@ MOST_SHOWN = 1000
 
 
 class Fate(StrEnum):
-    """What became of a file that still lies in the drop folder."""
+    """What happened to a file that is still in the drop folder."""
 
     ADMITTED = "admitted"
     KNOWN = "known"
@@ -24,9 +24,9 @@ class Fate(StrEnum):
     DEFERRED = "deferred"
     """Its end is missing: it is judged again when it has changed."""
     HELD = "held"
-    """An error of ours, or bytes of somebody else in its place, kept it from being judged."""
+    """An error in eggwatch, or other bytes in its place, prevented a verdict."""
     TOLD = "told"
-    """It is no upload and gets no verdict; its owner was told so."""
+    """It is not an upload and gets no verdict; its owner was told."""
 
 
 LEAVING = (Fate.ADMITTED, Fate.KNOWN, Fate.REJECTED)
@@ -60,7 +60,7 @@ class Queued:
 class Queue:
     """The uploads without a verdict: how many have come how far, and the first of them.
 
-    `oldest` is since when the oldest lies there that could be published (seconds since the epoch), None without one.
+    `oldest` is since when the oldest publishable one has been there (seconds since the epoch), None without one.
     """
 
     counts: Mapping[Stage, int]

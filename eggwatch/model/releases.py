@@ -17,10 +17,10 @@ ARCHIVED = "archived"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedFile:
-    """One file of a project, with all that its line on the page needs.
+    """One file of a project, with everything that its line on the page needs.
 
     `upload_time` is when it first entered this index (RFC 3339); `yanked` is None, "" (no reason) or the
-    reason; `metadata_sha256` is set for wheels, whose METADATA lies beside them.
+    reason; `metadata_sha256` is set for wheels, whose METADATA is published beside them.
     """
 
     filename: str
@@ -34,16 +34,16 @@ class PublishedFile:
     uploader: str | None = None
 
     def event(self, kind: EventKind, *, project: str, **more: Any) -> Event:
-        """What has happened to this file; `more` are fields of the event that the file alone does not tell."""
+        """An event about this file; `more` are fields of the event that are not those of the file."""
         what = {name: getattr(self, name) for name in ("version", "filename", "sha256", "size")}
         return Event(kind=kind, project=project, **what, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovedFile:
-    """A filename that was removed, and may only return with the same bytes; not at all while it is `blocked`.
+    """A removed filename, which may only be published again with the same bytes, and not while it is `blocked`.
 
-    `bytes_until` is until when its bytes lie there; None of removals before that was put on record.
+    `bytes_until` is until when its bytes are kept; None for removals before this was recorded.
     """
 
     filename: str
@@ -113,7 +113,7 @@ def newest(listing: ProjectListing) -> tuple[str, str] | None:
 
 
 def is_newest_yanked(listing: ProjectListing) -> bool:
-    """Whether nobody gets the newest version who does not ask for it."""
+    """True if the newest version is only installed when it is asked for."""
     return bool(listing.files) and max(listing.files, key=_rank).yanked is not None
 
 

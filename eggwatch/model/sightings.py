@@ -8,7 +8,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which bytes lie at a path, as far as the kernel can tell without reading them (stat(2))."""
+    """Identifies the bytes at a path, as far as stat(2) can without reading them."""
 
     dev: int
     ino: int
@@ -21,9 +21,9 @@ class Lease(StrEnum):
     """What a read lease says about writers (fcntl(2), F_SETLEASE)."""
 
     FREE = "free"
-    """Granted: nobody has the file open for writing."""
+    """Granted: no process has the file open for writing."""
     HELD = "held"
-    """Refused: somebody has it open for writing."""
+    """Refused: a process has it open for writing."""
     UNPROVEN = "unproven"
     """Not to be had by this account, or worthless on this file system."""
 
@@ -32,8 +32,8 @@ class Lease(StrEnum):
 class Sighting:
     """One file in the drop folder.
 
-    `path` is relative to the drop, with undecodable bytes as surrogates; `filename` the name that it is
-    claimed under (the last part of `path`, but for a file found in the middle of being retired).
+    `path` is relative to the drop folder, with undecodable bytes as surrogates; `filename` is the name that it is
+    claimed under (the last part of `path`, unless the file was found while it was being retired).
     `since` is when this identity was first seen, in seconds of the process's own monotonic clock.
     """
 
@@ -44,14 +44,14 @@ class Sighting:
     since: float
     lease: Lease = Lease.UNPROVEN
     open_to: str | None = None
-    """Who besides its owner may have it open for writing, where somebody has."""
+    """Which accounts other than the owner may have it open for writing."""
     is_whole: bool = False
     """Whether it got its name only when it was whole, so that nothing more will come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What was recorded of an archive of a stock, where it lay before.
+    """What was recorded about an imported archive where it was before.
 
     `upload_time` is RFC 3339, never later than the import; `yanked` is the reason, empty if none was given,
     and None for a file that is not yanked.
@@ -67,8 +67,8 @@ class Claim:
     """A private copy of one upload, or of one archive of an imported stock, in the spool.
 
     `number` orders claims; `sha256` and `size` are those of the copy, `identity` that of the original when
-    it was read; `uploader` is the account's name at the time, else `uid:1043`; both are None where nobody can tell.
-    `doubt` says why the uploader is not proved to have written it, None if it is. `imported` is None for an upload.
+    it was read; `uploader` is the account's name at the time, else `uid:1043`; both are None if unknown.
+    `doubt` says why the uploader may not have written it, else None. `imported` is None for an upload.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""What an index tells of itself, as STATE/status.json, PUBLIC/status.json and `eggwatch status --json` have it."""
+"""The status of an index, as in STATE/status.json, PUBLIC/status.json and `eggwatch status --json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NULL = frozenset(
         *("pid", "account", "privileges", "watcher"),
     )
 )
-"""What is written as null where there is none; everything else that is not known is left out."""
+"""Fields that are written as null if there is none; other unknown fields are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Watching:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """How much lies in a folder."""
+    """How many files and bytes a folder contains."""
 
     files: int
     bytes: int
@@ -77,7 +77,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """An index at one moment; None is what nobody has told. The fields are in the order in which they are written."""
+    """An index at one moment; None means unknown. The fields are in the order in which they are written."""
 
     schema: int = 1
     eggwatch: str | None = None
@@ -107,7 +107,7 @@ class Status:
     unfinished: tuple[str, ...] = ()
     watcher: Watching | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
-    """What is to be mended, by what it is about."""
+    """What is to be fixed, by subject."""
     leavings: Mapping[str, Amount] | None = None
     cursors: Mapping[str, int] | None = None
     behind: Mapping[str, int] | None = None
@@ -132,7 +132,7 @@ class Status:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The status back from either form; unknown keys are left aside. KeyError or TypeError if it is none."""
+        """The status from either form; unknown keys are ignored. Raises KeyError or TypeError for anything else."""
         known = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         return cls(
             **{name: CONVERSIONS[name](value) if name in CONVERSIONS else value for name, value in known.items()}

@@ -1,4 +1,4 @@
-"""Who tells the news. Each notifier has its own cursor in the ledger, and is told again what it may have missed."""
+"""Notifiers. Each has its own cursor in the ledger, and gets again what it may have missed."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from eggwatch.model.news import Notice
 
 
 class Notifier(Protocol):
-    """Something on this machine that is told of an event by the daemon itself, after its page is visible."""
+    """A notifier on this machine, which the daemon itself calls after the page of an event is visible."""
 
     name: str
     """The name of its cursor; unique and stable."""
 
     def tell(self, entry: Entry) -> None:
-        """Tell one event; may happen again after a crash, with the same serial as key."""
+        """Deliver one event; after a crash it may be repeated, with the same serial as key."""
         ...
 
 
 class Messenger(Protocol):
-    """Something that takes its time, and may fail: it is told by a process beside the daemon (`service.courier`)."""
+    """A notifier that may be slow or fail; a process beside the daemon calls it (`service.courier`)."""
 
     def deliver(self, notices: Sequence[Notice]) -> None:
-        """Tell these events, together; may happen again, with the same keys.
+        """Deliver these events together; this may be repeated, with the same keys.
 
-        NotDelivered if it should be tried again, NeverDelivered if that would be of no use.
+        Raises NotDelivered if it should be tried again, NeverDelivered if that would be useless.
         """
         ...
 
 
 class NotDelivered(Exception):  # noqa: N818  (a state of affairs)
-    """The news could not be delivered; the message says why and, where it can, what mends it."""
+    """The news could not be delivered; the message says why and, if possible, how to fix it."""
 
 
 class NeverDelivered(NotDelivered):

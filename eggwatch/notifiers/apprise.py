@@ -15,20 +15,20 @@ from eggwatch.policy.subscriptions import Apprise
 
 
 class AppriseMessenger:
-    """Tells all services whose URLs stand in a file."""
+    """Notifies all services whose URLs are in a file."""
 
     def __init__(self, settings: Apprise) -> None:
-        """ConfigurationError if the library is not there, or a URL is none that it knows."""
+        """Raises ConfigurationError if the library is missing, or does not know a URL."""
         self._apprise = _library().Apprise()
         for number, url in enumerate(_urls(settings.urls_file), 1):
             if not self._apprise.add(url):
                 raise ConfigurationError(
-                    f"{settings.urls_file}: URL {number} is none that apprise knows.",
+                    f"{settings.urls_file}: apprise does not know URL {number}.",
                     remedy="Its documentation lists the services.",
                 )
 
     def deliver(self, notices: Sequence[Notice]) -> None:
-        """Tell each service; the library says only whether all have taken it."""
+        """Notify each service; the library only says whether all have accepted it."""
         for notice in notices:
             body = "\n".join(lines_of(notice)[1:]) or inert(headline(notice.event))
             if not self._apprise.notify(body=body, title=f"[{notice.index}] {inert(headline(notice.event))}"):

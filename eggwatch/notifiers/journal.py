@@ -38,7 +38,7 @@ class JournalNotifier:
         self._index = index
 
     def tell(self, entry: Entry) -> None:
-        """Tell one event."""
+        """Log one event."""
         level = LEVELS.get(entry.event.kind, NOTICE)
         log.log(level, "announce %s", headline(entry.event), extra=fields_of(self._index, entry))
 
@@ -66,5 +66,5 @@ def fields_of(index: str, entry: Entry) -> dict[str, Any]:
 
 
 def explanation(event: Event) -> str:
-    """Every flaw with what mends it, a line each, for the journal's catalog."""
+    """Every flaw and its remedy, one line each, for the journal's catalog."""
     return "\n".join(shown(f"{flaw.code}: {flaw.subject}: {flaw.message}") for flaw in event.flaws)

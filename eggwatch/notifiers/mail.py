@@ -95,7 +95,7 @@ class MailMessenger:
         self._settings, self._templates = settings, templates
 
     def deliver(self, notices: Sequence[Notice]) -> None:
-        """Hand all mails in, in one session; a repeated one has the same Message-ID, so readers can tell."""
+        """Send all mails in one session; a repeated one has the same Message-ID, so that readers recognise it."""
         letters = [letter for notice in notices for letter in self._letters(notice)]
         if letters:
             hand_in(letters, self._settings)
@@ -179,7 +179,7 @@ def _text(answer: bytes | str) -> str:
 
 
 def message_of(letter: Letter, *, sender: str) -> EmailMessage:
-    """The message, marked as sent by a program (RFC 3834), so that nobody's holiday answers it."""
+    """The message, marked as sent by a program (RFC 3834), so that vacation replies ignore it."""
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = sender, ", ".join(letter.to)
     message["Subject"] = letter.subject
@@ -192,7 +192,7 @@ def message_of(letter: Letter, *, sender: str) -> EmailMessage:
 
 @contextmanager
 def session(server: MailServer, timeout: float) -> Iterator[smtplib.SMTP]:
-    """A session with the server, logged in where the configuration says so. NotDelivered if there is none to be had."""
+    """A session with the server, logged in if that is configured. Raises NotDelivered if there can't be one."""
     try:
         smtp = _connect(server, timeout)
     except (OSError, smtplib.SMTPException, UnicodeError) as error:

@@ -26,7 +26,7 @@ class ProgramMessenger:
         self._settings = settings
 
     def deliver(self, notices: Sequence[Notice]) -> None:
-        """Run it for each event; exit status 0 means that the event is told."""
+        """Run it for each event; exit status 0 means that the event was delivered."""
         for notice in notices:
             self._run(notice)
 

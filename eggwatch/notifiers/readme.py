@@ -1,4 +1,4 @@
-"""DROP/README.txt: what to copy there, where answers lie, the pip line, whom to ask."""
+"""DROP/README.txt: what to copy there, where to find answers, the pip command, and the contact."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ class Receipts:
         retold: int = 0,
         since: Callable[[str], str | None] = lambda _: None,
     ) -> None:
-        """`since(filename)` answers since when a file is in the index under this very name, None if none is.
+        """`since(filename)` returns since when a file with exactly this name is in the index, None if none is.
 
-        Up to the serial `retold` an event may have been told before, and something later about the same name too.
-        Of these, events before the moment `oldest` (RFC 3339) are not told any more; receipts are kept for 7 days only.
-        (What happens from now on is told, whatever the clock says: somebody may have set it back.)
+        Events up to the serial `retold` may have been delivered before, followed by later ones about the same name. Of
+        these, events before `oldest` (RFC 3339) are skipped, because receipts are kept for 7 days only. (Later events
+        are never skipped, whatever the clock says: it may have been set back.)
         """
         self._answers = answers
         self._index_url, self._rules_url = index_url, rules_url
@@ -92,13 +92,13 @@ class Receipts:
         return at < self._oldest or (verdict is not None and verdict["at"] > at)
 
     def tell_known(self, event: Event, *, since: str) -> None:
-        """Write the receipt of an upload that was there already."""
+        """Write the receipt of an upload that was published already."""
         if event.filename is not None:
             with _no_obstacle(event.filename):
                 self._answers.write_receipt(event.filename, known_text(event, since=since, index_url=self._index_url))
 
     def tell_staying(self, filename: str, path: str, why: str) -> None:
-        """Add to the receipt of a name that its original stays, and why, with what can be done."""
+        """Add to the receipt of a name that its original can't be removed, why, and what can be done."""
         with _no_obstacle(path):
             text, aside, block = (self._answers.receipt(filename) or "").partition(_ASIDE)
             line = f"{shown(path)} was not removed from the drop folder: {why}.\n"
@@ -106,7 +106,7 @@ class Receipts:
                 self._answers.write_receipt(filename, text + line + aside + block)
 
     def tell_gone(self, path: str) -> None:
-        """What lay at a path without a verdict does no longer: if the receipt of the name speaks of it, it says so."""
+        """Update the receipt of a name if it mentions a file without a verdict that is no longer at this path."""
         with _no_obstacle(path):
             self._tell_gone(path, _name(path))
 
@@ -124,7 +124,7 @@ class Receipts:
             self._answers.write_receipt(filename, "\n".join([head, gone, *before]) + "\n")
 
     def tell_not_taken(self, path: str, remark: str) -> None:
-        """Write the receipt of something that stays where it is: of no published format, or not to be read."""
+        """Write the receipt of a file that is left where it is: in a format that is not published, or unreadable."""
         self._tell_lying(path, "NOT ACCEPTED, it is not in the index", remark, f"It stays at {shown(path)}.")
 
     def tell_unfinished(self, path: str, why: str, *, since: float, until: float) -> None:
@@ -162,7 +162,7 @@ class Receipts:
         self._tell_lying(path, "WAITING, it is not in the index yet", f"{reason}.", what_to_do)
 
     def _tell_lying(self, path: str, fate: str, *lines: str) -> None:
-        """Write the receipt of what lies in the drop folder without a verdict: below one that is about another path."""
+        """Write the receipt of a file without a verdict, below a receipt that is about another path."""
         filename = _name(path)
         with _no_obstacle(path):
             verdict = (self._answers.receipt(filename) or "").partition(_ASIDE)[0]
@@ -195,11 +195,11 @@ _PAST = {
 }
 _IN_INDEX = "IN THE INDEX"
 _ASIDE = "\nAnother file of that name, at "
-"""What follows is about what lies at another path than that of the verdict."""
+"""What follows is about a file at another path than that of the verdict."""
 _LIES_AT = (("It stays at ", "."), ("It stays at ", ","), ("waits for the rest at ", " until "))
-"""What stands before and after the path of a file that has no verdict."""
+"""The text before and after the path of a file that has no verdict."""
 _VERDICT = re.compile(r"^(?P<at>\d{4}-[0-9T:.-]+Z), (?:from (?P<path>.*), uploaded by )?", re.MULTILINE)
-"""The facts, that a receipt has if it tells of a verdict."""
+"""The facts, which a receipt has if it is about a verdict."""
 
 
 def _second(moment: float) -> str:
@@ -284,7 +284,7 @@ def refusing_first(event: Event) -> list[Flaw]:
 
 
 def flaw_lines(flaw: Flaw, rules_url: str | None) -> list[str]:
-    """One flaw for a person: what is wrong, the one thing to do, then what was found, and where the rule stands."""
+    """One flaw for a person: what is wrong, what to do, what was found, and the URL of the rule."""
     lines = [f"[{flaw.level}] {shown(flaw.code)}: {shown(flaw.subject)}"]
     rule, (found, _) = RULES.get(flaw.code), parted(flaw.message)
     lines += [f"  {rule.title}."] if rule else []

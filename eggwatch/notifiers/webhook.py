@@ -122,7 +122,7 @@ def identified(key: str, body: bytes, *, secret_key: str | None, now: int) -> di
 
 
 def signing_key(text: str) -> bytes:
-    """The bytes of a secret: `whsec_` and base64, or any text as it stands."""
+    """The bytes of a secret: `whsec_` and base64, or any other text unchanged."""
     if text.startswith("whsec_"):
         try:
             return base64.b64decode(text.removeprefix("whsec_"), validate=True)

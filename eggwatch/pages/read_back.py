@@ -57,7 +57,7 @@ def _believed(
                 raise ValueError("it is no object")
             filename = _filename(row, project)
             if filename.normalized in found:
-                raise ValueError("it stands there twice")
+                raise ValueError("it occurs twice")
             found[filename.normalized] = read(row, str(filename.version))
         except ValueError as error:
             problems.append(f"{name}: {error}")

@@ -1,4 +1,4 @@
-"""PUBLIC/rules/index.html: every rule under its code, as `eggwatch explain` tells it, with its weight in this index."""
+"""PUBLIC/rules/index.html: every rule by its code, with the text of `eggwatch explain` and its weight in this index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATH = "rules/index.html"
 
 
 class RuleText(Protocol):
-    """What the page tells of a rule."""
+    """What the page shows about a rule."""
 
     @property
     def code(self) -> str:

@@ -38,7 +38,7 @@ def project_pages(listing: ProjectListing, env: Environment) -> dict[str, bytes]
 
 
 def pages_of_project(data: Mapping[str, Any], env: Environment) -> dict[str, bytes]:
-    """The pages that tell a project's JSON."""
+    """The pages of a project, from the same value as its JSON."""
     html = env.get_template("project.html").render(page=data, metadata_attributes=_metadata_attributes)
     return _forms(f"simple/{data['name']}", html.encode(), encoded(data))
 
@@ -98,7 +98,7 @@ def root_html(listing: RootListing, env: Environment) -> dict[str, bytes]:
 
 
 def root_json(listing: RootListing) -> dict[str, bytes]:
-    """The root's JSON form. `meta` stands first, so that the serial is found without reading the rest."""
+    """The root page as JSON. `meta` comes first, so that the serial is found without reading the rest."""
     data = {
         "meta": {"_last-serial": listing.last_serial, "api-version": API_VERSION},
         "projects": [_root_entry_json(entry) for entry in listing.entries],

@@ -1,4 +1,4 @@
-"""From verdicts to what lies on the disk before the commit: linked archives, reasons, and the events to append."""
+"""Prepares a commit: links archives, writes reasons, and collects the events to append."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Batch:
     events: list[Event] = field(default_factory=list)
     originals: list[Original] = field(default_factory=list)
     known: list[tuple[Event, str]] = field(default_factory=list)
-    """Uploads that were there already, with since when."""
+    """Uploads that were published already, with since when."""
     left: list[tuple[str, str]] = field(default_factory=list)
-    """(path, why) of uploads that stay where they are."""
+    """(path, why) of uploads that are left where they are."""
 
     def serial(self) -> int:
         """The serial that the next event of this batch will get."""
@@ -61,7 +61,7 @@ def prepare(components: Components, hand: InHand, verdict: Verdict, batch: Batch
     elif isinstance(verdict, Defer):
         batch.originals.append(original(hand.claim, Fate.DEFERRED, reason=verdict.reason))
     elif isinstance(verdict, Leave):
-        # Neither published nor deleted: should the clock have been set back, it is an upload that nobody may lose.
+        # Neither published nor deleted: if the clock was set back, it is a new upload, which must not be lost.
         reason = f"it was removed at {verdict.removed_at}; copy it again to publish it, or delete it"
         batch.originals.append(original(hand.claim, Fate.STUCK, reason=reason))
         batch.left.append((hand.claim.path, reason))

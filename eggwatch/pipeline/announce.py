@@ -22,7 +22,7 @@ log = logging.getLogger("eggwatch")
 PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a notifier that failed is asked again; the last one repeats."""
 KEEP_SECONDS = 1.0
-"""Seconds for which what was told need not be written down: a crash has it told once more, with the same key."""
+"""Seconds until cursors have to be written: after a crash events are repeated, with the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Outage:
 
 
 class LocalDelivery:
-    """What one notifier has told of what there is to tell: all up to its cursor, and some after it."""
+    """What one notifier has delivered: all events up to its cursor, and some after it."""
 
     def __init__(self, notifier: Notifier, *, cursor: int) -> None:
         self.name, self.cursor = notifier.name, cursor
@@ -46,9 +46,9 @@ class LocalDelivery:
     def tell(
         self, untold: Iterable[Entry], *, may_tell: Callable[[Entry], bool], make_last: Callable[[], None]
     ) -> None:
-        """Tell what may be told, in order; what was told before a failure is not told again, once `make_last` is done.
+        """Deliver events in order; those before a failure are not repeated, once `make_last` is done.
 
-        `untold` are the entries that some notifier has not told. Nothing happens before the end of a pause.
+        `untold` are the entries that some notifier has not delivered. During a pause nothing happens.
         """
         if self.outage is not None and time.monotonic() < self.outage.until:
             return
@@ -78,7 +78,7 @@ class LocalDelivery:
                 continue
             filename = entry.event.filename
             if filename in waiting or not may_tell(entry):
-                waiting.add(filename)  # what happened to one name is told in its order
+                waiting.add(filename)  # the events of one name are delivered in order
             else:
                 yield entry
 
@@ -92,13 +92,13 @@ class LocalDelivery:
 
 
 LONGEST_WAIT = 30.0
-"""Seconds after which a refusal is told although its original could not leave yet."""
+"""Seconds after which a rejection is announced although its original could not be moved yet."""
 
 
 class DelayedRefusals:
-    """The refusals that are not told yet, each with the moment of the monotonic clock at which it may be.
+    """The rejections that are not announced yet, each with the earliest moment of the monotonic clock.
 
-    It may be as soon as its original has left the drop folder, so that nobody looks for it there.
+    A rejection is announced as soon as its original has been moved, so that nobody looks for it in vain.
     """
 
     def __init__(self, untold: Iterable[Entry], *, lying: Container[int | None]) -> None:
@@ -111,19 +111,19 @@ class DelayedRefusals:
                 self.release(entry.serial)
 
     def add(self, entry: Entry) -> None:
-        """Note an event. A refusal is told before a newer verdict on its name: the last receipt is the latest."""
+        """Add an event. A rejection is announced before a newer verdict on its name: the last receipt is the newest."""
         self.release_name(entry.event.filename)
         if entry.event.kind is EventKind.REJECTED:
             self._due[entry.serial] = time.monotonic() + LONGEST_WAIT
             self._latest[entry.event.filename] = entry.serial
 
     def release(self, serial: int) -> None:
-        """The original of a refusal has found its last place: it may be told."""
+        """Release a rejection whose original is in its final place."""
         if serial in self._due:
             self._due[serial] = 0.0
 
     def release_name(self, filename: str | None) -> bool:
-        """There is a newer verdict on a name; whether a refusal of it may be told for that."""
+        """Release the rejections of a name that has a newer verdict; returns whether there were any."""
         serial = self._latest.pop(filename, None)
         if serial is not None:
             self.release(serial)
@@ -138,18 +138,18 @@ class DelayedRefusals:
         return time.monotonic() >= self._due.get(serial, 0.0)
 
     def told(self, entry: Entry) -> None:
-        """An event was told by everybody."""
+        """Forget an event that all notifiers have delivered."""
         self._due.pop(entry.serial, None)
         if self._latest.get(entry.event.filename) == entry.serial:
             del self._latest[entry.event.filename]
 
     def next_due(self) -> float | None:
-        """The first moment at which one may be told."""
+        """The earliest moment of all."""
         return min(self._due.values(), default=None)
 
 
 class News:
-    """What has happened, and some notifier has not told yet."""
+    """The events that some notifier has not delivered yet."""
 
     def __init__(self, components: Components) -> None:
         self._components = components
@@ -173,21 +173,21 @@ class News:
             self._refusals.add(entry)
 
     def release(self, serial: int) -> None:
-        """The original of a refusal has found its last place: it may be told."""
+        """Release a rejection whose original is in its final place."""
         self._refusals.release(serial)
 
     def known(self, event: Event, *, since: str) -> None:
-        """An upload was there already: no event, but its uploader is told."""
+        """Tell the uploader of a file that was published already, which is not an event."""
         if self._refusals.release_name(event.filename):
             self.tell()
         self._components.receipts.tell_known(event, since=since)
 
     def faults(self) -> dict[str, str]:
-        """The notifiers that can't tell, and why."""
+        """The notifiers that fail, and why."""
         return {one.name: f"{one.outage.why}; retrying, nothing is lost" for one in self._deliveries if one.outage}
 
     def tell(self) -> None:
-        """Tell what can be seen; a notifier that fails is asked again, and holds up nobody else."""
+        """Deliver the events whose pages are visible; a notifier that fails is retried, and does not delay others."""
         if self._untold:
             for delivery in self._deliveries:
                 delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._components.answers.sync)
@@ -201,7 +201,7 @@ class News:
         self.remarks.tell(entry.serial for entry in self._untold)
 
     def _keep_cursors(self) -> None:
-        """Write down how far the notifiers are, for all that is told within a moment together."""
+        """Write the cursors of the notifiers, once for several events in a row."""
         cursors, now = self._components.cursors, time.monotonic()
         moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
         if moved and self._keep_at is None:
@@ -216,12 +216,12 @@ class News:
         return self._components.catalog.is_visible(serial=entry.serial, project=entry.event.project)
 
     def next_due(self) -> float | None:
-        """When a refusal is told even if its original stays, or a notifier asked again."""
+        """When a rejection is announced even if its original can't be moved, or a notifier is retried."""
         moments = [self._refusals.next_due(), *(one.outage.until for one in self._deliveries if one.outage)]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def give_up_waiting(self) -> None:
-        """A stop is at hand: tell refusals whose originals have not left, and ask who failed once more."""
+        """Before the daemon stops, announce rejections whose originals are still there, and retry failed notifiers."""
         self._refusals.release_all()
         self._keep_at = 0.0
         for delivery in self._deliveries:

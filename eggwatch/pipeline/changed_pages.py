@@ -33,7 +33,7 @@ class ChangedPages:
         return due
 
     def take_all(self) -> list[str]:
-        """Take out all of them, sorted: nobody waits any longer."""
+        """Take out all of them, sorted."""
         return self.take(lambda _: False, now=0.0)
 
     def next_due(self) -> float | None:

@@ -47,7 +47,7 @@ class ArchiveInspectors(Protocol):
 class Components:
     """The collaborators of one index; `now` gives seconds since the epoch.
 
-    `rules_url` is where uploaders read the rules, None where nobody knows.
+    `rules_url` is the URL of the rules for uploaders, None if unknown.
     """
 
     drop: Drop

@@ -35,7 +35,7 @@ UNSURE_SECONDS = 86400.0
 
 
 def uptime() -> float:
-    """Seconds of a clock that nobody sets, and that goes on while the machine is suspended."""
+    """Seconds of a clock that can't be set, and that runs while the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -53,7 +53,7 @@ class Housekeeping:
         self._tidy_at = self._sure_at = 0.0
         self._started: float | None = None
         self.kept: dict[str, Leftovers] = {}
-        """What lay of our answers in the drop folder when it was last tidied, by folder."""
+        """What was in eggwatch's folders in the drop folder when they were last tidied."""
 
     def soon(self) -> None:
         """Something was added to what is kept: it is counted with the next round."""
@@ -106,6 +106,6 @@ def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> L
 
 
 def _leaving(path: Path) -> Leaving:
-    """It lies there since its name was changed, which sets the ctime."""
+    """It has been there since it was renamed, which sets the ctime."""
     status = os.stat(path, follow_symlinks=False)
     return Leaving(names=(path.name,), since=status.st_ctime, size=status.st_size)

@@ -70,9 +70,9 @@ def _reason_of_removal(catalog: Catalog, ledger: Ledger, record: FileRecord) -> 
 
 
 def _removed_since(catalog: Catalog, ledger: Ledger, hand: InHand, record: FileRecord) -> str | None:
-    """When these bytes were removed, if their original lay in the drop folder already: it is no new upload.
+    """When these bytes were removed, if their original was in the drop folder already, so that it is not a new upload.
 
-    Told by what the kernel says of the original, since the catalog, which remembers it, may have been lost.
+    This is decided by the stat of the original, since the catalog, which knew it, may have been lost.
     """
     claim, identity = hand.claim, hand.claim.identity
     if record.present or record.file.sha256 != claim.sha256 or not hand.intake.has_uploader:
@@ -104,9 +104,9 @@ def _among_releases(catalog: Catalog, upload: Upload, filename: Filename, terms:
 
 
 def _account(claim: Claim, terms: Terms) -> Publisher | None:
-    """Whose file it is, where somebody asks; groups only where a group may own something.
+    """The uploader, if ownership matters; groups only if a group may own something.
 
-    A stock is imported by the administrator, whoever owns its files.
+    Imported archives belong to the administrator, whoever owns the files.
     """
     if not intake_of(claim).has_uploader or not (terms.owners or terms.first_uploader_owns):
         return None

@@ -46,7 +46,7 @@ class Measures:
         self._unseen: dict[str, list[float]] = {}
 
     def judged(self, verdicts: Iterable[tuple[InHand, Verdict]], batch: Batch) -> None:
-        """Take in a batch that is committed; of what nobody has uploaded nobody asks."""
+        """Count a committed batch, without imported archives."""
         committed = {event.path for event in batch.events if event.kind is EventKind.ADMITTED}
         self.verdicts[VerdictWord.KNOWN] += len(batch.known)
         for hand, verdict in verdicts:

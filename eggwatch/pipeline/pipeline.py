@@ -92,7 +92,7 @@ class Pipeline:
         self.housekeeping.soon()
 
     def recover(self) -> None:
-        """Take up again what lies in the spool, before anything new is looked at."""
+        """Continue with the claims in the spool, before any new upload."""
         claims = list(self.components.spool.intents())
         self.components.spool.sync(claims)
         for claim in claims:
@@ -115,7 +115,7 @@ class Pipeline:
         self.announce()
 
     def sight(self, paths: set[str] | None) -> list[Sighting]:
-        """What lies in the drop folder; the scan decides, events only say where to look."""
+        """Look at the drop folder; the scan decides, events only say where to look."""
         return self._looking.look(paths)
 
     @property
@@ -306,7 +306,7 @@ class Pipeline:
         self._sweep()
 
     def announce(self) -> None:
-        """Tell what has happened, as soon as it can be seen."""
+        """Announce events whose pages are visible."""
         if self.components.answers.try_again():
             self.retirement.try_stuck()
         self.news.tell()

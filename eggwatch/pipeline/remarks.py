@@ -1,4 +1,4 @@
-"""What uploaders are told of files that get no verdict: of another kind, misnamed, out of reach, or unfinished."""
+"""Tells uploaders about files without a verdict: of another kind, misnamed, unreadable, or incomplete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answer_strangers(survey: Survey, components: Components, uploads: Uploads) -
 
 
 def tell_not_taken(path: str, reason: str, receipts: Receipts) -> None:
-    """Something in the drop can't be taken as it is: it stays there, and its uploader is told why."""
+    """Tell the uploader why a file in the drop folder can't be published as it is."""
     log.warning("sight    %s: not accepted: %s", shown(path), reason.replace("\n", " "))
     receipts.tell_not_taken(path, reason)
 
@@ -50,7 +50,7 @@ def _remarks(survey: Survey, drop: Drop, uploads: Uploads) -> Iterator[tuple[Fou
 
 
 def _remark_on(found: Found, drop: Drop) -> str | None:
-    """What its name or what is in it tells of a package; None if it is none."""
+    """Why a file seems to be a package, by its name or contents; None if it does not."""
     if settling.is_foreign_package(found.name):
         return settling.remark_on(found.name)
     return settling.remark_on_contents(found.name, *drop.ends_of(found))
@@ -74,7 +74,7 @@ def answer_unfinished(sighting: Sighting, uploads: Uploads, receipts: Receipts, 
 
 
 class LaterRemarks:
-    """Remarks on files that stay where they are: a receipt gets them once it tells what happened before."""
+    """Remarks on files that are left where they are; they are added to a receipt after earlier events."""
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
@@ -91,7 +91,7 @@ class LaterRemarks:
             self._waiting.append((after, partial(self._receipts.tell_not_taken, path, why)))
 
     def tell(self, untold: Iterable[int]) -> None:
-        """Make the remarks that wait for nothing any more; `untold` are the serials that are still to be told."""
+        """Write the remarks that need not wait any more; `untold` are the serials still to be announced."""
         if not self._waiting:
             return
         still = set(untold)

@@ -41,8 +41,8 @@ class RenderedRoot:
 def render_root(reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int) -> RenderedRoot:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
-    The rules too, if nothing is known: they change with what `front_key` tells, and with nothing else. Projects are
-    never taken off the root, so their number tells whether the set changed.
+    Also the rules, if nothing is known: they only change with `front_key`. Projects are never removed from the root, so
+    their number shows whether the set changed.
     """
     begun = time.process_time()
     listing = reader.root()
@@ -57,7 +57,7 @@ def render_root(reader: Reader, env: Environment, options: LandingOptions, *, kn
 
 
 def front_key(sources: Mapping[str, str], options: LandingOptions) -> str:
-    """What the front pages are made from, but for the ledger: when it changes, all of them are rendered anew."""
+    """What the front pages depend on beside the ledger: when it changes, all of them are rendered again."""
     texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
     digest = hashlib.sha256(texts.encode()).hexdigest()
     return json.dumps([asdict(options), *(sources[name] for name in TEMPLATES), digest])

@@ -120,5 +120,5 @@ def serve() -> None:
             reader.close()
             try:
                 channel.sendall(_encode(front))
-            except ConnectionError:  # nobody is there any more to publish it
+            except ConnectionError:  # the parent process has ended
                 return

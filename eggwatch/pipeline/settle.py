@@ -25,7 +25,7 @@ log = logging.getLogger("eggwatch")
 
 
 class Settling:
-    """Looks whether somebody still writes to an upload, and which may not be read."""
+    """Checks whether an upload is still being written, and whether it may be read."""
 
     def __init__(self, components: Components, config: IndexConfig, uploads: Uploads, retirement: Retirement) -> None:
         self._components, self._config = components, config
@@ -76,7 +76,7 @@ class Settling:
         return True
 
     def cannot_read(self, sighting: Sighting, error: OSError) -> None:
-        """Told once to its uploader and in the log; `status` says it for as long as it lasts."""
+        """Tell the uploader and log it once; `status` shows it as long as it lasts."""
         advice = self._components.drop.advice(sighting.path)
         reason = self._uploads.cannot_read(sighting, error, advice=advice, now=time.monotonic())
         if reason is not None:

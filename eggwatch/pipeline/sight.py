@@ -1,7 +1,6 @@
-"""The first stage: what lies in the drop folder, by the events that tell of it and by the scan, which decides.
+"""The first stage: finds files in the drop folder, by events and by the scan, which decides.
 
-A scan goes on a portion at a time: neither a hundred thousand files that get no verdict, nor those who made them, hold
-up an upload that an event has named.
+A scan runs in portions, so that not even a hundred thousand files without a verdict delay an upload that has an event.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class DropWatch:
         named = set() if paths is None else (paths - folders) | self._uploads.timers.due(now)
         self.scan.meanwhile(named)
         seen = self._components.drop.look(named)
-        is_back = self._uploads.faults.mend("drop")
+        is_back = self._uploads.faults.resolve("drop")
         if is_back:
             log.info("sight    %s is there again", self._config.drop)
         if paths is None or is_back:

@@ -1,4 +1,4 @@
-"""How long the bytes of removed files stay for readers of the page of a moment ago, whatever the clock is set to."""
+"""How long the bytes of removed files are kept for clients with an older page, whatever the clock is set to."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ class GracePeriod:
         self._since: dict[str, float] = {}
 
     def left(self, at: str, *, now: float) -> float:
-        """Seconds until the bytes of what was removed `at` a moment (RFC 3339) may go; 0 or less if they may now.
+        """Seconds until bytes that were removed `at` a moment (RFC 3339) may be deleted; 0 or less if they may now.
 
-        A removal that seems to lie in the future was made before the clock was set back: it gets its grace
-        from the first look after that, and no more.
+        A removal in the future happened before the clock was set back: its grace period begins when that is noticed.
         """
         since = min(self._since.get(at, seconds_of(at)), now)
         if since < seconds_of(at):

@@ -1,4 +1,4 @@
-"""Has a file that is gone from a folder been deleted, or is the disk that it lies on missing for a moment?"""
+"""Decides whether a missing file was deleted, or its disk is not mounted at the moment."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Upload:
     """The upload has been unfinished for longer than `unfinished-after`."""
     size: int = 0
     account: Publisher | None = None
-    """None when nobody asks whose the project is."""
+    """None if the owner of the project does not matter."""
     twin: str | None = None
     """The filename under which the same bytes are published."""
     other_sdist: str | None = None
@@ -60,9 +60,9 @@ class Upload:
     project_size: int = 0
     """Bytes of the project's published files."""
     removed_at: str | None = None
-    """When the same bytes were removed, if the original lay in the drop folder already; else None."""
+    """When the same bytes were removed, if the original was in the drop folder already; else None."""
     first_uploader: str | None = None
-    """Who uploaded the project's first file; None if there is none, or nobody knows."""
+    """Who uploaded the project's first file; None if there is none, or it is unknown."""
     block: Block | None = None
 
 
@@ -171,7 +171,7 @@ def allowed_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Fl
 
 
 def forbidden_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[Flaw]:
-    """The name is none of `forbidden-names`."""
+    """Check that the name matches none of `forbidden-names`."""
     pattern = first_match(project, terms.forbidden_names)
     if pattern is not None:
         yield _flaw(
@@ -189,7 +189,7 @@ def reserved_name(_upload: Upload, project: Project, terms: Terms) -> Iterator[F
         yield _flaw(
             Code.NAME_RESERVED,
             project,
-            f"Names that begin with {prefix} are reserved (reserved-prefixes), and nobody is named in 'owners' for "
+            f"Names that begin with {prefix} are reserved (reserved-prefixes), and 'owners' has no entry for "
             f"{project}. Rename the project, or ask the administrator to name its owners.",
         )
 
@@ -200,8 +200,8 @@ def archived_project(_upload: Upload, project: Project, terms: Terms) -> Iterato
         yield _flaw(
             Code.PROJECT_ARCHIVED,
             project,
-            f"{project} is archived and takes no uploads. Its published files stay. Ask the administrator if it is to "
-            "be taken up again.",
+            f"{project} is archived and takes no uploads. Its files can still be installed. Ask the administrator if "
+            "it is to be taken up again.",
         )
 
 
@@ -241,7 +241,7 @@ def _unproven(account: Publisher, project: Project) -> Flaw:
 def _foreign(account: Publisher, project: Project, who: str) -> Flaw:
     whose = f"belongs to the account {account.name}. Let one of the owners upload it"
     if account.name is None:
-        whose = "lies in no account's folder. Copy it to the folder of your account in the drop folder"
+        whose = "is not in the folder of an account. Copy it to the folder of your account in the drop folder"
     return _flaw(
         Code.NOT_OWNER,
         project,
@@ -324,10 +324,10 @@ NO_OVERRIDES: Mapping[str, Weight] = {}
 def weigh(
     flaws: Iterable[Flaw], profile: Profile = Profile.DEFAULT, overrides: Mapping[str, Weight] = NO_OVERRIDES
 ) -> tuple[Flaw, ...]:
-    """The flaws with the levels that hold here, in their order; those whose rule is off are left out.
+    """The flaws with their levels in this index, in the same order, without those whose rule is off.
 
-    `overrides` are weights by code and go before the profile's, but for rules that are fixed. A flaw whose
-    code is not in the table keeps its level.
+    `overrides` are weights by code. They override the profile, except for fixed rules. A flaw whose code is not in the
+    table keeps its level.
     """
     weighed = ((flaw, weight_of(flaw, profile, overrides)) for flaw in flaws)
     return tuple(replace(flaw, level=Level(weight)) for flaw, weight in weighed if weight is not Weight.OFF)

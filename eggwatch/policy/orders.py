@@ -35,9 +35,9 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A file that the index has published, as orders see it; see `RemovedFile` for `bytes_until` and `blocked`.
+    """A file that was published, as orders use it; see `RemovedFile` for `bytes_until` and `blocked`.
 
-    `lies`: it was removed, and its bytes may still be there; `reason` is why it was.
+    `lies`: it was removed, and its bytes may still exist; `reason` is why it was removed.
     """
 
     file: PublishedFile
@@ -50,7 +50,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ByHand:
-    """What somebody wants with files, why, and who it is."""
+    """What is to be done with files, why, and on whose behalf."""
 
     spec: Spec
     reason: str | None
@@ -101,7 +101,7 @@ _KINDS = {order: EVENTS[verb] for verb, order in VERBS.items()}
 
 
 def parse_spec(text: str) -> Spec | None:
-    """`project`, `project==version` or a filename; None if it is none of them."""
+    """`project`, `project==version` or a filename; None for anything else."""
     if text.endswith((".whl", ".tar.gz")):
         filename = parse_filename(text)
         if not isinstance(filename, Filename):
@@ -139,9 +139,9 @@ def _names(spec: Spec, file: PublishedFile) -> bool:
 
 
 def events_of(order: Order, files: Iterable[Held], *, at: str, until: str) -> tuple[Event, ...]:
-    """One event for each file that the order changes; none where it is so already.
+    """One event for each file that the order changes.
 
-    `until`: the moment until which the bytes of what is removed `at` a moment stay.
+    `until` is how long the bytes of a file that is removed at `at` are kept.
     """
     return tuple(_event(order, held, at, until) for held in matching(order, files) if _changes(order, held, at))
 

@@ -12,9 +12,9 @@ _WILDCARDS = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
-    """Who uploads: the account's name (else `uid:1043`; None where nobody can tell), and its groups.
+    """The uploader: the account's name (else `uid:1043`; None if unknown), and its groups.
 
-    `doubt` says why somebody else may have written the file; None if nobody can have.
+    `doubt` says why another account may have written the file; None if none can.
     """
 
     name: str | None

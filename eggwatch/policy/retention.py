@@ -1,4 +1,4 @@
-"""How long our own leavings stay: refused files, by age and by size of all together."""
+"""How long rejected files are kept, by age and by total size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
-    """Files that stay or go together: their names, since when they lie there (seconds since the epoch), their bytes."""
+    """Files that are deleted together: their names, since when they exist (seconds since the epoch), their bytes."""
 
     names: tuple[str, ...]
     since: float

@@ -12,8 +12,8 @@ PAUSES = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 class Progress:
     """How far one subscription has come.
 
-    `cursor`: every event up to this serial was told or put aside. `sending`: the last serial of a digest that was
-    begun, so that its repetition is the same. `since`: when the outage began, in seconds since the epoch.
+    `cursor`: every event up to this serial was delivered or put aside. `sending`: the last serial of a digest that was
+    started, so that its repetition is the same. `since`: when the outage began, in seconds since the epoch.
     """
 
     cursor: int = 0
@@ -24,7 +24,7 @@ class Progress:
     told_at: float = 0.0
 
     def told(self, serial: int, *, now: float) -> Progress:
-        """Everything up to a serial was told, so the outage is over."""
+        """Everything up to a serial was delivered, so the outage is over."""
         return Progress(cursor=serial, told_at=now)
 
     def passed(self, serial: int) -> Progress:
@@ -32,7 +32,7 @@ class Progress:
         return replace(self, cursor=serial, sending=None)
 
     def failed(self, error: str, *, now: float) -> Progress:
-        """It could not be told."""
+        """The delivery failed."""
         since = now if self.since is None else self.since
         return replace(self, failures=self.failures + 1, since=since, error=error)
 
@@ -43,5 +43,5 @@ def pause(progress: Progress) -> float:
 
 
 def gives_up(progress: Progress, *, give_up_after: float, now: float) -> bool:
-    """Whether the outage has lasted so long that what can't be told is put aside."""
+    """True if the outage has lasted so long that undelivered events are put aside."""
     return progress.since is not None and now - progress.since >= give_up_after

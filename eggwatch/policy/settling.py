@@ -18,7 +18,7 @@ _IS_TEMPORARY = re.compile("|".join(translate(pattern) for pattern in TEMPORARY)
 """One expression for all: a drop folder may hold a hundred thousand names."""
 
 ANSWERED_AFTER = 60.0
-"""Seconds after which the uploader of an unfinished upload is told that its end is missing."""
+"""Seconds after which the uploader of an incomplete upload is told that its end is missing."""
 
 REMEMBERED = 1 << 14
 """Names whose kind and remark are remembered: what lies in a drop folder without a verdict is met by every scan."""
@@ -51,7 +51,7 @@ _KNOWN_STRANGERS = {
 
 
 class NameKind(StrEnum):
-    """What a name in the drop folder stands for."""
+    """What kind of file a name in the drop folder is."""
 
     UPLOAD = "upload"
     TEMPORARY = "temporary"
@@ -83,14 +83,14 @@ def _decodable(name: str) -> bool:
 
 
 def is_foreign_package(name: str) -> bool:
-    """Whether somebody meant this to be published: a package, in a format that is not taken."""
+    """True for a package in a format that is not published."""
     is_package = name.lower().endswith(tuple(_KNOWN_STRANGERS)) or original_name(name) is not None
     return not is_temporary(name) and is_package
 
 
 @functools.lru_cache(REMEMBERED)
 def remark_on(name: str) -> str | None:
-    """The sentence that `status` prints about a file that is no upload; None for one nobody asks about."""
+    """The sentence that `status` prints about a file that is not an upload; None for names that are ignored."""
     if name.startswith("._"):
         return "This is a Mac's resource fork beside the real file. It can be deleted."
     if is_temporary(name):
@@ -117,9 +117,9 @@ def may_be_misnamed(name: str) -> bool:
 
 
 def remark_on_contents(name: str, head: bytes, tail: bytes) -> str | None:
-    """What to tell the uploader of an archive whose name does not say so; None for whatever else lies there.
+    """What to tell the uploader of an archive whose name is not that of one; None for all other files.
 
-    `head` and `tail` are its first and last bytes. scp and cp make a file of the name of a folder that is not there.
+    `head` and `tail` are its first and last bytes. scp and cp create a file if the folder in the target is missing.
     """
     kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
     is_wheel = kind == "zip" and b".dist-info/" in tail
@@ -155,17 +155,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Claim it now. `overdue` when an unfinished upload has had all its time: judge it as it lies."""
+    """Claim it now. `overdue` if an incomplete upload has had all its time, so that it is judged as it is."""
 
     overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Not yet, and why. `until` is a moment of the monotonic clock, None to wait for a change.
+    """Wait, and why. `until` is a moment of the monotonic clock, None to wait for a change.
 
-    `finished` when the upload is whole, and it is we who can't take it yet. `answered` when it is time to tell the
-    uploader that the rest has not come.
+    `finished` if the upload is complete, but can't be claimed yet. `answered` if it is time to tell the uploader that
+    the rest is missing.
     """
 
     reason: str
@@ -177,10 +177,10 @@ class Wait:
 def settle(sighting: Sighting, *, deferred: Identity | None, now: float, patience: Patience) -> Ready | Wait:
     """Decide whether the upload at a path may be read.
 
-    `deferred` is the identity under which this path was read before and found unfinished. `now` is of the
-    same monotonic clock as `sighting.since`. Where a lease proves that nobody writes, there is no quiet
-    period: an archive carries its own end, and a truncated one is deferred until it changes. What comes through the
-    upload door is whole, or never will be.
+    `deferred` is the identity with which this path was read before and found incomplete. `now` is of the
+    same monotonic clock as `sighting.since`. If a lease proves that no process writes, there is no quiet
+    period: an archive contains its own end, and a truncated one is deferred until it changes. Files from the
+    upload door are complete, or never will be.
     """
     if sighting.lease is Lease.HELD:
         who = f" (by its owner, or {sighting.open_to})" if sighting.open_to else ""

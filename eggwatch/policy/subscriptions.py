@@ -1,4 +1,4 @@
-"""Who is to be told what, by which way: one frozen value for each way that the configuration names."""
+"""Subscriptions: who is notified of what, and how; one frozen value for each in the configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from eggwatch.model.events import Event, EventKind
-from eggwatch.model.news import TOLD
+from eggwatch.model.news import ANNOUNCED
 
 KINDS = ("mail", "digest", "webhook", "command", "apprise")
 """What the names of subscriptions begin with."""
@@ -17,22 +17,22 @@ _LOCAL_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 def is_outside(name: str) -> bool:
-    """Whether a cursor is that of a subscription, and not of who tells news on this machine."""
+    """True if a cursor is that of a subscription, not of a notifier on this machine."""
     return name.partition(".")[0] in KINDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One way to tell news; `name` is that of its cursor. Times in seconds; files by their paths."""
+    """One subscription; `name` is that of its cursor. Times are in seconds; files are paths."""
 
     name: str
-    events: frozenset[EventKind] = frozenset(TOLD)
+    events: frozenset[EventKind] = frozenset(ANNOUNCED)
     timeout: float = 10.0
     give_up_after: float = 3 * DAY
-    """After so long an outage what can't be told is put aside (`undelivered`), one piece a try."""
+    """After so long an outage undelivered events are put aside (`undelivered`), one at each try."""
 
     def wants(self, event: Event) -> bool:
-        """Whether this event is to be told this way."""
+        """True if this subscription is for this event."""
         return event.kind in self.events
 
 
@@ -62,7 +62,7 @@ class Mail(Subscription):
     templates: str | None = None
 
     def address_of(self, account: str | None) -> str | None:
-        """Where an uploader gets mail; None if nobody can tell."""
+        """The mail address of an uploader; None if unknown."""
         if account is None:
             return None
         if account in self.addresses:
@@ -81,7 +81,7 @@ class Digest(Mail):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook(Subscription):
-    """A request to a URL, in the form `json`, `slack` or `matrix`. Secrets lie in files, never in the configuration."""
+    """A request to a URL, in the form `json`, `slack` or `matrix`. Secrets are in files, never in the configuration."""
 
     url: str | None = None
     url_file: str | None = None
@@ -101,6 +101,6 @@ class Program(Subscription):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apprise(Subscription):
-    """The services that the library apprise knows, by their URLs, which hold passwords and so lie in a file."""
+    """Services that the library apprise knows by their URLs, which contain passwords and so are in a file."""
 
     urls_file: str

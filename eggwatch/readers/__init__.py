@@ -1,1 +1,1 @@
-"""What can be known of an index without its lock: here, from afar, and how it stands."""
+"""Reads an index without its lock: from its files, over HTTP, and its status."""

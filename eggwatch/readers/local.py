@@ -71,7 +71,7 @@ class IndexReader:
         return said is None or (said.running is not False and not is_silent(said))
 
     def sees_lock(self) -> bool:
-        """Whether this account can tell if a writer is at work."""
+        """True if this account can see whether a writer runs."""
         return os.access(self._lock, os.R_OK) or is_gone(self._lock)
 
     @property
@@ -172,9 +172,9 @@ class IndexReader:
         return reader is not None and reader.is_visible(serial=serial, project=project)
 
     def latest(self, filename: str, wanted: Callable[[Event], bool]) -> Event | None:
-        """The last visible event of a filename that `wanted` is true of.
+        """The last visible event of a filename for which `wanted` is true.
 
-        Where STATE may not be read, the refusal that lies in the drop.
+        If STATE may not be read, the rejection in the drop folder.
         """
         with self.catalog() as reader:
             if reader is not None:

@@ -1,4 +1,4 @@
-"""What is missing of an index, found by a few looks however large it is: `status` and the daemon ask often.
+"""Finds what is missing of an index with a few system calls, however large it is: `status` and the daemon ask often.
 
 Everything that may be missing is compared with what the catalog or the ledger knows to be there. `verify` compares
 all of it.
@@ -24,13 +24,13 @@ MOUNT = "Mount its disk, or restore it from a backup. Nothing is changed until t
 RENDER_ALL = "Restart the daemon: it renders all pages again. Without a daemon, run 'eggwatch run --once'."
 RENDER = "Stop the daemon, and run 'eggwatch repair', which renders them again."
 NEWEST = 5
-"""So many of the projects that changed last are looked at one by one."""
+"""How many of the last changed projects are checked one by one."""
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absence:
-    """Something that should be there: which folder or file it is about, what is wrong, and what mends it."""
+    """Something that is missing: which folder or file, what is wrong, and the remedy."""
 
     what: str
     where: Path
@@ -44,7 +44,7 @@ class Absence:
 
 
 def absences(config: IndexConfig, catalog: Reader | None, *, shown: int) -> list[Absence]:
-    """Everything that is missing, what hides the rest first.
+    """Everything that is missing; what makes the rest unknowable comes first.
 
     `shown` is the serial on the root page, read before the catalog was: the daemon may be at work.
     """
@@ -53,7 +53,7 @@ def absences(config: IndexConfig, catalog: Reader | None, *, shown: int) -> list
 
 
 def shown_serial(public: Path) -> int:
-    """The last serial on the published root page, found without reading all of it; 0 if there is none."""
+    """The last serial on the published root page, without reading all of it; 0 if there is none."""
     try:
         with (public / "simple" / JSON_NAME).open("rb") as file:
             head = file.read(4096)
@@ -64,7 +64,7 @@ def shown_serial(public: Path) -> int:
 
 
 def root_serial(config: IndexConfig) -> int:
-    """The serial on the root page; 0 where there is none, or this account may not read it."""
+    """The serial on the root page; 0 if there is none, or this account may not read it."""
     try:
         return shown_serial(config.public)
     except OSError:
@@ -78,7 +78,7 @@ def _folders(config: IndexConfig) -> Iterator[Absence]:
 
 
 def is_gone(path: Path) -> bool:
-    """Whether a path certainly is not there: another account may not be allowed to see."""
+    """True if a path certainly does not exist; this account may not be allowed to see it."""
     try:
         path.stat()
     except OSError as error:
@@ -87,7 +87,7 @@ def is_gone(path: Path) -> bool:
 
 
 def _ledger(config: IndexConfig, catalog: Reader | None, shown: int) -> Iterator[Absence]:
-    """The ledger knows all that was published from it."""
+    """Report a ledger that lacks events which were published."""
     ledger = Ledger(config.ledger)
     knows = max(shown, 0 if catalog is None else catalog.position().serial)
     problem = None
@@ -112,12 +112,12 @@ def _is_empty(path: Path) -> bool:
 
 
 def _follows(ledger: Ledger, catalog: Reader) -> bool:
-    """Whether the ledger goes as far as the catalog; taken for granted where this account may not read it."""
+    """True if the ledger contains what the catalog knows, or if this account may not read it."""
     return not os.access(ledger.path, os.R_OK) or ledger.follows(catalog.position())
 
 
 def _published(config: IndexConfig, catalog: Reader) -> Iterator[Absence]:
-    """What the catalog knows to be published lies there."""
+    """Report what is published according to the catalog, but missing."""
     projects, files = catalog.counts()
     was_shown = catalog.meta("root_serial") is not None
     known = counted(projects, "project")
@@ -136,7 +136,7 @@ def _published(config: IndexConfig, catalog: Reader) -> Iterator[Absence]:
 
 
 def _lost_pages(simple: Path, catalog: Reader) -> str | None:
-    """What is missing of the pages that were published; None if nothing seems to be."""
+    """Which published pages are missing; None if none seem to be."""
     for project in _newest(catalog):
         if is_gone(simple / project / JSON_NAME):
             return f"the page of {project} is missing"
@@ -153,9 +153,9 @@ def _newest(catalog: Reader) -> Iterable[str]:
 
 
 def _subfolders(folder: Path) -> int | None:
-    """How many folders are in a folder, by its number of names; None where that can't be told.
+    """The number of folders in a folder, by its link count; None if unknown.
 
-    Some file systems (btrfs, overlayfs) do not count: then it is only whether there is any.
+    Some file systems (btrfs, overlayfs) do not count links: there, None if there is any, else 0.
     """
     with suppress(OSError):
         links = folder.stat().st_nlink

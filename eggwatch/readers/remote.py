@@ -73,7 +73,7 @@ class RemoteReader:
             raise self._no_page("status.json") from error
 
     def events(self, project: str | None) -> list[Event]:
-        """Publications and removals as the pages tell of them, oldest first; of one project, or of all."""
+        """Publications and removals according to the pages, oldest first; of one project, or of all."""
         events: list[Event] = []
         for name in [row["name"] for row in self.projects()] if project is None else [project]:
             page = self.project(name) or {}
@@ -91,7 +91,7 @@ class RemoteReader:
         return []
 
     def latest(self, _: str, __: Callable[[Event], bool]) -> Event | None:
-        """Nothing: refusals are told in the drop folder only."""
+        """None: rejections are only visible in the drop folder."""
         return None
 
     def latest_of(self, _: str, __: Callable[[Event], bool]) -> Event | None:
@@ -148,7 +148,7 @@ def _date(header: str | None) -> float:
 
 
 def is_silent(state: Status) -> bool:
-    """Whether a daemon that did not stop in order has told nothing for too long (`at`, seen at `asked_at`, or now)."""
+    """True if a daemon that did not stop in order has not updated its status (`at`) for too long before `asked_at`."""
     try:
         age = seconds_of(state.asked_at or timestamp(time.time())) - seconds_of(state.at or "")
     except (TypeError, ValueError):

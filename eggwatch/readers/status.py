@@ -34,7 +34,7 @@ START = "Start it: 'systemctl start eggwatch' or 'eggwatch run'. 'eggwatch run -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How an index stands: its status, its last events (each with its serial, oldest first), and its deliveries."""
+    """The state of an index: its status, its last events (each with its serial, oldest first), and its deliveries."""
 
     status: Status
     last_events: tuple[tuple[int, Event], ...]
@@ -50,9 +50,9 @@ class Standing:
 
 
 def standing(config: IndexConfig) -> Standing:
-    """Everything that this account can know of an index now; what only a living daemon could tell is None without one.
+    """Everything that this account can know about an index; what only a daemon knows is None if none runs.
 
-    `running` is None where this account can't tell whether a daemon is.
+    `running` is None if this account can't see whether a daemon runs.
     """
     reader = IndexReader(config=config)
     status, news = _status(config, reader), reader.news()
@@ -62,7 +62,7 @@ def standing(config: IndexConfig) -> Standing:
 
 
 def _status(config: IndexConfig, reader: IndexReader) -> Status:
-    """As a daemon that is at work tells it; else by what lies there."""
+    """From the daemon's status if it runs; else from the files."""
     said = reader.status() or Status()
     said = replace(said, index=said.index or config.name)
     running = reader.is_running()
@@ -73,16 +73,16 @@ def _status(config: IndexConfig, reader: IndexReader) -> Status:
     status = _looked_into(_counted(with_surroundings(said, config), reader), config, reader)
     if writer_lives(said):
         # What is so while a daemon lives and is not at work on this index: it will open it again by itself.
-        told_why = said.faults if not said.ready else {}  # else it was last told while all was well
+        told_why = said.faults if not said.ready else {}  # else it is from a time when all was well
         faults = {**(told_why or {"index": LET_GO}), **status.faults}
         return replace(status, running=True, ready=False, in_hand=(), faults=faults, faults_count=len(faults))
-    # What is so while nobody is at work: nothing that the last daemon reported is repeated.
+    # Without a daemon nothing that the last one reported is repeated.
     status = replace(status, pid=None, account=None, privileges=None, watcher=None, ready=False, in_hand=())
     return replace(status, running=running, faults_count=len(status.faults))
 
 
 def _from_outside(said: Status, config: IndexConfig, reader: IndexReader) -> Status:
-    """What an account can know that may not enter STATE: what lies in the drop, and what PUBLIC/status.json tells."""
+    """What an account that may not enter STATE can know: the drop folder, and PUBLIC/status.json."""
     status = _looked_into(said, config, reader)
     if status.unseen is not None:
         status = replace(status, queue_length=said.queue_length, oldest_waiting_seconds=said.oldest_waiting_seconds)
@@ -93,7 +93,7 @@ def _from_outside(said: Status, config: IndexConfig, reader: IndexReader) -> Sta
 
 
 def _reasons_first(status: Status, config: IndexConfig, reader: IndexReader) -> Status:
-    """The status with what keeps everything from working before all else that is to be mended."""
+    """The status with what prevents everything else listed first."""
     first = {one.what: one.text for one in [*reader.missing(), *idleness(config, status, now=time.time())]}
     faults = {**first, **status.faults}
     count = None if status.faults_count is None else max(len(faults), status.faults_count)
@@ -139,7 +139,7 @@ def _counted(status: Status, reader: IndexReader) -> Status:
 
 
 def _looked_into(status: Status, config: IndexConfig, reader: IndexReader) -> Status:
-    """The status with what lies in the drop folder, as far as this account may look."""
+    """The status with the contents of the drop folder, as far as this account may read it."""
     try:
         survey = Drop(config.drop, config.formats).scan()
     except (OSError, FolderError) as error:
@@ -170,7 +170,7 @@ def _remembered(found: Found, original: Original | None) -> str:
 
 
 def _queued(found: Found, original: Original | None) -> Queued | None:
-    """An upload that has no verdict; nobody watches it, so that it is as old as its last change."""
+    """An upload without a verdict; no daemon watches it, so it is as old as its last change."""
     fate = original.fate if original is not None and original.identity == found.identity else None
     if fate in FINAL:
         return None

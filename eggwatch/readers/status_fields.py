@@ -17,7 +17,7 @@ from eggwatch.store.state.verified import last as last_verified
 
 
 def with_cursors(status: Status, serial: int, cursors: Mapping[str, int]) -> Status:
-    """Up to where each notifier has told, and by how many events it is behind the ledger's last `serial`."""
+    """The cursor of each notifier, and how many events it is behind the ledger's last `serial`."""
     behind = {name: max(serial - cursor, 0) for name, cursor in cursors.items()}
     return replace(status, cursors=dict(cursors), behind=behind)
 
@@ -39,7 +39,7 @@ def with_queue(status: Status, queue: Queue, *, now: float) -> Status:
 
 
 def without_queue(status: Status) -> Status:
-    """Nobody has looked at what waits."""
+    """What is waiting is unknown."""
     return replace(status, queue_length=None, oldest_waiting_seconds=None, waiting=(), queue=(), unfinished=())
 
 
@@ -56,7 +56,7 @@ def with_surroundings(status: Status, config: IndexConfig) -> Status:
 
 
 def free_bytes(folder: Path) -> int | None:
-    """What an ordinary account could still write there; None where that can't be told."""
+    """The bytes that an ordinary account can still write there; None if unknown."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -65,7 +65,7 @@ def free_bytes(folder: Path) -> int | None:
 
 
 def read_status(path: Path) -> Status | None:
-    """What a status.json tells; None if it is missing, or nothing that this account can read."""
+    """The contents of a status.json; None if it is missing, or this account can't read it."""
     try:
         return Status.from_json(json.loads(path.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

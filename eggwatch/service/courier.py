@@ -76,7 +76,7 @@ class Route:
         return status.st_size, status.st_ino
 
     def _deliver_all(self) -> bool:
-        """Whether all that had happened was told, or put aside."""
+        """True if all events were delivered or put aside."""
         progress = self._deliveries.cursors.of(self.name) or self._begun()
         if progress is None:
             return False
@@ -107,7 +107,7 @@ class Route:
         return self._pass(entries, progress)
 
     def _pass(self, entries: list[Entry], progress: Progress) -> bool:
-        """Keep that nothing of these is left to tell; whether they were all there are."""
+        """Record that none of these is left to deliver; returns whether there are no further ones."""
         if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.cursors.of(self.name):
             self._deliveries.keep(self.name, passed)
         return len(entries) < AT_MOST
@@ -132,7 +132,7 @@ class Route:
         return is_news(entry.event) and self.subscription.wants(entry.event)
 
     def _deliver(self, entries: Sequence[Entry], progress: Progress) -> Progress | None:
-        """The progress after these events were told or put aside; None if they have to wait."""
+        """The progress after these events were delivered or put aside; None if they have to wait."""
         notices = [notice_of(self.config, entry.serial, entry.sha256, entry.event) for entry in entries]
         try:
             self._messenger.deliver(notices)
@@ -202,7 +202,7 @@ class Route:
 
 
 def is_visible(entry: Entry, catalog: Reader) -> bool:
-    """Whether everybody can see what has happened; what nobody is told of may be passed at once."""
+    """True if the pages of these events are visible; events that are not announced need not wait."""
     project = None if entry.event.kind is EventKind.REJECTED else entry.event.project
     return not is_news(entry.event) or catalog.is_visible(serial=entry.serial, project=project)
 
@@ -241,13 +241,13 @@ class Courier:
         return all(thread.is_alive() for thread in self._threads)
 
     def look_around(self) -> None:
-        """Do what somebody has asked for."""
+        """Carry out a requested retry."""
         if self._deliveries.is_asked_to_retry():
             for route in self.routes:
                 threading.Thread(target=self._retry, args=(route,), daemon=True).start()
 
     def stop(self, seconds: float) -> None:
-        """Begin nothing new, and wait so long for what is under way; what is cut off is told again later."""
+        """Start nothing new, and wait at most so long for deliveries under way; interrupted ones are repeated later."""
         self._stop.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
@@ -302,7 +302,7 @@ def try_each(config: IndexConfig) -> Iterator[tuple[str, str | None]]:
 
 
 def notice_of(config: IndexConfig, serial: int, sha256: str, event: Event) -> Notice:
-    """An event of the ledger as it is told outside; `sha256` is that of its line, which no other line shares."""
+    """An event of the ledger as it is delivered; `sha256` is that of its line, which is unique."""
     key = f"{config.name}-{serial}-{sha256[:12]}"
     urls = (config.index_url, config.rules_url)
     return Notice(key=key, index=config.name, serial=serial, event=event, index_url=urls[0], rules_url=urls[1])

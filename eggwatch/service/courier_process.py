@@ -16,11 +16,11 @@ STOP_SECONDS = 6.0
 PAUSE = 30.0
 """Seconds before a courier that has ended is started anew."""
 UNUSABLE = 2
-"""Its exit status over a configuration that only a person can mend: it is not started anew before a reload."""
+"""Its exit status for an invalid configuration: it is not started again before a reload."""
 
 
 class CourierProcess:
-    """Keeps one courier at work for all indexes that have somebody to tell."""
+    """Keeps one courier running for all indexes that have subscriptions."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         """`arguments` are those of `eggwatch`, up to `notify` and its own."""
@@ -28,7 +28,7 @@ class CourierProcess:
         self._process: Process | None = None
         self._not_before = 0.0
         self.fault: str | None = None
-        """Why nobody carries news, None if somebody does."""
+        """Why no courier runs; None if one does."""
 
     def check(self, *, wanted: bool) -> None:
         """Start it where it is wanted and not there, and end it where it is not wanted."""

@@ -56,11 +56,11 @@ SIMPLE: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
         lambda state: None if state.last_verify is None else state.last_verify.findings,
     ),
 )
-"""Gauges of one value an index, without their prefix; None where there is nothing to tell."""
+"""Gauges with one value for each index, without their prefix; None if there is no value."""
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Metric]:
-    """All metrics of some indexes. What an index that is down can't tell is left out."""
+    """All metrics of some indexes, without those that are unknown because an index is down."""
     samples = list(samples)
     yield from _lives(samples)
     told = [(sample, sample.state) for sample in samples if sample.state is not None]

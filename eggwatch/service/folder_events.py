@@ -1,7 +1,7 @@
-"""inotify events of a folder and of all that uploads may come to below it, each told as soon as the kernel tells it.
+"""Reads inotify events of a folder and its subfolders, and passes on each at once.
 
-Of watchdog the reader of the kernel's queue alone: its observers hold back the first half of every rename for half a
-second, in which they look for the other half, and all events that follow with it. A scan needs no such pairs.
+It uses only watchdog's reader of the kernel's queue: watchdog's observers delay the first half of every rename by half
+a second, to find the other half, and all later events with it. A scan needs no such pairs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GONE = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | Inotif
 
 
 class FolderEvents:
-    """Watches a folder and those below it, but dot-folders and those `skipped`; `hint` is told of paths in it."""
+    """Watches a folder and its subfolders, except dot-folders and `skipped` ones; calls `hint` with changed paths."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class FolderEvents:
         if folder is None:
             return
         if not event.name:
-            # Of a folder below, the one that it lies in tells too, and says what became of it.
+            # Events of a subfolder itself are also reported by its parent, with more detail.
             if event.mask & (InotifyConstants.IN_UNMOUNT if folder else _GONE):
                 self._hint(EVERYTHING)
             return
@@ -88,10 +88,10 @@ class FolderEvents:
         self._hint(EVERYTHING)
 
     def _follow(self, path: bytes, event: InotifyEvent) -> str | None:
-        """Watch a folder that came; one that went is watched by its new name, if it has one here, and else no more.
+        """Watch a new folder; a moved one is watched under its new name if it is still inside, else no longer.
 
-        Answers with the hint: a folder can be deleted only when it is empty, of which events have told; what went
-        with one that was moved is known to a scan alone, as is what comes to a folder that can't be watched.
+        Returns the hint. A folder can only be deleted when it is empty, and its files had events of their own. What was
+        moved with a folder, or is in a folder that can't be watched, is only found by a scan.
         """
         if event.is_moved_from:
             self._leave(path)
@@ -131,7 +131,7 @@ class FolderEvents:
             yield from (one for one in paths if self._is_entered(one))
 
     def _watch(self, path: bytes) -> None:
-        if path in self._watched:  # found below its parent, before it was told that it came
+        if path in self._watched:  # found in its parent before its own event
             return
         wd = self._inotify.add_callback(os.path.join(self._root, path), MASK, self, self._id)
         if wd < 0:  # closed to this account, which is no error to watchdog

@@ -1,4 +1,4 @@
-"""Waiting for changes in folders: events ring a bell, and a look at all that lies there is the truth."""
+"""Waits for changes in folders: events wake the caller, who then scans the folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GATHER_SECONDS = 0.1
 
 
 class FolderWatch:
-    """Tells when something has changed in folders, but for what is `skipped` in them."""
+    """Reports when something has changed in folders, except in `skipped` ones."""
 
     def __init__(self, folders: Sequence[Path], *, skipped: Collection[Path]) -> None:
         """`skipped` are absolute paths of folders and of files."""
@@ -36,7 +36,7 @@ class FolderWatch:
         """Why no events come, or not all."""
 
     def renew(self) -> bool:
-        """Watch anew what lies there now; True if a folder was replaced, or something was mounted or unmounted."""
+        """Watch the current folders; True if a folder was replaced, or something was mounted or unmounted."""
         seen: list[object] = [(device_and_inode(folder), mounts_in(folder)) for folder in self._folders]
         if seen == self._seen and self._inotify is not None and self._inotify.is_alive():
             return False

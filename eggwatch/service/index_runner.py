@@ -1,4 +1,4 @@
-"""One index in the daemon: its beat, what it tells of itself, and how it begins anew after an error."""
+"""One index in the daemon: its rounds, its status, and how it starts again after an error."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
 TELL_SECONDS = 10.0
-"""Seconds after which the status is told although uploads are under way."""
+"""Seconds after which the status is written although uploads are in progress."""
 BLIND_SCAN = 2.0
-"""Seconds between scans while the kernel tells nothing of the drop folder."""
+"""Seconds between scans while there are no events of the drop folder."""
 REST = 10.0
 """So many times what a scan has cost passes before the next one, whatever asks for it: anybody can move folders,"""
 IDLE_REST = 30.0
@@ -104,7 +104,7 @@ class IndexRunner:
         """Uploads are published from a drop folder that can only be read, but can't leave it."""
         lacking = line_lacking(self.config.drop)
         if lacking is None:
-            index.pipeline.uploads.faults.mend("unit")
+            index.pipeline.uploads.faults.resolve("unit")
         elif index.pipeline.uploads.faults.note("unit", lacking):
             log.error("[%s] %s", self.config.name, lacking)
 
@@ -119,7 +119,7 @@ class IndexRunner:
 
     @_labelled
     def beat(self) -> None:
-        """One beat of the loop. An error costs a pause and a fresh start from what lies on the disk."""
+        """One round. After an error it pauses, and starts again from what is on the disk."""
         try:
             if self.index is None:
                 self._reopen()
@@ -230,12 +230,12 @@ class IndexRunner:
         if self._status_owed:
             return
         pipeline = index.pipeline
-        self.heed("status", self._status.fault)
+        self.set_fault("status", self._status.fault)
         self._told = state_of(pipeline, ready=self.ready, watching=self.watcher.fault)
         self._status_owed = not self._status.write(self._told, at=timestamp(time.time()))
 
     def sample(self) -> Sample:
-        """What metrics tell of it: what it has last told of itself, None while it is down."""
+        """What metrics show: its last status, None while it is down."""
         return Sample(
             index=self.config.name,
             at=time.time(),
@@ -246,15 +246,15 @@ class IndexRunner:
             latency_total=self._measures.latencies.total,
         )
 
-    def heed(self, what: str, fault: str | None) -> None:
-        """Note something beside the pipeline that is to be mended; None if nothing is."""
+    def set_fault(self, what: str, fault: str | None) -> None:
+        """Record a fault outside the pipeline; None clears it."""
         if self.index is not None and fault is not None:
             self.index.pipeline.uploads.faults.note(what, fault)
         elif self.index is not None:
-            self.index.pipeline.uploads.faults.mend(what)
+            self.index.pipeline.uploads.faults.resolve(what)
 
     def in_short(self) -> str:
-        """What it has done since it was opened and what is to be mended, for `systemctl status`."""
+        """What it has done since it was opened and what is to be fixed, for `systemctl status`."""
         if self.index is None:
             return f"{self.config.name}: stopped after an error, retrying; see the log"
         pipeline = self.index.pipeline

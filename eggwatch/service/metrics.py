@@ -19,7 +19,7 @@ log = logging.getLogger("eggwatch")
 
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
-"""Seconds after which a file is written although nothing has happened: its age tells whether anybody is alive."""
+"""Seconds after which a file is written although nothing has happened: its age shows whether the daemon runs."""
 READABLE = Permissions(file=0o644)
 """node_exporter has an account of its own."""
 
@@ -64,7 +64,7 @@ class Metrics:
         return next((file.fault for file in self._files.values() if index in file.indexes), None)
 
     def end(self) -> None:
-        """Nobody is at work any more."""
+        """The daemon stops."""
         self.tell(_ended(sample) for sample in self.samples)
 
 

@@ -1,4 +1,4 @@
-"""inotify → a bell. Events are hints that may be lost; the scan is the truth."""
+"""Watches folders by inotify, and wakes the loop. Events are hints that may be lost; the scan decides."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger("eggwatch")
 
 MOST_HINTS = 2000
 REMOTE = "the kernel does not report what other machines do on the file system of the drop folder"
-MEND_SECONDS = 10.0
+RETRY_SECONDS = 10.0
 """Seconds after which folders that could not be watched are tried again."""
 
 
@@ -39,7 +39,7 @@ class Bell:
             os.write(self.writable, b"!")
 
     def silence(self) -> None:
-        """Take in what was rung."""
+        """Empty the pipe."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self.readable, 4096):
                 pass
@@ -51,7 +51,7 @@ class Bell:
 
 
 class Watcher:
-    """Watches one drop folder and one folder of orders; rings the bell and keeps the hints."""
+    """Watches one drop folder and one folder of orders; rings the bell and collects the hints."""
 
     def __init__(self, drop: Path, orders: Path, bell: Bell) -> None:
         self._drop, self._orders, self._bell = drop, orders, bell
@@ -64,7 +64,7 @@ class Watcher:
         self._kernel_tells = False
         self._remote = False
         self._missing: set[int] = set()
-        self._mend_at = 0.0
+        self._retry_at = 0.0
         self.fault: str | None = None
         """Why there are no events, so that the scan alone finds uploads."""
 
@@ -100,7 +100,7 @@ class Watcher:
         return self._inotify is None or self.fault is not None or bool(self._missing)
 
     def is_to_check(self) -> bool:
-        """Whether nobody watches any more what lies at the drop folder's path: another folder, or none, lies there."""
+        """True if the watched folder is no longer at the path of the drop folder."""
         return self.has_died() or device_and_inode(self._drop) != self._root
 
     def mounts_changed(self) -> None:
@@ -115,7 +115,7 @@ class Watcher:
         root = device_and_inode(self._drop)
         if self.has_died():
             log.warning("sight    the thread that watches %s has died and is restarted", self._drop)
-        elif self._inotify is not None and root == self._root and not self._is_to_mend():
+        elif self._inotify is not None and root == self._root and not self._is_to_retry():
             return False
         self.stop()
         self._root = root
@@ -126,9 +126,9 @@ class Watcher:
         return True
 
     def compare(self, folders: set[int]) -> None:
-        """Hold the folders that a scan has entered, by their inodes, against those of which the kernel tells us.
+        """Compare the folders that a scan has entered, by their inodes, with those that are watched.
 
-        One that is missed for the first time may have been made just now: it is not told of before the next scan.
+        A folder that is missing for the first time may be new, so it is only reported after the next scan.
         """
         if self._inotify is None or not self._kernel_tells:
             return
@@ -138,10 +138,10 @@ class Watcher:
         if lasting:
             self._tell(f"{counted(len(lasting), 'folder')} can't be watched (is fs.inotify.max_user_watches too low?)")
         else:
-            self._mend()
+            self._retry()
 
     def _start(self, root: tuple[int, int]) -> None:
-        self._mend_at = time.monotonic() + MEND_SECONDS
+        self._retry_at = time.monotonic() + RETRY_SECONDS
         try:
             self._inotify = self._watched()
         except OSError as error:
@@ -149,11 +149,11 @@ class Watcher:
             return
         self._kernel_tells, self._remote = root[1] in watched_inodes(), not is_local(self._drop)
         if not self._missing:
-            self._mend()
+            self._retry()
         self._hint(EVERYTHING)
 
     def _watched(self) -> InotifyFD:
-        """The reader of the kernel's events at work. OSError if there is no watch or descriptor left; nothing stays."""
+        """Start the reader of events. Raises OSError, and releases everything, if no watch or descriptor is left."""
         inotify = InotifyFD()
         inotify.start()
         try:
@@ -170,7 +170,7 @@ class Watcher:
             log.warning("sight    %s", fault)
         self.fault = fault
 
-    def _mend(self) -> None:
+    def _retry(self) -> None:
         if self._remote:
             self._tell(REMOTE)
             return
@@ -182,8 +182,8 @@ class Watcher:
         """Whether the thread that reads events has ended by itself, so that none arrive."""
         return self._inotify is not None and not self._inotify.is_alive()
 
-    def _is_to_mend(self) -> bool:
-        return bool(self._missing) and time.monotonic() >= self._mend_at
+    def _is_to_retry(self) -> bool:
+        return bool(self._missing) and time.monotonic() >= self._retry_at
 
     def stop(self) -> None:
         """Watch no more."""
@@ -198,7 +198,7 @@ def _end(inotify: InotifyFD) -> None:
 
 
 def is_local(path: Path) -> bool:
-    """Whether all who change this folder do so through this machine's kernel; also if it is gone, which others tell."""
+    """True if all changes of this folder go through this machine's kernel; also if the folder is missing."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

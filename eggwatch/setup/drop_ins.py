@@ -42,7 +42,7 @@ class Service:
         drops = [index.drop for index in self.indexes]
         news = [state / "news" for state in states]
         hidden = ["InaccessiblePaths=", *(f"InaccessiblePaths=-{quoted(drop)}" for drop in drops)]
-        # A drop folder may be missing: a disk that is not mounted is no reason not to start, but told by status.
+        # A missing drop folder (a disk that is not mounted) must not prevent the start; status reports it.
         metrics = [index.metrics.parent for index in self.indexes if index.metrics is not None]
         maybe = [f"-{quoted(folder)}" for folder in [*drops, *metrics]]
         units = {
@@ -76,12 +76,12 @@ class Service:
 
 
 def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:
-    """ConfigurationError where a folder lies where services have folders of their own."""
+    """Raises ConfigurationError for a folder in a place where each service sees its own."""
     for index in indexes:
         for folder in (index.drop, index.public, index.state):
             if any(Path(os.path.realpath(folder)).is_relative_to(hidden) for hidden in HIDDEN):
                 raise ConfigurationError(
-                    f"{folder} lies below {folder.parents[-2]}: a service has a folder of its own there.",
+                    f"{folder} is in {folder.parents[-2]}, where each service sees a folder of its own.",
                     remedy="Choose one elsewhere, such as /srv/drop.",
                 )
 

@@ -22,7 +22,7 @@ def written(path: Path, data: bytes) -> Iterator[Step]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put a file in its place at once: nobody reads half of it."""
+    """Replace a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(data)
@@ -55,5 +55,5 @@ def remove(path: Path) -> None:
     """Remove a file."""
     path.unlink(missing_ok=True)
     if path.parent.name.endswith(".d") and path.parent.name.startswith("eggwatch"):
-        with suppress(OSError):  # somebody else's lines are in it
+        with suppress(OSError):  # it has lines of others
             path.parent.rmdir()

@@ -28,7 +28,7 @@ class Finder:
         self._places, self._machine, self._interpreter, self._scratch = places, machine, interpreter, scratch
 
     def named(self, text: str) -> Source:
-        """What somebody means by a path or a requirement."""
+        """The source that a path or requirement stands for."""
         path = Path(text).absolute()
         if path.is_dir():
             return checkout_in(path) or newest_wheel(path)
@@ -70,7 +70,7 @@ def newest_wheel(folder: Path) -> Wheels:
 
 
 def running_checkout() -> Checkout | None:
-    """The working copy that the running code lies in, or was installed from."""
+    """The working copy that contains the running code, or from which it was installed."""
     beside = checkout_in(Path(eggwatch.__file__).parents[1])
     origin = _origin()
     return beside or (checkout_in(origin) if origin is not None and origin.is_dir() else None)

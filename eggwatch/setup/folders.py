@@ -1,7 +1,7 @@
 """Account, group and folders, as systemd's own tools make them from the samples.
 
-Folders are made once: one that somebody has made, or uses, keeps its rights. There is no file of ours in
-/etc/tmpfiles.d, as at a boot it would make a drop folder below a disk that is not mounted, and give yours other rights.
+Folders are created once; an existing one keeps its permissions. Nothing is installed in /etc/tmpfiles.d, because at
+boot it would create a drop folder below a disk that is not mounted yet, and reset permissions.
 """
 
 from __future__ import annotations
@@ -113,6 +113,6 @@ def _lines_of(sample: str, service: Service) -> dict[str, list[list[str]]]:
 
 
 def _folders(path: str, service: Service) -> list[Path]:
-    """The folders that stand for a folder of the sample."""
+    """The folders that replace a folder of the sample."""
     folder = SAMPLE_FOLDERS.get(path)
     return [Path(path)] if folder is None else [folder(index) for index in service.indexes]

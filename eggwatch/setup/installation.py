@@ -97,7 +97,7 @@ class Installation:
             raise InstallationError(f"That version does not work here; {before.version} runs again.") from error
 
     def notes(self) -> list[str]:
-        """What the person should know at the end."""
+        """Notes for the person at the end."""
         notes = [self._systemd_python.lacking] if self._systemd_python.lacking else []
         if not self._machine.is_booted_by_systemd:
             notes.append(f"systemd does not run here: nothing was started. It starts {DAEMON} at the next boot.")
@@ -107,8 +107,8 @@ class Installation:
         for program in PROGRAMS:
             if not self._machine.has(program):
                 raise InstallationError(
-                    f"There is no {program} here, and eggwatch is installed as a service of systemd.",
-                    remedy="Without systemd: 'eggwatch init', then 'eggwatch run' under what supervises services here.",
+                    f"{program} is missing: eggwatch is installed as a systemd service.",
+                    remedy="Without systemd: 'eggwatch init', then 'eggwatch run' under your service supervisor.",
                 )
         self.versions.refuse_what_is_not_ours()
 
@@ -128,7 +128,7 @@ class Installation:
         return services
 
     def _indexes(self, wish: Wish) -> tuple[IndexConfig, ...]:
-        """Those of the configuration, which has to be what is wished, or the one that it is to begin with."""
+        """The indexes of the existing configuration, which must match the options, or those of a new one."""
         path = self._places.configuration
         if path.exists():
             indexes = tuple(loading.load(path).indexes.values())
@@ -147,17 +147,17 @@ class Installation:
 
 
 def take(steps: list[Step], tell: Tell) -> None:
-    """Say each step, and do it."""
+    """Print each step, and carry it out."""
     for step in steps:
         tell(step.what)
         step.do()
 
 
 def refuse_another_wish(path: Path, indexes: tuple[IndexConfig, ...], wish: Wish) -> None:
-    """ConfigurationError where a folder or URL is wished that the configuration does not name."""
+    """Raises ConfigurationError if a requested folder or URL differs from the existing configuration."""
     if wish.url is not None and [wish.url] != [index.url for index in indexes]:
         raise ConfigurationError(
-            f"{path} is there already and does not say url = {wish.url}.",
+            f"{path} already exists and does not contain url = {wish.url}.",
             remedy="Change it there, run 'systemctl reload eggwatch', and 'eggwatch setup' without --url.",
         )
     for name in FOLDERS:
@@ -165,6 +165,6 @@ def refuse_another_wish(path: Path, indexes: tuple[IndexConfig, ...], wish: Wish
         there = [getattr(index, name) for index in indexes]
         if wanted is not None and [os.path.realpath(wanted)] != [os.path.realpath(folder) for folder in there]:
             raise ConfigurationError(
-                f"{path} is there already and says {name} = {', '.join(map(str, there))}, not {wanted}.",
+                f"{path} already exists and contains {name} = {', '.join(map(str, there))}, not {wanted}.",
                 remedy=f"Change it there, and run 'eggwatch setup' again without --{name}.",
             )

@@ -1,4 +1,4 @@
-"""The machine: what its programs answer, and what they are told to do."""
+"""The machine: runs its programs, and returns their output."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _done(
         [str(word) for word in command],
         input=given,
         env={name: value for name, value in merged.items() if value is not None},
-        cwd="/",  # Python must not find modules in whatever folder the administrator stands in
+        cwd="/",  # Python must not import modules from the administrator's current directory
         capture_output=True,
         text=True,
         errors="replace",

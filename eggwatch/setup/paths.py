@@ -67,7 +67,7 @@ class Places:
 
     @property
     def configuration(self) -> Path:
-        """What eggwatch.service goes by."""
+        """The files that eggwatch.service uses."""
         return self.configurations / "eggwatch.toml"
 
     @property

@@ -1,4 +1,4 @@
-"""The units: put in their places, started, and seen to stay up."""
+"""The units: installed, started, and checked to keep running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WANTED = (DAEMON, "eggwatch-news.service", "eggwatch-verify.timer")
 SUFFIXES = (".service", ".timer")
 CATALOG = "eggwatch.catalog"
 PROOF = 1.0
-"""Seconds that the daemon has to stay up after it has said that it is ready."""
+"""Seconds that the daemon has to keep running after it is ready."""
 JOURNAL_LINES = 20
 UNTIL = "and wait until its first round is done"
 
@@ -40,12 +40,12 @@ def unit_names(shipped: dict[str, bytes]) -> list[str]:
 
 
 def told_journal(steps: Iterator[Step], machine: Machine) -> Iterator[Step]:
-    """Steps that change what `journalctl -x` says, if there are any, and that it is told of them."""
+    """Steps that change the texts of `journalctl -x`, if they differ, and update its catalog."""
     todo = list(steps)
     yield from todo
     if todo:
         again = ("journalctl", "--update-catalog")
-        yield Step(what="tell journalctl of it (--update-catalog)", do=lambda: machine.run(*again))
+        yield Step(what="update the journal's catalog (journalctl --update-catalog)", do=lambda: machine.run(*again))
 
 
 class Units:
@@ -120,7 +120,7 @@ class Life:
             yield Step(what=f"start {unit}, {UNTIL}", do=lambda: self.bring_up("start", unit))
 
     def bring_up(self, verb: str, unit: str) -> None:
-        """Start or restart a daemon; InstallationError with the journal's last lines unless it stays up."""
+        """Start or restart a daemon; raises InstallationError with the last lines of the journal if it ends."""
         begun = int(time.time())
         ready = self._machine.grants("systemctl", verb, unit)
         life = self._show("MainPID", unit), self._show("NRestarts", unit)

@@ -75,7 +75,7 @@ class Checkout:
         return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
 
     def shipped(self) -> dict[str, bytes]:
-        """As they lie there."""
+        """The files unchanged."""
         return _files_in(self.folder / "contrib/systemd")
 
     def install(self, python: Path, machine: Machine) -> None:
@@ -91,7 +91,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheels:
-    """A wheel of eggwatch; with a `folder`, all that it needs lies there, and no network is asked."""
+    """A wheel of eggwatch; with a `folder`, which contains all dependencies, no network is used."""
 
     wheel: Path
     folder: Path | None = None

@@ -1,4 +1,4 @@
-"""Program, units and drop-ins go; data, configuration and account stay."""
+"""Remove program, units and drop-ins; keep data, configuration and account."""
 
 from __future__ import annotations
 

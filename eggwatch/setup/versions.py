@@ -21,7 +21,7 @@ KEPT = 3
 
 
 class Versions:
-    """What lies below /opt/eggwatch."""
+    """The installed versions in /opt/eggwatch."""
 
     def __init__(self, places: Places, machine: Machine) -> None:
         self._places, self._machine = places, machine
@@ -103,7 +103,7 @@ class Versions:
             files.link(self._places.previous, f"versions/{previous.home.name}")
 
     def forgotten(self, home: Path) -> Iterator[Step]:
-        """The old ones go, but for the last three: `home`, which is to be used, and two before it."""
+        """Remove old versions, except the last three: `home`, which will be used, and two before it."""
         current = self.current()
         kept = [home, *([] if current is None else [current.home])]
         if current is not None and current.home == home and (previous := self.previous()) is not None:
@@ -118,7 +118,7 @@ class Versions:
         home = self._places.home
         if (home / "pyvenv.cfg").exists():
             raise InstallationError(
-                f"{home} is a virtual environment that somebody has made by hand.",
+                f"{home} is a virtual environment that was created by hand.",
                 remedy=f"Move it away: mv {home} {home}.old",
             )
 

@@ -51,7 +51,7 @@ class Ballast:
             self.take_in()
 
     def give_piece(self) -> None:
-        """Give a few blocks free, so that a full disk can be told of."""
+        """Free a few blocks, so that a full disk can be reported."""
         for path in self._files():
             with contextlib.suppress(OSError):
                 size = _size(path)

@@ -1,4 +1,4 @@
-"""Every operation that changes the disk, one function each, and the barrier that makes changes last.
+"""Every operation that changes the disk, one function each, and the sync that makes changes durable.
 
 All of store/ and targets/ goes through here (but for SQLite, which announces its transactions by
 `changing`), so that a test can stop the process before any of them: `observe` sets a function that is
@@ -35,10 +35,10 @@ UNFINISHED_NAME = ".eggwatch-new-"
 """What the names of files begin with, in folders open by descriptor, until they are whole."""
 UNFINISHED_FILE = 0o600
 UNFINISHED_FOLDER = 0o700
-"""The mode of a file or folder between being made and getting its own; a crash in between is mended at the next use."""
+"""The mode of a new file or folder until it gets its own; after a crash in between, the next use corrects it."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-"""How a file is made where others may write: never one that is there already."""
+"""Flags to create a file where others may write: never an existing one."""
 MOST_ATTEMPTS = 8
 
 _observers: list[Observer] = []
@@ -109,7 +109,7 @@ def make_folders(path: Path, permissions: Permissions = OURS) -> None:
 
 
 def write(path: Path, data: bytes, *, permissions: Permissions = OURS, mtime_ns: int | None = None) -> None:
-    """Write a whole file at a path that nobody reads yet; not durable before `sync`."""
+    """Write a whole file at a path that has no readers yet; not durable before `sync`."""
     changing("write", path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, UNFINISHED_FILE)
     try:
@@ -186,7 +186,7 @@ def replace(path: Path, data: bytes, permissions: Permissions = OURS) -> None:
         write(temporary, data, permissions=permissions)
         rename(temporary, path)
     except OSError:
-        with contextlib.suppress(OSError):  # the disk is full or fails: nothing half written stays
+        with contextlib.suppress(OSError):  # the disk is full or fails: delete the incomplete file
             unlink(temporary)
         raise
 
@@ -210,7 +210,7 @@ def sync_descriptor(fd: int, subject: object) -> None:
 
 
 def syncing(fd: int) -> Future[None]:
-    """Make one open file last, beside whatever else is done; it has to stay open until then."""
+    """Make one open file durable while other work goes on; it has to be open until then."""
     changing("sync", "a large file")
     return _pool().submit(os.fsync, fd)
 
@@ -328,7 +328,7 @@ def write_at(place: Place, data: bytes, unsynced: Unsynced, permissions: Permiss
         unsynced.add(fd)
         rename_at(temporary, place)
     except OSError:
-        with contextlib.suppress(OSError):  # the disk is full or fails: nothing half written stays
+        with contextlib.suppress(OSError):  # the disk is full or fails: delete the incomplete file
             unlink_at(temporary)
         raise
     finally:
@@ -337,10 +337,10 @@ def write_at(place: Place, data: bytes, unsynced: Unsynced, permissions: Permiss
 
 
 def create_at(place: Place) -> tuple[Place, int]:
-    """A new file beside `place`, open for writing, that is to be renamed into its place; OSError if that can't be.
+    """A new file beside `place`, open for writing, to be renamed to it; raises OSError if it can't be created.
 
-    Others may write to the folder: under a name that they can tell beforehand a FIFO would hold us up for ever, and a
-    file of theirs would become ours.
+    Others may write to the folder: at a predictable name they could put a FIFO, which would block for ever, or a file
+    of their own.
     """
     for attempt in range(1, MOST_ATTEMPTS + 1):
         temporary = Place(place.folder, f"{UNFINISHED_NAME}{secrets.token_hex(8)}", f"{place} (new)")
@@ -366,9 +366,9 @@ def link_at(source: Place, target: Place) -> None:
 
 
 def rename_new_at(source: Place, target: Place) -> None:
-    """Move `source` to a name that nobody has; FileExistsError if it is taken.
+    """Move `source` to an unused name; raises FileExistsError if it is taken.
 
-    Not by link(2) where it can be helped: to link a file one has to own it (proc(5), protected_hardlinks).
+    If possible without link(2), which only works for an account's own files (proc(5), protected_hardlinks).
     """
     changing("rename", target)
     libc = ctypes.CDLL(None, use_errno=True)

@@ -18,7 +18,7 @@ _NAMED_USER = 0x02
 
 
 def advice(place: Place, path: str) -> str:
-    """The one thing to do so that this account can read a file, or enter a folder and take what lies in it."""
+    """The command with which this account can read a file, or enter a folder and remove its files."""
     try:
         status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
     except OSError:

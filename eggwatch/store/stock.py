@@ -1,4 +1,4 @@
-"""A stock of archives somewhere else: what lies below a folder, and taking one archive of it into the spool."""
+"""Existing archives in another folder: finds them, and takes one of them into the spool."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StockKind(StrEnum):
 
     ARCHIVE = "archive"
     RECORD = "record"
-    """JSON, which may tell when files were uploaded."""
+    """JSON, which may contain upload times."""
     FOREIGN = "foreign"
     """A package in a format that is not taken."""
     OTHER = "other"
@@ -61,14 +61,14 @@ class Item:
 
 
 def walk(root: Path, formats: tuple[str, ...], skipped: Collection[str] = ()) -> Iterator[Item]:
-    """Every file below a folder, by name, folder by folder; OSError if the folder itself can't be read.
+    """Every file in a folder and its subfolders, by name; raises OSError if the folder itself can't be read.
 
     Folders whose real paths are `skipped` are not entered.
 
-    A folder below it that can't be read stands for what may lie in it.
+    A subfolder that can't be read is yielded itself.
 
     Folders that begin with a dot, and links to folders, are not entered. A link to a file is taken for the
-    file if that lies outside `root`; else the file is met by itself.
+    file if that is outside `root`; else the file is found itself.
     """
     top = os.path.realpath(root)
     yield from _walk(Path(top), Path(top), formats, skipped)
@@ -144,10 +144,10 @@ class OpenStock:
     fd: int
     status: os.stat_result
     private: bool
-    """Nobody but this account can write to it, and nobody has it open for writing."""
+    """True if only this account can write to it, and no process has it open for writing."""
 
     def is_unchanged(self) -> bool:
-        """Whether its bytes are those that were there when it was opened, as far as the kernel tells."""
+        """True if its bytes have not changed since it was opened, according to stat(2)."""
         now = os.fstat(self.fd)
         return (now.st_size, now.st_mtime_ns) == (self.status.st_size, self.status.st_mtime_ns) and (
             leases.probe(self.fd) is not Lease.HELD
@@ -169,7 +169,7 @@ def opened(path: Path) -> Iterator[OpenStock]:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is no file", str(path))
-        # The group's bits of the mode stand for every entry of an access control list too (acl(5), the mask).
+        # The group bits of the mode are also the mask of an access control list (acl(5)).
         ours = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         yield OpenStock(
             path=path, fd=fd, status=status, private=ours and not path.is_symlink() and leases.probe(fd) is Lease.FREE
@@ -186,9 +186,9 @@ def digest_of(source: OpenStock) -> str:
 
 
 def take(spool: Spool, source: OpenStock, *, share: bool) -> tuple[int, str, bool]:
-    """Take an archive into the spool; answers with the claim's number, the sha256, and whether it was linked.
+    """Take an archive into the spool; returns the number of the claim, the sha256, and whether it was linked.
 
-    A linked one keeps its mode, for as long as nobody knows whether it is taken: see `Spool.make_publishable`.
+    A linked one keeps its mode until it is accepted: see `Spool.make_publishable`.
 
     With `share` the spool gets a second name of the same file, where that can be; else its own bytes. Changed
     if the archive is being written to. Not durable before `Spool.sync`.

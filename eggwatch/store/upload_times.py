@@ -1,4 +1,4 @@
-"""When the files of a stock were uploaded, as the JSON that lies beside them tells; kept in a temporary database."""
+"""Upload times of existing archives, from the JSON beside them; stored in a temporary database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from eggwatch.model.events import seconds_of, timestamp
 
 LARGEST_RECORD = 64 << 20
-"""Bytes of one JSON document; a longer one is left aside, but for one that has an object on each line."""
+"""Most bytes of one JSON document; a longer one is ignored, unless it has one object per line."""
 LARGEST_LINE = 1 << 20
 LINES = "packages.json"
 """dumb-pypi's list: one object a line."""
@@ -45,7 +45,7 @@ class UploadTimes:
         self._db.close()
 
     def learn(self, path: Path) -> int:
-        """Read a document in any of the known forms; answers for how many files it told something."""
+        """Read a document in any of the known formats; returns for how many files it has something."""
         self._db.execute("BEGIN")
         count = 0
         for found in read_record(path):

@@ -11,7 +11,7 @@ class Target(Protocol):
     """A place that holds pages by path (relative to PUBLIC, with slashes)."""
 
     def read(self, path: str) -> bytes | None:
-        """The page that is published there, None if there is none."""
+        """The page that is published at this path, None if there is none."""
         ...
 
     def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class FolderTarget:
         return tuple(changed)
 
     def _changed(self, pages: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Those that are not there already; the twin of a page that changed has changed too, and is not unpacked."""
+        """Those that differ from the published ones; the twin of a changed page has changed, too."""
         changed: dict[str, bytes] = {}
         for path, data in pages.items():
             if path.removesuffix(".gz") in changed or not same_page(path, self.read(path), data):

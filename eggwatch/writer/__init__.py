@@ -1,1 +1,1 @@
-"""The one writer of an index: opens it under its lock, catches up, carries out orders, tells its status."""
+"""The only writer of an index: opens it under its lock, catches up, carries out orders, writes its status."""

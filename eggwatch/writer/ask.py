@@ -1,4 +1,4 @@
-"""An order and its answer: from whoever holds the lock, or from this very process if nobody does."""
+"""Has an order carried out by the process that holds the lock, or by this process if none does."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PAUSE = 0.02
 
 
 def ask(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-    """Have an order carried out; TimeoutReachedError, and it is withdrawn, if that takes too long.
+    """Have an order carried out; raises TimeoutReachedError, and withdraws the order, if that takes too long.
 
-    Whoever waits tries the lock again and again: the one who gets it carries out all that lies in the box.
+    Waiting processes try to take the lock: the one that gets it carries out all waiting orders.
     """
     permissions = permissions_of(config)
     Ballast(config.state, config.public).throw_off()
@@ -40,7 +40,7 @@ def ask(config: IndexConfig, order: dict[str, Any], *, seconds: float) -> dict[s
 
 
 def do_what_is_asked(config: IndexConfig) -> None:
-    """Carry out what lies in the box, unless somebody else is at work on this index."""
+    """Carry out all waiting orders, unless another process has the lock."""
     if Lock(config.state / "lock").is_held():
         return
     try:
@@ -64,9 +64,9 @@ def _given_up(given: Given, seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def told_index(config: IndexConfig) -> Iterator[Index]:
-    """An index for one command (`opened_index`): what was asked of others is done first (STATE/orders/).
+    """An index for one command (`opened_index`): waiting orders (STATE/orders/) are carried out first.
 
-    Afterwards the two files tell what is so.
+    Afterwards both status files are written.
     """
     with opened_index(config) as index:
         drain(index.pipeline, index.orders)

@@ -1,4 +1,4 @@
-"""Where copies of removed bytes lie that a removal leaves alone: nobody is shown them on a page, or by another name."""
+"""Finds copies of removed bytes that a removal does not delete, none of which is on a page of that name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eggwatch.store.state.catalog import key_of
 from eggwatch.store.state.history import event_at
 
 _EARLIER = re.compile(r"\d+-")
-"""What stands before the name of an older refusal in rejected/earlier/."""
+"""The prefix of an older rejected file in rejected/earlier/."""
 
 
 def elsewhere(components: Components, removed: Iterable[Event]) -> list[str]:
@@ -37,7 +37,7 @@ def _of_one(components: Components, event: Event) -> Iterator[Path]:
 
 
 def _lying(components: Components, events: list[Event]) -> Iterator[Path]:
-    """Uploads that stay where they were copied, and damaged bytes of a name: most of them are the same."""
+    """Uploads that are still in the drop folder, and quarantined bytes of a name; most of them are the same bytes."""
     names, hashes = {event.filename for event in events}, {event.sha256 for event in events}
     with suppress(FileNotFoundError):
         yield from (path for path in components.spool.quarantine.iterdir() if path.name[17:] in names)

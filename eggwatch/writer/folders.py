@@ -16,7 +16,7 @@ log = logging.getLogger("eggwatch")
 
 
 def permissions_of(config: IndexConfig) -> Permissions:
-    """Modes and group of what lies in PUBLIC and STATE; a folder may be entered by whoever may read its files."""
+    """Modes and group of files in PUBLIC and STATE; accounts that may read its files may enter a folder."""
     gid = None
     if config.group is not None:
         try:

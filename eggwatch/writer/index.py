@@ -58,7 +58,7 @@ class InspectorsMaker(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """One index that is open for work: its lock, its pipeline, and the boxes in which orders lie."""
+    """One index that is open for writing: its lock, its pipeline, and its folders of orders."""
 
     config: IndexConfig
     lock: Lock
@@ -68,7 +68,7 @@ class Index:
     """Those that came in over HTTP."""
 
     def pending(self) -> list[tuple[Box, PendingOrder]]:
-        """What somebody waits for, with the box that the answer goes to."""
+        """The waiting orders, each with the folder for its answer."""
         found: list[tuple[Box, PendingOrder]] = [(self.orders, order) for order in self.orders.pending()]
         if self.door_orders is not None:
             found += [(self.door_orders, order) for order in self.door_orders.pending()]

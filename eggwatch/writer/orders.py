@@ -68,7 +68,7 @@ def _may_change(pipeline: Pipeline, user: str, project: Project) -> bool:
 
 
 def removal(pipeline: Pipeline, order: Order, events: list[Event]) -> dict[str, Any]:
-    """What is told of a removal beside its files; nothing of other orders."""
+    """What the answer to a removal contains beside its files; nothing for other orders."""
     if not isinstance(order, Remove):
         return {}
     moments = [event.bytes_until for event in events if event.bytes_until is not None]
@@ -126,7 +126,7 @@ def finish_begun(pipeline: Pipeline, box: OrderBox) -> None:
 
 
 def drain(pipeline: Pipeline, box: OrderBox) -> None:
-    """Carry out all that lies in the box, the oldest order first, and answer each."""
+    """Carry out all waiting orders, the oldest first, and answer each."""
     finish_begun(pipeline, box)
     for order in box.pending():
         pipeline.recover()  # what was claimed before an order was given is meant by it

@@ -44,9 +44,9 @@ AGING = frozenset(("oldest_waiting_seconds", "disk_free"))
 
 
 def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: bool = True) -> Status:
-    """The whole state, for accounts of this machine.
+    """The complete status, for accounts of this machine.
 
-    `watching` says why there are no events, None if there are; not `watched`: nobody has looked for any.
+    `watching` says why there are no events, None if there are; not `watched`: events are not used.
     """
     uploads, components = pipeline.uploads, pipeline.components
     projects, files = components.catalog.counts()
@@ -82,7 +82,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
 
 
 def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
-    """What the operator should mend, or at least know of, by what it is about."""
+    """What the operator should fix or know, by subject."""
     uploads, components = pipeline.uploads, pipeline.components
     faults = dict(uploads.faults)
     for one in absences(pipeline.config, components.catalog, shown=root_serial(pipeline.config)):
@@ -101,7 +101,7 @@ def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
 
 
 def leavings_of(pipeline: Pipeline) -> dict[str, Amount]:
-    """What lies there of our own making but the index; nothing by whoever has not looked."""
+    """The size of eggwatch's other files; None if they were not counted."""
     tallies, left = pipeline.housekeeping.kept, pipeline.uploads.leftovers
     rows = {name: Amount(files=tally.kept, bytes=tally.size) for name, tally in tallies.items()}
     if not rows:
@@ -125,7 +125,7 @@ class StatusFile:
 
     @property
     def fault(self) -> str | None:
-        """Why what the files tell is old, if it is."""
+        """Why the status files are outdated, if they are."""
         return "; ".join(f"{path} can't be written: {why}" for path, why in self._faults.items()) or None
 
     def is_due(self) -> bool:
@@ -141,7 +141,7 @@ class StatusFile:
             self._written = [None, None]
         before = self.fault
         self.write_now(status, at=at)
-        return before is None and self.fault is None  # what has just gone well told that it did not
+        return before is None and self.fault is None  # else it would repeat a fault that is over
 
     def write_now(self, status: Status, *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
@@ -182,13 +182,13 @@ class StatusFile:
             durable.replace(path, text, self._permissions)
 
     def tell_down(self, why: str, *, at: str) -> None:
-        """Write that this process has let go of the index after an error; the rest stays as it was told."""
+        """Write that this process has closed the index after an error; the rest is as before."""
         down = replace(without_queue(self.told()), schema=1, eggwatch=__version__, ready=False, faults_count=1)
         mine = replace(down, pid=os.getpid(), faults={"index": why}, in_hand=(), queue_counts={})
         self.write_now(mine, at=at)
 
     def told(self) -> Status:
-        """What the files tell: that of PUBLIC where the other is missing or can't be read; nothing without both."""
+        """The contents of the status files: of PUBLIC if the other can't be read; nothing without both."""
         return next(filter(None, map(read_status, self._paths)), Status())
 
 

@@ -232,7 +232,7 @@ def test_hang_up_with_a_wrong_configuration_keeps_the_old(site: Site, wrong: str
     with site.daemon() as daemon:
         site.write_config(wrong)
         daemon.send_signal(signal.SIGHUP)
-        daemon.wait_for("the old configuration stays")
+        daemon.wait_for("still using the old configuration")
         site.put(sdist())
         until("uploads go on", lambda: site.filenames("demo"))
 

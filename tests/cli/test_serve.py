@@ -28,7 +28,7 @@ def test_the_pages_are_served_until_sigterm(tmp_path: Path) -> None:
             assert ask(url, "/simple/foo-bar/").status == 200
             config.write_text("nonsense")
             process.send_signal(signal.SIGHUP)
-            assert "the old configuration stays" in process.stderr.readline()
+            assert "still using the old configuration" in process.stderr.readline()
             assert ask(url, "/simple/foo-bar/").status == 200
         finally:
             process.send_signal(signal.SIGTERM)

@@ -95,7 +95,7 @@ run = ["deploy"]
         "line 7: [index.main] mail.server: 'no server' is not a server; write \"localhost:25\"",
         "line 8: [index.main] mail.security: 'ssl' is none of none, starttls, tls",
         "line 10: [index.main] webhook.ci.url: 'ftp://x' is not a URL; write \"https://packages.example.com/\"",
-        "line 11: [index.main] webhook.ci.events: ['imported'] names 'imported'; events that are told are "
+        "line 11: [index.main] webhook.ci.events: ['imported'] names 'imported'; the events are "
         "admitted, rejected, yanked, unyanked, removed, unblocked, quarantined",
         "line 13: [index.main] command.deploy.run: ['deploy'] names 'deploy'; the program needs its whole path",
     ]

@@ -91,7 +91,7 @@ def reload() -> None:
     seen["reloaded"] = seconds_until(lambda: "the team" in (DROP / "README.txt").read_text())
     CONFIG.write_text(text + "nonsense = 1\n")
     seen["wrong reload"] = run("systemctl", "reload", "eggwatch.service")
-    seen["wrong reloaded"] = seconds_until(lambda: "the old configuration stays" in journal())
+    seen["wrong reloaded"] = seconds_until(lambda: "still using the old configuration" in journal())
     CONFIG.write_text(with_contact)  # the landing page shows it: verify has to see the same
     seen["same process"] = pid() == before
     seen["after reload"] = show("ActiveState", "NRestarts")

@@ -108,7 +108,7 @@ def test_where_systemd_does_not_run_everything_is_put_in_place_and_nothing_start
 
 
 def test_what_contradicts_the_configuration_or_has_no_sense_is_refused(seen: dict[str, Any]) -> None:
-    assert seen["another drop"].startswith("exit 2: eggwatch: /etc/eggwatch/eggwatch.toml is there already and says")
+    assert seen["another drop"].startswith("exit 2: eggwatch: /etc/eggwatch/eggwatch.toml already exists and contains")
     assert seen["no version to go back to"] == "exit 1: eggwatch: There is no previous version.\n"
     assert "nonsense: unknown" in seen["wrong setup"]
 

@@ -75,29 +75,29 @@ class Failing:
 
 
 def play(base: Path, failing: Failing) -> IndexConfig:
-    """A published and a refused upload in a running station, at rest in the end; a yank in between."""
+    """A published and a refused upload in a running index, at rest in the end; a yank in between."""
     config = IndexConfig(
         name="main", drop=base / "drop", public=base / "public", state=base / "state", patience=HASTY, min_free=0
     )
     config.drop.mkdir()
     with closing(Bell()) as bell:
-        station = IndexRunner(config, bell, lambda: None)
-        station.open()
+        runner = IndexRunner(config, bell, lambda: None)
+        runner.open()
         try:
             with durable.observed(failing):
                 for name, data in (GOOD, BROKEN):
                     (config.drop / name).write_bytes(data)
-                    until(f"{name} is at rest", lambda name=name: beat(station) and is_at_rest(config, name))
+                    until(f"{name} is at rest", lambda name=name: beat(runner) and is_at_rest(config, name))
         finally:
-            station.close()
+            runner.close()
     return config
 
 
-def beat(station: IndexRunner) -> bool:
+def beat(runner: IndexRunner) -> bool:
     """One beat that looks at everything."""
-    station._next_scan = 0.0
-    station.beat()
-    index = station.index
+    runner._next_scan = 0.0
+    runner.beat()
+    index = runner.index
     if index is None or index.pipeline.is_working() or not index.pipeline.pages_current():
         return False
     return index.pipeline.uploads.faults == {}

@@ -183,7 +183,7 @@ def test_the_daemon_says_when_it_is_ready_reloading_and_stopping(site: Site) -> 
             site.write_config("[index.main]\nnonsense = 1\n")
             daemon.send_signal(signal.SIGHUP)
             ear.heard("READY=1")
-            daemon.wait_for("the old configuration stays")
+            daemon.wait_for("still using the old configuration")
             ear.forget()
         assert ear.hear()[0] == "STOPPING=1"
 

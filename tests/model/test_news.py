@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eggwatch.model.events import Event, EventKind
-from eggwatch.model.news import TOLD, Notice, headline
+from eggwatch.model.news import ANNOUNCED, Notice, headline
 from eggwatch.model.verdicts import Flaw, Level
 
 AT = "2026-01-02T03:04:05.000000Z"
@@ -43,7 +43,7 @@ def test_a_headline_has_no_control_characters() -> None:
 
 
 def test_every_kind_that_is_told_has_a_headline() -> None:
-    assert all(headline(event(kind)) for kind in TOLD)
+    assert all(headline(event(kind)) for kind in ANNOUNCED)
 
 
 def test_a_notice_is_the_event_with_its_key_its_index_and_a_text() -> None:

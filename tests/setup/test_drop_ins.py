@@ -73,5 +73,5 @@ def test_paths_are_written_as_systemd_reads_them(path: str, text: str) -> None:
 
 @pytest.mark.parametrize("folder", ["/tmp/drop", "/var/tmp/x/drop"])
 def test_a_folder_that_services_do_not_see_is_refused(folder: str) -> None:
-    with pytest.raises(ConfigurationError, match="a service has a folder of its own there"):
+    with pytest.raises(ConfigurationError, match="where each service sees a folder of its own"):
         refuse_hidden([index(drop=folder)])

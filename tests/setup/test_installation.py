@@ -160,7 +160,7 @@ def test_a_configuration_is_never_overwritten_and_a_contradiction_is_an_error(tm
     root = tmp_path / "root"
     set_up(ToldMachine(), root, FIRST, wish)
     before = Places(root=root).configuration.read_text()
-    with pytest.raises(ConfigurationError, match="says drop = "):
+    with pytest.raises(ConfigurationError, match="contains drop = "):
         installation_on(ToldMachine(), root).plan(FIRST, Wish(drop=tmp_path / "another"))
     set_up(ToldMachine(), root, SECOND, wish)
     assert Places(root=root).configuration.read_text() == before
@@ -171,7 +171,7 @@ def test_a_url_is_written_at_the_first_setup_and_a_contradiction_is_an_error(tmp
     set_up(ToldMachine(), root, FIRST, replace(wish, url=url))
     assert load(Places(root=root).configuration).indexes["main"].url == url
     installation_on(ToldMachine(), root).plan(FIRST, Wish(url=url))
-    with pytest.raises(ConfigurationError, match=r"does not say url = https://other\.example\.com/"):
+    with pytest.raises(ConfigurationError, match=r"does not contain url = https://other\.example\.com/"):
         installation_on(ToldMachine(), root).plan(FIRST, Wish(url="https://other.example.com/"))
 
 

@@ -1,1 +1,1 @@
-"""DROP: what lies there, what we answer there, and how judged originals leave."""
+"""DROP: its files, the answers that are written there, and how judged originals are removed."""

@@ -28,7 +28,7 @@ class AnswerFolders:
         self._drop, self._away, self._permissions = drop, away, permissions
 
     def has_away(self, name: str) -> bool:
-        """Whether something may lie in the one below STATE."""
+        """True if the folder in STATE may contain something."""
         return (self._away / name).is_dir()
 
     @contextmanager
@@ -80,7 +80,7 @@ class AnswerFolders:
         return fd
 
     def _make(self, place: Place) -> int:
-        """A new folder; by the time that it is opened somebody may have put something else there."""
+        """Create a folder; another account may replace it before it is opened."""
         try:
             durable.make_folder_at(place)
             fd = self._enter(place)
@@ -91,7 +91,7 @@ class AnswerFolders:
 
     @contextmanager
     def existing(self, place: Place, name: str) -> Iterator[Place]:
-        """Open a folder of ours in another one. FileNotFoundError if there is none."""
+        """Open a folder of eggwatch in another one; raises FileNotFoundError if there is none."""
         os.stat(name, dir_fd=place.folder, follow_symlinks=False)
         fd = self.enter(inside(place, name))
         try:

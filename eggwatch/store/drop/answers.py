@@ -1,8 +1,8 @@
 """Answers for the uploader: rejected/, receipts/ and README.txt in the drop folder, made and owned by us.
 
-Where the drop is not ours to write, is full or fails, or somebody has put something else under these names, answers
-lie in STATE/answers/ and refused files stay where they are, also when it is in order again: a refused file lies beside
-its reason or where it was uploaded to, and only the answers to come lie in the drop then.
+If the drop folder is not writable, is full or fails, or has something else with these names, answers are in
+STATE/answers/ and rejected files are left where they are, also after the fault is over: a rejected file is beside its
+reason or where it was uploaded to, and only later answers are in the drop folder again.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class Answers:
         """What was written since the last `sync`: should that fail, it is written elsewhere."""
         self._faults: dict[str, str] = {}
         self._retractions: dict[str, int] = {}
-        """The names that were published while refusals lay elsewhere, with the serials: older ones are retracted."""
+        """Names that were published while rejected/ was in STATE, with serials: older rejections are retracted."""
         self._again_at = 0.0
 
     @property
     def fault(self) -> str | None:
-        """Why answers lie in STATE/answers/, if they do."""
+        """Why answers are in STATE/answers/, if they are."""
         return "; ".join(dict.fromkeys(self._faults.values())) or None
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Place]:
-        """Open the folder in which answers lie now, DROP/<name> (made if missing) or STATE/answers/<name>."""
+        """Open the current folder of answers, DROP/<name> (created if missing) or STATE/answers/<name>."""
         with ExitStack() as stack:
             try:
                 if name in self._faults:
@@ -109,12 +109,12 @@ class Answers:
                 self._written.append((folder, write))
 
     def prepare(self) -> None:
-        """Make the folders, so that people see where answers will lie; nothing half written is left in them."""
+        """Create the folders, so that people see where answers will be, and delete incomplete files in them."""
         with contextlib.suppress(NotOurs), self._folders.in_drop() as root:
             _sweep(name for name in _unfinished_in(root) if _is_ours(name))
         for name in ANSWER_FOLDERS:
             with self.folder(name) as place:
-                _sweep(_unfinished_in(place))  # nobody else writes there
+                _sweep(_unfinished_in(place))  # no other process writes there
 
     def try_again(self) -> bool:
         """Every few seconds, try the folders that could not be written to; whether one of them can be by now."""
@@ -146,7 +146,7 @@ class Answers:
         return True
 
     def keeps_refused(self, filename: str, serial: int) -> bool:
-        """Whether a refused file goes to rejected/, and does not have to stay where it is."""
+        """True if a rejected file is moved to rejected/, and not left where it is."""
         try:
             with self.place_of_refused(filename, serial):
                 return True
@@ -159,7 +159,7 @@ class Answers:
             return _read_text(inside(place, stored_name(filename) + ".txt"))
 
     def write_receipt(self, filename: str, text: str) -> None:
-        """Leave the last verdict on a name in receipts/; one that says the same stays as it is."""
+        """Write the last verdict on a name to receipts/, unless the receipt is the same."""
         name, data = stored_name(filename) + ".txt", text.encode("utf-8", "backslashreplace")
         self._leave("receipts", lambda place: self._write_changed(inside(place, name), data))
 
@@ -198,7 +198,7 @@ class Answers:
         return left[0] if left else Leftovers()
 
     def _places(self, name: str) -> Iterator[Place]:
-        """Each folder in which answers may lie, if it can be had: DROP/<name> and STATE/answers/<name>."""
+        """Each folder that may contain answers, if it can be opened: DROP/<name> and STATE/answers/<name>."""
         if name not in self._faults:
             with contextlib.suppress(NotOurs), self._folders.in_drop(name) as place:
                 yield place
@@ -221,7 +221,7 @@ class Answers:
         self._leave("rejected", explain)
 
     def retract_refusal(self, filename: str, *, before: int) -> None:
-        """The name was published: move a refusal before that serial to earlier/, so that no stale reason lies there."""
+        """Move rejections of a published name before that serial to earlier/, so that no outdated reason is left."""
         self._leave("rejected", lambda place: self._retract(place, filename, before))
         if "rejected" in self._faults:
             self._retractions[filename] = before
@@ -248,8 +248,8 @@ class Answers:
     def _in_earlier(self, place: Place) -> Iterator[Place]:
         try:
             fd, label = self._folders.enter(inside(place, "earlier")), f"{place.label}/earlier"
-        except NotOurs as reason:  # somebody has put something else there: then it stays beside the newer one
-            log.warning("announce %s: earlier refusals stay in %s", reason, place.label)
+        except NotOurs as reason:  # something else is there: then it is left beside the newer one
+            log.warning("announce %s: earlier rejections are left in %s", reason, place.label)
             fd, label = os.dup(place.folder), place.label
         try:
             yield Place(fd, "", label)
@@ -258,9 +258,9 @@ class Answers:
 
     @contextmanager
     def place_of_refused(self, filename: str, serial: int) -> Iterator[Place]:
-        """Where a refused original belongs: beside its reason, which goes to earlier/ when a newer verdict comes.
+        """The place of a rejected original: beside its reason, which a newer verdict moves to earlier/.
 
-        NotOurs if it stays where it is: rejected/ is not to be had, or was not when it was refused.
+        NotOurs if it is left where it is, because rejected/ can't be used, or could not when it was rejected.
         """
         if "rejected" in self._faults:
             raise NotOurs(self._faults["rejected"])
@@ -275,12 +275,12 @@ class Answers:
             elif _is_explained(place, name, serial):
                 yield inside(place, name)
             else:
-                raise NotOurs(f"its reason lies in {self._fallback / 'rejected'}")
+                raise NotOurs(f"its reason is in {self._fallback / 'rejected'}")
 
     def keep_refused(self, source: Place, filename: str, serial: int) -> None:
-        """Give a refused original its place in rejected/, lasting. NotOurs if refused files stay where they are.
+        """Move a rejected original to its place in rejected/, durably. NotOurs if they are left where they are.
 
-        Never in the place of another: where its owner has left the same there it may go, else it lies in earlier/.
+        It never replaces another file: if its owner has left the same bytes there, it is deleted, else put in earlier/.
         """
         with self.place_of_refused(filename, serial) as target:
             try:
@@ -293,7 +293,7 @@ class Answers:
                         durable.sync_descriptor(earlier.folder, earlier)
 
     def write_readme(self, text: str) -> None:
-        """Write DROP/README.txt, unless it is somebody else's or the drop is not ours to write."""
+        """Write DROP/README.txt, unless it belongs to another account or the drop folder is not writable."""
         with self._drop.opened() as root:
             place = Place(root, "README.txt", str(self._drop.root / "README.txt"))
             current = _read_text(place)
@@ -316,7 +316,7 @@ def _sweep(places: Iterable[Place]) -> None:
 
 
 def _is_ours(place: Place) -> bool:
-    """Whether a regular file of this account lies there: anybody can make one that is called or begins like ours."""
+    """True for a regular file of this account; any account can create one with the same name or beginning."""
     try:
         status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -325,7 +325,7 @@ def _is_ours(place: Place) -> bool:
 
 
 def _is_explained(place: Place, name: str, serial: int) -> bool:
-    """Whether both reasons of a refusal lie there: where a disk was full only the first one may."""
+    """True if both reason files of a rejection exist; with a full disk there may only be the first."""
     reason = _read_reason(inside(place, f"{name}.reason.json")) or {}
     return reason.get("serial") == serial and _exists(inside(place, f"{name}.reason.txt"))
 
@@ -359,7 +359,7 @@ def _longest(prefix: str, name: str) -> str:
 
 
 def _read_text(place: Place) -> str | None:
-    """What a file holds, None if there is none; empty for what can't be read, or is none: a FIFO would hold us up."""
+    """The contents of a file, None if there is none; empty if it can't be read or is not a file, such as a FIFO."""
     try:
         fd = os.open(place.name, READING, dir_fd=place.folder)
     except FileNotFoundError:

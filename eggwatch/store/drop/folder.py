@@ -1,4 +1,4 @@
-"""The drop folder: what lies there, opened without following links. Foreign ground: everything by descriptor."""
+"""The drop folder. Others can write to it, so everything is opened by descriptor, without following links."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
-"""How a file is opened that others have made: a FIFO, a link or somebody's lease never holds us up."""
+"""Flags to open files of other accounts, so that a FIFO, a link or a lease never blocks."""
 
 
 def identity_of(status: os.stat_result) -> Identity:
@@ -70,11 +70,11 @@ class Survey:
     closed: list[Found] = field(default_factory=list)
     """Folders that this account may not enter; they are among the `unreadable` too."""
     gone: list[str] = field(default_factory=list)
-    """Paths that were asked for, where nothing lies any more."""
+    """Paths that were asked for and no longer exist."""
     unwatched: bool = False
-    """Whether a folder was entered by privilege only: the kernel tells this account of no events in it."""
+    """True if a folder could only be entered with capabilities: this account gets no events for it."""
     folders: set[int] = field(default_factory=set)
-    """The inodes of the folders that were entered, and of which the kernel may tell this account."""
+    """The inodes of the folders that were entered, and for which this account can get events."""
     complete: bool = True
     """False when only some paths were looked at: then nothing can be said of the others."""
     elsewhere: set[str] = field(default_factory=set)
@@ -123,7 +123,7 @@ class Drop:
             ) from error
 
     def scan(self) -> Survey:
-        """Look at everything that lies in the drop folder."""
+        """Scan the whole drop folder."""
         survey = Survey()
         with capabilities.raised():
             for part in self.scanning():
@@ -221,7 +221,7 @@ class Drop:
         """Look at a few paths only, those that events named. FolderError if the folder itself is gone."""
         survey = Survey(complete=False)
         with self.opened():
-            pass  # a drop folder that has vanished is told at once, not at the next scan
+            pass  # a missing drop folder is reported at once, not at the next scan
         for path in sorted(paths):
             self._look_at(path, survey)
         return survey
@@ -268,9 +268,9 @@ class Drop:
             os.close(fd)
 
     def folders_of(self, path: str) -> tuple[os.stat_result, ...]:
-        """What the kernel says of each folder on a path, outer first, and in the end of the file that lies there now.
+        """The stat results of each folder on a path, the outermost first, and finally of the file.
 
-        Each was entered from the one before. OSError if one is gone, or a link.
+        Each was opened from the one before. Raises OSError if one is missing or a link.
         """
         *folders, name = path.split("/")
         seen = []

@@ -1,4 +1,4 @@
-"""What lies of our answers in a folder of ours, and what of it has had its time."""
+"""Answers in a folder of eggwatch, and which of them have expired."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def leavings_in(place: Place) -> list[Leaving]:
 
 
 def _files_in(place: Place) -> list[str]:
-    """What lies there, but for folders: earlier/, and whatever somebody else has made."""
+    """The files there, without folders: earlier/, and any of other accounts."""
     with os.scandir(place.folder) as entries:
         return [entry.name for entry in entries if not entry.is_dir(follow_symlinks=False)]
 
 
 def _leaving_of(place: Place, names: list[str]) -> Leaving:
-    """They lie there since the last of them came or was written anew: no uploader can set a ctime."""
+    """They have been there since the last of them was created or changed: no uploader can set a ctime."""
     # The JSON goes last: as long as it is there, a crash in between is recognised and finished.
     names = sorted(names, key=lambda name: (name.endswith(REASONS[1]), name))
     found = [os.stat(name, dir_fd=place.folder, follow_symlinks=False) for name in names]

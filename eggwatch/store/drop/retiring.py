@@ -33,17 +33,17 @@ class RetireOutcome(StrEnum):
 
     GONE = "gone"
     CHANGED = "changed"
-    """Something new lies there, or did: it is looked at again."""
+    """There is, or was, something new: it is checked again."""
     DISPLACED = "displaced"
-    """It changed, and a newer file has its name: it stays hidden, to be claimed as an older upload of that name."""
+    """It changed, and a newer file has its name: it is left hidden, and claimed as an older upload of that name."""
     BUSY = "busy"
-    """Somebody has it open for writing."""
+    """It is open for writing."""
     STUCK = "stuck"
     """We may not remove it."""
 
 
 NOT_OURS_TO_REMOVE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.ELOOP, errno.ENOTDIR)
-"""What renaming an original ends with where it has to stay."""
+"""The outcome of a rename if the original has to be left."""
 
 
 def hidden_name(serial: int, sha256: str) -> str:
@@ -75,7 +75,7 @@ class Hidden:
     lease: Lease
 
     def place(self) -> Place:
-        """Where it lies now."""
+        """Where it is now."""
         return Place(self.folder, self.name, f"{self.departure.path} (as {self.name})")
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Hidden:
 
 @capabilities.raised()
 def hide(drop: Drop, departure: Departure) -> Hidden | RetireOutcome:
-    """Rename an original to its hidden name, if it is still what was judged and nobody writes to it."""
+    """Rename an original to its hidden name, if it is still what was judged and is not being written."""
     try:
         with drop.place(departure.path) as place:
             fd = open_regular(place)
@@ -113,7 +113,7 @@ def _hide(place: Place, fd: int, departure: Departure) -> Hidden | RetireOutcome
         return RetireOutcome.CHANGED
     hidden = _rename(place, departure)
     after = identity_of(os.fstat(fd))
-    # Since it was compared somebody may have renamed a new file over it, or written into it.
+    # After the comparison a new file may have been renamed over it, or it may have been written to.
     if not _is(hidden, after) or _written(departure.identity, after):
         return RetireOutcome.CHANGED if put_back(hidden, departure.path) else RetireOutcome.DISPLACED
     folder, copy = _both(place.folder, fd)
@@ -121,7 +121,7 @@ def _hide(place: Place, fd: int, departure: Departure) -> Hidden | RetireOutcome
 
 
 def _rename(place: Place, departure: Departure) -> Place:
-    """To a name that nobody has: whoever reads receipts can tell the first one, and put a file or a folder there."""
+    """Rename to an unused name: uploaders can predict the first one, and put a file or folder there."""
     name = hidden_name(departure.serial, departure.sha256)
     while True:
         try:
@@ -174,7 +174,7 @@ def finish(hidden: Hidden, answers: Answers) -> RetireOutcome:
 
 
 def _name_again(hidden: Hidden) -> RetireOutcome:
-    """Bytes that have no name any more get one again: the hidden one, or, if somebody has taken that, their own."""
+    """Give bytes that have no name any more one again: the hidden one, or, if that is taken, their own."""
     try:
         _copy_into(hidden.place(), hidden.fd)
     except FileExistsError:
@@ -191,12 +191,12 @@ def _unchanged(hidden: Hidden) -> bool:
 
 
 def _written(before: Identity, after: Identity) -> bool:
-    """Whether somebody wrote into it meanwhile; the ctime doesn't tell, for our own renaming changes it."""
+    """True if it was written to meanwhile; the ctime can't be used, because the rename changes it."""
     return (before.size, before.mtime_ns) != (after.size, after.mtime_ns)
 
 
 def _keep(place: Place, fd: int, departure: Departure, answers: Answers) -> None:
-    """Into rejected/; by copying, where the original lies on another file system below the drop."""
+    """Move it to rejected/; by copying, if the original is on another file system."""
     try:
         answers.keep_refused(place, departure.filename, departure.serial)
     except OSError as error:
@@ -212,7 +212,7 @@ def _keep(place: Place, fd: int, departure: Departure, answers: Answers) -> None
 
 
 def _copy_into(target: Place, fd: int) -> None:
-    """Copy to a name that nobody has; FileExistsError if it is taken: never into a file of others."""
+    """Copy to an unused name; raises FileExistsError if it is taken, and never writes to a file of others."""
     durable.changing("write", target)
     _copy(fd, os.open(target.name, durable.NEW_FILE, 0o644, dir_fd=target.folder))
 
@@ -264,7 +264,7 @@ def resume(
             with suppress(FileNotFoundError):
                 durable.unlink_at(place)
             return RetireOutcome.GONE
-        except NotOurs:  # it is refused anew under its own name, and stays there
+        except NotOurs:  # it is rejected again under its own name, and left there
             return _restore(place, departure.path)
         finally:
             os.close(fd)
@@ -272,9 +272,9 @@ def resume(
 
 @capabilities.raised()
 def restore(drop: Drop, path: str, to: str) -> RetireOutcome:
-    """Give what nobody remembers to have hidden the name that its hidden one speaks of, as an upload like any other.
+    """Give an unknown hidden file the name in its hidden name, so that it is an upload like any other.
 
-    CHANGED when it has it; DISPLACED when it must be claimed as an older upload of a name that is taken.
+    Returns CHANGED after that; DISPLACED if the name is taken, and it must be claimed as an older upload of it.
     """
     with drop.place(path) as place:
         return _restore(place, to)

@@ -14,7 +14,7 @@ from eggwatch.store.durable import OURS, PRIVATE, Permissions
 
 
 class StrangerInPoolError(EggwatchError):
-    """A file lies where a new one is to be published, and the ledger does not know it."""
+    """The path of a new file is taken by a file that the ledger does not know."""
 
 
 class Pool:
@@ -33,13 +33,13 @@ class Pool:
         durable.make_folders(self.folder, self._permissions)
 
     def path_of(self, project: str, filename: str) -> Path:
-        """Where a file lies."""
+        """The path of a file."""
         return self.folder.joinpath(project, filename)
 
     def place(self, source: Path, *, project: str, filename: str, sha256: str) -> None:
-        """Link a private copy to its public name. The same bytes under that name count as linked.
+        """Link a private copy to its public name. The same bytes with that name count as linked.
 
-        StrangerInPoolError if other bytes lie there. Not durable before `sync`.
+        Raises StrangerInPoolError if there are other bytes. Not durable before `sync`.
         """
         target = self.path_of(project, filename)
         if target.parent not in self._made:
@@ -60,7 +60,7 @@ class Pool:
             )
 
     def heal(self, source: Path, aside: Path, *, project: str, filename: str, sha256: str) -> bool:
-        """Put the right bytes back where they are missing, or others lie in their place; False if all is well.
+        """Restore the right bytes if they are missing or replaced by others; False if nothing had to be done.
 
         The other bytes get a name in `aside`. Not durable before `sync`.
         """
@@ -81,7 +81,7 @@ class Pool:
         return True
 
     def withdraw_uncommitted(self, source: Path, *, project: str, filename: str) -> None:
-        """Unlink a public name that was given to `source` before a crash, and that nobody was shown."""
+        """Unlink a public name of `source` that was linked before a crash and is not on any page."""
         target = self.path_of(project, filename)
         if _same_inode(source, target):
             durable.unlink(target)

@@ -48,7 +48,7 @@ class Spool:
     """The private folder inside PUBLIC, on the same file system as files/, so that its bytes can be linked there."""
 
     def __init__(self, public: Path, permissions: Permissions = durable.OURS, *, identify: Identify = by_owner) -> None:
-        """`identify` tells whose an upload is."""
+        """`identify` returns the uploader of a file."""
         self._identify = identify
         self.folder = public / ".eggwatch"
         self.scratch = self.folder / "pages"
@@ -80,10 +80,10 @@ class Spool:
         self._next = 1 + max((claim.number for claim, _ in written), default=0)
 
     def check_linking(self, files: Path) -> None:
-        """FolderError if the spool and files/ lie on two file systems."""
+        """Raises FolderError if the spool and files/ are on two file systems."""
         if os.stat(self.folder).st_dev != os.stat(files).st_dev:
             raise FolderError(
-                f"{self.folder} and {files} lie on two file systems: archives can't be linked from one to the other.",
+                f"{self.folder} and {files} are on two file systems: archives can't be linked from one to the other.",
                 remedy=f"Mount one file system at {self.folder.parent}, not parts of it.",
             )
 
@@ -100,7 +100,7 @@ class Spool:
                     yield _claim_from_json(json.loads(line)), path
 
     def bytes_of(self, claim: Claim) -> Path:
-        """Where a claim's private copy lies."""
+        """The path of a claim's private copy."""
         return _bytes_in(self.folder, claim.number)
 
     def claim(self, drop: Drop, sighting: Sighting, *, at: str) -> Claim:
@@ -136,7 +136,7 @@ class Spool:
         )
 
     def new_place(self) -> tuple[int, Path]:
-        """The number of the next claim, and where its bytes are to lie; no number is given out twice."""
+        """The number of the next claim, and the path for its bytes; no number is used twice."""
         number, self._next = self._next, self._next + 1
         return number, _bytes_in(self.folder, number)
 
@@ -267,7 +267,7 @@ def _me() -> str:
 
 
 def unobserved() -> None:
-    """Nobody asks whether this gets on."""
+    """Progress is not reported."""
 
 
 def copy_hashing(source: int, target: int, progress: Callable[[], object] = unobserved) -> tuple[str, int]:

@@ -100,7 +100,7 @@ class Catalog(Reader):
         if is_disk_full(self.path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         self._known: dict[str, object] = {}
-        """Values of `meta`, which nobody else writes: each upload asks for two dozen."""
+        """Values of `meta`, cached because only this process writes them: each upload needs two dozen."""
         connection = sqlite3.connect(path, isolation_level=None, timeout=10, cached_statements=256)
         super().__init__(connection)
         # The default page cache (2 MiB) would miss at 20 000 archives and not at 1 000; reads go through mmap.
@@ -126,7 +126,7 @@ class Catalog(Reader):
         self._db.execute("COMMIT")
 
     def meta(self, key: str) -> object:
-        """A value of the table `meta`, None if there is none; looked up once."""
+        """A value of the table `meta`, None if there is none; cached."""
         if key not in self._known:
             self._known[key] = super().meta(key)
         return self._known[key]
@@ -242,7 +242,7 @@ class Catalog(Reader):
         if not again:
             self._add("count_files", -1)
         spelled = before.file.filename if before is not None else event.filename
-        # Nobody is waiting for the rest of a file that was quarantined, and its right bytes may return at any moment.
+        # The bytes of a quarantined file have no grace period, and the right ones may return at any time.
         at_once = event.kind is EventKind.QUARANTINED or (
             event.bytes_until is not None and event.bytes_until <= event.at
         )
@@ -251,7 +251,7 @@ class Catalog(Reader):
             self._db.execute("INSERT OR REPLACE INTO unswept VALUES (?, ?, ?)", (spelled, event.project, since))
 
     def _unblocked(self, _: Entry, key: str) -> None:
-        """The serial stays that of the removal, which goes on to hold."""
+        """The serial is still that of the removal, which is still in force."""
         self._db.execute("UPDATE files SET blocked = 0 WHERE filename = ?", (key,))
 
     def mark_published(self, pages: Iterable[tuple[ProjectListing, str | None, str | None]]) -> None:
@@ -308,7 +308,7 @@ class Catalog(Reader):
         )  # fmt: skip
 
     def forget(self, paths: Iterable[str]) -> None:
-        """These paths are gone from the drop folder, or lie there as something new."""
+        """Forget paths that are gone from the drop folder, or are something new by now."""
         with self._transaction():
             self._db.executemany("DELETE FROM originals WHERE path = ?", [(_path_key(path),) for path in paths])
 
@@ -329,9 +329,9 @@ class Catalog(Reader):
         super().close()
 
     def finish(self) -> None:
-        """Leave one plain file behind, which other accounts can read when nobody runs."""
+        """Leave one plain file, which other accounts can read when no daemon runs."""
         changing("sqlite-finish", self.path)
-        with contextlib.suppress(sqlite3.OperationalError):  # a reader has it open: the WAL stays, and is fine
+        with contextlib.suppress(sqlite3.OperationalError):  # a reader has it open: the WAL is left, which is fine
             self._db.execute("PRAGMA journal_mode=DELETE")
         self.close()
 

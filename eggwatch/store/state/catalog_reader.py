@@ -22,9 +22,9 @@ SCHEMA_VERSION = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
-    """What became of a file that still lies in the drop folder.
+    """What happened to a file that is still in the drop folder.
 
-    `serial` and `sha256` are those of the event, where there is one.
+    `serial` and `sha256` are those of the event, if there is one.
     """
 
     path: str
@@ -34,7 +34,7 @@ class Original:
     sha256: str | None = None
     reason: str | None = None
     told: int = 0
-    """Of a file without a verdict (its fate is `told`): one more than the uid of the account that was told of it."""
+    """For a file without a verdict (its fate is `told`): one more than the uid of the account that was told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,20 +324,20 @@ class Reader:
         return [(serial, sha256) for serial, sha256 in rows if sha256 in hashes]
 
     def unswept(self, limit: int = -1) -> list[tuple[str, str, str]]:
-        """(project, filename as spelled, time of removal) of removed files whose bytes may still lie, oldest first."""
+        """(project, filename as spelled, time of removal) of removed files that may still exist, oldest first."""
         rows = self._db.execute("SELECT project, filename, at FROM unswept ORDER BY at, filename LIMIT ?", (limit,))
         return [(row["project"], row["filename"], row["at"]) for row in rows]
 
     def is_unswept(self, filename: str) -> bool:
-        """Whether the bytes of a removed file may still lie in files/."""
+        """True if the bytes of a removed file may still be in files/."""
         return self._one("SELECT 1 FROM unswept WHERE filename = ?", filename) is not None
 
     def unswept_names(self, project: str) -> list[str]:
-        """The filenames of a project whose bytes may still lie in files/ although they were removed; for `verify`."""
+        """The removed filenames of a project whose bytes may still be in files/; for `verify`."""
         return self._column("SELECT filename FROM unswept WHERE project = ? ORDER BY filename", project)
 
     def originals(self) -> list[Original]:
-        """What is remembered of files that still lie in the drop folder."""
+        """What is known about files that are still in the drop folder."""
         return [_original(row) for row in self._db.execute("SELECT * FROM originals ORDER BY path")]
 
     def counts(self) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """STATE/news/: how far each notifier has come in the ledger. Each file has one writer.
 
-    daemon.json   who tells news on this machine (receipts, journal), and where each subscription begins
-    state.json    the subscriptions, which the courier carries; see `deliveries`
+    daemon.json   the notifiers on this machine (receipts, journal), and where each subscription begins
+    state.json    the subscriptions, which the courier delivers; see `deliveries`
 
-They are no part of the catalog, which can be made anew from the ledger: nobody is told anything again for that.
+They are not in the catalog, because that can be rebuilt from the ledger, which must not repeat notifications.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Cursors:
         self._progress = {name: one for name, one in kept.items() if name in names or not is_outside(name)}
 
     def begin(self, names: Collection[str], *, end: int) -> None:
-        """Open them over a ledger that ends at a serial: who is new begins there, and nobody is further than that."""
+        """Open the cursors of a ledger that ends at a serial: new ones begin there, and none is further."""
         self.open(names)
         kept = self._progress or _of_earlier_version(self._state)
         begun = {name: Progress(cursor=end) for name in names} | {
@@ -78,7 +78,7 @@ class Cursors:
             return self._progress.get(name)
 
     def cursor(self, name: str) -> int:
-        """Up to which serial a notifier has told everything."""
+        """The serial up to which a notifier has delivered everything."""
         progress = self.of(name)
         return 0 if progress is None else progress.cursor
 
@@ -126,7 +126,7 @@ def read_all(state: Path) -> dict[str, Progress]:
 
 
 def copy(state: Path, target: Path, permissions: Permissions) -> None:
-    """Copy all cursors to another state folder; what is further there stays, so that nobody is told anything twice."""
+    """Copy all cursors to another state folder; those that are further there are kept, so that nothing is repeated."""
     told = read_all(state)
     copied = Cursors(target, DAEMON, permissions)
     copied.open(told)

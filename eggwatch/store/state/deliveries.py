@@ -2,7 +2,7 @@
 
     state.json          the progress of every subscription, replaced after each delivery (see `cursors`)
     undelivered.jsonl   the dead letters: one event a line, with the error; kept until `eggwatch notify --retry`
-    retry               somebody wants them to be tried again
+    retry               a request to try them again
 
 Only the courier writes here; every account that may read STATE may read it.
 """
@@ -87,7 +87,7 @@ class Deliveries:
         durable.write(self.folder / RETRY, b"", permissions=self._permissions)
 
     def is_asked_to_retry(self) -> bool:
-        """Whether somebody has; the question is taken away."""
+        """True if there was a request, which is deleted."""
         return durable.unlink(self.folder / RETRY)
 
     def _write(self, letters: Iterable[DeadLetter]) -> None:

@@ -71,7 +71,7 @@ def decode(line: bytes, previous: Position) -> Entry:
         raise ValueError(f"it is not an event ({type(error).__name__}: {error})") from error
     if prev != previous.sha256:
         raise ChainBroken("it does not follow from the line before it: one of the two was altered")
-    # A gap is lawful (a rebuilt ledger goes on above what was published); a line that was cut out breaks `prev`.
+    # A gap is allowed (a rebuilt ledger continues above what was published); a deleted line breaks `prev`.
     if not isinstance(serial, int) or isinstance(serial, bool) or serial <= previous.serial:
         raise ValueError(f"its serial is {serial!r}, which is not above {previous.serial}")
     digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
@@ -129,7 +129,7 @@ class Ledger:
         except NewerLine as error:
             raise self._newer(error) from error
         except (ValueError, IndexError, TypeError, AttributeError):
-            return  # damage is told by who reads it
+            return  # damage is reported by the reader
 
     def _newer(self, error: NewerLine) -> NewerStateError:
         return NewerStateError(
@@ -171,13 +171,13 @@ class Ledger:
             durable.sync([self.path, self.path.parent])
 
     def torn_bytes(self, end: Position) -> int:
-        """How many bytes lie after the last whole line, which ends at `end`."""
+        """The number of bytes after the last complete line, which ends at `end`."""
         if not self.path.exists():
             return 0
         return self.path.stat().st_size - end.offset
 
     def cut(self, end: Position) -> None:
-        """Cut a torn last line, which was never told to anybody."""
+        """Cut off an incomplete last line, which was never announced."""
         durable.truncate(self.path, end.offset)
         durable.sync([self.path])
 

@@ -18,10 +18,10 @@ LOOKS = 1000
 
 
 class Lock:
-    """An flock(2) on STATE/lock.owner, which the kernel takes back when the process ends, however it ends.
+    """An flock(2) on STATE/lock.owner, which the kernel releases when the process ends, however it ends.
 
-    Whoever may read a file may lock it, so this one is for its owner alone. STATE/lock, which names the holder and
-    is locked likewise where nobody hinders that, is there for other accounts to look at.
+    Any account that may read a file may lock it, so this file is only readable by its owner. STATE/lock, which names
+    the holder and is also locked if possible, is for other accounts to look at.
     """
 
     def __init__(self, path: Path, permissions: Permissions = durable.OURS) -> None:
@@ -76,7 +76,7 @@ class Lock:
             return None
 
     def is_held(self) -> bool:
-        """Whether somebody is at work; needs only the right to read STATE/lock."""
+        """True if a writer runs; only needs the permission to read STATE/lock."""
         for path in (self._owned, self.path):
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -112,7 +112,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _taken(fd: int) -> bool:
-    """Take the lock, if nobody else has it; somebody who is just looking (`_has_writer`) is waited out."""
+    """Take the lock, if no other process has it; waits for processes that only test it (`_has_writer`)."""
     import fcntl
 
     for _ in range(LOOKS):
@@ -128,7 +128,7 @@ def _taken(fd: int) -> bool:
 
 
 def _has_writer(fd: int) -> bool:
-    """Whether somebody holds the lock. This descriptor shares it from then on, if nobody does."""
+    """True if another process holds the lock. If none does, this descriptor shares it from then on."""
     import fcntl
 
     try:

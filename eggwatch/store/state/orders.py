@@ -1,9 +1,9 @@
 """Orders: STATE/orders/<number>.json from the command line, <number>.answer.json back from the writer.
 
-An order counts only for as long as somebody waits for its answer: its giver holds a lock on the file, which the
-kernel takes away when that process ends, however it ends. So a stale order is never carried out. Whoever begins
-one renames it to <number>.begun-<serial of the ledger's end>, so that after a kill in the middle the next writer
-knows what of the ledger is its doing, and a giver whether it could still be withdrawn.
+An order is only valid as long as its sender waits for the answer: the sender holds a lock on the file, which the
+kernel releases when that process ends, however it ends. So a stale order is never carried out. A writer that starts
+an order renames it to <number>.begun-<serial of the ledger's end>. After a kill in the middle, the next writer knows
+by that which events belong to the order, and the sender whether it could still be withdrawn.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _FLOCK = "hhqqi"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingOrder:
-    """An order that somebody waits for; `after` is the ledger's last serial when a writer who died began it."""
+    """An order whose sender waits; `after` is the ledger's last serial when a writer that died started it."""
 
     number: str
     data: dict[str, Any]
@@ -79,12 +79,12 @@ class OrderBox:
         self._begun: dict[str, Path] = {}
 
     def prepare(self) -> None:
-        """Make the folder, and drop answers that nobody came for and what killed commands left half written."""
+        """Create the folder, and delete unread answers and incomplete files of killed commands."""
         durable.make_folders(self.folder, self._permissions)
         self._begun.clear()
         limit = time.time() - UNREAD_SECONDS
         for path in sorted([*self.folder.glob("*.answer.json"), *self.folder.glob(".*.new")]):
-            with contextlib.suppress(OSError):  # somebody has just come for it, or it is nothing of ours
+            with contextlib.suppress(OSError):  # it has just been read, or is not an answer
                 if path.lstat().st_mtime < limit:
                     durable.unlink(path)
 
@@ -129,9 +129,9 @@ class OrderBox:
         return fd
 
     def pending(self) -> list[PendingOrder]:
-        """What somebody waits for and this process has not begun: first what a writer who died had begun, then by age.
+        """The valid orders that this process has not started: those that a dead writer had started first, then by age.
 
-        Orders that nobody waits for any more are dropped, and what is no order is set aside.
+        Orders whose sender is gone are deleted, and files that are not orders are set aside.
         """
         with contextlib.suppress(FileNotFoundError):
             found = [(name, match) for name in os.listdir(self.folder) if (match := _NAME.fullmatch(name))]
@@ -150,7 +150,7 @@ class OrderBox:
             self._set_aside(path, str(error.strerror))
             return None
         if text is None:
-            log.warning("orders   %s: discarded, nobody is waiting for it any more", path)
+            log.warning("orders   %s: discarded, its sender is no longer waiting", path)
             durable.unlink(path)
             return None
         return PendingOrder(number=match[1], data=parsed(text), after=int(match[2]) if match[2] else None)
@@ -171,7 +171,7 @@ class OrderBox:
         return True
 
     def answer(self, number: str, answer: dict[str, Any]) -> None:
-        """Answer an order that was begun, if somebody still waits; it is done with."""
+        """Answer an order that was started, if its sender still waits, and delete it."""
         begun = self._begun[number]
         with contextlib.suppress(FileNotFoundError):
             if _awaited(begun) is not None:
@@ -182,7 +182,7 @@ class OrderBox:
 
 
 def _awaited(path: Path) -> bytes | None:
-    """The text of an order, None if nobody waits for its answer. OSError if it is no file that can be read."""
+    """The text of an order, None if its sender is gone. Raises OSError if it is not a readable file."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -193,12 +193,12 @@ def _awaited(path: Path) -> bytes | None:
 
 
 def hold(fd: int) -> None:
-    """Let whoever reads an order see that somebody waits for its answer, for as long as this descriptor is open."""
+    """Mark an order as valid as long as this descriptor is open."""
     fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
 
 
 def read_awaited(fd: int) -> bytes | None:
-    """The text of an open order, None if nobody waits for its answer."""
+    """The text of an open order, None if its sender is gone."""
     # Asking takes nothing; and only who may write to the file can hold what is asked for.
     wanted = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
     held = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
@@ -206,7 +206,7 @@ def read_awaited(fd: int) -> bytes | None:
 
 
 def parsed(text: bytes) -> dict[str, Any]:
-    """The JSON object of an order; empty if it is none."""
+    """The JSON object of an order; empty if it is not one."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):

@@ -55,12 +55,12 @@ class Token:
 
 
 def new_secret() -> str:
-    """A token that nobody can guess: 32 random bytes after a prefix that secret scanners find."""
+    """A new token: 32 random bytes after a prefix that secret scanners find."""
     return f"eggwatch_{secrets.token_hex(4)}_{secrets.token_hex(32)}"
 
 
 def digest(secret: str) -> str:
-    """The hash by which a token is stored. A plain one is enough: nobody can try all of 32 random bytes."""
+    """The hash by which a token is stored. A plain one is enough, because 32 random bytes can't be guessed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -132,7 +132,7 @@ class TokenFile:
             tokens[token.id] = token
 
     def revoke(self, token_id: str) -> Token | None:
-        """Take a token away for good; None if there is none of that id."""
+        """Delete a token; None if there is none with that id."""
         with self._changing() as tokens:
             return tokens.pop(token_id, None)
 
@@ -169,6 +169,6 @@ class TokenFile:
 
 
 def _give_to_owner(fd: int, folder: Path) -> None:
-    """What root makes in another account's index stays that account's."""
+    """Files that root creates in another account's index belong to that account."""
     if os.geteuid() == 0:
         os.fchown(fd, os.stat(folder).st_uid, -1)

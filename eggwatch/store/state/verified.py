@@ -30,7 +30,7 @@ def keep(state: Path, verified: Verified, permissions: Permissions) -> None:
 
 
 def last(state: Path) -> Verified | None:
-    """The last run that could be kept; None if there is none, or nobody can read it."""
+    """The last recorded run; None if there is none, or it can't be read."""
     try:
         data = json.loads((state / NAME).read_bytes())
         return Verified(at=str(data["at"]), **{key: int(data[key]) for key in ("findings", "files", "pages")})

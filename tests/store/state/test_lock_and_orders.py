@@ -234,7 +234,7 @@ def test_an_order_whose_giver_is_gone_is_dropped(box: OrderBox, caplog: pytest.L
     killed_while_waiting(box)
     assert len(list(box.folder.iterdir())) == 1
     assert box.pending() == []
-    assert list(box.folder.iterdir()) == [] and "nobody is waiting" in caplog.text
+    assert list(box.folder.iterdir()) == [] and "its sender is no longer waiting" in caplog.text
 
 
 def test_what_a_dead_writer_had_begun_comes_first(box: OrderBox, tmp_path: Path) -> None:
