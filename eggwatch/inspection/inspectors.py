@@ -24,7 +24,7 @@ FEWEST_DESCRIPTORS = 64
 ENOUGH_DESCRIPTORS = 1024
 MANY = 16
 """Where more than so many archives wait for first tries in the lane of small ones, each worker has"""
-IN_HAND = 8
+IN_HAND = 32
 """up to so many at a time, so that it goes on while nobody looks after it,"""
 BYTES_IN_HAND = 512 * 1024
 """as long as they are small. Not while some first try has not been enough: nobody is to wait behind bombs."""
@@ -130,8 +130,8 @@ class Inspectors:
         for queue in self._queues.values():
             while queue.turns and (worker := self._idle(queue)) is not None:
                 self._begin(queue, worker, queue.next(self._blame))
-            while (worker := self._ahead(queue)) is not None:
-                self._begin(queue, worker, queue.next(self._blame))
+        while (worker := self._ahead(fast := self._queues[Lane.FAST])) is not None:
+            self._begin(fast, worker, fast.next(self._blame))
 
     def _begin(self, queue: LaneQueue, worker: Worker, turn: Turn) -> None:
         try:
@@ -153,7 +153,7 @@ class Inspectors:
 
     def _ahead(self, queue: LaneQueue) -> Worker | None:
         """The worker that gets one more small archive before it is done with those in its hands, if any does."""
-        if queue.lane is not Lane.FAST or len(queue.turns) <= MANY or self._blame or self._readme:
+        if len(queue.turns) <= MANY or self._blame or self._readme:
             return None
         ready = [(len(worker.jobs), number) for number, worker in enumerate(queue.workers) if worker.ready]
         count, number = min(ready, default=(IN_HAND, 0))

@@ -114,6 +114,8 @@ class Retirement:
             self._end(departure, RetireOutcome.STUCK)
             return
         if len(self._leaving) >= self._most:
+            self._let_go()
+        if len(self._leaving) >= self._most:
             self._uploads.timers.later(departure.path, now=time.monotonic())
             return
         try:
@@ -140,6 +142,9 @@ class Retirement:
         """Let go those that have been hidden long enough."""
         if self._is_to_plan:
             self._plan_stuck()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for leaving in list(self._leaving):
             if time.monotonic() >= leaving.since + HIDDEN_SECONDS:
                 self._leaving.remove(leaving)

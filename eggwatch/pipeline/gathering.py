@@ -11,7 +11,7 @@ PAUSE = 0.002
 """Seconds between two looks beside other work: an inspector has so much in hand where many wait."""
 FEW, A_MOMENT = 4, 0.03
 """Where more archives than that are under inspection, answers are gathered for so many seconds."""
-MANY, LONGER = 64, 0.2
+MANY, LONGER = 128, 0.2
 """Where so many are, it may take longer: syncs cost as much for one as for all of them."""
 
 

@@ -45,7 +45,7 @@ from eggwatch.store.state.catalog import Original, key_of
 
 log = logging.getLogger("eggwatch")
 
-MOST_IN_HAND = 256
+MOST_IN_HAND = 384
 """Claims under way at a time; the others wait in the drop folder."""
 PAGES_A_ROUND = 64
 """Project pages rendered in one round, so that a long list of stale ones never holds up an upload."""
@@ -293,6 +293,7 @@ class Pipeline:
         pages: dict[str, bytes] = {}
         for listing in listings:
             self.components.spool.progress()
+            self.collect()
             pages |= project_pages(listing, self.components.templates)
         if pages:
             changed = self.components.target.publish(pages)

@@ -18,7 +18,7 @@ from eggwatch.archives.expected_cpu import A_MEMBER
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
-from eggwatch.inspection.inspectors import IN_HAND, Inspectors
+from eggwatch.inspection.inspectors import MANY, Inspectors
 from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn, Turns
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
@@ -111,7 +111,7 @@ def test_of_many_small_archives_a_worker_has_several_in_hand_and_its_death_is_bl
     signal_first_job(monkeypatch)  # so that the worker stops at it
     for number in range(1, 41):
         inspectors.submit(job(number, archive))
-    until("its hands are full", lambda: not inspectors.poll(0.01) and len(workers_of(inspectors)[0].jobs) == IN_HAND)
+    until("its hands are full", lambda: not inspectors.poll(0.01) and len(workers_of(inspectors)[0].jobs) == 40 - MANY)
     monkeypatch.undo()
     os.kill(workers_of(inspectors)[0].pid, signal.SIGKILL)
     until("its death is seen", lambda: inspectors.poll(0.01) or any(turn.died for turn in inspectors._turns.values()))
