@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,7 @@ from eggwatch.policy.rules import RULES
 
 
 @click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path, exists=True))
+@click.argument("paths", nargs=-1, metavar="[PATH]…", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -72,6 +73,8 @@ def index(
     capabilities.lower()
     leases.ignore_breaks()
     given = paths or (Path(),)
+    if missing := [str(path) for path in given if not os.path.lexists(path)]:
+        raise click.UsageError(f"No such file or folder: {', '.join(map(shown, missing))}")
     place = out or (given[0] if len(given) == 1 and given[0].is_dir() else Path())
     work = FolderIndex(place, Shape(site=not simple_only, easy_install=easy_install))
     if watch:

@@ -109,8 +109,10 @@ def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
     ours = {str(out / name) for name in OURS if name != "index" or is_ours(out / EASY)}
     for path in paths:
         place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
-        if not stat.S_ISDIR(os.stat(place).st_mode):
-            is_archive = kind_of_name(place.name, FORMATS) is NameKind.UPLOAD
+        is_archive = kind_of_name(place.name, FORMATS) is NameKind.UPLOAD
+        if is_archive and not place.exists():
+            yield Item(path=place, sort=StockKind.BROKEN, why="it is a link that leads nowhere")
+        elif not stat.S_ISDIR(os.stat(place).st_mode):
             yield Item(path=place, sort=StockKind.ARCHIVE if is_archive else StockKind.OTHER)
         elif os.path.realpath(place) not in ours:
             yield from walk(place, FORMATS, ours)

@@ -224,6 +224,16 @@ def test_older_formats_are_in_the_index_by_their_names(folder: Folder, tmp_path:
     assert "Available versions: 1.2, 1.1, 1.0" in found.stdout, found.stderr
 
 
+def test_an_archive_that_is_a_dangling_link_keeps_no_other_out(folder: Folder) -> None:
+    """Among the arguments or below them; a name that is not there at all is a usage error."""
+    for link in ("lost-1.0.tar.gz", "old/lost-1.1.tar.gz"):
+        (folder.path / link).symlink_to("/no/such/file")
+    done = folder.index(*sorted(path.name for path in folder.path.iterdir()))
+    assert done.code == 1 and done.out.count("it is a link that leads nowhere") == 2
+    assert folder.urls("demo") and folder.urls("other")
+    assert folder.index("nowhere").code == 2
+
+
 def test_two_archives_of_one_name_are_never_mixed_up(folder: Folder) -> None:
     """The first by its path is in the index; another one with the same bytes is no trouble."""
     add(folder.path, wheel("demo", "1.0", requires_python=">=3.8"), below="copies")
