@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from eggwatch.errors import FolderError, in_words
+from eggwatch.linux.accounts import door_user
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.instructions import pip_install, shell_word
 from eggwatch.model.names import only_for, shown
@@ -248,11 +249,13 @@ def refused_text(event: Event, *, since: str | None = None, rules_url: str | Non
     name = shown(event.filename or "")
     more = f" (and {len(refusing) - 1} more)" if len(refusing) > 1 else ""
     page = f"; the rule: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
+    is_kept = door_user(event.path or "") is None
+    where = "The file is now in rejected/, and" if is_kept else "It came over HTTP and is not kept;"
     lines = [
         headline_of(event.filename or "", "REJECTED, it is not in the index", since=since),
         f"Reason: {summary(refusing[0])}{more}" if refusing else f"Reason: {event.reason}",
         *([f"To fix it: {remedy(refusing[0])}"] if refusing else []),
-        f"The file is now in rejected/, and all reasons are in rejected/{name}.reason.txt{page}",
+        f"{where} all reasons are in rejected/{name}.reason.txt{page}",
         f"{_facts(event)}, {_bytes(event)}",
     ]
     return "\n".join(lines) + "\n"

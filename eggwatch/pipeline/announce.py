@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.errors import FolderError, in_words
+from eggwatch.linux.accounts import door_user
 from eggwatch.model.events import Entry, Event, EventKind, is_news
 from eggwatch.model.queue import Fate
 from eggwatch.notifiers import Notifier
@@ -98,7 +99,8 @@ LONGEST_WAIT = 30.0
 class DelayedRefusals:
     """The rejections that are not announced yet, each with the earliest moment of the monotonic clock.
 
-    A rejection is announced as soon as its original has been moved, so that nobody looks for it in vain.
+    A rejection is announced as soon as its original has been moved, so that nobody looks for it in vain. What the
+    upload door has left is taken back by it, and is not moved.
     """
 
     def __init__(self, untold: Iterable[Entry], *, lying: Container[int | None]) -> None:
@@ -113,7 +115,7 @@ class DelayedRefusals:
     def add(self, entry: Entry) -> None:
         """Add an event. A rejection is announced before a newer verdict on its name: the last receipt is the newest."""
         self.release_name(entry.event.filename)
-        if entry.event.kind is EventKind.REJECTED:
+        if entry.event.kind is EventKind.REJECTED and door_user(entry.event.path or "") is None:
             self._due[entry.serial] = time.monotonic() + LONGEST_WAIT
             self._latest[entry.event.filename] = entry.serial
 

@@ -105,6 +105,23 @@ def test_a_rejection_says_all_that_is_wrong_in_the_body_and_in_the_reason_phrase
     assert door.site.page("demo") == {}
 
 
+def test_a_rejection_is_announced_at_once(door: Door) -> None:
+    """Its receipt does not wait for a file that the door takes back."""
+    door.upload(("demo-1.0.tar.gz", b"nothing"))
+    receipt = door.site.drop / "receipts" / "demo-1.0.tar.gz.txt"
+    until("the receipt", receipt.exists, seconds=20.0)
+    text = until("its text", receipt.read_text)
+    assert "REJECTED" in text and "is not kept" in text
+
+
+def test_a_full_disk_accepts_nothing(tmp_path: Path) -> None:
+    """503 with Retry-After, and nothing lies there; here `min-free` is more than any disk has."""
+    with open_door(tmp_path / "index", min_free='"100000TiB"') as door:
+        reply = door.upload(sdist())
+        assert (reply.status, "disk" in reply.reason, "retry-after" in reply.headers) == (503, True, True)
+        assert left(door) == []
+
+
 def test_who_prefers_json_gets_an_object(door: Door) -> None:
     """With the keys of PyPI's; uv shows `code`."""
     accept = "application/json;q=0.9, text/plain;q=0.8, text/html;q=0.7"
