@@ -17,6 +17,9 @@ from tests.archive_factory import sdist
 from tests.cli.program import Site, run_as_nobody
 from tests.running import until
 
+BEGUN = time.time()
+"""Before any upload of these tests."""
+
 LIVE = ("pid", "account", "privileges", "watcher")
 
 
@@ -65,7 +68,7 @@ def test_the_last_events_are_told_newest_last(filled: Site) -> None:
     assert [event["serial"] for event in row["last_events"]] == [1, 2, 3, 4, 5]
     assert row["last_events"][-1].items() >= {key: history[-1][key] for key in ("at", "event", "filename")}.items()
     assert row["last_event_at"] == history[-1]["at"]
-    assert 0 < row["last_publish_seconds"] < 60
+    assert 0 < row["last_publish_seconds"] <= time.time() - BEGUN
     assert filled.call("status").out.count("\n  event ") == 5
 
 

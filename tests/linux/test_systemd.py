@@ -174,11 +174,12 @@ def test_the_daemon_says_when_it_is_ready_reloading_and_stopping(site: Site) -> 
             assert ear.lines[0] == "EXTEND_TIMEOUT_USEC=120000000"
             ear.heard("STATUS=main: 1 published, 0 rejected")
             ear.forget()
+            before = time.monotonic()
             daemon.send_signal(signal.SIGHUP)
             ear.heard("READY=1")
             times = [line for line in ear.lines if line.startswith(("RELOADING", "MONOTONIC", "READY"))]
             assert [line.partition("=")[0] for line in times] == ["RELOADING", "MONOTONIC_USEC", "READY"]
-            assert 0 <= time.monotonic() - int(times[1].partition("=")[2]) / 1e6 < 30
+            assert before <= int(times[1].partition("=")[2]) / 1e6 <= time.monotonic(), "the moment of the reload"
             ear.forget()
             site.write_config("[index.main]\nnonsense = 1\n")
             daemon.send_signal(signal.SIGHUP)

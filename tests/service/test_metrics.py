@@ -57,6 +57,7 @@ def written(site: Site) -> Values:
 
 def test_the_textfile_tells_what_has_happened(site: Site) -> None:
     """Verdicts, flaws, latency, queue, disks, counts and versions, with the index as label."""
+    put = time.time()
     site.put(sdist("demo", "1.0"))
     site.put(("broken-1.0.tar.gz", b"no archive at all" * 50))
     site.put(("cut-1.0.tar.gz", sdist("cut", "1.0")[1][:100]))
@@ -74,7 +75,7 @@ def test_the_textfile_tells_what_has_happened(site: Site) -> None:
         assert sum(value for key, value in flaws.items() if "level=refuse" in key) >= 1
         assert values["eggwatch_publish_latency_seconds_count", index] == 1
         assert values["eggwatch_publish_latency_seconds_bucket", index, "le=+Inf"] == 1
-        assert 0 < values["eggwatch_publish_latency_seconds_sum", index] < 30
+        assert 0 < values["eggwatch_publish_latency_seconds_sum", index] <= time.time() - put
         assert values["eggwatch_queue_length", index, "stage=unfinished"] == 1
         assert values["eggwatch_queue_length", index, "stage=in_hand"] == 0
         assert values["eggwatch_queue_oldest_age_seconds", index] == 0
