@@ -155,11 +155,10 @@ class Inspectors:
         """The worker that gets one more small archive before it is done with those in its hands, if any does."""
         if len(queue.turns) <= MANY or self._blame or self._readme:
             return None
-        ready = [(len(worker.jobs), number) for number, worker in enumerate(queue.workers) if worker.ready]
-        count, number = min(ready, default=(IN_HAND, 0))
-        if count >= IN_HAND or sum(job.size for job in queue.workers[number].jobs) >= BYTES_IN_HAND:
+        worker = min((worker for worker in queue.workers if worker.ready), key=len, default=None)
+        if worker is None or len(worker) >= IN_HAND or worker.bytes_in_hand >= BYTES_IN_HAND:
             return None
-        return queue.workers[number]
+        return worker
 
     def _collect(self, readable: set[socket.socket]) -> None:
         for queue in self._queues.values():

@@ -70,6 +70,7 @@ class Worker:
         self.deadline = 0.0
         self._jobs: deque[tuple[Job, float]] = deque()
         """Each with the seconds that it may take."""
+        self.bytes_in_hand = 0
         self._received = bytearray()
 
     @property
@@ -81,6 +82,10 @@ class Worker:
     def job(self) -> Job | None:
         """What it is busy with."""
         return self._jobs[0][0] if self._jobs else None
+
+    def __len__(self) -> int:
+        """How many it has in hand."""
+        return len(self._jobs)
 
     @property
     def jobs(self) -> list[Job]:
@@ -95,6 +100,7 @@ class Worker:
         """
         fd = os.open(job.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._jobs.append((job, seconds))
+        self.bytes_in_hand += job.size
         if len(self._jobs) == 1:
             self.deadline = time.monotonic() + seconds
         try:
@@ -126,7 +132,8 @@ class Worker:
 
     def rest(self) -> None:
         """Its job is done; the next one begins."""
-        self._jobs.popleft()
+        job, _ = self._jobs.popleft()
+        self.bytes_in_hand -= job.size
         if self._jobs:
             self.deadline = time.monotonic() + self._jobs[0][1]
 
