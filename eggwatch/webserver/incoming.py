@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import time
@@ -136,6 +137,14 @@ class Incoming:
         with self._locked(user) as folder, suppress(FileNotFoundError):
             status = os.stat(filename, dir_fd=folder.folder, follow_symlinks=False)
             if (status.st_dev, status.st_ino) == (own.st_dev, own.st_ino):
+                durable.unlink_at(inside(folder, filename))
+
+    def clear(self, user: str, filename: str, sha256: str) -> None:
+        """These bytes are published: those of them that lie under that name, of a request that is over, may go."""
+        with self._locked(user) as folder, suppress(FileNotFoundError):
+            with open(os.open(filename, READING, dir_fd=folder.folder), "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest == sha256:
                 durable.unlink_at(inside(folder, filename))
 
     @contextmanager

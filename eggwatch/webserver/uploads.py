@@ -202,6 +202,8 @@ class Door:
 
         answer = self._until(given, deadline)
         if answer is not _NOTHING:
+            if answer.status is HTTPStatus.OK:
+                self.incoming.clear(user.name, filename, sha256)
             return answer
         answer = self._until(lambda: _verdict(awaited, filename), deadline)
         if answer.message != _BUSY:

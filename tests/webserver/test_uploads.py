@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,20 @@ def test_a_daemon_that_goes_away_takes_nothing_half(door: Door) -> None:
     assert left(door) == []
     door.daemon.start()
     assert door.upload(sdist()).status == 200
+
+
+def test_a_server_that_was_killed_meanwhile_loses_nothing(door: Door) -> None:
+    """What it had stored is published; when the client tries again that is told, and nothing stays."""
+    os.kill(door.daemon.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        reply = pool.submit(door.upload, sdist())
+        until("the upload lies there", lambda: left(door) == ["demo-1.0.tar.gz"])
+        door.server.kill()
+        assert isinstance(reply.exception(), OSError)
+    os.kill(door.daemon.pid, signal.SIGCONT)
+    until("it is published", lambda: door.site.filenames("demo"))
+    again = replace(door, url=url_of(door.server.start()))
+    assert (again.upload(sdist()).status, left(door)) == (200, [])
 
 
 def test_run_serves_the_door_too(site: Site) -> None:
