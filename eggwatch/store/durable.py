@@ -10,26 +10,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import functools
 import os
 import secrets
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+
+from eggwatch.linux import syncing
 
 Observer = Callable[[str, str], None]
-T = TypeVar("T")
 
 SYNC_EACH = 16
 """Up to so many files and folders are synced each, side by side, so that they share a commit of the journal
 (measured on ext4: six files 0.9 ms, one after the other 22 ms, syncfs 3.4 ms). Above, one syncfs is cheaper;
 below it would make us wait for other programs' data."""
-
-SIDE_BY_SIDE = 3
-"""With fewer of them, threads cost more than they save."""
 
 UNFINISHED_NAME = ".eggwatch-new-"
 """What the names of files begin with, in folders open by descriptor, until they are whole."""
@@ -198,7 +194,7 @@ def sync(paths: Iterable[Path]) -> None:
         return
     changing("sync", wanted[0])
     if len(wanted) <= SYNC_EACH:
-        _side_by_side(_sync_one, wanted)
+        _sync_each(wanted)
     else:
         _sync_file_systems(wanted)
 
@@ -209,10 +205,10 @@ def sync_descriptor(fd: int, subject: object) -> None:
     os.fsync(fd)
 
 
-def syncing(fd: int) -> Future[None]:
+def begin_sync(fd: int) -> Future[None]:
     """Make one open file durable while other work goes on; it has to be open until then."""
     changing("sync", "a large file")
-    return _pool().submit(os.fsync, fd)
+    return syncing.begin(fd)
 
 
 def sync_everything(folders: Iterable[Path]) -> None:
@@ -223,22 +219,13 @@ def sync_everything(folders: Iterable[Path]) -> None:
         _sync_file_systems(present)
 
 
-def _side_by_side(sync_one: Callable[[T], None], wanted: Collection[T]) -> None:
-    for done in (map if len(wanted) < SIDE_BY_SIDE else _pool().map)(sync_one, wanted):
-        assert done is None
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(SYNC_EACH, thread_name_prefix="sync")
-
-
-def _sync_one(path: Path) -> None:
-    fd = _open_to_sync(path)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _sync_each(paths: list[Path]) -> None:
+    with contextlib.ExitStack() as stack:
+        fds = []
+        for path in paths:
+            fds.append(_open_to_sync(path))
+            stack.callback(os.close, fds[-1])
+        syncing.sync_all(fds)
 
 
 def _sync_file_systems(paths: list[Path]) -> None:
@@ -311,9 +298,12 @@ class Unsynced:
             return
         changing("sync", f"{len(fds)} descriptors")
         disks = {device: fd for (device, _), fd in fds.items()}
-        sync_one, wanted = (os.fsync, fds) if len(fds) <= SYNC_EACH else (_syncfs, disks)
         try:
-            _side_by_side(sync_one, wanted.values())
+            if len(fds) <= SYNC_EACH:
+                syncing.sync_all(fds.values())
+            else:
+                for fd in disks.values():
+                    _syncfs(fd)
         finally:
             for fd in fds.values():
                 os.close(fd)

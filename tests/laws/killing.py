@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from eggwatch.linux import syncing
 from eggwatch.store import durable
 
 
@@ -26,7 +27,7 @@ def killed(work: Callable[[], object], moment: int) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            durable._pool.cache_clear()  # its threads did not come along
+            syncing._threads.cache_clear()  # its threads did not come along
             with durable.observed(Killer(moment)):
                 work()
             os._exit(0)

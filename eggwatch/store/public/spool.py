@@ -293,7 +293,7 @@ def copying(source: int, target: int) -> Steps[tuple[str, int]]:
 
 def _synced(fd: int) -> Steps[None]:
     """Gigabytes that are to last would hold up the loop: they are written out beside it."""
-    done = durable.syncing(fd)
+    done = durable.begin_sync(fd)
     while not done.done():
         wait([done], timeout=MOMENT)
         yield

@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from eggwatch.linux import syncing
 from eggwatch.maintenance import verify
 from eggwatch.store import durable
 from eggwatch.writer import index
@@ -343,12 +344,7 @@ def warm_up() -> None:
 
 def sync_nothing() -> None:
     """Where no power is cut, a sync changes nothing; what keeps copies has its own."""
-    durable._sync_one = durable._syncfs = os.fsync = lambda _: None  # type: ignore[assignment]
-
-    class Inline:
-        map = map
-
-    durable._pool = Inline  # type: ignore[assignment]
+    syncing.sync_all = durable._syncfs = os.fsync = lambda _: None  # type: ignore[assignment]
 
 
 def serve(kind: str, base: str) -> None:

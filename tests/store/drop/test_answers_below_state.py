@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.linux import syncing
 from eggwatch.policy.retention import Keeping
 from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import NotOurs
@@ -168,7 +169,7 @@ def test_a_drop_that_we_may_not_write_to_is_answered_in_state(tmp_path: Path) ->
                 os.setgroups([])
                 os.setgid(NOBODY)
                 os.setuid(NOBODY)
-                durable._pool.cache_clear()  # its threads did not come along
+                syncing._threads.cache_clear()  # its threads did not come along
                 answers = Answers(Drop(Path(base) / "drop", ("sdist",)), Path(base) / "state")
                 answers.prepare()
                 answers.write_receipt(NAME, "hello\n")

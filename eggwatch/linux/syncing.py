@@ -1,0 +1,114 @@
+"""Files are synced side by side, so that they share a commit of the file system's journal.
+
+By the kernel's own workers (io_submit(2) with IOCB_CMD_FSYNC, Linux 4.18), where it has them for us, else by a thread
+for each, which has to be woken and waits for Python's lock: for five files that is 0.8 ms of CPU instead of 0.15.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import platform
+import struct
+import sys
+import threading
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+
+FEW = 3
+"""With fewer files threads cost more than they save."""
+MOST_THREADS = 16
+NUMBERS = {"x86_64": (206, 209, 208), "aarch64": (0, 2, 4)}
+"""io_setup, io_submit and io_getevents, for which there are no functions in the C library."""
+MOST = 128
+"""Files that may be under way."""
+_FSYNC = 2
+_REQUEST = struct.Struct("=QIIHhIQQqQII")
+"""struct iocb (linux/aio_abi.h): a number of ours, two flags, what to do, priority, descriptor; the rest stays zero."""
+_EVENT = struct.Struct("=QQqq")
+"""struct io_event: that number, the request's address, and what has come of it, below zero an error."""
+
+
+def sync_all(fds: Collection[int]) -> None:
+    """Make open files and folders last. OSError if one of them can't be made to."""
+    if len(fds) > 1 and by_kernel(fds):
+        return
+    for done in (map if len(fds) < FEW else _threads().map)(os.fsync, fds):
+        assert done is None
+
+
+def begin(fd: int) -> Future[None]:
+    """Make one open file last, beside whatever else is done; it has to stay open until then."""
+    return _threads().submit(os.fsync, fd)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="sync")
+
+
+def by_kernel(fds: Collection[int]) -> bool:
+    """Have the kernel do it. False if it does not do so here, and nothing is promised; OSError as above."""
+    queue = _queue(os.getpid())
+    return queue is not None and len(fds) <= MOST and queue.sync(fds)
+
+
+@functools.cache
+def _queue(_: int) -> _Queue | None:
+    """That of a process, by its id: one that was forked can't use its parent's."""
+    numbers = NUMBERS.get(platform.machine()) if sys.maxsize > 1 << 32 else None
+    try:
+        return None if numbers is None else _Queue(*numbers)
+    except OSError:  # a filter of system calls, or no room for one more
+        return None
+
+
+class _Queue:
+    """A queue of requests to the kernel."""
+
+    def __init__(self, setup: int, submit: int, events: int) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._submit, self._events = submit, events
+        self._context = ctypes.c_ulong(0)
+        self._lock = threading.Lock()
+        self._last = 0
+        if self._libc.syscall(setup, MOST, ctypes.byref(self._context)) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def sync(self, fds: Collection[int]) -> bool:
+        """Make all of them last, and wait for it; False if not all of them were taken."""
+        with self._lock:
+            first = self._last + 1
+            self._last += len(fds)
+            taken = self._begin(fds, first)
+            results = self._wait(range(first, first + taken))
+        for result in results:
+            if result < 0:
+                raise OSError(-result, os.strerror(-result))
+        return taken == len(fds)
+
+    def _begin(self, fds: Collection[int], first: int) -> int:
+        """How many the kernel has taken, in their order."""
+        packed = b"".join(_REQUEST.pack(first + at, 0, 0, _FSYNC, 0, fd, *[0] * 6) for at, fd in enumerate(fds))
+        requests = ctypes.create_string_buffer(packed, len(packed))
+        start = ctypes.addressof(requests)
+        addresses = (ctypes.c_void_p * len(fds))(*range(start, start + len(packed), _REQUEST.size))
+        taken: int = self._libc.syscall(self._submit, self._context, ctypes.c_long(len(fds)), addresses)
+        return max(0, taken)
+
+    def _wait(self, numbers: range) -> list[int]:
+        """What has come of these requests; of others nobody waits any more, since a signal ended the waiting."""
+        results: dict[int, int] = {}
+        events = ctypes.create_string_buffer(MOST * _EVENT.size)
+        while len(results) < len(numbers):
+            wanted = ctypes.c_long(len(numbers) - len(results))
+            count = self._libc.syscall(self._events, self._context, wanted, ctypes.c_long(MOST), events, None)
+            if count < 0 and ctypes.get_errno() != errno.EINTR:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            for at in range(max(0, count)):
+                number, _, result, _ = _EVENT.unpack_from(events, at * _EVENT.size)
+                if number in numbers:
+                    results[number] = result
+        return list(results.values())
