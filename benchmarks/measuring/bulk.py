@@ -12,14 +12,16 @@ from benchmarks.measuring.processes import Cost, Words, eggwatch, run, yardstick
 from benchmarks.measuring.table import Row
 
 
-def turns(drop: Path, work: Path, commands: dict[str, Callable[[Path], Words]], rounds: int) -> dict[str, list[Cost]]:
+def turns(
+    drop: Path, work: Path, commands: dict[str, Callable[[Path], Words]], rounds: int, *, may_reject: bool = False
+) -> dict[str, list[Cost]]:
     """Costs of commands that take turns, each time in a folder of its own with a copy of the drop folder."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             base = work / f"{name}-{number}"
             shutil.copytree(drop, base / "drop")
-            costs[name].append(run(command(base)))
+            costs[name].append(run(command(base), may_reject=may_reject))
             shutil.rmtree(base)
     return costs
 
@@ -53,7 +55,7 @@ def small(work: Path, *, archives: int, rounds: int, peers: Path | None) -> Iter
 def wheels(folder: Path, work: Path, *, rounds: int) -> Iterator[Row]:
     """Real wheels, beside the bare loop that inflates, checks and hashes their members on all cores."""
     commands = {"ours": once, "bare": lambda base: yardstick("bare", base / "drop")}
-    costs = turns(folder, work, commands, rounds)
+    costs = turns(folder, work, commands, rounds, may_reject=True)
     for what in ("seconds", "cpu"):
         mean = {name: statistics.median(getattr(cost, what) for cost in costs[name]) for name in costs}
         label = "bulk: real wheels, bare loop" + (", CPU" if what == "cpu" else "")

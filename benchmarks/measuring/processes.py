@@ -44,8 +44,8 @@ def yardstick(name: str, *words: str | Path) -> list[str | Path]:
     return [sys.executable, YARDSTICKS / f"{name}.py", *words]
 
 
-def run(command: Words) -> Cost:
-    """Run a command to its end. SystemExit with what it said last if it fails."""
+def run(command: Words, *, may_reject: bool = False) -> Cost:
+    """Run a command to its end. SystemExit with what it said last if it fails; real archives it `may_reject`."""
     begun = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, env=environment())
@@ -54,7 +54,7 @@ def run(command: Words) -> Cost:
         seconds = time.perf_counter() - begun
         said.seek(0)
         lines = said.read().splitlines()
-    if process.returncode:
+    if process.returncode not in ((0, 1) if may_reject else (0,)):
         raise SystemExit("\n".join([f"{' '.join(map(str, command))}: exit status {process.returncode}", *lines[-20:]]))
     cpu, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     return Cost(seconds=seconds, cpu=cpu, memory=memory, last=lines[-1] if lines else "")
