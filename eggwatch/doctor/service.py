@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eggwatch import __version__
+from eggwatch.config.extras import modules_of_extras
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
 from eggwatch.model.instructions import account_word
-from eggwatch.policy.weighing import refuses_readmes
 from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
@@ -99,13 +99,8 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
 
 def libraries(around: Environment) -> Iterator[CheckOutcome]:
     """What the configuration asks for is installed."""
-    wanted = {
-        "readme": ("readme_renderer", refuses_readmes(around.config.terms)),
-        "metrics": ("prometheus_client", around.config.metrics is not None),
-        "uploads": ("passlib", around.config.uploads is not None and around.config.uploads.users is not None),
-    }
-    for extra, (module, is_wanted) in wanted.items():
-        if is_wanted and find_spec(module) is None:
+    for extra, module in modules_of_extras([around.config]).items():
+        if find_spec(module) is None:
             problem = f"the configuration needs {module}, which is not installed"
             yield Finding(where="Python", problem=problem, remedy=f"pip install 'eggwatch[{extra}]'")
 

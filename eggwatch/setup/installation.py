@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eggwatch.config import loading
+from eggwatch.config.extras import modules_of_extras
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import sample
 from eggwatch.errors import ConfigurationError, InstallationError
@@ -65,10 +66,12 @@ class Installation:
         if not shipped.keys() >= NEEDED:
             raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
         current = self.versions.current()
+        modules = modules_of_extras(index for service in services for index in service.indexes)
         units = Units(self._places, self._machine, shipped)
         steps = [
             *system_packages.whole_python(self._interpreter, self._machine),
             *self.versions.built(source, self._interpreter),
+            *self.versions.with_extras(home, source, self._interpreter, modules),
             *self._systemd_python.there(self._interpreter, home),
             *account_there(shipped["sysusers.conf"], services[0].account, self._places, self._machine),
             *folders_there(shipped["tmpfiles.conf"], services, self._machine),

@@ -46,6 +46,10 @@ class Source(Protocol):
         """Install it into the environment of `python`."""
         ...
 
+    def add(self, extras: str, python: Path, machine: Machine) -> None:
+        """Install what these extras need (`eggwatch[metrics]`) into that environment, where it is already."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
@@ -88,6 +92,10 @@ class Checkout:
             machine.run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, copy, environment=REPRODUCIBLE)
             machine.run(*pip, "install", "--quiet", *wheels.glob("*.whl"))
 
+    def add(self, extras: str, python: Path, machine: Machine) -> None:
+        """By pip."""
+        _add(extras, python, machine)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheels:
@@ -120,13 +128,20 @@ class Wheels:
 
     def install(self, python: Path, machine: Machine) -> None:
         """By pip; what it asks depends on the folder."""
+        self._install(self.wheel, python, machine)
+
+    def add(self, extras: str, python: Path, machine: Machine) -> None:
+        """Likewise."""
+        self._install(extras, python, machine)
+
+    def _install(self, wanted: str | Path, python: Path, machine: Machine) -> None:
         pip = (python, "-I", "-m", "pip", "install", "--quiet")
         if self.folder is None:
-            machine.run(*pip, self.wheel)
+            machine.run(*pip, wanted)
             return
         remedy = f"The folder needs eggwatch and all that it depends on, for this Python: {python} -m pip download."
         offline = {**{name: None for name in os.environ if name.startswith("PIP_")}, "PIP_CONFIG_FILE": os.devnull}
-        machine.run(*pip, "--no-index", "--find-links", self.folder, self.wheel, environment=offline, remedy=remedy)
+        machine.run(*pip, "--no-index", "--find-links", self.folder, wanted, environment=offline, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +172,14 @@ class Installed:
 
     def install(self, python: Path, machine: Machine) -> None:
         """It is."""
+
+    def add(self, extras: str, python: Path, machine: Machine) -> None:
+        """By pip."""
+        _add(extras, python, machine)
+
+
+def _add(extras: str, python: Path, machine: Machine) -> None:
+    machine.run(python, "-I", "-m", "pip", "install", "--quiet", extras)
 
 
 def _sha256(path: Path) -> str:

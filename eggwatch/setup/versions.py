@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -78,6 +78,20 @@ class Versions:
         files.link(link, str(interpreter.systemd))
         if not self._machine.grants(home / "bin/python", "-I", "-c", "import systemd.journal, systemd.daemon"):
             link.unlink()
+
+    def with_extras(
+        self, home: Path, source: Source, interpreter: Interpreter, modules: Mapping[str, str]
+    ) -> Iterator[Step]:
+        """What the configuration needs besides the program, by its extra: every version has its own environment."""
+        packages = self._packages(home, interpreter)
+        is_of_another_python = home.exists() and not packages.is_dir()
+        extras = [extra for extra, module in modules.items() if not (packages / module).exists()]
+        if extras and not is_of_another_python:
+            wanted = f"eggwatch[{','.join(extras)}]"
+            yield Step(
+                what=f"install {wanted} into {home}, which the configuration needs",
+                do=lambda: source.add(wanted, home / "bin/python", self._machine),
+            )
 
     def _packages(self, home: Path, interpreter: Interpreter) -> Path:
         return home / "lib" / f"python{'.'.join(map(str, interpreter.version[:2]))}" / "site-packages"

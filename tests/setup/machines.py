@@ -80,6 +80,10 @@ class Code:
         for name, data in self._shipped.items():
             (folder / name).write_bytes(data)
 
+    def add(self, extras: str, python: Path, machine: Machine) -> None:
+        """Written down."""
+        machine.run(python, "-m", "pip", "install", extras)
+
 
 def installation_on(machine: Machine, root: Path, interpreter: Interpreter = PYTHON) -> Installation:
     """An installation below a folder."""

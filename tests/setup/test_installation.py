@@ -175,6 +175,25 @@ def test_a_url_is_written_at_the_first_setup_and_a_contradiction_is_an_error(tmp
         installation_on(ToldMachine(), root).plan(FIRST, Wish(url="https://other.example.com/"))
 
 
+def test_every_version_gets_what_the_configuration_needs(tmp_path: Path, wish: Wish) -> None:
+    """An upgrade makes a new environment, where it would be missing; what is there is not installed again."""
+    machine, root = ToldMachine(), tmp_path / "root"
+    set_up(machine, root, FIRST, wish)
+    assert not any("eggwatch[" in line for line in machine.ran)
+    with Places(root=root).configuration.open("a") as file:
+        file.write('metrics = "/run/x.prom"\n[index.main.uploads]\nusers = "htpasswd"\n')
+    for code in (FIRST, SECOND):
+        machine.ran.clear()
+        set_up(machine, root, code, wish)
+        home = Places(root=root).current.resolve()
+        assert f"{home}/bin/python -m pip install eggwatch[metrics,uploads]" in machine.ran
+    for module in ("passlib", "prometheus_client"):
+        (home / "lib/python3.11/site-packages" / module).mkdir()
+    machine.ran.clear()
+    set_up(machine, root, SECOND, wish)
+    assert not any("eggwatch[" in line for line in machine.ran)
+
+
 def test_an_account_is_remembered(tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eggwatch.setup.folders.account_name", lambda uid: "publisher")
     root = tmp_path / "root"
