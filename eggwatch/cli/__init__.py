@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Without a daemon": {
         "index": ("index:index", "Turn a folder of archives into an index, in place."),
-        "collect": ("collect:collect", "Collect the archives of what is installed."),
+        "collect": ("collect:collect", "Collect the wheels of what is installed, or of requirements."),
     },
     "Look": {
         "list": ("list_show_history:list_", "List the published projects, or the files of one."),

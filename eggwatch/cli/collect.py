@@ -5,19 +5,33 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import click
 
 from eggwatch.cli.output import Bar, json_option, print_json, say
-from eggwatch.collecting.collection import GOOD, Collected, Outcome, collect_installed, rebuilt_instead
-from eggwatch.collecting.environment import look_into
-from eggwatch.collecting.pip_download import pip_for
+from eggwatch.collecting.collection import (
+    GOOD,
+    Collected,
+    Outcome,
+    collect_installed,
+    collect_requested,
+    rebuilt_instead,
+)
+from eggwatch.collecting.environment import PythonEnvironment, look_into
+from eggwatch.collecting.pip_download import Pip, pip_for
+from eggwatch.collecting.requirements import requests
 from eggwatch.errors import EggwatchError
 from eggwatch.model.names import project_name, shown
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
 
 @click.command()
+@click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]…")
 @click.option("--site-packages", is_flag=True, help="Everything that is installed, in exactly the installed versions.")
 @click.option(
     "--python",
@@ -25,40 +39,101 @@ from eggwatch.model.names import project_name, shown
     help="The Python of the environment (default: the first of PATH, so that of an active virtual environment).",
 )
 @click.option(
+    "-r",
+    "--requirement",
+    "files",
+    multiple=True,
+    type=FILE,
+    help="A requirements file, with hashes or without, or pylock.toml, uv.lock, pyproject.toml.",
+)
+@click.option("-c", "--constraint", "constraints", multiple=True, type=FILE, help="A constraints file.")
+@click.option("--no-deps", is_flag=True, help="Exactly these requirements, without what they depend on.")
+@click.option("--platform", "platforms", multiple=True, metavar="TAG", help="Wheels for this platform (win_amd64).")
+@click.option("--python-version", "versions", multiple=True, metavar="VERSION", help="Wheels for this Python (3.12).")
+@click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), default=".", help="Where to put the archives."
 )
 @click.option("--rebuild", is_flag=True, help="Make a wheel of the installed files of what is on no index.")
 @json_option
-def collect(site_packages: bool, python: Path | None, into: Path, rebuild: bool, as_json: bool) -> None:
-    """Collect the wheels of what is installed in an environment.
+def collect(
+    requirements: tuple[str, ...],
+    site_packages: bool,
+    python: Path | None,
+    files: tuple[Path, ...],
+    constraints: tuple[Path, ...],
+    no_deps: bool,
+    platforms: tuple[str, ...],
+    versions: tuple[str, ...],
+    into: Path,
+    rebuild: bool,
+    as_json: bool,
+) -> None:
+    """Collect the wheels of what is installed in an environment, or of requirements.
 
     The wheels are downloaded by 'pip download', from the indexes that pip is configured for, and nothing is ever
-    built. Each wheel is compared with what is installed. Packages that were installed from a folder, a URL or a
-    repository are not looked for on an index; --rebuild makes wheels of their installed files. Run the same command
-    again: only what is missing is downloaded.
+    built. Requirements come with all that they depend on.
+
+    With --site-packages, each wheel is compared with what is installed. Packages that were installed from a folder, a
+    URL or a repository are not looked for on an index; --rebuild makes wheels of their installed files.
+
+    --platform and --python-version collect for other machines instead of this one; both can be repeated. Run the same
+    command again: only what is missing is downloaded.
 
     \b
     Examples:
       eggwatch collect --site-packages --into kgs && eggwatch index kgs
       eggwatch collect --site-packages --python /srv/app/venv/bin/python
+      eggwatch collect -r requirements.txt --platform win_amd64
     Exit status: 0 all are there, 1 some are missing, or differ from what is
       installed, 2 pip can't reach an index.
     """
-    if not site_packages:
-        raise click.UsageError("Say what to collect: --site-packages.")
-    environment = look_into(python or _first_python())
-    pip = pip_for(environment.python)
-    progress, results = Bar("collect", len(environment.installed)), []
+    if not (requirements or files or site_packages):
+        raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
+    if rebuild and (platforms or versions or not site_packages):
+        raise click.UsageError("--rebuild makes wheels of what is installed here: use it with --site-packages alone.")
+    more = [word for file in constraints for word in ("--constraint", str(file))]
+    wanted = list(requests(requirements, files, ["--no-deps", *more] if no_deps else more))
+    python = python or _first_python()
+    environment = look_into(python) if site_packages else None
+    pips = _pips(pip_for(python), platforms, versions)
+
+    def found() -> Iterator[Collected]:
+        for pip in pips:
+            for request in wanted:
+                yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), into)
+            if environment is not None:
+                yield from _installed(environment, pip, into, rebuild=rebuild)
+
+    counts = Counter(result.outcome for result in _told(found(), as_json=as_json))
+    (print_counts if as_json else say_counts)(counts, into)
+    sys.exit(0 if all(outcome in GOOD for outcome in counts) else 1)
+
+
+def _pips(pip: Pip, platforms: Sequence[str], versions: Sequence[str]) -> list[Pip]:
+    """One for this machine, or one for every platform with every version."""
+    each_platform: list[tuple[str, ...]] = [("--platform", platform) for platform in platforms]
+    each_version: list[tuple[str, ...]] = [("--python-version", version) for version in versions]
+    choices = product(each_platform or [()], each_version or [()])
+    return [replace(pip, options=(*platform, *version)) for platform, version in choices]
+
+
+def _installed(environment: PythonEnvironment, pip: Pip, into: Path, *, rebuild: bool) -> Iterator[Collected]:
+    progress = Bar("collect", len(environment.installed))
     for collected in collect_installed(environment, pip, into):
-        result = rebuilt_instead(collected, environment, into) if rebuild else collected
-        results.append(result)
         progress.clear()
-        (print_result if as_json else say_result)(result)
+        yield rebuilt_instead(collected, environment, into) if rebuild else collected
         progress.step()
     progress.clear()
-    counts = Counter(result.outcome for result in results)
-    (print_counts if as_json else say_counts)(counts, into)
-    sys.exit(0 if all(result.outcome in GOOD for result in results) else 1)
+
+
+def _told(found: Iterator[Collected], *, as_json: bool) -> Iterator[Collected]:
+    """Each once: one wheel may fit several platforms."""
+    told: set[Collected] = set()
+    for one in found:
+        if one not in told:
+            told.add(one)
+            (print_result if as_json else say_result)(one)
+            yield one
 
 
 def _first_python() -> Path:
@@ -83,13 +158,13 @@ def say_result(one: Collected) -> None:
         text = f"differs from what is installed: {one.file} ({one.reason})"
     else:
         text = f"{WORDS[one.outcome]}: {one.file or one.reason}"
-    say(f"{one.name} {one.version}: {text}")
+    say(f"{' '.join(filter(None, (one.name, one.version)))}: {text}")
 
 
 def say_counts(counts: Counter[Outcome], into: Path) -> None:
     """The totals, for people."""
     numbers = [f"{counts[outcome]} {WORDS[outcome]}" for outcome in Outcome if counts[outcome]]
-    say(f"{shown(str(into))}: {', '.join(numbers) or 'nothing is installed'}")
+    say(f"{shown(str(into))}: {', '.join(numbers) or 'nothing to collect'}")
 
 
 def print_result(one: Collected) -> None:

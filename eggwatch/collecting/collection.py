@@ -13,8 +13,10 @@ from packaging.version import Version
 
 from eggwatch.collecting.comparing import differences
 from eggwatch.collecting.environment import InstalledDistribution, PythonEnvironment
-from eggwatch.collecting.pip_download import Pip
+from eggwatch.collecting.pip_download import NotDownloadedError, Pip
 from eggwatch.collecting.rebuilding import NotRebuiltError, rebuild
+from eggwatch.collecting.requirements import Request
+from eggwatch.errors import NotFoundError
 from eggwatch.model.names import Filename, Kind, Project, parse_filename
 from eggwatch.model.parsing import parsed
 
@@ -45,7 +47,7 @@ class Collected:
     """One that is wanted, and the archive that was found for it, if any; `reason` says what is wrong."""
 
     name: str
-    version: str
+    version: str | None
     outcome: Outcome
     file: str | None = None
     origin: str | None = None
@@ -55,7 +57,9 @@ class Collected:
 def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> Iterator[Collected]:
     """Collect the wheels of all that is installed, in the order of names."""
     there = wheels_of(_names_in(into))
-    for some in _batched(environment.installed):
+    # A wheel for another platform is another build in any case.
+    installed = [replace(one, rows={}) for one in environment.installed] if pip.options else environment.installed
+    for some in _batched(installed):
         found = {one.name: _elsewhere(one) or _already_in(into, there, one) for one in some}
         lacking = [one for one in some if found[one.name] is None]
         with downloading(into, [name for one in lacking for name in there.get(_key(one), ())]) as folder:
@@ -63,6 +67,24 @@ def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> I
             chosen = wheels_of(names)
             found |= {one.name: _judged(one, folder, chosen, reasons.get(one.pin)) for one in lacking}
         yield from filter(None, found.values())
+
+
+def collect_requested(request: Request, pip: Pip, into: Path) -> Iterator[Collected]:
+    """Collect what pip finds for requirements; NotFoundError if it does not find all."""
+    for name, version, place in request.elsewhere:
+        yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    arguments = list(request.arguments)
+    with downloading(into, (name for name in _names_in(into) if name.endswith(".whl"))) as folder:
+        if request.lines:
+            lines = folder.with_name("requirements.txt")
+            lines.write_text("".join(f"{line}\n" for line in request.lines), "utf-8")
+            arguments += ["--requirement", str(lines)]
+        try:
+            names = pip.download(arguments, folder)
+        except NotDownloadedError as error:
+            raise NotFoundError(f"pip has not found all: {error}") from error
+    for (project, version), (file, *_) in wheels_of(names).items():
+        yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file)
 
 
 def rebuilt_instead(collected: Collected, environment: PythonEnvironment, into: Path) -> Collected:

@@ -6,18 +6,42 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from eggwatch.errors import EggwatchError
 
-QUIET = ("--quiet", "--disable-pip-version-check", "--no-input")
+NOT_BUILT = "it would have to be built, which runs its code"
+
+GUARDED = f"""
+import os, runpy, sys
+def refuse_builds(event, arguments):
+    if event == "subprocess.Popen":
+        program = str(arguments[0])
+        if program == sys.executable or os.path.basename(program).startswith(("python", "pypy")):
+            raise RuntimeError({NOT_BUILT!r})
+sys.argv[0] = "pip"
+source = sys.argv.pop(1)
+if source:
+    sys.path.append(source)
+sys.addaudithook(refuse_builds)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+"""pip without its builds: --only-binary does not hold for folders, repositories and URLs, in whosever dependencies.
+
+Whatever pip builds, it builds in another Python, and it needs one for nothing else.
+"""
+
+ALWAYS = ("--disable-pip-version-check", "--no-input")
 
 _UNREACHED = re.compile(r"Could not fetch URL (?P<url>\S+): (?!404 Client Error)(?P<why>.*) - skipping")
 """How pip's log names an index that does not answer; on the terminal it only says that nothing matches."""
 
 
+_ERROR = re.compile(r"^\S+ ERROR: (.*)$", re.MULTILINE)
+_COLLECTED = re.compile(r"^\S+ (?:Processing|Collecting) (.+)$", re.MULTILINE)
 _SAVED = re.compile(r"(?:Saved|File was already downloaded) (?:.*/)?(?P<name>[^/\n]+)$", re.MULTILINE)
 
 
@@ -31,19 +55,27 @@ class Pip:
 
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
+    is_watched: bool = False
+    """Whether a person is to see pip's own progress, on standard error."""
 
     def download(self, wanted: Sequence[str], folder: Path) -> list[str]:
         """The wheels that pip has chosen, which lie in the folder then; what was there is not fetched again."""
         log = folder.with_name(f"{folder.name}.log")
-        command = [*self.command, "download", *QUIET, "--only-binary", ":all:", "--log", str(log), *self.options]
-        command += ["--dest", str(folder), *wanted]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        command = [*self.command, "download", *ALWAYS, "--only-binary", ":all:", "--log", str(log), *self.options]
+        code = self._run([*command, "--dest", str(folder), *wanted])
         text = log.read_text("utf-8", "replace") if log.exists() else ""
         log.unlink(missing_ok=True)
-        if done.returncode:
+        if code:
             _raise_if_unreached(text)
-            raise NotDownloadedError(_last_error(done.stderr))
+            raise NotDownloadedError(_last_error(text))
         return [found["name"] for found in _SAVED.finditer(text)]
+
+    def _run(self, command: Sequence[str]) -> int:
+        if self.is_watched:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode
+        return subprocess.run(
+            [*command, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        ).returncode
 
     def download_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:
         """The wheels of pins without their dependencies, and the reason for each pin that has none."""
@@ -60,20 +92,33 @@ class Pip:
         return names + more_names, reasons | more_reasons
 
 
-def pip_for(python: Path, options: Sequence[str] = ()) -> Pip:
-    """The pip of that Python, else one that downloads for it; EggwatchError if there is none."""
-    others = [(sys.executable, "-m", "pip"), *([(found,)] if (found := shutil.which("pip")) else [])]
-    candidates = [(str(python), "-m", "pip"), *((*other, "--python", str(python)) for other in others)]
-    command = next((one for one in candidates if _works(one)), None)
+def pip_for(python: Path) -> Pip:
+    """The pip of that Python, else another one that it can run; EggwatchError if there is none."""
+    commands = ((str(python), "-c", GUARDED, source) for source in _sources())
+    command = next((one for one in commands if _works(one)), None)
     if command is None:
-        raise EggwatchError(
-            f"There is no pip for {python}.", remedy=f"Install one (22.3 or newer): {python} -m ensurepip."
-        )
-    return Pip(command=command, options=tuple(options))
+        raise EggwatchError(f"There is no pip for {python}.", remedy=f"Install one: {python} -m ensurepip.")
+    return Pip(command=command)
+
+
+def _sources() -> Iterator[str]:
+    """Folders to import pip from: the Python's own, ours, that of PATH."""
+    yield ""
+    ours = find_spec("pip")
+    if ours is not None and ours.origin is not None:
+        yield str(Path(ours.origin).parents[1])
+    if program := shutil.which("pip"):
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+        yield from (found["folder"] for found in re.finditer(r" from (?P<folder>/.+)/pip \(", said))
 
 
 def _works(command: Sequence[str]) -> bool:
-    return subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
+    except OSError as error:
+        raise EggwatchError(
+            f"{command[0]} does not run: {error.strerror}.", remedy="Name another one: --python."
+        ) from error
 
 
 def _raise_if_unreached(log: str) -> None:
@@ -86,7 +131,8 @@ def _raise_if_unreached(log: str) -> None:
         )
 
 
-def _last_error(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["pip failed, and said nothing."]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines)[-1]
+def _last_error(log: str) -> str:
+    if NOT_BUILT in log:
+        return f"{_COLLECTED.findall(log)[-1]}: {NOT_BUILT}"
+    errors: list[str] = _ERROR.findall(log)
+    return errors[-1].strip() if errors else "pip has failed: it does not say why"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from threading import Thread
 
 import pytest
 
-from tests.archive_factory import MARKER, recorded, wheel, wheel_members, zip_of
+from tests.archive_factory import MARKER, recorded, sdist_members, wheel, wheel_members, zip_of
 from tests.cli.program import Done, Site
 from tests.cli.stocks import add
 from tests.installers import pip_install
@@ -216,3 +217,134 @@ def test_a_python_that_is_none_is_named(tmp_path: Path, index: Index) -> None:
         2,
         "eggwatch: /no/such/python does not run: No such file or directory.",
     )
+
+
+@pytest.fixture
+def tree(index: Index) -> Index:
+    """An index with a project that depends on another."""
+    index.put(wheel("app", "1.0", metadata_extra="Requires-Dist: library>=1\n"), "app")
+    for version in ("1.0", "2.0"):
+        index.put(wheel("library", version), "library")
+    return index
+
+
+def files_in(folder: Path) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+APP, LIBRARY, NEWER = (f"{name}-py3-none-any.whl" for name in ("app-1.0", "library-1.0", "library-2.0"))
+
+
+def test_requirements_come_with_what_they_depend_on(tmp_path: Path, tree: Index) -> None:
+    """The closure as pip resolves it, within constraints; a second run fetches nothing."""
+    (tmp_path / "constraints.txt").write_text("library<2\n")
+    arguments = ("app", "-c", "constraints.txt", "--into", "kgs", "--python", sys.executable)
+    done = collect(tmp_path, tree, *arguments)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [f"app 1.0: found: {APP}", f"library 1.0: found: {LIBRARY}", "kgs: 2 found"]
+    assert files_in(tmp_path / "kgs") == [APP, LIBRARY]
+    assert tree.sent() >= {APP, LIBRARY}
+    assert (collect(tmp_path, tree, *arguments).out, tree.sent()) == (done.out, set())
+
+
+def test_no_deps_collects_exactly_what_is_asked_for(tmp_path: Path, tree: Index) -> None:
+    assert collect(tmp_path, tree, "app", "--no-deps", "--into", "kgs", "--python", sys.executable).code == 0
+    assert files_in(tmp_path / "kgs") == [APP]
+
+
+def test_a_requirement_that_no_index_has_ends_with_1_and_pips_reason(tmp_path: Path, tree: Index) -> None:
+    done = collect(tmp_path, tree, "app", "nowhere", "--into", "kgs", "--python", sys.executable)
+    assert (done.code, done.out, files_in(tmp_path / "kgs")) == (1, "", [])
+    assert done.err.startswith("eggwatch: pip has not found all: No matching distribution found for nowhere")
+
+
+def test_hashes_of_a_requirements_file_hold(tmp_path: Path, tree: Index) -> None:
+    """A file that is not the one that the hash names is not collected."""
+    good = hashlib.sha256(wheel("library", "1.0")[1]).hexdigest()
+    for digest, code in (("0" * 64, 1), (good, 0)):
+        (tmp_path / "requirements.txt").write_text(f"library==1.0 --hash=sha256:{digest}\n")
+        done = collect(tmp_path, tree, "-r", "requirements.txt", "--into", "kgs", "--python", sys.executable)
+        assert done.code == code, done.err
+    assert files_in(tmp_path / "kgs") == [LIBRARY]
+
+
+def test_a_pyproject_stands_for_its_dependencies(tmp_path: Path, tree: Index) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["library<2"]\n')
+    assert collect(tmp_path, tree, "-r", "pyproject.toml", "--into", "kgs", "--python", sys.executable).code == 0
+    assert files_in(tmp_path / "kgs") == [LIBRARY]
+
+
+@pytest.mark.parametrize("name", ["pylock.toml", "pylock.dev.toml"])
+def test_a_pylock_stands_for_its_versions_and_hashes(tmp_path: Path, tree: Index, name: str) -> None:
+    """Packages whose marker is false are left out, and a directory is on no index (PEP 751)."""
+    digest = hashlib.sha256(wheel("library", "1.0")[1]).hexdigest()
+    (tmp_path / name).write_text(
+        f"""lock-version = "1.0"
+created-by = "test"
+[[packages]]
+name = "library"
+version = "1.0"
+marker = "python_version >= '3'"
+wheels = [{{name = "{LIBRARY}", url = "https://files.example.com/{LIBRARY}", hashes = {{sha256 = "{digest}"}}}}]
+[[packages]]
+name = "app"
+version = "1.0"
+marker = "sys_platform == 'win32'"
+wheels = [{{name = "{APP}", url = "https://files.example.com/{APP}", hashes = {{sha256 = "{digest}"}}}}]
+[[packages]]
+name = "own"
+directory = {{path = ".", editable = true}}
+"""
+    )
+    done = collect(tmp_path, tree, "-r", name, "--into", "kgs", "--python", sys.executable)
+    assert done.out.splitlines() == [
+        "own: not on an index: locked to directory .",
+        f"library 1.0: found: {LIBRARY}",
+        "kgs: 1 found, 1 not on an index",
+    ]
+    assert (done.code, files_in(tmp_path / "kgs")) == (1, [LIBRARY])
+
+
+def test_wheels_for_other_platforms_and_pythons_are_collected_for_each(tmp_path: Path, index: Index) -> None:
+    """For air-gapped sites: every platform with every Python, also of what is installed here in another build."""
+    tags = ("cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp312-cp312-macosx_11_0_arm64")
+    for tag in tags:
+        index.put(wheel("fast", "1.0", tags=tag), "fast")
+    done = collect(
+        tmp_path, index, "fast", "demo==1.0", "--into", "kgs", "--python", sys.executable, "--platform", "win_amd64",
+        *("--python-version", "3.12", "--python-version", "3.13"),
+    )  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    assert files_in(tmp_path / "kgs") == [SAME[0], f"fast-1.0-{tags[0]}.whl", f"fast-1.0-{tags[1]}.whl"]
+    assert done.out.splitlines()[-1] == "kgs: 3 found"
+
+
+def test_the_wheels_of_an_environment_are_collected_for_another_platform(
+    tmp_path: Path, index: Index, python: Path
+) -> None:
+    """Such a wheel is another build in any case, and is not compared with what is installed."""
+    index.put(wheel("gone", "3.0", tags="cp312-cp312-win_amd64", files={"gone.py": b""}), "gone")
+    done = collect(
+        tmp_path, index, "--site-packages", "--python", python, "--platform", "win_amd64", "--python-version", "3.12"
+    )
+    assert "gone 3.0: found: gone-3.0-cp312-cp312-win_amd64.whl" in done.out.splitlines()
+
+
+@pytest.mark.parametrize("through", ["the command line", "the dependency of a wheel"])
+def test_what_would_have_to_be_built_is_refused_and_its_code_does_not_run(
+    tmp_path: Path, tree: Index, through: str
+) -> None:
+    """--only-binary does not hold for folders and URLs."""
+    MARKER.unlink(missing_ok=True)
+    source = tmp_path / "own-1.0"
+    for path, content in sdist_members("own", "1.0").items():
+        if not path.endswith("/"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(content)
+    tree.put(wheel("sly", "1.0", metadata_extra=f"Requires-Dist: own @ {source.as_uri()}\n"), "sly")
+    wanted = str(source) if through == "the command line" else "sly"
+    done = collect(tmp_path, tree, wanted, "--into", "kgs", "--python", sys.executable)
+    assert (done.code, done.out) == (1, "")
+    assert "it would have to be built, which runs its code" in done.err
+    assert not MARKER.exists()
