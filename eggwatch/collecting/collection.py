@@ -15,7 +15,7 @@ from eggwatch.collecting.comparing import differences
 from eggwatch.collecting.environment import InstalledDistribution, PythonEnvironment
 from eggwatch.collecting.pip_download import NotDownloadedError, Pip
 from eggwatch.collecting.rebuilding import NotRebuiltError, rebuild
-from eggwatch.collecting.requirements import Request
+from eggwatch.collecting.requirements import PipRequest
 from eggwatch.errors import NotFoundError
 from eggwatch.model.names import Filename, Kind, Project, parse_filename
 from eggwatch.model.parsing import parsed
@@ -69,7 +69,7 @@ def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> I
         yield from filter(None, found.values())
 
 
-def collect_requested(request: Request, pip: Pip, into: Path) -> Iterator[Collected]:
+def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
     """Collect what pip finds for requirements; NotFoundError if it does not find all."""
     for name, version, place in request.elsewhere:
         yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)

@@ -14,7 +14,7 @@ from eggwatch.errors import EggwatchError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PipRequest:
     """One call of pip: its `arguments`, and `lines` of a requirements file that is still to be written."""
 
     arguments: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Request:
     """Name, version and place of what a lock file has from no index."""
 
 
-def requests(requirements: Sequence[str], files: Sequence[Path], arguments: Sequence[str]) -> Iterator[Request]:
+def requests(requirements: Sequence[str], files: Sequence[Path], arguments: Sequence[str]) -> Iterator[PipRequest]:
     """One request for all that pip has to resolve, with these arguments too, and one for each lock file."""
     resolved = list(requirements)
     for file in files:
@@ -32,11 +32,11 @@ def requests(requirements: Sequence[str], files: Sequence[Path], arguments: Sequ
         elif file.name.startswith("pylock.") and file.suffix == ".toml":
             yield _pylock(_toml(file))
         elif file.name == "uv.lock":
-            yield Request(arguments=("--no-deps",), lines=tuple(_exported_by_uv(file).splitlines()))
+            yield PipRequest(arguments=("--no-deps",), lines=tuple(_exported_by_uv(file).splitlines()))
         else:
             resolved += ["--requirement", str(file)]
     if resolved:
-        yield Request(arguments=(*arguments, *resolved))
+        yield PipRequest(arguments=(*arguments, *resolved))
 
 
 def _toml(file: Path) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def _toml(file: Path) -> dict[str, Any]:
         raise EggwatchError(f"{file} is no TOML file: {error}") from error
 
 
-def _pylock(lock: Mapping[str, Any]) -> Request:
+def _pylock(lock: Mapping[str, Any]) -> PipRequest:
     """The packages of a lock file with their hashes (PEP 751)."""
     packages = [(package, _place(package)) for package in lock.get("packages", [])]
-    return Request(
+    return PipRequest(
         arguments=("--no-deps",),
         lines=tuple(_line(package) for package, place in packages if place is None),
         elsewhere=tuple((package["name"], package.get("version"), place) for package, place in packages if place),
