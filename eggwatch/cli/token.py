@@ -26,6 +26,9 @@ def token() -> None:
 
     A client uses a token as the password of the user __token__. What it uploads belongs to the user that the token was
     created for, and 'owners' apply as for an account of that name.
+
+    \b
+    Example:  eggwatch token create --user ci --project 'acme-*' --expires 90d
     """
 
 

@@ -54,10 +54,15 @@ class FolderTarget:
         return tuple(changed)
 
     def _changed(self, pages: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Those that differ from the published ones; the twin of a changed page has changed, too."""
+        """Those that differ from the published ones; the twin of a changed page has changed, too, and is not unpacked
+        to be compared, but where somebody altered the page alone."""
         changed: dict[str, bytes] = {}
         for path, data in pages.items():
-            if path.removesuffix(".gz") in changed or not same_page(path, self.read(path), data):
+            published = self.read(path)
+            is_same = published == data or (
+                path.removesuffix(".gz") not in changed and same_page(path, published, data)
+            )
+            if not is_same:
                 changed[path] = data
         return changed
 

@@ -27,9 +27,10 @@ ARGUMENTS = {
     "config": ["check"],
     "import": ["."],
     "backup": ["kept"],
+    "token": ["list"],
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
-NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "index", "init", "explain", "setup"})
+NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "collect", "index", "init", "explain", "setup"})
 """`setup` would set this machine up."""
 NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve"})
 

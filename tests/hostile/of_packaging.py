@@ -39,8 +39,15 @@ PACKAGING = (
             ("foo1.0.tar.gz", "filename-invalid"),
             ("foo-1.x.tar.gz", "filename-invalid"),
             ("-1.0.tar.gz", "filename-invalid"),
-            ("-1.0.zip", "filename-format"),
         )
+    ),
+    # What it holds is a .tar.gz, and that is said, too.
+    Case(
+        "packaging",
+        "the filename '-1.0.zip'",
+        {"kind": "sdist", "filename": "-1.0.zip"},
+        REFUSED,
+        ("filename-format", "not-a-zip"),
     ),
     Case("packaging", "no name", fields(Name=None), REFUSED, ("metadata-name-missing",)),
     Case("packaging", "a name with a dash at its end", fields(Name="demo-"), REFUSED, ("metadata-name-invalid",)),
