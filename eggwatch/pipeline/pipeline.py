@@ -24,7 +24,7 @@ from eggwatch.model.releases import ProjectListing, newest, with_status
 from eggwatch.model.sightings import Claim, Sighting
 from eggwatch.model.verdicts import Known, Leave, Verdict
 from eggwatch.pages.simple import project_pages
-from eggwatch.pipeline.admit import Batch, original, prepare
+from eggwatch.pipeline.admit import Admission, Batch, original
 from eggwatch.pipeline.announce import News
 from eggwatch.pipeline.changed_pages import ChangedPages
 from eggwatch.pipeline.components import Components
@@ -56,32 +56,40 @@ class Pipeline:
 
     def __init__(self, components: Components, config: IndexConfig) -> None:
         self.components, self.config = components, config
-        self.uploads = Uploads(components.catalog.originals())
+        drop, spool, catalog, receipts = components.drop, components.spool, components.catalog, components.receipts
+        self.uploads = Uploads(catalog.originals())
         self.news = News(components)
-        self.housekeeping = Housekeeping(
-            components.answers, components.drop, components.spool.quarantine, components.catalog.path
-        )
+        self.housekeeping = Housekeeping(components.answers, drop, spool.quarantine, catalog.path)
         self.retirement = Retirement(
             self.uploads,
-            drop=components.drop,
-            spool=components.spool,
+            drop=drop,
+            spool=spool,
             answers=components.answers,
-            catalog=components.catalog,
+            catalog=catalog,
             ledger=components.ledger,
             patience=config.patience,
             now=components.now,
             left=self._has_left,
             stays=self.news.remarks.stays,
         )
-        self._settling = Settling(components, config, self.uploads, self.retirement)
-        receipts = components.receipts
+        seen = (config, self.uploads, self.retirement)
+        self._settling = Settling(*seen, drop=drop, catalog=catalog, receipts=receipts)
         told = {"told_waits": receipts.tell_waiting, "told_too_large": receipts.tell_too_large}
-        space = DiskSpace(config, components.spool, self.uploads, **told)
-        around = (components.drop, components.spool, self.uploads, space)
+        around = (drop, spool, self.uploads, DiskSpace(config, spool, self.uploads, **told))
         self._claims = ClaimQueue(*around, now=components.now, unreadable=self._settling.cannot_read)
         self._gathering = Gathering(components.inspectors)
+        self._admission = Admission(
+            spool=spool,
+            pool=components.pool,
+            catalog=catalog,
+            answers=components.answers,
+            now=components.now,
+            rules_url=components.rules_url,
+        )
         self.grace = GracePeriod(config.grace)
-        self._looking = DropWatch(components, config, self.uploads, self.retirement)
+        self._looking = DropWatch(
+            *seen, drop=drop, catalog=catalog, receipts=receipts, now=components.now, progress=spool.progress
+        )
         self.tally, self.measures = Tally(), Measures()
         self._in_hand: dict[int, InHand] = {}
         self._changed = ChangedPages()
@@ -230,7 +238,7 @@ class Pipeline:
             return
         batch = Batch(next_serial=self.components.ledger.end.serial + 1)
         for hand, verdict in verdicts:
-            prepare(self.components, hand, verdict, batch)
+            self._admission.prepare(hand, verdict, batch)
             self.collect()
         self.components.pool.sync()
         self.components.answers.sync()

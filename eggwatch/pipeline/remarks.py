@@ -10,24 +10,24 @@ from eggwatch.intake.uploads import Uploads
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.notifiers.receipts import Receipts
-from eggwatch.pipeline.components import Components
 from eggwatch.policy import settling
 from eggwatch.store.drop.folder import Drop, Found, Survey
+from eggwatch.store.state.catalog import Catalog
 
 log = logging.getLogger("eggwatch")
 
 
-def answer_strangers(survey: Survey, components: Components, uploads: Uploads) -> None:
+def answer_strangers(survey: Survey, uploads: Uploads, *, drop: Drop, catalog: Catalog, receipts: Receipts) -> None:
     """Say, once each, why packages are not taken as they are, and which folders can't be entered."""
     told = []
-    for found, remark in _remarks(survey, components.drop, uploads):
+    for found, remark in _remarks(survey, drop, uploads):
         if remark is None:
             uploads.answered.passed(found)
         else:
             told.append(uploads.told(found, remark.replace("\n", " ")))
-            tell_not_taken(found.path, remark, components.receipts)
+            tell_not_taken(found.path, remark, receipts)
     if told:
-        components.catalog.remember(told)
+        catalog.remember(told)
 
 
 def tell_not_taken(path: str, reason: str, receipts: Receipts) -> None:

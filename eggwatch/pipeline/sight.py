@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError
@@ -14,10 +15,11 @@ from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads
 from eggwatch.model.sightings import Sighting
-from eggwatch.pipeline.components import Components
+from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pipeline.log_lines import crowded
 from eggwatch.pipeline.remarks import answer_strangers
-from eggwatch.store.drop.folder import Survey
+from eggwatch.store.drop.folder import Drop, Survey
+from eggwatch.store.state.catalog import Catalog
 
 log = logging.getLogger("eggwatch")
 
@@ -25,10 +27,23 @@ log = logging.getLogger("eggwatch")
 class DropWatch:
     """Looks at what is named or due, and at the rest in portions; true while a scan is under way."""
 
-    def __init__(self, components: Components, config: IndexConfig, uploads: Uploads, retirement: Retirement) -> None:
-        self._components, self._config = components, config
-        self._uploads, self._retirement = uploads, retirement
-        self.scan = Scan(components.drop)
+    def __init__(
+        self,
+        config: IndexConfig,
+        uploads: Uploads,
+        retirement: Retirement,
+        *,
+        drop: Drop,
+        catalog: Catalog,
+        receipts: Receipts,
+        now: Callable[[], float],
+        progress: Callable[[], object],
+    ) -> None:
+        """`now` is in seconds since the epoch; `progress` is called when a part of the work is done."""
+        self._config, self._uploads, self._retirement = config, uploads, retirement
+        self._drop, self._catalog, self._receipts = drop, catalog, receipts
+        self._now, self._progress = now, progress
+        self.scan = Scan(drop)
         """Whether one is under way, and what they cost."""
 
     def __bool__(self) -> bool:
@@ -52,7 +67,7 @@ class DropWatch:
             # A scan has seen everything: what it has not seen is gone.
             if crowd := self._uploads.crowd(whole):
                 log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
-            self._forget(self._uploads.conclude(whole, wall=self._components.now()))
+            self._forget(self._uploads.conclude(whole, wall=self._now()))
             self._retirement.forget_troubles(whole)
         return list({sighting.path: sighting for sighting in sightings}.values())
 
@@ -60,7 +75,7 @@ class DropWatch:
         folders = {path for path in paths or () if path.endswith("/")}
         named = set() if paths is None else (paths - folders) | self._uploads.timers.due(now)
         self.scan.meanwhile(named)
-        seen = self._components.drop.look(named)
+        seen = self._drop.look(named)
         is_back = self._uploads.faults.resolve("drop")
         if is_back:
             log.info("sight    %s is there again", self._config.drop)
@@ -71,18 +86,18 @@ class DropWatch:
         return [seen, self.scan.portion()] if self.scan else [seen]
 
     def _take_in(self, survey: Survey, now: float) -> list[Sighting]:
-        self._forget(self._uploads.update(survey, now=now, wall=self._components.now()))
-        answer_strangers(survey, self._components, self._uploads)
+        self._forget(self._uploads.update(survey, now=now, wall=self._now()))
+        answer_strangers(survey, self._uploads, drop=self._drop, catalog=self._catalog, receipts=self._receipts)
         self._retirement.keep_in_mind(survey)
         older = [self._retirement.resume(found) for found in survey.leftovers]
-        self._components.spool.progress()
+        self._progress()
         return [*(sighting for sighting in older if sighting), *self._uploads.candidates(survey)]
 
     def _forget(self, gone: list[str]) -> None:
         if gone:
-            self._components.catalog.forget(gone)
+            self._catalog.forget(gone)
         for path in gone:
-            self._components.receipts.tell_gone(path)
+            self._receipts.tell_gone(path)
 
     def end(self) -> None:
         """Let go of the folders that are open."""
