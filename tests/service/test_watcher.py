@@ -16,7 +16,7 @@ import pytest
 from watchdog.observers import inotify_c
 
 from eggwatch.service.folder_events import EVERYTHING
-from eggwatch.service.watcher import MEND_SECONDS, Bell, Watcher, watched_inodes
+from eggwatch.service.watcher import RETRY_SECONDS, Bell, Watcher, watched_inodes
 from tests.running import until
 
 
@@ -139,11 +139,11 @@ def test_a_subfolder_that_can_not_be_watched_is_told_and_watched_when_there_is_r
             watcher.compare(inodes(drop))
             assert watcher.fault is not None and "1 folder can't be watched" in watcher.fault
             assert not watcher.check(), "not tried all the time"
-        now[0] += MEND_SECONDS
+        now[0] += RETRY_SECONDS
         assert watcher.check()
         watcher.compare(inodes(drop))
         assert watcher.fault is not None
-    now[0] += MEND_SECONDS
+    now[0] += RETRY_SECONDS
     assert watcher.check()
     watcher.compare(inodes(drop))
     assert watcher.fault is None
@@ -160,7 +160,7 @@ def test_folders_that_come_and_go_are_watched_in_the_end(watcher: Watcher, folde
         (drop / f"team{number}" / "deep").mkdir(parents=True)
         (drop / f"team{number}").rename(drop / f"renamed{number}")
     shutil.rmtree(drop / "renamed0")
-    with mock.patch("eggwatch.service.watcher.MEND_SECONDS", 0.0):
+    with mock.patch("eggwatch.service.watcher.RETRY_SECONDS", 0.0):
         for _ in range(2):
             watcher.check()
             watcher.compare(inodes(drop))

@@ -122,6 +122,7 @@ def test_weak_hashes_of_htpasswd_are_refused_with_the_remedy(tmp_path: Path, opt
         (f"alice:{ALICE[:20]}", "line 1: alice: the hash is damaged"),
         ("alice:$argon2id$x", "line 1: alice: the hash is damaged"),
     ],
+    ids=("no colon", "a blank", "a path", "too long", "cut short", "no hash"),
 )
 def test_lines_by_which_nobody_can_log_in_are_named(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match="who can't log in") as error:
