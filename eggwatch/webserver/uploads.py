@@ -42,12 +42,12 @@ FORM_BYTES = 16 << 20
 """What a form may have besides its archive."""
 LARGEST = 16 << 30
 """Bytes of an archive where the index sets no `max-file-size`."""
-PATIENCE = 25.0
+PATIENCE = 22.0
 """Seconds to wait for a verdict: uv waits 30 for an answer, proxies 60."""
 BYTES_A_SECOND = 40 << 20
 """Large archives take their time to be copied and inspected: so much longer."""
-GONE_SECONDS = 1.0
-"""How long no daemon must be seen before that is believed: one may be restarting."""
+GONE_SECONDS = 3.0
+"""How long no daemon must be seen before that is believed: one may be restarting, and only twine tries again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -127,7 +127,7 @@ class Door:
             return _refused(user)
         if (request.content_length or 0) > self.largest_body:
             return self._too_large()
-        if not self._reader.is_running():
+        if self._until(self._someone_is_there, time.monotonic() + PATIENCE) is not _NOTHING:
             return later(_NO_DAEMON)
         boundary = _boundary_of(request.headers.get("Content-Type"))
         if boundary is None:
@@ -152,6 +152,9 @@ class Door:
             receiving.close()
             raise
         return receiving
+
+    def _someone_is_there(self) -> Reply | None:
+        return _NOTHING if self._reader.is_running() else None
 
     def _too_large(self) -> Reply:
         message = f"The file is too large: this index takes up to {self.largest} bytes (max-file-size)."

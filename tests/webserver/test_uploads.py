@@ -15,10 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.config.loading import load
+from eggwatch.readers.local import IndexReader
+from eggwatch.webserver import uploads
+from eggwatch.webserver.doors import doors_of
+from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
 from tests.http_asking import ask
-from tests.running import until
+from tests.running import PATIENT, until
 from tests.webserver.door import ANONYMOUS, Door, fields_of, open_door, serving, url_of
 
 
@@ -266,8 +271,36 @@ def test_without_a_daemon_nothing_is_accepted(site: Site) -> None:
         assert left(door) == []
 
 
+def test_an_upload_waits_for_a_daemon_that_is_restarted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most clients would not try again."""
+    asked: list[bool] = []
+    is_running = IndexReader.is_running
+
+    def counted(reader: IndexReader) -> bool:
+        asked.append(is_running(reader))
+        return asked[-1]
+
+    monkeypatch.setattr(IndexReader, "is_running", counted)
+    monkeypatch.setattr(uploads, "GONE_SECONDS", PATIENT)  # the machine may be slow
+    monkeypatch.setattr(uploads, "PATIENCE", PATIENT)
+    site.settings["uploads"] = ANONYMOUS
+    site.write_config()
+    server = Server({"": site.public}, doors=doors_of(load(site.config), "127.0.0.1"))
+    server.start()
+    daemon = site.daemon()
+    try:
+        door = Door(site=site, url=server.url, server=daemon, daemon=daemon)
+        with ThreadPoolExecutor() as pool:
+            reply = pool.submit(door.upload, sdist())
+            until("the upload waits", lambda: asked.count(False) > 1)
+            with daemon:
+                assert reply.result().status == 200
+    finally:
+        server.stop()
+
+
 def test_a_daemon_that_goes_away_takes_nothing_half(door: Door) -> None:
-    """503 after a second, and the file is not there any more; with the daemon back the client's next attempt is 200."""
+    """503 after a while, and the file is not there any more; with the daemon back the next attempt is 200."""
     os.kill(door.daemon.pid, signal.SIGSTOP)
     with ThreadPoolExecutor() as pool:
         reply = pool.submit(door.upload, sdist())
