@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check:check", "Check local files as the daemon would, without publishing."),
         "explain": ("explain:explain", "Explain a rule, and how to fix an archive that breaks it."),
         "publish": ("publish:publish", "Copy files into the drop folder, wait, print each verdict."),
+        "upload": ("upload:upload", "Upload files from any machine, over HTTP or by scp."),
         "wait": ("wait:wait", "Wait until a file can be installed or is rejected."),
         "token": ("token:token", "Create, list and revoke API tokens for uploads over HTTP."),
     },

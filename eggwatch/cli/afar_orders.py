@@ -112,7 +112,7 @@ def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapper(*, url: str | None, token: str | None, token_file: Path | None, **values: Any) -> Any:
-        afar = None if url is None else Afar(url=url, token=_token(token, token_file))
+        afar = None if url is None else Afar(url=url, token=token_of(token, token_file))
         return function(afar=afar, **values)
 
     for option in (
@@ -126,7 +126,7 @@ def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _token(token: str | None, file: Path | None) -> str:
+def token_of(token: str | None, file: Path | None) -> str:
     """The token, of the file if there is one. click.UsageError if it can be none, which is never shown."""
     secret = file.read_text("utf-8", "replace").strip() if file is not None else token
     if secret is None:

@@ -15,6 +15,7 @@ from tests.cli.program import Site
 
 ARGUMENTS = {
     "publish": ["README"],
+    "upload": ["README", "--to", "http://127.0.0.1:1/"],
     "check": ["README"],
     "wait": ["demo", "--timeout", "0"],
     "yank": ["demo"],
@@ -30,7 +31,7 @@ ARGUMENTS = {
     "token": ["list"],
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
-NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "collect", "index", "init", "explain", "setup"})
+NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "upload", "collect", "index", "init", "explain", "setup"})
 """`setup` would set this machine up."""
 NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve"})
 

@@ -1,0 +1,162 @@
+"""eggwatch upload: from any machine, over HTTP or by scp, and the verdict on each file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+
+from eggwatch.cli.afar_orders import NotNowError, token_of
+from eggwatch.cli.options import Selection, duration_option, index_options
+from eggwatch.cli.output import json_option, print_json, say, say_error
+from eggwatch.cli.sending import Repository, basic
+from eggwatch.cli.wait import Answer, understand, wait_for
+from eggwatch.errors import EggwatchError, TimeoutReachedError
+from eggwatch.model.instructions import trusted_host
+from eggwatch.model.names import shown
+from eggwatch.readers.remote import NotReachedError, RemoteReader
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_BY_SCP = re.compile(r"(?!-)(?:[^/:\[\]]+|[^/:\[\]]*\[[^\]/]+\]):.*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What was given to log in with."""
+
+    user: str | None
+    password_file: Path | None
+    token: str | None
+    token_file: Path | None
+
+    def header(self) -> str | None:
+        """The value of the header Authorization; None without any login. click.UsageError if one is missing."""
+        if self.user is not None:
+            return basic(self.user, self._password())
+        if self.password_file is not None:
+            raise click.UsageError("--password-file needs --user.")
+        if self.token is None and self.token_file is None:
+            return None
+        return f"Bearer {token_of(self.token, self.token_file)}"
+
+    def _password(self) -> str:
+        if self.password_file is not None:
+            return self.password_file.read_text("utf-8", "replace").rstrip("\r\n")
+        if not sys.stdin.isatty():
+            raise click.UsageError("--user needs a password: use --password-file FILE.")
+        typed: str = click.prompt(f"Password of {self.user}", hide_input=True, err=True)
+        return typed
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=_FILE)
+@index_options
+@click.option(
+    "--to",
+    required=True,
+    envvar="EGGWATCH_TO",
+    metavar="URL|HOST:DIR",
+    help="The index, or its drop folder.  [default: $EGGWATCH_TO]",
+)
+@click.option("--user", metavar="NAME", help="Log in with a password, which is asked for.")
+@click.option("--password-file", type=_FILE, help="A file with the password of --user.")
+@click.option("--token", envvar="EGGWATCH_TOKEN", help="Log in with a token.  [default: $EGGWATCH_TOKEN]")
+@click.option("--token-file", type=_FILE, help="A file with the token.")
+@click.option("--url", metavar="URL", help="After scp: the index that is asked for the verdict.")
+@click.option("--timeout", default="5m", show_default=True, help="How long to wait for each verdict.")
+@json_option
+def upload(
+    selection: Selection, files: tuple[Path, ...], to: str, url: str | None, timeout: str, as_json: bool, **login: str
+) -> None:
+    """Upload files to an index on another machine, and print each verdict.
+
+    To a URL over HTTP, where the index accepts uploads. If its daemon is being restarted or its disk is full, the
+    upload is repeated until --timeout. To HOST:DIR by scp; rejections are then only visible in receipts/ of the drop
+    folder.
+
+    \b
+    Examples:
+      eggwatch upload dist/* --to https://packages.example.com/ --token-file token
+      eggwatch upload dist/* --to https://packages.example.com/ --user alice
+      eggwatch upload dist/* --to alice@HOST:/srv/drop/ --url https://HOST/
+    Exit status: 0 all installable, 1 something was rejected, 4 timeout.
+    """
+    seconds = duration_option(timeout)
+    verdict: Callable[[Path], Answer | None]
+    if "://" in to:
+        if url is not None:
+            raise click.UsageError("--url is for uploads by scp: over HTTP the answer is the verdict.")
+        repository = _repository(to, Login(**login))  # type: ignore[arg-type]
+        verdict = partial(_by_http, repository, seconds=seconds)
+    elif _BY_SCP.fullmatch(to):
+        reader = None if url is None else RemoteReader(url=url)
+        verdict = partial(_by_scp, to, reader, seconds=seconds)
+    else:
+        raise click.UsageError("--to is neither URL nor HOST:DIR. On the machine of the index, use 'eggwatch publish'.")
+    good = [_report(file, verdict(file), as_json=as_json) for file in files]
+    sys.exit(0 if all(good) else 1)
+
+
+def _repository(to: str, login: Login) -> Repository:
+    """Where a URL with or without /legacy/ or /simple/ takes uploads."""
+    url = f"{RemoteReader(url=to.rstrip('/').removesuffix('/legacy')).base}legacy/"
+    if "@" in url:
+        raise click.UsageError("--to must not contain a user or a password: use --user or a token.")
+    header = login.header()
+    if header is not None and (host := trusted_host(url)) is not None:
+        say_error(f"Warning: the login is sent unencrypted to {host}.")
+    return Repository(url=url, login=header)
+
+
+def _by_http(repository: Repository, file: Path, *, seconds: float) -> Answer:
+    """The answer of the server, which is asked again while it says 503."""
+    deadline = time.monotonic() + seconds
+    while (said := repository.upload(file)).status == 503:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NotNowError(f"{repository.url}: {said.text}", remedy="Try again later.")
+        time.sleep(min(said.retry_after, left))
+    if said.status in (404, 405) or 300 <= said.status < 400:
+        raise NotReachedError(
+            f"{repository.url}: {said.text}", remedy="Check --to, and that the index accepts uploads."
+        )
+    return Answer(there=said.status == 200, text=said.text)
+
+
+def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float) -> Answer | None:
+    """What the pages say after the copy; None if there is no URL to ask."""
+    path = str(file.absolute())
+    try:
+        done = subprocess.run(["scp", "--", path, to], check=False)
+    except FileNotFoundError as error:
+        raise EggwatchError("scp is not installed.", remedy="Install the OpenSSH client.") from error
+    if done.returncode != 0:
+        raise EggwatchError(
+            f"scp ended with status {done.returncode}; {shown(str(file))} was not uploaded.", remedy="Check --to."
+        )
+    if reader is None:
+        return None
+    try:
+        return wait_for(reader, understand(path), seconds=seconds)
+    except TimeoutReachedError as error:
+        say_error(str(error))
+        raise
+
+
+def _report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:
+    text = "copied. The verdict is in receipts/ of the drop folder, or use --url." if answer is None else answer.text
+    is_good = answer is None or answer.there
+    if as_json:
+        print_json({"file": shown(str(file)), "installable": None if answer is None else answer.there, "text": text})
+    elif answer is None:
+        say(f"{shown(str(file))}: {text}")
+    else:
+        say(text)
+    return is_good
