@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections import deque
@@ -24,6 +25,8 @@ PAUSES = (2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before a notifier that failed is asked again; the last one repeats."""
 KEEP_SECONDS = 1.0
 """Seconds until cursors have to be written: after a crash events are repeated, with the same key."""
+FULL_SECONDS = 10.0
+"""Seconds until they are tried again where the disk is full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +212,15 @@ class News:
         if moved and self._keep_at is None:
             self._keep_at = now + KEEP_SECONDS
         if moved and self._keep_at is not None and now >= self._keep_at:
-            cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
             self._keep_at = None
+            try:
+                cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
+            except OSError as error:
+                # Pages and orders go on; after a crash, what was announced meanwhile is announced once more.
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                log.warning("announce %s can't be written now, and is tried again: %s", cursors.path, in_words(error))
+                self._keep_at = now + FULL_SECONDS
 
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind is EventKind.REJECTED:

@@ -115,14 +115,17 @@ class Life:
 
     def _up_to_date(self, unit: str, home: Path, *, changed: bool) -> Iterator[Step]:
         if self._show("MainPID", unit) not in ("", "0") and (changed or not self._runs_from(home, unit)):
-            yield Step(what=f"restart {unit}, {UNTIL}", do=lambda: self.bring_up("restart", unit))
+            yield Step(what=f"restart {unit}, {UNTIL}", do=lambda: self.bring_up(unit))
         elif self._show("ActiveState", unit) != "active":
-            yield Step(what=f"start {unit}, {UNTIL}", do=lambda: self.bring_up("start", unit))
+            yield Step(what=f"start {unit}, {UNTIL}", do=lambda: self.bring_up(unit))
 
-    def bring_up(self, verb: str, unit: str) -> None:
-        """Start or restart a daemon; raises InstallationError with the last lines of the journal if it ends."""
+    def bring_up(self, unit: str) -> None:
+        """Start or restart a daemon; raises InstallationError with the last lines of the journal if it ends.
+
+        Always by `restart`: while systemd tries another version again and again, `start` would join one of its tries.
+        """
         begun = int(time.time())
-        ready = self._machine.grants("systemctl", verb, unit)
+        ready = self._machine.grants("systemctl", "restart", unit)
         life = self._show("MainPID", unit), self._show("NRestarts", unit)
         end = time.monotonic() + PROOF
         while ready and time.monotonic() < end:

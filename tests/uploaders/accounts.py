@@ -24,7 +24,7 @@ EGGWATCH, ALICE, BOB, PACKAGES = 5200, 5101, 5102, 5300
 """The daemon's system user, two uploaders, and the group of all three."""
 CAROL = 5103
 """An account of this machine that is in no group of the others."""
-DOOR = 5104
+DOOR = 5201
 """The account of the upload door."""
 UPLOADERS = {"alice": ALICE, "bob": BOB}
 

@@ -30,6 +30,15 @@ def upload(machine: Machine, daemon: IndexDaemon, project: str) -> str:
     return name
 
 
+def receipts_told(state: Path) -> int:
+    """The serial up to which receipts are known to be written; a backup can't know more."""
+    try:
+        told: int = json.loads((state / "news/daemon.json").read_bytes())["subscriptions"]["receipts"]["cursor"]
+    except (FileNotFoundError, KeyError):
+        return 0
+    return told
+
+
 def project_pages(public: Path) -> dict[str, bytes]:
     """Every page but the landing page, which names the drop folder."""
     return {path: data for path, data in unpacked(pages_of(public)).items() if path.startswith("simple/")}
@@ -47,6 +56,7 @@ def test_a_backup_by_one_account_is_restored_as_another(machine: Machine) -> Non
         until(
             "the root page", lambda: json.loads((daemon.public / "simple/index.v1_json").read_bytes())["projects"][2:]
         )
+        until("it is written what was announced", lambda: receipts_told(daemon.state) == 3)
         done = machine.eggwatch(EGGWATCH, "--config", old / "eggwatch.toml", "backup", kept)
         assert (done.returncode, done.stderr) == (0, "")
         before, uploaders = project_pages(daemon.public), [event["uploader"] for event in daemon.events()]

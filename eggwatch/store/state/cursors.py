@@ -85,10 +85,11 @@ class Cursors:
     def keep(self, progress: Mapping[str, Progress]) -> None:
         """Remember how far notifiers have come. A power cut may bring back what was kept before, and nothing else."""
         with self._lock:
-            self._progress |= progress
-            rows = {name: asdict(one) for name, one in sorted(self._progress.items())}
+            kept = {**self._progress, **progress}
+            rows = {name: asdict(one) for name, one in sorted(kept.items())}
             data = json.dumps({"schema": 1, "subscriptions": rows}, indent=1).encode() + b"\n"
             replace(self.path, data, self._permissions)
+            self._progress = kept
 
 
 def _progress(values: Mapping[str, Any]) -> Progress:
