@@ -24,8 +24,8 @@ Version = tuple[int, int, int] | None
 class Awaited:
     """An upload whose verdict is awaited; made before it is given to the daemon. A look costs three stat calls."""
 
-    def __init__(self, reader: IndexReader, *, filename: str, sha256: str) -> None:
-        self._reader, self._filename, self._sha256 = reader, filename, sha256
+    def __init__(self, reader: IndexReader, *, filename: str, sha256: str, uploader: str) -> None:
+        self._reader, self._filename, self._sha256, self._uploader = reader, filename, sha256, uploader
         self._key, parsed = key_of(filename), parse_filename(filename)
         self._project = parsed.project if isinstance(parsed, Filename) else None
         self._page: Version = None
@@ -54,7 +54,8 @@ class Awaited:
         )
 
     def rejection(self) -> Event | None:
-        """The rejection of these bytes under this name, if it came since this was made."""
+        """The rejection of these bytes under this name, if it came since this was made: of this uploader, as another
+        one may have no right to what this one may."""
         for path, before in self._reasons.items():
             if (version := self._version(path)) == before:
                 continue
@@ -74,7 +75,7 @@ class Awaited:
         with suppress(OSError, ValueError, KeyError, TypeError):
             data = json.loads(read_foreign(path))
             event = Event.from_json(data)
-            if event.sha256 == self._sha256:
+            if (event.sha256, event.uploader) == (self._sha256, self._uploader):
                 return event, int(data["serial"])
         return None, 0
 
@@ -84,7 +85,8 @@ class Awaited:
             return catalog is None or catalog.position().serial >= serial
 
     def _is_meant(self, event: Event) -> bool:
-        return event.kind is EventKind.REJECTED and event.sha256 == self._sha256 and event.at >= self._began
+        is_one = (event.kind, event.sha256, event.uploader) == (EventKind.REJECTED, self._sha256, self._uploader)
+        return is_one and event.at >= self._began
 
     def _version(self, path: Path) -> Version:
         """None where nothing lies that the daemon has written."""

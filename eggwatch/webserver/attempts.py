@@ -77,21 +77,39 @@ def address_of(environ: WSGIEnvironment) -> str:
     """
     address = _address(environ.get("REMOTE_ADDR", ""))
     if address is None or address.is_loopback:
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2]
         address = _address(forwarded) or address
     if isinstance(address, IPv6Address) and not address.is_loopback:
         return f"{IPv6Address(int(address) >> 64 << 64)}/64"
     return str(address)
 
 
+_FORWARDED = ("X_FORWARDED_FOR", "FORWARDED", "X_REAL_IP", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "VIA")
+"""Headers by which a web server or proxy in front tells that a request has come through it."""
+
+
+def is_of_this_machine(environ: WSGIEnvironment) -> bool:
+    """Whether a request comes from this machine for certain; not if a server in front does not say from where."""
+    if not is_loopback(environ.get("REMOTE_ADDR", "")):
+        return False
+    if not any(f"HTTP_{name}" in environ for name in _FORWARDED):
+        return True
+    return all(map(is_loopback, environ.get("HTTP_X_FORWARDED_FOR", "").split(",")))
+
+
 def is_loopback(address: str) -> bool:
-    """Whether a request comes from this machine."""
+    """Whether it is an address of this machine for itself."""
     found = _address(address)
     return found is not None and found.is_loopback
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address without its zone, and one of IPv4 as such where a socket for both tells it as one of IPv6."""
+    """An address without zone and port, and one of IPv4 as such where a socket for both tells it as one of IPv6."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:  # a socket in the file system has none

@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -116,9 +116,10 @@ class Orders:
     def _sweep(self, folder: int) -> None:
         """Take away the orders of processes that were killed; the daemon carries out none that nobody waits for."""
         with os.scandir(folder) as entries:
-            old = [one.name for one in entries if one.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS]
-        for name in old:
-            durable.unlink_at(durable.Place(folder, name))
+            for entry in entries:
+                with suppress(FileNotFoundError):  # another one has just been answered
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS:
+                        durable.unlink_at(durable.Place(folder, entry.name))
 
 
 def _answer_of(verb: str, report: Report) -> Reply:

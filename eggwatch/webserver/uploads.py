@@ -97,7 +97,8 @@ class Door:
 
         None where it is not worth keeping: before anybody says who sends it, if it is too large, or no form.
         """
-        is_known = "AUTHORIZATION" in headers or self.settings.anonymous is not Anonymous.NOWHERE
+        is_anonymous = self.settings.anonymous is not Anonymous.NOWHERE
+        is_known = is_anonymous or self._users.may_log_in(headers.get("AUTHORIZATION", ""))
         boundary = _boundary_of(headers.get("CONTENT_TYPE"))
         return Body(self.incoming, boundary) if is_known and boundary and length <= self.largest_body else None
 
@@ -179,6 +180,8 @@ class Door:
         if problem is not None:
             return wrong(problem)
         parsed = parse_filename(filename)
+        if "upload" not in user.actions:
+            return Reply(status=HTTPStatus.FORBIDDEN, message="This login is not for uploads.")
         if isinstance(parsed, Filename) and not user.may(parsed.project):
             message = f"This login may not upload to the project {parsed.project}."
             return Reply(status=HTTPStatus.FORBIDDEN, message=message)
@@ -195,7 +198,7 @@ class Door:
 
     def _judged(self, filename: str, sha256: str, arrival: Arrival, user: User) -> Reply:
         """Give it to the pipeline, and wait for the verdict."""
-        awaited = Awaited(self._reader, filename=filename, sha256=sha256)
+        awaited = Awaited(self._reader, filename=filename, sha256=sha256, uploader=user.name)
         deadline = time.monotonic() + PATIENCE + os.fstat(arrival.fd).st_size / BYTES_A_SECOND
 
         def given() -> Reply | None:

@@ -17,11 +17,12 @@ from eggwatch.config.uploads import Anonymous, UploadDoor
 from eggwatch.linux.accounts import USER
 from eggwatch.policy.ownership import matches
 from eggwatch.store.state.tokens import Token, TokenUses, id_of, parse_tokens
-from eggwatch.webserver.attempts import Attempts, address_of, is_loopback
+from eggwatch.webserver.attempts import Attempts, address_of, is_of_this_machine
 from eggwatch.webserver.passwords import Passwords, Verifier, check_passwords, parse_passwords
 from eggwatch.webserver.reread import Reread
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.wrappers import Request
 
 log = logging.getLogger("eggwatch.http")
@@ -92,6 +93,14 @@ _NAME = Refused(
 )
 
 
+_ANYBODY = User(name=ANONYMOUS, actions=("upload",))
+"""Who has not logged in where that is not needed."""
+_RESERVED = Refused(
+    status=HTTPStatus.FORBIDDEN,
+    message=f"The user name {ANONYMOUS} stands for uploads without a log-in here, and nobody can log in with it.",
+)
+
+
 class Users:
     """Who may log in at the door of an index. ConfigurationError if its file of passwords is of no use."""
 
@@ -106,6 +115,20 @@ class Users:
 
     def authenticate(self, request: Request, *, now: float) -> User | Refused:
         """Who sends a request, or why it is refused."""
+        found = self._found(request, now=now)
+        is_reserved = isinstance(found, User) and found.name == ANONYMOUS and found is not _ANYBODY
+        return _RESERVED if is_reserved and self._door.anonymous is not Anonymous.NOWHERE else found
+
+    def may_log_in(self, authorization: str) -> bool:
+        """Whether a header may be that of a log-in; said without comparing a password, before a body is stored."""
+        if (given := _credentials(authorization)) is None:
+            return False
+        token_id = id_of(given.secret.decode("ascii", "replace"))
+        return (
+            given.user in self._passwords.current().hashes if token_id is None else token_id in self._tokens.current()
+        )
+
+    def _found(self, request: Request, *, now: float) -> User | Refused:
         if "Origin" in request.headers:
             return _BROWSER
         name = request.environ.get("REMOTE_USER") if self._door.remote_user else None
@@ -113,23 +136,21 @@ class Users:
             return User(name=name) if USER.fullmatch(name) else _NAME
         address = address_of(request.environ)
         given = _credentials(request.headers.get("Authorization", ""))
+        is_anonymous = self._takes_anonymous(request.environ)
         if given is None:
-            return self._without_credentials(address)
+            return _ANYBODY if is_anonymous else _LOG_IN if self._is_for_anybody() else _NOBODY
         secret = given.secret.decode("ascii", "replace")
         if (token_id := id_of(secret)) is not None:
             return self._by_token(given.user, token_id, secret, now)
         if given.user in OF_TOKENS:
             return _NO_TOKEN
+        if is_anonymous and given.user not in self._passwords.current().hashes:
+            return _ANYBODY  # old clients always send something
         return self._by_password(given, address, now)
 
-    def _without_credentials(self, address: str) -> User | Refused:
-        if self._takes_anonymous(address):
-            return User(name=ANONYMOUS, actions=("upload",))
-        return _LOG_IN if self._is_for_anybody() else _NOBODY
-
-    def _takes_anonymous(self, address: str) -> bool:
+    def _takes_anonymous(self, environ: WSGIEnvironment) -> bool:
         anonymous = self._door.anonymous
-        return anonymous is Anonymous.EVERYWHERE or (anonymous is Anonymous.LOOPBACK and is_loopback(address))
+        return anonymous is Anonymous.EVERYWHERE or (anonymous is Anonymous.LOOPBACK and is_of_this_machine(environ))
 
     def _is_for_anybody(self) -> bool:
         return bool(self._door.remote_user or self._passwords.current().hashes or self._tokens.current())
@@ -149,8 +170,6 @@ class Users:
 
     def _by_password(self, given: _Credentials, address: str, now: float) -> User | Refused:
         hashes = self._passwords.current().hashes
-        if given.user not in hashes and self._takes_anonymous(address):
-            return self._without_credentials(address)  # old clients always send something
         if USER.fullmatch(given.user) is None:
             return _NAME
         stored = hashes.get(given.user)

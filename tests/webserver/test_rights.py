@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import grp
 import os
+import signal
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,19 @@ def test_owners_are_users_and_tokens_as_well_as_accounts(owned: Door) -> None:
         ("admitted", "demo-1.0.tar.gz", "bob"),
         ("rejected", "acme_tool-1.3.tar.gz", ME),
     ]
+
+
+def test_of_two_who_upload_the_same_bytes_at_once_each_is_told_his_own_verdict(owned: Door) -> None:
+    """The one without a right is rejected, and the owner's upload is published."""
+    file = sdist("acme-tool", "1.0")
+    with ThreadPoolExecutor() as pool:
+        os.kill(owned.daemon.pid, signal.SIGSTOP)
+        try:
+            bob, alice = (pool.submit(upload, owned, file, user) for user in ("bob", "alice"))
+            until("both wait", lambda: len(list(owned.site.drop.glob("http/[ab]*/*"))) == 2)
+        finally:
+            os.kill(owned.daemon.pid, signal.SIGCONT)
+        assert (bob.result().status, alice.result().status) == (403, 200)
 
 
 def test_a_user_who_is_an_account_is_in_its_groups(owned: Door) -> None:

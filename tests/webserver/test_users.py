@@ -327,6 +327,12 @@ def test_without_users_nothing_is_accepted_and_the_answer_says_how_to_add_one(tm
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "::ffff:192.0.2.1"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "192.0.2.1"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.1"}, False),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.1:51324"}, False),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "unknown"}, False),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.1, 127.0.0.1"}, False),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "[::1]:443"}, True),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_REAL_IP": "127.0.0.1"}, False),
+        (Anonymous.LOOPBACK, {"REMOTE_ADDR": "127.0.0.1", "HTTP_VIA": "1.1 proxy"}, False),
         (Anonymous.LOOPBACK, {"REMOTE_ADDR": ""}, False),
         (Anonymous.EVERYWHERE, {"REMOTE_ADDR": "192.0.2.1"}, True),
         (Anonymous.NOWHERE, {"REMOTE_ADDR": "127.0.0.1"}, False),
@@ -341,6 +347,21 @@ def test_anonymous_uploads_come_from_this_machine_unless_it_says_everywhere(
     assert (door.basic("mypi", "ignored", **environ) == anybody) is taken
     assert status(door.basic("alice", "wrong", **environ)) == 401
     assert door.basic("alice", "secret", **environ) == User(name="alice")
+
+
+def test_nobody_logs_in_as_anonymous_where_strangers_upload_under_that_name(tmp_path: Path) -> None:
+    """Else what strangers have uploaded could be yanked by him."""
+    text = f"anonymous:{ALICE}\n"
+    assert status(Door(tmp_path, text, anonymous=Anonymous.LOOPBACK).basic("anonymous", "secret")) == 403
+    assert Door(tmp_path, text).basic("anonymous", "secret") == User(name="anonymous")
+
+
+def test_a_body_is_stored_only_for_who_may_have_logged_in(door: Door) -> None:
+    secret = door.token()
+    for header in (basic("alice", "whatever"), f"Bearer {secret}", basic("__token__", secret)):
+        assert door.users.may_log_in(header)
+    for header in ("", "x", basic("stranger", "secret"), f"Bearer {new_secret()}"):
+        assert not door.users.may_log_in(header)
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "http://127.0.0.1:8080"])
@@ -419,6 +440,8 @@ def test_addresses_of_one_network_of_ipv6_count_as_one(door: Door) -> None:
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("2001:db8::5%" + "x" * 9000, "2001:db8::/64"),
         ("::1%eth0", "::1"),
+        ("192.0.2.1:51324", "192.0.2.1"),
+        ("[2001:db8::5]:443", "2001:db8::/64"),
         ("<script>", "127.0.0.1"),
         ("", "127.0.0.1"),
     ],
