@@ -53,11 +53,12 @@ def test_the_command_that_is_advised_is_one_that_helps(machine: Machine) -> None
         for mode, name in names.items():
             laid(machine, daemon, name, wheel_of(f"mode{mode}", 10_000)[1], KINDS[mode])
         name, data = wheel_of("closed", 10_000)
-        folder = daemon.drop / "private"
+        folder = base / "private"
         folder.mkdir(mode=0o700)
         (folder / name).write_bytes(data)
         for path in (folder, folder / name):
             os.chown(path, ALICE, ALICE)
+        os.rename(folder, daemon.drop / folder.name)
         wanted = {name: f"chmod {mode} {name}" for mode, name in names.items()}
         wanted["private"] = "setfacl -m u:eggwatch:rwx private"
         for told, command in wanted.items():
