@@ -64,7 +64,7 @@ def test_each_url_of_the_index_and_a_token_will_do(door: Door, afar: Site, suffi
 def test_a_rejection_is_1_with_all_reasons_and_the_others_are_uploaded(door: Door, afar: Site) -> None:
     good, other = archives(afar)
     assert with_password(afar, door, good).code == 0
-    good.write_bytes(sdist("demo", "1.0", {"more.py": b"1"})[1] if good.suffix == ".gz" else wheel("demo", "1.1")[1])
+    good.write_bytes(wheel("demo", "1.1")[1])
     done = with_password(afar, door, good, other)
     assert (done.code, "File already exists" in done.out) == (1, True), done
     assert f"{other.name} is published." in done.out

@@ -33,6 +33,7 @@ def apache(folder: Path, public: Path, port: int) -> list[str]:
     site = sample("apache.conf", public, {"<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>"})
     (folder / "site.conf").write_text(site)
     modules = "mpm_event authz_core authz_host alias dir env headers mime rewrite setenvif filter deflate negotiation"
+    modules += " proxy proxy_http"
     loads = "\n".join(f"Include /etc/apache2/mods-available/{name}.load" for name in modules.split())
     settings = "\n".join(
         f"Include /etc/apache2/mods-available/{name}.conf" for name in ("mime", "deflate", "negotiation", "dir")
