@@ -8,7 +8,6 @@ The packages, in the order of imports: each imports only from the steps above it
    archives/    foreign archives, opened without trust: zip/, tar/, wheel/, metadata/
    pages/       the published pages: pure functions from values to bytes
    linux/       the kernel: capabilities, leases, accounts, inotify, mounts, limits, sandboxes; systemd
-   webserver/   the pages over HTTP, by one WSGI application
 3. store/       the disk: durable operations; drop/, public/ and state/ are the three folders of an index
    config/      eggwatch.toml: a frozen Config, and every wrong key at once
    inspection/  archives are opened in separate processes: one worker, the queues, all workers
