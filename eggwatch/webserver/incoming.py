@@ -29,8 +29,6 @@ ARRIVING = ".arriving"
 READABLE = 0o644
 LEFT_SECONDS = 3600.0
 """Since so long has nothing been written to what a killed process has left."""
-CHECKED_BYTES = 16 << 20
-"""After so many bytes it is looked whether there is still room on the disk."""
 
 
 class TooLargeError(ValueError):
@@ -40,30 +38,25 @@ class TooLargeError(ValueError):
 class Arrival:
     """An upload that is arriving: its hidden file, open for writing until it is finished.
 
-    `most` and `min_free` are the bytes that it may have, and those that are to stay free on the disk.
+    `most` and `min_free` are the bytes that it may have, and those that are to stay free on the disk. As many as it has
+    itself stay free too: the daemon copies it, and what others send may come in, however many large ones there are.
     """
 
     def __init__(self, place: Place, *, most: int, min_free: int) -> None:
-        self._left, self._min_free, self._unchecked = most, min_free, 0
+        self._size, self._most, self._min_free = 0, most, min_free
         durable.changing("write", place)
         self.place = place
         self.fd = os.open(place.name, NEW_FILE, durable.UNFINISHED_FILE, dir_fd=place.folder)
 
     def write(self, data: bytes) -> None:
         """Append to it. TooLargeError, or OSError where there is no room."""
-        self._left -= len(data)
-        if self._left < 0:
+        self._size += len(data)
+        if self._size > self._most:
             raise TooLargeError
-        self._unchecked -= len(data)
-        if self._unchecked < 0:
-            self._check_room()
-        durable.write_all(self.fd, data)
-
-    def _check_room(self) -> None:
         status = os.fstatvfs(self.fd)
-        if status.f_bavail * status.f_frsize < self._min_free + CHECKED_BYTES:
+        if status.f_bavail * status.f_frsize < self._min_free + self._size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._unchecked = CHECKED_BYTES
+        durable.write_all(self.fd, data)
 
     def finish(self) -> None:
         """Write to it no more: as long as it is open for writing nobody takes it for whole.

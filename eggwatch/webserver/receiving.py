@@ -43,10 +43,13 @@ class Receiving:
 
 
 class Body:
-    """Where waitress puts the body of an upload. What is wrong with it is kept for who asks; the rest is dropped."""
+    """Where waitress puts the body of an upload. What is wrong with it is kept for who asks; the rest is dropped.
 
-    def __init__(self, incoming: Incoming, boundary: str) -> None:
-        self._incoming, self._boundary = incoming, boundary
+    `most` are the bytes that it may have, whatever they are of.
+    """
+
+    def __init__(self, incoming: Incoming, boundary: str, *, most: int) -> None:
+        self._incoming, self._boundary, self._most = incoming, boundary, most
         self._receiving: Receiving | None = None
         self._error: Exception | None = None
         self._size = 0
@@ -57,12 +60,18 @@ class Body:
         if self._error is not None:
             return
         try:
+            if self._size > self._most:
+                raise TooLargeError
             if self._receiving is None:
                 self._receiving = Receiving(self._incoming, self._boundary)
             self._receiving.take(data)
         except (FolderError, OSError, MalformedError, TooLargeError) as error:
             self._error = error
             self.close()
+
+    def is_dropped(self) -> bool:
+        """Whether nothing more of it is of any use."""
+        return self._error is not None
 
     def received(self) -> Receiving:
         """What was received, and is to be ended. Raises what was wrong."""

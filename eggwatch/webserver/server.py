@@ -62,6 +62,8 @@ LARGEST_BODY = 1 << 62
 """waitress would hang up on a larger one before its client has heard why; doors know what is too large."""
 RECEIVED = 64 * 1024
 """Bytes that are received at a time."""
+HEARD_OUT = 16 << 20
+"""Bytes of a useless body without a length that are read, as some clients hear no answer before they have sent all."""
 
 HTTPS = "let a web server with HTTPS pass them on to 127.0.0.1 (contrib/httpd)"
 
@@ -219,6 +221,10 @@ class _Dropped:
     def append(self, data: bytes) -> None:
         """Drop it."""
 
+    def is_dropped(self) -> bool:
+        """Nothing of it is of any use."""
+        return True
+
     def getfile(self) -> BytesIO:
         """An empty body."""
         return BytesIO()
@@ -232,7 +238,18 @@ class _Dropped:
 
 class _Request(HTTPRequestParser):  # type: ignore[misc]
     headers: dict[str, str]
+    completed: bool
     is_upload = False
+    _taker: Body | _Dropped
+
+    def received(self, data: bytes) -> int:
+        """Read on. A body that does not say how long it is, and is of no use, is read in vain only so far."""
+        consumed = int(super().received(data))
+        is_in_vain = self.chunked and self.body_bytes_received > HEARD_OUT and self._taker.is_dropped()
+        if is_in_vain and not self.completed:
+            self.headers["CONNECTION"] = "close"
+            self.completed = True
+        return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the bodies of uploads as they come, and drop all others.
@@ -243,7 +260,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
         for name, value in self.headers.items():
             self.headers[name] = " ".join(value.split())
         if self.body_rcv is not None:
-            self.body_rcv.buf = self._body()
+            self.body_rcv.buf = self._taker = self._body()
 
     def _body(self) -> Body | _Dropped:
         door = self.adj.door_at(self.request_uri) if self.command == "POST" else None

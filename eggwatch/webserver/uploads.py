@@ -100,7 +100,9 @@ class Door:
         is_anonymous = self.settings.anonymous is not Anonymous.NOWHERE
         is_known = is_anonymous or self._users.may_log_in(headers.get("AUTHORIZATION", ""))
         boundary = _boundary_of(headers.get("CONTENT_TYPE"))
-        return Body(self.incoming, boundary) if is_known and boundary and length <= self.largest_body else None
+        if not is_known or not boundary or length > self.largest_body:
+            return None
+        return Body(self.incoming, boundary, most=self.largest_body)
 
     def answer(self, request: Request) -> Response:
         """The answer to a POST; never raises for what a client or the disk does."""

@@ -94,6 +94,31 @@ def test_an_archive_that_is_too_large_is_told_so_and_never_kept(door: Door) -> N
         assert (reply.status, b"1048576 bytes" in reply.body) == (413, True)
 
 
+ENDLESS = {
+    "no form": ("text/plain", b""),
+    "no boundary": ("multipart/form-data; boundary=x", b""),
+    "a field that nobody reads": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="summary"\r\n\r\n',
+    ),
+    "after the form": ("multipart/form-data; boundary=x", b"--x--\r\n"),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_a_body_without_an_end_is_hung_up_on(door: Door, case: str) -> None:
+    """Chunks for ever, of whatever: what nobody reads counts as well."""
+    kind, start = ENDLESS[case]
+    parts, chunk = urlsplit(door.url), b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    head = f"POST /legacy/ HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with closing(socket.create_connection((parts.hostname, parts.port), timeout=PATIENT)) as connection:
+        connection.sendall(head.encode() + (b"%x\r\n%s\r\n" % (len(start), start) if start else b""))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(200):
+                connection.sendall(chunk)
+    assert door.upload(sdist("still-open")).status == 200
+
+
 def test_ten_thousand_fields_are_too_many(door: Door) -> None:
     file = sdist("many-fields")
     classifiers = [("classifiers", f"Topic :: {number}") for number in range(10_000)]

@@ -299,6 +299,30 @@ def test_an_upload_waits_for_a_daemon_that_is_restarted(site: Site, monkeypatch:
         server.stop()
 
 
+def test_an_upload_that_has_had_no_verdict_in_time_gets_one_and_can_be_repeated(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503, and the file stays where the daemon finds it; the same bytes again are told what became of it."""
+    monkeypatch.setattr(uploads, "PATIENCE", 0.1)
+    site.settings["uploads"] = ANONYMOUS
+    site.write_config()
+    with site.daemon() as daemon:
+        server = Server({"": site.public}, doors=doors_of(load(site.config), "127.0.0.1"))
+        server.start()
+        try:
+            door = Door(site=site, url=server.url, server=daemon, daemon=daemon)
+            os.kill(daemon.pid, signal.SIGSTOP)
+            reply = door.upload(sdist())
+            assert (reply.status, b"same file again" in reply.body) == (503, True)
+            assert left(door) == ["demo-1.0.tar.gz"]
+            os.kill(daemon.pid, signal.SIGCONT)
+            until("it is published", lambda: site.filenames("demo"))
+            assert (door.upload(sdist()).status, left(door)) == (200, [])
+        finally:
+            os.kill(daemon.pid, signal.SIGCONT)
+            server.stop()
+
+
 def test_a_daemon_that_goes_away_takes_nothing_half(door: Door) -> None:
     """503 after a while, and the file is not there any more; with the daemon back the next attempt is 200."""
     os.kill(door.daemon.pid, signal.SIGSTOP)
