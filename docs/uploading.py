@@ -20,22 +20,22 @@ Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """By client and situation: the exit status, and the lines that were printed."""
 
 SITUATIONS = {
-    "success": ("upload", "The file is new and sound."),
-    "repeat": ("again", "The same bytes are published already."),
-    "conflict": ("other bytes", "Other bytes are published under this filename."),
+    "success": ("upload", "The file is new and valid."),
+    "repeat": ("again", "The same bytes are already published."),
+    "conflict": ("other bytes", "Different bytes are published under this filename."),
     "rejected": ("rejected", "The archive breaks two rules of the index."),
     "wrong_password": ("password", "The password is wrong."),
-    "forbidden": ("forbidden", "The project belongs to somebody else."),
+    "forbidden": ("forbidden", "The project belongs to another user."),
     "too_large": ("too large", "The file is larger than ``max-file-size``."),
     "restarting": (
         "restart",
-        "The first answer is 503, as no daemon is running; then one is started.",
+        "The first answer is 503, because no daemon is running; then one is started.",
     ),
-    "slow_link": ("slow link", "The link takes 50 KiB a second."),
+    "slow_link": ("slow link", "The connection transfers 50 KiB per second."),
 }
-"""What the columns are called, and what they mean."""
+"""By situation: the title of its column, and what it means."""
 SAYS_NOTHING = ("success", "repeat", "slow_link")
-"""Situations in which clients print their progress only."""
+"""Situations in which clients print nothing but their progress."""
 OLDEST, NEWEST = "distutils, Python 2.7", "uv"
 
 HEAD = """\
@@ -44,9 +44,9 @@ What upload clients print
 
 .. Made by ``python -m docs.uploading`` from ``docs/uploading-seen.json``; do not edit.
 
-Each client in each situation, as the tests have seen it: real clients, a real daemon, and ``eggwatch serve``. Hosts,
-moments and hashes are replaced, progress bars are left out, and long lines are wrapped. :doc:`uploading` explains how
-to set up a client, and what to do about an error.
+The output of each client in each situation, recorded by tests with real clients, a real daemon and ``eggwatch serve``.
+Hosts, times and hashes are replaced, progress bars are left out, and long lines are wrapped. :doc:`uploading` explains
+how to set up a client, and what to do about an error.
 
 """
 
@@ -60,7 +60,7 @@ def _page(seen: Seen) -> Iterator[str]:
     yield from _chapter("Exit statuses")
     yield from (f"* **{name}**: {meaning}" for name, meaning in SITUATIONS.values())
     yield ""
-    yield "0 means that the file can be installed now. The message was seen wherever the exit status is not 0."
+    yield "0 means that the file can be installed now. Other statuses come with the message of the index (see below)."
     yield ""
     yield from _table(seen)
     yield from _chapter("The oldest and the newest client, side by side")
@@ -91,7 +91,7 @@ def _row(cells: Sequence[str]) -> Iterator[str]:
 
 
 def _grouped(seen: Seen, what: Callable[[Mapping[str, Mapping[str, Any]]], Any]) -> Iterator[tuple[str, Any]]:
-    """Clients of which the same is true; every Python of one kind of client stands for itself."""
+    """The clients that have the same value of `what`, with this value."""
     groups: dict[Any, list[str]] = {}
     for client, situations in seen.items():
         groups.setdefault(what(situations), []).append(client)
@@ -118,7 +118,7 @@ def _side_by_side(seen: Seen) -> Iterator[str]:
 
 
 def _printed(seen: Seen, situation: str) -> Iterator[str]:
-    """What is printed, by those who print it."""
+    """The output in one situation, once for all clients that print the same."""
     for clients, (status, lines) in _grouped(
         seen, lambda one: (one[situation]["exit"], tuple(one[situation]["printed"]))
     ):
