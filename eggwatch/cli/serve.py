@@ -15,8 +15,9 @@ from eggwatch.cli.output import say_error
 from eggwatch.config.index_config import Config
 from eggwatch.errors import EggwatchError
 from eggwatch.linux import capabilities
+from eggwatch.linux.systemd import Supervisor
 from eggwatch.webserver.doors import doors_of
-from eggwatch.webserver.listening import parse_listen
+from eggwatch.webserver.listening import parse_listen, passed
 from eggwatch.webserver.server import Server
 
 log = logging.getLogger("eggwatch")
@@ -26,13 +27,13 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 @click.command()
 @index_options
-@click.option("--listen", default="8080", show_default=True, metavar="[HOST:]PORT", help="Port 0: any free one.")
+@click.option("--listen", metavar="[HOST:]PORT", help="Port 0: any free one.  [default: 8080, or systemd's socket]")
 @log_format_option
-def serve(selection: Selection, listen: str, log_format: str) -> None:
+def serve(selection: Selection, listen: str | None, log_format: str) -> None:
     """Serve the pages over HTTP, and accept uploads where the configuration says so, until SIGTERM or Ctrl-C.
 
     For the pages it needs no right but to read the public folders, and no daemon beside it. It listens on the loopback
-    address unless a host is given. SIGHUP reads the configuration again.
+    address unless a host is given, or on the socket that systemd passes. SIGHUP reads the configuration again.
 
     \b
     Example:  eggwatch serve --listen 0.0.0.0:8080
@@ -43,15 +44,23 @@ def serve(selection: Selection, listen: str, log_format: str) -> None:
     def load() -> Config:
         return selection.load(needed=("public",))
 
-    host, port = parse_listen(listen, "--listen")
+    listening = passed() if listen is None else None
+    host, port = parse_listen(listen or "8080", "--listen") if listening is None else listening.getsockname()[:2]
     config = load()
     doors = doors_of(config, host)
     with _signals_blocked():
-        server = Server(config.trees(), doors=doors, host=host, port=port)
+        server, supervisor = (
+            Server(config.trees(), doors=doors, host=host, port=port, listening=listening),
+            Supervisor(),
+        )
         server.start()
+        supervisor.ready()
         say_error(f"ready at {server.url}")
         while signal.sigwait(_SIGNALS) is signal.SIGHUP:
+            supervisor.reloading()
             _reload(server, load, host)
+            supervisor.ready()
+        supervisor.stopping()
         server.stop()
 
 

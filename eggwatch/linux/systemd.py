@@ -1,4 +1,4 @@
-"""Notifies systemd by sd_notify(3): ready, reloading, stopping, and that the loop still works.
+"""Notifies systemd by sd_notify(3): ready, reloading, stopping, and that the loop still works; takes its sockets.
 
 Without $NOTIFY_SOCKET nothing is sent. No thread sends "alive": if the loop hangs, the watchdog has to notice it.
 """
@@ -107,6 +107,20 @@ def _watchdog_seconds() -> float | None:
         return None
     wanted = os.environ.get("WATCHDOG_USEC", "")
     return int(wanted) / 1e6 if wanted.isdecimal() and int(wanted) > 0 else None
+
+
+FIRST_PASSED = 3
+
+
+def passed_sockets() -> list[socket.socket]:
+    """The listening sockets of the .socket unit that started this process (sd_listen_fds(3)), to be taken once."""
+    count, pid = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
+    if pid != str(os.getpid()) or not count.isdecimal():
+        return []
+    passed = [socket.socket(fileno=fd) for fd in range(FIRST_PASSED, FIRST_PASSED + int(count))]
+    for one in passed:
+        one.set_inheritable(False)
+    return passed
 
 
 _found_writable: set[Path] = set()

@@ -1,4 +1,4 @@
-"""Where to listen: `[HOST:]PORT` as people write it, a bound socket, and the URL of it."""
+"""Where to listen: `[HOST:]PORT` as people write it, a bound socket or systemd's, and the URL of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import socket
 
 from eggwatch.errors import ConfigurationError
+from eggwatch.linux.systemd import passed_sockets
 
 LOOPBACK = "127.0.0.1"
 
@@ -47,6 +48,19 @@ def bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, _OTHER_PORT)
         raise _not_listening(host, port, os.strerror(error.errno or 0), remedy) from error
+
+
+def passed() -> socket.socket | None:
+    """The socket of the .socket unit that started this process, if one did. ConfigurationError if it is not usable."""
+    match passed_sockets():
+        case []:
+            return None
+        case [one] if one.family in (socket.AF_INET, socket.AF_INET6):
+            return one
+    raise ConfigurationError(
+        "The server listens on one TCP socket, and systemd has passed something else.",
+        remedy="Write one ListenStream=HOST:PORT in the .socket unit, after an empty one that resets the list.",
+    )
 
 
 def _not_listening(host: str, port: int, reason: str, remedy: str) -> ConfigurationError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -75,8 +76,8 @@ class Server:
     """Serves published trees; bound as soon as it is made, answering between `start` and `stop`.
 
     `trees` is {"": PUBLIC} for one index at /simple/, or {"NAME": PUBLIC, …} for several at /NAME/simple/.
-    `url` has the port that was really bound, and the loopback address where every interface is meant. Raises
-    ConfigurationError if the address cannot be had.
+    `listening` is a socket that is bound already, to `host`. `url` has the port that was really bound, and the
+    loopback address where every interface is meant. Raises ConfigurationError if the address cannot be had.
     """
 
     def __init__(
@@ -86,9 +87,10 @@ class Server:
         doors: Mapping[str, Door] | None = None,
         host: str = LOOPBACK,
         port: int = 0,
+        listening: socket.socket | None = None,
     ) -> None:
         self._application = Application(trees, doors)
-        listening = bound(host, port)
+        listening = bound(host, port) if listening is None else listening
         self.host = host
         self.url = url_of(host, listening.getsockname()[1])
         self._map: dict[int, Any] = {}
