@@ -6,13 +6,16 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from eggwatch.cli.output import Bar, json_option, print_json, say
+from eggwatch.collecting.bundle import SUFFIX, write_bundle
 from eggwatch.collecting.collection import (
     GOOD,
     Collected,
@@ -51,7 +54,15 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--platform", "platforms", multiple=True, metavar="TAG", help="Wheels for this platform (win_amd64).")
 @click.option("--python-version", "versions", multiple=True, metavar="VERSION", help="Wheels for this Python (3.12).")
 @click.option(
-    "--into", type=click.Path(path_type=Path, file_okay=False), default=".", help="Where to put the archives."
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to put the archives (default: the current folder, or nowhere but into the bundle).",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.tar",
+    help="Pack the archives with their checksums, for 'publish' and 'index' on another machine.",
 )
 @click.option("--rebuild", is_flag=True, help="Make a wheel of the installed files of what is on no index.")
 @json_option
@@ -64,7 +75,8 @@ def collect(
     no_deps: bool,
     platforms: tuple[str, ...],
     versions: tuple[str, ...],
-    into: Path,
+    into: Path | None,
+    bundle: Path | None,
     rebuild: bool,
     as_json: bool,
 ) -> None:
@@ -84,6 +96,7 @@ def collect(
       eggwatch collect --site-packages --into kgs && eggwatch index kgs
       eggwatch collect --site-packages --python /srv/app/venv/bin/python
       eggwatch collect -r requirements.txt --platform win_amd64
+      eggwatch collect -r requirements.txt --bundle site.tar
     Exit status: 0 all are there, 1 some are missing, or differ from what is
       installed, 2 pip can't reach an index.
     """
@@ -91,22 +104,38 @@ def collect(
         raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
     if rebuild and (platforms or versions or not site_packages):
         raise click.UsageError("--rebuild makes wheels of what is installed here: use it with --site-packages alone.")
+    if bundle is not None and bundle.suffix != SUFFIX:
+        raise click.UsageError(f"--bundle needs a name that ends in {SUFFIX}.")
     more = [word for file in constraints for word in ("--constraint", str(file))]
     wanted = list(requests(requirements, files, ["--no-deps", *more] if no_deps else more))
     python = python or _first_python()
     environment = look_into(python) if site_packages else None
     pips = _pips(pip_for(python), platforms, versions)
 
-    def found() -> Iterator[Collected]:
+    def found(folder: Path) -> Iterator[Collected]:
         for pip in pips:
             for request in wanted:
-                yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), into)
+                yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), folder)
             if environment is not None:
-                yield from _installed(environment, pip, into, rebuild=rebuild)
+                yield from _installed(environment, pip, folder, rebuild=rebuild)
 
-    counts = Counter(result.outcome for result in _told(found(), as_json=as_json))
-    (print_counts if as_json else say_counts)(counts, into)
+    with _folder(into, bundle) as folder:
+        told = list(_told(found(folder), as_json=as_json))
+        if bundle is not None:
+            write_bundle(bundle, sorted({folder / one.file for one in told if one.file}))
+    counts = Counter(one.outcome for one in told)
+    (print_counts if as_json else say_counts)(counts, bundle or folder)
     sys.exit(0 if all(outcome in GOOD for outcome in counts) else 1)
+
+
+@contextmanager
+def _folder(into: Path | None, bundle: Path | None) -> Iterator[Path]:
+    """Where archives are collected; for a bundle alone, a folder beside it for the time being."""
+    if into is not None or bundle is None:
+        yield into or Path()
+    else:
+        with TemporaryDirectory(prefix=".eggwatch-collect-", dir=bundle.parent) as name:
+            yield Path(name)
 
 
 def _pips(pip: Pip, platforms: Sequence[str], versions: Sequence[str]) -> list[Pip]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from eggwatch.cli.output import Bar, json_option, print_json, say, say_error
+from eggwatch.collecting.bundle import is_bundle, read_bundle, unpack
 from eggwatch.config.grammar import duration
 from eggwatch.linux import capabilities, leases
 from eggwatch.maintenance.index_folder import Changes, FolderIndex, MayRemove, at_once
@@ -60,22 +61,23 @@ def index(
     folder is meant.
 
     Every archive is checked as uploads are; one that is rejected is listed with its flaws and left out. Besides wheels
-    and sdists, .egg, .zip, .tgz and .tar.bz2 are taken.
+    and sdists, .egg, .zip, .tgz and .tar.bz2 are taken. PATH may be a bundle of 'eggwatch collect --bundle': its
+    archives are unpacked into the folder of the index first, or none of them if one does not equal its checksum.
 
     \b
     Examples:
       cd mytgapp_index; eggwatch index *
       eggwatch index --watch /srv/www/packages
+      eggwatch index site.tar --out /srv/www/packages
       pip install -i file:///srv/www/packages/simple/ demo
     Exit status: 0 all archives are in the index, 1 some were left out, 3 another
       run is at work there.
     """
     capabilities.lower()
     leases.ignore_breaks()
-    given = paths or (Path(),)
-    if missing := [str(path) for path in given if not os.path.lexists(path)]:
+    if missing := [str(path) for path in paths if not os.path.lexists(path)]:
         raise click.UsageError(f"No such file or folder: {', '.join(map(shown, missing))}")
-    place = out or (given[0] if len(given) == 1 and given[0].is_dir() else Path())
+    place, given = _unpacked(paths or (Path(),), out)
     work = FolderIndex(place, Shape(site=not simple_only, easy_install=easy_install))
     if watch:
         keep_current(work, given, _removed_after(removed_after), print_changes if as_json else say_news)
@@ -83,6 +85,16 @@ def index(
         changes = updated(work, given)
         (print_changes if as_json else say_changes)(changes, work.out)
         sys.exit(0 if changes.is_good() else 1)
+
+
+def _unpacked(given: Sequence[Path], out: Path | None) -> tuple[Path, Sequence[Path]]:
+    """The folder of the index, and what is to be in it: the archives of bundles lie there by now."""
+    bundles = [read_bundle(path) for path in given if is_bundle(path)]
+    others = [path for path in given if not is_bundle(path)]
+    place = out or (others[0] if len(others) == 1 and others[0].is_dir() else Path())
+    for bundle in bundles:
+        unpack(bundle, place)
+    return place, [*others, place] if bundles and place not in others else others
 
 
 def _removed_after(text: str) -> float:

@@ -6,20 +6,25 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import click
 
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
-from eggwatch.cli.wait import Answer, understand, wait_for
+from eggwatch.cli.wait import Answer, Wanted, understand, wait_for
+from eggwatch.collecting.bundle import Packed, is_bundle, read_bundle
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError, LockHeldError, TimeoutReachedError
 from eggwatch.model.names import shown
 from eggwatch.pipeline.rounds import run_until_rest
+from eggwatch.policy.orders import parse_spec
 from eggwatch.policy.settling import remark_on
 from eggwatch.readers.local import IndexReader, is_upload
 from eggwatch.store.durable import NEW_FILE
@@ -37,8 +42,13 @@ READABLE = 0o644
 def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json: bool) -> None:
     """Copy files into the drop folder, wait, and print each verdict.
 
+    FILE may be a bundle of 'eggwatch collect --bundle': its archives are copied. Nothing is copied if an archive in a
+    bundle does not equal its checksum.
+
     \b
-    Example:  eggwatch publish dist/*
+    Examples:
+      eggwatch publish dist/*
+      eggwatch publish site.tar
     Exit status: 0 all installable, 1 something was rejected, 4 timeout.
     """
     missing = [shown(str(file)) for file in files if not file.is_file()]
@@ -46,33 +56,82 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
         raise click.UsageError(f"No such file: {', '.join(missing)}")
     log_to_stderr(quiet=True)
     config, seconds = selection.one(), duration_option(timeout)
-    wanted = [file for file in files if is_upload(file, config)]
-    for file in wanted:
-        copy_in(file, config)
-    if wanted:
+    uploads = [upload for file in files for upload in _uploads(file, config)]
+    copied = [upload for upload in uploads if upload.wanted is not None]
+    for upload in copied:
+        _copy_in(upload, config)
+    if copied:
         _work_if_nobody_does(config)
-    good = [_report(config, file, seconds, as_json=as_json, copied=file in wanted) for file in files]
+    good = [_report(config, upload, seconds, as_json=as_json) for upload in uploads]
     sys.exit(0 if all(good) else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToCopy:
+    """A file by its name, and as whoever runs the command knows it; `wanted` is None if no index takes it in."""
+
+    name: str
+    text: str
+    wanted: Wanted | None
+    write: Callable[[IO[bytes]], None]
+    """Writes its content."""
+
+
+def _uploads(file: Path, config: IndexConfig) -> Iterator[ToCopy]:
+    """A file, or each archive of a bundle."""
+    if not is_bundle(file):
+        yield _upload(file, config)
+        return
+    bundle = read_bundle(file)
+    for one in bundle.archives:
+        wanted = _wanted(file, one)
+        is_taken = is_upload(Path(one.filename), config)
+        yield ToCopy(
+            name=one.filename, text=wanted.text, wanted=wanted if is_taken else None, write=partial(bundle.copy, one)
+        )
+
+
+def _wanted(bundle: Path, one: Packed) -> Wanted:
+    return Wanted(
+        text=f"{shown(str(bundle))}: {one.filename}",
+        spec=parse_spec(one.filename),
+        filename=one.filename,
+        sha256=one.sha256,
+    )
+
+
+def _upload(file: Path, config: IndexConfig) -> ToCopy:
+    def write(copy: IO[bytes]) -> None:
+        with file.open("rb") as original:
+            shutil.copyfileobj(original, copy)
+
+    wanted = understand(str(file if "/" in str(file) else Path(".") / file)) if is_upload(file, config) else None
+    return ToCopy(name=file.name, text=shown(str(file)), wanted=wanted, write=write)
 
 
 def copy_in(file: Path, config: IndexConfig) -> None:
     """Copy one file into the drop folder under a temporary name, and give it its own when it is whole."""
+    _copy_in(_upload(file, config), config)
+
+
+def _copy_in(upload: ToCopy, config: IndexConfig) -> None:
     temporary = config.drop / f".eggwatch-copy-{os.getpid()}-{secrets.token_hex(8)}"
     try:
         # Others may write to the folder: neither into a file of theirs, nor through a link.
-        with file.open("rb") as original, open(os.open(temporary, NEW_FILE, READABLE), "wb") as copy:
-            shutil.copyfileobj(original, copy)
+        with open(os.open(temporary, NEW_FILE, READABLE), "wb") as copy:
+            upload.write(copy)
             copy.flush()
             os.fchmod(copy.fileno(), READABLE)
             os.fsync(copy.fileno())
-        temporary.rename(config.drop / file.name)
+        temporary.rename(config.drop / upload.name)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise FolderError(
-            f"{file} can't be copied into {config.drop}: {error.strerror}.",
+            f"{upload.text} can't be copied into {config.drop}: {error.strerror}.",
             remedy="Make sure that the folder is there and that this account may write to it.",
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _work_if_nobody_does(config: IndexConfig) -> bool:
@@ -88,27 +147,25 @@ def _work_if_nobody_does(config: IndexConfig) -> bool:
     return True
 
 
-def _report(config: IndexConfig, file: Path, seconds: float, *, as_json: bool, copied: bool) -> bool:
-    answer = _verdict(config, file, seconds) if copied else _not_taken(file)
+def _report(config: IndexConfig, upload: ToCopy, seconds: float, *, as_json: bool) -> bool:
+    answer = _not_taken(upload) if upload.wanted is None else _verdict(config, upload.wanted, seconds)
     if as_json:
         event = None if answer.event is None else answer.event.as_json()
-        print_json({"file": shown(str(file)), "installable": answer.there, "text": answer.text, "event": event})
+        print_json({"file": upload.text, "installable": answer.there, "text": answer.text, "event": event})
     else:
         say(answer.text)
     return answer.there
 
 
-def _verdict(config: IndexConfig, file: Path, seconds: float) -> Answer:
-    path = file if "/" in str(file) else Path(".") / file
+def _verdict(config: IndexConfig, wanted: Wanted, seconds: float) -> Answer:
     try:
         work = partial(_work_if_nobody_does, config)
-        return wait_for(IndexReader(config=config), understand(str(path)), seconds=seconds, work=work)
+        return wait_for(IndexReader(config=config), wanted, seconds=seconds, work=work)
     except TimeoutReachedError as error:
         say_error(str(error))
         raise
 
 
-def _not_taken(file: Path) -> Answer:
-    return Answer(
-        there=False, text=f"{shown(str(file))}: not accepted. {remark_on(file.name) or 'A temporary name; rename it.'}"
-    )
+def _not_taken(upload: ToCopy) -> Answer:
+    why = remark_on(upload.name) or "A temporary name; rename it."
+    return Answer(there=False, text=f"{upload.text}: not accepted. {why}")

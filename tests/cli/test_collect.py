@@ -15,6 +15,7 @@ from threading import Thread
 
 import pytest
 
+from eggwatch.collecting.bundle import read_bundle
 from tests.archive_factory import MARKER, recorded, sdist_members, wheel, wheel_members, zip_of
 from tests.cli.program import Done, Site
 from tests.cli.stocks import add
@@ -348,3 +349,21 @@ def test_what_would_have_to_be_built_is_refused_and_its_code_does_not_run(
     assert (done.code, done.out) == (1, "")
     assert "it would have to be built, which runs its code" in done.err
     assert not MARKER.exists()
+
+
+def test_a_bundle_holds_what_was_found_and_nothing_else_is_left(tmp_path: Path, tree: Index) -> None:
+    arguments = ("app", "library", "--python", sys.executable, "--bundle", "site.tar")
+    done = collect(tmp_path, tree, *arguments)
+    assert (done.code, done.out.splitlines()[-1]) == (0, "site.tar: 2 found")
+    assert [one.filename for one in read_bundle(tmp_path / "site.tar").archives] == [APP, NEWER]
+    assert {path.name for path in tmp_path.iterdir()} == {"index", "pip.conf", "site.tar"}
+    assert collect(tmp_path, tree, *arguments[:-1], "site.zip").code == 2
+
+
+def test_with_a_folder_too_a_bundle_fetches_only_what_is_missing_there(tmp_path: Path, tree: Index) -> None:
+    arguments = ("app", "--python", sys.executable, "--into", "kgs", "--bundle", "site.tar")
+    collect(tmp_path, tree, *arguments)
+    assert (files_in(tmp_path / "kgs"), tree.sent()) == ([APP, NEWER], {APP, NEWER})
+    (tmp_path / "kgs" / "other-1.0-py3-none-any.whl").write_bytes(b"of an earlier run")
+    assert collect(tmp_path, tree, *arguments).code == 0
+    assert (tree.sent(), len(read_bundle(tmp_path / "site.tar").archives)) == (set(), 2)

@@ -1,0 +1,177 @@
+"""Archives in one plain tar, behind a list of their sizes and checksums, to be carried to where there is no network."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO
+
+from eggwatch.errors import EggwatchError, in_words
+from eggwatch.store import durable
+
+SUFFIX = ".tar"
+LIST = "eggwatch-bundle.json"
+"""The first member: what else there is."""
+LARGEST_LIST = 64 << 20
+CHUNK = 1 << 20
+AGAIN = "Copy it again from where it was made, or make it again with 'eggwatch collect --bundle'."
+
+
+class BundleError(EggwatchError):
+    """A bundle is not what its list says: nothing of it is used."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """An archive as the list names it, and the `offset` where it begins in a bundle that was read."""
+
+    filename: str
+    size: int
+    sha256: str
+    offset: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle whose archives are all there and equal their checksums."""
+
+    path: Path
+    archives: tuple[Packed, ...]
+
+    def copy(self, one: Packed, target: IO[bytes]) -> None:
+        """Write one archive to a file; BundleError if the bundle was changed since it was read."""
+        digest = hashlib.sha256()
+        with self.path.open("rb") as source:
+            source.seek(one.offset)
+            for start in range(0, one.size, CHUNK):
+                piece = source.read(min(CHUNK, one.size - start))
+                digest.update(piece)
+                target.write(piece)
+        if digest.hexdigest() != one.sha256:
+            raise BundleError(f"{self.path} was changed while it was read.", remedy="Run the command again.")
+
+
+def write_bundle(path: Path, archives: Sequence[Path]) -> None:
+    """Pack archives; the same ones always make the same bytes. The bundle appears under its name when it is durable."""
+    packed = [_packed(archive) for archive in archives]
+    rows = [{"filename": one.filename, "size": one.size, "sha256": one.sha256} for one in packed]
+    listed = json.dumps({"schema": 1, "archives": rows}, indent=1).encode()
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
+            tar.addfile(_member(LIST, len(listed)), io.BytesIO(listed))
+            for archive, one in zip(archives, packed, strict=True):
+                with archive.open("rb") as file:
+                    tar.addfile(_member(one.filename, one.size), file)
+        durable.sync([temporary])
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _packed(archive: Path) -> Packed:
+    with archive.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Packed(filename=archive.name, size=file.tell(), sha256=sha256)
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o644
+    return member
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a file is a bundle, or may be a damaged one: every .tar but those that begin with something else."""
+    if path.suffix != SUFFIX or not path.is_file():
+        return False
+    try:
+        with tarfile.open(path, "r:") as tar:
+            first = tar.next()
+    except tarfile.TarError:
+        return True
+    return first is None or first.name == LIST
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Compare every archive of a bundle with its checksum; BundleError names the first that differs."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            members = iter(tar)
+            listed = {one.filename: one for one in _listed(tar, next(members, None))}
+            there = tuple(_compared(tar, members, listed))
+        if missing := sorted(listed.keys() - {one.filename for one in there}):
+            raise _DamagedError(f"{missing[0]} is missing")
+    except (tarfile.TarError, OSError, _DamagedError) as error:
+        raise BundleError(f"{path} is damaged: {in_words(error)}.", remedy=AGAIN) from error
+    return Bundle(path=path, archives=there)
+
+
+class _DamagedError(Exception):
+    """What is wrong with a bundle, in words."""
+
+
+def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> list[Packed]:
+    if member is None or member.name != LIST or not _is_plain(member) or member.size > LARGEST_LIST:
+        raise _DamagedError(f"it does not begin with {LIST}")
+    try:
+        said = json.loads(_opened(tar, member).read())
+        packed = [Packed(**{key: one[key] for key in ("filename", "size", "sha256")}) for one in said["archives"]]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _DamagedError(f"{LIST} can't be read") from error
+    for one in packed:
+        if not isinstance(one.filename, str) or os.path.basename(one.filename).lstrip(".") != one.filename:
+            raise _DamagedError(f"{one.filename!r} is no name of an archive")
+    return packed
+
+
+def _compared(tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], listed: dict[str, Packed]) -> Iterator[Packed]:
+    """Each archive with its place, if it is as it was packed."""
+    seen = set[str]()
+    for member in members:
+        one = listed.get(member.name)
+        if one is None or member.name in seen or not _is_plain(member):
+            raise _DamagedError(f"{member.name!r} is not in {LIST}")
+        if hashlib.file_digest(_opened(tar, member), "sha256").hexdigest() != one.sha256 or member.size != one.size:
+            raise _DamagedError(f"{member.name} is not as it was packed (its sha256 differs)")
+        seen.add(member.name)
+        yield replace(one, offset=member.offset_data)
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    return member.type == tarfile.REGTYPE and not member.issparse()
+
+
+def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
+    file = tar.extractfile(member)
+    assert isinstance(file, io.BufferedReader)
+    return file
+
+
+def unpack(bundle: Bundle, into: Path) -> None:
+    """Put all archives of a bundle into a folder, or none: BundleError if one of them lies there with other bytes."""
+    lacking = [one for one in bundle.archives if not (into / one.filename).exists()]
+    for one in bundle.archives:
+        if one not in lacking and _packed(into / one.filename) != one:
+            raise BundleError(
+                f"{into / one.filename} is there, with other bytes than in {bundle.path}.",
+                remedy="Move one of them away, or unpack into another folder with --out.",
+            )
+    into.mkdir(parents=True, exist_ok=True)
+    for one in lacking:
+        temporary = into / f".{one.filename}.part"
+        try:
+            with temporary.open("wb") as file:
+                bundle.copy(one, file)
+            temporary.rename(into / one.filename)
+        finally:
+            temporary.unlink(missing_ok=True)
+    durable.sync([*(into / one.filename for one in lacking), into])
