@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from eggwatch.linux import capabilities
 from eggwatch.model.sightings import Lease
@@ -85,17 +83,6 @@ def probe(fd: int) -> Lease:
     if answer is Lease.FREE:
         release(fd)
     return answer
-
-
-@contextmanager
-def held(fd: int) -> Iterator[Lease]:
-    """A lease for the length of a block."""
-    answer = take(fd)
-    try:
-        yield answer
-    finally:
-        if answer is Lease.FREE:
-            release(fd)
 
 
 def ignore_breaks() -> None:

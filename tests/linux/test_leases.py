@@ -75,11 +75,11 @@ def test_a_probe_leaves_nothing_behind(file: Path) -> None:
 def test_a_writer_breaks_a_lease_that_is_held(file: Path) -> None:
     """While a lease stands, a writer's open shows."""
     fd = os.open(file, os.O_RDONLY)
-    with leases.held(fd) as answer:
-        assert answer is Lease.FREE and leases.unbroken(fd)
-        with pytest.raises(BlockingIOError):
-            os.open(file, os.O_WRONLY | os.O_NONBLOCK)
-        assert not leases.unbroken(fd)
+    assert leases.take(fd) is Lease.FREE and leases.unbroken(fd)
+    with pytest.raises(BlockingIOError):
+        os.open(file, os.O_WRONLY | os.O_NONBLOCK)
+    assert not leases.unbroken(fd)
+    leases.release(fd)
     os.close(os.open(file, os.O_WRONLY | os.O_NONBLOCK))
     os.close(fd)
 
