@@ -59,7 +59,7 @@ class Spool:
         """By the number of a claim: the file that has what is known of it."""
         self._unfinished: Counter[Path] = Counter()
         """How many claims of each of these files are not finished."""
-        self.progress: Callable[[], object] = unobserved
+        self.progress: Callable[[], object] = lambda: None
         """Called with every step of what takes long when there is much of it, such as each MiB that is copied."""
 
     def prepare(self) -> None:
@@ -103,15 +103,11 @@ class Spool:
         """The path of a claim's private copy."""
         return _bytes_in(self.folder, claim.number)
 
-    def claim(self, drop: Drop, sighting: Sighting, *, at: str) -> Claim:
+    def claiming(self, drop: Drop, sighting: Sighting, *, at: str) -> Steps[Claim]:
         """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if unreadable.
 
-        Not durable before `sync`.
+        In steps of a MiB; whoever closes it before its end gives up the copy. Not durable before `sync`.
         """
-        return finished(self.claiming(drop, sighting, at=at), self.progress)
-
-    def claiming(self, drop: Drop, sighting: Sighting, *, at: str) -> Steps[Claim]:
-        """The same in steps of a MiB; whoever closes it before its end gives up the copy."""
         number, target = self.new_place()
         with drop.reading(sighting.path) as source:
             status = os.fstat(source)
@@ -266,13 +262,9 @@ def _me() -> str:
     return account_name(os.geteuid())
 
 
-def unobserved() -> None:
-    """Progress is not reported."""
-
-
-def copy_hashing(source: int, target: int, progress: Callable[[], object] = unobserved) -> tuple[str, int]:
-    """Copy an open file to another one; answers with its sha256 and size. `progress` is called with every MiB."""
-    return finished(copying(source, target), progress)
+def copy_hashing(source: int, target: int) -> tuple[str, int]:
+    """Copy an open file to another one; answers with its sha256 and size."""
+    return finished(copying(source, target))
 
 
 def copying(source: int, target: int) -> Steps[tuple[str, int]]:
@@ -300,7 +292,7 @@ def _synced(fd: int) -> Steps[None]:
     done.result()
 
 
-def finished(steps: Steps[T], progress: Callable[[], object] = unobserved) -> T:
+def finished(steps: Steps[T]) -> T:
     """Go through all steps at once."""
     while True:
         try:
@@ -308,7 +300,6 @@ def finished(steps: Steps[T], progress: Callable[[], object] = unobserved) -> T:
         except StopIteration as end:
             answer: T = end.value
             return answer
-        progress()
 
 
 def _traces(drop: Drop, sighting: Sighting, file: os.stat_result) -> Traces:

@@ -19,7 +19,7 @@ from eggwatch.store import durable
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool, StrangerInPoolError
-from eggwatch.store.public.spool import Changed, Spool
+from eggwatch.store.public.spool import Changed, Spool, finished
 
 NAME = "demo-1.0.tar.gz"
 PLACE = {"project": Project("demo"), "filename": NAME}
@@ -55,9 +55,14 @@ def sighting(drop: Drop) -> Sighting:
     return Sighting(path=found.path, filename=found.name, identity=found.identity, uid=found.uid, since=0.0)
 
 
+def copied(spool: Spool, drop: Drop, seen: Sighting) -> Claim:
+    """The upload, claimed and not yet durable."""
+    return finished(spool.claiming(drop, seen, at="2026"))
+
+
 def claimed(spool: Spool, drop: Drop) -> Claim:
     """The upload, claimed and durable."""
-    claim = spool.claim(drop, sighting(drop), at="2026")
+    claim = copied(spool, drop, sighting(drop))
     spool.sync([claim])
     return claim
 
@@ -218,7 +223,7 @@ def test_claims_that_are_made_last_together_share_a_file_which_goes_with_the_las
     spool: Spool, drop: Drop
 ) -> None:
     """After a crash those that are not finished are found; the number of one that is stands for no other bytes."""
-    first, second, third = (spool.claim(drop, sighting(drop), at="2026") for _ in range(3))
+    first, second, third = (copied(spool, drop, sighting(drop)) for _ in range(3))
     spool.sync([first, second, third])
     assert len(list(spool.folder.glob("*.json"))) == 1
     spool.release(first)
@@ -239,7 +244,7 @@ def test_claims_that_can_not_be_written_down_are_let_go(
     def full(fd: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    claims = [spool.claim(drop, sighting(drop), at="2026") for _ in range(2)]
+    claims = [copied(spool, drop, sighting(drop)) for _ in range(2)]
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
         spool.sync(claims)
@@ -284,10 +289,10 @@ def test_an_upload_that_changed_since_it_was_seen_is_not_claimed(spool: Spool, d
     seen = sighting(drop)
     path.write_bytes(b"other")
     with pytest.raises(Changed):
-        spool.claim(drop, seen, at="2026")
+        copied(spool, drop, seen)
     path.unlink()
     with pytest.raises(FileNotFoundError):
-        spool.claim(drop, seen, at="2026")
+        copied(spool, drop, seen)
     assert [name.name for name in spool.folder.iterdir()] == ["pages"]
 
 
@@ -316,7 +321,7 @@ def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, dr
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "readv", readv)
             with pytest.raises(Changed):
-                spool.claim(drop, seen, at="2026")
+                copied(spool, drop, seen)
         assert [name.name for name in spool.folder.iterdir()] == ["pages"], meanwhile
 
 
@@ -328,7 +333,7 @@ def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monke
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError, match="No space"):
-        spool.claim(drop, sighting(drop), at="2026")
+        copied(spool, drop, sighting(drop))
     monkeypatch.undo()
     assert [path.name for path in spool.folder.iterdir()] == ["pages"]
     assert spool.free_bytes() > 0
