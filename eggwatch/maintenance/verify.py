@@ -22,7 +22,7 @@ from eggwatch.store.state.catalog_reader import OtherSchemaError
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import catalog_of
-from eggwatch.targets import same_page
+from eggwatch.targets.folder import same_page
 from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
 
 OLDER_PAGES = "The pages were made by an older eggwatch and not compared: restart the daemon, which renders them again."

@@ -20,7 +20,7 @@ from eggwatch.store.public.spool import Spool
 from eggwatch.store.state.catalog import Catalog
 from eggwatch.store.state.cursors import Cursors
 from eggwatch.store.state.ledger import Ledger
-from eggwatch.targets import Target
+from eggwatch.targets.folder import FolderTarget
 
 
 class ArchiveInspectors(Protocol):
@@ -57,7 +57,7 @@ class Components:
     catalog: Catalog
     cursors: Cursors
     answers: Answers
-    target: Target
+    target: FolderTarget
     templates: Environment
     front: RootPages
     inspectors: ArchiveInspectors

@@ -19,7 +19,7 @@ from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
-from eggwatch.targets import Target
+from eggwatch.targets.folder import FolderTarget
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
@@ -110,7 +110,7 @@ class InlineRenderer:
 class RootPages:
     """When the front pages are due: the first change at once, then at most every max(1 s, 20 x what they cost)."""
 
-    def __init__(self, renderer: RootRenderer, catalog: Catalog, target: Target) -> None:
+    def __init__(self, renderer: RootRenderer, catalog: Catalog, target: FolderTarget) -> None:
         self._renderer, self._catalog, self._target = renderer, catalog, target
         self._begun: float | None = None
         self._not_before = 0.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
-from eggwatch.targets import same_page
 
 SECOND = 1_000_000_000
 
@@ -32,14 +32,18 @@ class FolderTarget:
         return f"FolderTarget({str(self.root)!r})"
 
     def read(self, path: str) -> bytes | None:
-        """The page at a path."""
+        """The page that is published at this path, None if there is none."""
         try:
             return (self.root / path).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:
-        """Write what changed, sync once, rename all in order, sync once (a rename of synced data is cheap)."""
+        """Publish pages in their order, each atomically; durable when this returns. Answers with the changed paths.
+
+        A page that is there with the same content is not touched (twins in `.gz` are compared unpacked). What changed
+        is written, synced once, renamed in order, and synced once more (a rename of synced data is cheap).
+        """
         changed = self._changed(pages)
         if not changed:
             self._sync_published(pages)
@@ -107,3 +111,17 @@ class FolderTarget:
         except FileNotFoundError:
             return self._now_ns()
         return max(self._now_ns(), last + SECOND)
+
+
+def same_page(path: str, one: bytes | None, other: bytes) -> bool:
+    """Whether two versions of a page have the same content."""
+    if one is None or one == other:
+        return one is not None
+    return path.endswith(".gz") and _unpacked(one) == gzip.decompress(other)
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, ValueError):
+        return None

@@ -27,7 +27,7 @@ from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.replay import catalog_of
-from eggwatch.targets import same_page
+from eggwatch.targets.folder import same_page
 from eggwatch.writer.index import Index, InspectorsMaker, open_index
 from eggwatch.writer.orders import carry_out
 from eggwatch.writer.page_sources import landing_options, templates

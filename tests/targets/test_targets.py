@@ -1,4 +1,4 @@
-"""One suite that every target passes, and what a folder promises beyond it."""
+"""Pages in a folder: published, replaced, compared, and each whole at every moment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
-from eggwatch.targets import Target
 from eggwatch.targets.folder import SECOND, FolderTarget
-from tests.targets.memory import MemoryTarget
 
 NOW = 1_700_000_000 * SECOND
 
@@ -27,52 +25,44 @@ def folder(tmp_path: Path) -> FolderTarget:
     return FolderTarget(tmp_path / "public", scratch=tmp_path / "scratch", now_ns=lambda: NOW)
 
 
-@pytest.fixture(params=["memory", "folder"])
-def target(request: pytest.FixtureRequest) -> Target:
-    if request.param == "memory":
-        return MemoryTarget()
-    found: Target = request.getfixturevalue("folder")
-    return found
-
-
 def packed(data: bytes, level: int = 6) -> bytes:
     return gzip.compress(data, level, mtime=0)
 
 
-def test_what_was_published_is_read_back(target: Target) -> None:
-    assert target.publish({"simple/demo/index.html": b"one", "index.html": b"two"}) == (
+def test_what_was_published_is_read_back(folder: FolderTarget) -> None:
+    assert folder.publish({"simple/demo/index.html": b"one", "index.html": b"two"}) == (
         "simple/demo/index.html",
         "index.html",
     )
-    assert (target.read("simple/demo/index.html"), target.read("index.html")) == (b"one", b"two")
+    assert (folder.read("simple/demo/index.html"), folder.read("index.html")) == (b"one", b"two")
 
 
-def test_a_page_that_was_never_published_is_none(target: Target) -> None:
-    target.publish({"index.html": b"x"})
-    assert target.read("simple/none/index.html") is None
-    assert target.read("index.html/below") is None
+def test_a_page_that_was_never_published_is_none(folder: FolderTarget) -> None:
+    folder.publish({"index.html": b"x"})
+    assert folder.read("simple/none/index.html") is None
+    assert folder.read("index.html/below") is None
 
 
-def test_a_page_is_replaced(target: Target) -> None:
-    target.publish({"index.html": b"old"})
-    assert target.publish({"index.html": b"new"}) == ("index.html",)
-    assert target.read("index.html") == b"new"
+def test_a_page_is_replaced(folder: FolderTarget) -> None:
+    folder.publish({"index.html": b"old"})
+    assert folder.publish({"index.html": b"new"}) == ("index.html",)
+    assert folder.read("index.html") == b"new"
 
 
-def test_an_equal_page_is_not_published_again(target: Target) -> None:
-    target.publish({"a": b"same", "b": b"old"})
-    assert target.publish({"a": b"same", "b": b"new"}) == ("b",)
+def test_an_equal_page_is_not_published_again(folder: FolderTarget) -> None:
+    folder.publish({"a": b"same", "b": b"old"})
+    assert folder.publish({"a": b"same", "b": b"new"}) == ("b",)
 
 
-def test_twins_that_unpack_to_the_same_are_equal(target: Target) -> None:
-    target.publish({"a.gz": packed(b"text" * 100, 1)})
-    assert target.publish({"a.gz": packed(b"text" * 100, 9)}) == ()
-    assert target.publish({"a.gz": packed(b"other")}) == ("a.gz",)
+def test_twins_that_unpack_to_the_same_are_equal(folder: FolderTarget) -> None:
+    folder.publish({"a.gz": packed(b"text" * 100, 1)})
+    assert folder.publish({"a.gz": packed(b"text" * 100, 9)}) == ()
+    assert folder.publish({"a.gz": packed(b"other")}) == ("a.gz",)
 
 
-def test_a_damaged_twin_is_replaced(target: Target) -> None:
-    target.publish({"a.gz": b"not gzip at all"})
-    assert target.publish({"a.gz": packed(b"text")}) == ("a.gz",)
+def test_a_damaged_twin_is_replaced(folder: FolderTarget) -> None:
+    folder.publish({"a.gz": b"not gzip at all"})
+    assert folder.publish({"a.gz": packed(b"text")}) == ("a.gz",)
 
 
 def test_a_page_that_did_not_change_keeps_its_inode_and_mtime(folder: FolderTarget) -> None:
