@@ -25,6 +25,7 @@ from waitress.task import ThreadedTaskDispatcher, WSGITask
 
 from eggwatch.model.instructions import is_loopback
 from eggwatch.webserver.app import Application
+from eggwatch.webserver.fair_threads import UPLOADERS, FairThreads
 from eggwatch.webserver.listening import LOOPBACK, bound, url_of
 from eggwatch.webserver.receiving import Body
 from eggwatch.webserver.uploads import Door
@@ -57,8 +58,6 @@ FINISHING_SECONDS = 1.0
 """So long may downloads go on after `stop`; then they are cut."""
 
 THREADS = 4
-UPLOADERS = 64
-"""Threads that wait for verdicts, apart from those that make pages."""
 LARGEST_BODY = 1 << 62
 """waitress would hang up on a larger one before its client has heard why; doors know what is too large."""
 RECEIVED = 64 * 1024
@@ -94,10 +93,11 @@ class Server:
         self.host = host
         self.url = url_of(host, listening.getsockname()[1])
         self._map: dict[int, Any] = {}
-        self._workers, self._uploaders = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
+        adjustments = _adjustments(self._application)
+        self._workers, self._uploaders = ThreadedTaskDispatcher(), FairThreads(adjustments.most // 2)
         self._listener = _Listener(
             self._application, self._map, _sock=listening, dispatcher=self._workers,
-            adj=_adjustments(self._application), bind_socket=False,
+            adj=adjustments, bind_socket=False,
             sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
         )  # fmt: skip
         self._listener.uploaders = self._uploaders
@@ -178,7 +178,7 @@ def _adjustments(application: Application) -> Adjustments:
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
     """In a crowd those go who are idle for longest, and if nobody is, who has taken an answer for longest."""
 
-    uploaders: ThreadedTaskDispatcher
+    uploaders: FairThreads
 
     def add_task(self, channel: Any) -> None:
         """Have a request answered; uploads by threads of their own, as they wait for verdicts."""

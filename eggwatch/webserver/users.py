@@ -220,6 +220,12 @@ def _credentials(header: str) -> _Credentials | None:
     return _Credentials(user=_utf8(user).decode(), secret=_utf8(password)) if colon else None
 
 
+def claimed_by(header: str) -> str:
+    """Whom the header Authorization names, whether it is true or not: a user, or the id of a token; else empty."""
+    given = _credentials(header)
+    return "" if given is None else id_of(given.secret.decode("ascii", "replace")) or given.user
+
+
 def _utf8(text: bytes) -> bytes:
     """What a client sends is UTF-8, or Latin-1: 'twine' can do no other."""
     try:
