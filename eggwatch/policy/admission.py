@@ -222,7 +222,7 @@ def _rightful(account: Publisher, owners: Iterable[str] | None, first_uploader: 
     if owners is not None:
         return None if is_among(account, owners) else f"{_listed(sorted(owners))} (owners)"
     if account.name is None:
-        return "accounts that are known (first-uploader-owns)"
+        return "users who are known (first-uploader-owns)"
     if first_uploader not in (None, account.name):
         return f"{first_uploader}, who uploaded its first file (first-uploader-owns)"
     return None
@@ -233,13 +233,13 @@ def _unproven(account: Publisher, project: Project) -> Flaw:
         Code.NOT_OWNER,
         project,
         f"This file belongs to the account {account.name}, but {account.doubt}: so it is not certain who wrote it, and "
-        f"uploads to {project} are accepted from its owners only.  'chmod g-w,o-w' the file that you copy from, set "
-        "'umask 022', and copy it again.",
+        f"uploads to {project} are accepted from its owners only. Run 'chmod g-w,o-w' on the file that you copy from, "
+        "set 'umask 022', and copy it again.",
     )
 
 
 def _foreign(account: Publisher, project: Project, who: str) -> Flaw:
-    whose = f"belongs to the account {account.name}. Let one of the owners upload it"
+    whose = f"was uploaded by {account.name}. Let one of the owners upload it"
     if account.name is None:
         whose = "is not in the folder of an account. Copy it to the folder of your account in the drop folder"
     return _flaw(

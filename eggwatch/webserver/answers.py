@@ -42,17 +42,20 @@ def published(filename: str) -> Reply:
 
 
 def rejected(event: Event) -> Reply:
-    """Why, with all flaws; the message of a name that is taken begins as PyPI's does, which clients look for."""
-    flaws = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
+    """Why, with all flaws; that of a name that is taken comes first, as it begins as PyPI's, which clients look for."""
+    flaws = sorted(
+        (flaw for flaw in event.flaws if flaw.level is Level.REFUSE), key=lambda flaw: flaw.code != Code.FILE_EXISTS
+    )
     codes = {flaw.code for flaw in flaws}
     status = HTTPStatus.BAD_REQUEST
     if codes & set(_OF_RIGHTS):
         status = HTTPStatus.FORBIDDEN
     elif codes == {Code.FILE_TOO_LARGE}:
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    is_taken = Code.FILE_EXISTS in codes and status is HTTPStatus.BAD_REQUEST
-    message = "File already exists." if is_taken else f"{shown(event.filename or '')} was rejected."
-    return Reply(status=status, message=message, more=tuple(f"{flaw.code}: {flaw.message}" for flaw in flaws))
+    lines = [f"{flaw.code}: {flaw.message}" for flaw in flaws]
+    if Code.FILE_EXISTS in codes and status is HTTPStatus.BAD_REQUEST:
+        return Reply(status=status, message=flaws[0].message, more=tuple(lines[1:]))
+    return Reply(status=status, message=f"{shown(event.filename or '')} was rejected.", more=tuple(lines))
 
 
 def wrong(message: str) -> Reply:

@@ -153,7 +153,7 @@ def test_strangers_may_not_upload() -> None:
     """The refusal says who may, and who it was."""
     flaw = refusal(upload(), owners={"demo": frozenset({"bob", "@staff"})})
     assert flaw.code == "not-owner"
-    assert "@staff, bob (owners)" in flaw.message and "account alice" in flaw.message
+    assert "@staff, bob (owners)" in flaw.message and "uploaded by alice" in flaw.message
 
 
 def test_an_upload_of_nobody_is_refused_where_somebody_owns_and_is_told_where_to_lie() -> None:

@@ -82,7 +82,7 @@ def test_the_same_bytes_again_are_welcome_and_other_bytes_are_not(door: Door) ->
     assert [door.upload(file).status for _ in range(3)] == [200, 200, 200]
     reply = door.upload(sdist(files={"other.py": b"x = 1\n"}))
     assert (reply.status, reply.body.startswith(b"File already exists")) == (400, True)
-    assert reply.reason.startswith("File already exists")
+    assert reply.reason.startswith("File already exists") and reply.reason.count("already exists") == 1
     assert [event["event"] for event in door.site.events()] == ["admitted", "rejected"]
     assert_empty(door)
 

@@ -114,9 +114,9 @@ RULES = (
     Rule(
         code=Code.NOT_OWNER,
         title="Somebody else's project",
-        rule="The account that owns the dropped file is among the project's 'owners' or, with 'first-uploader-owns', "
-        "has uploaded the project's first file. No other account can write to the file: it is not writable for group "
-        "or others, and has no second hard link.",
+        rule="The user who uploads over HTTP, or the account that owns the file in the drop folder, is among the "
+        "project's 'owners' or, with 'first-uploader-owns', has uploaded the project's first file. No other account "
+        "can write to the file: it is not writable for group or others, and has no second hard link.",
         why="Whoever uploads a release decides what code runs on every machine that installs it.",
         remedy=f"Have one of the owners upload it, with 'umask 022'. {_ASK}",
         source="configuration: owners, first-uploader-owns; PyPI answers 403",
