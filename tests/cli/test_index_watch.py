@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -100,7 +99,7 @@ def test_a_folder_that_is_gone_takes_nothing_from_the_index(folder: Path, tmp_pa
         until("what came since", lambda: filenames(out) == before | {"demo-1.1-py3-none-any.whl"})
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+@pytest.mark.root
 def test_a_disk_that_is_unmounted_empties_nothing(folder: Path, tmp_path: Path) -> None:
     """One below the folder, while it is watched and while it is not; what was deleted on it leaves."""
     disk = folder / "disk"

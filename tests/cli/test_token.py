@@ -96,7 +96,7 @@ def test_a_damaged_file_is_an_error_with_a_remedy(site: Site) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.root
 def test_an_account_that_may_not_write_to_the_state_is_told_who_may(site: Site) -> None:
     for folder in [site.state, *site.state.parents][:5]:
         folder.chmod(0o755)

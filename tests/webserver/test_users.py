@@ -480,7 +480,7 @@ def test_nothing_secret_is_logged(door: Door, caplog: pytest.LogCaptureFixture) 
         assert word not in caplog.text
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.root
 @pytest.mark.root
 def test_tokens_that_root_creates_belong_to_the_owner_of_the_state(tmp_path: Path) -> None:
     os.chown(tmp_path, 65534, 65534)
