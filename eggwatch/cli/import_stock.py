@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +29,13 @@ _WORDS: dict[str, str] = {ImportVerdict.REFUSED: "rejected", ImportVerdict.NOT_T
 
 
 @click.command("import")
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("sources", metavar="SOURCE…", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--upload-time",
     type=click.Choice(["now", "mtime"]),
     default="now",
     show_default=True,
-    help="Upload time of files for which DIR records none: now, or the file's mtime.",
+    help="Upload time of files for which no SOURCE records one: now, or the file's mtime.",
 )
 @click.option("--copy", is_flag=True, help="Copy the archives (the default).")
 @click.option("--link", is_flag=True, help="Hard-link the archives, if no other account may write to them.")
@@ -51,18 +52,19 @@ _WORDS: dict[str, str] = {ImportVerdict.REFUSED: "rejected", ImportVerdict.NOT_T
 @click.option("-v", "--verbose", is_flag=True, help="Print a line for every archive, also for imported ones.")
 def import_(
     selection: Selection,
-    directory: Path,
+    sources: tuple[Path, ...],
     upload_time: str,
     profile: str,
     as_json: bool,
     verbose: bool,
     **ways: bool,
 ) -> None:
-    """Bring a stock of archives in, from DIR and the folders below it.
+    """Bring a stock of archives in, from each SOURCE and the folders below it.
 
-    DIR may be a plain folder, or the tree of pypiserver, dir2pi, dumb-pypi, bandersnatch or another eggwatch.
+    A SOURCE is a plain folder, the tree of another index (pypiserver, devpi's export, dir2pi, dumb-pypi,
+    bandersnatch, another eggwatch and others), an archive, or a file with upload times, as of dumb-pypi or devpi.
     Archives are judged like uploads, but by the profile 'default', since they can't be changed. Upload times,
-    yanks and uploaders are kept where JSON in DIR records them. No notification is sent. Stop the daemon first; when
+    yanks and uploaders are kept where a SOURCE records them. No notification is sent. Stop the daemon first; when
     interrupted, run the same command again. Rejected archives are left where they are.
 
     With --link and --move a file is shared with, or given to, the index only if it belongs to this account,
@@ -73,6 +75,7 @@ def import_(
     Examples:
       eggwatch import /srv/pypiserver/packages --upload-time mtime
       eggwatch import /srv/bandersnatch/web --link
+      eggwatch import /srv/pool /srv/dumb-pypi/packages.json
       eggwatch import ~/wheelhouse --json > report.jsonl
     Exit status: 0 all archives are in the index, 1 some were refused or can't
       be read, 3 a daemon runs.
@@ -85,9 +88,9 @@ def import_(
     log_to_stderr(quiet=True)
     config = selection.one()
     config = replace(config, terms=replace(config.terms, stock=Profile(profile)))
-    _refuse_own_folders(config, selection.every(), directory, way)
+    _refuse_own_folders(config, selection.every(), sources, way)
     with told_index(config) as index:
-        stock, ticker = Stock(directory, config.formats, now=time.time()), Ticker("looked at")
+        stock, ticker = Stock(sources, config.formats, now=time.time()), Ticker("looked at")
         stock.survey(ticker)
         ticker.done()
         work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
@@ -107,7 +110,7 @@ def import_(
     raise SystemExit(0 if work.counts.is_good() else 1)
 
 
-def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], directory: Path, way: Way) -> None:
+def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], sources: Sequence[Path], way: Way) -> None:
     """Reject the folders of this index: `run` publishes what is in the drop folder, and PUBLIC is published already.
 
     Archives may be copied from the PUBLIC of another index.
@@ -116,12 +119,14 @@ def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], director
     for other in others:
         if other.name != config.name:
             folders += [other.drop, other.state] if way is Way.COPY else other.folders
-    own = overlapped(directory, folders)
-    if own is not None:
-        raise FolderError(
-            f"{directory} and {own}, a folder of an index, must not contain one another.",
-            remedy="Copy from the PUBLIC folder of another index. 'eggwatch run' publishes what is in a drop folder.",
-        )
+    for source in sources:
+        own = overlapped(source, folders)
+        if own is not None:
+            raise FolderError(
+                f"{source} and {own}, a folder of an index, must not contain one another.",
+                remedy="Copy from the PUBLIC folder of another index. 'eggwatch run' publishes what is in a drop "
+                "folder.",
+            )
 
 
 def _report(outcome: ImportOutcome, bar: Bar, *, as_json: bool, verbose: bool) -> None:

@@ -8,13 +8,14 @@ import that is repeated continues where it was.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from eggwatch.errors import FolderError
 from eggwatch.model.events import timestamp
+from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Imported
 from eggwatch.model.verdicts import Admit, Flaw, Known, Level, Reject, Verdict
 from eggwatch.pipeline.pipeline import Pipeline
@@ -23,9 +24,10 @@ from eggwatch.store import durable
 from eggwatch.store.drop.folder import identity_of
 from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import Changed
+from eggwatch.store.recorded.documents import read_document
+from eggwatch.store.recorded.upload_times import UploadTimes
 from eggwatch.store.state.catalog import key_of
-from eggwatch.store.stock import Item, OpenStock, StockKind, Way, digest_of, opened, take, walk
-from eggwatch.store.upload_times import UploadTimes
+from eggwatch.store.stock import Item, OpenStock, StockKind, Way, digest_of, look_at_file, opened, take, walk
 
 GROUP = 512
 """Archives that share a commit."""
@@ -86,31 +88,44 @@ class _Taken:
 
 
 class Stock:
-    """A folder with archives, looked through once for what is there and when it was uploaded."""
+    """Folders with archives, and files; looked through once for what is there and when it was uploaded."""
 
-    def __init__(self, root: Path, formats: tuple[str, ...], *, now: float) -> None:
-        self.root, self._formats = root, formats
+    def __init__(self, sources: Sequence[Path], formats: tuple[str, ...], *, now: float) -> None:
+        self.sources, self._formats = sources, formats
         self.times = UploadTimes(now=now)
         self.archives = self.others = self.recorded = 0
 
     def survey(self, progress: Callable[[str], None]) -> None:
-        """Count what is there, and read what is recorded of it."""
+        """Count what is there, and read what is recorded of it. FolderError for a file that says nothing."""
         for item in self.items():
             progress(item.name)
             self.archives += item.sort is StockKind.ARCHIVE
             self.others += item.sort in (StockKind.OTHER, StockKind.RECORD)
             if item.sort is StockKind.RECORD:
-                self.recorded += self.times.learn(item.path)
+                self._learn(item.path)
+
+    def _learn(self, path: Path) -> None:
+        count = self.times.learn(read_document(path))
+        self.recorded += count
+        if not count and path in self.sources:
+            raise FolderError(
+                f"{shown(str(path))} is no archive that this index accepts, and records nothing of any.",
+                remedy="Pass a folder, an archive, or a list of files in JSON, such as devpi's dataindex.json.",
+            )
 
     def items(self) -> Iterator[Item]:
-        """Everything, in an order that is always the same. FolderError if the folder itself can't be read."""
-        try:
-            yield from walk(self.root, self._formats)
-        except OSError as error:
-            raise FolderError(
-                f"{error.filename or self.root} can't be read: {error.strerror}.",
-                remedy="Give this account permission to read it, and run the same command again to continue.",
-            ) from error
+        """Everything, in an order that is always the same. FolderError if a source itself can't be read."""
+        for source in self.sources:
+            try:
+                if source.is_dir():
+                    yield from walk(source, self._formats)
+                else:
+                    yield look_at_file(source, self._formats)
+            except OSError as error:
+                raise FolderError(
+                    f"{error.filename or source} can't be read: {error.strerror}.",
+                    remedy="Give this account permission to read it, and run the same command again to continue.",
+                ) from error
 
 
 class Import:
@@ -154,11 +169,8 @@ class Import:
     def _was_moved(self, item: Item) -> bool:
         """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""
         target = Path(os.path.realpath(item.path))
-        if (
-            not item.path.is_symlink()
-            or target.exists()
-            or not target.is_relative_to(os.path.realpath(self._stock.root))
-        ):
+        is_inside = any(target.is_relative_to(os.path.realpath(source)) for source in self._stock.sources)
+        if not item.path.is_symlink() or target.exists() or not is_inside:
             return False
         record = self._pipeline.components.catalog.file(key_of(target.name))
         return record is not None and record.present

@@ -35,7 +35,7 @@ class StockKind(StrEnum):
 
     ARCHIVE = "archive"
     RECORD = "record"
-    """JSON, which may contain upload times."""
+    """JSON or HTML, which may contain upload times and yanks."""
     FOREIGN = "foreign"
     """A package in a format that is not taken."""
     OTHER = "other"
@@ -58,6 +58,12 @@ class Item:
     def name(self) -> str:
         """The file's name, by which an archive is published."""
         return self.path.name
+
+
+def look_at_file(path: Path, formats: tuple[str, ...]) -> Item:
+    """A file that was named itself: what is no archive is a record, whatever its name is."""
+    sort = _sort_of(path, formats)
+    return Item(path=path, sort=StockKind.RECORD if sort is StockKind.OTHER else sort)
 
 
 def walk(root: Path, formats: tuple[str, ...], skipped: Collection[str] = ()) -> Iterator[Item]:
@@ -129,9 +135,11 @@ def _is_upload(path: Path, formats: tuple[str, ...]) -> bool:
 
 def _sort_of(path: Path, formats: tuple[str, ...]) -> StockKind:
     name = path.name
+    if name.endswith(".doc.zip"):  # documentation, in an export of devpi
+        return StockKind.OTHER
     if _is_upload(path, formats):
         return StockKind.ARCHIVE
-    if name.lower().endswith((".json", "_json")) or name == "json" or path.parent.name == "json":
+    if name.lower().endswith((".json", "_json", ".html")) or name == "json" or path.parent.name == "json":
         return StockKind.RECORD
     return StockKind.FOREIGN if is_foreign_package(name) else StockKind.OTHER
 

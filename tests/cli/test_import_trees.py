@@ -105,13 +105,68 @@ def of_dumb_pypi(root: Path) -> None:
     add(root / "out/index.html", HTML)
 
 
-TREES: dict[Callable[[Path], None], bool] = {
-    of_bandersnatch: True,
-    of_pypiserver: False,
-    of_dir2pi: False,
-    of_dumb_pypi: True,
+def of_devpi(root: Path) -> None:
+    """devpi-export: archives by user, index, project and version, and dataindex.json with the log of each."""
+    files = []
+    for name, data in ARCHIVES:
+        relpath = f"alice/dev/{project_of(name)}/{name.removesuffix('.tar.gz').split('-')[1]}/{name}"
+        add(root / relpath, data)
+        logs = [{"what": "upload", "who": "alice", "when": [2015, 3, 4, 5, 6, 7], "dst": "alice/dev"}]
+        logs += [{"what": "push", "who": "bob", "when": [2020, 1, 1, 0, 0, 0], "src": "alice/dev", "dst": "bob/live"}]
+        entry = {"hash_spec": f"sha256={digest(data)}"}
+        files.append({"type": "releasefile", "relpath": relpath, "entrymapping": entry, "log": logs})
+    add(root / "alice/dev/demo-1.0.doc.zip", "documentation")
+    tox = {"type": "toxresult", "relpath": f"alice/dev/demo/x/{WHEEL[0]}", "log": [{"what": "upload", "when": [1]}]}
+    indexes = {"alice/dev": {"projects": {}, "files": [*files, tox]}, "root/pypi": {"indexconfig": {}}}
+    add(root / "dataindex.json", json.dumps({"users": {}, "indexes": indexes}, indent=2))
+
+
+def of_simple_repository_generator(root: Path) -> None:
+    """Pages with a table of files, among them the date of each upload, and with --copy the archives."""
+    for name, data in ARCHIVES:
+        add(root / "packages" / project_of(name) / name, data)
+        page = root / "simple" / project_of(name) / "index.html"
+        row = f'<tr><td><a href="../../packages/{project_of(name)}/{name}">{name}</a></td>'
+        row += '<td class="size">1</td><td class="uploaded">2015-03-04</td></tr>'
+        add(page, (page.read_text() if page.exists() else HTML) + row)
+
+
+def of_eggbasket(root: Path) -> None:
+    """A folder for each project, with the server's database beside them."""
+    for name, data in ARCHIVES:
+        add(root / project_of(name).capitalize() / name, data)
+    add(root / "eggbasket.db", "SQLite format 3\0")
+
+
+def of_basketweaver(root: Path) -> None:
+    """Archives at the top, and index/PROJECT/index.html with links to them."""
+    for name, data in ARCHIVES:
+        add(root / name, data)
+        page = f"<html><body><a href='../../{name}'>{name}</a></body></html>"
+        add(root / "index" / project_of(name).capitalize() / "index.html", page)
+    add(root / "index/index.html", HTML)
+
+
+def of_compoze(root: Path) -> None:
+    """Links to the archives in a pool, and simple/PROJECT/index.html with links to them."""
+    for name, data in ARCHIVES:
+        add(root / "pool" / name, data)
+        add(root / "kgs/simple" / project_of(name) / "index.html", HTML)
+        (root / "kgs" / name).symlink_to(f"../pool/{name}")
+
+
+TREES: dict[Callable[[Path], None], str | None] = {
+    of_bandersnatch: TIME,
+    of_pypiserver: None,
+    of_dir2pi: None,
+    of_dumb_pypi: TIME,
+    of_devpi: TIME,
+    of_simple_repository_generator: "2015-03-04T00:00:00.000000Z",
+    of_eggbasket: None,
+    of_basketweaver: None,
+    of_compoze: None,
 }
-"""And whether the tree records when its files were uploaded."""
+"""And the upload time that the tree records of its files."""
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.__name__)
@@ -124,7 +179,7 @@ def test_a_whole_tree_comes_in_at_once(site: Site, tmp_path: Path, tree: Callabl
     assert {name: file["hashes"]["sha256"] for name, file in files.items()} == {
         name: digest(data) for name, data in ARCHIVES
     }
-    assert all((file["upload-time"] == TIME) is TREES[tree] for file in files.values())
+    assert all(file["upload-time"] == TREES[tree] for file in files.values()) or TREES[tree] is None
     done = site.call("import", tmp_path / "tree", "--json")
     assert (done.code, done.rows[-1]["imported"], done.rows[-1]["failed"]) == (0, 0, 0)
     assert site.call("verify").code == 0
@@ -142,3 +197,43 @@ def test_a_whole_tree_can_be_moved_in(
     assert left == []
     assert site.call("import", tmp_path / "tree").code == 0
     assert site.call("verify").code == 0
+
+
+def test_several_sources_are_one_stock(site: Site, tmp_path: Path) -> None:
+    """One index of a devpi with several, and dumb-pypi's pool with its list of any name: times and uploaders too."""
+    of_devpi(tmp_path / "devpi")
+    pool, lines = tmp_path / "pool", tmp_path / "files.txt"
+    fresh = wheel("fresh", "1.0")
+    add(pool / fresh[0], fresh[1])
+    row = {"filename": fresh[0], "upload_timestamp": EARLIER, "uploaded_by": "bob", "yanked_reason": "broken"}
+    add(lines, json.dumps({"filename": "else-1.0.tar.gz"}) + "\n" + json.dumps(row) + "\n")
+    export = tmp_path / "devpi"
+    done = site.call("import", export / "alice/dev/demo", export / "dataindex.json", pool, lines, "--json")
+    assert (done.code, done.rows[-1]["imported"]) == (0, 3)
+    (demo, _), (file,) = site.page("demo")["files"], site.page("fresh")["files"]
+    assert (demo["upload-time"], demo["_uploader"]) == (TIME, "alice")
+    assert (file["upload-time"], file["_uploader"], file["yanked"]) == (TIME, "bob", "broken")
+
+
+def test_a_yank_on_an_html_page_is_kept(site: Site, tmp_path: Path) -> None:
+    """PEP 592: with its reason, of the file with the hash of the link; a page that is not about it changes nothing."""
+    of_dir2pi(tmp_path / "tree")
+    good, other = digest(WHEEL[1]), "0" * 64
+    links = f"<a href='../{WHEEL[0]}#sha256={good}' data-yanked='broken'>x</a>"
+    links += f"<a href='../{SDIST[0]}#sha256={other}' data-yanked>x</a><a href='http://[/'>x</a>"
+    add(tmp_path / "tree/simple/demo/index.html", f"<!DOCTYPE html>{links}")
+    assert site.call("import", tmp_path / "tree").code == 0
+    assert {file["filename"]: file["yanked"] for file in site.page("demo")["files"]} == {
+        WHEEL[0]: "broken",
+        SDIST[0]: False,
+    }
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "demo.json"])
+def test_a_file_that_says_nothing_is_no_source(site: Site, tmp_path: Path, name: str) -> None:
+    """Neither an archive nor upload times: exit status 2, before anything is imported."""
+    tree = tmp_path / "tree"
+    of_pypiserver(tree)
+    done = site.call("import", tree, add(tmp_path / name, "{}"))
+    assert (done.code, f"{name} is no archive that this index accepts" in done.err, site.events()) == (2, True, [])
+    assert site.call("import", tree / WHEEL[0]).code == 0

@@ -44,7 +44,7 @@ def do_import(site: IndexAtWork, stock: Path, way: Way) -> list[tuple[str, str]]
     """What the command does, with inspectors in this process; answers with (filename, verdict)."""
     index = open_index(site.config, inspectors=InlineInspectors, now=lambda: site.now)
     pipeline = index.pipeline
-    seen = Stock(stock, site.config.formats, now=site.now)
+    seen = Stock([stock], site.config.formats, now=site.now)
     seen.survey(lambda _: None)
     outcomes = list(Import(pipeline, seen, way=way, by_mtime=False).run())
     pipeline.finish()
