@@ -1,4 +1,4 @@
-"""eggwatch index: a folder of archives becomes an index where it lies."""
+"""eggwatch index: turns a folder of archives into an index, in place."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from eggwatch.policy.rules import RULES
     metavar="TIME",
     default="10s",
     show_default=True,
-    help="With --watch: how long an archive must be gone from a folder that is whole.",
+    help="With --watch: how long a deleted archive must be missing before it is removed.",
 )
 @json_option
 def index(
@@ -55,14 +55,14 @@ def index(
 ) -> None:
     """Turn folders of archives, or single archives, into an index in place.
 
-    There is no daemon, no state folder and no account. Archives stay where they are, in subfolders too, and are not
-    changed; all links are relative, so the index can be served by any web server, and used as file://. Run the same
-    command again after a change: only what is new is read, and what is gone leaves the index. Without PATH, the current
-    folder is meant.
+    No daemon, no state folder and no account are needed. Archives stay where they are, also in subfolders, and are not
+    changed. All links are relative, so any web server can serve the index, and it can be used as file://. Run the same
+    command again after a change: it reads new archives only, and removes deleted ones from the index. The default of
+    PATH is the current folder.
 
-    Every archive is checked as uploads are; one that is rejected is listed with its flaws and left out. Besides wheels
-    and sdists, .egg, .zip, .tgz and .tar.bz2 are taken. PATH may be a bundle of 'eggwatch collect --bundle': its
-    archives are unpacked into the folder of the index first, or none of them if one does not equal its checksum.
+    Archives are checked like uploads; one that is rejected is listed with its flaws and left out. Besides wheels and
+    sdists, .egg, .zip, .tgz and .tar.bz2 are accepted. If PATH is a bundle from 'eggwatch collect --bundle', its
+    archives are first unpacked into the folder of the index; none of them if one differs from its checksum.
 
     \b
     Examples:
@@ -70,8 +70,8 @@ def index(
       eggwatch index --watch /srv/www/packages
       eggwatch index site.tar --out /srv/www/packages
       pip install -i file:///srv/www/packages/simple/ demo
-    Exit status: 0 all archives are in the index, 1 some were left out, 3 another
-      run is at work there.
+    Exit status: 0 all archives are in the index, 1 some were left out, 3 the
+      command is already running there.
     """
     capabilities.lower()
     leases.ignore_breaks()
@@ -105,7 +105,7 @@ def _removed_after(text: str) -> float:
 
 
 def updated(work: FolderIndex, paths: Sequence[Path], may_remove: MayRemove = at_once, quiet: float = 0.0) -> Changes:
-    """One run, with its progress on a terminal."""
+    """One run, with progress bars on a terminal."""
     progress = ProgressBars()
     try:
         return work.update(paths, progress=progress, may_remove=may_remove, quiet=quiet)
@@ -116,12 +116,12 @@ def updated(work: FolderIndex, paths: Sequence[Path], may_remove: MayRemove = at
 def keep_current(
     work: FolderIndex, paths: Sequence[Path], seconds: float, tell: Callable[[Changes, Path], None]
 ) -> None:
-    """Follow the folders until SIGTERM or Ctrl-C, which may come at any moment."""
+    """Update the index after each change, until SIGTERM or Ctrl-C."""
     from eggwatch.cli.index_watch import QUIET_SECONDS, Follower
     from eggwatch.service.folder_watch import FolderWatch
 
     if not all(path.is_dir() for path in paths):
-        raise click.UsageError("--watch takes folders only: new files come to them.")
+        raise click.UsageError("--watch accepts folders only, not files.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     watch = FolderWatch(paths, skipped=[work.out / name for name in (*OURS, LANDING, LINKS)])
     with suppress(KeyboardInterrupt):
@@ -135,14 +135,14 @@ def keep_current(
 
 
 class ProgressBars:
-    """A bar for whoever waits: one for the archives that are read, one for the pages of projects."""
+    """Progress bars: one for the archives that are read, one for the pages of projects."""
 
     def __init__(self) -> None:
         self._bar: Bar | None = None
         self._left = 0
 
     def __call__(self, _name: str, total: int) -> None:
-        """One more of so many is done."""
+        """One more of `total` is done."""
         if not self._left:
             self.end()
             self._bar, self._left = Bar("index", total), total
@@ -151,18 +151,18 @@ class ProgressBars:
         self._bar.step()
 
     def end(self) -> None:
-        """Leave a clean line."""
+        """Clear the line."""
         if self._bar is not None:
             self._bar.clear()
 
 
 def say_changes(changes: Changes, out: Path) -> None:
-    """What became of the archives, for people."""
+    """Print the result, as text."""
     _say(changes, out, say)
 
 
 def say_news(changes: Changes, out: Path) -> None:
-    """The same on standard error, as a log."""
+    """Log the result to standard error, with each archive that was added or removed."""
     for file in changes.added:
         say_error(f"{shown(file.path)}: added")
     for file in changes.removed:
@@ -192,7 +192,7 @@ def _say_flaws(flaws: Sequence[Flaw], say_line: Callable[[str], None]) -> None:
 
 
 def print_changes(changes: Changes, out: Path) -> None:
-    """The same for scripts."""
+    """Print the result as JSON."""
     for file in changes.added:
         _print_row(file.path, "added", project=file.project, version=file.version, sha256=file.sha256)
     for file in changes.removed:

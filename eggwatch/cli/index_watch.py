@@ -1,4 +1,4 @@
-"""eggwatch index --watch: the index follows its folders."""
+"""eggwatch index --watch: updates the index after each change in its folders."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from eggwatch.policy.absence import Absences
 from eggwatch.service.folder_watch import FolderWatch
 
 SCAN_SECONDS = 30.0
-"""How often to look without an event."""
+"""How often to scan without an event."""
 RETRY_SECONDS = 5.0
 WRITING_SECONDS = 1.0
-"""How soon to look again at an archive that is being written."""
+"""How soon to scan again if an archive is being written."""
 QUIET_SECONDS = 2.0
 
 Update = Callable[[MayRemove], Changes]
 
 
 class Follower:
-    """Brings an index up to date whenever something has changed; the first time at once."""
+    """Updates an index at start and after each change."""
 
     def __init__(self, update: Update, out: Path, watch: FolderWatch, absences: Absences) -> None:
         self._update, self._out, self._watch, self._absences = update, out, watch, absences
@@ -36,7 +36,7 @@ class Follower:
         self._told: set[object] = set()
 
     def run(self, tell: Callable[[Changes], None]) -> None:
-        """Follow for ever. EggwatchError or OSError if it can't even begin."""
+        """Run until the process is stopped. EggwatchError or OSError if the first update fails."""
         seconds = self._round(tell)
         say_error(f"ready: {shown(str(self._out))}")
         while True:
@@ -44,7 +44,7 @@ class Follower:
             seconds = self._round(tell)
 
     def _round(self, tell: Callable[[Changes], None]) -> float:
-        """One look at everything; answers in how many seconds another one is due."""
+        """Update the index; returns in how many seconds the next update is due."""
         if self._watch.renew():
             self._absences.disturb()
         try:
@@ -66,16 +66,16 @@ class Follower:
         return SCAN_SECONDS if due is None else min(SCAN_SECONDS, max(due - time.monotonic(), 0.0))
 
     def _check_place(self) -> None:
-        """Where the index itself is gone, so is its disk: no other one is begun in its place."""
+        """If the pages are missing, their disk probably is too: do not start a new index on the mount point."""
         if self._place is not None and device_and_inode(self._out / "simple") != self._place:
-            raise FolderError(f"{self._out / 'simple'} is gone.", remedy="Mount its disk, or start this command again.")
+            raise FolderError(f"{self._out / 'simple'} is gone.", remedy="Mount its disk, or restart this command.")
 
     def _may_remove(self, gone: set[str], _: Contents) -> set[str]:
         return self._absences.may_leave(gone, now=time.monotonic())
 
     def _failed(self, why: str) -> float:
         self._absences.disturb()
-        self._say_fault(f"{why.rstrip('.')}; the index stays as it is")
+        self._say_fault(f"{why.rstrip('.')}; the index is not changed")
         return RETRY_SECONDS
 
     def _say_fault(self, fault: str | None) -> None:
@@ -84,7 +84,7 @@ class Follower:
         self._fault = fault
 
     def _news(self, changes: Changes) -> Changes | None:
-        """What has not been told yet; None if that is nothing."""
+        """The changes that have not been reported yet; None if there are none."""
         left_out = [one for one in changes.left_out if one not in self._told]
         unread = [one for one in changes.unread if not one.unfinished and one not in self._told]
         self._told = {*changes.left_out, *changes.unread}

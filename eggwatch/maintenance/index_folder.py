@@ -1,8 +1,8 @@
-"""`index`: archives become an index that lies beside them, and none of them is moved or changed.
+"""`index`: writes the pages of an index beside archives, which are never moved or changed.
 
-All that is remembered stands on the pages: size and mtime of each archive beside its sha256. So a second run reads what
-has changed, and no more. The root's JSON is written last of all that is new, and tells the state that all of it is of:
-after a crash the next run finds another state there, and goes on.
+There is no state but the pages: they record size, mtime and sha256 of each archive, so the next run reads only archives
+that have changed. The JSON of the root is written last, and has a digest of all archives: if it differs from the
+archives on the other pages, a run was interrupted, and the next run writes what is missing.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from eggwatch.pages.folder_index import VERSION, Projects, Shape, left_out_page
 from eggwatch.store import durable
 
 TellProgress = Callable[[str, int], None]
-"""Called for each archive or project that is done, with the number of all."""
+"""Called for each archive or project that is done, with its name and the total number."""
 MayRemove = Callable[[set[str], Contents], set[str]]
-"""Says which of the archives that are gone may leave the index."""
+"""Returns those of the missing archives that can be removed from the index."""
 
 
 class EmptiedError(FolderError):
-    """No archive at all is left where there were some."""
+    """There are no archives at all any more."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What one run came to, by paths relative to the index."""
+    """The result of one run; paths are relative to the index."""
 
     added: list[IndexedFile] = field(default_factory=list)
     removed: list[IndexedFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     kept: int = 0
-    """Archives in the index that can't be seen now."""
+    """Archives in the index that are not seen, as on a disk that is not mounted."""
     unchanged: int = 0
     projects: int = 0
     others: int = 0
@@ -56,7 +56,7 @@ class Changes:
 
 
 def at_once(gone: set[str], _: Contents) -> set[str]:
-    """Whatever is gone may leave."""
+    """All missing archives can be removed."""
     return gone
 
 
@@ -74,10 +74,10 @@ class FolderIndex:
         progress: TellProgress = lambda _name, _of: None,
         quiet: float = 0.0,
     ) -> Changes:
-        """Bring the index up to what lies in these folders and files; `quiet` as in `index_reading.read`.
+        """Update the index from the archives in these folders and files; `quiet` as in `index_reading.read`.
 
-        FolderError if pages of others are in the way; EmptiedError if no archive is left at all, as where a disk is not
-        mounted. Then the index stays as it is.
+        FolderError if it would overwrite pages of another program; EmptiedError if there are no archives any more, as
+        when a disk is not mounted. Then the index is not changed.
         """
         refuse_foreign_pages(self.out, self._shape)
         durable.make_folders(self.out / "simple")
@@ -85,8 +85,8 @@ class FolderIndex:
             memory, seen = recall(self.out, self._shape), survey(paths, self.out)
             if memory.projects and not seen.found:
                 raise EmptiedError(
-                    f"No archive lies in {', '.join(map(str, paths))} any more.",
-                    remedy=f"If a disk is missing, mount it. To give the index up, delete {self.out / 'simple'}.",
+                    f"There are no archives in {', '.join(map(str, paths))} any more.",
+                    remedy=f"If a disk is not mounted, mount it. To delete the index, delete {self.out / 'simple'}.",
                 )
             plan = _Plan(memory, seen, may_remove)
             plan.read(progress, quiet)
@@ -113,7 +113,7 @@ class FolderIndex:
 
 
 class _Plan:
-    """What is to become of an index, from what it remembers and what is there."""
+    """The changes that an index needs, computed from its pages and the archives that were found."""
 
     def __init__(self, memory: Memory, seen: Contents, may_remove: MayRemove) -> None:
         self.memory, self._seen = memory, seen
@@ -147,11 +147,11 @@ class _Plan:
                 yield found
 
     def read(self, progress: TellProgress, quiet: float) -> None:
-        """Have all archives read that are new or have changed."""
+        """Inspect all archives that are new or have changed."""
         archives = list(self._to_read())
         if not archives:
             return
-        from eggwatch.maintenance.index_reading import read  # half of the time of a run that has nothing to read
+        from eggwatch.maintenance.index_reading import read  # imported late: takes as long as a run without changes
 
         for one in read(archives, quiet=quiet):
             progress(one.path, len(archives))
@@ -163,7 +163,7 @@ class _Plan:
                 self._unread.append(one)
 
     def settle(self) -> None:
-        """Sort the archives by project; where there is a new one, each filename belongs to the first by its path."""
+        """Group the archives by project; of two with the same filename, only the one whose path sorts first is kept."""
         for file in [*self._unchanged, *self._kept, *self._new]:
             self.projects.setdefault(file.project, []).append(file)
         for project in {file.project for file in self._new}:
@@ -174,7 +174,7 @@ class _Plan:
         self.left_out.sort(key=lambda one: one.path)
 
     def stale(self, *, everything: bool) -> Projects:
-        """The projects whose pages are to be written."""
+        """The projects whose pages have to be written."""
         before = self.memory.projects
         return {
             project: files
@@ -185,7 +185,7 @@ class _Plan:
         }
 
     def changes(self) -> Changes:
-        """What it all came to."""
+        """The result."""
         there = {file.path for files in self.projects.values() for file in files}
         return Changes(
             added=sorted((file for file in self._new if file.path in there), key=lambda file: file.path),
@@ -216,8 +216,8 @@ def _key(filename: str) -> str:
 
 def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:
     message = (
-        f"{first.path} has this name and other bytes (sha256 {first.sha256[:16]}…, this one {file.sha256[:16]}…); an "
-        "installer could get either. Keep one of them, or build it again under a version of its own."
+        f"{first.path} has the same name and different bytes (sha256 {first.sha256[:16]}…, this one "
+        f"{file.sha256[:16]}…). Keep one of them, or increase the version of the other and build it again."
     )
     flaw = Flaw(code=Code.FILE_EXISTS, subject=first.path, message=message)
     flaws = () if file.sha256 == first.sha256 else (flaw,)
@@ -225,7 +225,7 @@ def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:
 
 
 def _state(shape: Shape, projects: Projects) -> str:
-    """What tells that all pages are of these archives: the shape in clear, and a digest."""
+    """Identifies what all pages were made from: the shape in plain text, and a digest of the archives."""
     digest = hashlib.sha256()
     for _, files in sorted(projects.items()):
         for file in files:
@@ -243,14 +243,16 @@ def _is_of(state: str | None, shape: Shape) -> bool:
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Keep other runs out: LockHeldError if there is one."""
+    """Prevent concurrent runs: LockHeldError if there is one."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             where = folder.parent
-            raise LockHeldError(f"Another 'eggwatch index' is at work in {where}.", remedy="Wait for it.") from None
+            raise LockHeldError(
+                f"Another 'eggwatch index' is running in {where}.", remedy="Wait until it has finished."
+            ) from None
         yield
     finally:
         os.close(fd)

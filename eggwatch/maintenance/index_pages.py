@@ -1,4 +1,4 @@
-"""Writing the pages of an index of a folder, and taking away those of which nothing is left; never anybody else's."""
+"""Writes the pages of a folder's index, and removes those that are no longer needed; never those of another program."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.page_sources import templates
 
 SLICE = 200
-"""Projects whose pages are written, and made to last, together."""
+"""The number of projects whose pages are written and synced together."""
 SCRATCH = ".eggwatch-new"
 BEGUN = "begun"
-"""The state of an index without anything."""
+"""The state of an index that has no projects yet."""
 
 
 def refuse_foreign_pages(out: Path, shape: Shape) -> None:
-    """FolderError if what lies there already was not written by this command, and would have to be overwritten."""
+    """FolderError if files of another program would have to be overwritten."""
     if (out / ".eggwatch").exists():
         raise FolderError(
             f"{out} belongs to an index with a daemon.", remedy="Copy archives into its drop folder, or choose --out."
@@ -53,7 +53,7 @@ def refuse_foreign_pages(out: Path, shape: Shape) -> None:
     if foreign:
         raise FolderError(
             f"Not written by 'eggwatch index': {', '.join(map(str, foreign))}.",
-            remedy="Move it away, or choose another folder for the index with --out.",
+            remedy="Move them to another folder, or choose another folder for the index with --out.",
         )
 
 
@@ -71,7 +71,7 @@ class PublishedIndex:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """A folder for what is not whole yet, empty whatever a crash has left there; gone afterwards."""
+        """Provide an empty folder for files that are being written, and remove it at the end."""
         scratch = self._out / "simple" / SCRATCH
         with suppress(FileNotFoundError):
             shutil.rmtree(scratch)
@@ -82,7 +82,7 @@ class PublishedIndex:
             shutil.rmtree(scratch)
 
     def begin(self) -> None:
-        """First of all the pages that say whose the folders are: a crash may come before any other."""
+        """Write the pages that mark the folders as ours before all others, as the next run needs them after a crash."""
         first = [path for path in (ROOT, EASY) if not (self._out / path).exists()]
         empty = front_of({}, self._env, self._shape, BEGUN)
         self._target.publish({path: empty[path] for path in first if path in empty})
@@ -102,20 +102,20 @@ class PublishedIndex:
         self._target.publish(front_of(projects, self._env, self._shape, state))
 
     def publish_left_out(self, page: bytes | None) -> None:
-        """Write what was left out; None if nothing was."""
+        """Write the list of archives that were left out; None removes it."""
         if page is not None:
             self._target.publish({LEFT_OUT: page})
         else:
             durable.unlink(self._out / LEFT_OUT)
 
     def remove_projects(self, projects: Sequence[str]) -> None:
-        """Take away the pages of projects of which no archive is left; the JSON, by which they are known, last."""
+        """Remove the pages of projects without archives; the JSON last, because the next run finds projects by it."""
         for project in projects:
             names = sorted(PROJECT_FILES, key=lambda name: (name == JSON_NAME, name))
             _remove(self._out / "simple" / project, names)
 
     def remove_others(self, projects: Mapping[str, Sequence[IndexedFile]]) -> None:
-        """Take away what is no longer asked for: front pages, and those for easy_install of other names."""
+        """Remove pages that the options no longer ask for, and those for easy_install under names no longer used."""
         unwanted = [path for path in (LANDING, LINKS) if not self._shape.site and is_ours(self._out / path)]
         for path in unwanted:
             durable.unlink(self._out / path)
@@ -129,7 +129,7 @@ class PublishedIndex:
 
 
 def _remove(folder: Path, names: Sequence[str]) -> None:
-    """Take files of ours away, and the folder with them if nothing else lies in it."""
+    """Delete our files, and the folder if nothing else is in it."""
     if folder.is_symlink() or not folder.is_dir():
         return
     for name in names:

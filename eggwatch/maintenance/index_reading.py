@@ -1,4 +1,4 @@
-"""Archives that are new to an index of a folder: inspected by processes of their own, judged, and hashed."""
+"""Reads new archives of a folder's index: inspects them in separate processes, judges and hashes them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
 
 AT_ONCE = 64
-"""So many archives wait for an inspector at a time."""
+"""How many archives wait for an inspector at most."""
 
 
 def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[IndexedFile | LeftOut | Unread]:
-    """What became of each archive, as they are done; one that is being written is not looked at.
+    """Yield the result for each archive as soon as it is ready; archives that are being written are not opened.
 
-    Where the kernel can't tell, it is one that was changed less than `quiet` seconds ago.
+    Where leases prove nothing, this means archives that were changed less than `quiet` seconds ago.
     """
     finished = []
     for found in archives:
@@ -53,7 +53,7 @@ def _is_being_written(found: FoundArchive, quiet: float) -> bool:
     try:
         fd = os.open(found.place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
-        return False  # told by whoever opens it next
+        return False  # the inspection reports it
     try:
         lease = leases.probe(fd)
         return lease is Lease.HELD or (
@@ -64,13 +64,13 @@ def _is_being_written(found: FoundArchive, quiet: float) -> bool:
 
 
 def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
-    """With None where the archive could not be opened."""
+    """Each archive with its result; None if it could not be opened."""
     waiting, missing = iter(enumerate(archives)), set(range(len(archives)))
     if not archives:
         return
     with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
         while True:
-            # What can't be opened any more is the only one to have no result.
+            # An archive that cannot be opened raises here, and is the only one without a result.
             with suppress(OSError):
                 while inspectors.busy() < AT_ONCE and (another := next(waiting, None)) is not None:
                     inspectors.submit(_job(*another))
@@ -113,7 +113,7 @@ def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOu
 
 
 def _of_its_format(found: FoundArchive, inspection: Inspection, name: ArchiveName | Flaw) -> Inspection:
-    """The inspection without the flaw that an older format is here, where it is taken; but its name may be wrong."""
+    """The inspection without the flaw of an older format, which this command accepts, but with that of a wrong name."""
     if not found.place.name.lower().endswith(OLDER):
         return inspection
     kept = tuple(flaw for flaw in inspection.flaws if flaw.code != Code.FILENAME_FORMAT)

@@ -1,4 +1,4 @@
-"""What lies in the folders of an index of archives in their places, and what its pages remember of them."""
+"""Finds the archives of a folder's index, and reads what its pages have recorded of them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,17 @@ from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store.stock import Item, StockKind, walk
 
 FORMATS = tuple(SUFFIXES)
-"""Archives of every format that any installer ever took."""
+"""Archives of every format that an installer has ever supported."""
 ROOT_PAGES = tuple(f"simple/{name}" for name in sorted(PROJECT_FILES))
 OURS = ("simple", "index")
 """The folders of pages."""
-
-
 _HEAD = 2048
-"""Bytes in which a page says what has written it."""
+"""The beginning of a page that has its generator, in bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundArchive:
-    """An archive where it lies; `path` is relative to the index, `place` in full, `apart` as of an IndexedFile."""
+    """An archive: `path` is relative to the index, `place` is its full path, `apart` as in an IndexedFile."""
 
     path: str
     place: Path
@@ -49,13 +47,13 @@ class FoundArchive:
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """What tells whether it is still the same file, without reading it."""
+        """Size and mtime; if they are unchanged, so is the file."""
         return self.size, self.mtime
 
 
 @dataclass(slots=True, kw_only=True)
 class Contents:
-    """All that was found by relative path; why others can't be read; folders that are closed; other files."""
+    """What was found: archives and errors by relative path, folders that cannot be read, the number of other files."""
 
     out: Path
     found: dict[str, FoundArchive] = field(default_factory=dict)
@@ -64,7 +62,7 @@ class Contents:
     others: int = 0
 
     def may_lie_unseen(self, file: IndexedFile) -> bool:
-        """Whether an archive lies, or may lie, where this account can't look, or on a disk that is missing."""
+        """Whether an archive may exist where this account cannot read, or on a disk that is not mounted."""
         path = file.path
         if path in self.unreadable or any(path.startswith(f"{folder}/") for folder in self.closed):
             return True
@@ -72,14 +70,14 @@ class Contents:
 
 
 def is_apart(folder: str, out: Path) -> bool:
-    """Whether a folder, or what is left of its path, lies on another file system than the index."""
+    """Whether a folder, or the closest existing one above it, is on another file system than the index."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     return os.stat(folder).st_dev != os.stat(out).st_dev
 
 
 def survey(paths: Iterable[Path], out: Path) -> Contents:
-    """Look through folders and single files; OSError if one of them can't be read at all."""
+    """Find all archives in folders and single files; OSError if one of `paths` cannot be read."""
     result, relative = Contents(out=out), _Relative(out)
     for item in _items(paths, out):
         path = relative.to(item.path)
@@ -105,7 +103,7 @@ def _take(item: Item, path: str, relative: _Relative, result: Contents) -> None:
 
 
 def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
-    # Somebody may keep archives in a folder called `index`.
+    # A folder named `index` that has not our page may be one with archives.
     ours = {str(out / name) for name in OURS if name != "index" or is_ours(out / EASY)}
     for path in paths:
         place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
@@ -119,7 +117,7 @@ def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
 
 
 class _Relative:
-    """Where files lie as seen from the index; of those in the same folder that is found out once."""
+    """Paths relative to the index; each folder is examined once."""
 
     def __init__(self, out: Path) -> None:
         self._out, self._folders = out, dict[str, tuple[str, bool]]()
@@ -130,7 +128,7 @@ class _Relative:
         return self._of(folder)[0] + name
 
     def is_apart(self, path: Path) -> bool:
-        """Whether it lies on another file system than the index; of a link, the link itself."""
+        """Whether it is on another file system than the index; for a link, the link itself."""
         return self._of(str(path).rpartition("/")[0])[1]
 
     def _of(self, folder: str) -> tuple[str, bool]:
@@ -142,7 +140,7 @@ class _Relative:
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """What the pages tell: archives by project, those left out by path, and which projects have all of their pages."""
+    """What the pages record: archives by project, those left out by path, and the projects whose pages all exist."""
 
     projects: dict[str, list[IndexedFile]] = field(default_factory=dict)
     left_out: dict[str, LeftOut] = field(default_factory=dict)
@@ -155,7 +153,7 @@ class Memory:
 
 
 def recall(out: Path, shape: Shape) -> Memory:
-    """Read all of an index's own pages; what can't be read, or is not ours, is not remembered."""
+    """Read the pages of an index; those that cannot be read, or are not ours, are ignored."""
     memory = Memory(state=remembered_state(_bytes(out / ROOT)))
     if memory.state is None:
         return memory
@@ -190,7 +188,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def is_ours(page: Path) -> bool:
-    """Whether a page at a path where anybody's may lie was written by this command."""
+    """Whether this command wrote a page whose path other programs use too."""
     try:
         with page.open("rb") as file:
             return GENERATOR in file.read(_HEAD)
@@ -206,7 +204,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def changed_since(found: FoundArchive) -> str | None:
-    """Why what was read of an archive is worth nothing: it is another one by now, or gone."""
+    """Why what was read of an archive is invalid: it was changed or deleted meanwhile. None if it was not."""
     try:
         status = os.stat(found.place)
     except OSError as error:

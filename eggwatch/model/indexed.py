@@ -1,4 +1,4 @@
-"""An archive in the index of a folder: it stays where it lies, and what was read of it stands on its project's page."""
+"""An archive in a folder's index: it is never moved, and the page of its project records what was read of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ LATEST = 253_402_300_799_000_000
 class IndexedFile:
     """One archive: `path` is relative to the index, with slashes; `mtime` is in microseconds since the epoch.
 
-    `project` is normalised, `name` as the metadata spells it. `apart` says that it lies on another file system than the
-    index.
+    `project` is normalised, `name` as the metadata spells it. `apart`: it is on another file system than the index.
     """
 
     path: str
@@ -31,7 +30,7 @@ class IndexedFile:
     requires_python: str | None = None
     apart: bool = False
     key: str = field(default="", compare=False)
-    """By which two filenames count as one; empty where that has not been found out."""
+    """Equal if two filenames count as the same; empty if it was not computed."""
 
     @property
     def filename(self) -> str:
@@ -40,7 +39,7 @@ class IndexedFile:
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """What tells whether it is still the same file, without reading it."""
+        """Size and mtime; if they are unchanged, so is the file."""
         return self.size, self.mtime
 
     def published(self) -> PublishedFile:
@@ -57,9 +56,9 @@ class IndexedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """An archive that is not in the index: for its `flaws`, or for another with its name, which lies at `instead`.
+    """An archive that is not in the index, because of its `flaws` or of `instead`, an archive with the same name.
 
-    Without flaws that other has the same bytes.
+    If there are no flaws, `instead` has the same bytes.
     """
 
     path: str
@@ -70,22 +69,22 @@ class LeftOut:
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """What tells whether it is still the same file, without reading it."""
+        """Size and mtime; if they are unchanged, so is the file."""
         return self.size, self.mtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """An archive of which nothing is known, and why; it is looked at again the next time."""
+    """An archive that could not be read, and why; the next run tries again."""
 
     path: str
     why: str
     unfinished: bool = False
-    """Somebody is writing to it, so that it will soon be another."""
+    """It is still being written."""
 
 
 def spelled_name(files: Iterable[IndexedFile]) -> str:
-    """A project's name as the archive spells it that comes last by its path."""
+    """A project's name as spelled by the archive whose path sorts last."""
     return max(files, key=lambda file: file.path).name
 
 

@@ -1,7 +1,7 @@
-"""The pages of an index that lies beside its archives, and what can be remembered from them.
+"""The pages of a folder's index, and the values that the next run reads from them.
 
-Their links are relative, so that they serve over HTTP and as file:// alike. There is no `.metadata` beside an archive,
-since nothing is written among them.
+Their links are relative, so they work over HTTP and as file:// URLs. There are no `.metadata` files, because nothing is
+written beside the archives.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from eggwatch.pages.simple import (
 )
 
 VERSION = 1
-"""Raised whenever the pages of the same archives get other bytes: then all are rendered anew."""
+"""Raise it when the same archives get different pages: then all pages are rendered again."""
 UP = "../../"
-"""From a project's page to where the index lies."""
+"""From a project's page to the folder of the index."""
 ROOT, LANDING, LINKS, EASY = f"simple/{JSON_NAME}", "index.html", "links.html", "index/index.html"
 LEFT_OUT = "simple/left-out.json"
 GENERATOR = b'<meta name="generator" content="eggwatch index">'
-"""In pages whose paths anybody's pages may have: what they are told by."""
+"""Identifies our pages at paths that other programs use too."""
 PROJECT_FILES = frozenset(name + twin for name in (*HTML_NAMES, JSON_NAME) for twin in ("", ".gz"))
 
 Projects = Mapping[str, Sequence[IndexedFile]]
@@ -45,19 +45,19 @@ Projects = Mapping[str, Sequence[IndexedFile]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Which pages there are beside the simple API: the front page and links.html, and those for old easy_install."""
+    """Which pages there are besides the simple API: front page and links.html, and those for old easy_install."""
 
     site: bool = True
     easy_install: bool = False
 
     @property
     def own_pages(self) -> tuple[str, ...]:
-        """The pages of the whole index at paths where anybody's might lie."""
+        """The pages of the whole index at paths that other programs use too."""
         return ((LANDING, LINKS) if self.site else ()) + ((EASY,) if self.easy_install else ())
 
 
 def project_of(project: str, files: Sequence[IndexedFile], env: Environment, shape: Shape) -> dict[str, bytes]:
-    """A project's pages by path; the JSON last, as it is by this that the others are known to be there."""
+    """A project's pages by path; the JSON last: if it exists, so do the others."""
     listing, places = listing_of(project, files), {file.filename: file for file in files}
     data = project_json(listing)
     del data["meta"]["_last-serial"]
@@ -74,7 +74,7 @@ def project_of(project: str, files: Sequence[IndexedFile], env: Environment, sha
 
 
 def front_of(projects: Projects, env: Environment, shape: Shape, state: str) -> dict[str, bytes]:
-    """The pages of the whole index by path; `state` stands in the root's JSON, which is the last."""
+    """The pages of the whole index by path; the root's JSON, with `state`, is the last."""
     names = sorted(projects)
     root = RootListing(entries=tuple(RootEntry(project=name, name=name, last_serial=0) for name in names))
     pages = root_html(root, env)
@@ -105,7 +105,7 @@ def _site(listings: Sequence[ProjectListing], projects: Projects, env: Environme
 
 
 def left_out_page(left_out: Iterable[LeftOut], version: str) -> bytes:
-    """What is not in the index, and why, as JSON; `version` is that of the eggwatch which judged it."""
+    """The archives that were left out, and why, as JSON; `version` is that of the eggwatch that rejected them."""
     rows = [
         {
             "path": quote_path(one.path),
@@ -120,7 +120,7 @@ def left_out_page(left_out: Iterable[LeftOut], version: str) -> bytes:
 
 
 def quote_path(path: str) -> str:
-    """A path as a relative URL, also one that is no UTF-8."""
+    """A path as a relative URL; it need not be UTF-8."""
     return quote(path.encode("utf-8", "surrogateescape"))
 
 
@@ -129,7 +129,7 @@ def _path(url: str) -> str:
 
 
 def remembered(data: bytes, project: str) -> list[IndexedFile]:
-    """The archives on a project's JSON page of such an index. ValueError, KeyError or TypeError if it is none."""
+    """The archives on a project's JSON page. ValueError, KeyError or TypeError if the page is not of such an index."""
     return [
         IndexedFile(
             path=_path(row["url"].removeprefix(UP)),
@@ -147,7 +147,7 @@ def remembered(data: bytes, project: str) -> list[IndexedFile]:
 
 
 def remembered_left_out(data: bytes, version: str) -> list[LeftOut]:
-    """What this version of eggwatch left out; nothing of another's. ValueError, KeyError or TypeError as above."""
+    """The archives left out by this version; none if it was another one. ValueError, KeyError or TypeError as above."""
     page = json.loads(data)
     return [
         LeftOut(
@@ -162,7 +162,7 @@ def remembered_left_out(data: bytes, version: str) -> list[LeftOut]:
 
 
 def remembered_state(data: bytes) -> str | None:
-    """The state that a root's JSON page tells; None if it is no such index's."""
+    """The state in the root's JSON page; None if the page is not of such an index."""
     try:
         state = json.loads(data)["meta"]["_state"]
     except (ValueError, KeyError, TypeError):

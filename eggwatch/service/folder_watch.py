@@ -17,9 +17,9 @@ from eggwatch.service.folder_events import FolderEvents
 from eggwatch.service.watcher import Bell, is_local
 
 BLIND_SECONDS = 5.0
-"""How often to look where no events come."""
+"""How often to scan where the kernel reports no events."""
 GATHER_SECONDS = 0.1
-"""After an event: a copy of many files is looked at in a few turns."""
+"""How long to wait after an event, so that one scan covers many files that are copied together."""
 
 
 class FolderWatch:
@@ -33,7 +33,7 @@ class FolderWatch:
         self._seen: list[object] | None = None
         self._inotify: InotifyFD | None = None
         self.fault: str | None = None
-        """Why no events come, or not all."""
+        """Why events are missing."""
 
     def renew(self) -> bool:
         """Watch the current folders; True if a folder was replaced, or something was mounted or unmounted."""
@@ -48,7 +48,7 @@ class FolderWatch:
         except OSError as error:
             self.fault = f"no inotify events ({error.strerror})"
         if not all(map(is_local, self._folders)):
-            self.fault = "the kernel does not report what other machines do there"
+            self.fault = "the kernel does not report changes by other machines"
         return changed
 
     def _start(self) -> None:
@@ -63,7 +63,7 @@ class FolderWatch:
             self._bell.ring()
 
     def wait(self, seconds: float) -> None:
-        """Return after a change, after so many seconds, or sooner where no events come."""
+        """Return after a change, or after so many seconds; sooner where there are no events."""
         limit = seconds if self.fault is None else min(seconds, BLIND_SECONDS)
         if select.select([self._bell.readable], [], [], max(limit, 0.0))[0]:
             time.sleep(GATHER_SECONDS)
@@ -76,6 +76,6 @@ class FolderWatch:
             inotify.join(2.0)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._end()
         self._bell.close()

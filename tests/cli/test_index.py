@@ -1,4 +1,4 @@
-"""eggwatch index: a folder of archives becomes an index where it lies, which real clients install from."""
+"""eggwatch index turns a folder of archives into an index in place, and real clients install from it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Folder:
         return [file["url"] for file in self.page(project)["files"]]
 
     def pages(self) -> dict[str, tuple[int, int]]:
-        """Inode and mtime of all that the command wrote."""
+        """Inode and mtime of every page."""
         files = {path: path.stat() for path in self.path.rglob("*") if path.is_file() and _is_page(path)}
         return {str(path.relative_to(self.path)): (s.st_ino, s.st_mtime_ns) for path, s in files.items()}
 
@@ -68,7 +68,7 @@ def _is_page(path: Path) -> bool:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    """A wheel and an sdist, each with a folder of its own below it or not."""
+    """A folder with a wheel, and with an sdist in a subfolder."""
     path = tmp_path / "mytgapp_index"
     add(path, wheel("demo", "1.0", requires_python=">=3.8"))
     add(path, sdist("other", "2.0"), below="old/2017")
@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Folder:
 
 @contextlib.contextmanager
 def served(path: Path) -> Iterator[str]:
-    """The folder over HTTP by Python's own server."""
+    """The URL of the folder, served by Python's http.server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(path)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -119,7 +119,7 @@ def test_the_line_of_the_readme_makes_an_index_that_pip_and_uv_install_from(fold
 
 
 def test_a_second_run_reads_nothing_and_touches_no_page(folder: Folder) -> None:
-    """Size and mtime stand on the pages: archives whose bytes can't be read any more make no difference."""
+    """Size and mtime are on the pages, so it makes no difference that the archives cannot be read any more."""
     assert folder.index().code == 0
     before = folder.pages()
     assert len(before) == 2 + 3 * 6
@@ -129,8 +129,8 @@ def test_a_second_run_reads_nothing_and_touches_no_page(folder: Folder) -> None:
     assert done.out.endswith("0 added, 0 removed, 2 unchanged; 2 projects\n") and folder.pages() == before
 
 
-def test_only_the_pages_of_what_has_changed_are_written(folder: Folder) -> None:
-    """A new release: the pages of its project, and those of the whole index that show it."""
+def test_only_pages_of_changed_projects_are_written(folder: Folder) -> None:
+    """After a new release: the pages of its project, and those of the whole index that list it."""
     folder.index()
     before = folder.pages()
     add(folder.path, wheel("demo", "1.1"), below="new")
@@ -147,7 +147,7 @@ def test_only_the_pages_of_what_has_changed_are_written(folder: Folder) -> None:
 PAGES = [f"index.{name}{twin}" for name in ("html", "v1_html", "v1_json") for twin in ("", ".gz")]
 
 
-def test_commands_that_look_from_afar_understand_it(folder: Folder) -> None:
+def test_commands_with_url_can_read_it(folder: Folder) -> None:
     """list, show and history with --url."""
     folder.index()
     with served(folder.path) as url:
@@ -157,8 +157,8 @@ def test_commands_that_look_from_afar_understand_it(folder: Folder) -> None:
         assert "other-2.0.tar.gz" in folder.call("history", "--url", url).out
 
 
-def test_on_a_terminal_it_shows_how_far_it_is(folder: Folder) -> None:
-    """In archives; in a pipe it does not."""
+def test_on_a_terminal_it_shows_its_progress(folder: Folder) -> None:
+    """As a number of archives; not if its output is a pipe."""
     terminal, ours = pty.openpty()
     command = [sys.executable, "-m", "eggwatch", "index"]
     with open(terminal, "rb", buffering=0) as shown:
@@ -167,8 +167,8 @@ def test_on_a_terminal_it_shows_how_far_it_is(folder: Folder) -> None:
         assert b"1 of 2" in shown.read(4096)
 
 
-def test_what_is_gone_leaves_the_index(folder: Folder) -> None:
-    """The last archive of a project takes its pages with it."""
+def test_deleted_archives_are_removed_from_the_index(folder: Folder) -> None:
+    """With the last archive of a project, its pages are removed."""
     folder.index()
     (folder.path / "demo-1.0-py3-none-any.whl").unlink()
     done = folder.index("--json")
@@ -179,8 +179,8 @@ def test_what_is_gone_leaves_the_index(folder: Folder) -> None:
         assert "demo" not in (folder.path / page).read_text().replace("--index-url", "")
 
 
-def test_an_archive_that_was_moved_or_replaced_is_followed(folder: Folder) -> None:
-    """Its link leads to where it lies now, and its hash is that of its bytes."""
+def test_the_link_and_hash_of_a_moved_or_replaced_archive_are_updated(folder: Folder) -> None:
+    """The link has its new path, and the hash is that of its new bytes."""
     folder.index()
     (folder.path / "demo-1.0-py3-none-any.whl").rename(folder.path / "old" / "demo-1.0-py3-none-any.whl")
     add(folder.path, sdist("other", "2.0", files={"other.py": b"x = 2\n"}), below="old/2017")
@@ -191,8 +191,8 @@ def test_an_archive_that_was_moved_or_replaced_is_followed(folder: Folder) -> No
     assert folder.page("other")["files"][0]["hashes"] != before
 
 
-def test_what_is_unsound_is_named_and_left_out_and_the_rest_is_there(folder: Folder) -> None:
-    """Exit status 1, in the second run too, which does not read it again; and no more once it is mended."""
+def test_a_rejected_archive_is_reported_and_left_out_and_the_others_are_in_the_index(folder: Folder) -> None:
+    """Exit status 1, also in the second run, which does not read it again; 0 when it has been repaired."""
     broken = add(folder.path, ("bad-1.0.tar.gz", b"no archive at all" * 50))
     for _ in range(2):
         done = folder.index()
@@ -206,7 +206,7 @@ def test_what_is_unsound_is_named_and_left_out_and_the_rest_is_there(folder: Fol
 
 
 def test_older_formats_are_in_the_index_by_their_names(folder: Folder, tmp_path: Path) -> None:
-    """Eggs, zips, .tgz and .tar.bz2; pip still installs the last three. Nobody asks them for metadata."""
+    """Eggs, zips, .tgz and .tar.bz2; pip still installs the last three. Their metadata is not read."""
     members = {"old-1.0/setup.py": b"raise SystemExit('never run')\n"}
     add(folder.path, ("old-1.0.zip", zip_of(members)))
     add(folder.path, ("old-1.1.tgz", gzip.compress(tar_of(members))))
@@ -224,8 +224,8 @@ def test_older_formats_are_in_the_index_by_their_names(folder: Folder, tmp_path:
     assert "Available versions: 1.2, 1.1, 1.0" in found.stdout, found.stderr
 
 
-def test_an_archive_that_is_a_dangling_link_keeps_no_other_out(folder: Folder) -> None:
-    """Among the arguments or below them; a name that is not there at all is a usage error."""
+def test_a_dangling_link_does_not_affect_other_archives(folder: Folder) -> None:
+    """As an argument, or in a folder; an argument that does not exist is a usage error."""
     for link in ("lost-1.0.tar.gz", "old/lost-1.1.tar.gz"):
         (folder.path / link).symlink_to("/no/such/file")
     done = folder.index(*sorted(path.name for path in folder.path.iterdir()))
@@ -234,8 +234,8 @@ def test_an_archive_that_is_a_dangling_link_keeps_no_other_out(folder: Folder) -
     assert folder.index("nowhere").code == 2
 
 
-def test_two_archives_of_one_name_are_never_mixed_up(folder: Folder) -> None:
-    """The first by its path is in the index; another one with the same bytes is no trouble."""
+def test_of_two_archives_with_one_name_only_the_first_is_in_the_index(folder: Folder) -> None:
+    """The one whose path sorts first. If both have the same bytes, nothing is reported."""
     add(folder.path, wheel("demo", "1.0", requires_python=">=3.8"), below="copies")
     add(folder.path, wheel("demo", "1.0", files={"demo.py": b"x = 2\n"}), below="others")
     for _ in range(2):
@@ -252,7 +252,7 @@ def test_two_archives_of_one_name_are_never_mixed_up(folder: Folder) -> None:
 
 
 def test_simple_only_writes_nothing_else(folder: Folder) -> None:
-    """And takes away what another run has written."""
+    """And removes the other pages of an earlier run."""
     folder.index("--easy-install")
     assert (folder.path / "index.html").exists() and (folder.path / "index" / "demo" / "index.html").exists()
     folder.index("--simple-only")
@@ -273,8 +273,8 @@ def test_easy_install_pages_have_the_shape_of_basketweaver(folder: Folder) -> No
     assert sorted(path.name for path in index.iterdir()) == ["demo", "index.html", "other"]
 
 
-def test_the_index_may_lie_elsewhere(folder: Folder, tmp_path: Path) -> None:
-    """Its links lead back, and nothing is written into the folder."""
+def test_the_index_can_be_written_to_another_folder(folder: Folder, tmp_path: Path) -> None:
+    """Its links point back to the archives, and nothing is written beside them."""
     before = state_of(folder.path)
     done = folder.index(folder.path, "--out", tmp_path / "www" / "packages")
     assert done.code == 0 and state_of(folder.path) == before
@@ -282,8 +282,8 @@ def test_the_index_may_lie_elsewhere(folder: Folder, tmp_path: Path) -> None:
     assert (pip_install(tmp_path / "pip", url, "demo") / "demo").is_dir()
 
 
-def test_strange_paths_are_linked_right(folder: Folder, tmp_path: Path) -> None:
-    """Blanks, hashes, percents, other scripts; of a folder whose name is no UTF-8 pip asks for another."""
+def test_links_to_unusual_paths_work(folder: Folder, tmp_path: Path) -> None:
+    """Spaces, hashes, percent signs, other scripts; pip requests a wrong URL for names that are not UTF-8."""
     for name in ("a b#c?d%41", "\u043f\u0430\u043a\u0435\u0442", os.fsdecode(b"caf\xe9")):
         add(folder.path, wheel(f"p{len(name)}", "1.0"), below=name)
     assert folder.index().code == 0
@@ -294,8 +294,8 @@ def test_strange_paths_are_linked_right(folder: Folder, tmp_path: Path) -> None:
     assert folder.index().out.startswith(f"{folder.path}: 0 added, 0 removed, 5 unchanged")
 
 
-def test_pages_of_others_are_never_overwritten(folder: Folder) -> None:
-    """An index.html of somebody, a simple/ of another program, the folders of a daemon: exit status 2."""
+def test_pages_of_other_programs_are_never_overwritten(folder: Folder) -> None:
+    """A handwritten index.html, a simple/ of another program, the folders of a daemon: exit status 2."""
     for path in ("index.html", "links.html", "simple/index.html", ".eggwatch/spool"):
         page = folder.path / path
         page.parent.mkdir(exist_ok=True)
@@ -307,15 +307,15 @@ def test_pages_of_others_are_never_overwritten(folder: Folder) -> None:
     assert folder.index().code == 0
 
 
-def test_archives_may_lie_in_a_folder_called_index(folder: Folder) -> None:
-    """Only where the pages for easy_install would have to go there too, it says so."""
+def test_archives_can_be_in_a_folder_called_index(folder: Folder) -> None:
+    """With --easy-install, which needs this folder for its pages, it is an error."""
     add(folder.path, wheel("inner", "1.0"), below="index")
     assert folder.index().code == 0 and folder.urls("inner") == ["../../index/inner-1.0-py3-none-any.whl"]
     done = folder.index("--easy-install")
     assert done.code == 2 and f"{folder.path}/index." in done.err
 
 
-def test_an_empty_folder_empties_no_index(folder: Folder, tmp_path: Path) -> None:
+def test_an_empty_folder_removes_nothing_from_the_index(folder: Folder, tmp_path: Path) -> None:
     """It may be a disk that is not mounted."""
     folder.index(folder.path, "--out", tmp_path / "www")
     folder.path.rename(tmp_path / "elsewhere")
@@ -325,8 +325,8 @@ def test_an_empty_folder_empties_no_index(folder: Folder, tmp_path: Path) -> Non
     assert (tmp_path / "www" / "simple" / "demo").exists()
 
 
-def test_what_lies_where_nobody_may_look_stays_in_the_index(folder: Folder) -> None:
-    """A folder that this account may not read: it is told, and its archives are not taken for gone."""
+def test_archives_in_an_unreadable_folder_are_kept_in_the_index(folder: Folder) -> None:
+    """The folder is reported, and its archives do not count as deleted."""
     folder.index()
     closed = folder.path / "old"
     with mock.patch("os.scandir", partial(_closed, os.scandir, closed)):
@@ -344,8 +344,8 @@ def _closed(scandir: Any, closed: Path, path: Any) -> Any:
 @pytest.mark.parametrize(
     "lost", ["simple/demo/index.html", "simple/index.html.gz", "links.html", "simple/demo/index.v1_json"]
 )
-def test_a_page_that_was_deleted_comes_back(folder: Folder, lost: str) -> None:
-    """Without any other change."""
+def test_a_deleted_page_is_written_again(folder: Folder, lost: str) -> None:
+    """Even if nothing else has changed."""
     folder.index()
     before = (folder.path / lost).read_bytes()
     (folder.path / lost).unlink()
@@ -353,8 +353,8 @@ def test_a_page_that_was_deleted_comes_back(folder: Folder, lost: str) -> None:
     assert (folder.path / lost).read_bytes() == before
 
 
-def test_a_run_that_was_interrupted_anywhere_is_finished_by_the_next(folder: Folder) -> None:
-    """Before each change of the disk in turn; then the pages are those of an index made at once."""
+def test_the_next_run_completes_one_that_was_interrupted_at_any_point(folder: Folder) -> None:
+    """Before each change of the disk; the pages then equal those of an index made in one run."""
     expected = _fresh(folder)
     number = 0
     while True:
@@ -391,8 +391,8 @@ def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
-def test_two_runs_at_once_keep_out_of_each_other(folder: Folder) -> None:
-    """The second one ends with 3."""
+def test_two_runs_cannot_overlap(folder: Folder) -> None:
+    """The second one exits with 3."""
     folder.index()
     fd = os.open(folder.path / "simple", os.O_RDONLY)
     try:
@@ -400,12 +400,12 @@ def test_two_runs_at_once_keep_out_of_each_other(folder: Folder) -> None:
         done = folder.index()
     finally:
         os.close(fd)
-    assert done.code == 3 and "at work" in done.err
+    assert done.code == 3 and "is running in" in done.err
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_any_history_the_pages_are_those_of_an_index_made_at_once(tmp_path: Path, seed: int) -> None:
-    """Archives come, change, break, move and go, in any order; each run reads only what has changed."""
+def test_after_any_history_the_pages_equal_those_of_an_index_made_in_one_run(tmp_path: Path, seed: int) -> None:
+    """Archives are added, changed, damaged, moved and deleted in any order; each run reads only changed ones."""
     chance, folder, copy = random.Random(seed), Folder(tmp_path / "packages"), tmp_path / "copy"
     add(folder.path, wheel("first", "1.0"))
     for number in range(6):
@@ -420,7 +420,7 @@ def test_after_any_history_the_pages_are_those_of_an_index_made_at_once(tmp_path
 
 
 def change(path: Path, chance: random.Random, number: int) -> None:
-    """One thing that may happen in a folder of archives."""
+    """Make one random change in a folder of archives."""
     there = [one for one in sorted(path.rglob("*-*.*")) if one.is_file() and not _is_page(one)]
     archive, below = chance.choice(there), chance.choice(("", "a", "b"))
     project, version = chance.choice(("first", "Second.One")), f"1.{chance.randrange(3)}"

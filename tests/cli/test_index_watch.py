@@ -1,4 +1,4 @@
-"""eggwatch index --watch: the folder is the truth, and an unmounted disk empties nothing."""
+"""eggwatch index --watch updates the index after each change, and an unmounted disk removes nothing from it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def watching(folder: Path, *options: str | Path) -> Daemon:
-    """The command on a folder until the end of a block; it must end with 0."""
+    """The command running on a folder; its exit status must be 0."""
     command = [sys.executable, "-m", "eggwatch", "index", folder, "--watch", "--removed-after", "500ms", *options]
     return Daemon(command, cwd=folder.parent, env=clean_environment({}), stdout=subprocess.DEVNULL)
 
@@ -41,8 +41,8 @@ def filenames(out: Path) -> set[str]:
     return {file["filename"] for page in pages for file in json.loads(page.read_bytes())["files"]}
 
 
-def test_it_follows_what_is_copied_moved_and_deleted(folder: Path) -> None:
-    """In folders that come later, too."""
+def test_the_index_is_updated_when_archives_are_copied_moved_and_deleted(folder: Path) -> None:
+    """Also in folders that are created later."""
     with watching(folder):
         assert filenames(folder) == {"demo-1.0-py3-none-any.whl", "other-2.0.tar.gz"}
         add(folder, wheel("demo", "1.1"), below="new/er")
@@ -60,8 +60,8 @@ def links(out: Path, project: str) -> str:
     return (out / "simple" / project / "index.html").read_text()
 
 
-def test_an_archive_is_looked_at_when_it_is_closed(folder: Path) -> None:
-    """Half of it is neither told as broken nor in the index."""
+def test_an_archive_is_read_when_its_writer_has_closed_it(folder: Path) -> None:
+    """While half of it is written, it is neither reported as damaged nor in the index."""
     name, data = wheel("slow", "1.0")
     with watching(folder) as daemon:
         with (folder / name).open("wb", buffering=0) as file:
@@ -74,8 +74,8 @@ def test_an_archive_is_looked_at_when_it_is_closed(folder: Path) -> None:
     assert [line for line in daemon.log.splitlines() if name in line] in ([], [f"{name}: added"])
 
 
-def test_what_is_unsound_is_told_once(folder: Path) -> None:
-    """On standard error, with its flaws; the others follow."""
+def test_a_rejected_archive_is_reported_once(folder: Path) -> None:
+    """On standard error, with its flaws; the other archives are in the index."""
     with watching(folder) as daemon:
         add(folder, ("bad-1.0.tar.gz", b"no archive at all" * 50))
         daemon.wait_for("bad-1.0.tar.gz: left out")
@@ -84,15 +84,15 @@ def test_what_is_unsound_is_told_once(folder: Path) -> None:
     assert daemon.log.count("bad-1.0.tar.gz: left out") == 1
 
 
-def test_a_folder_that_is_gone_takes_nothing_from_the_index(folder: Path, tmp_path: Path) -> None:
-    """Moved away, empty, and back: all that time the index stays, and it is told once."""
+def test_a_missing_folder_removes_nothing_from_the_index(folder: Path, tmp_path: Path) -> None:
+    """The folder is moved away, empty, and moved back: the index is not changed, and each fault is logged once."""
     out = tmp_path / "www"
     with watching(folder, "--out", out) as daemon:
         before = filenames(out)
         folder.rename(tmp_path / "away")
-        daemon.wait_for("No such file.*packages; the index stays as it is")
+        daemon.wait_for("No such file.*packages; the index is not changed")
         folder.mkdir()
-        daemon.wait_for("No archive lies in .*packages any more; the index stays")
+        daemon.wait_for("There are no archives in .*packages any more; the index is not changed")
         folder.rmdir()
         (tmp_path / "away").rename(folder)
         add(folder, wheel("demo", "1.1"))
@@ -100,8 +100,8 @@ def test_a_folder_that_is_gone_takes_nothing_from_the_index(folder: Path, tmp_pa
 
 
 @pytest.mark.root
-def test_a_disk_that_is_unmounted_empties_nothing(folder: Path, tmp_path: Path) -> None:
-    """One below the folder, while it is watched and while it is not; what was deleted on it leaves."""
+def test_unmounting_a_disk_removes_nothing_from_the_index(folder: Path, tmp_path: Path) -> None:
+    """A disk below the folder, with the command running or not; an archive that was deleted on it is removed."""
     disk = folder / "disk"
     disk.mkdir()
     mount: Callable[[], Any] = lambda: subprocess.run(["mount", "--bind", tmp_path / "store", disk], check=True)  # noqa: E731
@@ -132,8 +132,8 @@ def test_a_disk_that_is_unmounted_empties_nothing(folder: Path, tmp_path: Path) 
         subprocess.run(["umount", tmpfs], check=True)
 
 
-def test_it_ends_in_order_and_takes_folders_only(folder: Path) -> None:
-    """SIGTERM and Ctrl-C: exit status 0, and nothing of a change under way stays behind."""
+def test_it_exits_cleanly_and_accepts_folders_only(folder: Path) -> None:
+    """SIGTERM and Ctrl-C: exit status 0, and no temporary files are left."""
     for number in (signal.SIGTERM, signal.SIGINT):
         daemon = watching(folder).start()
         daemon.stop(number)
