@@ -19,6 +19,7 @@ from eggwatch.maintenance.import_stock import Import, ImportOutcome, ImportVerdi
 from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
 from eggwatch.policy.rules import Profile
+from eggwatch.store.recorded.mypi import is_database
 from eggwatch.store.stock import Way
 from eggwatch.writer.ask import told_index
 from eggwatch.writer.index import Index
@@ -62,7 +63,8 @@ def import_(
     """Bring a stock of archives in, from each SOURCE and the folders below it.
 
     A SOURCE is a plain folder, the tree of another index (pypiserver, devpi's export, dir2pi, dumb-pypi,
-    bandersnatch, another eggwatch and others), an archive, or a file with upload times, as of dumb-pypi or devpi.
+    bandersnatch, another eggwatch and others), an archive, mypi's database, or a file with upload times, as of
+    dumb-pypi or devpi.
     Archives are judged like uploads, but by the profile 'default', since they can't be changed. Upload times,
     yanks and uploaders are kept where a SOURCE records them. No notification is sent. Stop the daemon first; when
     interrupted, run the same command again. Rejected archives are left where they are.
@@ -85,6 +87,8 @@ def import_(
     if len(asked) > 1:
         raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be used.")
     way = asked[0] if asked else Way.COPY
+    if way is not Way.COPY and any(map(is_database, sources)):
+        raise click.UsageError("Archives in a database can only be copied.")
     log_to_stderr(quiet=True)
     config = selection.one()
     config = replace(config, terms=replace(config.terms, stock=Profile(profile)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,10 +25,22 @@ from eggwatch.store import durable
 from eggwatch.store.drop.folder import identity_of
 from eggwatch.store.public.pool import digest
 from eggwatch.store.public.spool import Changed
+from eggwatch.store.recorded import mypi
 from eggwatch.store.recorded.documents import read_document
 from eggwatch.store.recorded.upload_times import UploadTimes
 from eggwatch.store.state.catalog import key_of
-from eggwatch.store.stock import Item, OpenStock, StockKind, Way, digest_of, look_at_file, opened, take, walk
+from eggwatch.store.stock import (
+    Item,
+    OpenStock,
+    StockKind,
+    Way,
+    digest_of,
+    look_at_file,
+    look_into_database,
+    opened,
+    take,
+    walk,
+)
 
 GROUP = 512
 """Archives that share a commit."""
@@ -103,6 +116,8 @@ class Stock:
             self.others += item.sort in (StockKind.OTHER, StockKind.RECORD)
             if item.sort is StockKind.RECORD:
                 self._learn(item.path)
+        for source in filter(mypi.is_database, self.sources):
+            self.recorded += self.times.learn(mypi.read_mypi(source))
 
     def _learn(self, path: Path) -> None:
         count = self.times.learn(read_document(path))
@@ -119,6 +134,8 @@ class Stock:
             try:
                 if source.is_dir():
                     yield from walk(source, self._formats)
+                elif mypi.is_database(source):
+                    yield from look_into_database(source, self._formats)
                 else:
                     yield look_at_file(source, self._formats)
             except OSError as error:
@@ -178,7 +195,8 @@ class Import:
     def _begin(self, item: Item) -> _Taken | ImportOutcome:
         self.begun += 1
         try:
-            with opened(item.path) as source:
+            place = nullcontext(item.path) if item.blob is None else mypi.unpacked(item.blob)
+            with place as path, opened(path) as source:
                 return self._recognised(item, source) or self._take(item, source)
         except Changed:
             return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark="it is still being written")

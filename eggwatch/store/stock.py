@@ -17,6 +17,7 @@ from eggwatch.model.sightings import Lease
 from eggwatch.policy.settling import NameKind, is_foreign_package, kind_of_name
 from eggwatch.store import durable
 from eggwatch.store.public.spool import Changed, Spool, copy_hashing
+from eggwatch.store.recorded import mypi
 
 _FICLONE = 0x40049409
 """ioctl_ficlone(2): let two files share their blocks until one of them is written to."""
@@ -53,6 +54,8 @@ class Item:
     sort: StockKind
     why: str = ""
     """Why it can't be taken, of what is closed or broken."""
+    blob: mypi.Blob | None = None
+    """Where it is, if not at its path but in a database."""
 
     @property
     def name(self) -> str:
@@ -64,6 +67,17 @@ def look_at_file(path: Path, formats: tuple[str, ...]) -> Item:
     """A file that was named itself: what is no archive is a record, whatever its name is."""
     sort = _sort_of(path, formats)
     return Item(path=path, sort=StockKind.RECORD if sort is StockKind.OTHER else sort)
+
+
+def look_into_database(path: Path, formats: tuple[str, ...]) -> Iterator[Item]:
+    """Every file in a database of mypi, with a path as if this were a folder; FolderError if it is none."""
+    for blob in mypi.blobs(path):
+        place = Path(f"{path}/{blob.filename}")
+        if place.name != blob.filename or place.parent != path:
+            yield Item(path=place, sort=StockKind.BROKEN, why="its filename is that of no file")
+        else:
+            sort = _sort_of(place, formats)
+            yield Item(path=place, sort=StockKind.OTHER if sort is StockKind.RECORD else sort, blob=blob)
 
 
 def walk(root: Path, formats: tuple[str, ...], skipped: Collection[str] = ()) -> Iterator[Item]:
