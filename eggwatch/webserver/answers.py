@@ -6,7 +6,7 @@ twine and distutils show the reason phrase alone, uv the key `code` of a JSON ob
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -14,9 +14,8 @@ from werkzeug.wrappers import Request, Response
 
 from eggwatch.errors import EggwatchError
 from eggwatch.model.codes import Code
-from eggwatch.model.events import Event
 from eggwatch.model.names import shown
-from eggwatch.model.verdicts import Level
+from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_REASON = 1000
 """Characters of a reason phrase: proxies take a few KiB for all headers of an answer."""
@@ -41,11 +40,10 @@ def published(filename: str) -> Reply:
     return Reply(status=HTTPStatus.OK, message=f"{shown(filename)} is published.")
 
 
-def rejected(event: Event) -> Reply:
+def rejected(filename: str, found: Iterable[Flaw]) -> Reply:
     """Why, with all flaws; that of a name that is taken comes first, as it begins as PyPI's, which clients look for."""
-    flaws = sorted(
-        (flaw for flaw in event.flaws if flaw.level is Level.REFUSE), key=lambda flaw: flaw.code != Code.FILE_EXISTS
-    )
+    flaws = [flaw for flaw in found if flaw.level is Level.REFUSE]
+    flaws.sort(key=lambda flaw: flaw.code != Code.FILE_EXISTS)
     codes = {flaw.code for flaw in flaws}
     status = HTTPStatus.BAD_REQUEST
     if codes & set(_OF_RIGHTS):
@@ -55,7 +53,7 @@ def rejected(event: Event) -> Reply:
     lines = [f"{flaw.code}: {flaw.message}" for flaw in flaws]
     if Code.FILE_EXISTS in codes and status is HTTPStatus.BAD_REQUEST:
         return Reply(status=status, message=flaws[0].message, more=tuple(lines[1:]))
-    return Reply(status=status, message=f"{shown(event.filename or '')} was rejected.", more=tuple(lines))
+    return Reply(status=status, message=f"{shown(filename)} was rejected.", more=tuple(lines))
 
 
 def wrong(message: str) -> Reply:

@@ -34,6 +34,7 @@ from eggwatch.webserver.form import CHUNK, MalformedError, UploadForm
 from eggwatch.webserver.incoming import Arrival, Incoming, TooLargeError
 from eggwatch.webserver.orders import Orders
 from eggwatch.webserver.receiving import Body, Received, Receiving
+from eggwatch.webserver.rights import lacking
 from eggwatch.webserver.users import Refused, User, Users
 
 log = logging.getLogger("eggwatch.http")
@@ -201,11 +202,19 @@ class Door:
     def _judged(self, filename: str, sha256: str, arrival: Arrival, user: User) -> Reply:
         """Give it to the pipeline, and wait for the verdict."""
         awaited = Awaited(self._reader, filename=filename, sha256=sha256, uploader=user.name)
+
+        def verdict() -> Reply | None:
+            if awaited.is_published():
+                foreign = lacking(self._reader, user.name, filename)
+                return rejected(filename, foreign) if foreign else published(filename)
+            event = awaited.rejection()
+            return None if event is None else rejected(filename, event.flaws)
+
         deadline = time.monotonic() + PATIENCE + os.fstat(arrival.fd).st_size / BYTES_A_SECOND
 
         def given() -> Reply | None:
             if awaited.is_published():
-                return published(filename)
+                return verdict()
             return _NOTHING if self.incoming.give(arrival, user.name, filename) else None
 
         answer = self._until(given, deadline)
@@ -213,7 +222,7 @@ class Door:
             if answer.status is HTTPStatus.OK:
                 self.incoming.clear(user.name, filename, sha256)
             return answer
-        answer = self._until(lambda: _verdict(awaited, filename), deadline)
+        answer = self._until(verdict, deadline)
         if answer.message != _BUSY:
             self.incoming.take_back(arrival, user.name, filename)
         return answer
@@ -237,13 +246,6 @@ class Door:
 
 _NOTHING = Reply(status=HTTPStatus.ACCEPTED, message="")
 """It is in the hands of the pipeline, and nothing is to be told yet."""
-
-
-def _verdict(awaited: Awaited, filename: str) -> Reply | None:
-    if awaited.is_published():
-        return published(filename)
-    event = awaited.rejection()
-    return None if event is None else rejected(event)
 
 
 def _boundary_of(content_type: str | None) -> str | None:
