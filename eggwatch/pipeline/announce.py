@@ -14,10 +14,14 @@ from eggwatch.linux.accounts import door_user
 from eggwatch.model.events import Entry, Event, EventKind, is_news
 from eggwatch.model.queue import Fate
 from eggwatch.notifiers import Notifier
-from eggwatch.pipeline.components import Components
+from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pipeline.remarks import LaterRemarks
 from eggwatch.policy.retries import Progress
+from eggwatch.store.drop.answers import Answers
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.cursors import Cursors
 from eggwatch.store.state.history import entries_after
+from eggwatch.store.state.ledger import Ledger
 
 log = logging.getLogger("eggwatch")
 
@@ -156,15 +160,25 @@ class DelayedRefusals:
 class News:
     """The events that some notifier has not delivered yet."""
 
-    def __init__(self, components: Components) -> None:
-        self._components = components
-        cursors, catalog, ledger = components.cursors, components.catalog, components.ledger
-        self._deliveries = [LocalDelivery(one, cursor=cursors.cursor(one.name)) for one in components.notifiers]
+    def __init__(
+        self,
+        notifiers: Iterable[Notifier],
+        *,
+        receipts: Receipts,
+        answers: Answers,
+        cursors: Cursors,
+        ledger: Ledger,
+        catalog: Catalog,
+    ) -> None:
+        """`notifiers` are told of events; `receipts`, one of them, also of what is no event."""
+        self._receipts, self._answers, self._cursors = receipts, answers, cursors
+        self._ledger, self._catalog = ledger, catalog
+        self._deliveries = [LocalDelivery(one, cursor=cursors.cursor(one.name)) for one in notifiers]
         untold = entries_after(ledger, catalog, self._told_by_all()) if ledger.exists() else ()
         self._untold = deque(entry for entry in untold if is_news(entry.event))
         lying = {original.serial for original in catalog.originals() if original.fate is Fate.REJECTED}
         self._refusals = DelayedRefusals(self._untold, lying=lying)
-        self.remarks = LaterRemarks(components.receipts)
+        self.remarks = LaterRemarks(receipts)
         self._keep_at: float | None = None
         """When to write down how far the notifiers are, with the first beat after it; of the monotonic clock."""
 
@@ -185,7 +199,7 @@ class News:
         """Tell the uploader of a file that was published already, which is not an event."""
         if self._refusals.release_name(event.filename):
             self.tell()
-        self._components.receipts.tell_known(event, since=since)
+        self._receipts.tell_known(event, since=since)
 
     def faults(self) -> dict[str, str]:
         """The notifiers that fail, and why."""
@@ -195,19 +209,19 @@ class News:
         """Deliver the events whose pages are visible; a notifier that fails is retried, and does not delay others."""
         if self._untold:
             for delivery in self._deliveries:
-                delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._components.answers.sync)
+                delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._answers.sync)
             lowest = self._told_by_all()
             while self._untold and self._untold[0].serial <= lowest:
                 self._refusals.told(self._untold.popleft())
         if not self._untold:  # what is no news is not to be read again at the next start
             for delivery in self._deliveries:
-                delivery.cursor = max(delivery.cursor, self._components.ledger.end.serial)
+                delivery.cursor = max(delivery.cursor, self._ledger.end.serial)
         self._keep_cursors()
         self.remarks.tell(entry.serial for entry in self._untold)
 
     def _keep_cursors(self) -> None:
         """Write the cursors of the notifiers, once for several events in a row."""
-        cursors, now = self._components.cursors, time.monotonic()
+        cursors, now = self._cursors, time.monotonic()
         moved = [one for one in self._deliveries if one.cursor != cursors.cursor(one.name)]
         if moved and self._keep_at is None:
             self._keep_at = now + KEEP_SECONDS
@@ -225,7 +239,7 @@ class News:
     def _may_tell(self, entry: Entry) -> bool:
         if entry.event.kind is EventKind.REJECTED:
             return self._refusals.may_tell(entry.serial)
-        return self._components.catalog.is_visible(serial=entry.serial, project=entry.event.project)
+        return self._catalog.is_visible(serial=entry.serial, project=entry.event.project)
 
     def next_due(self) -> float | None:
         """When a rejection is announced even if its original can't be moved, or a notifier is retried."""

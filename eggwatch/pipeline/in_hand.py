@@ -45,7 +45,6 @@ class Tally:
     published: int = 0
     known: int = 0
     refused: int = 0
-    refusals: list[tuple[str, str]] = field(default_factory=list)
 
     def counts(self) -> tuple[int, int, int]:
         """(published, known, refused) so far."""

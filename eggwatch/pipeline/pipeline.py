@@ -58,7 +58,14 @@ class Pipeline:
         self.components, self.config = components, config
         drop, spool, catalog, receipts = components.drop, components.spool, components.catalog, components.receipts
         self.uploads = Uploads(catalog.originals())
-        self.news = News(components)
+        self.news = News(
+            components.notifiers,
+            receipts=receipts,
+            answers=components.answers,
+            cursors=components.cursors,
+            ledger=components.ledger,
+            catalog=catalog,
+        )
         self.housekeeping = Housekeeping(components.answers, drop, spool.quarantine, catalog.path)
         self.retirement = Retirement(
             self.uploads,
@@ -86,7 +93,7 @@ class Pipeline:
             now=components.now,
             rules_url=components.rules_url,
         )
-        self.grace = GracePeriod(config.grace)
+        self._grace = GracePeriod(config.grace, catalog, components.pool, components.now)
         self._looking = DropWatch(
             *seen, drop=drop, catalog=catalog, receipts=receipts, now=components.now, progress=spool.progress
         )
@@ -312,7 +319,7 @@ class Pipeline:
             self.measures.shown([listing.project for listing in listings], now=self.components.now())
         if self.components.front.step():
             log.info("publish  root and landing page")
-        self._sweep()
+        self._grace.sweep()
 
     def announce(self) -> None:
         """Announce events whose pages are visible."""
@@ -334,7 +341,7 @@ class Pipeline:
             durable.sync_everything([self.config.drop, self.config.public, self.config.state])
         entries = self.commit(events)
         self._publish_all()
-        while isinstance(order, Remove) and order.now and self._sweep():
+        while isinstance(order, Remove) and order.now and self._grace.sweep():
             pass
         self.announce()
         return entries
@@ -365,21 +372,12 @@ class Pipeline:
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
         components = self.components
-        moments = [self.uploads.timers.next_due(), self.retirement.next_due(), self.news.next_due(), self._sweep_due()]
+        moments = [self.uploads.timers.next_due(), self.retirement.next_due(), self.news.next_due()]
         moments += [components.front.due(), components.inspectors.next_deadline(), components.answers.next_try()]
-        moments.append(self._changed.next_due())
+        moments += [self._changed.next_due(), self._grace.next_due()]
         if self._looking or self._may_judge() or self._may_claim() or self._stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
-
-    def _sweep(self) -> int:
-        catalog, pool, now = self.components.catalog, self.components.pool, self.components.now()
-        return self.grace.sweep(catalog, pool, now=now, limit=PAGES_A_ROUND)
-
-    def _sweep_due(self) -> float | None:
-        for _, _, at in self.components.catalog.unswept(1):
-            return time.monotonic() + self.grace.left(at, now=self.components.now())
-        return None
 
     def let_go(self) -> None:
         """Close what is open, as a crash would."""

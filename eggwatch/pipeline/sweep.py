@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from eggwatch.model.events import seconds_of
 from eggwatch.store.public.pool import Pool
@@ -11,11 +13,15 @@ from eggwatch.store.state.catalog import Catalog, key_of
 log = logging.getLogger("eggwatch")
 
 
-class GracePeriod:
-    """The grace period of one index. `now` is in seconds since the epoch and may jump."""
+LIMIT = 64
+"""Removed files that are looked at in one round."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+
+class GracePeriod:
+    """The grace period of one index. `now` gives seconds since the epoch, and may jump."""
+
+    def __init__(self, seconds: float, catalog: Catalog, pool: Pool, now: Callable[[], float]) -> None:
+        self._seconds, self._catalog, self._pool, self._now = seconds, catalog, pool, now
         self._since: dict[str, float] = {}
 
     def left(self, at: str, *, now: float) -> float:
@@ -28,20 +34,26 @@ class GracePeriod:
             self._since[at] = since
         return since + self._seconds - now
 
-    def sweep(self, catalog: Catalog, pool: Pool, *, now: float, limit: int) -> int:
+    def next_due(self) -> float | None:
+        """The moment of the monotonic clock at which the oldest removed bytes may go."""
+        for _, _, at in self._catalog.unswept(1):
+            return time.monotonic() + self.left(at, now=self._now())
+        return None
+
+    def sweep(self) -> int:
         """Take away bytes of removed files after their grace, once their page shows it, unless they have returned.
 
-        Answers with how many of the `limit` oldest are done with.
+        Answers with how many of the oldest are done with.
         """
-        swept = []
-        for project, filename, at in catalog.unswept(limit):
+        catalog, now, swept = self._catalog, self._now(), []
+        for project, filename, at in catalog.unswept(LIMIT):
             if self.left(at, now=now) > 0:
                 continue
             record = catalog.file(key_of(filename))
             if record is not None and not catalog.is_visible(serial=record.serial, project=project):
                 continue
             if record is None or not record.present or record.file.filename != filename:
-                pool.sweep(project=project, filename=filename)
+                self._pool.sweep(project=project, filename=filename)
                 log.info("publish  %s: the removed file is deleted", filename)
             swept.append(filename)
         if swept:

@@ -72,7 +72,15 @@ def removal(pipeline: Pipeline, order: Order, events: list[Event]) -> dict[str, 
     if not isinstance(order, Remove):
         return {}
     moments = [event.bytes_until for event in events if event.bytes_until is not None]
-    elsewhere = copies.elsewhere(pipeline.components, events)
+    parts = pipeline.components
+    elsewhere = copies.elsewhere(
+        events,
+        drop=parts.drop.root,
+        quarantine=parts.spool.quarantine,
+        pool=parts.pool,
+        ledger=parts.ledger,
+        catalog=parts.catalog,
+    )
     return {"bytes_until": max(moments, default=None), "blocked": order.block, "elsewhere": elsewhere}
 
 
