@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from eggwatch.errors import FolderError, in_words
-from eggwatch.policy.retention import Keeping, Leaving, outlived
+from eggwatch.policy.retention import Keeping, Leaving
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
 from eggwatch.store.drop.folder import Drop
-from eggwatch.store.drop.leftovers import Leftovers
+from eggwatch.store.drop.leftovers import Leftovers, tidied
 
 log = logging.getLogger("eggwatch")
 
@@ -97,12 +97,7 @@ class Housekeeping:
 def tidy_aside(folder: Path, pattern: str, keeping: Keeping, *, now: float) -> Leftovers:
     """Delete the files of a folder that have had their time; say what is left. `now` in seconds since the epoch."""
     leavings = [_leaving(path) for path in folder.glob(pattern) if path.is_file() and not path.is_symlink()]
-    gone = outlived(leavings, keeping, now=now)
-    for leaving in gone:
-        for name in leaving.names:
-            durable.unlink(folder / name)
-    size = sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone)
-    return Leftovers(kept=len(leavings) - len(gone), size=size, deleted=len(gone))
+    return tidied(leavings, keeping, now=now, delete=lambda name: durable.unlink(folder / name))
 
 
 def _leaving(path: Path) -> Leaving:

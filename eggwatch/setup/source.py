@@ -11,7 +11,6 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from packaging.utils import parse_wheel_filename
 
@@ -23,32 +22,6 @@ SHIPPED = "share/eggwatch/systemd"
 """Where a wheel and a virtual environment have the units, and a checkout in contrib/systemd."""
 STAMP = "made-from.json"
 REPRODUCIBLE = {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, where zip begins
-
-
-class Source(Protocol):
-    """Something to install from; equal fingerprints mean equal installations."""
-
-    @property
-    def version(self) -> str:
-        """Of eggwatch."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """Of all that is known to be installed, in hexadecimal."""
-        ...
-
-    def shipped(self) -> dict[str, bytes]:
-        """The files of contrib/systemd, by name."""
-        ...
-
-    def install(self, python: Path, machine: Machine) -> None:
-        """Install it into the environment of `python`."""
-        ...
-
-    def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """Install what these extras need (`eggwatch[metrics]`) into that environment, where it is already."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +52,11 @@ class Checkout:
         return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
 
     def shipped(self) -> dict[str, bytes]:
-        """The files unchanged."""
+        """The files of contrib/systemd, by name, unchanged."""
         return _files_in(self.folder / "contrib/systemd")
 
     def install(self, python: Path, machine: Machine) -> None:
-        """Build a wheel of a copy, and install it."""
+        """Build a wheel of a copy, and install it into the environment of `python`."""
         with tempfile.TemporaryDirectory(prefix="eggwatch-build-") as scratch:
             copy, wheels = Path(scratch, "copy"), Path(scratch, "wheels")
             for part in filter(lambda part: (self.folder / part).exists(), PARTS):
@@ -93,7 +66,7 @@ class Checkout:
             machine.run(*pip, "install", "--quiet", *wheels.glob("*.whl"))
 
     def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """By pip."""
+        """Install what these extras need (`eggwatch[metrics]`) into that environment, by pip."""
         _add(extras, python, machine)
 
 
@@ -176,6 +149,10 @@ class Installed:
     def add(self, extras: str, python: Path, machine: Machine) -> None:
         """By pip."""
         _add(extras, python, machine)
+
+
+Source = Checkout | Wheels | Installed
+"""Something to install from; equal fingerprints mean equal installations."""
 
 
 def _add(extras: str, python: Path, machine: Machine) -> None:

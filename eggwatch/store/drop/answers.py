@@ -16,6 +16,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ class Answers:
             leavings = leavings_in(place)
             with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
                 leavings += [below("earlier", leaving) for leaving in leavings_in(earlier)]
-            left.append(tidied(place, leavings, keeping, now))
+            left.append(tidied(leavings, keeping, now=now, delete=partial(_delete, place)))
         return left[0] if left else Leftovers()
 
     def _places(self, name: str) -> Iterator[Place]:
@@ -308,6 +309,10 @@ class Answers:
 
 def _unfinished_in(place: Place) -> list[Place]:
     return [inside(place, name) for name in os.listdir(place.folder) if name.startswith(durable.UNFINISHED_NAME)]
+
+
+def _delete(place: Place, name: str) -> None:
+    durable.unlink_at(inside(place, name))
 
 
 def _sweep(places: Iterable[Place]) -> None:

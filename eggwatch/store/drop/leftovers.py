@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eggwatch.policy.retention import Keeping, Leaving, outlived
-from eggwatch.store import durable
-from eggwatch.store.drop.answer_folders import inside
 from eggwatch.store.durable import Place
 
 
@@ -56,12 +55,12 @@ def below(folder: str, leaving: Leaving) -> Leaving:
     return replace(leaving, names=tuple(f"{folder}/{name}" for name in leaving.names))
 
 
-def tidied(place: Place, leavings: list[Leaving], keeping: Keeping, now: float) -> Leftovers:
-    """Delete what is not kept any longer; say what is left."""
+def tidied(leavings: list[Leaving], keeping: Keeping, *, now: float, delete: Callable[[str], object]) -> Leftovers:
+    """Delete, by their names, what is not kept any longer; say what is left. `now` in seconds since the epoch."""
     gone = outlived(leavings, keeping, now=now)
     for leaving in gone:
         for name in leaving.names:
-            durable.unlink_at(inside(place, name))
+            delete(name)
     return Leftovers(
         kept=len(leavings) - len(gone),
         size=sum(leaving.size for leaving in leavings) - sum(leaving.size for leaving in gone),
