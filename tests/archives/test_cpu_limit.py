@@ -46,7 +46,7 @@ def test_an_error_that_is_swallowed_comes_again() -> None:
 def test_waiting_costs_nothing() -> None:
     """The clock rings on the way, and nothing is raised."""
     with cpu_limit(0.05):
-        time.sleep(0.1)
+        time.sleep(0.1)  # the subject
 
 
 @pytest.mark.parametrize(("outer", "inner"), [(0.01, 5.0), (5.0, 0.01)])

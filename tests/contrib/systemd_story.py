@@ -56,7 +56,7 @@ def accept() -> None:
         os.fchmod(file.fileno(), 0o640)
         shutil.chown(DROP / "slow-1.0.tar.gz", "alice", "packages")
         file.write(data)
-        time.sleep(1.5)
+        time.sleep(1.5)  # the subject: a writer that pauses
         seen["published while open"] = published("slow-1.0.tar.gz")
     seen["published after close"] = seconds_until(lambda: published("slow-1.0.tar.gz"))
     seen["bad upload"] = upload("alice", "bad-1.0.tar.gz")

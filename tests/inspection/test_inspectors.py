@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eggwatch.archives.cpu_limit import cpu_limit
 from eggwatch.archives.expected_cpu import A_MEMBER
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
@@ -309,21 +312,29 @@ def silent(tmp_path: Path) -> Path:
     return tmp_path / name
 
 
-def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(inspectors: Inspectors, silent: Path) -> None:
+def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(
+    silent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A few milliseconds: then it waits behind the others."""
-    inspectors.submit(job(1, silent))
-    results(inspectors, 1)
-    (fast,) = inspectors._queues[Lane.FAST].workers
-    used = cpu_seconds(fast.pid)
-    inspectors.submit(replace(job(2, silent), size=SMALL - 1))  # which would buy 70 ms
-    wait_until_given_up(inspectors, 2)
-    assert cpu_seconds(fast.pid) - used < 0.05
+    limits: list[float] = []
 
+    def noted(seconds: float) -> AbstractContextManager[float]:
+        limits.append(seconds)
+        return cpu_limit(seconds)
 
-def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/schedstat").read_text("ascii").split()
-    return int(fields[0]) / 1e9
+    def inspect(*_: object, **__: object) -> None:
+        end = time.process_time() + 5.0
+        while time.process_time() < end:
+            pass
+
+    monkeypatch.setattr(inspector, "cpu_limit", noted)
+    monkeypatch.setattr(inspector, "allow_cpu", lambda _: None)  # that of the tests' own process is not bounded
+    request = {"filename": silent.name, "readme": False, "cpu": 60.0, "quick": 0.07, "first": True}
+    with silent.open("rb") as file:
+        needs = read_given_up(inspector._answer_soon(request, file, inspect))
+    assert needs is not None
+    assert limits == [inspector.SHORTEST_TRY + inspector.DOUBT * needs]
+    assert limits[0] < 0.07 / 2
 
 
 def wait_until_given_up(inspectors: Inspectors, number: int) -> None:

@@ -210,7 +210,7 @@ main()
 def is_silent(ear: Ear) -> bool:
     """Whether nothing is heard for almost twice as long as the watchdog waits."""
     ear.forget()
-    time.sleep(1.0)
+    time.sleep(1.0)  # the subject: that nothing comes
     return ear.hear() == []
 
 

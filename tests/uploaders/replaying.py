@@ -111,6 +111,7 @@ class Replay:
         begin, first = time.monotonic(), self.trace.events[0]["t"]
         try:
             for at, event in self._steps():
+                # The recorded pauses are the subject.
                 time.sleep(max(0.0, begin + at - first - time.monotonic()))
                 self._step(event)
             for end in self.trace.ends:

@@ -232,7 +232,7 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
         lambda: f"the trouble is told, unless there was room for all\n{daemon.log}",
         lambda: any(words in daemon.log for words in told) or all(words in daemon.log for words in through),
     )
-    time.sleep(1.0)
+    time.sleep(1.0)  # the subject: how often it tries in a while
     assert len(daemon.log.splitlines()) < 200, "growing pauses"
     disk.empty()
     for name, data in uploads:
@@ -265,7 +265,7 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         until("it waits", lambda: "min-free" in daemon.log)
         fault = until("the fault", lambda: daemon.status()["faults"].get("disk"))
         assert "min-free" in fault and "min-free" in command(daemon, "status").stdout
-        time.sleep(2.0)
+        time.sleep(2.0)  # the subject: that the index goes on in this state
         assert "retrying in" not in daemon.log, daemon.log
         daemon.stop()
         done = command(daemon, "yank", "third==1.0")
@@ -294,7 +294,7 @@ def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
                 while True:
                     file.write(b"x" * 1024)
         assert obeyed >= 3
-        time.sleep(5.0)
+        time.sleep(5.0)  # the subject: that it lives on without a free byte
         os.kill(daemon.pid, 0)
         for filler in disk.glob("filler.*"):
             filler.unlink()
@@ -387,7 +387,7 @@ def test_a_drop_folder_that_is_unmounted_and_mounted_again(base: Path) -> None:
             daemon.wait_empty("lost+found") if (daemon.drop / "lost+found").is_file() else daemon.wait_empty()
             name, data = wheel_of("late")
             until("unmounted", lambda: subprocess.run(["umount", mount_point], check=False).returncode == 0)
-            time.sleep(1.0)
+            time.sleep(1.0)  # some scans of the mount point, which nothing announces
             subprocess.run(mount, check=True)
             (daemon.drop / name).write_bytes(data)
             daemon.wait_published(name, time.time())

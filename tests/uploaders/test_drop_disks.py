@@ -117,7 +117,7 @@ def test_a_drop_folder_that_turns_read_only(tmp_path: Path) -> None:
             until("the receipt", receipt.exists)
             until("the other", lambda: (daemon.state / "answers/receipts" / f"{BROKEN[0]}.txt").exists())
             assert "Read-only" in until("the fault", lambda: daemon.status()["faults"].get("answers"))
-            time.sleep(1.0)
+            time.sleep(1.0)  # the subject: how often it is told in a while
             assert len(daemon.log.splitlines()) < 60, "not again and again"
             subprocess.run(["mount", "-o", "remount,rw,bind", daemon.drop], check=True)
             assert_mended(daemon)

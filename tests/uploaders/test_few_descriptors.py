@@ -51,7 +51,7 @@ def test_no_descriptor_is_left_for_a_while(tmp_path: Path, more: int) -> None:
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (highest + 1 + more, hard))
         drop_all(daemon)
         until("told", lambda: "Too many open files" in daemon.log or daemon.events())
-        time.sleep(1.0)
+        time.sleep(1.0)  # the subject: how often it tries in a while
         assert daemon.log.count("Too many open files") < 2 * len(UPLOADS), "growing pauses"
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (hard, hard))
         assert_all_published(daemon)

@@ -55,6 +55,7 @@ SHELL = {
     "chmod and touch afterwards": 'cp "$SOURCE" "$TARGET"; chmod 600 "$TARGET"; touch -d 2020-01-02 "$TARGET"',
 }
 
+# Where these pause, the pause is the subject.
 PYTHON = {
     "shutil.copy": "shutil.copy(source, target)",
     "shutil.copy2": "shutil.copy2(source, target)",

@@ -179,13 +179,13 @@ def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
         path.write_bytes(first)
         written = time.monotonic()
         until("its event", lambda: daemon.events_of(name), pause=0.02)
-        time.sleep(max(0.0, written + when - time.monotonic()))
+        time.sleep(max(0.0, written + when - time.monotonic()))  # moments around the departure are the subject
         try:
             fd = os.open(path, os.O_WRONLY)
         except FileNotFoundError:
             path.write_bytes(second)
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # "a good while later"
         os.pwrite(fd, second, 0)
         os.close(fd)
 
@@ -195,7 +195,7 @@ def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
     ]
     for thread in threads:
         thread.start()
-        time.sleep(0.02)
+        time.sleep(0.02)  # so that their moments meet different steps of the daemon
     for thread in threads:
         thread.join()
     daemon.wait_empty()

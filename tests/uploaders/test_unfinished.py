@@ -27,7 +27,7 @@ OPEN = "still open for writing"
 _numbers = itertools.count()
 
 WRITER = """
-import os, sys, time
+import os, sys, time  # an uploader that pauses between two pieces
 source, target, pieces, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 data = open(source, "rb").read()
 with open(target, "wb", buffering=0) as file:

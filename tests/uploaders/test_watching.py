@@ -99,7 +99,9 @@ def test_a_limit_of_inotify_is_reached(tmp_path: Path, name: str, folder: str) -
         set_limit(daemon, name, 1000)
         until("no fault", lambda: "events" not in daemon.status()["faults"])
         assert daemon.status()["watcher"]["mode"] == "events"
-        time.sleep(3.0)  # the last of the frequent scans
+        time.sleep(
+            3.0
+        )  # the last of the frequent scans, which nothing announces, must not be what finds the next upload
         upload = wheel_of("seen")
         drop(daemon, *upload, folder=folder)
         daemon.wait_published(upload[0], time.time())  # no scan is due for an hour
@@ -197,7 +199,7 @@ def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
         with (there / name).open("wb", buffering=0) as file:
             for start in range(0, len(data), 100_000):
                 file.write(data[start : start + 100_000])
-                time.sleep(1.0)
+                time.sleep(1.0)  # the subject: pauses shorter than the quiet period, longer than those of the scans
                 daemon.assert_not_published(name)
         daemon.wait_published(name, time.time())
         daemon.assert_published_once(name, data)

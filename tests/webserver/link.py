@@ -66,7 +66,7 @@ class Link:
             while data := client.recv(PIECE if self.pause else ALL):
                 self._is_open.wait()
                 server.sendall(data)
-                time.sleep(self.pause)
+                time.sleep(self.pause)  # a slow link is what this is
             server.shutdown(socket.SHUT_WR)
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:

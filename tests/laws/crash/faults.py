@@ -328,7 +328,7 @@ def a_forked_worker() -> None:
         if os.fork() == 0:
             while os.getppid() == daemon:
                 time.sleep(0.01)
-            time.sleep(BUSY)
+            time.sleep(BUSY)  # the fault itself: it holds the lock for so long
             os._exit(0)
 
     Ledger.open = forked  # type: ignore[method-assign]

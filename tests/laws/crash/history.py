@@ -185,6 +185,7 @@ class Player:
             due = pipeline.next_due()
             if not pipeline.is_working() and (due is None or due > time.monotonic() + SETTLE):
                 break
+            # As the daemon does: until the pipeline has something to do.
             time.sleep(max(0.0, min((due or 0.0) - time.monotonic(), 0.02)))
         pipeline.finish()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,9 +16,6 @@ from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_fo
 from tests.laws.crash.history import archives, deliver
 from tests.laws.crash.rest import kept
 from tests.running import until
-
-WRITING = 0.05
-"""Seconds in which a writer in another thread comes to wait for our lease."""
 
 
 @pytest.fixture
@@ -38,8 +35,7 @@ def by_a_new_file(path: Path, data: bytes) -> None:
 
 def in_place(path: Path, data: bytes) -> None:
     """As scp and cp do: opened, cut to nothing, written. The opening waits while we hold a lease."""
-    threading.Thread(target=path.write_bytes, args=(data,)).start()
-    time.sleep(WRITING)
+    _write_beside_us(path, lambda: path.write_bytes(data))
 
 
 def in_place_without_cutting(path: Path, data: bytes) -> None:
@@ -51,8 +47,16 @@ def in_place_without_cutting(path: Path, data: bytes) -> None:
         os.ftruncate(fd, len(data))
         os.close(fd)
 
-    threading.Thread(target=write).start()
-    time.sleep(WRITING)
+    _write_beside_us(path, write)
+
+
+def _write_beside_us(path: Path, write: Callable[[], object]) -> None:
+    """Go on when another thread has written, or waits for our lease (proc(5), /proc/locks)."""
+    inode = path.stat().st_ino if path.exists() else None
+    writer = threading.Thread(target=write)
+    writer.start()
+    waiting = re.compile(rf"LEASE +BREAKING .*:{inode} ")
+    until("written, or waiting", lambda: not writer.is_alive() or waiting.search(Path("/proc/locks").read_text()))
 
 
 class Meanwhile:
