@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, duration, read_table, text, url
@@ -166,8 +167,15 @@ def mail(value: object) -> tuple[Subscription, ...]:
     return (Mail(server=server, **values), Digest(server=server, to=to, every=every, **values))
 
 
-def _each(value: object, settings: Mapping[str, Setting], make: Callable[..., Subscription]) -> list[Subscription]:
-    """One subscription for each table in a table; SeveralError names what is wrong in all of them."""
+def _each(settings: Mapping[str, Setting], make: Callable[..., Subscription]) -> Grammar:
+    """The grammar of a table of tables, such as [index.NAME.webhook.ANY]: one subscription for each."""
+    return partial(_read_each, settings=settings, make=make)
+
+
+def _read_each(
+    value: object, *, settings: Mapping[str, Setting], make: Callable[..., Subscription]
+) -> tuple[Subscription, ...]:
+    """Each of them; SeveralError names what is wrong in all of them."""
     if not isinstance(value, dict) or not value or not all(isinstance(table, dict) for table in value.values()):
         raise ValueError("needs a name of your choice: [index.INDEX.KIND.NAME]")
     made: list[Subscription] = []
@@ -181,15 +189,10 @@ def _each(value: object, settings: Mapping[str, Setting], make: Callable[..., Su
             problems.append(((name,), str(error)))
     if problems:
         raise SeveralError(problems)
-    return made
+    return tuple(made)
 
 
-def webhook(value: object) -> tuple[Subscription, ...]:
-    """[index.NAME.webhook.ANY]."""
-    return tuple(_each(value, WEBHOOK, _make_webhook))
-
-
-def _make_webhook(*, name: str, **values: Any) -> Webhook:
+def _webhook(*, name: str, **values: Any) -> Webhook:
     if ("url" in values) == ("url_file" in values):
         raise ValueError('needs either "url" or "url-file"')
     if values.get("form", "json") != "json" and "secret_file" in values:
@@ -197,23 +200,13 @@ def _make_webhook(*, name: str, **values: Any) -> Webhook:
     return Webhook(name=f"webhook.{name}", **values)
 
 
-def command(value: object) -> tuple[Subscription, ...]:
-    """[index.NAME.command.ANY]."""
-    return tuple(_each(value, PROGRAM, _make_program))
-
-
-def _make_program(*, name: str, **values: Any) -> Program:
+def _program(*, name: str, **values: Any) -> Program:
     if "run" not in values:
         raise ValueError('needs "run"')
     return Program(name=f"command.{name}", **values)
 
 
-def apprise(value: object) -> tuple[Subscription, ...]:
-    """[index.NAME.apprise.ANY]."""
-    return tuple(_each(value, APPRISE, _make_apprise))
-
-
-def _make_apprise(*, name: str, **values: Any) -> Apprise:
+def _apprise(*, name: str, **values: Any) -> Apprise:
     if "urls_file" not in values:
         raise ValueError('needs "urls-file", a file with one URL a line')
     return Apprise(name=f"apprise.{name}", **values)
@@ -221,7 +214,7 @@ def _make_apprise(*, name: str, **values: Any) -> Apprise:
 
 NEWS: dict[str, Setting] = {
     "mail": Setting(says="A mail for each event, or one for many.", read=mail),
-    "webhook": Setting(says="A request to a URL for each event.", read=webhook),
-    "command": Setting(says="A program that is run for each event.", read=command),
-    "apprise": Setting(says="Chats and other services that the library apprise knows.", read=apprise),
+    "webhook": Setting(says="A request to a URL for each event.", read=_each(WEBHOOK, _webhook)),
+    "command": Setting(says="A program that is run for each event.", read=_each(PROGRAM, _program)),
+    "apprise": Setting(says="Chats and other services that the library apprise knows.", read=_each(APPRISE, _apprise)),
 }
