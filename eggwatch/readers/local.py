@@ -185,8 +185,7 @@ class IndexReader:
     def latest_of(self, project: str, wanted: Callable[[Event], bool]) -> Event | None:
         """The last visible event of a project that `wanted` is true of, if this account may read STATE."""
         with self.catalog() as reader:
-            places = [] if reader is None else reader.latest_events(project)
-            return None if reader is None else self._visible(reader, places, wanted)
+            return None if reader is None else self._visible(reader, reader.latest_events(project), wanted)
 
     def _visible(
         self, reader: Reader, places: Iterable[tuple[int, int, int]], wanted: Callable[[Event], bool]

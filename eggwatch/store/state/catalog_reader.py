@@ -284,22 +284,19 @@ class Reader:
 
     def events_of(self, key: str) -> Iterator[tuple[int, int, int]]:
         """(serial, offset, length) of each event of a filename, newest first."""
-        rows = self._db.execute(
-            "SELECT serial, offset, length FROM events WHERE filename = ? ORDER BY serial DESC", (key,)
-        )
-        return ((row["serial"], row["offset"], row["length"]) for row in rows)
+        return self._places("WHERE filename = ? ORDER BY serial DESC", key)
 
-    def latest_events(self, project: str, limit: int = 200) -> list[tuple[int, int, int]]:
-        """(serial, offset, length) of a project's last events, newest first."""
-        rows = self._db.execute(
-            "SELECT serial, offset, length FROM events WHERE project = ? ORDER BY serial DESC LIMIT ?", (project, limit)
-        )
-        return [(row["serial"], row["offset"], row["length"]) for row in rows]
+    def latest_events(self, project: str) -> list[tuple[int, int, int]]:
+        """The same of a project, its last 200."""
+        return list(self._places("WHERE project = ? ORDER BY serial DESC LIMIT 200", project))
 
     def last_events(self, limit: int) -> list[tuple[int, int, int]]:
-        """(serial, offset, length) of the index's last events, newest first."""
-        rows = self._db.execute("SELECT serial, offset, length FROM events ORDER BY serial DESC LIMIT ?", (limit,))
-        return [(row["serial"], row["offset"], row["length"]) for row in rows]
+        """The same of the whole index, the last ones."""
+        return list(self._places("ORDER BY serial DESC LIMIT ?", limit))
+
+    def _places(self, which: str, *values: object) -> Iterator[tuple[int, int, int]]:
+        for row in self._db.execute(f"SELECT serial, offset, length FROM events {which}", values):  # noqa: S608
+            yield row["serial"], row["offset"], row["length"]
 
     def last_projects(self, limit: int) -> list[str]:
         """The projects of the index's last events."""
