@@ -188,8 +188,7 @@ class Route:
         try:
             self._messenger.deliver([notice])
         except NotDelivered as error:
-            again = {**letter.as_json(), "at": timestamp(time.time()), "error": in_words(error)}
-            self._deliveries.put_aside(DeadLetter(**again))
+            self._deliveries.put_aside(replace(letter, at=timestamp(time.time()), error=in_words(error)))
             return False
         self._deliveries.delivered(letter)
         log.info("announce %s: %s, by %s, at last", entry.event.filename or "", entry.event.kind, self.name)

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
@@ -36,10 +35,6 @@ class DeadLetter:
     serial: int
     at: str
     error: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The line that keeps it."""
-        return asdict(self)
 
 
 class Deliveries:
@@ -91,6 +86,6 @@ class Deliveries:
         return durable.unlink(self.folder / RETRY)
 
     def _write(self, letters: Iterable[DeadLetter]) -> None:
-        data = b"".join(json.dumps(letter.as_json()).encode() + b"\n" for letter in letters)
+        data = b"".join(json.dumps(asdict(letter)).encode() + b"\n" for letter in letters)
         replace(self.folder / LETTERS, data, self._permissions)
         durable.sync([self.folder])
