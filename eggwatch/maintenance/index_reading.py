@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
 from eggwatch.model.sightings import Lease
 from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
+from eggwatch.store.public.pool import digest
 
 AT_ONCE = 64
 """How many archives wait for an inspector at most."""
@@ -101,7 +101,7 @@ def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOu
     )
     verdict = judge(upload)
     try:
-        sha256 = "" if isinstance(verdict, Reject) else _sha256(found.place)
+        sha256 = "" if isinstance(verdict, Reject) else digest(found.place)
     except OSError as error:
         return Unread(path=found.path, why=in_words(error))
     if (why := changed_since(found)) is not None:
@@ -119,11 +119,6 @@ def _of_its_format(found: FoundArchive, inspection: Inspection, name: ArchiveNam
     kept = tuple(flaw for flaw in inspection.flaws if flaw.code != Code.FILENAME_FORMAT)
     more = (name,) if isinstance(name, Flaw) and name not in kept else ()
     return replace(inspection, flaws=(*more, *kept))
-
-
-def _sha256(place: Path) -> str:
-    with place.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _indexed(found: FoundArchive, name: ArchiveName, inspection: Inspection, sha256: str) -> IndexedFile:

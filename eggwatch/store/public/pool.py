@@ -137,5 +137,5 @@ def _same_inode(one: Path, other: Path) -> bool:
 
 def digest(path: Path) -> str:
     """The sha256 of a file, streamed."""
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
