@@ -129,6 +129,12 @@ def chmod(path: Path, permissions: Permissions) -> None:
     os.chmod(path, permissions.file)
 
 
+def give_to_owner(fd: int, folder: Path) -> None:
+    """Give what root has made in another account's folder to that account, whose programs could not change it."""
+    if os.geteuid() == 0:
+        os.fchown(fd, os.stat(folder).st_uid, -1)
+
+
 def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write every byte, in as many calls as it takes."""
     view = memoryview(data)

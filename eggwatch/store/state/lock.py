@@ -55,8 +55,7 @@ class Lock:
             raise FolderError(f"{path} can't be opened: {error.strerror}.", remedy=remedy) from error
         if os.fstat(fd).st_uid == os.geteuid():
             permissions.apply(fd, permissions.file)
-        if os.geteuid() == 0:  # what root makes in another account's index must not keep its daemon out
-            os.fchown(fd, os.stat(path.parent).st_uid, -1)
+        durable.give_to_owner(fd, path.parent)
         return fd
 
     def _held(self) -> LockHeldError:

@@ -120,8 +120,7 @@ class OrderBox:
             hold(fd)
             durable.write_all(fd, data)
             self._permissions.apply(fd, self._permissions.file)
-            if os.geteuid() == 0:  # who carries it out must be able to read it, whatever the mode
-                os.fchown(fd, os.stat(self.folder).st_uid, -1)
+            durable.give_to_owner(fd, self.folder)
             durable.rename(temporary, path)
         except BaseException:
             os.close(fd)

@@ -147,7 +147,7 @@ class TokenFile:
             remedy = run_as_owner(self.path.parent)
             raise FolderError(f"{self.path} can't be written to: {error.strerror}.", remedy=remedy) from error
         try:
-            _give_to_owner(fd, self.path.parent)
+            durable.give_to_owner(fd, self.path.parent)
             fcntl.flock(fd, fcntl.LOCK_EX)
             tokens = self.read()
             before = dict(tokens)
@@ -162,13 +162,7 @@ class TokenFile:
         durable.replace(self.path, json.dumps({"schema": 1, "tokens": rows}, indent=1).encode(), self._permissions)
         fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            _give_to_owner(fd, self.path.parent)
+            durable.give_to_owner(fd, self.path.parent)
         finally:
             os.close(fd)
         durable.sync([self.path, self.path.parent])
-
-
-def _give_to_owner(fd: int, folder: Path) -> None:
-    """Files that root creates in another account's index belong to that account."""
-    if os.geteuid() == 0:
-        os.fchown(fd, os.stat(folder).st_uid, -1)
