@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from socket import socket
-from typing import Protocol
 
 from jinja2 import Environment
 
-from eggwatch.inspection.worker import Job, Result
+from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.notifiers import Notifier
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pipeline.root_pages import RootPages
@@ -21,26 +19,6 @@ from eggwatch.store.state.catalog import Catalog
 from eggwatch.store.state.cursors import Cursors
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets.folder import FolderTarget
-
-
-class ArchiveInspectors(Protocol):
-    """What judges archives; `inspection.inspectors.Inspectors` says what each method does."""
-
-    def warm_up(self) -> None: ...
-
-    def submit(self, job: Job) -> None: ...
-
-    def poll(self, timeout: float) -> list[Result]: ...
-
-    def busy(self) -> int: ...
-
-    def sockets(self) -> list[socket]: ...
-
-    def next_deadline(self) -> float | None: ...
-
-    def left_open(self) -> list[str]: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +38,7 @@ class Components:
     target: FolderTarget
     templates: Environment
     front: RootPages
-    inspectors: ArchiveInspectors
+    inspectors: Inspectors
     receipts: Receipts
     notifiers: Sequence[Notifier]
     now: Callable[[], float]

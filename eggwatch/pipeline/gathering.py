@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.worker import Result
-from eggwatch.pipeline.components import ArchiveInspectors
 
 PAUSE = 0.002
 """Seconds between two looks beside other work: an inspector has so much in hand where many wait."""
@@ -18,7 +18,7 @@ MANY, LONGER = 128, 0.2
 class Gathering:
     """The answers of the inspectors."""
 
-    def __init__(self, inspectors: ArchiveInspectors) -> None:
+    def __init__(self, inspectors: Inspectors) -> None:
         self._inspectors = inspectors
         self._looked = 0.0
 

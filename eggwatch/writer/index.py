@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
 
 from jinja2 import Environment
 
@@ -23,7 +22,7 @@ from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
-from eggwatch.pipeline.components import ArchiveInspectors, Components
+from eggwatch.pipeline.components import Components
 from eggwatch.pipeline.housekeeping import RECEIPTS
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
@@ -48,12 +47,6 @@ from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
 
 RendererMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], RootRenderer]
-
-
-class InspectorsMaker(Protocol):
-    """Makes inspectors, which render READMEs too where that is asked for."""
-
-    def __call__(self, *, readme: bool) -> ArchiveInspectors: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +106,7 @@ def open_index(
     config: IndexConfig,
     *,
     renderer: RendererMaker = inline_renderer,
-    inspectors: InspectorsMaker = Inspectors,
+    inspectors: type[Inspectors] = Inspectors,
     now: Callable[[], float] = time.time,
 ) -> Index:
     """Take the lock and make everything ready. EggwatchError where the operator has to act."""
@@ -190,7 +183,7 @@ def _assemble(
     permissions: Permissions,
     *,
     renderer: RendererMaker,
-    inspectors: InspectorsMaker,
+    inspectors: type[Inspectors],
     now: Callable[[], float],
 ) -> Pipeline:
     leases.ignore_breaks()

@@ -19,16 +19,16 @@ from pypi_simple import ProjectPage
 
 from eggwatch.archives import inspect
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.worker import Job, Result
 from eggwatch.maintenance.verify import Verification, fresh_pages
 from eggwatch.pages.simple import environment
-from eggwatch.pipeline.components import ArchiveInspectors
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets.folder import same_page
-from eggwatch.writer.index import Index, InspectorsMaker, open_index
+from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import carry_out
 from eggwatch.writer.page_sources import landing_options, templates
 
@@ -37,8 +37,8 @@ START = 1_700_000_000.0
 """When the clock of the tests begins."""
 
 
-class InlineInspectors(ArchiveInspectors):
-    """Stands in for `eggwatch.inspection.inspectors.Inspectors`: the same judgement, in this process."""
+class InlineInspectors(Inspectors):
+    """The same judgement in this process, without workers."""
 
     def __init__(self, *, readme: bool = False) -> None:
         self._results: list[Result] = []
@@ -105,7 +105,7 @@ def quick_folder() -> Iterator[Path]:
 class IndexAtWork:
     """Three folders, and a pipeline over them that can be closed and opened again. Its clock goes only when told."""
 
-    def __init__(self, base: Path, *, inspectors: InspectorsMaker = InlineInspectors, **settings: Any) -> None:
+    def __init__(self, base: Path, *, inspectors: type[Inspectors] = InlineInspectors, **settings: Any) -> None:
         self.now, self._inspectors = START, inspectors
         self.config = IndexConfig(
             name="main",

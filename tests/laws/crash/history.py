@@ -170,7 +170,7 @@ class Player:
         components = opened.pipeline.components
         components = replace(components, notifiers=[*components.notifiers, Recorder(self.place.outside / "told")])
         if not self._workers:
-            components = replace(components, inspectors=InlineInspectors())  # type: ignore[arg-type]
+            components = replace(components, inspectors=InlineInspectors())
         return replace(opened, pipeline=Pipeline(components, self.config))
 
     def work(self) -> None:
