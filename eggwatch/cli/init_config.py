@@ -17,9 +17,8 @@ from eggwatch.config.loading import LOCAL_FILE, WrongConfigurationError, in_full
 from eggwatch.config.settings import FOLDERS, sample
 from eggwatch.errors import ConfigurationError
 from eggwatch.linux.access import is_shared
-from eggwatch.linux.accounts import has_group
 from eggwatch.model.counting import counted
-from eggwatch.readers.logins import unknown_owners
+from eggwatch.readers.logins import unknown_groups, unknown_owners
 from eggwatch.webserver.passwords import check_passwords
 
 
@@ -102,10 +101,7 @@ def _lacking(index: IndexConfig) -> list[str]:
             f"{where} identity: others than its owner may write to {index.drop}, and so make the folder of an account "
             "that has none yet; chmod 755 it, and make the folders yourself"
         )
-    names = {name for owners in index.terms.owners.values() for name in owners}
-    groups = {name.removeprefix("@") for name in names if name.startswith("@")}
-    groups |= set() if index.group is None else {index.group}
-    lacking += [f"{where}: this machine has no group {group!r}" for group in sorted(groups) if not has_group(group)]
+    lacking += [f"{where}: this machine has no group {group!r}" for group in unknown_groups(index)]
     return lacking + _lacking_users(index, where)
 
 

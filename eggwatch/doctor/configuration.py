@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding
-from eggwatch.linux.accounts import has_group
 from eggwatch.model.instructions import shell_word, trusted_host
 from eggwatch.policy.subscriptions import Mail, Webhook
-from eggwatch.readers.logins import ANONYMOUS, known_users, unknown_owners
+from eggwatch.readers.logins import ANONYMOUS, known_users, unknown_groups, unknown_owners
 
 SECONDS = 5.0
 """How long a server may take to answer a connection."""
@@ -18,12 +17,8 @@ SECONDS = 5.0
 
 def names(around: Environment) -> Iterator[CheckOutcome]:
     """This machine, or the upload door, has the accounts and groups of `owners` and `group`."""
-    owners = {name for names in around.config.terms.owners.values() for name in names}
-    groups = {name.removeprefix("@") for name in owners if name.startswith("@")}
-    groups |= set() if around.config.group is None else {around.config.group}
-    for group in sorted(groups):
-        if not has_group(group):
-            yield _lacking(around, f"names the group {group}, which does not exist here", f"groupadd {group}")
+    for group in unknown_groups(around.config):
+        yield _lacking(around, f"names the group {group}, which does not exist here", f"groupadd {group}")
     for account in unknown_owners(around.config):
         problem = f"names the account {account}, which does not exist here"
         yield _lacking(around, problem, f"useradd {account}{_as_user(around, account)}")

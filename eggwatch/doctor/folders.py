@@ -25,7 +25,7 @@ from eggwatch.linux.access import (
     may,
     names_somebody,
 )
-from eggwatch.linux.accounts import account_name, group_ids_of, has_group
+from eggwatch.linux.accounts import account_name, gid_of, group_ids_of, group_name
 from eggwatch.model.instructions import account_word
 
 ALL = READ | WRITE | ENTER
@@ -63,7 +63,7 @@ def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
 
 def _making(drop: Path) -> str:
     """A sticky and set-gid folder, of the group that docs/accounts.rst gives to uploaders where there is one."""
-    group = "-g packages " if has_group("packages") else ""
+    group = "-g packages " if gid_of("packages") is not None else ""
     return f"install -d {group}-m 3770 {quoted(drop)}"
 
 
@@ -124,7 +124,7 @@ def drop_access(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def _no_access(account: Account, drop: Path, status: os.stat_result, restart: str) -> Finding:
-    group = _group_name(status.st_gid)
+    group = group_name(status.st_gid)
     by_group = status.st_mode >> 3 & ALL == ALL
     if by_group and status.st_gid not in account.gids:
         if status.st_gid in group_ids_of(account.uid):
@@ -135,15 +135,6 @@ def _no_access(account: Account, drop: Path, status: os.stat_result, restart: st
         return Finding(where=str(drop), problem=problem, remedy=remedy)
     problem = f"{account.name} ({account.whence}) may not read, write and enter it"
     return Finding(where=str(drop), problem=problem, remedy=granting(account, drop, ALL))
-
-
-def _group_name(gid: int) -> str:
-    import grp
-
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
 
 
 def owners(around: Environment) -> Iterator[CheckOutcome]:
@@ -210,7 +201,8 @@ def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
 
 def web(around: Environment) -> Iterator[CheckOutcome]:
     """A web server, which has an account of its own, can reach and read the published pages."""
-    public, gid = around.config.public, _configured_group(around)
+    public, group = around.config.public, around.config.group
+    gid = None if group is None else gid_of(group)
     reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))
     if any(word.partition("=")[0] == "--serve" for word in around.command.split()):  # the daemon shows them itself
         return
@@ -228,12 +220,3 @@ def _unseen(around: Environment, folder: Path, wanted: str) -> Finding:
         problem=f"{f'the group {group}' if group else 'others'} can't {verb} it: a web server can't show the pages",
         remedy=f"setfacl -m g:{group}:{wanted} {quoted(folder)}" if group else f"chmod o+{wanted} {quoted(folder)}",
     )
-
-
-def _configured_group(around: Environment) -> int | None:
-    import grp
-
-    try:
-        return None if around.config.group is None else grp.getgrnam(around.config.group).gr_gid
-    except KeyError:
-        return None

@@ -89,11 +89,7 @@ def others_who_may_write(file: os.stat_result) -> str | None:
         return f"anybody (mode {stat.S_IMODE(file.st_mode):04o})"
     if not file.st_mode & stat.S_IWGRP:
         return None
-    try:
-        group = grp.getgrgid(file.st_gid).gr_name
-    except KeyError:
-        group = str(file.st_gid)
-    return f"a member of the group {group} (mode {stat.S_IMODE(file.st_mode):04o})"
+    return f"a member of the group {group_name(file.st_gid)} (mode {stat.S_IMODE(file.st_mode):04o})"
 
 
 def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
@@ -176,17 +172,20 @@ def groups_of(uid: int | None) -> frozenset[str]:
 
 def has_account(name: str) -> bool:
     """Whether this machine knows an account of that name."""
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
+    return uid_of(name) is not None
 
 
-def has_group(name: str) -> bool:
-    """Whether this machine knows a group of that name."""
+def gid_of(name: str) -> int | None:
+    """The number of a group; None if this machine has none of that name."""
     try:
-        grp.getgrnam(name)
+        return grp.getgrnam(name).gr_gid
     except KeyError:
-        return False
-    return True
+        return None
+
+
+def group_name(gid: int) -> str:
+    """The group's name of this moment, else its number."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError, NewerStateError, in_words
+from eggwatch.maintenance.verify import compare
 from eggwatch.model.events import REBUILDER, Event, EventKind, timestamp
 from eggwatch.model.names import JSON_NAME, Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile
@@ -19,7 +20,7 @@ from eggwatch.pages.read_back import recall
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
-from eggwatch.store.public.pool import Pool, digest
+from eggwatch.store.public.pool import Pool
 from eggwatch.store.state.catalog import Catalog, key_of
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.lock import Lock
@@ -228,7 +229,7 @@ def _events_of_file(
         return
     present = record is not None and record.present
     if not present:
-        if not _has_bytes(path, file.sha256):
+        if not path.is_file() or compare(path, file.sha256) is not None:
             report.lost.append(f"{path}: its bytes are missing or altered, so it is not in the new ledger")
             return
         yield _event(listing, file, EventKind.IMPORTED, at=file.upload_time)
@@ -236,13 +237,6 @@ def _events_of_file(
     if file.yanked != before:
         kind = EventKind.UNYANKED if file.yanked is None else EventKind.YANKED
         yield replace(_event(listing, file, kind, at=timestamp(time.time())), reason=file.yanked or None)
-
-
-def _has_bytes(path: Path, sha256: str) -> bool:
-    try:
-        return path.is_file() and digest(path) == sha256
-    except OSError:
-        return False
 
 
 def _event(listing: ProjectListing, file: PublishedFile, kind: EventKind, *, at: str) -> Event:

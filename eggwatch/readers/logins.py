@@ -1,10 +1,10 @@
-"""Who can log in at the upload door of an index, as far as its files tell."""
+"""Which accounts, users and groups that a configuration names there are, as far as this machine and files tell."""
 
 from __future__ import annotations
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.uploads import Anonymous
-from eggwatch.linux.accounts import has_account
+from eggwatch.linux.accounts import gid_of, has_account
 from eggwatch.store.state.tokens import TokenFile
 
 ANONYMOUS = "anonymous"
@@ -29,7 +29,17 @@ def unknown_owners(config: IndexConfig) -> list[str]:
     """
     if config.uploads is not None and config.uploads.remote_user:
         return []
-    owners = {name for names in config.terms.owners.values() for name in names if not name.startswith("@")}
-    unknown = sorted(name for name in owners if not has_account(name))
+    unknown = sorted(name for name in _owners(config) if not name.startswith("@") and not has_account(name))
     users = known_users(config) if unknown else frozenset()
     return [name for name in unknown if name not in users]
+
+
+def unknown_groups(config: IndexConfig) -> list[str]:
+    """The groups among the owners, and that of the files, that this machine does not have."""
+    groups = {name.removeprefix("@") for name in _owners(config) if name.startswith("@")}
+    groups |= set() if config.group is None else {config.group}
+    return sorted(group for group in groups if gid_of(group) is None)
+
+
+def _owners(config: IndexConfig) -> set[str]:
+    return {name for names in config.terms.owners.values() for name in names}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import grp
 import logging
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.linux.accounts import gid_of
 from eggwatch.notifiers.readme import readme_text
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
@@ -17,14 +17,11 @@ log = logging.getLogger("eggwatch")
 
 def permissions_of(config: IndexConfig) -> Permissions:
     """Modes and group of files in PUBLIC and STATE; accounts that may read its files may enter a folder."""
-    gid = None
-    if config.group is not None:
-        try:
-            gid = grp.getgrnam(config.group).gr_gid
-        except KeyError as error:
-            raise ConfigurationError(
-                f"[index.{config.name}] group: there is no group {config.group!r}.", remedy="Create it with groupadd."
-            ) from error
+    gid = None if config.group is None else gid_of(config.group)
+    if config.group is not None and gid is None:
+        raise ConfigurationError(
+            f"[index.{config.name}] group: there is no group {config.group!r}.", remedy="Create it with groupadd."
+        )
     return Permissions(file=config.mode, folder=config.mode | 0o100 | (config.mode & 0o444) >> 2, gid=gid)
 
 
