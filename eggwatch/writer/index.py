@@ -69,25 +69,18 @@ class Index:
 
     def close(self) -> None:
         """End helpers and let go of files, in order: the catalog is left readable for others."""
-        components = self.pipeline.components
-        with closing(self.lock):
-            components.front.close()
-            components.inspectors.close()
-            components.catalog.finish()
-            components.ledger.close()
+        self._end(self.pipeline.components.catalog.finish)
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
         self.pipeline.let_go()
+        self._end(self.pipeline.components.catalog.close)
+
+    def _end(self, end_catalog: Callable[[], None]) -> None:
         components = self.pipeline.components
         with closing(self.lock):
-            for close in (
-                components.front.close,
-                components.inspectors.close,
-                components.catalog.close,
-                components.ledger.close,
-            ):
-                close()
+            for end in (components.front.close, components.inspectors.close, end_catalog, components.ledger.close):
+                end()
 
 
 def spawned_renderer(
