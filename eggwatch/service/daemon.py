@@ -164,7 +164,7 @@ class Daemon:
     def _check_folders(self, config: Config) -> None:
         for runner in self._runners:
             new, old = config.indexes.get(runner.config.name), runner.config
-            if new is not None and (new.drop, new.public, new.state) != (old.drop, old.public, old.state):
+            if new is not None and new.folders != old.folders:
                 raise FolderError(
                     f"[index.{old.name}] moves a folder of a running index.",
                     remedy="Stop the daemon, move the folder, and start it again.",

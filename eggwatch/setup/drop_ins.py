@@ -78,7 +78,7 @@ class Service:
 def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:
     """Raises ConfigurationError for a folder in a place where each service sees its own."""
     for index in indexes:
-        for folder in (index.drop, index.public, index.state):
+        for folder in index.folders:
             if any(Path(os.path.realpath(folder)).is_relative_to(hidden) for hidden in HIDDEN):
                 raise ConfigurationError(
                     f"{folder} is in {folder.parents[-2]}, where each service sees a folder of its own.",

@@ -71,7 +71,7 @@ def what_stays(places: Places) -> list[str]:
         indexes: Iterable[IndexConfig] = loading.load(places.configuration).indexes.values()
     except EggwatchError:
         indexes = ()
-    folders = [folder for index in indexes for folder in (index.drop, index.public, index.state)]
+    folders = [folder for index in indexes for folder in index.folders]
     there = [path for path in [*folders, places.configurations, BACKUPS] if path.exists()]
     # What an administrator has written beside our drop-ins.
     there += [path.parent for path in sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)]
