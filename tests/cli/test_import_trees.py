@@ -127,7 +127,7 @@ def of_simple_repository_generator(root: Path) -> None:
         add(root / "packages" / project_of(name) / name, data)
         page = root / "simple" / project_of(name) / "index.html"
         row = f'<tr><td><a href="../../packages/{project_of(name)}/{name}">{name}</a></td>'
-        row += '<td class="size">1</td><td class="uploaded">2015-03-04</td></tr>'
+        row += '<td class="size">1</td><td class="uploaded">2015-03-04</td>\n</tr>'
         add(page, (page.read_text() if page.exists() else HTML) + row)
 
 

@@ -37,6 +37,10 @@ class _Page(HTMLParser):
         if tag == "a" and (file := _linked(values)) is not None:
             self.files.append(file)
 
+    def handle_endtag(self, tag: str) -> None:
+        """End the cell."""
+        self._is_date = False
+
     def handle_data(self, data: str) -> None:
         """Read the date of the last file."""
         if self._is_date and self.files:
