@@ -21,6 +21,7 @@ from threading import Thread
 from tests.installers import clean_environment
 from tests.running import until
 
+YANKED = "demo-1.0-py3-none-any.whl"
 UPLOADED, STAMP = "2015-03-04T05:06:07.000000Z", 1425445567
 
 
@@ -34,7 +35,7 @@ class Older:
     """Of every file; None if it records none."""
     uploader: str | None = None
     yanked: bool | str = False
-    """Of every wheel."""
+    """Of the file that is YANKED."""
 
 
 Make = Callable[[Path, Path, Path], AbstractContextManager[Older]]
@@ -141,7 +142,7 @@ def dumb_pypi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     rows = []
     for path in sorted(archives.iterdir()):
         row = {"filename": path.name, "hash": f"sha256={sha256(path.read_bytes()).hexdigest()}", "uploaded_by": "bob"}
-        rows.append({**row, "upload_timestamp": STAMP, "yanked_reason": "broken" if path.suffix == ".whl" else None})
+        rows.append({**row, "upload_timestamp": STAMP, "yanked_reason": "broken" if path.name == YANKED else None})
     (folder / "files.txt").write_text("".join(json.dumps(row) + "\n" for row in rows))
     shutil.copytree(archives, folder / "tree/pool")
     made = ("--output-dir", folder / "tree/out", "--packages-url", "../../../pool/")
@@ -195,7 +196,7 @@ def _describe(project: str, archives: Path, master: Path, url: str) -> None:
         shutil.copy(path, master / place)
         file = {"filename": path.name, "url": f"{url}{place}", "digests": {"sha256": digest}, "requires_python": None}
         file |= {"size": path.stat().st_size, "upload_time_iso_8601": UPLOADED, "packagetype": "sdist"}
-        is_yanked = path.suffix == ".whl"
+        is_yanked = path.name == YANKED
         files.append({**file, "yanked": is_yanked, "yanked_reason": "broken" if is_yanked else None})
     page = {"info": {"name": project, "version": "1.0"}, "last_serial": 1, "releases": {"1.0": files}, "urls": files}
     (master / "pypi" / project).mkdir(parents=True)
