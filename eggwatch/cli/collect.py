@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from eggwatch.cli.output import Bar, json_option, print_json, say
+from eggwatch.cli.upload import Login, is_afar, login_options, send_on
 from eggwatch.collecting.bundle import SUFFIX, write_bundle
 from eggwatch.collecting.collection import (
     GOOD,
@@ -55,8 +56,8 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--python-version", "versions", multiple=True, metavar="VERSION", help="Wheels for this Python (3.12).")
 @click.option(
     "--into",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where to put the archives (default: the current folder, or nowhere but into the bundle).",
+    metavar="DIR|HOST:DIR|URL",
+    help="Where to put the archives: a folder, or as in 'upload --to' (default: the current folder, or only --bundle).",
 )
 @click.option(
     "--bundle",
@@ -65,6 +66,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="Pack the archives with their checksums, for 'publish' and 'index' on another machine.",
 )
 @click.option("--rebuild", is_flag=True, help="Make a wheel of the installed files of what is on no index.")
+@login_options
 @json_option
 def collect(
     requirements: tuple[str, ...],
@@ -75,10 +77,11 @@ def collect(
     no_deps: bool,
     platforms: tuple[str, ...],
     versions: tuple[str, ...],
-    into: Path | None,
+    into: str | None,
     bundle: Path | None,
     rebuild: bool,
     as_json: bool,
+    **login: str,
 ) -> None:
     """Collect the wheels of what is installed in an environment, or of requirements.
 
@@ -97,6 +100,7 @@ def collect(
       eggwatch collect --site-packages --python /srv/app/venv/bin/python
       eggwatch collect -r requirements.txt --platform win_amd64
       eggwatch collect -r requirements.txt --bundle site.tar
+      eggwatch collect django --into https://packages.example.com/
     Exit status: 0 all are there, 1 some are missing, or differ from what is
       installed, 2 pip can't reach an index.
     """
@@ -121,21 +125,23 @@ def collect(
 
     with _folder(into, bundle) as folder:
         told = list(_told(found(folder), as_json=as_json))
+        archives = sorted({folder / one.file for one in told if one.file})
         if bundle is not None:
-            write_bundle(bundle, sorted({folder / one.file for one in told if one.file}))
+            write_bundle(bundle, archives)
+        is_sent = into is None or not is_afar(into) or send_on(archives, into, Login(**login), as_json=as_json)  # type: ignore[arg-type]
     counts = Counter(one.outcome for one in told)
-    (print_counts if as_json else say_counts)(counts, bundle or folder)
-    sys.exit(0 if all(outcome in GOOD for outcome in counts) else 1)
+    (print_counts if as_json else say_counts)(counts, str(into or bundle or "."))
+    sys.exit(0 if is_sent and all(outcome in GOOD for outcome in counts) else 1)
 
 
 @contextmanager
-def _folder(into: Path | None, bundle: Path | None) -> Iterator[Path]:
-    """Where archives are collected; for a bundle alone, a folder beside it for the time being."""
-    if into is not None or bundle is None:
-        yield into or Path()
-    else:
-        with TemporaryDirectory(prefix=".eggwatch-collect-", dir=bundle.parent) as name:
+def _folder(into: str | None, bundle: Path | None) -> Iterator[Path]:
+    """Where archives are collected; if they are to go elsewhere, a folder for the time being."""
+    if is_afar(into) if into is not None else bundle is not None:
+        with TemporaryDirectory(prefix=".eggwatch-collect-", dir=None if bundle is None else bundle.parent) as name:
             yield Path(name)
+    else:
+        yield Path(into or ".")
 
 
 def _pips(pip: Pip, platforms: Sequence[str], versions: Sequence[str]) -> list[Pip]:
@@ -190,10 +196,10 @@ def say_result(one: Collected) -> None:
     say(f"{' '.join(filter(None, (one.name, one.version)))}: {text}")
 
 
-def say_counts(counts: Counter[Outcome], into: Path) -> None:
+def say_counts(counts: Counter[Outcome], into: str) -> None:
     """The totals, for people."""
     numbers = [f"{counts[outcome]} {WORDS[outcome]}" for outcome in Outcome if counts[outcome]]
-    say(f"{shown(str(into))}: {', '.join(numbers) or 'nothing to collect'}")
+    say(f"{shown(into)}: {', '.join(numbers) or 'nothing to collect'}")
 
 
 def print_result(one: Collected) -> None:
@@ -202,6 +208,6 @@ def print_result(one: Collected) -> None:
     print_json({**row, "origin": one.origin, "reason": one.reason})
 
 
-def print_counts(counts: Counter[Outcome], into: Path) -> None:
+def print_counts(counts: Counter[Outcome], into: str) -> None:
     """The totals, for scripts."""
-    print_json({"into": shown(str(into)), **{outcome.value.replace("-", "_"): counts[outcome] for outcome in Outcome}})
+    print_json({"into": shown(into), **{outcome.value.replace("-", "_"): counts[outcome] for outcome in Outcome}})

@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from eggwatch.cli.afar_orders import NotNowError, token_of
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.cli.sending import Repository, basic
-from eggwatch.cli.wait import Answer, understand, wait_for
+from eggwatch.cli.wait import Answer, look, understand, wait_for
 from eggwatch.errors import EggwatchError, TimeoutReachedError
 from eggwatch.model.instructions import trusted_host
 from eggwatch.model.names import shown
 from eggwatch.readers.remote import NotReachedError, RemoteReader
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+SECONDS = 300.0
+"""How long a server may say 503 to what was collected."""
+
 _BY_SCP = re.compile(r"(?!-)(?:[^/:\[\]]+|[^/:\[\]]*\[[^\]/]+\]):.*")
 
 
@@ -55,6 +59,23 @@ class Login:
         return typed
 
 
+def login_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that make up a Login."""
+    for option in (
+        click.option("--token-file", type=_FILE, help="A file with the token."),
+        click.option("--token", envvar="EGGWATCH_TOKEN", help="Log in with a token.  [default: $EGGWATCH_TOKEN]"),
+        click.option("--password-file", type=_FILE, help="A file with the password of --user."),
+        click.option("--user", metavar="NAME", help="Log in with a password, which is asked for."),
+    ):
+        command = option(command)
+    return command
+
+
+def is_afar(to: str) -> bool:
+    """Whether this is a URL, or HOST:DIR for scp, and no path on this machine."""
+    return "://" in to or _BY_SCP.fullmatch(to) is not None
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=_FILE)
 @index_options
@@ -65,10 +86,7 @@ class Login:
     metavar="URL|HOST:DIR",
     help="The index, or its drop folder.  [default: $EGGWATCH_TO]",
 )
-@click.option("--user", metavar="NAME", help="Log in with a password, which is asked for.")
-@click.option("--password-file", type=_FILE, help="A file with the password of --user.")
-@click.option("--token", envvar="EGGWATCH_TOKEN", help="Log in with a token.  [default: $EGGWATCH_TOKEN]")
-@click.option("--token-file", type=_FILE, help="A file with the token.")
+@login_options
 @click.option("--url", metavar="URL", help="After scp: the index that is asked for the verdict.")
 @click.option("--timeout", default="5m", show_default=True, help="How long to wait for each verdict.")
 @json_option
@@ -93,18 +111,18 @@ def upload(
     if "://" in to:
         if url is not None:
             raise click.UsageError("--url is for uploads by scp: over HTTP the answer is the verdict.")
-        repository = _repository(to, Login(**login))  # type: ignore[arg-type]
-        verdict = partial(_by_http, repository, seconds=seconds)
-    elif _BY_SCP.fullmatch(to):
+        repository = repository_at(to, Login(**login))  # type: ignore[arg-type]
+        verdict = partial(by_http, repository, seconds=seconds)
+    elif is_afar(to):
         reader = None if url is None else RemoteReader(url=url)
         verdict = partial(_by_scp, to, reader, seconds=seconds)
     else:
         raise click.UsageError("--to is neither URL nor HOST:DIR. On the machine of the index, use 'eggwatch publish'.")
-    good = [_report(file, verdict(file), as_json=as_json) for file in files]
+    good = [report(file, verdict(file), as_json=as_json) for file in files]
     sys.exit(0 if all(good) else 1)
 
 
-def _repository(to: str, login: Login) -> Repository:
+def repository_at(to: str, login: Login) -> Repository:
     """Where a URL with or without /legacy/ or /simple/ takes uploads."""
     url = f"{RemoteReader(url=to.rstrip('/').removesuffix('/legacy')).base}legacy/"
     if "@" in url:
@@ -115,7 +133,7 @@ def _repository(to: str, login: Login) -> Repository:
     return Repository(url=url, login=header)
 
 
-def _by_http(repository: Repository, file: Path, *, seconds: float) -> Answer:
+def by_http(repository: Repository, file: Path, *, seconds: float) -> Answer:
     """The answer of the server, which is asked again while it says 503."""
     deadline = time.monotonic() + seconds
     while (said := repository.upload(file)).status == 503:
@@ -130,27 +148,31 @@ def _by_http(repository: Repository, file: Path, *, seconds: float) -> Answer:
     return Answer(there=said.status == 200, text=said.text)
 
 
-def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float) -> Answer | None:
-    """What the pages say after the copy; None if there is no URL to ask."""
-    path = str(file.absolute())
+def copy_by_scp(to: str, files: Sequence[Path]) -> None:
+    """Copy files in one connection. EggwatchError if scp fails."""
     try:
-        done = subprocess.run(["scp", "--", path, to], check=False)
+        done = subprocess.run(["scp", "--", *(str(file.absolute()) for file in files), to], check=False)
     except FileNotFoundError as error:
         raise EggwatchError("scp is not installed.", remedy="Install the OpenSSH client.") from error
     if done.returncode != 0:
-        raise EggwatchError(
-            f"scp ended with status {done.returncode}; {shown(str(file))} was not uploaded.", remedy="Check --to."
-        )
+        names = ", ".join(shown(str(file)) for file in files)
+        raise EggwatchError(f"scp ended with status {done.returncode}; {names} was not uploaded.", remedy="Check --to.")
+
+
+def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float) -> Answer | None:
+    """What the pages say after the copy; None if there is no URL to ask."""
+    copy_by_scp(to, [file])
     if reader is None:
         return None
     try:
-        return wait_for(reader, understand(path), seconds=seconds)
+        return wait_for(reader, understand(str(file.absolute())), seconds=seconds)
     except TimeoutReachedError as error:
         say_error(str(error))
         raise
 
 
-def _report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:
+def report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:
+    """Print what became of a file; whether it is good."""
     text = "copied. The verdict is in receipts/ of the drop folder, or use --url." if answer is None else answer.text
     is_good = answer is None or answer.there
     if as_json:
@@ -160,3 +182,27 @@ def _report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:
     else:
         say(text)
     return is_good
+
+
+def send_on(archives: Sequence[Path], to: str, login: Login, *, as_json: bool) -> bool:
+    """Upload what was collected, but for what is published; whether nothing was rejected."""
+    if "://" not in to:
+        if archives:
+            copy_by_scp(to, archives)
+        return True
+    repository = repository_at(to, login)
+    reader = RemoteReader(url=repository.url.removesuffix("legacy/"))
+    good = True
+    for file in archives:
+        answer = _there(reader, file) or by_http(repository, file, seconds=SECONDS)
+        good &= report(Path(file.name), answer, as_json=as_json)
+    return good
+
+
+def _there(reader: RemoteReader, file: Path) -> Answer | None:
+    """The answer if a file is published already; pages that can't be read have it uploaded once more."""
+    with suppress(NotReachedError):
+        answer = look(reader, understand(str(file)))
+        if answer is not None and answer.there:
+            return replace(answer, text=f"{file.name} is published already.")
+    return None

@@ -20,6 +20,7 @@ from tests.archive_factory import MARKER, recorded, sdist_members, wheel, wheel_
 from tests.cli.program import Done, Site
 from tests.cli.stocks import add
 from tests.installers import pip_install
+from tests.webserver.door import ANONYMOUS, open_door
 
 
 class Index:
@@ -122,13 +123,14 @@ def index(tmp_path: Path) -> Iterator[Index]:
     index.close()
 
 
-def collect(tmp_path: Path, index: Index, *arguments: str | Path) -> Done:
+def collect(tmp_path: Path, index: Index, *arguments: str | Path, path: Path | None = None) -> Done:
     """Run the command with an index in pip's configuration."""
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index.url}\nretries = 0\nno-cache-dir = true\n")
     kept = {name: "" for name in os.environ if name.startswith("PIP_")}
-    return Site(tmp_path, bare=True).call(
-        "collect", *arguments, env={**kept, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "NO_PROXY": "127.0.0.1"}
-    )
+    env = {**kept, "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "NO_PROXY": "127.0.0.1"}
+    if path is not None:
+        env["PATH"] = f"{path}:{os.environ['PATH']}"
+    return Site(tmp_path, bare=True).call("collect", *arguments, env=env)
 
 
 def test_the_line_of_the_readme_says_of_everything_installed_whether_its_archive_was_found(
@@ -367,3 +369,35 @@ def test_with_a_folder_too_a_bundle_fetches_only_what_is_missing_there(tmp_path:
     (tmp_path / "kgs" / "other-1.0-py3-none-any.whl").write_bytes(b"of an earlier run")
     assert collect(tmp_path, tree, *arguments).code == 0
     assert (tree.sent(), len(read_bundle(tmp_path / "site.tar").archives)) == (set(), 2)
+
+
+def test_into_a_url_what_was_collected_is_uploaded_and_only_what_is_not_published_there(
+    tmp_path: Path, tree: Index
+) -> None:
+    """The verdicts are those of `upload`; here, nothing is kept."""
+    tree.put(("bad-1.0-py3-none-any.whl", wheel("other", "1.0")[1]), "bad")
+    with open_door(tmp_path / "there", uploads=ANONYMOUS) as there:
+        arguments = ("app", "--python", sys.executable, "--into", there.url)
+        done = collect(tmp_path, tree, *arguments)
+        assert (done.code, done.out.splitlines()[2:]) == (
+            0,
+            [f"{APP} is published.", f"{NEWER} is published.", f"{there.url}: 2 found"],
+        ), done
+        again = collect(tmp_path, tree, *arguments)
+        assert (again.code, again.out.count("is published already.")) == (0, 2), again
+        bad = collect(tmp_path, tree, "--no-deps", "bad", *arguments[1:])
+        assert (bad.code, there.site.filenames("bad")) == (1, []), bad
+    assert not (tmp_path / APP).exists()
+
+
+def test_into_a_host_what_was_collected_is_copied_by_one_scp(tmp_path: Path, tree: Index) -> None:
+    """A program in place of scp notes its arguments, and copies on this machine."""
+    scp, there = tmp_path / "bin" / "scp", tmp_path / "there"
+    for folder in (scp.parent, there):
+        folder.mkdir()
+    scp.write_text('#!/bin/sh\necho "$@" >>scp.log\nshift; cp "$1" "$2" "${3#h:}"\n')
+    scp.chmod(0o755)
+    done = collect(tmp_path, tree, "app", "--python", sys.executable, "--into", f"h:{there}/", path=scp.parent)
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"h:{there}/: 2 found"), done
+    assert files_in(there) == [APP, NEWER]
+    assert len((tmp_path / "scp.log").read_text().splitlines()) == 1
