@@ -25,7 +25,7 @@ from eggwatch.readers.missing import Absence, absences, is_gone, root_serial
 from eggwatch.readers.remote import is_silent
 from eggwatch.readers.status_fields import read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
-from eggwatch.store.state.catalog_reader import Reader, key_of
+from eggwatch.store.state.catalog_reader import Original, Reader, key_of
 from eggwatch.store.state.cursors import read_all
 from eggwatch.store.state.deliveries import Deliveries
 from eggwatch.store.state.history import event_at
@@ -226,6 +226,12 @@ class IndexReader:
             or originals[found.path].identity != found.identity
             or originals[found.path].fate not in FINAL
         ]
+
+    def judged(self, folder: str) -> list[Original]:
+        """What lies in a folder of the drop folder (with its slash), and has had its verdict."""
+        with self.catalog() as reader:
+            known = [] if reader is None else reader.originals_below(folder)
+        return [original for original in known if original.fate in FINAL]
 
 
 def is_upload(path: Path, config: IndexConfig) -> bool:

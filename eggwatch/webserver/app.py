@@ -120,6 +120,11 @@ class Application:
         """Whether anything can be uploaded."""
         return bool(self._doors)
 
+    def sweep(self) -> None:
+        """Take away what killed processes have left of uploads."""
+        for door in list(self._doors.values()):
+            door.sweep()
+
     def door_at(self, target: str) -> Door | None:
         """The door that uploads to this target go through; None if there is none."""
         segments, _ = split_target(target)

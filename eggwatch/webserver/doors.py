@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 from trove_classifiers import sorted_classifiers
 
 from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.config.uploads import Anonymous, UploadDoor
-from eggwatch.errors import ConfigurationError, FolderError
+from eggwatch.errors import ConfigurationError
 from eggwatch.linux.accounts import account_name
 from eggwatch.webserver.attempts import is_loopback
 from eggwatch.webserver.uploads import Door
-
-log = logging.getLogger("eggwatch.http")
 
 
 def doors_of(config: Config, host: str) -> dict[str, Door]:
@@ -33,7 +30,7 @@ def doors_of(config: Config, host: str) -> dict[str, Door]:
                 f"[index.{name}.uploads] accepts uploads from anybody, and {host} can be reached by others.",
                 remedy='Add users, listen on 127.0.0.1, or set anonymous = "everywhere".',
             )
-        _sweep(door)
+        door.sweep()
     return doors if len(config.indexes) > 1 else dict(zip([""], doors.values(), strict=False))
 
 
@@ -52,13 +49,6 @@ def _account_of_daemon(index: IndexConfig) -> str | None:
         return account_name(os.lstat(index.public / ".eggwatch").st_uid)
     except OSError:
         return None
-
-
-def _sweep(door: Door) -> None:
-    try:
-        door.incoming.sweep()
-    except (FolderError, OSError) as error:
-        log.warning("upload: %s", error)
 
 
 def explanation(door: str, simple: str) -> str:

@@ -12,23 +12,25 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from eggwatch.errors import FolderError
-from eggwatch.linux.accounts import HTTP_FOLDER
+from eggwatch.linux.accounts import HTTP_FOLDER, door_user
 from eggwatch.policy.settling import FORGOTTEN
 from eggwatch.store import durable
 from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs, inside
-from eggwatch.store.drop.folder import READING, Drop
+from eggwatch.store.drop.folder import READING, Drop, identity_of
 from eggwatch.store.durable import NEW_FILE, OURS, Place
+from eggwatch.store.state.catalog_reader import Original
 
 ARRIVING = ".arriving"
 """The folder of uploads that are not whole: the daemon enters no folder with such a name."""
 READABLE = 0o644
-LEFT_SECONDS = 3600.0
-"""Since so long has nothing been written to what a killed process has left."""
+LEFT_SECONDS = 60.0
+"""What is younger may belong to a process that has not locked it yet."""
+_AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 class TooLargeError(ValueError):
@@ -36,7 +38,7 @@ class TooLargeError(ValueError):
 
 
 class Arrival:
-    """An upload that is arriving: its hidden file, open for writing until it is finished.
+    """An upload that is arriving: its hidden file, open for writing until it is finished, and locked (flock).
 
     `most` and `min_free` are the bytes that it may have, and those that are to stay free on the disk. As many as it has
     itself stay free too: the daemon copies it, and what others send may come in, however many large ones there are.
@@ -47,6 +49,7 @@ class Arrival:
         durable.changing("write", place)
         self.place = place
         self.fd = os.open(place.name, NEW_FILE, durable.UNFINISHED_FILE, dir_fd=place.folder)
+        fcntl.flock(self.fd, fcntl.LOCK_SH)
 
     def write(self, data: bytes) -> None:
         """Append to it. TooLargeError, or OSError where there is no room."""
@@ -66,6 +69,7 @@ class Arrival:
         """
         os.fchmod(self.fd, READABLE)
         reading = os.open(self.place.name, READING, dir_fd=self.place.folder)
+        fcntl.flock(reading, fcntl.LOCK_SH)
         os.close(self.fd)
         self.fd = reading
 
@@ -95,13 +99,19 @@ class Incoming:
             remedy = f"Give {HTTP_FOLDER}/ in the drop folder to the account that the HTTP server runs as."
             raise FolderError(f"Uploads can't be stored: {reason}.", remedy=remedy) from reason
 
-    def sweep(self) -> None:
-        """Take away what was arriving when a process was killed."""
-        with self._opened(ARRIVING) as folder, os.scandir(folder.folder) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS:
-                        durable.unlink_at(inside(folder, entry.name))
+    def sweep(self, judged: Iterable[Original]) -> None:
+        """Take away what killed processes have left: what was arriving, and what has had its verdict since."""
+        with self._opened(ARRIVING) as folder:
+            for name in os.listdir(folder.folder):
+                with suppress(FileNotFoundError, BlockingIOError):
+                    if os.stat(name, dir_fd=folder.folder).st_mtime < time.time() - LEFT_SECONDS:
+                        _unlink_unlocked(inside(folder, name))
+        for original in judged:
+            if user := door_user(original.path):
+                with suppress(FileNotFoundError, BlockingIOError), self._locked(user, _AT_ONCE) as folder:
+                    name = original.path.rpartition("/")[2]
+                    if identity_of(os.stat(name, dir_fd=folder.folder, follow_symlinks=False)) == original.identity:
+                        durable.unlink_at(inside(folder, name))
 
     @contextmanager
     def arriving(self) -> Iterator[Arrival]:
@@ -141,7 +151,17 @@ class Incoming:
                 durable.unlink_at(inside(folder, filename))
 
     @contextmanager
-    def _locked(self, user: str) -> Iterator[Place]:
+    def _locked(self, user: str, how: int = fcntl.LOCK_EX) -> Iterator[Place]:
         with self._opened(user) as folder:
-            fcntl.flock(folder.folder, fcntl.LOCK_EX)
+            fcntl.flock(folder.folder, how)
             yield folder
+
+
+def _unlink_unlocked(place: Place) -> None:
+    """Unlink a file. BlockingIOError if a process has it locked."""
+    fd = os.open(place.name, READING, dir_fd=place.folder)
+    try:
+        fcntl.flock(fd, _AT_ONCE)
+        durable.unlink_at(place)
+    finally:
+        os.close(fd)

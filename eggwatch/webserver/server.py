@@ -146,6 +146,7 @@ class Server:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._listener.hang_up()
+            self._application.sweep()
             pause = GRACE_SECONDS if self._listener.is_crowded() else min(1.0, IDLE_SECONDS)
             wasyncore.loop(timeout=pause, use_poll=True, map=self._map, count=1)
         self._listener.accepting = False

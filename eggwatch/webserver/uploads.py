@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -50,6 +51,7 @@ BYTES_A_SECOND = 40 << 20
 GONE_SECONDS = 3.0
 """How long no daemon must be seen before that is believed: one may be restarting, and only twine tries again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
+SWEEP_SECONDS = 60.0
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _NO_DAEMON = "The index is not accepting uploads at the moment: its daemon is not running. Try again later."
@@ -79,6 +81,7 @@ class Door:
         self.incoming = Incoming(Drop(config.drop, config.formats), most=self.largest, min_free=config.min_free)
         self._orders = Orders(self._reader)
         self._users = Users(self.settings, config.drop / HTTP_FOLDER, config.state / "tokens.json")
+        self._next_sweep, self._trouble = 0.0, ""
 
     def __repr__(self) -> str:
         return f"Door({self._config.name})"
@@ -107,7 +110,21 @@ class Door:
 
     def answer(self, request: Request) -> Response:
         """The answer to a POST; never raises for what a client or the disk does."""
+        self.sweep()
         return response(self._answer(request), request)
+
+    def sweep(self) -> None:
+        """Take away what killed processes have left, once in a while; never raises for what the disk does."""
+        if time.monotonic() < self._next_sweep:
+            return
+        self._next_sweep = time.monotonic() + SWEEP_SECONDS
+        try:
+            self.incoming.sweep(self._reader.judged(f"{HTTP_FOLDER}/"))
+            self._trouble = ""
+        except (FolderError, OSError, sqlite3.Error) as error:
+            if str(error) != self._trouble:
+                log.warning("upload: %s", error)
+            self._trouble = str(error)
 
     def _answer(self, request: Request) -> Reply:
         try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +124,29 @@ def test_no_other_account_can_put_anything_into_the_door_s_folder(upload: Upload
     ):
         assert machine.fails(BOB, "sh", "-c", command), command
     machine.run(BOB, "rm", upload.daemon.drop / ".notes")
+
+
+@pytest.mark.parametrize("project", ["demo", "guarded"])
+def test_what_a_killed_door_has_left_goes_when_it_is_back_also_where_the_daemon_may_not(
+    machine: Machine, project: str
+) -> None:
+    """It is published, or rejected, without the door; the daemon here has no right to remove it."""
+    base = new_index(machine, "killed")
+    (base / "drop" / "http").mkdir()
+    os.chown(base / "drop" / "http", DOOR, DOOR)
+    with running(base, prefix=machine.as_account(EGGWATCH), **settings_of(base)) as daemon:
+        with serve_of(machine, base) as server, ThreadPoolExecutor() as pool:
+            os.kill(daemon.pid, signal.SIGSTOP)
+            reply = pool.submit(Upload(daemon=daemon, url=url_of(server)).post, "bob", wheel_of(project))
+            lying = until("it lies there", lambda: list(daemon.drop.glob("http/bob/*.whl")))
+            server.kill()
+            os.kill(daemon.pid, signal.SIGCONT)
+            assert isinstance(reply.exception(), OSError)
+        assert uploader_of(daemon, lying[0].name) == ("bob", BOB)
+        assert lying[0].exists()
+        with serve_of(machine, base):
+            until("it is gone", lambda: not lying[0].exists())
+        daemon.wait_empty()
 
 
 def test_folders_that_another_account_makes_name_nobody(machine: Machine) -> None:

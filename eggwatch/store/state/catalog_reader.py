@@ -337,6 +337,11 @@ class Reader:
         """What is known about files that are still in the drop folder."""
         return [_original(row) for row in self._db.execute("SELECT * FROM originals ORDER BY path")]
 
+    def originals_below(self, folder: str) -> list[Original]:
+        """The same of one folder (with its slash) and those in it, where their paths are UTF-8."""
+        rows = self._db.execute("SELECT * FROM originals WHERE path > ? AND path < ?", (folder, f"{folder[:-1]}0"))
+        return [_original(row) for row in rows]
+
     def counts(self) -> tuple[int, int]:
         """(projects, present files)."""
         return self.number("count_projects"), self.number("count_files")
