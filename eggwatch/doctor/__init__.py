@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from eggwatch.doctor import configuration, folders, machine, service
+from eggwatch.doctor import configuration, folders, machine, service, uploads
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, NobodyKnownError, Unchecked
 from eggwatch.errors import FolderError
 
@@ -37,13 +37,14 @@ CHECKS: dict[str, Check] = {
     "capabilities": service.capabilities,
     "unit": service.unit,
     "daemon": service.life,
+    "http": uploads.server,
     "metrics": service.textfile,
     "mail": configuration.mail,
     "webhooks": configuration.webhooks,
 }
 """Every check by its name, in the order of the report."""
 
-OF_DROP = frozenset(("drop-mode", "drop-acl", "drop-access", "drop-file-system", "inotify", "capabilities"))
+OF_DROP = frozenset(("drop-mode", "drop-acl", "drop-access", "drop-file-system", "inotify", "capabilities", "http"))
 """Checks that have nothing to look at without the drop folder."""
 
 

@@ -55,6 +55,8 @@ PROPERTIES = (
     "PrivateNetwork",
 )  # fmt: skip
 PATIENCE = 10.0
+HTTP_UNITS = ("eggwatch-http.socket", "eggwatch-http.service")
+"""What receives uploads, where `setup` has installed it."""
 INSTALLED = Path("/etc/eggwatch/eggwatch.toml")
 """What a unit runs that names no configuration."""
 
@@ -81,6 +83,7 @@ class Environment:
     daemon: int | None = None
     command: str = ""
     unit: Unit | None = None
+    http_units: tuple[Unit, ...] = ()
     status: Status = field(default_factory=Status)
     sees_lock: bool = True
     last_event_at: str | None = None
@@ -129,6 +132,7 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
         daemon=daemon,
         command=command,
         unit=unit,
+        http_units=tuple(filter(None, map(_shown, HTTP_UNITS))) if SYSTEMD.is_dir() else (),
         status=status,
         sees_lock=reader.sees_lock(),
         last_event_at=events[0][1].at if events else status.last_event_at,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError
+from eggwatch.linux.accounts import HTTP_FOLDER
 
 NAME = "folders.conf"
 ACCOUNT = "eggwatch"
+HTTP_ACCOUNT = "eggwatch-http"
+"""Of the server for uploads, which is installed where [index.NAME.uploads] names it."""
 BACKUPS = Path("/var/backups/eggwatch")
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 HIDDEN = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # the units have their own: PrivateTmp
@@ -36,6 +39,13 @@ class Service:
         """A unit's name, of the instance if this is one."""
         return f"{name}@{self.instance}.service" if self.instance else f"{name}.service"
 
+    def of_http(self) -> Service | None:
+        """The server for uploads over HTTP, and the indexes that it receives for; None where there are none."""
+        named = [index for index in self.indexes if index.uploads and index.uploads.account == HTTP_ACCOUNT]
+        if self.instance or not named:
+            return None
+        return replace(self, indexes=tuple(named), account=HTTP_ACCOUNT, group=HTTP_ACCOUNT)
+
     def drop_ins(self) -> dict[str, str]:
         """The text of each drop-in, by the unit it belongs to."""
         states, publics = ([getattr(index, name) for index in self.indexes] for name in ("state", "public"))
@@ -52,12 +62,23 @@ class Service:
         if not self.instance:
             units["eggwatch-verify"] = self._text([*publics, *states], map(quoted, states))
             units["eggwatch-backup"] = self._text([*publics, *states, BACKUPS], map(quoted, [*states, BACKUPS]))
+        units = {name: text + self._account_and_state() for name, text in units.items()}
+        if (server := self.of_http()) is not None:
+            received = [f"-{quoted(index.drop / HTTP_FOLDER)}" for index in server.indexes]
+            units["eggwatch-http"] = self._text([*drops, *publics, *states], received)
         return {self.unit(name): text for name, text in units.items()}
+
+    def _account_and_state(self) -> str:
+        # Where no state is where the unit makes it, it need not make it.
+        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
+        lines = [
+            *([] if usual in [index.state for index in self.indexes] else ["StateDirectory="]),
+            *([] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]),
+        ]
+        return "".join(f"{line}\n" for line in lines)
 
     def _text(self, needed: list[Path], writable: Iterable[str], more: Iterable[str] = ()) -> str:
         below = [folder for folder in needed if any(folder.is_relative_to(home) for home in HOMES)]
-        # Where no state is where the unit makes it, it need not make it.
-        usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
         lines = [
             f"# Made from {self.file} by 'eggwatch setup': run it again when folders have changed there.",
             "# Lines of your own: 'systemctl edit', which puts them in another file.",
@@ -68,8 +89,6 @@ class Service:
             "ReadWritePaths=",
             *(f"ReadWritePaths={path}" for path in writable),
             *more,
-            *([] if usual in [index.state for index in self.indexes] else ["StateDirectory="]),
-            *([] if self.account == ACCOUNT else [f"User={self.account}", f"Group={self.group}"]),
             *(["ProtectHome=tmpfs", *(f"BindPaths={quoted(folder)}" for folder in below)] if below else []),
         ]
         return "\n".join(lines) + "\n"

@@ -14,29 +14,29 @@ from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError
-from eggwatch.linux.accounts import account_name
+from eggwatch.linux.accounts import HTTP_FOLDER, account_name
 from eggwatch.setup import files
 from eggwatch.setup.drop_ins import ACCOUNT, Service, quoted
 from eggwatch.setup.machine import Machine, Step
-from eggwatch.setup.paths import Places
 
 UPLOADERS = "packages"
 SAMPLE_FOLDERS: dict[str, Callable[[IndexConfig], Path]] = {
     "/srv/drop": lambda index: index.drop,
+    "/srv/drop/http": lambda index: index.drop / HTTP_FOLDER,
     "/srv/eggwatch": lambda index: index.public,
     "/var/lib/eggwatch": lambda index: index.state,
     "/var/lib/eggwatch/news": lambda index: index.state / "news",
 }
 
 
-def account_there(sample: bytes, account: str, places: Places, machine: Machine) -> Iterator[Step]:
-    """The account, in the group of the uploaders."""
+def account_there(sample: bytes, account: str, path: Path, machine: Machine) -> Iterator[Step]:
+    """The account, in the group of the uploaders; `path` is the file that describes it for systemd-sysusers."""
     text = sample.decode().replace(f" {ACCOUNT} ", f" {account} ").encode()
-    yield from files.written(places.accounts, text)
+    yield from files.written(path, text)
     if not _is_member(account):
         yield Step(
             what=f"make the account {account}, and the group {UPLOADERS} that uploaders are in (systemd-sysusers)",
-            do=lambda: machine.run("systemd-sysusers", places.accounts),
+            do=lambda: machine.run("systemd-sysusers", path),
         )
 
 
@@ -67,15 +67,22 @@ def folders_there(sample: bytes, services: list[Service], machine: Machine) -> I
 
 
 def refuse_anothers(services: list[Service]) -> None:
-    """ConfigurationError where what the daemon has to write to belongs to another account."""
+    """ConfigurationError where what the daemon has to write to belongs to another account, or the HTTP server."""
     for service in services:
         for folder in (folder for index in service.indexes for folder in (index.public, index.state)):
-            if not is_nobodys(folder) and (owner := account_name(folder.stat().st_uid)) != service.account:
-                there = f"Make the account if it is missing (useradd --system {service.account})"
-                raise ConfigurationError(
-                    f"{folder} belongs to {owner}, and the daemon is to run as {service.account}.",
-                    remedy=f"{there}, and give it the folder (chown -R {service.account}: {folder}); or choose --user.",
-                )
+            _refuse_anothers(folder, service.account, "the daemon", "; or choose --user")
+        if (server := service.of_http()) is not None:
+            for index in server.indexes:
+                _refuse_anothers(index.drop / HTTP_FOLDER, server.account, "the HTTP server", "")
+
+
+def _refuse_anothers(folder: Path, account: str, who: str, otherwise: str) -> None:
+    if not is_nobodys(folder) and (owner := account_name(folder.stat().st_uid)) != account:
+        there = f"Make the account if it is missing (useradd --system {account})"
+        raise ConfigurationError(
+            f"{folder} belongs to {owner}, and {who} is to run as {account}.",
+            remedy=f"{there}, and give it the folder (chown -R {account}: {folder}){otherwise}.",
+        )
 
 
 def is_nobodys(path: Path) -> bool:

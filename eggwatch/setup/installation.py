@@ -13,12 +13,12 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import sample
 from eggwatch.errors import ConfigurationError, InstallationError
 from eggwatch.setup import files, system_packages
-from eggwatch.setup.drop_ins import Service, refuse_hidden
+from eggwatch.setup.drop_ins import HTTP_ACCOUNT, Service, refuse_hidden
 from eggwatch.setup.folders import account_there, folders_there, primary_group, refuse_anothers
 from eggwatch.setup.interpreter import Interpreter
 from eggwatch.setup.machine import Machine, Step
 from eggwatch.setup.paths import Places
-from eggwatch.setup.services import DAEMON, Life, Units, noted_account
+from eggwatch.setup.services import DAEMON, HTTP, Life, Units, needed, noted_account
 from eggwatch.setup.source import Source
 from eggwatch.setup.versions import Versions
 
@@ -57,12 +57,13 @@ class Installation:
         self.versions = Versions(places, machine)
         self._systemd_python = system_packages.SystemdPython(machine, self.versions)
         self._life = Life(machine)
+        self._notes: list[str] = []
 
     def plan(self, source: Source, wish: Wish) -> list[Step]:
         """What is to be done, in order; empty if all is as it should be."""
         self._refuse_what_is_impossible()
         services = self._services(wish)
-        home, shipped = self.versions.home_of(source, self._interpreter), source.shipped()
+        home, shipped = self.versions.home_of(source, self._interpreter), needed(source.shipped(), services)
         if not shipped.keys() >= NEEDED:
             raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
         current = self.versions.current()
@@ -73,16 +74,32 @@ class Installation:
             *self.versions.built(source, self._interpreter),
             *self.versions.with_extras(home, source, self._interpreter, modules),
             *self._systemd_python.there(self._interpreter, home),
-            *account_there(shipped["sysusers.conf"], services[0].account, self._places, self._machine),
+            *account_there(shipped["sysusers.conf"], services[0].account, self._places.accounts, self._machine),
             *folders_there(shipped["tmpfiles.conf"], services, self._machine),
+            *self._http_there(shipped, services),
             *self._configured(wish),
         ]
         about_units = [*units.there(services), *units.others_gone({} if current is None else current.shipped())]
         steps += [*about_units, *units.explained(), *self.versions.in_use(home)]
         for path, target in {self._places.command: self._places.program, **self._places.shared}.items():
             steps += files.linked(path, str(target))
-        steps += [*units.enabled(), *self._life.running(home, changed=bool(about_units))]
+        steps += [*units.enabled(), *self._life.running(home, units.wanted, changed=bool(about_units))]
         return [*steps, *self.versions.forgotten(home)]
+
+    def _http_there(self, shipped: dict[str, bytes], services: list[Service]) -> Iterator[Step]:
+        """Account and folders of the HTTP server, where a configuration and the version have one."""
+        servers = [server for service in services if (server := service.of_http())]
+        if HTTP in shipped and servers:
+            sample, path = shipped["sysusers-http.conf"], self._places.http_accounts
+            yield from account_there(sample, HTTP_ACCOUNT, path, self._machine)
+            yield from folders_there(shipped["tmpfiles-http.conf"], servers, self._machine)
+        self._notes = [
+            f"[index.{index.name}.uploads] names no account. For an HTTP server of its own, "
+            f'add account = "{HTTP_ACCOUNT}", and run this again.'
+            for service in services
+            for index in service.indexes
+            if index.uploads is not None and index.uploads.account is None
+        ]
 
     def take(self, steps: list[Step], tell: Tell) -> None:
         """Do what was planned; if the new version does not come up, the old one is put back."""
@@ -101,7 +118,7 @@ class Installation:
 
     def notes(self) -> list[str]:
         """Notes for the person at the end."""
-        notes = [self._systemd_python.lacking] if self._systemd_python.lacking else []
+        notes = [*filter(None, [self._systemd_python.lacking]), *self._notes]
         if not self._machine.is_booted_by_systemd:
             notes.append(f"systemd does not run here: nothing was started. It starts {DAEMON} at the next boot.")
         return notes

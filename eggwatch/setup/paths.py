@@ -81,6 +81,11 @@ class Places:
         return self.root / "etc/sysusers.d/eggwatch.conf"
 
     @property
+    def http_accounts(self) -> Path:
+        """The same, of the server for uploads."""
+        return self.accounts.with_name("eggwatch-http.conf")
+
+    @property
     def catalog(self) -> Path:
         """What `journalctl -x` says more."""
         return self.root / "usr/local/lib/systemd/catalog/eggwatch.catalog"

@@ -14,9 +14,10 @@ from eggwatch.setup.machine import Machine, Step
 from eggwatch.setup.paths import Places
 
 DAEMON = "eggwatch.service"
-WANTED = (DAEMON, "eggwatch-news.service", "eggwatch-verify.timer")
-"""What runs after a setup; the backup is yours to enable, when its disk is there."""
-SUFFIXES = (".service", ".timer")
+HTTP = "eggwatch-http.service"
+WANTED = (DAEMON, "eggwatch-news.service", "eggwatch-verify.timer", "eggwatch-http.socket")
+"""What runs after a setup, where it is needed; the backup is yours to enable, when its disk is there."""
+SUFFIXES = (".service", ".timer", ".socket")
 CATALOG = "eggwatch.catalog"
 PROOF = 1.0
 """Seconds that the daemon has to keep running after it is ready."""
@@ -39,6 +40,13 @@ def unit_names(shipped: dict[str, bytes]) -> list[str]:
     return sorted(name for name in shipped if name.endswith(SUFFIXES))
 
 
+def needed(shipped: dict[str, bytes], services: list[Service]) -> dict[str, bytes]:
+    """What a version brings, without the HTTP server if nothing is to be uploaded to it."""
+    if any(service.of_http() for service in services):
+        return shipped
+    return {name: data for name, data in shipped.items() if "http" not in name}
+
+
 def told_journal(steps: Iterator[Step], machine: Machine) -> Iterator[Step]:
     """Steps that change the texts of `journalctl -x`, if they differ, and update its catalog."""
     todo = list(steps)
@@ -53,6 +61,7 @@ class Units:
 
     def __init__(self, places: Places, machine: Machine, shipped: dict[str, bytes]) -> None:
         self._places, self._machine, self._shipped = places, machine, shipped
+        self.wanted = [name for name in WANTED if name in shipped]
 
     def there(self, services: list[Service]) -> Iterator[Step]:
         """Each unit, and what the configurations change in it."""
@@ -65,10 +74,19 @@ class Units:
                     yield from files.written(self._places.units / f"{unit}.d" / NAME, text.encode())
 
     def others_gone(self, before: dict[str, bytes]) -> Iterator[Step]:
-        """What the version before brought, and this one doesn't."""
-        for name in sorted(set(unit_names(before)) - set(self._shipped)):
+        """What the version before brought, and this one doesn't, or the configuration no longer needs."""
+        names = sorted(set(unit_names(before)) - set(self._shipped))
+        there = [name for name in names if "@" not in name and (self._places.units / name).exists()]
+        if there:
+            yield Step(what=f"stop and disable {', '.join(there)}", do=lambda: self._stop(there))
+        for name in names:
             yield from files.removed(self._places.units / f"{name}.d" / NAME)
             yield from files.removed(self._places.units / name)
+
+    def _stop(self, names: list[str]) -> None:
+        if self._machine.is_booted_by_systemd:
+            self._machine.run("systemctl", "stop", *names)
+        self._machine.run("systemctl", "--quiet", "disable", *names)
 
     def explained(self) -> Iterator[Step]:
         """What `journalctl -x` says, if this version has it."""
@@ -77,7 +95,7 @@ class Units:
 
     def enabled(self) -> Iterator[Step]:
         """They start at every boot."""
-        missing = [unit for unit in WANTED if self._machine.says("systemctl", "is-enabled", unit) != "enabled"]
+        missing = [unit for unit in self.wanted if self._machine.says("systemctl", "is-enabled", unit) != "enabled"]
         if missing:
             yield Step(
                 what=f"enable {' and '.join(missing)}",
@@ -91,16 +109,16 @@ class Life:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def running(self, home: Path, *, changed: bool) -> Iterator[Step]:
+    def running(self, home: Path, wanted: list[str], *, changed: bool) -> Iterator[Step]:
         """The daemons of the version in `home`; anew if units have changed, or if another version runs."""
         if not self._machine.is_booted_by_systemd:
             return
         if changed or self._show("NeedDaemonReload") == "yes":
             yield Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
             changed = True
-        for unit in (DAEMON, *self._instances()):
+        for unit in (DAEMON, *self._instances(), *([HTTP] if WANTED[-1] in wanted else [])):
             yield from self._up_to_date(unit, home, changed=changed)
-        others = [unit for unit in WANTED[1:] if self._show("ActiveState", unit) != "active"]
+        others = [unit for unit in wanted if unit != DAEMON and self._show("ActiveState", unit) != "active"]
         if others:
             yield Step(
                 what=f"start {' and '.join(others)}",

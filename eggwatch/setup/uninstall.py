@@ -10,7 +10,7 @@ from eggwatch.config import loading
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError
 from eggwatch.setup import files
-from eggwatch.setup.drop_ins import BACKUPS, NAME
+from eggwatch.setup.drop_ins import BACKUPS, HTTP_ACCOUNT, NAME
 from eggwatch.setup.folders import UPLOADERS
 from eggwatch.setup.machine import Machine, Step
 from eggwatch.setup.paths import Places
@@ -32,6 +32,7 @@ class Removal:
             )
         gone = [
             *files.removed(self._places.accounts),
+            *files.removed(self._places.http_accounts),
             *told_journal(files.removed(self._places.catalog), self._machine),
         ]
         gone += self._without_program()
@@ -76,4 +77,5 @@ def what_stays(places: Places) -> list[str]:
     # What an administrator has written beside our drop-ins.
     there += [path.parent for path in sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)]
     deletions = [f"rm -r {shlex.quote(str(path))}" for path in dict.fromkeys(there)]
-    return [*deletions, f"userdel {noted_account(places)}", f"groupdel {UPLOADERS}"]
+    accounts = [noted_account(places), *([HTTP_ACCOUNT] if places.http_accounts.exists() else [])]
+    return [*deletions, *(f"userdel {account}" for account in accounts), f"groupdel {UPLOADERS}"]

@@ -101,6 +101,7 @@ def upgrade() -> None:
     seen["upgrade"] = setup("--from", f"{SHARE}/wheels-0.98")
     seen["upgrade seconds"] = round(time.monotonic() - began, 1)
     seen["upgraded instance"] = version("eggwatch@team.service")
+    seen["upgraded server"] = version("eggwatch-http.service")
     seen["upgraded"] = (version(), show("ActiveState", "NRestarts"))
     began = time.monotonic()
     seen["broken upgrade"] = setup("--from", f"{SHARE}/wheels-0.99")

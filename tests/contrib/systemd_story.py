@@ -14,7 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tests.contrib import setup_story
+from tests.contrib import http_story, setup_story
 from tests.contrib.inside import (
     CONFIG,
     DROP,
@@ -36,7 +36,7 @@ from tests.contrib.news_story import news
 
 SERVING = """[Service]
 ExecStart=
-ExecStart=/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/%i.toml run --serve 8080
+ExecStart=/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/%i.toml run --serve 8081
 PrivateNetwork=no
 IPAddressAllow=any
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -186,7 +186,7 @@ def instance() -> None:
     seen["instance"] = show("ActiveState", "NRestarts", unit="eggwatch@team.service")
     paths = [Path("/srv/pages-team/simple"), Path("/var/lib/eggwatch-team/ledger.jsonl")]
     seen["instance's folders"] = [path.exists() for path in paths]
-    with urllib.request.urlopen("http://127.0.0.1:8080/simple/", timeout=5) as answer:
+    with urllib.request.urlopen("http://127.0.0.1:8081/simple/", timeout=5) as answer:
         seen["instance serves"] = answer.status
 
 
@@ -204,8 +204,9 @@ BOOTS = {
             stop,
             misconfigure,
             instance,
+            http_story.http,
         ),
-        *(setup_story.upgrade, setup_story.shut_down),
+        *(setup_story.upgrade, http_story.http_taken_away, setup_story.shut_down),
     ],
     "second": [setup_story.wake, setup_story.uninstall],
     "container": [setup_story.set_up_a_container],

@@ -32,6 +32,7 @@ PROJECTS = [
     "open",
     "back",
     "overnight",
+    *("web", "webs", "webt"),
     *KILLED,
 ]
 
@@ -45,7 +46,7 @@ def share(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for project in PROJECTS:
         filename, data = sdist(project)
         (share / "uploads" / filename).write_bytes(data)
-    for name in ("bad", "worse"):
+    for name in ("bad", "worse", "worst"):
         (share / "uploads" / f"{name}-1.0.tar.gz").write_bytes(b"no archive" * 50)
     libraries = Path(sysconfig.get_path("purelib"))
     for name in ("aiosmtpd", "attr", "attrs", "public"):  # the SMTP server that mails are sent to
@@ -235,6 +236,50 @@ def test_one_of_several_runs_in_its_own_folders_and_serves_if_it_is_let(seen: di
     assert (seen["instance's folders"], seen["instance serves"]) == ([True, True], 200)
 
 
+def test_a_server_for_uploads_is_set_up_by_a_line_in_the_configuration(seen: dict[str, Any]) -> None:
+    """With an account, a folder and a socket of its own; nothing of it is there before, and nothing is left after."""
+    assert seen["units before http"] is False
+    steps = seen["setup of http"].splitlines()
+    assert "make /srv/drop/http (mode 0755, eggwatch-http:eggwatch-http)" in steps
+    assert steps[-1] == "Done: eggwatch 0.1.0 is set up."
+    assert seen["setup of http again"] == "Nothing to do: eggwatch 0.1.0 is set up.\n"
+    assert seen["http unit"] == {"ActiveState": "active", "NRestarts": "0", "User": "eggwatch-http"}
+    assert int(seen["http capabilities"], 16) == 0
+    doctor = json.loads(seen["http doctor"])
+    assert (doctor["findings"], doctor["unchecked"]) == ([], [])
+    assert not seen["setup without http"].startswith("exit")
+    assert seen["http units after"] == [{"LoadState": "not-found", "ActiveState": "inactive"}] * 2
+    assert seen["http files after"] == []
+
+
+def test_what_the_server_receives_is_published_and_its_verdict_told(seen: dict[str, Any]) -> None:
+    """Inside all walls: no capability, no network but the socket, one folder to write to."""
+    assert seen["http upload"] == "web-1.0.tar.gz is published.\n200"
+    assert "worst-1.0.tar.gz was rejected" in seen["http refusal"] and seen["http refusal"].endswith("400")
+    assert seen["http without token"].endswith("401")
+    assert " used 2" in seen["http tokens"]
+    published = [f"admitted {name}-1.0.tar.gz by ci" for name in ("web", "webs", "webt")]
+    assert sorted(seen["http events"]) == [*published, "rejected worst-1.0.tar.gz by ci"]
+    assert (seen["http published"], seen["http left"]) == ([True] * 3, [])
+
+
+def test_no_upload_is_refused_while_the_server_is_stopped_or_killed(seen: dict[str, Any]) -> None:
+    """The socket takes it, and systemd starts the server."""
+    assert seen["http upload to the socket"] == "webs-1.0.tar.gz is published.\n200"
+    assert seen["http upload after kill"] == "webt-1.0.tar.gz is published.\n200"
+
+
+def test_a_reload_and_an_upgrade_of_the_daemon_are_ones_of_the_server_too(seen: dict[str, Any]) -> None:
+    assert seen["http reload"] == ""
+    assert "reload: the configuration was read again" in seen["http said"]
+    assert seen["upgraded server"] == "0.98"
+
+
+def test_the_units_filter_lets_the_kernel_sync_files_side_by_side(seen: dict[str, Any]) -> None:
+    """The daemon has a queue of io_setup(2), which shows among its mappings."""
+    assert seen["kernel's own sync"] is True
+
+
 def test_uploads_wait_while_the_disk_is_full_and_go_on_by_themselves(seen: dict[str, Any]) -> None:
     assert (seen["upload when full"], seen["published when full"]) == ("", False)
     assert 0 <= seen["told when full"] < 10
@@ -277,7 +322,7 @@ def test_an_uninstall_leaves_data_configuration_and_account_and_says_what_would_
     said = seen["uninstall"].splitlines()
     assert said[: len(steps)] == steps
     assert "  rm -r /var/lib/eggwatch" in said[len(steps) :]
-    assert "  userdel eggwatch" in said[len(steps) :]
+    assert {"  userdel eggwatch", "  userdel eggwatch-http"} <= set(said[len(steps) :])
     assert seen["instance after uninstall"] == {"ActiveState": "inactive"}
     assert seen["uninstall again"] == "Nothing to do.\n"
     assert seen["state after uninstall"] == {"ActiveState": "inactive", "LoadState": "not-found"}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.uploads import UploadDoor
 from eggwatch.setup.drop_ins import Service
 from tests.contrib.booting import CLONE
 
@@ -27,7 +28,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
     """The units, over a program that is there."""
-    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]:
+    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer"), *UNITS.glob("*.socket")]:
         text = unit.read_text().replace("/opt/eggwatch/bin/eggwatch", "/bin/true")
         (tmp_path / unit.name).write_text(text)
     return tmp_path
@@ -50,6 +51,7 @@ def test_systemd_knows_every_line_of_the_units(units: Path) -> None:
         ("eggwatch-backup.service", 1.0),
         ("eggwatch-news.service", 1.5),
         ("eggwatch-news@.service", 1.5),
+        ("eggwatch-http.service", 1.0),
     ],
 )
 def test_little_is_exposed(unit: str, exposure: float, units: Path) -> None:
@@ -74,6 +76,7 @@ def test_one_of_several_is_like_the_only_one(name: str) -> None:
         ("eggwatch-news", "PrivateUsers AF_UNIX AF_INET AF_INET6 PrivateNetwork IPAddressDeny"),
         ("eggwatch-verify", "PrivateUsers AF_UNIX"),
         ("eggwatch-backup", "PrivateUsers AF_UNIX"),
+        ("eggwatch-http", "PrivateUsers AF_UNIX IPAddressDeny"),
     ],
 )
 def test_every_relaxed_line_has_its_reason(name: str, words: str) -> None:
@@ -93,14 +96,34 @@ def test_only_the_daemon_has_capabilities_and_only_the_news_a_network() -> None:
 def test_what_setup_adds_for_folders_and_account_systemd_takes_and_finds_shut_in(units: Path) -> None:
     """A folder in a home, another account: nothing that opens more than the unit itself."""
     folders = {"drop": Path("/home/our share/drop"), "public": Path("/data/100%"), "state": Path("/data/state")}
-    index = IndexConfig(name="main", **folders)
+    index = IndexConfig(name="main", **folders, uploads=UploadDoor(account="eggwatch-http"))
     service = Service(file=Path("/etc/eggwatch/eggwatch.toml"), indexes=(index,), account="daemon", group="daemon")
-    for unit, text in service.drop_ins().items():
+    drop_ins = service.drop_ins()
+    assert "eggwatch-http.service" in drop_ins
+    for unit, text in drop_ins.items():
         (units / f"{unit}.d").mkdir()
         (units / f"{unit}.d" / "folders.conf").write_text(text)
         done = analyze("verify", units / unit)
         assert (done.returncode, done.stderr) == (0, ""), unit
         assert analyze("security", "--offline=true", "--no-pager", "--threshold=15", units / unit).returncode == 0, unit
+
+
+@pytest.mark.root
+def test_the_http_server_s_account_may_enter_the_drop_folder_and_owns_one_folder_in_it(tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (etc / "group").write_text("root:x:0:\npackages:x:991:\n")
+    for program, sample in (("sysusers", "sysusers-http.conf"), ("tmpfiles --create", "tmpfiles-http.conf")):
+        command = [*f"systemd-{program}".split(), f"--root={tmp_path}", str(UNITS / sample)]
+        if shutil.which(command[0]) is None:
+            pytest.skip(f"{command[0]} is not installed")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr.count("\n") < 3) == (0, True), done.stderr
+    assert "packages:x:991:eggwatch-http" in _lines(etc / "group")
+    (account,) = [line.split(":") for line in _lines(etc / "passwd") if line.startswith("eggwatch-http:")]
+    status = (tmp_path / "srv" / "drop" / "http").stat()
+    assert (status.st_mode & 0o7777, str(status.st_uid), account[6]) == (0o755, account[2], "/usr/sbin/nologin")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,26 @@ def test_a_failed_unit_is_found(around: Environment) -> None:
     assert found(replace(around, unit=Unit(name="eggwatch.service", properties=properties)), "unit") == ["has failed"]
 
 
+def test_the_server_of_uploads_has_an_account_and_a_folder_of_its_own(around: Environment) -> None:
+    """Each step of the remedy leads to the next finding, until there is none."""
+    assert found(around, "http") == []
+
+    def received_by(account: str) -> Environment:
+        return replace(around, config=replace(around.config, uploads=UploadDoor(account=account)))
+
+    assert found(received_by("nobody-of-that-name"), "http") == ["the account that receives uploads does not exist"]
+    own = received_by(around.known_account.name)
+    assert "there is no such folder" in found(own, "http")[0]
+    folder = around.config.drop / "http"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o775)
+    assert "who alone may write to it" in found(own, "http")[0]
+    folder.chmod(0o755)
+    assert found(own, "http") == []
+    failed = Unit(name="eggwatch-http.socket", properties={"ActiveState": "failed"})
+    assert found(replace(own, http_units=(failed,)), "http") == ["has failed"]
+
+
 def test_the_account_of_a_unit_has_its_capabilities() -> None:
     """Root has them all; a system user what is ambient; one that this machine does not have is nobody."""
     root = of_unit(Unit(name="eggwatch.service", properties={}))

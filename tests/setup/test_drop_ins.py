@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.uploads import UploadDoor
 from eggwatch.errors import ConfigurationError
 from eggwatch.setup.drop_ins import Service, quoted, refuse_hidden
 
@@ -40,6 +42,18 @@ def test_an_instance_has_a_daemon_and_news_of_its_own() -> None:
     drop_ins = service(index(), file="team.toml").drop_ins()
     assert set(drop_ins) == {"eggwatch@team.service", "eggwatch-news@team.service"}
     assert "Made from /etc/eggwatch/team.toml by" in drop_ins["eggwatch@team.service"]
+
+
+def test_the_http_server_may_write_to_its_own_folders_alone() -> None:
+    """Of the indexes whose uploads it receives; without any there is none."""
+    received = replace(index(), uploads=UploadDoor(account="eggwatch-http"))
+    by_the_daemon = replace(index("/a/drop", "/a/public", "/a/state"), uploads=UploadDoor())
+    text = service(received, by_the_daemon).drop_ins()["eggwatch-http.service"]
+    assert "ReadWritePaths=\nReadWritePaths=-/srv/drop/http\n" in text
+    assert text.count("ReadWritePaths=") == 2
+    assert "User=" not in text and "StateDirectory" not in text
+    assert "eggwatch-http.service" not in service(by_the_daemon).drop_ins()
+    assert "eggwatch-http@team.service" not in service(received, file="team.toml").drop_ins()
 
 
 def test_a_folder_in_a_home_is_bound_and_the_rest_of_homes_stays_hidden() -> None:

@@ -143,6 +143,62 @@ def test_units_that_a_version_no_longer_has_are_removed(tmp_path: Path, wish: Wi
     assert any(what.startswith("remove ") and "news" in what for what in told)
 
 
+def with_uploads(root: Path, settings: str) -> None:
+    """The configuration of a setup, with uploads over HTTP."""
+    path = Places(root=root).configuration
+    path.write_text(f"{path.read_text()}\n[index.main.uploads]\n{settings}\n")
+
+
+def http_files(root: Path) -> list[str]:
+    """What there is of an HTTP server in /etc."""
+    found = [str(path.relative_to(root / "etc")) for path in (root / "etc").rglob("*") if not path.is_dir()]
+    return sorted(path for path in found if "http" in path)
+
+
+def test_an_http_server_is_installed_where_uploads_name_its_account(
+    tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its account and folder too; it is started, as requests may be waiting; and it goes with the setting."""
+    root, machine = tmp_path / "root", ToldMachine(booted=True)
+    monkeypatch.setattr("eggwatch.setup.services.PROOF", 0.0)
+    set_up(machine, root, FIRST, wish)
+    assert http_files(root) == []
+    right = Places(root=root).configuration.read_text()
+    with_uploads(root, 'account = "eggwatch-http"')
+    machine.ran.clear()
+    told = set_up(machine, root, FIRST, wish)
+    units = [f"systemd/system/eggwatch-http.{rest}" for rest in ("service", "service.d/folders.conf", "socket")]
+    assert http_files(root) == [*units, "sysusers.d/eggwatch-http.conf"]
+    assert f"make {wish.drop}/http (mode 0755, eggwatch-http:eggwatch-http)" in told
+    assert f"systemd-sysusers {root}/etc/sysusers.d/eggwatch-http.conf" in machine.ran
+    assert "systemctl restart eggwatch-http.service" in machine.ran
+    assert any(what.startswith("enable ") and what.endswith("eggwatch-http.socket") for what in told)
+    Places(root=root).configuration.write_text(right)
+    set_up(machine, root, FIRST, wish)
+    assert "systemctl stop eggwatch-http.service eggwatch-http.socket" in machine.ran
+    assert http_files(root) == ["sysusers.d/eggwatch-http.conf"], "an account stays"
+
+
+def test_a_folder_for_uploads_of_another_account_is_refused(tmp_path: Path, wish: Wish) -> None:
+    root = tmp_path / "root"
+    set_up(ToldMachine(), root, FIRST, wish)
+    with_uploads(root, 'account = "eggwatch-http"')
+    (tmp_path / "data/drop/http").mkdir()
+    with pytest.raises(ConfigurationError, match="belongs to eggwatch, and the HTTP server is to run as eggwatch-http"):
+        installation_on(ToldMachine(), root).plan(FIRST, wish)
+
+
+def test_uploads_without_an_account_install_nothing_and_the_setting_is_named(tmp_path: Path, wish: Wish) -> None:
+    """The daemon may receive them itself."""
+    root = tmp_path / "root"
+    set_up(ToldMachine(), root, FIRST, wish)
+    with_uploads(root, "anonymous = true")
+    installation = installation_on(ToldMachine(), root)
+    installation.take(installation.plan(FIRST, wish), lambda _: None)
+    assert http_files(root) == []
+    assert 'add account = "eggwatch-http"' in " ".join(installation.notes())
+
+
 def test_a_changed_folder_changes_the_drop_ins_and_nothing_else(tmp_path: Path, wish: Wish) -> None:
     root, machine = tmp_path / "root", ToldMachine({"systemctl is-enabled": "enabled"})
     set_up(machine, root, FIRST, wish)
