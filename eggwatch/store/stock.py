@@ -65,6 +65,8 @@ class Item:
 
 def look_at_file(path: Path, formats: tuple[str, ...]) -> Item:
     """A file that was named itself: what is no archive is a record, whatever its name is."""
+    if not path.is_file():
+        return Item(path=path, sort=StockKind.BROKEN, why="it is no file")
     sort = _sort_of(path, formats)
     return Item(path=path, sort=StockKind.RECORD if sort is StockKind.OTHER else sort)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -237,3 +238,18 @@ def test_a_file_that_says_nothing_is_no_source(site: Site, tmp_path: Path, name:
     done = site.call("import", tree, add(tmp_path / name, "{}"))
     assert (done.code, f"{name} is no archive that this index accepts" in done.err, site.events()) == (2, True, [])
     assert site.call("import", tree / WHEEL[0]).code == 0
+    os.mkfifo(tmp_path / "fifo.json")
+    done = site.call("import", tmp_path / "fifo.json")
+    assert (done.code, "fifo.json: failed: it is no file" in done.out) == (1, True)
+
+
+def test_of_two_indexes_of_a_devpi_the_first_to_have_a_filename_counts(site: Site, tmp_path: Path) -> None:
+    """Other bytes of the same name in the second are reported; each is judged by its own record."""
+    of_devpi(tmp_path / "devpi")
+    other = wheel("demo", "1.0", files={"demo/__init__.py": b"# of Bob\n"})
+    path = add(tmp_path / "devpi/bob/live/demo/1.0" / other[0], other[1])
+    done = site.call("import", tmp_path / "devpi")
+    assert (done.code, "3 imported, 0 known, 1 rejected" in done.out) == (1, True)
+    assert f"{path}: rejected" in done.out and "file-exists" in done.out, done.out
+    (file,) = (file for file in site.page("demo")["files"] if file["filename"] == WHEEL[0])
+    assert (file["hashes"]["sha256"], file["_uploader"]) == (digest(WHEEL[1]), "alice")

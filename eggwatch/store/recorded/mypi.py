@@ -31,7 +31,9 @@ class Blob:
 
 
 def is_database(path: Path) -> bool:
-    """Whether a file is a database of SQLite."""
+    """Whether it is a file and a database of SQLite."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             return file.read(len(_HEADER)) == _HEADER
