@@ -23,7 +23,7 @@ from eggwatch.config.index_config import Config
 from eggwatch.errors import ConfigurationError, EggwatchError, NoIndexError
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.queues import LAST_TRY
-from eggwatch.inspection.worker import Job, Result
+from eggwatch.inspection.worker import Job
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
 from eggwatch.model.names import only_for, parse_filename, shown
@@ -146,7 +146,8 @@ def _by_inspectors(files: Sequence[Path]) -> Iterator[Inspection]:
         for number in range(len(files)):
             while number not in found:
                 _hand_over(waiting, inspectors, found, readme=readme)
-                found |= {result.number: _found(files[result.number], result) for result in inspectors.poll(1.0)}
+                for one in inspectors.poll(1.0):
+                    found[one.number] = one.inspection or _failed(files[one.number], one.trouble or "")
             yield found.pop(number)
 
 
@@ -161,10 +162,6 @@ def _hand_over(
             continue
         path = file.resolve()
         inspectors.submit(Job(number=number, path=path, filename=file.name, size=path.stat().st_size, readme=readme))
-
-
-def _found(file: Path, result: Result) -> Inspection:
-    return result.inspection or _failed(file, result.trouble or "")
 
 
 def _by_helpers(files: Sequence[Path]) -> Iterator[Inspection]:

@@ -182,11 +182,6 @@ def rebuild(selection: Selection, as_json: bool) -> None:
         say(f"  not recovered: {lost}")
 
 
-def _files_of(config: IndexConfig) -> int | None:
-    with IndexReader(config=config).catalog() as catalog:
-        return None if catalog is None else catalog.counts()[1]
-
-
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @index_options
@@ -204,7 +199,8 @@ def backup(selection: Selection, directory: Path, as_json: bool) -> None:
     Exit status: 0 all is kept, 1 archives are missing or not what they were.
     """
     config = selection.one()
-    ticker = Ticker("kept", total=_files_of(config))
+    with IndexReader(config=config).catalog() as catalog:
+        ticker = Ticker("kept", total=None if catalog is None else catalog.counts()[1])
     report = Backup(config, directory.absolute(), others=selection.every(), progress=ticker).run()
     ticker.done()
     if as_json:
@@ -248,14 +244,11 @@ def _repair(config: IndexConfig, *, dry_run: bool, as_json: bool, verbose: bool)
     ticker.done()
     fixed = repairing.plan(findings) if dry_run or not findings else repairing.fix(config, findings)
     if as_json:
-        print_json({"index": config.name, "dry_run": dry_run, "findings": [_row(one) for one in fixed]})
+        rows = [{**one.finding.as_json(), "done": one.done, "what": one.what} for one in fixed]
+        print_json({"index": config.name, "dry_run": dry_run, "findings": rows})
     else:
         _say(config, fixed, dry_run=dry_run, verbose=verbose)
     return not findings if dry_run else all(one.done for one in fixed)
-
-
-def _row(one: Fixed) -> dict[str, object]:
-    return {**one.finding.as_json(), "done": one.done, "what": one.what}
 
 
 def _say(config: IndexConfig, fixed: list[Fixed], *, dry_run: bool, verbose: bool) -> None:

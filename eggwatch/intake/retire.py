@@ -176,7 +176,9 @@ class Retirement:
         for leaving in displaced:
             leaving.known = True
         if displaced:
-            self._catalog.remember([_as_hidden(leaving) for leaving in displaced])
+            self._catalog.remember(
+                [replace(one.original, path=_hidden_path(one.hidden), identity=one.hidden.after) for one in displaced]
+            )
 
     def _trouble(self, path: str, hidden: str, error: OSError) -> None:
         """One original that can't be taken away stops nothing else; it is met again under the name that it has now."""
@@ -363,10 +365,6 @@ class Retirement:
         if departure.rejected and outcome is not RetireOutcome.DISPLACED:
             self._left(departure.serial)
         return outcome
-
-
-def _as_hidden(leaving: _Leaving) -> Original:
-    return replace(leaving.original, path=_hidden_path(leaving.hidden), identity=leaving.hidden.after)
 
 
 def _hidden_path(hidden: Hidden) -> str:

@@ -123,7 +123,8 @@ class Admission:
         event = self._event(hand, EventKind.REJECTED, verdict.flaws)
         before = self.catalog.refusal(hand.key)
         # The same bytes refused again: the reason is refreshed, and nothing new has happened.
-        repeated = before is not None and before.sha256 == event.sha256 and before.codes == _codes(verdict.flaws)
+        codes = tuple(flaw.code for flaw in verdict.flaws)
+        repeated = before is not None and before.sha256 == event.sha256 and before.codes == codes
         serial = before.serial if repeated and before is not None else batch.serial()
         more = {"serial": serial, "verdict": VerdictWord.REJECT, "rules_url": self.rules_url}
         text = reason_text(event, rules_url=self.rules_url)
@@ -164,7 +165,3 @@ def _is_another(record: FileRecord, hand: InHand) -> bool:
     if record.file.filename != hand.claim.filename:
         return True
     return record.changed_at < hand.claim.at if hand.after is None else record.serial <= hand.after
-
-
-def _codes(flaws: tuple[Flaw, ...]) -> tuple[str, ...]:
-    return tuple(flaw.code for flaw in flaws)

@@ -46,7 +46,7 @@ class FolderTarget:
         """
         changed = self._changed(pages)
         if not changed:
-            self._sync_published(pages)
+            durable.sync(self._folders_of(pages))  # a crash may have come between the renames and their sync
             return ()
         # First of all into `scratch`: where that is gone, so is the disk, and no folders are made in its place.
         written = self._write(changed)
@@ -72,10 +72,6 @@ class FolderTarget:
 
     def _folders_of(self, pages: Iterable[str]) -> list[Path]:
         return [self.root / folder for folder in sorted({os.path.dirname(path) for path in pages})]
-
-    def _sync_published(self, pages: Mapping[str, bytes]) -> None:
-        """Nothing to write; but a crash may have come between the renames and their sync."""
-        durable.sync(self._folders_of(pages))
 
     def _make_folders(self, pages: Iterable[str]) -> list[Path]:
         made = []

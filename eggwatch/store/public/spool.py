@@ -161,7 +161,8 @@ class Spool:
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            remedy = "Mount it writable." if error.errno == errno.EROFS else f"chown -R {_me()}: {self.folder.parent}"
+            me = account_name(os.geteuid())
+            remedy = "Mount it writable." if error.errno == errno.EROFS else f"chown -R {me}: {self.folder.parent}"
             raise UnwritableError(f"{self.folder} can't be written to: {error.strerror}.", remedy=remedy) from error
 
     def publishable(self, fd: int) -> None:
@@ -256,10 +257,6 @@ def _claim_from_json(data: dict[str, Any]) -> Claim:
     if claim.imported is None:
         return claim
     return replace(claim, imported=Imported(**data["imported"]))
-
-
-def _me() -> str:
-    return account_name(os.geteuid())
 
 
 def copy_hashing(source: int, target: int) -> tuple[str, int]:
