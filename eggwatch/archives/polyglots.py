@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
 from eggwatch.archives.tar.header import BLOCK
+from eggwatch.archives.zip.directory import END_SIGNATURE
 from eggwatch.model.codes import Code
 
-_END_SIGNATURE = b"PK\x05\x06"
 _END_SIZE = 22
 _TAIL = (1 << 16) + _END_SIZE
 
@@ -36,7 +36,7 @@ def is_also_zip(file: BinaryIO, size: int) -> bool:
     start = max(0, size - _TAIL)
     file.seek(start)
     tail = file.read(size - start)
-    return 0 <= tail.rfind(_END_SIGNATURE) <= len(tail) - _END_SIZE
+    return 0 <= tail.rfind(END_SIGNATURE) <= len(tail) - _END_SIZE
 
 
 def refuse_polyglot(other: str, subject: str, findings: Findings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sqlite3
@@ -17,7 +16,7 @@ from eggwatch import __version__
 from eggwatch.cli.options import global_options
 from eggwatch.cli.output import say_error
 from eggwatch.config.loading import in_full
-from eggwatch.errors import EggwatchError
+from eggwatch.errors import OF_DISKS, EggwatchError
 from eggwatch.model.names import shown
 
 # In the order of the documentation, each with its module and a line for 80 columns.
@@ -154,9 +153,6 @@ def cli(**_: Any) -> None:
 UNUSABLE = "Fix that, and run the command again: nothing is lost, and what was started is completed."
 
 
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-
 def main() -> None:
     """Run the command line; errors that the operator can fix are printed, and end with their exit code."""
     try:
@@ -172,7 +168,7 @@ def main() -> None:
         say_error(f"eggwatch: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None and error.errno not in OF_THE_DISK:  # a bug, for which the traceback is wanted
+        if error.filename is None and error.errno not in OF_DISKS:  # a bug, for which the traceback is wanted
             raise
         where = "" if error.filename is None else f"{in_full(Path(os.fsdecode(error.filename)))}: "
         say_error(f"eggwatch: {where}{error.strerror}.\n  {UNUSABLE}")

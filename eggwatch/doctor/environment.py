@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.loading import SYSTEM_FILE
 from eggwatch.linux.access import Account
 from eggwatch.linux.accounts import account_name, group_ids_of
 from eggwatch.linux.capabilities import CAPABILITIES
@@ -57,8 +58,6 @@ PROPERTIES = (
 PATIENCE = 10.0
 HTTP_UNITS = ("eggwatch-http.socket", "eggwatch-http.service")
 """What receives uploads, where `setup` has installed it."""
-INSTALLED = Path("/etc/eggwatch/eggwatch.toml")
-"""What a unit runs that names no configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,14 +212,14 @@ def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Pa
 
 
 def configuration_of(unit: Unit) -> Path | None:
-    """The configuration that a unit runs eggwatch with; None if it runs something else."""
+    """The configuration that a unit runs eggwatch with, by default that of the machine; None if it is not eggwatch."""
     match = re.search(r"argv\[\]=(.*?) ; ", unit.properties.get("ExecStart", ""))
     words = match[1].split() if match else []
     if "run" not in words or ("eggwatch" not in words[0].rpartition("/")[2] and "eggwatch" not in words):
         return None
     named = [word.removeprefix("--config=") for word in words if word.startswith("--config=")]
     named += [after for before, after in itertools.pairwise(words) if before == "--config"]
-    return Path(named[0]) if named else INSTALLED
+    return Path(named[0]) if named else SYSTEM_FILE
 
 
 def _is_same(one: Path | None, other: Path) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from eggwatch.doctor.environment import CheckOutcome, Environment, Finding, Unchecked
+from eggwatch.doctor.environment import PATIENCE, CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.doctor.service import may_write
 from eggwatch.linux.leases import LOCAL_FILE_SYSTEMS, file_system_magic
@@ -18,7 +18,6 @@ FEW_INODES = 1000
 WITHOUT_LINKS = {0x4D44: "vfat", 0x2011BAB0: "exfat"}
 """statfs(2) magic numbers of file systems that know no second name of a file."""
 CLOCK_SLACK = 60.0
-PATIENCE = 10.0
 MIB = 1 << 20
 
 

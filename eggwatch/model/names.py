@@ -47,7 +47,7 @@ LONGEST_FILENAME = 200
 # What names, versions and tags may consist of (binary distribution format, PEP 440 with epoch and local version);
 # packaging takes any character in a tag, and blanks around a version.
 _CHARACTERS = re.compile(r"[A-Z0-9._+!-]+", re.I | re.ASCII)
-_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.I | re.ASCII)
+NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.I | re.ASCII)
 """PEP 508's grammar for names, which core metadata adopts."""
 
 _ADDED = re.compile(r"(?P<name>.+(?:\.whl|\.tar\.gz))\.(?:zip|tar|gz|tgz|txt|bin|html?|download|octet-stream)", re.I)
@@ -258,7 +258,7 @@ def _parse_sdist(text: str) -> Filename | Flaw:
 
 
 def _strange_part(text: str, name_part: str) -> ValueError | None:
-    if not _NAME.fullmatch(name_part):
+    if not NAME.fullmatch(name_part):
         return ValueError(f"'{shown(name_part)}' is not a project name")
     if not _CHARACTERS.fullmatch(text):
         return ValueError("it may only contain letters, digits, '.', '_', '-', '+' and '!'")

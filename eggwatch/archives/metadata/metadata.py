@@ -12,10 +12,11 @@ from packaging.version import Version
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.metadata.bounds import ambiguity, excess, head_of
+from eggwatch.archives.metadata.field_rules import LONGEST_SUMMARY
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.codes import Code
-from eggwatch.model.names import Filename, Kind, project_name
+from eggwatch.model.names import NAME, Filename, Kind, project_name
 from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw, Level
 
@@ -23,16 +24,11 @@ LONGEST_FIELD = 200
 """Characters of a name or version."""
 
 LONGEST_REQUIRES_PYTHON = 500
-LONGEST_SUMMARY = 512
 
 NEWEST = (2, 6)
 """The newest metadata version that is checked in full."""
 
 _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
-
-# PEP 508's grammar for names, which core metadata adopts.
-_NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
-
 
 _WANTED = frozenset(("metadata_version", "name", "version", "requires_python", "summary"))
 
@@ -173,7 +169,7 @@ def name_flaws(core: CoreMetadata, filename: Filename) -> Iterator[Flaw]:
     if core.name is None:
         is_unknown = filename.project == "unknown"
         yield _unknown(where) if is_unknown else _missing(Code.METADATA_NAME_MISSING, "Name", where)
-    elif len(core.name) > LONGEST_FIELD or not _NAME.fullmatch(core.name):
+    elif len(core.name) > LONGEST_FIELD or not NAME.fullmatch(core.name):
         yield _flaw(
             Code.METADATA_NAME_INVALID,
             "Name",

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from eggwatch.errors import FolderError
 from eggwatch.store import durable
-from eggwatch.store.drop.folder import Drop
+from eggwatch.store.drop.folder import FOLDER_FLAGS, Drop
 from eggwatch.store.durable import Permissions, Place
-
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotOurs(Exception):  # noqa: N818 - an answer, not an error: the fallback takes over
@@ -36,7 +34,7 @@ class AnswerFolders:
         """Open the one below STATE, made if missing."""
         path = self._away / name
         durable.make_folders(path, self._permissions)
-        fd = os.open(path, _FLAGS)
+        fd = os.open(path, FOLDER_FLAGS)
         try:
             yield Place(fd, "", str(path))
         finally:
@@ -68,7 +66,7 @@ class AnswerFolders:
 
     def _enter(self, place: Place) -> int:
         try:
-            fd = os.open(place.name, _FLAGS, dir_fd=place.folder)
+            fd = os.open(place.name, FOLDER_FLAGS, dir_fd=place.folder)
         except FileNotFoundError:
             raise
         except OSError as error:

@@ -34,7 +34,7 @@ TAIL = 64 * 1024
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file: the daemon itself, or the machine, has run out of something."""
 
-_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 """Flags to open files of other accounts, so that a FIFO, a link or a lease never blocks."""
 
@@ -181,7 +181,7 @@ class Drop:
             yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, ignored"}, complete=False)
             return
         try:
-            fd = os.open(folder.name, _FOLDER_FLAGS, dir_fd=parent)
+            fd = os.open(folder.name, FOLDER_FLAGS, dir_fd=parent)
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
@@ -260,7 +260,7 @@ class Drop:
         try:
             for folder in folders:
                 with capabilities.raised():
-                    below = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
+                    below = os.open(folder, FOLDER_FLAGS, dir_fd=fd)
                 os.close(fd)
                 fd = below
             yield Place(fd, name, self._prefix + path)
@@ -277,7 +277,7 @@ class Drop:
         with self.opened() as root, capabilities.raised(), ExitStack() as stack:
             fd = root
             for folder in folders:
-                fd = os.open(folder, _FOLDER_FLAGS, dir_fd=fd)
+                fd = os.open(folder, FOLDER_FLAGS, dir_fd=fd)
                 stack.callback(os.close, fd)
                 seen.append(os.fstat(fd))
             seen.append(os.stat(name, dir_fd=fd, follow_symlinks=False))
