@@ -8,7 +8,8 @@ The packages, in the order of imports: each imports only from the steps above it
    archives/    foreign archives, opened without trust: zip/, tar/, wheel/, metadata/
    pages/       the published pages: pure functions from values to bytes
    linux/       the kernel: capabilities, leases, accounts, inotify, mounts, limits, sandboxes; systemd
-3. store/       the disk: durable operations; drop/, public/ and state/ are the three folders of an index
+3. store/       the disk: durable operations; drop/, public/ and state/ are the three folders of an index;
+                recorded/: what other indexes record of their files
    config/      eggwatch.toml: a frozen Config, and every wrong key at once
    inspection/  archives are opened in separate processes: one worker, the queues, all workers
 4. targets/     where pages are published
