@@ -38,14 +38,14 @@ step() {
     "$@" || failed="$failed [$name]"
 }
 
-# Programs that tests use: PROGRAM:DEBIAN:FEDORA, a dash if there is no package. Without it, its tests are skipped.
+# Programs (or files) that tests use: PROGRAM:DEBIAN:FEDORA, a dash if there is no package. Without it, its tests are skipped.
 programs='
     git:git:git  scp:openssh-client:openssh-clients  sshd:openssh-server:openssh-server  rsync:rsync:rsync
     apache2:apache2:-  nginx:nginx:nginx  caddy:caddy:caddy  smbd:samba:samba  smbclient:smbclient:samba-client
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
     curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
     sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
-    faketime:faketime:libfaketime
+    faketime:faketime:libfaketime  /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
 '
 # Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
@@ -55,7 +55,7 @@ need_programs() {
     missing=
     for entry in $programs; do
         package=$(package_of "$entry")
-        [ "$package" = - ] || command -v "${entry%%:*}" >/dev/null || missing="$missing $package"
+        [ "$package" = - ] || command -v "${entry%%:*}" >/dev/null || [ -e "${entry%%:*}" ] || missing="$missing $package"
     done
     for entry in $modules; do
         /usr/bin/python3 -c "import ${entry%%:*}" 2>/dev/null || missing="$missing $(package_of "$entry")"

@@ -94,7 +94,7 @@ def folder_for(kind: str) -> Iterator[Path]:
 @contextmanager
 def serving(kind: str, folder: Path, public: Path) -> Iterator[str]:
     """A web server over a published tree; its URL."""
-    port = _free_port()
+    port = free_port()
     command = SERVERS[kind](folder, public, port)
     program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
@@ -103,7 +103,8 @@ def serving(kind: str, folder: Path, public: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody uses."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         return int(listening.getsockname()[1])
 
