@@ -3,7 +3,8 @@
     python benchmarks/all.py [--archives 1000] [--sizes 500 3000] [--wheels FOLDER] [--peers VENV] [--work DIR]
 
 The bulk of small archives stands beside the ideal loop, and beside dumb-pypi if VENV has it; real wheels from FOLDER
-beside a bare loop that inflates and hashes; single uploads beside the ideal daemon. `--only` names the parts that are
+beside a bare loop that inflates and hashes; single uploads beside the ideal daemon; uploads over HTTP beside pypiserver
+and devpi, where VENV has them. `--only` names the parts that are
 to be run. Absolute times are of one machine: what counts is the ratio. Quick by default; the figures of the
 documentation are those of `--archives 10000 --sizes 3000 10000 --stock 100000 --giant 1024 --uploads 200 --rounds 3`.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measuring import bulk, folder, latency, rest  # noqa: E402
+from benchmarks.measuring import bulk, folder, latency, rest, uploading  # noqa: E402
 from benchmarks.measuring.table import HEAD, Row  # noqa: E402
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "one": lambda work, given: one_more(work, given),
     "load": lambda work, given: latency.under_load(work, archives=given.sizes[0], count=given.uploads),
     "giant": lambda work, given: latency.giant(work, mebibytes=given.giant, count=given.uploads),
+    "http": lambda work, given: uploading.beside_peers(work, count=given.uploads, peers=given.peers),
     "idle": lambda work, given: rest.idle(work, ignored=given.ignored, seconds=given.idle),
     "start": lambda work, given: rest.start(work, archives=given.stock),
 }
@@ -60,7 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=10.0, help="seconds for which it is watched")
     parser.add_argument("--rounds", type=int, default=1, help="of bulk")
     parser.add_argument("--wheels", type=Path, help="a folder of real wheels")
-    parser.add_argument("--peers", type=Path, help="an environment with dumb-pypi")
+    parser.add_argument("--peers", type=Path, help="an environment with dumb-pypi, pypiserver, devpi-server")
     parser.add_argument(
         "--work", type=Path, help="a folder on the file system that matters; a fresh one inside is used"
     )
