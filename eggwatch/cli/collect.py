@@ -1,4 +1,4 @@
-"""eggwatch collect: the archives of what is installed, or asked for, in a folder."""
+"""eggwatch collect: downloads the wheels of installed packages or of requirements into a folder."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.command()
 @click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]…")
-@click.option("--site-packages", is_flag=True, help="Everything that is installed, in exactly the installed versions.")
+@click.option("--site-packages", is_flag=True, help="All installed packages, in exactly the installed versions.")
 @click.option(
     "--python",
     type=click.Path(path_type=Path),
-    help="The Python of the environment (default: the first of PATH, so that of an active virtual environment).",
+    help="The Python of the environment (default: the first in PATH, such as that of an active virtual environment).",
 )
 @click.option(
     "-r",
@@ -51,7 +51,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="A requirements file, with hashes or without, or pylock.toml, uv.lock, pyproject.toml.",
 )
 @click.option("-c", "--constraint", "constraints", multiple=True, type=FILE, help="A constraints file.")
-@click.option("--no-deps", is_flag=True, help="Exactly these requirements, without what they depend on.")
+@click.option("--no-deps", is_flag=True, help="Only the requirements, without their dependencies.")
 @click.option("--platform", "platforms", multiple=True, metavar="TAG", help="Wheels for this platform (win_amd64).")
 @click.option("--python-version", "versions", multiple=True, metavar="VERSION", help="Wheels for this Python (3.12).")
 @click.option(
@@ -65,7 +65,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="FILE.tar",
     help="Pack the archives with their checksums, for 'publish' and 'index' on another machine.",
 )
-@click.option("--rebuild", is_flag=True, help="Make a wheel of the installed files of what is on no index.")
+@click.option("--rebuild", is_flag=True, help="Make wheels from the installed files of packages that no index has.")
 @login_options
 @json_option
 def collect(
@@ -86,13 +86,13 @@ def collect(
     """Collect the wheels of what is installed in an environment, or of requirements.
 
     The wheels are downloaded by 'pip download', from the indexes that pip is configured for, and nothing is ever
-    built. Requirements come with all that they depend on.
+    built. Requirements are downloaded with all their dependencies.
 
-    With --site-packages, each wheel is compared with what is installed. Packages that were installed from a folder, a
-    URL or a repository are not looked for on an index; --rebuild makes wheels of their installed files.
+    With --site-packages, each wheel is compared with the installed files. Packages that were installed from a folder,
+    a URL or a repository are not requested from an index; --rebuild makes wheels from their installed files.
 
-    --platform and --python-version collect for other machines instead of this one; both can be repeated. Run the same
-    command again: only what is missing is downloaded.
+    --platform and --python-version collect for other machines instead of this one; both can be repeated. You can run
+    the same command again: it downloads only what is missing.
 
     \b
     Examples:
@@ -101,13 +101,15 @@ def collect(
       eggwatch collect -r requirements.txt --platform win_amd64
       eggwatch collect -r requirements.txt --bundle site.tar
       eggwatch collect django --into https://packages.example.com/
-    Exit status: 0 all are there, 1 some are missing, or differ from what is
-      installed, 2 pip can't reach an index.
+    Exit status: 0 all were found, 1 some are missing, or differ from the
+      installed files, 2 pip can't reach an index.
     """
     if not (requirements or files or site_packages):
         raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
     if rebuild and (platforms or versions or not site_packages):
-        raise click.UsageError("--rebuild makes wheels of what is installed here: use it with --site-packages alone.")
+        raise click.UsageError(
+            "--rebuild makes wheels of what is installed on this machine: use it with --site-packages only."
+        )
     if bundle is not None and bundle.suffix != SUFFIX:
         raise click.UsageError(f"--bundle needs a name that ends in {SUFFIX}.")
     more = [word for file in constraints for word in ("--constraint", str(file))]
@@ -136,7 +138,7 @@ def collect(
 
 @contextmanager
 def _folder(into: str | None, bundle: Path | None) -> Iterator[Path]:
-    """Where archives are collected; if they are to go elsewhere, a folder for the time being."""
+    """The folder to collect into; a temporary one if the archives are sent elsewhere or only packed."""
     if is_afar(into) if into is not None else bundle is not None:
         with TemporaryDirectory(prefix=".eggwatch-collect-", dir=None if bundle is None else bundle.parent) as name:
             yield Path(name)
@@ -145,7 +147,7 @@ def _folder(into: str | None, bundle: Path | None) -> Iterator[Path]:
 
 
 def _pips(pip: Pip, platforms: Sequence[str], versions: Sequence[str]) -> list[Pip]:
-    """One for this machine, or one for every platform with every version."""
+    """One pip for this machine, or one for each platform and version."""
     each_platform: list[tuple[str, ...]] = [("--platform", platform) for platform in platforms]
     each_version: list[tuple[str, ...]] = [("--python-version", version) for version in versions]
     choices = product(each_platform or [()], each_version or [()])
@@ -162,7 +164,7 @@ def _installed(environment: PythonEnvironment, pip: Pip, into: Path, *, rebuild:
 
 
 def _told(found: Iterator[Collected], *, as_json: bool) -> Iterator[Collected]:
-    """Each once: one wheel may fit several platforms."""
+    """Each result once: one wheel may fit several platforms."""
     told: set[Collected] = set()
     for one in found:
         if one not in told:
@@ -174,7 +176,7 @@ def _told(found: Iterator[Collected], *, as_json: bool) -> Iterator[Collected]:
 def _first_python() -> Path:
     found = shutil.which("python3") or shutil.which("python")
     if found is None:
-        raise EggwatchError("There is no Python in PATH.", remedy="Name one with --python.")
+        raise EggwatchError("There is no Python in PATH.", remedy="Choose one with --python.")
     return Path(found)
 
 
@@ -188,26 +190,26 @@ WORDS = {
 
 
 def say_result(one: Collected) -> None:
-    """One archive, for people."""
+    """Print the result for one archive."""
     if one.outcome is Outcome.DIFFERS:
-        text = f"differs from what is installed: {one.file} ({one.reason})"
+        text = f"differs from the installed files: {one.file} ({one.reason})"
     else:
         text = f"{WORDS[one.outcome]}: {one.file or one.reason}"
     say(f"{' '.join(filter(None, (one.name, one.version)))}: {text}")
 
 
 def say_counts(counts: Counter[Outcome], into: str) -> None:
-    """The totals, for people."""
+    """Print the totals."""
     numbers = [f"{counts[outcome]} {WORDS[outcome]}" for outcome in Outcome if counts[outcome]]
     say(f"{shown(into)}: {', '.join(numbers) or 'nothing to collect'}")
 
 
 def print_result(one: Collected) -> None:
-    """One archive, for scripts."""
+    """Print the result for one archive as JSON."""
     row = {"project": project_name(one.name), "version": one.version, "verdict": one.outcome, "file": one.file}
     print_json({**row, "origin": one.origin, "reason": one.reason})
 
 
 def print_counts(counts: Counter[Outcome], into: str) -> None:
-    """The totals, for scripts."""
+    """Print the totals as JSON."""
     print_json({"into": shown(into), **{outcome.value.replace("-", "_"): counts[outcome] for outcome in Outcome}})

@@ -30,10 +30,10 @@ _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 @click.option("--listen", metavar="[HOST:]PORT", help="Port 0: any free one.  [default: 8080, or systemd's socket]")
 @log_format_option
 def serve(selection: Selection, listen: str | None, log_format: str) -> None:
-    """Serve the pages over HTTP, and accept uploads where the configuration says so, until SIGTERM or Ctrl-C.
+    """Serve the pages over HTTP, and accept uploads if they are configured, until SIGTERM or Ctrl-C.
 
-    For the pages it needs no right but to read the public folders, and no daemon beside it. It listens on the loopback
-    address unless a host is given, or on the socket that systemd passes. SIGHUP reads the configuration again.
+    To serve pages, it needs only read access to the public folders, and no running daemon. It listens on the loopback
+    address unless a host is given, or on the socket that systemd passes. SIGHUP reloads the configuration.
 
     \b
     Example:  eggwatch serve --listen 0.0.0.0:8080
@@ -66,7 +66,7 @@ def serve(selection: Selection, listen: str | None, log_format: str) -> None:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """Before a thread is started, which would take them; to its end, as a second one must not cut a stop short."""
+    """Block the signals: threads would receive them, and a second one must not interrupt a stop."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

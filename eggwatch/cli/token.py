@@ -24,8 +24,8 @@ from eggwatch.writer.folders import make_folders, permissions_of
 def token() -> None:
     """Create, list and revoke API tokens for uploads over HTTP.
 
-    A client uses a token as the password of the user __token__. What it uploads belongs to the user that the token was
-    created for, and 'owners' apply as for an account of that name.
+    A client uses a token as the password of the user __token__. Its uploads belong to the user that the token was
+    created for, and 'owners' applies as to an account of that name.
 
     \b
     Example:  eggwatch token create --user ci --project 'acme-*' --expires 90d
@@ -34,7 +34,7 @@ def token() -> None:
 
 @token.command()
 @index_options
-@click.option("--user", required=True, metavar="NAME", help="Whose the uploads are.")
+@click.option("--user", required=True, metavar="NAME", help="The user that uploads belong to.")
 @click.option("--project", "projects", multiple=True, metavar="PATTERN", help="Only for these projects.  [repeatable]")
 @click.option("--expires", metavar="TIME", help="How long it is valid, such as 90d.  [default: until it is revoked]")
 @click.option(
@@ -42,13 +42,13 @@ def token() -> None:
     type=click.Choice(ACTIONS),
     multiple=True,
     default=("upload",),
-    help="What it is for.  [repeatable; default: upload]",
+    help="What the token allows.  [repeatable; default: upload]",
 )
 @json_option
 def create(
     selection: Selection, user: str, projects: tuple[str, ...], expires: str | None, may: tuple[str, ...], as_json: bool
 ) -> None:
-    """Create a token, and print it: it is stored as a hash, and can't be shown again.
+    """Create a token and print it: it is stored as a hash, and can't be shown again.
 
     \b
     Examples:
@@ -105,7 +105,7 @@ def _file(config: IndexConfig) -> TokenFile:
 
 
 def _row(one: Token, used: float | None) -> dict[str, Any]:
-    """What may be shown of a token."""
+    """The data of a token, without its secret."""
     told = {"id": one.id, "user": one.user, "projects": list(one.projects), "may": list(one.may)}
     times = {"created": one.created, "expires": one.expires, "last_used": None if used is None else timestamp(used)}
     return {**told, **times, "actor": one.actor}
@@ -115,7 +115,7 @@ def _row(one: Token, used: float | None) -> dict[str, Any]:
 @index_options
 @json_option
 def list_(selection: Selection, as_json: bool) -> None:
-    """List all tokens: id, user, projects, what it may do, when it expires and was last used (UTC)."""
+    """List all tokens: id, user, projects, what they allow, when they expire and were last used (UTC)."""
     config = selection.one()
     uses, now = TokenUses(config.drop / HTTP_FOLDER).all(), time.time()
     tokens = list(_file(config).read().values())
@@ -144,7 +144,7 @@ def _say_columns(rows: list[tuple[str, ...]]) -> None:
 @index_options
 @json_option
 def revoke(selection: Selection, token_id: str, as_json: bool) -> None:
-    """Revoke a token for good: from now on it is refused. ID is what 'token list' shows, or the token itself.
+    """Revoke a token: it is rejected from now on. ID is what 'token list' shows, or the token itself.
 
     \b
     Example:  eggwatch token revoke 1f00ba47

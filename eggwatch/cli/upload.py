@@ -1,4 +1,4 @@
-"""eggwatch upload: from any machine, over HTTP or by scp, and the verdict on each file."""
+"""eggwatch upload: uploads from any machine, over HTTP or by scp, and prints each verdict."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BY_SCP = re.compile(r"(?!-)(?:[^/:\[\]]+|[^/:\[\]]*\[[^\]/]+\]):.*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What was given to log in with."""
+    """The options to log in with."""
 
     user: str | None
     password_file: Path | None
@@ -41,7 +41,7 @@ class Login:
     token_file: Path | None
 
     def header(self) -> str | None:
-        """The value of the header Authorization; None without any login. click.UsageError if one is missing."""
+        """The value of the Authorization header; None without a login. click.UsageError if the password is missing."""
         if self.user is not None:
             return basic(self.user, self._password())
         if self.password_file is not None:
@@ -65,7 +65,7 @@ def login_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--token-file", type=_FILE, help="A file with the token."),
         click.option("--token", envvar="EGGWATCH_TOKEN", help="Log in with a token.  [default: $EGGWATCH_TOKEN]"),
         click.option("--password-file", type=_FILE, help="A file with the password of --user."),
-        click.option("--user", metavar="NAME", help="Log in with a password, which is asked for."),
+        click.option("--user", metavar="NAME", help="Log in as this user; asks for the password."),
     ):
         command = option(command)
     return command
@@ -87,7 +87,7 @@ def is_afar(to: str) -> bool:
     help="The index, or its drop folder.  [default: $EGGWATCH_TO]",
 )
 @login_options
-@click.option("--url", metavar="URL", help="After scp: the index that is asked for the verdict.")
+@click.option("--url", metavar="URL", help="After scp: the URL of the index, to wait for the verdict.")
 @click.option("--timeout", default="5m", show_default=True, help="How long to wait for each verdict.")
 @json_option
 def upload(
@@ -95,8 +95,8 @@ def upload(
 ) -> None:
     """Upload files to an index on another machine, and print each verdict.
 
-    To a URL over HTTP, where the index accepts uploads. If its daemon is being restarted or its disk is full, the
-    upload is repeated until --timeout. To HOST:DIR by scp; rejections are then only visible in receipts/ of the drop
+    To a URL over HTTP, if the index accepts uploads. While its daemon is being restarted or its disk is full, the
+    upload is retried until --timeout. To HOST:DIR by scp; rejections are then only visible in receipts/ of the drop
     folder.
 
     \b
@@ -110,20 +110,22 @@ def upload(
     verdict: Callable[[Path], Answer | None]
     if "://" in to:
         if url is not None:
-            raise click.UsageError("--url is for uploads by scp: over HTTP the answer is the verdict.")
+            raise click.UsageError("--url is for uploads by scp: over HTTP, the response has the verdict.")
         repository = repository_at(to, Login(**login))  # type: ignore[arg-type]
         verdict = partial(by_http, repository, seconds=seconds)
     elif is_afar(to):
         reader = None if url is None else RemoteReader(url=url)
         verdict = partial(_by_scp, to, reader, seconds=seconds)
     else:
-        raise click.UsageError("--to is neither URL nor HOST:DIR. On the machine of the index, use 'eggwatch publish'.")
+        raise click.UsageError(
+            "--to is neither a URL nor HOST:DIR. On the machine of the index, use 'eggwatch publish'."
+        )
     good = [report(file, verdict(file), as_json=as_json) for file in files]
     sys.exit(0 if all(good) else 1)
 
 
 def repository_at(to: str, login: Login) -> Repository:
-    """Where a URL with or without /legacy/ or /simple/ takes uploads."""
+    """The URL for uploads of an index, given with or without /legacy/ or /simple/."""
     url = f"{RemoteReader(url=to.rstrip('/').removesuffix('/legacy')).base}legacy/"
     if "@" in url:
         raise click.UsageError("--to must not contain a user or a password: use --user or a token.")
@@ -134,7 +136,7 @@ def repository_at(to: str, login: Login) -> Repository:
 
 
 def by_http(repository: Repository, file: Path, *, seconds: float) -> Answer:
-    """The answer of the server, which is asked again while it says 503."""
+    """The response of the server; the upload is retried while it is 503."""
     deadline = time.monotonic() + seconds
     while (said := repository.upload(file)).status == 503:
         left = deadline - time.monotonic()
@@ -156,11 +158,13 @@ def copy_by_scp(to: str, files: Sequence[Path]) -> None:
         raise EggwatchError("scp is not installed.", remedy="Install the OpenSSH client.") from error
     if done.returncode != 0:
         names = ", ".join(shown(str(file)) for file in files)
-        raise EggwatchError(f"scp ended with status {done.returncode}; {names} was not uploaded.", remedy="Check --to.")
+        raise EggwatchError(
+            f"scp exited with status {done.returncode}; {names} was not uploaded.", remedy="Check --to."
+        )
 
 
 def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float) -> Answer | None:
-    """What the pages say after the copy; None if there is no URL to ask."""
+    """The verdict according to the pages after scp; None without --url."""
     copy_by_scp(to, [file])
     if reader is None:
         return None

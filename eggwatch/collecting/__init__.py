@@ -1,1 +1,1 @@
-"""ARCHIVES OF WHAT IS INSTALLED, OR ASKED FOR: found by pip, never built, and compared with what is installed."""
+"""The wheels of installed packages or requirements: downloaded by pip, never built, compared with installed files."""

@@ -1,4 +1,4 @@
-"""Archives in one plain tar, behind a list of their sizes and checksums, to be carried to where there is no network."""
+"""One tar with archives and a list of their sizes and checksums, to be copied to a machine without a network."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from eggwatch.store import durable
 
 SUFFIX = ".tar"
 LIST = "eggwatch-bundle.json"
-"""The first member: what else there is."""
+"""The first member, which lists all others."""
 LARGEST_LIST = 64 << 20
 CHUNK = 1 << 20
-AGAIN = "Copy it again from where it was made, or make it again with 'eggwatch collect --bundle'."
+AGAIN = "Copy it again, or make it again with 'eggwatch collect --bundle'."
 
 
 class BundleError(EggwatchError):
-    """A bundle is not what its list says: nothing of it is used."""
+    """A bundle contradicts its list: none of it is used."""
 
     exit_code = 1
 
@@ -90,7 +90,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a file is a bundle, or may be a damaged one: every .tar but those that begin with something else."""
+    """Whether a file is a bundle, or may be a damaged one: any .tar that does not begin with another member."""
     if path.suffix != SUFFIX or not path.is_file():
         return False
     try:
@@ -129,19 +129,19 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> list[Packed
         raise _DamagedError(f"{LIST} can't be read") from error
     for one in packed:
         if not isinstance(one.filename, str) or os.path.basename(one.filename).lstrip(".") != one.filename:
-            raise _DamagedError(f"{one.filename!r} is no name of an archive")
+            raise _DamagedError(f"{one.filename!r} is not the filename of an archive")
     return packed
 
 
 def _compared(tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], listed: dict[str, Packed]) -> Iterator[Packed]:
-    """Each archive with its place, if it is as it was packed."""
+    """Each archive with its offset, if it equals its checksum."""
     seen = set[str]()
     for member in members:
         one = listed.get(member.name)
         if one is None or member.name in seen or not _is_plain(member):
             raise _DamagedError(f"{member.name!r} is not in {LIST}")
         if hashlib.file_digest(_opened(tar, member), "sha256").hexdigest() != one.sha256 or member.size != one.size:
-            raise _DamagedError(f"{member.name} is not as it was packed (its sha256 differs)")
+            raise _DamagedError(f"{member.name} was changed after it was packed (its sha256 differs)")
         seen.add(member.name)
         yield replace(one, offset=member.offset_data)
 
@@ -157,13 +157,13 @@ def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
 
 
 def unpack(bundle: Bundle, into: Path) -> None:
-    """Put all archives of a bundle into a folder, or none: BundleError if one of them lies there with other bytes."""
+    """Unpack all archives into a folder, or none: BundleError if one of them exists there with different bytes."""
     lacking = [one for one in bundle.archives if not (into / one.filename).exists()]
     for one in bundle.archives:
         if one not in lacking and _packed(into / one.filename) != one:
             raise BundleError(
-                f"{into / one.filename} is there, with other bytes than in {bundle.path}.",
-                remedy="Move one of them away, or unpack into another folder with --out.",
+                f"{into / one.filename} exists, and differs from that in {bundle.path}.",
+                remedy="Delete or move one of them, or unpack into another folder with --out.",
             )
     into.mkdir(parents=True, exist_ok=True)
     for one in lacking:

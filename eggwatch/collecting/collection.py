@@ -1,4 +1,4 @@
-"""A collection of archives in a folder: what is there stays, what is missing is downloaded beside it and moved in."""
+"""Collects archives in a folder: existing ones are kept, missing ones are downloaded below it and moved into it."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from eggwatch.model.names import Filename, Kind, Project, parse_filename
 from eggwatch.model.parsing import parsed
 
 AT_ONCE = 16
-"""How many archives one call of pip downloads: it shows nothing before it ends."""
-
+"""How many archives one call of pip downloads: its results are printed only when it ends."""
 
 WheelNames = dict[tuple[Project, str], list[str]]
 """Filenames by normalised project and version."""
 
 
 class Outcome(StrEnum):
-    """What became of one that is wanted."""
+    """The result for one package."""
 
     FOUND = "found"
     REBUILT = "rebuilt"
     DIFFERS = "differs"
     NOT_FOUND = "not-found"
     ELSEWHERE = "elsewhere"
-    """Installed from a folder, an URL or a repository, and so looked for on no index: another may have its name."""
+    """Not requested, as on an index, another project may have the name of what is installed from a folder or URL."""
 
 
 GOOD = (Outcome.FOUND, Outcome.REBUILT)
@@ -44,7 +43,7 @@ GOOD = (Outcome.FOUND, Outcome.REBUILT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """One that is wanted, and the archive that was found for it, if any; `reason` says what is wrong."""
+    """One package, and the archive that was found for it, if any; `reason` says what is wrong."""
 
     name: str
     version: str | None
@@ -55,9 +54,9 @@ class Collected:
 
 
 def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> Iterator[Collected]:
-    """Collect the wheels of all that is installed, in the order of names."""
+    """Collect the wheels of all installed packages, sorted by name."""
     there = wheels_of(_names_in(into))
-    # A wheel for another platform is another build in any case.
+    # A wheel for another platform always differs from the installed files: do not compare them.
     installed = [replace(one, rows={}) for one in environment.installed] if pip.options else environment.installed
     for some in _batched(installed):
         found = {one.name: _elsewhere(one) or _already_in(into, there, one) for one in some}
@@ -70,7 +69,7 @@ def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> I
 
 
 def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
-    """Collect what pip finds for requirements; NotFoundError if it does not find all."""
+    """Collect the wheels that pip finds for requirements; NotFoundError if one is missing."""
     for name, version, place in request.elsewhere:
         yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
     arguments = list(request.arguments)
@@ -82,13 +81,13 @@ def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Col
         try:
             names = pip.download(arguments, folder)
         except NotDownloadedError as error:
-            raise NotFoundError(f"pip has not found all: {error}") from error
+            raise NotFoundError(f"pip has not found everything: {error}") from error
     for (project, version), (file, *_) in wheels_of(names).items():
         yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file)
 
 
 def rebuilt_instead(collected: Collected, environment: PythonEnvironment, into: Path) -> Collected:
-    """In place of one that no index has: a wheel of the installed files, or why there can't be one."""
+    """For a package that no index has: a wheel made from the installed files, or the reason why this is impossible."""
     if collected.outcome not in (Outcome.NOT_FOUND, Outcome.ELSEWHERE):
         return collected
     installed = next(one for one in environment.installed if one.name == collected.name)
@@ -102,7 +101,7 @@ def rebuilt_instead(collected: Collected, environment: PythonEnvironment, into: 
 
 @contextmanager
 def downloading(into: Path, there: Iterable[str] = ()) -> Iterator[Path]:
-    """A folder below the collection, with links to what is there; what is new in it at the end is moved up."""
+    """Provide a folder below the collection, with links to the archives in `there`; at the end, move new files up."""
     into.mkdir(parents=True, exist_ok=True)
     # A daemon that watches the collection does not enter folders whose names begin with a dot.
     with TemporaryDirectory(prefix=".eggwatch-collect-", dir=into) as name:
@@ -128,14 +127,14 @@ def _elsewhere(installed: InstalledDistribution) -> Collected | None:
 
 
 def _already_in(into: Path, there: WheelNames, installed: InstalledDistribution) -> Collected | None:
-    """Found if the very wheel that is installed lies in the collection."""
+    """Found if the collection has exactly the wheel that is installed."""
     files = there.get(_key(installed), []) if installed.rows else []
     same = next((file for file in files if not differences(into / file, installed.rows)), None)
     return None if same is None else _collected(installed, Outcome.FOUND, file=same)
 
 
 def _judged(installed: InstalledDistribution, folder: Path, chosen: WheelNames, reason: str | None) -> Collected:
-    """What pip has chosen, compared with what is installed."""
+    """The wheel that pip has chosen, compared with the installed files."""
     files = chosen.get(_key(installed))
     if not files:
         return _collected(installed, Outcome.NOT_FOUND, reason=reason or "pip has found another version")

@@ -1,4 +1,4 @@
-"""Whether a wheel is the one that is installed: its members against the installed RECORD."""
+"""Compares a wheel with installed files: its members with the installed RECORD."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 1 << 20
 
 
 def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
-    """The paths in site-packages that a wheel would install otherwise, sorted; nothing of it is unpacked."""
+    """The paths in site-packages that a wheel would install differently, sorted; it is not unpacked to the disk."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             members = dict(_members(archive))
@@ -26,12 +26,12 @@ def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-    """The members that lie in site-packages once installed, by their paths there."""
+    """The members that are installed into site-packages, by their paths there."""
     for info in archive.infolist():
         top, _, rest = info.filename.partition("/")
         if top.endswith(".data"):
             scheme, _, rest = rest.partition("/")
-            if scheme not in ("purelib", "platlib"):  # scripts are rewritten; the rest lies elsewhere
+            if scheme not in ("purelib", "platlib"):  # installers rewrite scripts; the rest is installed elsewhere
                 continue
         path = rest if top.endswith(".data") else info.filename
         if not info.is_dir() and not path.endswith(SIGNED):

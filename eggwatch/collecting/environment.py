@@ -1,4 +1,4 @@
-"""What is installed in an environment: asked of its own Python, by importlib.metadata."""
+"""Lists the packages installed in an environment, by running importlib.metadata in its own Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for one in distributions():
 paths = {"prefix": sys.prefix, "scripts": sysconfig.get_path("scripts")}
 print(json.dumps({"paths": paths, "found": list(found.values())}))
 """
-"""For any Python from 3.8. The current folder, which may hold anything, is not imported from."""
+"""Runs in any Python from 3.8. Modules of the current folder, which may be anyone's, are not imported."""
 
 
 class Row(NamedTuple):
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstalledDistribution:
-    """An installed distribution; `rows` are empty if it has no RECORD, `origin` is a URL if it came from no index."""
+    """An installed distribution; `rows` is empty without a RECORD, `origin` is a URL if it is not from an index."""
 
     name: str
     version: str
@@ -64,7 +64,7 @@ class InstalledDistribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonEnvironment:
-    """A Python and what is installed for it, by name; `prefix` and `scripts` are its folders."""
+    """A Python and the packages installed for it, by name; `prefix` and `scripts` are its folders."""
 
     python: Path
     prefix: Path
@@ -73,14 +73,14 @@ class PythonEnvironment:
 
 
 def look_into(python: Path) -> PythonEnvironment:
-    """Ask a Python what it can import; EggwatchError if it does not answer."""
+    """List the packages that a Python can import; EggwatchError if it fails."""
     try:
         done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=False)
     except OSError as error:
         raise EggwatchError(f"{python} does not run: {error.strerror}.", remedy=WHICH) from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise EggwatchError(f"{python} can't list what is installed: {last}", remedy=WHICH)
+        raise EggwatchError(f"{python} can't list the installed packages: {last}", remedy=WHICH)
     said = json.loads(done.stdout)
     found = sorted(map(_installed, said["found"]), key=lambda one: one.project)
     paths = {name: Path(path) for name, path in said["paths"].items()}

@@ -1,4 +1,4 @@
-"""pip's own `download`: its configuration, indexes, credentials and proxies; wheels only, so that nothing is built."""
+"""Runs `pip download`, with its own configuration, indexes, credentials and proxies; wheels only: nothing is built."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if source:
 sys.addaudithook(refuse_builds)
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
-"""pip without its builds: --only-binary does not hold for folders, repositories and URLs, in whosever dependencies.
+"""pip that cannot build: it does not apply --only-binary to folders, repositories and URLs, nor as dependencies.
 
-Whatever pip builds, it builds in another Python, and it needs one for nothing else.
+pip starts another Python to build something, and for nothing else.
 """
 
 ALWAYS = ("--disable-pip-version-check", "--no-input")
 
 _UNREACHED = re.compile(r"Could not fetch URL (?P<url>\S+): (?!404 Client Error)(?P<why>.*) - skipping")
-"""How pip's log names an index that does not answer; on the terminal it only says that nothing matches."""
+"""How pip's log reports an index that does not answer; its output only says that nothing matches."""
 
 
 _ERROR = re.compile(r"^\S+ ERROR: (.*)$", re.MULTILINE)
@@ -46,7 +46,7 @@ _SAVED = re.compile(r"(?:Saved|File was already downloaded) (?:.*/)?(?P<name>[^/
 
 
 class NotDownloadedError(Exception):
-    """Why pip has downloaded nothing, in its words."""
+    """pip has downloaded nothing; the message is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +56,10 @@ class Pip:
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
     is_watched: bool = False
-    """Whether a person is to see pip's own progress, on standard error."""
+    """Whether pip shows its progress on standard error."""
 
     def download(self, wanted: Sequence[str], folder: Path) -> list[str]:
-        """The wheels that pip has chosen, which lie in the folder then; what was there is not fetched again."""
+        """Download wheels into the folder, unless they are there, and return the names of all that pip has chosen."""
         log = folder.with_name(f"{folder.name}.log")
         command = [*self.command, "download", *ALWAYS, "--only-binary", ":all:", "--log", str(log), *self.options]
         code = self._run([*command, "--dest", str(folder), *wanted])
@@ -78,7 +78,7 @@ class Pip:
         ).returncode
 
     def download_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:
-        """The wheels of pins without their dependencies, and the reason for each pin that has none."""
+        """Download the wheels of pins, without dependencies; return their names, and why others are missing."""
         if not pins:
             return [], {}
         try:
@@ -86,14 +86,14 @@ class Pip:
         except NotDownloadedError as error:
             if len(pins) == 1:
                 return [], {pins[0]: str(error)}
-        half = len(pins) // 2  # pip stops at the first that is missing
+        half = len(pins) // 2  # because pip stops at the first missing one
         names, reasons = self.download_each(pins[:half], folder)
         more_names, more_reasons = self.download_each(pins[half:], folder)
         return names + more_names, reasons | more_reasons
 
 
 def pip_for(python: Path) -> Pip:
-    """The pip of that Python, else another one that it can run; EggwatchError if there is none."""
+    """The pip of that Python, or another one that it can run; EggwatchError if there is none."""
     commands = ((str(python), "-c", GUARDED, source) for source in _sources())
     command = next((one for one in commands if _works(one)), None)
     if command is None:
@@ -102,7 +102,7 @@ def pip_for(python: Path) -> Pip:
 
 
 def _sources() -> Iterator[str]:
-    """Folders to import pip from: the Python's own, ours, that of PATH."""
+    """Folders to import pip from: that of the Python, ours, that of PATH."""
     yield ""
     ours = find_spec("pip")
     if ours is not None and ours.origin is not None:
@@ -117,17 +117,17 @@ def _works(command: Sequence[str]) -> bool:
         return subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
     except OSError as error:
         raise EggwatchError(
-            f"{command[0]} does not run: {error.strerror}.", remedy="Name another one: --python."
+            f"{command[0]} does not run: {error.strerror}.", remedy="Choose another one with --python."
         ) from error
 
 
 def _raise_if_unreached(log: str) -> None:
-    """What nobody could look for is not missing."""
+    """Fail if an index did not answer: packages that could not be requested are not missing."""
     found = _UNREACHED.search(log)
     if found is not None:
         raise EggwatchError(
             f"pip can't reach an index: {found['url']}: {found['why']}",
-            remedy="Check 'pip config list' and the network, and run the command again: it goes on where it stopped.",
+            remedy="Check 'pip config list' and the network, and run the command again: it continues where it stopped.",
         )
 
 
@@ -135,4 +135,4 @@ def _last_error(log: str) -> str:
     if NOT_BUILT in log:
         return f"{_COLLECTED.findall(log)[-1]}: {NOT_BUILT}"
     errors: list[str] = _ERROR.findall(log)
-    return errors[-1].strip() if errors else "pip has failed: it does not say why"
+    return errors[-1].strip() if errors else "pip has failed without a message"

@@ -1,4 +1,4 @@
-"""A wheel from installed files: what RECORD lists, without what the installer made (PyPUG, recording installs)."""
+"""Makes a wheel from installed files: those that RECORD lists, without those that installers create."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MADE_BY_INSTALLERS = (
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LONG_SHEBANG = re.compile(rb"\A#!/bin/sh\n'''exec' .*\n' '''\n")
-"""What pip writes where the path of Python is too long for the kernel or has blanks."""
+"""What pip writes if the path of Python is too long for the kernel, or contains spaces."""
 
 
 class NotRebuiltError(Exception):
-    """Why no wheel can be made of an installation."""
+    """A wheel cannot be made from an installation; the message is the reason."""
 
 
 def rebuild(installed: InstalledDistribution, environment: PythonEnvironment, into: Path) -> Path:
-    """Write the wheel into a folder, the same for the same files; NotRebuiltError if they are not whole."""
+    """Write the wheel; the same files give the same bytes. NotRebuiltError if a file is missing or was changed."""
     if installed.is_editable:
-        raise NotRebuiltError("it is editable, so only a link is installed: build it where its source is")
+        raise NotRebuiltError("it is editable, so only a link is installed: run 'python -m build' in its source")
     info = next((path.partition("/")[0] for path in installed.rows if path.endswith(".dist-info/RECORD")), None)
     if info is None:
         raise NotRebuiltError("it has no RECORD")
@@ -68,7 +68,7 @@ def _members(
 
 
 def _content(installed: InstalledDistribution, path: str, row: Row) -> bytes:
-    """The bytes that were installed; NotRebuiltError if they were changed since then."""
+    """The installed bytes; NotRebuiltError if they were changed after the installation."""
     try:
         content = (installed.folder / path).read_bytes()
     except OSError as error:
@@ -80,7 +80,7 @@ def _content(installed: InstalledDistribution, path: str, row: Row) -> bytes:
 
 
 def _scheme(installed: InstalledDistribution, environment: PythonEnvironment, path: str) -> tuple[str, str]:
-    """Where a file outside site-packages belongs in the .data folder of a wheel."""
+    """The scheme of a file outside site-packages, and its path below it, as in the .data folder of a wheel."""
     place = Path(os.path.normpath(installed.folder / path))
     if place.is_relative_to(environment.scripts):
         return "scripts", str(place.relative_to(environment.scripts))
@@ -103,7 +103,7 @@ def _console_scripts(entry_points: str) -> Iterator[str]:
 
 
 def _without_python(script: bytes) -> bytes:
-    """A script as wheels have it: installers put the path of their Python into its first line."""
+    """A script as in a wheel, with `#!python`: installers replace this by the path of their Python."""
     if long := _LONG_SHEBANG.match(script):
         return b"#!python\n" + script[long.end() :]
     return re.sub(rb"\A#![^\n]*python[^\n]*", b"#!python", script)

@@ -1,4 +1,4 @@
-"""What is asked for: requirements, files of them, and lock files, as arguments of `pip download`."""
+"""Turns requirements, requirements files and lock files into arguments of `pip download`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from eggwatch.errors import EggwatchError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipRequest:
-    """One call of pip: its `arguments`, and `lines` of a requirements file that is still to be written."""
+    """One call of pip: its `arguments`, and `lines` for a temporary requirements file."""
 
     arguments: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     elsewhere: tuple[tuple[str, str | None, str], ...] = ()
-    """Name, version and place of what a lock file has from no index."""
+    """Name, version and source of the packages in a lock file that are not from an index."""
 
 
 def requests(requirements: Sequence[str], files: Sequence[Path], arguments: Sequence[str]) -> Iterator[PipRequest]:
-    """One request for all that pip has to resolve, with these arguments too, and one for each lock file."""
+    """One request for everything that pip has to resolve, with `arguments` added, and one for each lock file."""
     resolved = list(requirements)
     for file in files:
         if file.name == "pyproject.toml":
@@ -43,7 +43,7 @@ def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except ValueError as error:
-        raise EggwatchError(f"{file} is no TOML file: {error}") from error
+        raise EggwatchError(f"{file} is not a valid TOML file: {error}") from error
 
 
 def _pylock(lock: Mapping[str, Any]) -> PipRequest:
@@ -57,7 +57,7 @@ def _pylock(lock: Mapping[str, Any]) -> PipRequest:
 
 
 def _place(package: Mapping[str, Any]) -> str | None:
-    """Where a package is from, if it is not from an index."""
+    """The source of a package, if it is not an index."""
     kind = next((kind for kind in ("vcs", "directory", "archive") if kind in package), None)
     if kind is None:
         return None
@@ -65,7 +65,7 @@ def _place(package: Mapping[str, Any]) -> str | None:
 
 
 def _line(package: Mapping[str, Any]) -> str:
-    """A line of a requirements file, for any of the wheels of a package."""
+    """A line of a requirements file that accepts any wheel of the package."""
     marker = f" ; {package['marker']}" if "marker" in package else ""
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
     hashes = [f" --hash={name}:{digest}" for file in files for name, digest in file.get("hashes", {}).items()]
@@ -73,12 +73,12 @@ def _line(package: Mapping[str, Any]) -> str:
 
 
 def _exported_by_uv(file: Path) -> str:
-    """What uv makes of its lock: it knows under which markers each package is needed."""
+    """uv's own export of its lock file: only uv knows under which markers each package is needed."""
     program = shutil.which("uv")
     if program is None:
         raise EggwatchError(
-            f"{file} can only be read by uv, which is not in PATH.",
-            remedy="Where it is: uv export --frozen --no-emit-local -o requirements.txt; then -r requirements.txt.",
+            f"Only uv can read {file}, and it is not in PATH.",
+            remedy="Where uv is: uv export --frozen --no-emit-local -o requirements.txt; then -r requirements.txt.",
         )
     command = [program, "export", "--frozen", "--no-emit-local", "--quiet", "--project", str(file.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

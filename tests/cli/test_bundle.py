@@ -1,4 +1,4 @@
-"""A bundle: collected on one machine, published or indexed on another; a damaged one is named and not used."""
+"""A bundle is collected on one machine and published or indexed on another; a damaged one is reported and not used."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def repacked(bundle: Path, change: Callable[[str, bytes], bytes | None]) -> None:
-    """Write the members of a bundle anew, as changed; None leaves one out."""
+    """Write a bundle again with changed members; None leaves one out."""
     with tarfile.open(bundle) as tar:
         members = [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
     with tarfile.open(bundle, "w") as tar:
@@ -41,45 +41,45 @@ def repacked(bundle: Path, change: Callable[[str, bytes], bytes | None]) -> None
 
 
 def flipped(bundle: Path) -> None:
-    """One bit of the last archive."""
+    """One bit of the last archive is flipped."""
     data = bytearray(bundle.read_bytes())
     data[read_bundle(bundle).archives[-1].offset + 40] ^= 1
     bundle.write_bytes(data)
 
 
 def cut(bundle: Path) -> None:
-    """In the middle of the last archive."""
+    """It ends in the middle of the last archive."""
     last = read_bundle(bundle).archives[-1]
     bundle.write_bytes(bundle.read_bytes()[: last.offset + last.size // 2])
 
 
 def cut_between(bundle: Path) -> None:
-    """At the beginning of the last archive's header."""
+    """It ends before the header of the last archive."""
     bundle.write_bytes(bundle.read_bytes()[: read_bundle(bundle).archives[-1].offset - 512])
 
 
 def renamed(bundle: Path) -> None:
-    """A name that leads out of the folder, in the list and in the archive."""
+    """A member with a name outside the folder, in the list too."""
     repacked(
         bundle, lambda name, data: data.replace(b'"demo-1.0.tar.gz"', b'"../demo-1.0.tgz"') if name == LIST else data
     )
 
 
 def added(bundle: Path) -> None:
-    """One that the list does not name."""
+    """A member that is not in the list."""
     repacked(bundle, lambda name, data: data if name != LIST else json.dumps({"archives": []}).encode())
 
 
 def emptied(bundle: Path) -> None:
-    """Nothing is left, as on a full disk."""
+    """The file is empty, as on a full disk."""
     bundle.write_bytes(b"")
 
 
 DAMAGES: dict[Callable[[Path], None], str] = {
-    flipped: "demo-1.0-py3-none-any.whl is not as it was packed (its sha256 differs)",
+    flipped: "demo-1.0-py3-none-any.whl was changed after it was packed (its sha256 differs)",
     cut: "unexpected end of data",
     cut_between: "demo-1.0-py3-none-any.whl is missing",
-    renamed: "'../demo-1.0.tgz' is no name of an archive",
+    renamed: "'../demo-1.0.tgz' is not the filename of an archive",
     added: f"'demo-1.0.tar.gz' is not in {LIST}",
     emptied: "empty file",
 }
@@ -95,14 +95,14 @@ def test_a_bundle_is_a_plain_tar_with_the_list_first_and_the_same_archives_make_
     assert bundle.read_bytes() == before
 
 
-def test_publish_takes_all_archives_of_a_bundle(site: Site, bundle: Path) -> None:
+def test_publish_publishes_all_archives_of_a_bundle(site: Site, bundle: Path) -> None:
     done = site.call("publish", bundle)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [f"{bundle}: {name}: installable ({name})" for name, _ in ARCHIVES]
     assert sorted(site.filenames("demo")) == sorted(name for name, _ in ARCHIVES)
 
 
-def test_what_is_rejected_of_a_bundle_stops_nothing_else(site: Site, tmp_path: Path) -> None:
+def test_a_rejected_archive_of_a_bundle_does_not_affect_the_others(site: Site, tmp_path: Path) -> None:
     write_bundle(
         tmp_path / "mixed.tar", [add(tmp_path, BROKEN), add(tmp_path, ARCHIVES[0]), add(tmp_path, ("a.txt", b""))]
     )
@@ -112,10 +112,10 @@ def test_what_is_rejected_of_a_bundle_stops_nothing_else(site: Site, tmp_path: P
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_nothing_of_a_damaged_bundle_is_published_or_unpacked_and_its_name_is_said(
+def test_a_damaged_bundle_is_reported_and_nothing_of_it_is_published_or_unpacked(
     site: Site, bundle: Path, damage: Callable[[Path], None]
 ) -> None:
-    """Nor anything else that the command names."""
+    """The other arguments of the command are not used either."""
     damage(bundle)
     other = site.build(wheel("other", "1.0"))
     for command in (("publish", other, bundle), ("index", other, bundle, "--out", "kgs")):
@@ -126,7 +126,7 @@ def test_nothing_of_a_damaged_bundle_is_published_or_unpacked_and_its_name_is_sa
 
 
 def test_index_unpacks_a_bundle_into_its_folder_once(site: Site, bundle: Path) -> None:
-    """The index is of that folder, so the bundle is not needed any more."""
+    """After this, the bundle is no longer needed."""
     done = site.call("index", bundle, "--out", "kgs")
     assert (done.code, done.out) == (0, f"{site.base}/kgs: 2 added, 0 removed, 0 unchanged; 1 project\n")
     assert {name: (site.base / "kgs" / name).read_bytes() for name, _ in ARCHIVES} == dict(ARCHIVES)
@@ -134,14 +134,14 @@ def test_index_unpacks_a_bundle_into_its_folder_once(site: Site, bundle: Path) -
         assert site.call("index", *again).out.endswith(": 0 added, 0 removed, 2 unchanged; 1 project\n")
 
 
-def test_index_never_overwrites_an_archive_with_one_of_a_bundle(site: Site, bundle: Path) -> None:
+def test_index_never_overwrites_an_archive_from_a_bundle(site: Site, bundle: Path) -> None:
     path = add(site.base / "kgs", (ARCHIVES[1][0], b"mine"))
     done = site.call("index", bundle, "--out", "kgs")
     assert (done.code, path.read_bytes(), list(path.parent.iterdir())) == (1, b"mine", [path])
-    assert done.err.startswith(f"eggwatch: kgs/{path.name} is there, with other bytes than in {bundle}.")
+    assert done.err.startswith(f"eggwatch: kgs/{path.name} exists, and differs from that in {bundle}.")
 
 
-def test_a_tar_of_somebody_else_is_no_bundle(site: Site, bundle: Path) -> None:
+def test_another_tar_is_not_taken_for_a_bundle(site: Site, bundle: Path) -> None:
     """As among the arguments of `index *`."""
     subprocess.run(["tar", "-cf", bundle, "-C", bundle.parent, "packed"], check=True)
     assert site.call("index", site.build(ARCHIVES[0]), bundle, "--out", "kgs").code == 0

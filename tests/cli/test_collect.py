@@ -1,4 +1,4 @@
-"""eggwatch collect: the archives of what is installed, from a real environment and an index on 127.0.0.1."""
+"""eggwatch collect downloads the wheels of a real environment from an index on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.webserver.door import ANONYMOUS, open_door
 
 
 class Index:
-    """A folder of folders, whose listings by Python's own server are a simple index."""
+    """A folder for each project, served by Python's http.server: its listings are a simple index."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.asked = path, list[str]()
@@ -38,19 +38,19 @@ class Index:
         add(self.path, archive, project)
 
     def sent(self) -> set[str]:
-        """The archives that were fetched since this was asked last."""
+        """The archives that were downloaded since the last call."""
         sent = {Path(path).name for path in self.asked if path.endswith((".whl", ".tar.gz"))}
         self.asked.clear()
         return sent
 
     def close(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
 
 class Listing(SimpleHTTPRequestHandler):
-    """Notes what is asked for, and prints nothing."""
+    """Records all requests, and prints nothing."""
 
     def __init__(self, index: Index, *arguments: object, **options: str) -> None:
         self._index = index
@@ -114,7 +114,7 @@ def install(python: Path, *what: str) -> None:
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[Index]:
-    """An index with what is installed, but for one that is another build, and one that is not there."""
+    """An index with the installed packages, except that one is another build and one is missing."""
     index = Index(tmp_path / "index")
     index.put(SAME, "demo")
     index.put(wheel("demo", "1.1"), "demo")
@@ -136,10 +136,10 @@ def collect(tmp_path: Path, index: Index, *arguments: str | Path, path: Path | N
 def test_the_line_of_the_readme_says_of_everything_installed_whether_its_archive_was_found(
     tmp_path: Path, index: Index, python: Path
 ) -> None:
-    """The wheel that is installed, another build of the same version, one that is gone, and one of no index."""
+    """The installed wheel, another build of this version, one that is missing, and one that is not from an index."""
     done = collect(tmp_path, index, "--site-packages", "--python", python, "--into", "kgs")
     assert done.out.splitlines() == [
-        "changed 2.0: differs from what is installed: changed-2.0-py3-none-any.whl (changed/__init__.py)",
+        "changed 2.0: differs from the installed files: changed-2.0-py3-none-any.whl (changed/__init__.py)",
         "demo 1.0: found: demo-1.0-py3-none-any.whl",
         "gone 3.0: not found: No matching distribution found for gone==3.0",
         f"Own.Tool 0.1: not on an index: installed from {(python.parents[2] / 'own').as_uri()}/{local_wheel()[0]}",
@@ -151,8 +151,8 @@ def test_the_line_of_the_readme_says_of_everything_installed_whether_its_archive
     assert not MARKER.exists()
 
 
-def test_a_second_run_fetches_nothing_that_is_there(tmp_path: Path, index: Index, python: Path) -> None:
-    """What is there and equals what is installed is not even asked for."""
+def test_a_second_run_downloads_no_wheel_again(tmp_path: Path, index: Index, python: Path) -> None:
+    """Wheels in the folder that equal the installed files are not requested."""
     first = collect(tmp_path, index, "--site-packages", "--python", python, "--into", "kgs")
     assert index.sent() == {"changed-2.0-py3-none-any.whl", SAME[0]}
     second = collect(tmp_path, index, "--site-packages", "--python", python, "--into", "kgs")
@@ -192,7 +192,7 @@ def test_all_found_exits_with_0_and_scripts_get_one_object_for_each(tmp_path: Pa
 def test_a_wheel_rebuilt_from_its_record_is_admitted_and_installs_the_same_files(
     tmp_path: Path, index: Index, python: Path
 ) -> None:
-    """Modules, data and scripts; what an installer makes (console scripts, INSTALLER, bytecode) is left out."""
+    """Modules, data and scripts, but not what installers create: console scripts, INSTALLER, bytecode."""
     done = collect(tmp_path, index, "--site-packages", "--python", python, "--into", "kgs", "--rebuild")
     assert "Own.Tool 0.1: rebuilt: own_tool-0.1-py3-none-any.whl" in done.out.splitlines()
     made = tmp_path / "kgs" / local_wheel()[0]
@@ -207,14 +207,14 @@ def test_a_wheel_rebuilt_from_its_record_is_admitted_and_installs_the_same_files
 def test_an_index_that_does_not_answer_is_an_error_and_not_a_missing_archive(
     tmp_path: Path, index: Index, python: Path
 ) -> None:
-    """Nothing is said to be missing that nobody could look for."""
+    """Packages that could not be requested are not reported as missing."""
     index.close()
     done = collect(tmp_path, index, "--site-packages", "--python", python)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("eggwatch: pip can't reach an index: ")
 
 
-def test_a_python_that_is_none_is_named(tmp_path: Path, index: Index) -> None:
+def test_a_python_that_does_not_run_is_named(tmp_path: Path, index: Index) -> None:
     done = collect(tmp_path, index, "--site-packages", "--python", "/no/such/python")
     assert (done.code, done.err.splitlines()[0]) == (
         2,
@@ -239,8 +239,8 @@ def files_in(folder: Path) -> list[str]:
 APP, LIBRARY, NEWER = (f"{name}-py3-none-any.whl" for name in ("app-1.0", "library-1.0", "library-2.0"))
 
 
-def test_requirements_come_with_what_they_depend_on(tmp_path: Path, tree: Index) -> None:
-    """The closure as pip resolves it, within constraints; a second run fetches nothing."""
+def test_requirements_are_collected_with_their_dependencies(tmp_path: Path, tree: Index) -> None:
+    """As pip resolves them, with constraints; a second run downloads nothing."""
     (tmp_path / "constraints.txt").write_text("library<2\n")
     arguments = ("app", "-c", "constraints.txt", "--into", "kgs", "--python", sys.executable)
     done = collect(tmp_path, tree, *arguments)
@@ -251,19 +251,19 @@ def test_requirements_come_with_what_they_depend_on(tmp_path: Path, tree: Index)
     assert (collect(tmp_path, tree, *arguments).out, tree.sent()) == (done.out, set())
 
 
-def test_no_deps_collects_exactly_what_is_asked_for(tmp_path: Path, tree: Index) -> None:
+def test_no_deps_collects_only_the_requirements(tmp_path: Path, tree: Index) -> None:
     assert collect(tmp_path, tree, "app", "--no-deps", "--into", "kgs", "--python", sys.executable).code == 0
     assert files_in(tmp_path / "kgs") == [APP]
 
 
-def test_a_requirement_that_no_index_has_ends_with_1_and_pips_reason(tmp_path: Path, tree: Index) -> None:
+def test_a_requirement_that_no_index_has_exits_with_1_and_pips_reason(tmp_path: Path, tree: Index) -> None:
     done = collect(tmp_path, tree, "app", "nowhere", "--into", "kgs", "--python", sys.executable)
     assert (done.code, done.out, files_in(tmp_path / "kgs")) == (1, "", [])
-    assert done.err.startswith("eggwatch: pip has not found all: No matching distribution found for nowhere")
+    assert done.err.startswith("eggwatch: pip has not found everything: No matching distribution found for nowhere")
 
 
-def test_hashes_of_a_requirements_file_hold(tmp_path: Path, tree: Index) -> None:
-    """A file that is not the one that the hash names is not collected."""
+def test_hashes_of_a_requirements_file_are_checked(tmp_path: Path, tree: Index) -> None:
+    """A file with another hash is not collected."""
     good = hashlib.sha256(wheel("library", "1.0")[1]).hexdigest()
     for digest, code in (("0" * 64, 1), (good, 0)):
         (tmp_path / "requirements.txt").write_text(f"library==1.0 --hash=sha256:{digest}\n")
@@ -272,15 +272,15 @@ def test_hashes_of_a_requirements_file_hold(tmp_path: Path, tree: Index) -> None
     assert files_in(tmp_path / "kgs") == [LIBRARY]
 
 
-def test_a_pyproject_stands_for_its_dependencies(tmp_path: Path, tree: Index) -> None:
+def test_the_dependencies_of_a_pyproject_are_collected(tmp_path: Path, tree: Index) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "1"\ndependencies = ["library<2"]\n')
     assert collect(tmp_path, tree, "-r", "pyproject.toml", "--into", "kgs", "--python", sys.executable).code == 0
     assert files_in(tmp_path / "kgs") == [LIBRARY]
 
 
 @pytest.mark.parametrize("name", ["pylock.toml", "pylock.dev.toml"])
-def test_a_pylock_stands_for_its_versions_and_hashes(tmp_path: Path, tree: Index, name: str) -> None:
-    """Packages whose marker is false are left out, and a directory is on no index (PEP 751)."""
+def test_the_versions_and_hashes_of_a_pylock_are_collected(tmp_path: Path, tree: Index, name: str) -> None:
+    """Packages whose marker is false are left out, and a directory is reported as not on an index (PEP 751)."""
     digest = hashlib.sha256(wheel("library", "1.0")[1]).hexdigest()
     (tmp_path / name).write_text(
         f"""lock-version = "1.0"
@@ -310,7 +310,7 @@ directory = {{path = ".", editable = true}}
 
 
 def test_wheels_for_other_platforms_and_pythons_are_collected_for_each(tmp_path: Path, index: Index) -> None:
-    """For air-gapped sites: every platform with every Python, also of what is installed here in another build."""
+    """Every platform with every Python, even if the project is installed here from another build."""
     tags = ("cp312-cp312-win_amd64", "cp313-cp313-win_amd64", "cp312-cp312-macosx_11_0_arm64")
     for tag in tags:
         index.put(wheel("fast", "1.0", tags=tag), "fast")
@@ -326,7 +326,7 @@ def test_wheels_for_other_platforms_and_pythons_are_collected_for_each(tmp_path:
 def test_the_wheels_of_an_environment_are_collected_for_another_platform(
     tmp_path: Path, index: Index, python: Path
 ) -> None:
-    """Such a wheel is another build in any case, and is not compared with what is installed."""
+    """Such a wheel always differs from the installed files, and is not compared with them."""
     index.put(wheel("gone", "3.0", tags="cp312-cp312-win_amd64", files={"gone.py": b""}), "gone")
     done = collect(
         tmp_path, index, "--site-packages", "--python", python, "--platform", "win_amd64", "--python-version", "3.12"
@@ -338,7 +338,7 @@ def test_the_wheels_of_an_environment_are_collected_for_another_platform(
 def test_what_would_have_to_be_built_is_refused_and_its_code_does_not_run(
     tmp_path: Path, tree: Index, through: str
 ) -> None:
-    """--only-binary does not hold for folders and URLs."""
+    """pip does not apply --only-binary to folders and URLs."""
     MARKER.unlink(missing_ok=True)
     source = tmp_path / "own-1.0"
     for path, content in sdist_members("own", "1.0").items():
@@ -353,7 +353,7 @@ def test_what_would_have_to_be_built_is_refused_and_its_code_does_not_run(
     assert not MARKER.exists()
 
 
-def test_a_bundle_holds_what_was_found_and_nothing_else_is_left(tmp_path: Path, tree: Index) -> None:
+def test_a_bundle_has_all_wheels_that_were_found_and_nothing_else_is_left(tmp_path: Path, tree: Index) -> None:
     arguments = ("app", "library", "--python", sys.executable, "--bundle", "site.tar")
     done = collect(tmp_path, tree, *arguments)
     assert (done.code, done.out.splitlines()[-1]) == (0, "site.tar: 2 found")
@@ -362,7 +362,7 @@ def test_a_bundle_holds_what_was_found_and_nothing_else_is_left(tmp_path: Path, 
     assert collect(tmp_path, tree, *arguments[:-1], "site.zip").code == 2
 
 
-def test_with_a_folder_too_a_bundle_fetches_only_what_is_missing_there(tmp_path: Path, tree: Index) -> None:
+def test_with_a_folder_too_only_wheels_missing_there_are_downloaded_for_a_bundle(tmp_path: Path, tree: Index) -> None:
     arguments = ("app", "--python", sys.executable, "--into", "kgs", "--bundle", "site.tar")
     collect(tmp_path, tree, *arguments)
     assert (files_in(tmp_path / "kgs"), tree.sent()) == ([APP, NEWER], {APP, NEWER})
