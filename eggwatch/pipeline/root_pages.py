@@ -14,7 +14,7 @@ from jinja2 import Environment
 
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
-from eggwatch.pages.simple import root_html, root_json
+from eggwatch.pages.simple import environment, root_html, root_json
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
@@ -86,8 +86,8 @@ class RootRenderer(Protocol):
 class InlineRenderer:
     """Renders at once in this process: for commands that run one round."""
 
-    def __init__(self, reader: Reader, env: Environment, options: LandingOptions) -> None:
-        self._reader, self._env, self._options = reader, env, options
+    def __init__(self, reader: Reader, templates: Mapping[str, str], options: LandingOptions) -> None:
+        self._reader, self._env, self._options = reader, environment(templates), options
         self._result: RenderedRoot | None = None
 
     def begin(self, known_projects: int) -> None:

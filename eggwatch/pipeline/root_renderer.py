@@ -15,7 +15,7 @@ from eggwatch.linux.process import Process, channel_to_parent
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pipeline.root_pages import RenderedRoot, render_root
-from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.catalog import Catalog, Reader
 
 MOST_DEATHS = 3
 CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
@@ -24,8 +24,8 @@ CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
 class SpawnedRenderer:
     """Renders in a process that is spawned once and reads the catalog beside us."""
 
-    def __init__(self, catalog: Path, templates: Mapping[str, str], options: LandingOptions) -> None:
-        self._setup = {"catalog": str(catalog), "templates": dict(templates), "options": asdict(options)}
+    def __init__(self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions) -> None:
+        self._setup = {"catalog": str(catalog.path), "templates": dict(templates), "options": asdict(options)}
         self._process: Process | None = None
         self._received = bytearray()
         self._known = self._deaths = 0

@@ -18,13 +18,14 @@ from eggwatch.model.events import timestamp
 from eggwatch.model.status import Status
 from eggwatch.notifiers.log_index import of_index
 from eggwatch.pipeline.measures import Measures, Sample
+from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.pipeline.rounds import horizon, summary
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
 from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
-from eggwatch.writer.index import Index, open_index, spawned_renderer
+from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import Box, finish_begun, is_round, obey
 from eggwatch.writer.status import StatusFile, state_of, tell_last
 
@@ -86,7 +87,7 @@ class IndexRunner:
         for folder in (self.config.public, self.config.state):
             if lacking := line_lacking(folder):
                 raise FolderError(f"[index.{self.config.name}] {lacking}.")
-        self.index = open_index(self.config, renderer=spawned_renderer)
+        self.index = open_index(self.config, renderer=SpawnedRenderer)
         self._warn_of_closed_drop(self.index)
         self.index.pipeline.components.spool.progress = self._progress
         self.index.pipeline.measures = self._measures

@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from jinja2 import Environment
-
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.inspection.inspectors import Inspectors
@@ -26,7 +24,6 @@ from eggwatch.pipeline.components import Components
 from eggwatch.pipeline.housekeeping import RECEIPTS
 from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
-from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.policy.weighing import needs_renderer
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
@@ -46,7 +43,7 @@ from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
 
-RendererMaker = Callable[[Catalog, dict[str, str], Environment, LandingOptions], RootRenderer]
+RendererMaker = Callable[[Catalog, dict[str, str], LandingOptions], RootRenderer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,22 +80,10 @@ class Index:
                 end()
 
 
-def spawned_renderer(
-    catalog: Catalog, sources: dict[str, str], _: Environment, options: LandingOptions
-) -> RootRenderer:
-    """The daemon's way: root and landing page in a process of their own."""
-    return SpawnedRenderer(catalog.path, sources, options)
-
-
-def inline_renderer(catalog: Catalog, _: dict[str, str], env: Environment, options: LandingOptions) -> RootRenderer:
-    """A single command's way: root and landing page here and now."""
-    return InlineRenderer(catalog, env, options)
-
-
 def open_index(
     config: IndexConfig,
     *,
-    renderer: RendererMaker = inline_renderer,
+    renderer: RendererMaker = InlineRenderer,
     inspectors: type[Inspectors] = Inspectors,
     now: Callable[[], float] = time.time,
 ) -> Index:
@@ -218,7 +203,7 @@ def _assemble(
         answers=answers,
         target=target,
         templates=env,
-        front=RootPages(renderer(catalog, sources, env, options), catalog, target),
+        front=RootPages(renderer(catalog, sources, options), catalog, target),
         inspectors=inspectors(readme=needs_renderer(config.terms)),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],

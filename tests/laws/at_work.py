@@ -87,6 +87,7 @@ def templates_compiled_once() -> Iterator[None]:
     with (
         mock.patch("eggwatch.maintenance.verify.environment", same),
         mock.patch("eggwatch.writer.index.environment", same),
+        mock.patch("eggwatch.pipeline.root_pages.environment", same),
     ):
         yield
 

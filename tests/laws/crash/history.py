@@ -21,12 +21,14 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.intake import retire
 from eggwatch.model.events import Entry, timestamp
 from eggwatch.pipeline.pipeline import Pipeline
+from eggwatch.pipeline.root_pages import InlineRenderer
+from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.store import durable
 from eggwatch.store.drop.retiring import Departure, Hidden, RetireOutcome
 from eggwatch.writer import ask as asking
 from eggwatch.writer.ask import ask
 from eggwatch.writer.folders import permissions_of
-from eggwatch.writer.index import Index, inline_renderer, open_index, spawned_renderer
+from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import finish_begun, obey
 from eggwatch.writer.status import StatusFile, state_of
 from tests.archive_factory import sdist, wheel
@@ -166,7 +168,7 @@ class Player:
         index.close()
 
     def _assemble(self) -> Index:
-        opened = open_index(self.config, now=self.now, renderer=spawned_renderer if self._workers else inline_renderer)
+        opened = open_index(self.config, now=self.now, renderer=SpawnedRenderer if self._workers else InlineRenderer)
         components = opened.pipeline.components
         components = replace(components, notifiers=[*components.notifiers, Recorder(self.place.outside / "told")])
         if not self._workers:
