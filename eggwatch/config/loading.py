@@ -59,7 +59,7 @@ def load(path: Path) -> Config:
         raise ConfigurationError(
             f"{in_full(path)} is not TOML: {error}.", remedy="https://toml.io has the grammar."
         ) from error
-    reading = _Reading(base=path.resolve().parent, lines=lines_of(text))
+    reading = _ConfigReading(base=path.resolve().parent, lines=lines_of(text))
     indexes = reading.indexes(data)
     for (name, key), problem in overlapping(reading.folders):
         reading.wrong("", problem, "index", name, key)
@@ -69,7 +69,7 @@ def load(path: Path) -> Config:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Reading:
+class _ConfigReading:
     """One reading of a configuration: `lines` has the line of each key, `problems` collects the errors."""
 
     base: Path
