@@ -45,7 +45,7 @@ class IndexConfig:
     metrics: Path | None = None
     """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
-    """True without a configuration: then DROP is made too, never with one (it may be an unmounted disk)."""
+    """Whether to create missing folders: only without a configuration, as DROP may be a disk that is not mounted."""
 
     @property
     def folders(self) -> tuple[Path, Path, Path]:
@@ -54,7 +54,7 @@ class IndexConfig:
 
     @property
     def index_url(self) -> str:
-        """The URL of the simple index, as far as it is known."""
+        """The URL of the simple index, if it is known."""
         base = (self.url or f"http://{UNKNOWN_HOST}").rstrip("/").removesuffix("/simple")
         return f"{base}/simple/"
 
@@ -65,34 +65,34 @@ class IndexConfig:
 
     @property
     def ledger(self) -> Path:
-        """All that has happened."""
+        """The ledger: all events."""
         return self.state / "ledger.jsonl"
 
     @property
     def catalog(self) -> Path:
-        """The database that is made from the ledger."""
+        """The catalog, a database that is built from the ledger."""
         return self.state / "catalog.sqlite3"
 
     @property
     def upload_address(self) -> str:
-        """Where uploaders copy files to: `upload-to`, or an address made from `url` and `drop`."""
+        """The target that uploaders copy to: `upload-to`, or made from `url` and `drop`."""
         return self.upload_to or upload_address(self.url, str(self.drop))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All indexes, by name, and where this was read."""
+    """All indexes, by name, and the file that was read."""
 
     indexes: Mapping[str, IndexConfig] = field(default_factory=dict)
     source: Path | None = None
 
     def trees(self) -> dict[str, Path]:
-        """What a web server shows where: one index at the root (""), several below their names."""
+        """The folders that a web server shows: one index at the root (""), several below their names."""
         indexes = list(self.indexes.values())
         return {"": indexes[0].public} if len(indexes) == 1 else {index.name: index.public for index in indexes}
 
     def served_at(self, base: str) -> Config:
-        """The same, and indexes that name no `url` have the one that they are served at below `base` (with a slash)."""
+        """A copy in which indexes without a `url` have the URL at which they are served, below `base`."""
         several = len(self.indexes) > 1
         indexes = {
             name: replace(index, url=index.url or (f"{base}{name}/" if several else base))

@@ -28,7 +28,7 @@ LOCAL_FILE = Path("eggwatch.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong in a configuration: in which line (from 1, None if in no single one), where, and what."""
+    """One error in a configuration: its line (from 1; None if it is not in a single one), its place, and the error."""
 
     line: int | None
     where: str
@@ -40,7 +40,7 @@ class Problem:
 
 
 class WrongConfigurationError(ConfigurationError):
-    """A configuration that can be read, and all that is wrong in it."""
+    """A configuration that could be read, and all errors in it."""
 
     def __init__(self, path: Path, problems: list[Problem]) -> None:
         count = counted(len(problems), "place")
@@ -49,7 +49,7 @@ class WrongConfigurationError(ConfigurationError):
 
 
 def load(path: Path) -> Config:
-    """Read a configuration. ConfigurationError names everything that is wrong in it, by line."""
+    """Read a configuration. ConfigurationError lists every error, with its line."""
     try:
         text = path.read_text("utf-8")
         data = tomllib.loads(text)
@@ -76,7 +76,7 @@ class _ConfigReading:
     lines: Mapping[tuple[str, ...], int]
     problems: list[Problem] = field(default_factory=list)
     folders: list[tuple[Owned, Path]] = field(default_factory=list)
-    """The folders that are named, also of an index with which something else is wrong."""
+    """All folders, also of indexes that have other errors."""
 
     def wrong(self, where: str, what: str, *path: str) -> None:
         """Add an error of the key at `path`, or of the table that contains it."""
@@ -85,7 +85,7 @@ class _ConfigReading:
         self.problems.append(Problem(line=line, where=where, what=what))
 
     def indexes(self, data: dict[str, Any]) -> list[IndexConfig]:
-        """All indexes that can be made of it."""
+        """All indexes without errors."""
         for key in sorted(data.keys() - {"index"}):
             meant = "; did you mean index?" if get_close_matches(key, ["index"]) else ""
             self.wrong(key, f"unknown{meant or '; settings belong in [index.NAME]'}", key)
@@ -97,7 +97,7 @@ class _ConfigReading:
         return [index for index in indexes if index is not None]
 
     def index(self, name: str, table: object) -> IndexConfig | None:
-        """One index; None if not even its folders are known."""
+        """One index; None if its folders are not known."""
         where = f"[index.{name}]"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             self.wrong(where, "the name may have letters, digits, '.', '_' and '-' only", "index", name)
@@ -140,7 +140,7 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
 
 
 def _placed(subscription: Subscription, base: Path) -> Subscription:
-    """A subscription with the paths of its files in full."""
+    """A subscription with absolute paths."""
     changes: dict[str, Any] = {
         item.name: str(base / value)
         for item in fields(subscription)
@@ -187,7 +187,9 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Colle
     for path in candidates:
         if path is not None:
             return load(path)
-    if os.path.lexists(LOCAL_FILE):  # False as well where this account may not look: sudo keeps the current folder
+    if os.path.lexists(
+        LOCAL_FILE
+    ):  # also False if this account may not enter the folder, which sudo keeps as the current one
         return load(LOCAL_FILE)
     if _may_be_there(SYSTEM_FILE):
         return load(SYSTEM_FILE)
@@ -196,12 +198,12 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Colle
         return from_folders(drop, public, state, needed=needed)
     raise NoIndexError(
         "No index here: no configuration was found, and no ./drop ./public ./state.",
-        remedy="Name one with --config FILE, or create one with 'eggwatch init' or 'eggwatch run'.",
+        remedy="Use --config FILE, or create one with 'eggwatch init' or 'eggwatch run'.",
     )
 
 
 def _may_be_there(path: Path) -> bool:
-    """Whether a file is there; True also where this account can't see that, so that reading it says why."""
+    """Whether a file exists; True also if this account cannot find out: reading it then reports the reason."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -212,7 +214,7 @@ def _may_be_there(path: Path) -> bool:
 
 
 def in_full(path: Path) -> Path:
-    """An absolute path, with which an error says in which folder it was; as it is where that folder was deleted."""
+    """The absolute path, for error messages; unchanged if the current folder has been deleted."""
     try:
         return path.absolute()
     except FileNotFoundError:
@@ -222,7 +224,7 @@ def in_full(path: Path) -> Path:
 def lines_of(text: str) -> dict[KeyPath, int]:
     """Line numbers, from 1, by the path of each table and key; `text` is valid TOML.
 
-    A statement ends where tomllib takes the lines since the last one for a whole.
+    A statement ends at the line where tomllib can parse the lines since the last one.
     """
     places: dict[KeyPath, int] = {}
     prefix: KeyPath = ()
@@ -246,7 +248,7 @@ def lines_of(text: str) -> dict[KeyPath, int]:
 
 
 def _paths(value: Any, above: KeyPath = ()) -> list[KeyPath]:
-    """The paths of all keys below a value; of a list of tables those of its last."""
+    """The paths of all keys below a value; of a list of tables, those of the last."""
     if isinstance(value, list) and value and isinstance(value[-1], dict):
         return _paths(value[-1], above)
     if not isinstance(value, dict):

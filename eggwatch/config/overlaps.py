@@ -11,7 +11,7 @@ Owned = tuple[str, str]
 
 
 def overlapping(named: Iterable[tuple[Owned, Path]]) -> list[tuple[Owned, str]]:
-    """The same, of folders by index and key, each with the later one of the two."""
+    """All pairs of such folders, by index and key, each with the later one of the two."""
     places = [(owned, Path(os.path.realpath(path))) for owned, path in named]
     return [
         (one, f"{_said(one)} ({path}) and {_said(other)} ({second}) must not share a folder or contain one another")
@@ -34,7 +34,7 @@ def _lies_in(inner: Path, outer: Path) -> bool:
 
 
 def device_and_inode(folder: Path) -> tuple[int, int] | None:
-    """Device and inode of a folder; None if it is not there, or not for this account to see."""
+    """Device and inode of a folder; None if it does not exist, or this account cannot see it."""
     try:
         status = os.stat(folder)
     except OSError:
@@ -43,7 +43,7 @@ def device_and_inode(folder: Path) -> tuple[int, int] | None:
 
 
 def overlapped(place: Path, folders: Iterable[Path]) -> Path | None:
-    """The first of some folders that is `place`, contains it or is inside it; links are followed first."""
+    """The first folder that is `place`, contains it or is inside it; links are resolved first."""
     real = Path(os.path.realpath(place))
     for folder in folders:
         other = Path(os.path.realpath(folder))

@@ -1,4 +1,4 @@
-"""The settings of an index: what each does, and a function that answers with its value, or says the grammar."""
+"""The settings of an index: the description of each, and a function that parses it or reports the valid format."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ FOLDERS: dict[str, Setting] = {
 }
 TIMES: dict[str, Setting] = {
     "quiet": Setting(
-        says="How long an upload must be unchanged, where a lease can't prove that it is finished.",
+        says="How long an upload must be unchanged if leases can't prove that it is finished.",
         read=duration,
         default='"2s"',
     ),
@@ -173,8 +173,8 @@ TERMS: dict[str, Setting] = {
         example='{ zip-comment = "refuse", summary-too-long = "off" }',
     ),
     "owners": Setting(
-        says="Who may upload to which projects: accounts, and groups with @. By default whoever can write to the drop "
-        "folder.",
+        says="Who may upload to which projects: accounts, and groups with @. By default anyone who can write to "
+        "the drop folder.",
         read=_owners,
         example='{ "acme-*" = ["alice", "@release"] }',
     ),
@@ -214,7 +214,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
             example='"https://packages.example.com/"',
         ),
         "upload-to": Setting(
-            says="What uploaders type, where it is not the host of `url` and `drop`: HOST:FOLDER for scp, "
+            says="What uploaders type, if not the host of `url` and the path of `drop`: HOST:FOLDER for scp, "
             "rsync://HOST/MODULE/, or a folder that they have mounted.",
             read=upload_to,
             example='"files.example.com:/drop/"',
@@ -267,7 +267,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
     },
 }
-"""Every setting of an index but its tables, as the sample and the documentation have them."""
+"""Every setting of an index except its tables, for the sample and the documentation."""
 SETTINGS: dict[str, Setting] = {
     key: one for group in (*GROUPS.values(), NEWS, {"uploads": DOOR}) for key, one in group.items()
 }
@@ -285,7 +285,7 @@ OF_NEWS = """
 
 
 def sample(values: Mapping[str, str]) -> str:
-    """The text of a configuration in which these settings, which are all texts, and the three folders are in use."""
+    """The text of a configuration with the three folders and `values` in use, and all others commented out."""
     used = {key: json.dumps(values.get(key, key)) for key in (*FOLDERS, *values)}
     settings = chain.from_iterable(group.items() for group in GROUPS.values())
     lines = chain.from_iterable(_lines(*item, used) for item in settings)

@@ -18,7 +18,7 @@ class Anonymous(StrEnum):
 
 
 class Register(StrEnum):
-    """What the `register` of old distutils is told."""
+    """How `register` of old distutils is answered."""
 
     REJECT = "reject"
     ACCEPT = "accept"
@@ -26,10 +26,10 @@ class Register(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadDoor:
-    """How packages come in over HTTP.
+    """Settings of uploads over HTTP.
 
-    What lies in DROP/http/USER/ and belongs to `account` (None: the daemon's own) was uploaded by USER. `users` is a
-    file as htpasswd writes it; with `remote_user` the web server in front says who it is.
+    A file in DROP/http/USER/ that belongs to `account` (None: the daemon's own) was uploaded by USER. `users` is a file
+    written by htpasswd; with `remote_user`, the web server in front has logged in the user.
     """
 
     account: str | None = None
@@ -70,7 +70,7 @@ UPLOADS: dict[str, Setting] = {
         default="false",
     ),
     "register": Setting(
-        says='What `setup.py register` is told: "reject" as PyPI does, or "accept".',
+        says='How `setup.py register` is answered: "reject" as PyPI does, or "accept".',
         read=_register,
         default='"reject"',
     ),

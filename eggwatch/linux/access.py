@@ -41,7 +41,7 @@ Acl = tuple[AclEntry, ...]
 
 
 def decoded(data: bytes) -> Acl:
-    """An ACL from its extended attribute; raises ValueError for anything else."""
+    """Parse an ACL from its extended attribute; raises ValueError for anything else."""
     if len(data) < 4 or len(data) % 8 != 4 or struct.unpack_from("<I", data)[0] != _VERSION:
         raise ValueError("no POSIX ACL")
     return tuple(AclEntry(tag=tag, perm=perm, id=id_) for tag, perm, id_ in struct.iter_unpack("<HHI", data[4:]))
@@ -58,7 +58,7 @@ def acl_of(path: Path, kind: str = "access") -> Acl:
 
 
 def access_acl(path: Path) -> Acl:
-    """The access ACL of a path, empty also where a file system knows none."""
+    """The access ACL of a path; empty also if the file system does not support ACLs."""
     try:
         return acl_of(path)
     except OSError as error:
@@ -68,18 +68,18 @@ def access_acl(path: Path) -> Acl:
 
 
 def is_granted(account: Account, status: os.stat_result, acl: Acl, wanted: int) -> bool:
-    """Whether an account has all the wanted rights without any capability; root always."""
+    """Whether an account has all the wanted rights without capabilities; root always has."""
     if account.uid == 0:
         return True
     if account.uid == status.st_uid:
         return _holds(status.st_mode >> 6, wanted)
-    if acl and status.st_mode & stat.S_IRWXG:  # with an empty mask the kernel does not look at it
+    if acl and status.st_mode & stat.S_IRWXG:  # the kernel ignores the ACL if its mask is empty
         return by_acl(account, acl, wanted, gid=status.st_gid)
     return _holds(status.st_mode >> 3 if status.st_gid in account.gids else status.st_mode, wanted)
 
 
 def by_acl(account: Account, acl: Acl, wanted: int, *, gid: int) -> bool:
-    """What an ACL says of an account that does not own the file; `gid` is that of its owning group."""
+    """The rights that an ACL gives an account that does not own the file; `gid` is that of the file's group."""
     mask = next((entry.perm for entry in acl if entry.tag == _MASK), 7)
     named = [entry.perm for entry in acl if entry.tag == _USER and entry.id == account.uid]
     if named:
@@ -105,17 +105,17 @@ def _holds(bits: int, wanted: int) -> bool:
 
 
 def may(account: Account, path: Path, wanted: int) -> bool:
-    """Whether an account has the wanted rights on a path itself, leaving aside the way to it. OSError as by stat(2)."""
+    """Whether an account has the wanted rights on a path itself, not on folders above it. OSError as by stat(2)."""
     return is_granted(account, os.stat(path), access_acl(path), wanted)
 
 
 def closed_on_the_way(account: Account, path: Path) -> Path | None:
-    """The first folder above a path that an account may not enter; None if it can get there."""
+    """The first folder above a path that an account may not enter; None if there is none."""
     return next((folder for folder in reversed(path.parents) if not may(account, folder, ENTER)), None)
 
 
 def granting(account: Account, path: Path, wanted: int) -> str:
-    """The command that gives an account rights on a path: by the class that the kernel looks at for it."""
+    """The command that gives an account rights on a path, in the class (user, group, other) that applies to it."""
     status, acl = os.stat(path), access_acl(path)
     rights = "".join(letter for letter, bit in (("r", READ), ("w", WRITE), ("x", ENTER)) if wanted & bit)
     place = shlex.quote(str(path))
@@ -127,5 +127,5 @@ def granting(account: Account, path: Path, wanted: int) -> str:
 
 
 def is_shared(status: os.stat_result) -> bool:
-    """Whether a folder is for more than its owner to write to."""
+    """Whether others than the owner can write to a folder."""
     return bool(status.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

@@ -15,7 +15,7 @@ from pathlib import Path
 from eggwatch.model.sightings import Sighting
 
 ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
-"""The names of folders that can be those of an account."""
+"""Matches folder names that can be account names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ Identify = Callable[[Sighting, Traces], Uploader]
 
 
 def account_name(uid: int) -> str:
-    """The account's name of this moment, else `uid:1043`."""
+    """The account's current name, else `uid:1043`."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -55,7 +55,7 @@ def account_name(uid: int) -> str:
 
 
 def run_as_owner(folder: Path) -> str:
-    """The remedy for an account that may not do something to a folder of the index: how its owner would."""
+    """The remedy if an account may not do something to a folder of the index: the command as its owner."""
     try:
         name = account_name(os.stat(folder).st_uid)
     except OSError:
@@ -107,16 +107,16 @@ def by_folder(sighting: Sighting, traces: Traces) -> Uploader:
 
 
 HTTP_FOLDER = "http"
-"""The folder in DROP that belongs to the upload door, with one for each user."""
+"""The folder in DROP for uploads over HTTP, with a subfolder for each user."""
 USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
-"""What a user of the upload door has to be called, for a folder of that name."""
+"""Matches names of users of uploads over HTTP, which are also names of folders."""
 
 
 def through_door(account: str | None, otherwise: Identify) -> Identify:
-    """The user of DROP/http/USER/ for a file of the upload door's account; else the uploader as without a door.
+    """The user of DROP/http/USER/ if the HTTP server has stored the file; else the uploader as for other files.
 
-    `account` None is the daemon's own. The folder is only trusted if it and the file belong to the door's account, and
-    no other account may write there or has linked the file.
+    `account` is the HTTP server's; None is the daemon's own. The folder is only trusted if it and the file belong to
+    this account, and no other account may write there or has linked the file.
     """
 
     def identify(sighting: Sighting, traces: Traces) -> Uploader:
@@ -128,20 +128,20 @@ def through_door(account: str | None, otherwise: Identify) -> Identify:
 
 
 def door_user(path: str) -> str | None:
-    """The user of the upload door whom a path in the drop folder names; None if it is no path of the door's."""
+    """The user of an upload over HTTP, from its path in the drop folder; None if it did not come over HTTP."""
     folder, user, name = [*path.split("/"), "", ""][:3]
     is_of_door = folder == HTTP_FOLDER and path.count("/") == 2 and bool(name)
     return user if is_of_door and USER.fullmatch(user) else None
 
 
 def is_of_door(account: str | None, traces: Traces) -> bool:
-    """Whether file and folders belong to the upload door's account (None: our own), and only it may write there."""
+    """Whether file and folders belong to the HTTP server's account (None: our own), and no other may write to them."""
     uid = os.geteuid() if account is None else uid_of(account)
     return all(one.st_uid == uid and not one.st_mode & _WRITABLE for one in (*traces.folders, traces.file))
 
 
 def uid_of(name: str) -> int | None:
-    """The uid of an account; None if this machine has none of that name."""
+    """The uid of an account; None if it does not exist."""
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -149,11 +149,11 @@ def uid_of(name: str) -> int | None:
 
 
 IDENTITIES: dict[str, Identify] = {"owner": by_owner, "folder": by_folder}
-"""By the value of the configuration's `identity`."""
+"""Functions that identify the uploader, by the value of `identity` in the configuration."""
 
 
 def group_ids_of(uid: int) -> frozenset[int]:
-    """The groups that the machine gives an account when it begins a process."""
+    """The groups that processes of an account get."""
     try:
         account = pwd.getpwuid(uid)
     except KeyError:
@@ -162,7 +162,7 @@ def group_ids_of(uid: int) -> frozenset[int]:
 
 
 def groups_of(uid: int | None) -> frozenset[str]:
-    """The names of all groups of an account, its own among them; none for an account that is not there."""
+    """The names of all groups of an account, with its primary group; empty if the account does not exist."""
     names = set()
     for gid in frozenset() if uid is None else group_ids_of(uid):
         with suppress(KeyError):
@@ -171,12 +171,12 @@ def groups_of(uid: int | None) -> frozenset[str]:
 
 
 def has_account(name: str) -> bool:
-    """Whether this machine knows an account of that name."""
+    """Whether the account exists."""
     return uid_of(name) is not None
 
 
 def gid_of(name: str) -> int | None:
-    """The number of a group; None if this machine has none of that name."""
+    """The gid of a group; None if it does not exist."""
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:
@@ -184,7 +184,7 @@ def gid_of(name: str) -> int | None:
 
 
 def group_name(gid: int) -> str:
-    """The group's name of this moment, else its number."""
+    """The group's current name, else its gid."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:

@@ -14,7 +14,7 @@ from contextlib import ContextDecorator, suppress
 from typing import Self
 
 CAPABILITIES = {"CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_FOWNER": 3, "CAP_LEASE": 28}
-"""What claiming and retiring can use, by the kernel's numbers; everything else is given up by `lower`."""
+"""The capabilities that claiming and retiring use, by the kernel's numbers; `lower` gives up all others."""
 
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
@@ -62,21 +62,21 @@ def lower() -> None:
         return
     _, permitted, _ = sets()
     if not permitted:
-        return  # nothing to give up, and nothing that could be passed on; a unit may forbid capset(2)
+        return  # nothing to give up or to pass on; and a unit may forbid capset(2)
     _Held.bits = permitted & sum(1 << bit for bit in CAPABILITIES.values())
     _set(0, _Held.bits, 0)  # an empty inheritable set empties the ambient one: nothing passes execve(2)
 
 
 class raised(ContextDecorator):  # noqa: N801 - read as a verb: `with raised():`
-    """Use the capabilities for the length of a block; blocks may lie in one another. No thread may be begun in it.
+    """Use the capabilities for the length of a block; blocks can be nested. Start no thread in it.
 
-    A class, since one upload passes dozens of them, and a generator for each takes longer than what is done in it.
+    A class, because one upload enters dozens of blocks, and a generator for each would take longer than their contents.
     """
 
     _before: Sets | None
 
     def _recreate_cm(self) -> Self:
-        """As a decorator: each call has its own."""
+        """As a decorator: capabilities are raised during each call."""
         return type(self)()
 
     def __enter__(self) -> None:
@@ -111,7 +111,7 @@ def forsake() -> None:
 
 
 def _empty_bounding_set() -> None:
-    """Needs CAP_SETPCAP; whoever has it not can gain nothing either, once no new privileges are to be had."""
+    """Needs CAP_SETPCAP. A process without it cannot gain any either, once no_new_privs is set."""
     prctl = _libc().prctl
     for bit in range(_HIGHEST):
         prctl(_PR_CAPBSET_DROP, bit, 0, 0, 0)

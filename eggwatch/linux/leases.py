@@ -47,7 +47,7 @@ def proves_something(fd: int) -> bool:
 
 
 def take(fd: int) -> Lease:
-    """Take a read lease and keep it; the caller gives it back by `release` or by closing."""
+    """Take a read lease; the caller ends it with `release`, or by closing the descriptor."""
     import fcntl
 
     if not proves_something(fd):
@@ -63,7 +63,7 @@ def take(fd: int) -> Lease:
 
 
 def release(fd: int) -> None:
-    """Give a lease back; a writer that waits for it may go on."""
+    """End a lease; a writer that waits for it can continue."""
     import fcntl
 
     with capabilities.raised():
@@ -86,7 +86,7 @@ def probe(fd: int) -> Lease:
 
 
 def ignore_breaks() -> None:
-    """Let a writer that meets our lease not end this process: SIGIO's default action would (process-wide)."""
+    """Ignore SIGIO: the kernel sends it when a leased file is opened for writing, and it would end this process."""
     import signal
 
     signal.signal(signal.SIGIO, signal.SIG_IGN)

@@ -11,7 +11,7 @@ MOUNTINFO = "/proc/self/mountinfo"
 
 
 class Mounts:
-    """A descriptor that poll(2) calls exceptional (POLLPRI) once for each change; None where there is no /proc."""
+    """A descriptor for which poll(2) reports POLLPRI after each change of the mounts; None without /proc."""
 
     def __init__(self) -> None:
         self.descriptor: int | None = None
@@ -19,14 +19,14 @@ class Mounts:
             self.descriptor = os.open(MOUNTINFO, os.O_RDONLY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
 
 
 def mounts_in(folder: Path) -> frozenset[tuple[str, str]]:
-    """What is mounted at a folder or below it, as (mount ID, mount point); nothing where there is no /proc."""
+    """The mounts at a folder or below it, as (mount ID, mount point); empty without /proc."""
     place = os.path.realpath(folder)
     with suppress(OSError), open(MOUNTINFO, encoding="utf-8", errors="surrogateescape") as file:
         rows = [line.split(" ", 5) for line in file]

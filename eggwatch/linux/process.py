@@ -1,4 +1,4 @@
-"""A Python process of ours beside this one: how it is started, bounded in memory and CPU time, and ended."""
+"""Starts another Python process of eggwatch, limits its memory and CPU time, and ends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Process:
     def __init__(
         self, code: str, *arguments: str, environment: Mapping[str, str] = PLAIN, folder: str | None = "/"
     ) -> None:
-        """`code` finds the `arguments` in `sys.argv[1:]`; a `folder` of None is that of this process."""
+        """`code` finds the `arguments` in `sys.argv[1:]`. `folder` is its working directory; None: ours."""
         self.channel, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-I", "-c", _BEGIN + code, _ROOT, *arguments]
@@ -41,7 +41,7 @@ class Process:
         return self._process.pid
 
     def receive(self) -> bytes:
-        """What has arrived from it; nothing when it has gone."""
+        """The bytes received from it; empty if it has ended."""
         try:
             return self.channel.recv(1 << 20)
         except ConnectionError:
@@ -52,11 +52,11 @@ class Process:
         return self._process.poll()
 
     def terminate(self) -> None:
-        """Ask it to end, and do not wait for that."""
+        """Ask it to end, without waiting."""
         self._process.terminate()
 
     def end(self, seconds: float = 0.0) -> int:
-        """End it, by force after so many seconds; answers with its status."""
+        """End it, with SIGKILL after so many seconds; returns its exit status."""
         self.channel.close()
         try:
             return self._process.wait(seconds)
@@ -89,14 +89,14 @@ def die_with_parent() -> None:
 
 
 def limit_memory() -> None:
-    """Let this process have so much memory, and no more."""
+    """Limit the memory of this process."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let the process use so much more CPU time; SIGXCPU ends it after that."""
+    """Limit the CPU time that the process may still use; then SIGXCPU ends it."""
     import resource
 
     usage = resource.getrusage(resource.RUSAGE_SELF)

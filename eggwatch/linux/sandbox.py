@@ -45,13 +45,13 @@ _CALLS: dict[str, tuple[int, int]] = {
     "setitimer": (38, 103), "restart_syscall": (219, 128), "clock_gettime": (228, 113), "clock_nanosleep": (230, 115),
     "exit_group": (231, 94), "getrandom": (318, 278),
 }  # fmt: skip
-"""What reading an open archive, thinking and answering need: (x86_64, aarch64)."""
+"""System calls for reading an open archive, computing and answering: (x86_64, aarch64)."""
 
 _LOOKING: dict[str, tuple[int, int]] = {
     "stat": (4, _NONE), "lstat": (6, _NONE), "getcwd": (79, 17), "readlink": (89, _NONE),
     "getdents64": (217, 61), "newfstatat": (262, 79), "readlinkat": (267, 78), "statx": (332, 291),
 }  # fmt: skip
-"""What loading modules needs besides: looking at names. They open nothing."""
+"""System calls for loading modules, besides: they examine names and open nothing."""
 
 _OPEN, _OPENAT, _FCNTL, _PRLIMIT = (2, _NONE), (257, 56), (72, 25), (302, 261)
 _FCNTL_COMMANDS = (1, 2, 3, 1030)
@@ -80,7 +80,7 @@ def enclose(*, loads_code: bool) -> list[str]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # Where Python looks for modules; not the folder that eggwatch itself was put in front from.
+    # Python's own paths for modules, without the folder that was added for eggwatch itself.
     landlocked = _landlock([path for path in sys.path[1:] if os.path.isdir(path)] if loads_code else ())
     if not _seccomp(loads_code=loads_code):
         open_.append("the network" if landlocked else "files and the network")
@@ -94,7 +94,7 @@ def enclose(*, loads_code: bool) -> list[str]:
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ_FILE_AND_FOLDER = 1 << 2 | 1 << 3
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
-"""How many of the rights on files a version of landlock knows, from the lowest bit on; later ones know 16."""
+"""How many rights on files each version of landlock supports, from the lowest bit; later versions support 16."""
 
 
 def _landlock(readable: Iterable[str]) -> bool:
@@ -127,7 +127,7 @@ class _Program(ctypes.Structure):
 
 
 def _seccomp(*, loads_code: bool) -> bool:
-    """Refuse every system call but the few that are needed; False if this machine or kernel has no such filter."""
+    """Deny all system calls except those that are needed; False if the machine or kernel does not support this."""
     machine = _MACHINES.get(platform.machine())
     if machine is None or sys.maxsize < 2**32:
         return False
@@ -138,7 +138,7 @@ def _seccomp(*, loads_code: bool) -> bool:
 
 
 def program(machine: _Machine, *, loads_code: bool) -> Iterator[Instruction]:
-    """The filter: another architecture's calls kill, the x32 ones and all that is not named fail with EPERM."""
+    """The filter: calls of another architecture kill the process; those of x32, and all not listed, fail with EPERM."""
     yield (_LOAD, 0, 0, _ARCHITECTURE)
     yield (_EQUAL, 1, 0, machine.audit)
     yield (_RETURN, 0, 0, _KILL)
@@ -156,7 +156,7 @@ def program(machine: _Machine, *, loads_code: bool) -> Iterator[Instruction]:
 
 
 def _if_called(number: int, then: list[Instruction]) -> list[Instruction]:
-    """`then` has to return; it is jumped over for other calls."""
+    """Instructions for one system call; `then` has to return, as other calls jump over it."""
     return [] if number == _NONE else [(_EQUAL, 0, len(then), number), *then]
 
 
@@ -171,5 +171,5 @@ def _read_only(position: int) -> list[Instruction]:
 
 
 def _argument(position: int) -> Instruction:
-    """The lower half of an argument: all that are looked at are ints (both machines have the lower half first)."""
+    """Load the lower half of an argument: all that are compared are ints (both machines are little-endian)."""
     return (_LOAD, 0, 0, _FIRST_ARGUMENT + 8 * position)

@@ -1,7 +1,7 @@
-"""Files are synced side by side, so that they share a commit of the file system's journal.
+"""Syncs several files at once, so that they share a commit of the file system's journal.
 
-By the kernel's own workers (io_submit(2) with IOCB_CMD_FSYNC, Linux 4.18), where it has them for us, else by a thread
-for each, which has to be woken and waits for Python's lock: for five files that is 0.8 ms of CPU instead of 0.15.
+With io_submit(2) and IOCB_CMD_FSYNC (Linux 4.18), if the kernel accepts it, otherwise with a thread for each file. A
+thread has to be woken and waits for Python's lock: five files take 0.8 ms of CPU time instead of 0.15.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
 FEW = 3
-"""With fewer files threads cost more than they save."""
+"""With fewer files, threads take more time than they save."""
 MOST_THREADS = 16
 NUMBERS = {"x86_64": (206, 209, 208), "aarch64": (0, 2, 4)}
-"""io_setup, io_submit and io_getevents, for which there are no functions in the C library."""
+"""io_setup, io_submit and io_getevents: the C library has no functions for them."""
 MOST = 128
-"""Files that may be under way."""
+"""The maximum number of files being synced at a time."""
 _FSYNC = 2
 _REQUEST = struct.Struct("=QIIHhIQQqQII")
-"""struct iocb (linux/aio_abi.h): a number of ours, two flags, what to do, priority, descriptor; the rest stays zero."""
+"""struct iocb (linux/aio_abi.h): a number of ours, two flags, the operation, priority, descriptor; the rest is zero."""
 _EVENT = struct.Struct("=QQqq")
-"""struct io_event: that number, the request's address, and what has come of it, below zero an error."""
+"""struct io_event: that number, the request's address, and its result, negative for an error."""
 
 
 def sync_all(fds: Collection[int]) -> None:
-    """Make open files and folders last. OSError if one of them can't be made to."""
+    """Sync open files and folders to the disk. OSError if one fails."""
     if len(fds) > 1 and by_kernel(fds):
         return
     for done in (map if len(fds) < FEW else _threads().map)(os.fsync, fds):
@@ -40,7 +40,7 @@ def sync_all(fds: Collection[int]) -> None:
 
 
 def begin(fd: int) -> Future[None]:
-    """Make one open file last, beside whatever else is done; it has to stay open until then."""
+    """Sync one open file in the background; the caller keeps it open until this is done."""
     return _threads().submit(os.fsync, fd)
 
 
@@ -50,18 +50,18 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def by_kernel(fds: Collection[int]) -> bool:
-    """Have the kernel do it. False if it does not do so here, and nothing is promised; OSError as above."""
+    """Sync with io_submit(2). False if the kernel does not support it here: nothing is synced; OSError as above."""
     queue = _queue(os.getpid())
     return queue is not None and len(fds) <= MOST and queue.sync(fds)
 
 
 @functools.cache
 def _queue(_: int) -> _Queue | None:
-    """That of a process, by its id: one that was forked can't use its parent's."""
+    """The queue of this process; by process id, because a forked process cannot use that of its parent."""
     numbers = NUMBERS.get(platform.machine()) if sys.maxsize > 1 << 32 else None
     try:
         return None if numbers is None else _Queue(*numbers)
-    except OSError:  # a filter of system calls, or no room for one more
+    except OSError:  # a seccomp filter, or fs.aio-max-nr is reached
         return None
 
 
@@ -78,7 +78,7 @@ class _Queue:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
     def sync(self, fds: Collection[int]) -> bool:
-        """Make all of them last, and wait for it; False if not all of them were taken."""
+        """Sync all of them, and wait; False if the kernel did not accept all."""
         with self._lock:
             first = self._last + 1
             self._last += len(fds)
@@ -90,7 +90,7 @@ class _Queue:
         return taken == len(fds)
 
     def _begin(self, fds: Collection[int], first: int) -> int:
-        """How many the kernel has taken, in their order."""
+        """Submit requests in their order; returns how many the kernel has accepted."""
         packed = b"".join(_REQUEST.pack(first + at, 0, 0, _FSYNC, 0, fd, *[0] * 6) for at, fd in enumerate(fds))
         requests = ctypes.create_string_buffer(packed, len(packed))
         start = ctypes.addressof(requests)
@@ -99,7 +99,7 @@ class _Queue:
         return max(0, taken)
 
     def _wait(self, numbers: range) -> list[int]:
-        """What has come of these requests; of others nobody waits any more, since a signal ended the waiting."""
+        """The results of these requests; others are from an earlier call that a signal has interrupted."""
         results: dict[int, int] = {}
         events = ctypes.create_string_buffer(MOST * _EVENT.size)
         while len(results) < len(numbers):

@@ -15,7 +15,7 @@ from pathlib import Path
 log = logging.getLogger("eggwatch")
 
 EXTENSION = 120.0
-"""Seconds for which a start or a stop that gets on asks for more time."""
+"""By how many seconds a start or stop that makes progress extends its time limit."""
 EXTEND_EVERY = 10.0
 STATUS_EVERY = 1.0
 LONGEST_STATUS = 300
@@ -39,7 +39,7 @@ class Supervisor:
         return None if self._watchdog is None else self._watchdog / 3
 
     def progress(self) -> None:
-        """Something has been done. Cheap: most calls send nothing."""
+        """Report that work was done. Most calls send nothing."""
         if self._send is None:
             return
         now, lines = time.monotonic(), []
@@ -60,21 +60,21 @@ class Supervisor:
             self._tell(f"STATUS={text}")
 
     def ready(self) -> None:
-        """The first round is done, or a reload."""
+        """Report that the first round, or a reload, is finished."""
         self._running = True
         self._tell("READY=1")
 
     def reloading(self) -> None:
-        """The configuration is read again; `ready` ends it."""
+        """Report that a reload has started; `ready` ends it."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """What is in hand is finished; nothing new is begun."""
+        """Report that the daemon is stopping."""
         self._running = False
         self._tell("STOPPING=1")
 
     def _tell(self, *lines: str) -> None:
-        """A supervisor that can't be reached is no reason to stop."""
+        """Send a message; an error is logged, and is no reason to stop."""
         if self._send is not None:
             try:
                 self._send("\n".join(lines))
@@ -88,14 +88,14 @@ def _sender() -> Send | None:
         return None
     try:
         from systemd.daemon import notify
-    except ImportError:  # it has to be compiled; the unit works without it
+    except ImportError:  # python3-systemd is optional, as it has to be compiled
         return lambda message: _send(address, message)
     send: Send = notify
     return send
 
 
 def _send(address: str, message: str) -> None:
-    """The datagram of sd_notify(3); `@` begins an abstract address."""
+    """Send one datagram as sd_notify(3) does; `@` marks an abstract address."""
     target = "\0" + address[1:] if address.startswith("@") else address
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(message.encode(), target)
@@ -124,7 +124,7 @@ def passed_sockets() -> list[socket.socket]:
 
 
 _found_writable: set[Path] = set()
-"""Folders that this process could write to: the unit has their line."""
+"""Folders that this process was able to write to, so the unit must allow it."""
 
 
 def line_lacking(folder: Path) -> str | None:
