@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import sys
@@ -40,6 +41,14 @@ class Door:
     def upload(self, file: tuple[str, bytes], *more: tuple[str, str], **headers: str) -> Reply:
         """One upload with what every client says of it."""
         return self.post([*fields_of(file), *more], file, **headers)
+
+
+def kept(door: Door) -> list[str]:
+    """Files of the door, in its folder or in a server's hand."""
+    lying = [name for _, _, names in os.walk(door.site.drop / "http") for name in names]
+    links = Path(f"/proc/{door.server.pid}/fd").iterdir()
+    held = [os.readlink(link) for link in links if link.is_symlink()]
+    return lying + [path for path in held if "/http/" in path]
 
 
 def fields_of(file: tuple[str, bytes]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ import pytest
 from tests.archive_factory import sdist, wheel
 from tests.http_asking import ask, raw
 from tests.running import PATIENT, until
-from tests.webserver.door import Door, fields_of, multipart, open_door
+from tests.webserver.door import Door, fields_of, kept, multipart, open_door
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,6 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         assert door.upload((name, data)).status == 200
         assert door.site.events()[-1]["filename"] == name
         until("nothing is left of any of them", lambda: kept(door) == [])
-
-
-def kept(door: Door) -> list[str]:
-    """Files of the door, in its folder or in a server's hand."""
-    lying = [name for _, _, names in os.walk(door.site.drop / "http") for name in names]
-    links = Path(f"/proc/{door.server.pid}/fd").iterdir()
-    held = [os.readlink(link) for link in links if link.is_symlink()]
-    return lying + [path for path in held if "/http/" in path]
 
 
 def request_of(file: tuple[str, bytes], *, length: int | None = None, kind: str | None = None) -> bytes:
