@@ -28,6 +28,9 @@ class IndexConfig:
     upload_to: str | None = None
     patience: Patience = field(default_factory=Patience)
     scan: float = 30.0
+    intake: str = "drop"
+    """What the folder is: `drop`, which files leave once they are judged, or `mirror`, where they stay."""
+    removed_after: float = 10.0
     grace: float = 600.0
     min_free: int = 64 << 20
     formats: tuple[str, ...] = SUPPORTED_FORMATS
@@ -46,6 +49,11 @@ class IndexConfig:
     """The file for node_exporter, where one is wanted."""
     makes_folders: bool = False
     """Whether to create missing folders: only without a configuration, as DROP may be a disk that is not mounted."""
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether the drop folder is the truth."""
+        return self.intake == "mirror"
 
     @property
     def folders(self) -> tuple[Path, Path, Path]:

@@ -117,6 +117,10 @@ class _ConfigReading:
         for key in FOLDERS:
             if key not in table:
                 self.wrong(f"{where} {key}", "is missing", "index", name)
+        if values.get("intake") == "mirror" and "uploads" in values:
+            self.wrong(
+                f"{where} uploads", "is not for a mirror: only its own files are published", "index", name, "uploads"
+            )
         self.folders += [((name, key), self.base / values[key]) for key in FOLDERS if key in values]
         return _build(name, values, self.base) if values.keys() >= set(FOLDERS) else None
 

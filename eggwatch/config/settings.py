@@ -38,6 +38,12 @@ def _formats(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _intake(value: object) -> str:
+    if value not in ("drop", "mirror"):
+        raise ValueError('is neither "drop" nor "mirror"')
+    return str(value)
+
+
 def _identity(value: object) -> str:
     if value not in ("owner", "folder"):
         raise ValueError('is neither "owner" nor "folder"')
@@ -226,6 +232,16 @@ GROUPS: dict[str, dict[str, Setting]] = {
             says="How often the whole drop folder is scanned, in addition to inotify.",
             read=duration,
             default='"30s"',
+        ),
+        "intake": Setting(
+            says='With "mirror", files stay in the drop folder, and one that is deleted there leaves the index.',
+            read=_intake,
+            default='"drop"',
+        ),
+        "removed-after": Setting(
+            says="How long a file must be gone from a mirror that could be read completely.",
+            read=duration,
+            default='"10s"',
         ),
         "min-free": Setting(
             says="Uploads wait if they would leave less than this free on the disk.", read=size, default='"64MiB"'

@@ -24,6 +24,8 @@ class Originals:
         self._hidden: dict[str, Original] = {}
         self._retried: set[str] = set()
         self._timers = timers
+        self.missing: dict[str, Original] = {}
+        """Originals that are to stay in the drop folder, and that the last scan has not seen."""
 
     def __contains__(self, path: str) -> bool:
         return path in self._known
@@ -56,8 +58,10 @@ class Originals:
         return {original.path for original in self._hidden.values()}
 
     def prune(self, present: set[str]) -> list[str]:
-        """After a scan, forget files that are gone; returns their paths, sorted."""
-        gone = sorted(self._known.keys() - present)
+        """After a scan, forget files that are gone, but for those that are to stay; returns their paths, sorted."""
+        absent = self._known.keys() - present
+        self.missing = {path: self._known[path] for path in absent if self._known[path].fate is Fate.KEPT}
+        gone = sorted(absent - self.missing.keys())
         for path in gone:
             del self._known[path]
         return gone
@@ -77,9 +81,9 @@ class Originals:
                 self._hidden[found.path] = original
 
     def is_leaving(self, path: str) -> bool:
-        """Whether a file that is not there any more may be one that we let go, or try to."""
+        """Whether a file that is not there any more may be one that we let go, or try to; what is to stay is missed."""
         original = self._known.get(path)
-        return path in self._retried or (original is not None and original.fate in LEAVING)
+        return path in self._retried or (original is not None and original.fate in (*LEAVING, Fate.KEPT))
 
     def is_settled(self, found: Found) -> bool:
         """Whether this very file was judged already, and only waits to leave or to change."""
@@ -87,7 +91,7 @@ class Originals:
         if original is None or original.identity != found.identity:
             return False
         is_due = found.path in self._retried and found.path not in self._timers
-        return original.fate is Fate.HELD or (original.fate is Fate.STUCK and not is_due)
+        return original.fate in (Fate.HELD, Fate.KEPT) or (original.fate is Fate.STUCK and not is_due)
 
     def is_touched(self, claim: Claim) -> bool:
         """Whether this is the file that was judged good at this path, with nothing changed but its mode or times."""
@@ -98,7 +102,7 @@ class Originals:
         if (before.dev, before.ino) != (after.dev, after.ino):
             return False
         # A file that is there for long is only overwritten on purpose; then it is as old as its mtime says.
-        was_left = original.fate is Fate.STUCK and after.mtime_ns <= before.ctime_ns
+        was_left = original.fate in (Fate.STUCK, Fate.KEPT) and after.mtime_ns <= before.ctime_ns
         return was_left or original.fate in (Fate.ADMITTED, Fate.KNOWN)
 
     def deferred(self, path: str) -> Identity | None:

@@ -236,13 +236,17 @@ class Uploads:
 
     def waiting(self) -> tuple[WaitingFile, ...]:
         """The files in the drop folder with their reasons, for `status`, up to a limit."""
-        rows = {path: self._why(path) for path in self._seen} | self._others
-        first = heapq.nsmallest(MOST_SHOWN, (path for path, reason in rows.items() if reason))
+        rows = self._rows()
+        first = heapq.nsmallest(MOST_SHOWN, rows)
         return tuple(WaitingFile(path=shown(path), reason=shown(rows[path])) for path in first)
 
     def not_shown(self) -> int:
         """How many more there are."""
-        return max(0, len(self._seen) + len(self._others) - MOST_SHOWN)
+        return max(0, len(self._rows()) - MOST_SHOWN)
+
+    def _rows(self) -> dict[str, str]:
+        rows = {path: self._why(path) for path in self._seen} | self._others
+        return {path: reason for path, reason in rows.items() if reason}
 
     def unfinished(self) -> list[str]:
         """Uploads that have no verdict, as people read their paths: waiting, deferred or held."""
@@ -278,6 +282,8 @@ class Uploads:
         original = self.originals.at(path)
         if original is None:
             return "new"
+        if original.fate is Fate.KEPT:
+            return original.reason or ""
         if original.fate in (Fate.HELD, Fate.STUCK, Fate.DEFERRED):
             return f"{original.fate}: {(original.reason or '').strip().splitlines()[-1] if original.reason else ''}"
         return f"{original.fate}; will be removed from the drop folder in a moment"

@@ -21,6 +21,8 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     STUCK = "stuck"
     """It has had its verdict, and we may not remove it."""
+    KEPT = "kept"
+    """It has had its verdict, and stays: the drop folder is a mirror."""
     DEFERRED = "deferred"
     """Its end is missing: it is judged again when it has changed."""
     HELD = "held"
@@ -31,7 +33,7 @@ class Fate(StrEnum):
 
 LEAVING = (Fate.ADMITTED, Fate.KNOWN, Fate.REJECTED)
 """Fates of files that leave the drop folder by themselves."""
-FINAL = (*LEAVING, Fate.STUCK)
+FINAL = (*LEAVING, Fate.STUCK, Fate.KEPT)
 """Fates of files that have had their verdict."""
 
 

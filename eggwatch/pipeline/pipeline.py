@@ -15,7 +15,6 @@ from eggwatch.inspection.worker import Job, Result
 from eggwatch.intake.claim import Candidate, ClaimQueue
 from eggwatch.intake.disk_space import DiskSpace
 from eggwatch.intake.retire import Retirement
-from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads, in_hand
 from eggwatch.model.events import Entry, Event, EventKind, is_news, timestamp
 from eggwatch.model.names import shown
@@ -37,6 +36,7 @@ from eggwatch.pipeline.measures import Measures
 from eggwatch.pipeline.settle import Settling
 from eggwatch.pipeline.sight import DropWatch
 from eggwatch.pipeline.sweep import GracePeriod
+from eggwatch.pipeline.withdraw import as_they_lie
 from eggwatch.policy.admission import judge
 from eggwatch.policy.orders import Order, Remove, events_of
 from eggwatch.policy.weighing import refuses_readmes
@@ -57,7 +57,7 @@ class Pipeline:
     def __init__(self, components: Components, config: IndexConfig) -> None:
         self.components, self.config = components, config
         drop, spool, catalog, receipts = components.drop, components.spool, components.catalog, components.receipts
-        self.uploads = Uploads(catalog.originals())
+        self.uploads = Uploads(as_they_lie(catalog.originals(), is_mirror=config.is_mirror))
         self.news = News(
             components.notifiers,
             receipts=receipts,
@@ -97,6 +97,8 @@ class Pipeline:
         self._looking = DropWatch(
             *seen, drop=drop, catalog=catalog, receipts=receipts, now=components.now, progress=spool.progress
         )
+        self.scan, self.mirror = self._looking.scan, self._looking.mirror
+        """The scan of the whole drop folder, whether one is under way and what it costs; and what is missing in it."""
         self.tally, self.measures = Tally(), Measures()
         self._in_hand: dict[int, InHand] = {}
         self._changed = ChangedPages()
@@ -131,12 +133,10 @@ class Pipeline:
 
     def sight(self, paths: set[str] | None) -> list[Sighting]:
         """Look at the drop folder; the scan decides, events only say where to look."""
-        return self._looking.look(paths)
-
-    @property
-    def scan(self) -> Scan:
-        """The scan of the whole drop folder: whether one is under way, what it costs."""
-        return self._looking.scan
+        sightings = self._looking.look(paths)
+        if events := [event for order in self._looking.removals() for event in self.events_of(order)]:
+            self.commit(events)
+        return sightings
 
     def settle(self, sightings: Iterable[Sighting]) -> list[Candidate]:
         """The uploads that may be read now, and whether an unfinished one has had all its time."""
@@ -266,7 +266,7 @@ class Pipeline:
     def commit(self, events: list[Event], originals: Iterable[Original] = ()) -> list[Entry]:
         """Make events happen, and what follows from them at once."""
         entries = self.components.ledger.append(events)
-        remembered = tuple(originals)
+        remembered = tuple(as_they_lie(originals, is_mirror=self.config.is_mirror))
         self.components.catalog.apply(entries, remembered)
         for one in remembered:
             self.uploads.remember(one)
@@ -281,6 +281,8 @@ class Pipeline:
         self.tally.published += event.kind is EventKind.ADMITTED
         if event.kind is EventKind.REJECTED:
             self.tally.refused += 1
+            if self.mirror is not None:
+                self.news.release(entry.serial)
         elif event.project and is_news(event):
             self._changed.add(event.project, now=time.monotonic())
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError
+from eggwatch.intake.mirror import Mirror
 from eggwatch.intake.retire import Retirement
 from eggwatch.intake.scan import Scan
 from eggwatch.intake.uploads import Uploads
@@ -18,6 +19,8 @@ from eggwatch.model.sightings import Sighting
 from eggwatch.notifiers.receipts import Receipts
 from eggwatch.pipeline.log_lines import crowded
 from eggwatch.pipeline.remarks import answer_strangers
+from eggwatch.pipeline.withdraw import removals
+from eggwatch.policy.orders import Remove
 from eggwatch.store.drop.folder import Drop, Survey
 from eggwatch.store.state.catalog import Catalog
 
@@ -43,6 +46,9 @@ class DropWatch:
         self._config, self._uploads, self._retirement = config, uploads, retirement
         self._drop, self._catalog, self._receipts = drop, catalog, receipts
         self._now, self._progress = now, progress
+        self.mirror = Mirror(config.drop, config.removed_after) if config.is_mirror else None
+        self.deleted: list[str] = []
+        """Paths of what was deleted from a mirror, until they are forgotten."""
         self.scan = Scan(drop)
         """Whether one is under way, and what they cost."""
 
@@ -56,20 +62,50 @@ class DropWatch:
 
     def _look(self, paths: set[str] | None) -> list[Sighting]:
         now = time.monotonic()
+        self._forget_deleted()
         try:
             surveys = self._surveys(paths, now)
         except FolderError as error:
+            if self.mirror is not None:
+                self.mirror.disturb()
             if self._uploads.faults.note("drop", str(error)):
                 log.error("sight    %s", error)
             return []
         sightings = [sighting for survey in surveys for sighting in self._take_in(survey, now)]
         if whole := self.scan.whole():
             # A scan has seen everything: what it has not seen is gone.
-            if crowd := self._uploads.crowd(whole):
+            if (crowd := self._uploads.crowd(whole)) and self.mirror is None:
                 log.warning("sight    %s", crowded(crowd, str(self._config.drop)))
             self._forget(self._uploads.conclude(whole, wall=self._now()))
             self._retirement.forget_troubles(whole)
+            if self.mirror is not None:
+                self._compare(self.mirror, whole, now)
         return list({sighting.path: sighting for sighting in sightings}.values())
+
+    def _compare(self, mirror: Mirror, whole: Survey, now: float) -> None:
+        """Find what was deleted. A fault says so where nothing is removed because nothing at all is left."""
+        missing = self._uploads.originals.missing
+        self.deleted = mirror.deleted(missing, whole, now=now)
+        if missing and not whole.uploads:
+            if self._uploads.faults.note(
+                "mirror", f"{self._config.drop} holds no archive any more; nothing is removed"
+            ):
+                log.warning("sight    %s", self._uploads.faults["mirror"])
+        else:
+            self._uploads.faults.resolve("mirror")
+
+    def removals(self) -> list[Remove]:
+        """The orders that take what was deleted from a mirror out of the index."""
+        if self.mirror is None or not self.deleted:
+            return []
+        return list(removals(self.deleted, self.mirror, self._uploads.originals, self._catalog))
+
+    def _forget_deleted(self) -> None:
+        """What was deleted is out of the index by now. After a crash before this, it is tried again in vain."""
+        deleted, self.deleted = self.deleted, []
+        for path in deleted:
+            self._uploads.originals.forget(path)
+        self._forget(deleted)
 
     def _surveys(self, paths: set[str] | None, now: float) -> list[Survey]:
         folders = {path for path in paths or () if path.endswith("/")}

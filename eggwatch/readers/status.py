@@ -12,7 +12,7 @@ from eggwatch.errors import FolderError, in_words
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, seconds_of
 from eggwatch.model.names import shown
-from eggwatch.model.queue import FINAL, MOST_SHOWN, Queued, Stage, queue_of
+from eggwatch.model.queue import FINAL, MOST_SHOWN, Fate, Queued, Stage, queue_of
 from eggwatch.model.status import Delivery, Status, WaitingFile
 from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
@@ -163,6 +163,8 @@ def _lying_there(status: Status, survey: Survey, originals: Mapping[str, Origina
 
 
 def _remembered(found: Found, original: Original | None) -> str:
+    if original is not None and original.fate is Fate.KEPT and original.identity == found.identity:
+        return original.reason or ""
     lines = (original.reason or "").strip().splitlines() if original is not None else []
     if original is None or original.identity != found.identity or not lines:
         return "waiting for the daemon"

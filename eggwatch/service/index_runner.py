@@ -176,6 +176,8 @@ class IndexRunner:
         if now >= self._next_scan or self.watcher.is_to_check():
             if self.watcher.check():
                 prepare_drop(self.config, index.pipeline.components.answers)
+                if index.pipeline.mirror is not None:
+                    index.pipeline.mirror.disturb()
             hints = None
         if hints is None:
             self._warn_of_closed_drop(index)
@@ -186,6 +188,8 @@ class IndexRunner:
             self.watcher.compare(index.pipeline.uploads.folders)
             self._next_scan = now + self._scan_pause()
         self._next_scan = min(self._next_scan, now + self._scan_pause())
+        if index.pipeline.mirror is not None and not index.pipeline.scan:
+            self._next_scan = min(self._next_scan, index.pipeline.mirror.next_due() or self._next_scan)
         self._answer_errands(index)
         if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
             self.ready = True

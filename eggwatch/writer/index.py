@@ -27,6 +27,7 @@ from eggwatch.pipeline.root_pages import InlineRenderer, RootPages, RootRenderer
 from eggwatch.policy.weighing import needs_renderer
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.answers_away import AnswersAway
 from eggwatch.store.drop.door_orders import DoorOrders
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import Permissions
@@ -177,7 +178,7 @@ def _assemble(
     spool.check_linking(pool.folder)
     sources, drop = templates(), Drop(config.drop, config.formats)
     env, options = environment(sources), landing_options(config)
-    answers = Answers(drop, config.state, permissions)
+    answers = (AnswersAway if config.is_mirror else Answers)(drop, config.state, permissions)
     target = FolderTarget(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
     )

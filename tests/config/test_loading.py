@@ -38,6 +38,8 @@ mode = "0640"
 group = "packages"
 keep-rejected = ["90d", "2GiB"]
 metrics = "metrics/eggwatch.prom"
+intake = "mirror"
+removed-after = "1m"
 """
     index = load(written(tmp_path, text)).indexes["main"]
     assert (index.patience.unfinished_after, index.patience.quiet, index.patience.linger) == (7200, 3, 5)
@@ -45,7 +47,15 @@ metrics = "metrics/eggwatch.prom"
     assert index.keep_rejected == Keeping(age=7_776_000, size=1 << 31)
     assert (index.formats, index.mode, index.group) == (("sdist",), 0o640, "packages")
     assert (index.contact, index.index_url) == ("packages@example.com", "https://packages.example.com/pypi/simple/")
+    assert (index.is_mirror, index.removed_after) == (True, 60)
     assert index.metrics == tmp_path / "metrics" / "eggwatch.prom"
+
+
+def test_a_mirror_takes_no_uploads_over_http(tmp_path: Path) -> None:
+    """Whoever manages the folder would delete them."""
+    said = problems(tmp_path, f'[index.main]\n{FOLDERS}intake = "mirror"\nuploads = {{ anonymous = true }}\n')
+    assert "[index.main] uploads: is not for a mirror" in said
+    assert 'neither "drop" nor "mirror"' in problems(tmp_path, f'[index.main]\n{FOLDERS}intake = "folder"\n')
 
 
 @pytest.mark.parametrize("value", ["eggwatch.txt", "/var/lib/metrics", 9100, ""])
