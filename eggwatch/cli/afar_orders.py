@@ -16,9 +16,9 @@ from typing import Any
 import click
 
 from eggwatch.cli.output import say_error
-from eggwatch.errors import EggwatchError, in_words
+from eggwatch.errors import EggwatchError
 from eggwatch.model.instructions import trusted_host
-from eggwatch.readers.remote import NotReachedError, RemoteReader
+from eggwatch.readers.remote import NotReachedError, RemoteReader, not_reached
 from eggwatch.store.state.tokens import PATTERN
 
 LARGEST_ANSWER = 16 << 20
@@ -68,9 +68,7 @@ class Afar:
         except urllib.error.HTTPError as error:
             return _refusal(error, door)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            reason = in_words(reason) if isinstance(reason, BaseException) else reason
-            raise NotReachedError(f"{door} can't be reached: {reason}.", remedy="Check --url, or try again.") from error
+            raise not_reached(door, error, "--url") from error
 
 
 def _form(fields: dict[str, str]) -> tuple[bytes, str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eggwatch.cli.output import Bar
-from eggwatch.errors import EggwatchError, in_words
-from eggwatch.readers.remote import NotReachedError
+from eggwatch.errors import EggwatchError
+from eggwatch.readers.remote import not_reached
 
 LARGEST_ANSWER = 1 << 20
 SECONDS = 60.0
@@ -55,9 +55,7 @@ class Repository:
                 answer = connection.getresponse()
                 return _said(answer, answer.read(LARGEST_ANSWER))
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise NotReachedError(
-                f"{self.url} can't be reached: {in_words(error)}.", remedy="Check --to, or try again."
-            ) from error
+            raise not_reached(self.url, error, "--to") from error
 
 
 def basic(user: str, password: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +30,17 @@ class NotReachedError(EggwatchError):
     """The server at --url did not answer, or not as an index does."""
 
     exit_code = 2
+
+
+def not_reached(url: str, error: Exception, option: str) -> NotReachedError:
+    """Why a server can't be reached; `option` has named it."""
+    reason = getattr(error, "reason", None) or error
+    for one in (error, reason):
+        if isinstance(one, ssl.SSLCertVerificationError):
+            remedy = "If it is of a CA of your own, set SSL_CERT_FILE to a file with the certificate of that CA."
+            return NotReachedError(f"The certificate of {url} is not trusted: {one.verify_message}.", remedy=remedy)
+    words = in_words(reason) if isinstance(reason, BaseException) else reason
+    return NotReachedError(f"{url} can't be reached: {words}.", remedy=f"Check {option}, or try again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +128,7 @@ class RemoteReader:
                 return None
             raise NotReachedError(f"{self.base}{path}: the server says {error.code} {error.reason}.") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            reason = in_words(reason) if isinstance(reason, BaseException) else reason
-            raise NotReachedError(
-                f"{self.base} can't be reached: {reason}.", remedy="Check --url, or try again."
-            ) from error
+            raise not_reached(self.base, error, "--url") from error
 
     def _parsed(self, path: str, data: bytes) -> dict[str, Any]:
         try:

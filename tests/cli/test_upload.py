@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Done, Site
+from tests.uploaders.servers import running_sshd
 from tests.webserver.door import Door, open_door
 
 UPLOADS = '{ users = "htpasswd" }'
@@ -94,18 +95,20 @@ def test_what_is_no_door_is_2(afar: Site, door: Door) -> None:
 
 
 @pytest.fixture
-def scp(tmp_path: Path) -> dict[str, str]:
-    """An environment whose scp copies on this machine, to the folder after the colon."""
-    program = tmp_path / "bin" / "scp"
-    program.parent.mkdir()
-    program.write_text(
-        f"#!{sys.executable}\nimport shutil, sys\n_, dashes, source, to = sys.argv\nassert dashes == '--'\n"
-        "shutil.copy(source, to.partition(':')[2])\n"
-    )
-    program.chmod(0o755)
-    return {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+def scp(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """An environment whose scp knows a real sshd on this machine as `h`, as ~/.ssh/config would say it."""
+    folder = tmp_path / "ssh"
+    folder.mkdir()
+    with running_sshd(folder) as sshd:
+        program = folder / "bin" / "scp"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\nexec {shutil.which("scp")} -F {sshd.config} -o User=root "$@"\n')
+        program.chmod(0o755)
+        yield {"PATH": f"{program.parent}:{os.environ['PATH']}"}
 
 
+@pytest.mark.parts
+@pytest.mark.root
 def test_after_scp_the_pages_are_asked_for_the_verdict(door: Door, afar: Site, scp: dict[str, str]) -> None:
     to = ["--to", f"h:{door.site.drop}/"]
     done = afar.call("upload", *archives(afar), *to, "--url", door.url, "--timeout", "1s", env=scp)
@@ -118,6 +121,8 @@ def test_after_scp_the_pages_are_asked_for_the_verdict(door: Door, afar: Site, s
     assert (blind.code, "receipts/" in blind.out) == (0, True), blind
 
 
+@pytest.mark.parts
+@pytest.mark.root
 def test_a_copy_that_fails_is_2(afar: Site, scp: dict[str, str]) -> None:
     done = afar.call("upload", archives(afar)[0], "--to", "h:/does/not/exist/", env=scp)
     assert (done.code, "was not uploaded" in done.err) == (2, True), done
