@@ -191,9 +191,8 @@ def find(explicit: Path | None, *, environment: Mapping[str, str], needed: Colle
     for path in candidates:
         if path is not None:
             return load(path)
-    if os.path.lexists(
-        LOCAL_FILE
-    ):  # also False if this account may not enter the folder, which sudo keeps as the current one
+    # Also False if this account may not enter the current folder, as sudo keeps that of its caller.
+    if os.path.lexists(LOCAL_FILE):
         return load(LOCAL_FILE)
     if _may_be_there(SYSTEM_FILE):
         return load(SYSTEM_FILE)

@@ -1,7 +1,6 @@
-"""Is the installation sound? One small function a check, one table of them. Nothing is ever changed.
+"""Checks the surroundings of an index: accounts, folders, disks, kernel, units, servers. Nothing is ever changed.
 
-`check` judges local files, `verify` what is published; this looks at what is around an index: accounts, folders,
-disks, kernel, units, servers.
+Each check is a small function in the table CHECKS. (`check` is for local files, `verify` for published ones.)
 """
 
 from __future__ import annotations
@@ -45,19 +44,19 @@ CHECKS: dict[str, Check] = {
 """Every check by its name, in the order of the report."""
 
 OF_DROP = frozenset(("drop-mode", "drop-acl", "drop-access", "drop-file-system", "inotify", "capabilities", "http"))
-"""Checks that have nothing to look at without the drop folder."""
+"""Checks that are skipped without the drop folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """One outcome, with the check that came to it."""
+    """One result, with the name of its check."""
 
     check: str
     outcome: CheckOutcome
 
 
 def examine(around: Environment) -> list[Reported]:
-    """Run all checks of one index in their order; what this account may not look at is reported as unchecked."""
+    """Run all checks of one index in their order; what this account may not examine is reported as unchecked."""
     reported: list[Reported] = []
     for name, check in CHECKS.items():
         if not (name in OF_DROP and _is_found(reported, "drop-there")):

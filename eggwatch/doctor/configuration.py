@@ -1,4 +1,4 @@
-"""Checks of what the configuration names: accounts, groups, servers."""
+"""Checks of accounts, groups and servers in the configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 5.0
 
 
 def names(around: Environment) -> Iterator[CheckOutcome]:
-    """This machine, or the upload door, has the accounts and groups of `owners` and `group`."""
+    """The accounts and groups of `owners` and `group` exist, or are users of uploads over HTTP."""
     for group in unknown_groups(around.config):
         yield _lacking(around, f"names the group {group}, which does not exist here", f"groupadd {group}")
     for account in unknown_owners(around.config):
@@ -34,7 +34,7 @@ def _as_user(around: Environment, name: str) -> str:
 
 
 def logins(around: Environment) -> Iterator[CheckOutcome]:
-    """Check that passwords and tokens are only sent to the upload door with encryption."""
+    """Passwords and tokens for uploads over HTTP are only sent encrypted."""
     door, host = around.config.uploads, trusted_host(around.config.url or "https://")
     if door is not None and host is not None and (door.users is not None or known_users(around.config) - {ANONYMOUS}):
         problem = f"passwords and tokens for uploads are sent unencrypted to {host}"
@@ -47,14 +47,14 @@ def _lacking(around: Environment, problem: str, remedy: str) -> Finding:
 
 
 def mail(around: Environment) -> Iterator[CheckOutcome]:
-    """The servers that take our mail can be reached."""
+    """The mail servers accept connections."""
     servers = {(one.server.host, one.server.port) for one in around.config.subscriptions if isinstance(one, Mail)}
     for host, port in sorted(servers):
         yield from reached("mail", host, port)
 
 
 def webhooks(around: Environment) -> Iterator[CheckOutcome]:
-    """The servers of webhooks can be reached, where the configuration names their URL."""
+    """The webhook servers accept connections, if their URL is in the configuration."""
     for one in around.config.subscriptions:
         if isinstance(one, Webhook) and one.url is not None:
             parts = urlsplit(one.url)
@@ -63,7 +63,7 @@ def webhooks(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def reached(what: str, host: str, port: int) -> Iterator[Finding]:
-    """Nothing, if a server takes connections; it is told nothing."""
+    """Nothing if a server accepts a connection; no data is sent."""
     where = f"{what}: {host}:{port}"
     try:
         socket.create_connection((host, port), timeout=SECONDS).close()

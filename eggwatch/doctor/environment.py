@@ -1,4 +1,4 @@
-"""What an index lives in: the process that works on it, its unit, its account. Gathered once, for all checks."""
+"""The surroundings of an index: the daemon's process, its unit, its account. Collected once, for all checks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchecked:
-    """Something that this account, or this machine, does not let us look at: it may be sound or not."""
+    """Something that cannot be checked on this machine or by this account."""
 
     where: str
     reason: str
@@ -57,7 +57,7 @@ PROPERTIES = (
 )  # fmt: skip
 PATIENCE = 10.0
 HTTP_UNITS = ("eggwatch-http.socket", "eggwatch-http.service")
-"""What receives uploads, where `setup` has installed it."""
+"""The units of the HTTP server, if `setup` has installed them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +87,21 @@ class Environment:
     sees_lock: bool = True
     last_event_at: str | None = None
     absences: tuple[Absence, ...] = ()
-    """What is missing of the index itself, and whether no daemon runs although uploads are waiting."""
+    """Missing parts of the index itself, and whether uploads are waiting without a daemon."""
     now: float = field(default_factory=time.time)
     proc: Path = PROC
     systemd: Path = SYSTEMD
 
     @property
     def known_account(self) -> Account:
-        """The daemon's account, for checks that have nothing to look at without it."""
+        """The daemon's account, for checks that cannot run without it."""
         if self.account is None:
             raise NobodyKnownError
         return self.account
 
     @property
     def restart(self) -> str:
-        """How the daemon of this index is started anew."""
+        """The command that restarts the daemon."""
         return (
             "restart the daemon: stop it, and start it again"
             if self.unit is None
@@ -115,12 +115,12 @@ class Environment:
 
 
 def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PROC) -> Environment:
-    """Look around one index."""
+    """Collect the surroundings of one index."""
     reader = IndexReader(config=config)
     daemon, command = _daemon(config, reader, proc) or (None, "")
     unit = _unit(config, source, daemon, proc)
     events, status = reader.last_events(1), reader.status() or Status()
-    absences = [one for one in reader.missing() if one.what != "drop"]  # of which doctor has a check of its own
+    absences = [one for one in reader.missing() if one.what != "drop"]  # doctor has a check for it
     if daemon is None:
         absences += idleness(config, standing(config).status, now=time.time())
     return Environment(
@@ -147,7 +147,7 @@ def _daemon(config: IndexConfig, reader: IndexReader, proc: Path) -> tuple[int, 
 
 
 def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: Path) -> Account | None:
-    """Of the running daemon, else of its unit, else the owner of STATE."""
+    """The account of the running daemon, else of its unit, else the owner of STATE."""
     if daemon is not None:
         return of_process(daemon, proc)
     if unit is not None:
@@ -160,7 +160,7 @@ def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: P
 
 
 def of_process(pid: int, proc: Path = PROC) -> Account | None:
-    """The account of a process, with the groups and capabilities that it really has."""
+    """The account of a process, with its actual groups and capabilities."""
     try:
         text = (proc / str(pid) / "status").read_text()
     except OSError:
@@ -178,7 +178,7 @@ def of_process(pid: int, proc: Path = PROC) -> Account | None:
 
 
 def of_unit(unit: Unit) -> Account | None:
-    """The account that a unit names, with its groups and capabilities; None if this machine has no such account."""
+    """The account of a unit, with its groups and capabilities; None if it does not exist."""
     properties = unit.properties
     name = properties.get("User") or "root"
     try:
@@ -197,7 +197,7 @@ def of_unit(unit: Unit) -> Account | None:
 
 
 def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Path) -> Unit | None:
-    """The service that runs the index, or would; None where systemd does not run, or knows of none."""
+    """The service that runs the index, or would; None without systemd, or if there is none."""
     if not SYSTEMD.is_dir():
         return None
     if daemon is not None:
@@ -212,7 +212,7 @@ def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Pa
 
 
 def configuration_of(unit: Unit) -> Path | None:
-    """The configuration that a unit runs eggwatch with, by default that of the machine; None if it is not eggwatch."""
+    """The configuration of a unit, by default that in /etc/eggwatch; None if the unit does not run eggwatch."""
     match = re.search(r"argv\[\]=(.*?) ; ", unit.properties.get("ExecStart", ""))
     words = match[1].split() if match else []
     if "run" not in words or ("eggwatch" not in words[0].rpartition("/")[2] and "eggwatch" not in words):

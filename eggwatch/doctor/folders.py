@@ -1,4 +1,4 @@
-"""Checks of DROP, PUBLIC and STATE: are they there, whose are they, and who may do what in them?"""
+"""Checks of DROP, PUBLIC and STATE: their existence, owners and permissions."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ OURS = (
     ".", ".eggwatch", "files", "simple", "ledger.jsonl", "catalog.sqlite3", "lock", "orders", "status.json",
     "tokens.json",
 )  # fmt: skip
-"""What the daemon makes in PUBLIC and STATE, as far as one look goes."""
+"""What the daemon creates in PUBLIC and STATE, at the top level."""
 
 
 def quoted(path: Path) -> str:
-    """A path as a shell takes it."""
+    """A path quoted for a shell."""
     return shlex.quote(str(path))
 
 
 def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
-    """DROP is never made by the daemon: it may be a disk that is not mounted."""
+    """The drop folder exists: the daemon never creates it, as its disk may not be mounted."""
     drop = around.config.drop
     try:
         is_folder = stat.S_ISDIR(os.stat(drop).st_mode)
@@ -62,13 +62,13 @@ def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def _making(drop: Path) -> str:
-    """A sticky and set-gid folder, of the group that docs/accounts.rst gives to uploaders where there is one."""
+    """The command for a sticky and set-gid folder, with the uploaders' group of docs/accounts.rst if it exists."""
     group = "-g packages " if gid_of("packages") is not None else ""
     return f"install -d {group}-m 3770 {quoted(drop)}"
 
 
 def way(around: Environment) -> Iterator[CheckOutcome]:
-    """The daemon's account can get to its folders."""
+    """The daemon's account can enter the folders above its own."""
     account = around.known_account
     ways = {closed: folder for folder in around.folders.values() if (closed := closed_on_the_way(account, folder))}
     for closed, folder in ways.items():
@@ -77,7 +77,7 @@ def way(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
-    """A drop folder of several people is sticky and set-gid, unless a server writes as one account for all."""
+    """A drop folder that several people use is sticky and set-gid, unless a server stores all files as one account."""
     drop = around.config.drop
     status = os.stat(drop)
     if around.config.identity == "folder" or not is_shared(status):
@@ -94,7 +94,7 @@ def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
-    """By the default ACL the daemon can empty the folders that people make, whatever their umask."""
+    """The default ACL lets the daemon empty folders that people create, whatever their umask."""
     drop, account = around.config.drop, around.known_account
     status = os.stat(drop)
     by_power = account.uid == 0 or "CAP_DAC_OVERRIDE" in (account.capabilities or ())
@@ -116,7 +116,7 @@ def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_access(around: Environment) -> Iterator[CheckOutcome]:
-    """The daemon's account takes uploads from DROP and leaves answers there."""
+    """The daemon's account can read, write and enter DROP."""
     drop, account = around.config.drop, around.known_account
     status, acl = os.stat(drop), access_acl(drop)
     if not is_granted(account, status, acl, ALL):
@@ -173,7 +173,7 @@ def _owner(path: Path) -> int | None:
 
 
 def writers(around: Environment) -> Iterator[CheckOutcome]:
-    """Nobody but the daemon writes to PUBLIC, STATE, the configuration and the passwords."""
+    """Only the daemon's account can write to PUBLIC, STATE, the configuration and the passwords."""
     passwords = None if around.config.uploads is None else around.config.uploads.users
     for file in (around.source, passwords):
         if file is not None and (open_to := _open_to(file, 0)):
@@ -200,11 +200,11 @@ def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
 
 
 def web(around: Environment) -> Iterator[CheckOutcome]:
-    """A web server, which has an account of its own, can reach and read the published pages."""
+    """A web server, which has its own account, can read the published pages."""
     public, group = around.config.public, around.config.group
     gid = None if group is None else gid_of(group)
     reader = Account(name="others", uid=-1, gids=frozenset() if gid is None else frozenset((gid,)))
-    if any(word.partition("=")[0] == "--serve" for word in around.command.split()):  # the daemon shows them itself
+    if any(word.partition("=")[0] == "--serve" for word in around.command.split()):  # the daemon serves them itself
         return
     for folder in [*reversed(public.parents), public, public / "simple", public / "files"]:
         wanted = ENTER if folder in public.parents else READ | ENTER

@@ -16,13 +16,13 @@ from eggwatch.store.drop.folder import Drop
 
 FEW_INODES = 1000
 WITHOUT_LINKS = {0x4D44: "vfat", 0x2011BAB0: "exfat"}
-"""statfs(2) magic numbers of file systems that know no second name of a file."""
+"""statfs(2) magic numbers of file systems without hard links."""
 CLOCK_SLACK = 60.0
 MIB = 1 << 20
 
 
 def space(around: Environment) -> Iterator[CheckOutcome]:
-    """Each disk has `min-free` left, and inodes."""
+    """Each disk has `min-free` and some inodes left."""
     told: set[int] = set()
     for name, folder in around.folders.items():
         if not folder.exists() or os.stat(folder).st_dev in told:
@@ -43,7 +43,7 @@ def space(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def writable(around: Environment) -> Iterator[CheckOutcome]:
-    """None of the three folders is mounted read-only, here or for the daemon alone."""
+    """None of the three folders is mounted read-only, in general or for the daemon only."""
     for name, folder in around.folders.items():
         if not folder.exists():
             continue
@@ -60,21 +60,21 @@ def _is_read_only(folder: Path) -> bool:
 
 
 def _replaced(around: Environment, name: str, folder: Path) -> Iterator[CheckOutcome]:
-    """A service goes on seeing what was there when it began; in what has taken its place it may only read."""
+    """A service can write only to the folder that was mounted when it started, not to one that has replaced it."""
     if around.daemon is None:
         return
     seen = around.proc / str(around.daemon) / "root" / str(folder).lstrip("/")
     try:
         is_closed = _is_read_only(seen)
     except OSError:
-        return  # the daemon's own view is shown to its account and to root
+        return  # only the daemon's account and root can see its mounts
     if is_closed and (around.unit is None or may_write(around.unit.properties, folder)):
         problem = f"{name} can be written to, but not by the daemon: was it replaced or mounted over since it started?"
         yield Finding(where=str(folder), problem=problem, remedy=around.restart)
 
 
 def linking(around: Environment) -> Iterator[CheckOutcome]:
-    """PUBLIC is one file system, and one that knows links: archives are linked from the spool into files/."""
+    """PUBLIC is one file system with hard links: archives are linked from the spool into files/."""
     public = around.config.public
     if not public.exists():
         return
@@ -98,7 +98,7 @@ def _magic(folder: Path) -> int:
 
 
 def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
-    """All who write to DROP do so through this machine's kernel."""
+    """No other machine writes to DROP directly."""
     drop = around.config.drop
     magic = _magic(drop)
     if magic and magic not in LOCAL_FILE_SYSTEMS:
@@ -111,7 +111,7 @@ def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def inotify(around: Environment) -> Iterator[CheckOutcome]:
-    """The kernel may watch as many folders as there are in DROP."""
+    """The kernel's limits allow watching all folders in DROP."""
     survey = Drop(around.config.drop, around.config.formats).scan()
     folders = len(survey.folders)
     for closed in survey.closed:
@@ -120,12 +120,12 @@ def inotify(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def _limits(around: Environment, folders: int) -> Iterator[Finding]:
-    """By the kernel's numbers, else by the word of the daemon: others of its account may have used them up."""
+    """Compares the kernel's limits, else asks the daemon: other processes of its account may have used them up."""
     limits = around.proc / "sys/fs/inotify"
     watches = int((limits / "max_user_watches").read_text())
     instances = int((limits / "max_user_instances").read_text())
     watcher = around.status.watcher if around.status.pid == around.daemon else None
-    if watches < folders + 2:  # and the folder of orders, and one to come
+    if watches < folders + 2:  # the folder of orders, and one for a new folder
         yield _too_low("max_user_watches", f"{watches}, and DROP has {folders} folders", max(524288, 4 * folders))
     elif instances < 2:
         yield _too_low("max_user_instances", f"{instances}, and others of the account need one too", 128)
@@ -144,7 +144,7 @@ def _too_low(name: str, problem: str, wanted: int) -> Finding:
 
 
 def clock(around: Environment) -> Iterator[CheckOutcome]:
-    """The clock is set right: upload times come from it, and old answers are deleted by it."""
+    """The clock is right: upload times and the deletion of old receipts depend on it."""
     last = around.last_event_at
     if last is not None and seconds_of(last) > around.now + CLOCK_SLACK:
         ahead = seconds_of(last) - around.now
@@ -158,7 +158,7 @@ def clock(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def _is_synchronised() -> bool | None:
-    """As timedatectl(1) has it; None if it can't be asked, or in a container, where the clock is the host's."""
+    """According to timedatectl(1); None if it fails, or in a container, where the clock is the host's."""
     command = ["systemd-detect-virt", "--container", "--quiet"]
     try:
         if subprocess.run(command, timeout=PATIENCE, check=False).returncode == 0:

@@ -1,4 +1,4 @@
-"""Checks of the daemon and its unit: capabilities, what it may write, whether it is alive and of this version."""
+"""Checks of the daemon and its unit: capabilities, write access, whether it is alive and of this version."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDED = {
     "CAP_DAC_READ_SEARCH": "what people upload with umask 077 can't be read",
     "CAP_FOWNER": "the files of others can't leave a sticky folder",
 }
-"""What each capability is for, by what goes without it."""
+"""The consequence of each missing capability."""
 
 
 def index(around: Environment) -> Iterator[CheckOutcome]:
@@ -31,7 +31,7 @@ def index(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def capabilities(around: Environment) -> Iterator[CheckOutcome]:
-    """A daemon that is not root has what it needs for the files of others."""
+    """A daemon that is not root has the capabilities for files of other accounts."""
     account = around.known_account
     status = os.stat(around.config.drop)
     alone = not is_shared(status) or around.config.identity == "folder"
@@ -51,7 +51,7 @@ def capabilities(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def unit(around: Environment) -> Iterator[CheckOutcome]:
-    """The unit has not failed, and lets the daemon write where the configuration wants it to."""
+    """The unit has not failed, and lets the daemon write to the configured folders."""
     if around.unit is None:
         why = "systemd does not run here" if not around.systemd.is_dir() else "no unit runs this configuration"
         yield Unchecked(where="systemd", reason=why)
@@ -82,7 +82,7 @@ def may_write(properties: Mapping[str, str], folder: Path) -> bool:
 
 
 def life(around: Environment) -> Iterator[CheckOutcome]:
-    """A running daemon updates its status, and has the version that is installed."""
+    """A running daemon updates its status, and is of the installed version."""
     status = around.status
     if not around.sees_lock:
         yield Unchecked(where=str(around.config.state), reason="this account can't see whether a daemon is running")
@@ -98,7 +98,7 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def libraries(around: Environment) -> Iterator[CheckOutcome]:
-    """What the configuration asks for is installed."""
+    """The libraries that the configuration needs are installed."""
     for extra, module in modules_of_extras([around.config]).items():
         if find_spec(module) is None:
             problem = f"the configuration needs {module}, which is not installed"
@@ -106,7 +106,7 @@ def libraries(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def textfile(around: Environment) -> Iterator[CheckOutcome]:
-    """The folder for node_exporter is there, and the daemon may write to it."""
+    """The folder for node_exporter exists, and the daemon can write to it."""
     if around.config.metrics is None:
         return
     folder, account = around.config.metrics.parent, around.known_account

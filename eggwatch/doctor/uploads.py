@@ -1,4 +1,4 @@
-"""Checks of uploads over HTTP that a server of its own receives: its account, its folder, its units."""
+"""Checks of a separate HTTP server for uploads: its account, its folder, its units."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""THE DAEMON: watcher, loop, systemd, signals, metrics."""
+"""The daemon: watcher, loop, systemd, signals, metrics."""

@@ -1,8 +1,8 @@
-"""The courier: carries news to mail servers, webhooks and programs, in a process beside the daemon.
+"""The courier: delivers notifications to mail servers, webhooks and programs, in a process beside the daemon.
 
-It reads ledger, catalog and pages like any other reader, so it needs no lock of the index, no right over the drop
-folder and no capability; the daemon needs no network. Every subscription is a route of its own, with its own cursor
-and its own outages: a mail server that is down holds up no webhook.
+It reads ledger, catalog and pages like any other reader, so it needs no lock, no access to the drop folder and no
+capability; the daemon needs no network. Every subscription is a route with its own cursor and its own retries: a mail
+server that is down does not delay webhooks.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from eggwatch.store.state.history import entries_after
 log = logging.getLogger("eggwatch")
 
 LOOK_SECONDS = 0.25
-"""Between two looks at the ledger's size; only when it has changed anything else is read."""
+"""Seconds between checks of the ledger's size; nothing else is read until it changes."""
 AT_MOST = 500
-"""Events in one digest, and events looked at before the progress is kept."""
+"""How many events are in one digest, and how many are read before the cursor is saved."""
 
 
 class Route:
-    """One subscription on its way through the ledger."""
+    """The delivery of the ledger's events to one subscription."""
 
     def __init__(
         self, config: IndexConfig, subscription: Subscription, messenger: Messenger, deliveries: Deliveries
@@ -56,7 +56,7 @@ class Route:
         return self.subscription.name
 
     def step(self) -> float:
-        """Deliver what can be delivered now; answers with the seconds after which to look again."""
+        """Deliver what can be delivered now; returns after how many seconds to continue."""
         now = time.monotonic()
         if now < self._again:
             return min(self._again - now, LOOK_SECONDS)
@@ -68,7 +68,7 @@ class Route:
         return LOOK_SECONDS if finished else min(max(self._again - time.monotonic(), 0.0), LOOK_SECONDS)
 
     def _size(self) -> tuple[int, ...]:
-        """What changes whenever something happens."""
+        """A value that changes with every event."""
         try:
             status = self.config.ledger.stat()
         except OSError:
@@ -86,11 +86,11 @@ class Route:
             after = entries_after(self._reader.ledger(), catalog, progress.cursor)
             known = list(itertools.islice(after, AT_MOST))
             entries = list(itertools.takewhile(lambda entry: is_visible(entry, catalog), known))
-        # The catalog is let go of first: servers may be slow.
+        # Close the catalog first: servers may be slow.
         return self._tell(entries, progress) and len(entries) == len(known)
 
     def _begun(self) -> Progress | None:
-        """Where a new subscription begins: at what the daemon had done when it first read of it."""
+        """The cursor of a new subscription: after all events that happened before the daemon first read it."""
         begun = Cursors(self.config.state, DAEMON).read().get(self.name)
         return None if begun is None else self._keep(begun)
 
@@ -107,13 +107,13 @@ class Route:
         return self._pass(entries, progress)
 
     def _pass(self, entries: list[Entry], progress: Progress) -> bool:
-        """Record that none of these is left to deliver; returns whether there are no further ones."""
+        """Record that these were delivered; returns whether there are no further ones."""
         if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.cursors.of(self.name):
             self._deliveries.keep(self.name, passed)
         return len(entries) < AT_MOST
 
     def _tell_together(self, entries: list[Entry], progress: Progress, *, every: float) -> bool:
-        """A digest: when its time has come; one that was begun is repeated as it was."""
+        """Send a digest if it is due; one whose delivery was interrupted is sent again unchanged."""
         wanted = [entry for entry in entries if self._concerns(entry)]
         if progress.sending is not None:
             wanted = [entry for entry in wanted if entry.serial <= progress.sending]
@@ -132,7 +132,7 @@ class Route:
         return is_news(entry.event) and self.subscription.wants(entry.event)
 
     def _deliver(self, entries: Sequence[Entry], progress: Progress) -> Progress | None:
-        """The progress after these events were delivered or put aside; None if they have to wait."""
+        """The cursor after these events were delivered or put aside; None if they have to wait."""
         notices = [notice_of(self.config, entry.serial, entry.sha256, entry.event) for entry in entries]
         try:
             self._messenger.deliver(notices)
@@ -174,9 +174,9 @@ class Route:
         log.error("announce %s: put aside for 'eggwatch notify --retry': %s", self.name, error)
 
     def retry(self) -> bool:
-        """Try this subscription's dead letters once more; whether all have arrived now."""
+        """Retry this subscription's undelivered events; returns whether all were delivered."""
         letters = [letter for letter in self._deliveries.letters() if letter.subscription == self.name]
-        arrived = [self._retry(letter) for letter in letters]  # each is tried, whatever became of the others
+        arrived = [self._retry(letter) for letter in letters]  # try each, even if others have failed
         return all(arrived)
 
     def _retry(self, letter: DeadLetter) -> bool:
@@ -201,7 +201,7 @@ class Route:
 
 
 def is_visible(entry: Entry, catalog: Reader) -> bool:
-    """True if the pages of these events are visible; events that are not announced need not wait."""
+    """Whether the pages of these events are published; events that are not announced do not have to wait."""
     project = None if entry.event.kind is EventKind.REJECTED else entry.event.project
     return not is_news(entry.event) or catalog.is_visible(serial=entry.serial, project=project)
 
@@ -221,7 +221,7 @@ class Courier:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin to carry."""
+        """Start delivering."""
         self._threads = [threading.Thread(target=self._carry, args=(route,), daemon=True) for route in self.routes]
         for thread in self._threads:
             thread.start()
@@ -246,14 +246,14 @@ class Courier:
                 threading.Thread(target=self._retry, args=(route,), daemon=True).start()
 
     def stop(self, seconds: float) -> None:
-        """Start nothing new, and wait at most so long for deliveries under way; interrupted ones are repeated later."""
+        """Start no new deliveries, and wait at most so long for running ones; interrupted ones are repeated later."""
         self._stop.set()
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def deliver_once(self) -> bool:
-        """Deliver what can be delivered now; whether nothing has failed."""
+        """Deliver what can be delivered now; returns whether nothing has failed."""
         for route in self.routes:
             before = None
             while (cursor := self._deliveries.cursors.cursor(route.name)) != before:
@@ -264,7 +264,7 @@ class Courier:
 
 
 def _guarded(name: str, step: Callable[[], float]) -> float:
-    """One step of a route; what goes wrong on our side costs a pause, and no other route."""
+    """One step of a route; a bug of ours delays this route, and no other."""
     try:
         return step()
     except (EggwatchError, OSError, json.JSONDecodeError) as error:
@@ -275,7 +275,7 @@ def _guarded(name: str, step: Callable[[], float]) -> float:
 
 
 def sample(config: IndexConfig, now: float) -> Notice:
-    """What `eggwatch notify --test` sends: it says that it is a test, and names no real file."""
+    """The sample of `eggwatch notify --test`: it says that it is a test, and names no real file."""
     event = Event(
         kind=EventKind.ADMITTED,
         at=timestamp(now),
@@ -291,7 +291,7 @@ def sample(config: IndexConfig, now: float) -> Notice:
 
 
 def try_each(config: IndexConfig) -> Iterator[tuple[str, str | None]]:
-    """Send the sample through every subscription; its name, and what has gone wrong."""
+    """Send the sample through every subscription; yields its name, and the error, if any."""
     for subscription in config.subscriptions:
         try:
             messenger_of(subscription).deliver([sample(config, time.time())])

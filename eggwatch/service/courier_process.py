@@ -1,4 +1,4 @@
-"""The courier as a child of the daemon, where no unit of its own runs it: started, started anew, and ended with it."""
+"""Runs the courier as a child of the daemon if it has no unit of its own: starts it, restarts it, and stops it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("eggwatch")
 CODE = "from eggwatch.cli import main; main()"
 STOP_SECONDS = 6.0
 PAUSE = 30.0
-"""Seconds before a courier that has ended is started anew."""
+"""Seconds before a courier that has exited is restarted."""
 UNUSABLE = 2
 """Its exit status for an invalid configuration: it is not started again before a reload."""
 
@@ -31,7 +31,7 @@ class CourierProcess:
         """Why no courier runs; None if one does."""
 
     def check(self, *, wanted: bool) -> None:
-        """Start it where it is wanted and not there, and end it where it is not wanted."""
+        """Start it if it is needed and not running, and stop it if it is not needed."""
         if not wanted:
             self.stop()
             return
@@ -49,17 +49,17 @@ class CourierProcess:
             self._process = Process(CODE, *self._arguments, environment=environment, folder=None)
 
     def reload(self) -> None:
-        """Have it begin anew, with the configuration of now."""
+        """Restart it with the current configuration."""
         self.stop()
         self._not_before = 0.0
 
     def begin_to_stop(self) -> None:
-        """Have it end after what it has under way, and do not wait for that."""
+        """Ask it to exit after its running deliveries, without waiting."""
         if self._process is not None:
             self._process.terminate()
 
     def stop(self) -> None:
-        """End it, after what it has under way."""
+        """Stop it after its running deliveries."""
         self.begin_to_stop()
         process, self._process = self._process, None
         if process is not None:

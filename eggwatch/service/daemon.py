@@ -39,8 +39,7 @@ class Daemon:
     ) -> None:
         """`reload()` reads the configuration again; `when_ready()` is called once, after the first scan.
 
-        `when_reloaded(config)` is called with each new configuration. `courier` delivers news; None if another unit
-        runs the courier.
+        `when_reloaded(config)` is called with each new configuration. `courier` is None if it has its own unit.
         """
         self._metrics = metrics or Metrics(config)
         self._bell = Bell()
@@ -81,7 +80,7 @@ class Daemon:
         except (OSError, LedgerError, FolderError) as error:
             if len(self._runners) == 1 and not may_pass(error):
                 raise
-            runner.fail(in_words(error))  # the other indexes go on
+            runner.fail(in_words(error))  # the other indexes continue
 
     def _beat(self) -> None:
         reloads, self._reloading = self._reloading, False
@@ -174,7 +173,7 @@ class Daemon:
         signal.set_wakeup_fd(-1)
         self._supervisor.stopping()
         if self._courier is not None:
-            self._courier.begin_to_stop()  # at the same time as the indexes: both may take seconds
+            self._courier.begin_to_stop()  # stops in parallel with the indexes: both can take seconds
         for runner in self._runners:
             try:
                 runner.close()

@@ -1,4 +1,4 @@
-"""What is known of each index, as Prometheus metrics. Imported only where they are wanted: the library is an extra."""
+"""The state of each index as Prometheus metrics. Imported only if they are configured: the library is an extra."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SIMPLE: tuple[tuple[str, str, Callable[[Status], float | None]], ...] = (
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Metric]:
-    """All metrics of some indexes, without those that are unknown because an index is down."""
+    """All metrics of some indexes, except unknown values of an index that is down."""
     samples = list(samples)
     yield from _lives(samples)
     told = [(sample, sample.state) for sample in samples if sample.state is not None]
@@ -92,7 +92,7 @@ def _lives(samples: list[Sample]) -> Iterator[Metric]:
 
 
 def _several(told: list[tuple[Sample, Status]]) -> Iterator[Metric]:
-    """Gauges with several values an index."""
+    """Gauges with several values for each index."""
     stages = [
         ((sample.index, stage), float(count))
         for sample, state in told
@@ -144,7 +144,7 @@ def text_of(samples: Iterable[Sample]) -> bytes:
 
 
 def serve(host: str, port: int, source: Samples) -> tuple[int, Callable[[], None]]:
-    """Answer GET /metrics in a thread of its own; gives the port, and what ends it. OSError if it can't be had."""
+    """Serve GET /metrics in a thread; returns the port, and a function that stops it. OSError if it cannot listen."""
     server, thread = start_http_server(port, host, _registry(source))
 
     def stop() -> None:

@@ -18,7 +18,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyEv
 from eggwatch.store.drop.folder import ANSWER_FOLDERS
 
 EVERYTHING = None
-"""The hint where no path says where to look."""
+"""The hint if the changed path is not known."""
 
 MASK = Mask(
     InotifyConstants.IN_CREATE
@@ -31,7 +31,7 @@ MASK = Mask(
     | InotifyConstants.IN_DONT_FOLLOW
     | InotifyConstants.IN_EXCL_UNLINK
 )
-"""Neither opening nor writing: a plain file costs two events of the kernel's queue, not five, and its removal one."""
+"""Not opening and writing: a file then takes two events of the kernel's queue, not five, and its removal one."""
 
 _GONE = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
 
@@ -47,7 +47,7 @@ class FolderEvents:
         *,
         skipped: Collection[str] = ANSWER_FOLDERS,
     ) -> None:
-        """OSError if the kernel has no watch left for the folder itself, or it is not there.
+        """OSError if the kernel has no watch left for the folder itself, or it does not exist.
 
         `skipped` are paths relative to the folder.
         """
@@ -60,7 +60,7 @@ class FolderEvents:
         self._watch_all(b"")
 
     def on_event(self, event: InotifyEvent) -> None:
-        """Pass on the path of what has changed: of a file, or with a slash at its end of a folder that has come."""
+        """Pass on the changed path: of a file, or of a new folder, with a slash at its end."""
         with self._lock:
             folder = self._paths.get(event.wd)
         if folder is None:
@@ -77,12 +77,12 @@ class FolderEvents:
             self._hint(self._follow(path, event))
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """The folder is gone."""
+        """The folder was deleted or moved."""
         with self._lock:
             self._forget(wd)
 
     def on_queue_overflow(self) -> None:
-        """Events were lost, those of new folders perhaps among them: all are watched anew."""
+        """Watch all folders again after lost events, which may have been those of new folders."""
         self._leave(b"")
         self._watch_all(b"")
         self._hint(EVERYTHING)
@@ -114,12 +114,12 @@ class FolderEvents:
             del self._watched[path]
 
     def _watch_all(self, path: bytes) -> bool:
-        """Watch a folder, and only then look for those below it; whether the kernel had watches for all of them."""
+        """Watch a folder, and then list its subfolders; returns whether the kernel had watches for all of them."""
         has_all = True
         for folder in chain([path], self._folders_below(path)):
             try:
                 self._watch(folder)
-            except OSError as error:  # no watch is left: the scan finds out
+            except OSError as error:  # no watch is left: the scan reports it
                 has_all = has_all and error.errno == errno.ENOENT
         return has_all
 
@@ -131,10 +131,10 @@ class FolderEvents:
             yield from (one for one in paths if self._is_entered(one))
 
     def _watch(self, path: bytes) -> None:
-        if path in self._watched:  # found in its parent before its own event
+        if path in self._watched:  # it was listed in its parent before its own event came
             return
         wd = self._inotify.add_callback(os.path.join(self._root, path), MASK, self, self._id)
-        if wd < 0:  # closed to this account, which is no error to watchdog
+        if wd < 0:  # this account may not read it, which watchdog does not report as an error
             self._inotify.remove_callbacks([(wd, self._id)])
             return
         with self._lock:

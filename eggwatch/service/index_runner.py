@@ -37,9 +37,9 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before an index is opened again after an error; the last one repeats."""
 STOP_SECONDS = 8.0
 TELL_SECONDS = 10.0
-"""Seconds after which the status is written although uploads are in progress."""
+"""Seconds after which the status is written even while uploads are in progress."""
 BLIND_SCAN = 2.0
-"""Seconds between scans while there are no events of the drop folder."""
+"""Seconds between scans while the kernel reports no events."""
 REST = 10.0
 """So many times what a scan has cost passes before the next one, whatever asks for it: anybody can move folders,"""
 IDLE_REST = 30.0
@@ -47,7 +47,7 @@ IDLE_REST = 30.0
 
 
 def _labelled(method: Callable[Concatenate[IndexRunner, P], R]) -> Callable[Concatenate[IndexRunner, P], R]:
-    """What this method logs names the index."""
+    """The log lines of this method name the index."""
 
     @functools.wraps(method)
     def labelled(self: IndexRunner, /, *arguments: P.args, **options: P.kwargs) -> R:
@@ -58,7 +58,7 @@ def _labelled(method: Callable[Concatenate[IndexRunner, P], R]) -> Callable[Conc
 
 
 class IndexRunner:
-    """One index in the daemon: opened, and opened anew after an error, which is the same as after a crash."""
+    """One index in the daemon: it is opened, and opened again after an error, in the same way as after a crash."""
 
     def __init__(
         self, config: IndexConfig, bell: Bell, progress: Callable[[], None], *, label: str | None = None
@@ -83,7 +83,7 @@ class IndexRunner:
 
     @_labelled
     def open(self) -> None:
-        """Take the lock and begin. EggwatchError where the operator has to act."""
+        """Take the lock and start. EggwatchError if the operator has to act."""
         for folder in (self.config.public, self.config.state):
             if lacking := line_lacking(folder):
                 raise FolderError(f"[index.{self.config.name}] {lacking}.")
@@ -102,7 +102,7 @@ class IndexRunner:
         self._next_scan = 0.0
 
     def _warn_of_closed_drop(self, index: Index) -> None:
-        """Uploads are published from a drop folder that can only be read, but can't leave it."""
+        """Report a read-only drop folder: uploads are published, but cannot be removed from it."""
         lacking = line_lacking(self.config.drop)
         if lacking is None:
             index.pipeline.uploads.faults.resolve("unit")
@@ -110,7 +110,7 @@ class IndexRunner:
             log.error("[%s] %s", self.config.name, lacking)
 
     def channels(self) -> list[int]:
-        """Descriptors that become readable when a helper process has an answer."""
+        """Descriptors that become readable when a child process has a result."""
         if self.index is None:
             return []
         components = self.index.pipeline.components
@@ -120,7 +120,7 @@ class IndexRunner:
 
     @_labelled
     def beat(self) -> None:
-        """One round. After an error it pauses, and starts again from what is on the disk."""
+        """Run one round. After an error, pause, and start again from what is on the disk."""
         try:
             if self.index is None:
                 self._reopen()
@@ -131,15 +131,17 @@ class IndexRunner:
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)
         except Exception as error:
-            is_for_operators = isinstance(error, (OSError, EggwatchError))  # else its class helps a developer
+            is_for_operators = isinstance(
+                error, (OSError, EggwatchError)
+            )  # without a message, developers need its class
             why = " ".join(in_words(error).split("\n  ")) if is_for_operators else f"{type(error).__name__}: {error}"
             self.fail(why, traceback=not is_for_operators)
-        # What an error has left behind may hold files open, and then the administrator can't unmount the disk.
+        # Objects in the traceback can keep files open, so that the administrator could not unmount the disk.
         gc.collect()
 
     @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
-        """The catalog could not be read or written: begin anew, without it if it is damaged."""
+        """Start again after an error of the catalog, which is rebuilt if it is damaged."""
         if isinstance(error, sqlite3.OperationalError):
             self.fail(str(error))
             return
@@ -149,7 +151,7 @@ class IndexRunner:
     def _reopen(self) -> None:
         if time.monotonic() < self._open_at:
             return
-        # A new index is not begun in the empty folder below an unmounted disk.
+        # Do not start a new index in the empty mount point of an unmounted disk.
         for path in self._was_there:
             if not path.exists():
                 raise FolderError(f"{path} is missing. Is its disk mounted?")
@@ -157,7 +159,7 @@ class IndexRunner:
 
     @_labelled
     def fail(self, what: str, *, traceback: bool = False) -> None:
-        """Let go of the index after an error, to open it again in a while."""
+        """Close the index after an error, to open it again later."""
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
         log.error("[%s] %s; retrying in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)
@@ -195,7 +197,7 @@ class IndexRunner:
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
         if not index.pipeline.in_hand() or now >= self._tell_at:
-            self._tell_status(index)  # an upload on its way is not held up for the sake of telling so
+            self._tell_status(index)  # do not delay an upload to log this
             self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:
@@ -220,7 +222,7 @@ class IndexRunner:
             self._next_scan = 0.0
 
     def _answer_errands(self, index: Index) -> None:
-        """`run --once` asked for a round: answer when it is through."""
+        """Answer `run --once` when the round that it asked for is complete."""
         for errand in list(self._errands):
             number, until, since = errand
             pipeline = index.pipeline
@@ -240,7 +242,7 @@ class IndexRunner:
         self._status_owed = not self._status.write(self._told, at=timestamp(time.time()))
 
     def sample(self) -> Sample:
-        """What metrics show: its last status, None while it is down."""
+        """For metrics: its last status; None while it is down."""
         return Sample(
             index=self.config.name,
             at=time.time(),
@@ -259,7 +261,7 @@ class IndexRunner:
             self.index.pipeline.uploads.faults.resolve(what)
 
     def in_short(self) -> str:
-        """What it has done since it was opened and what is to be fixed, for `systemctl status`."""
+        """For `systemctl status`: what was published and rejected since the index was opened, and its faults."""
         if self.index is None:
             return f"{self.config.name}: stopped after an error, retrying; see the log"
         pipeline = self.index.pipeline
@@ -267,7 +269,7 @@ class IndexRunner:
         return f"{self.config.name}: {pipeline.tally.published} published, {pipeline.tally.refused} rejected{faults}"
 
     def next_due(self) -> float:
-        """The moment of the monotonic clock at which this index needs the next beat."""
+        """When this index needs the next beat, on the monotonic clock."""
         if self.index is None:
             return self._open_at
         due = self.index.pipeline.next_due()
@@ -280,7 +282,7 @@ class IndexRunner:
 
     @_labelled
     def close(self) -> None:
-        """Finish what is in hand, publish what is stale, and let go."""
+        """Finish the current uploads, publish stale pages, and close the index."""
         self.watcher.stop()
         if self.index is None:
             return

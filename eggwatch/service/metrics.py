@@ -1,4 +1,4 @@
-"""Metrics, where they are wanted: a file for node_exporter (`metrics` of an index), and an address to ask."""
+"""Metrics, if configured: a file for node_exporter (`metrics` of an index), and an address for Prometheus."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger("eggwatch")
 
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
-"""Seconds after which a file is written although nothing has happened: its age shows whether the daemon runs."""
+"""Seconds after which a file is written even without changes: its age shows whether the daemon is running."""
 READABLE = Permissions(file=0o644)
-"""node_exporter has an account of its own."""
+"""Readable for others, because node_exporter has its own account."""
 
 
 def require_library(wanted_by: str) -> None:
@@ -34,7 +34,7 @@ def require_library(wanted_by: str) -> None:
 
 
 class Metrics:
-    """The last sample of each index, and the files that they are written to."""
+    """The last values of each index, and the files that they are written to."""
 
     def __init__(self, config: Config) -> None:
         """ConfigurationError if files are wanted and the library is missing."""
@@ -43,7 +43,7 @@ class Metrics:
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Take up a configuration. Indexes that name the same file share it."""
+        """Use a configuration. Indexes with the same file share it."""
         files: dict[Path, _File] = {}
         for index in config.indexes.values():
             if index.metrics is not None:
@@ -54,7 +54,7 @@ class Metrics:
         self._files = files
 
     def tell(self, samples: Iterable[Sample]) -> None:
-        """Take in what is so now, and write the files that are due."""
+        """Record the current values, and write the files that are due."""
         self.samples = tuple(samples)
         for file in self._files.values():
             file.write([sample for sample in self.samples if sample.index in file.indexes])
@@ -64,7 +64,7 @@ class Metrics:
         return next((file.fault for file in self._files.values() if index in file.indexes), None)
 
     def end(self) -> None:
-        """The daemon stops."""
+        """Write the files once more, because the daemon stops."""
         self.tell(_ended(sample) for sample in self.samples)
 
 
@@ -81,7 +81,7 @@ class _File:
         self._at = float("-inf")
 
     def write(self, samples: list[Sample]) -> None:
-        """Write if something has happened, at most once a second; else before it looks dead."""
+        """Write after changes, at most once a second; otherwise often enough to show that the daemon is running."""
         stamps, age = [sample.stamp() for sample in samples], time.monotonic() - self._at
         stopped = all(sample.state is None for sample in samples)
         if age < LONGEST_PAUSE and (stamps == self._stamps or (age < SHORTEST_PAUSE and not stopped)):
@@ -103,7 +103,7 @@ class _File:
 
 
 class Endpoint:
-    """GET /metrics at an address; bound as soon as it is made. ConfigurationError if it can't be had."""
+    """Serves GET /metrics; listens as soon as it is created. ConfigurationError if it cannot."""
 
     def __init__(self, metrics: Metrics, *, host: str, port: int) -> None:
         require_library("--metrics is given")
@@ -119,5 +119,5 @@ class Endpoint:
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/metrics"
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop the server."""
         self._stop()

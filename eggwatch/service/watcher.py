@@ -24,7 +24,7 @@ log = logging.getLogger("eggwatch")
 MOST_HINTS = 2000
 REMOTE = "the kernel does not report what other machines do on the file system of the drop folder"
 RETRY_SECONDS = 10.0
-"""Seconds after which folders that could not be watched are tried again."""
+"""Seconds before the next attempt to watch folders that could not be watched."""
 
 
 class Bell:
@@ -66,7 +66,7 @@ class Watcher:
         self._missing: set[int] = set()
         self._retry_at = 0.0
         self.fault: str | None = None
-        """Why there are no events, so that the scan alone finds uploads."""
+        """Why there are no events, so that only scans find uploads."""
 
     def _hint(self, path: str | None) -> None:
         with self._lock:
@@ -79,39 +79,39 @@ class Watcher:
         self._bell.ring()
 
     def take(self) -> set[str] | None:
-        """The paths to look at since the last call; None for everything."""
+        """The changed paths since the last call; None: scan everything."""
         with self._lock:
             hints, everything = self._hints, self._everything
             self._hints, self._everything = set(), False
         return EVERYTHING if everything else hints
 
     def take_paths(self) -> set[str]:
-        """The paths alone: that everything is to be looked at is still to be taken."""
+        """The changed paths only; a pending scan of everything is kept for `take`."""
         with self._lock:
             hints, self._hints = self._hints, set()
         return hints
 
     def asks_for_everything(self) -> bool:
-        """Whether the next `take` says so."""
+        """Whether the next `take` returns None."""
         return self._everything
 
     def is_blind(self) -> bool:
-        """Whether events of some folder do not arrive."""
+        """Whether events of some folder are missing."""
         return self._inotify is None or self.fault is not None or bool(self._missing)
 
     def is_to_check(self) -> bool:
-        """True if the watched folder is no longer at the path of the drop folder."""
+        """Whether the path of the drop folder is now another folder than the watched one."""
         return self.has_died() or device_and_inode(self._drop) != self._root
 
     def mounts_changed(self) -> None:
-        """Something was mounted or unmounted somewhere: if it was in the drop folder, everything is watched anew."""
+        """After a mount or unmount: if it was in the drop folder, watch everything again."""
         mounts = mounts_in(self._drop)
         if mounts != self._mounts:
             self._mounts = mounts
             self._root = None
 
     def check(self) -> bool:
-        """Start to watch, or start anew when the thread has died or the folder was replaced; True if it was."""
+        """Start watching, or start again if the thread has died or the folder was replaced; True if it has started."""
         root = device_and_inode(self._drop)
         if self.has_died():
             log.warning("sight    the thread that watches %s has died and is restarted", self._drop)
@@ -186,7 +186,7 @@ class Watcher:
         return bool(self._missing) and time.monotonic() >= self._retry_at
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         inotify, self._inotify = self._inotify, None
         if inotify is not None:
             _end(inotify)
@@ -213,7 +213,7 @@ _WATCH = re.compile(r"^inotify wd:\S+ ino:([0-9a-f]+) ", re.MULTILINE)
 
 
 def watched_inodes() -> set[int]:
-    """The inode numbers of all that is watched by inotify (proc(5), fdinfo); libraries may be wrong about it."""
+    """The inode numbers of all watched folders, from the kernel (proc(5), fdinfo): libraries may be wrong."""
     return {int(ino, 16) for text in _infos() for ino in _WATCH.findall(text)}
 
 

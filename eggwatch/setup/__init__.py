@@ -1,5 +1,5 @@
-"""INSTALLED FOR GOOD: program, account, folders and units on a machine that systemd runs, by one command.
+"""Installation as a systemd service, with one command: program, account, folders and units.
 
-What is to be done is a list of steps; those that have nothing to do are left out. Looking comes first and changes
-nothing, so that a dry run prints the very steps that would be done.
+The work is a list of steps, without those that are already done. The machine is examined first, without changes, so a
+dry run prints exactly the steps that would be carried out.
 """

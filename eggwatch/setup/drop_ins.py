@@ -1,4 +1,4 @@
-"""What a configuration changes in the units: drop-ins that say which folders, and which account."""
+"""Drop-ins for the units, with the folders and the account of a configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eggwatch.linux.accounts import HTTP_FOLDER
 NAME = "folders.conf"
 ACCOUNT = "eggwatch"
 HTTP_ACCOUNT = "eggwatch-http"
-"""Of the server for uploads, which is installed where [index.NAME.uploads] names it."""
+"""The account of the HTTP server, which is installed if [index.NAME.uploads] names it."""
 BACKUPS = Path("/var/backups/eggwatch")
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 HIDDEN = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108  # the units have their own: PrivateTmp
@@ -23,7 +23,7 @@ STATES = Path("/var/lib")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A configuration, the unit that runs it, and the account."""
+    """A configuration, its unit, and its account."""
 
     file: Path
     indexes: tuple[IndexConfig, ...]
@@ -36,7 +36,7 @@ class Service:
         return "" if self.file.stem == "eggwatch" else self.file.stem
 
     def unit(self, name: str) -> str:
-        """A unit's name, of the instance if this is one."""
+        """The name of a unit, or of its instance."""
         return f"{name}@{self.instance}.service" if self.instance else f"{name}.service"
 
     def of_http(self) -> Service | None:
@@ -69,7 +69,7 @@ class Service:
         return {self.unit(name): text for name, text in units.items()}
 
     def _account_and_state(self) -> str:
-        # Where no state is where the unit makes it, it need not make it.
+        # The unit has to create its state folder only if the configuration uses it.
         usual = STATES / f"eggwatch{'-' if self.instance else ''}{self.instance}"
         lines = [
             *([] if usual in [index.state for index in self.indexes] else ["StateDirectory="]),
@@ -95,7 +95,7 @@ class Service:
 
 
 def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:
-    """Raises ConfigurationError for a folder in a place where each service sees its own."""
+    """Raises ConfigurationError for a folder in /tmp or another place that is private to each service."""
     for index in indexes:
         for folder in index.folders:
             if any(Path(os.path.realpath(folder)).is_relative_to(hidden) for hidden in HIDDEN):
@@ -106,6 +106,6 @@ def refuse_hidden(indexes: Iterable[IndexConfig]) -> None:
 
 
 def quoted(path: Path) -> str:
-    """A path as unit files and tmpfiles.d want it: % is theirs, and blanks part words."""
+    """A path quoted for unit files and tmpfiles.d, where % and spaces are special."""
     text = str(path).replace("\\", "\\\\").replace("%", "%%").replace('"', '\\"')
     return f'"{text}"' if any(character in text for character in " \t\"'\\") else text

@@ -1,4 +1,4 @@
-"""Files and links of an installation: steps only for those that are not yet as they should be."""
+"""Files and links of an installation: yields steps only for those that have to be changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eggwatch.setup.machine import Step
 
 
 def written(path: Path, data: bytes) -> Iterator[Step]:
-    """A file with these bytes, for everybody to read."""
+    """Write a file with these bytes, readable for all."""
     try:
         there = path.read_bytes()
     except FileNotFoundError:
@@ -31,13 +31,13 @@ def write(path: Path, data: bytes) -> None:
 
 
 def linked(path: Path, target: str) -> Iterator[Step]:
-    """A link to `target`."""
+    """Link to `target`."""
     if not path.is_symlink() or os.readlink(path) != target:
         yield Step(what=f"link {path} to {target}", do=lambda: link(path, target))
 
 
 def link(path: Path, target: str) -> None:
-    """Make a link, or turn it, in one move."""
+    """Create or replace a link atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def link(path: Path, target: str) -> None:
 
 
 def removed(path: Path) -> Iterator[Step]:
-    """No such file; the folder of a drop-in goes with the last one in it."""
+    """Remove a file, and the folder of a drop-in when it is empty."""
     if path.is_symlink() or path.exists():
         yield Step(what=f"remove {path}", do=lambda: remove(path))
 
@@ -55,5 +55,5 @@ def remove(path: Path) -> None:
     """Remove a file."""
     path.unlink(missing_ok=True)
     if path.parent.name.endswith(".d") and path.parent.name.startswith("eggwatch"):
-        with suppress(OSError):  # it has lines of others
+        with suppress(OSError):  # the folder has other files
             path.parent.rmdir()

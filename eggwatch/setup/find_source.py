@@ -1,4 +1,4 @@
-"""What `--from` means, and what is installed where nothing is said."""
+"""Finds what to install, from `--from` or, without it, from the running code."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ GRAMMAR = "Name a checkout, a wheel, a folder of wheels, or a requirement like '
 
 
 class Finder:
-    """Finds sources; what has to be fetched to be looked at goes to `scratch`."""
+    """Finds sources; downloads go to `scratch`."""
 
     def __init__(self, places: Places, machine: Machine, interpreter: Interpreter, scratch: Path) -> None:
         self._places, self._machine, self._interpreter, self._scratch = places, machine, interpreter, scratch
 
     def named(self, text: str) -> Source:
-        """The source that a path or requirement stands for."""
+        """The source for a path or requirement."""
         path = Path(text).absolute()
         if path.is_dir():
             return checkout_in(path) or newest_wheel(path)
@@ -39,7 +39,7 @@ class Finder:
         return self._fetched(text)
 
     def unnamed(self) -> Source:
-        """What is running: the installed version, or what the running code was installed from."""
+        """The default source: the installed version, or what the running code was installed from."""
         if Path(sys.prefix).is_relative_to(self._places.versions):
             return Installed(home=self._places.current.resolve())
         return running_checkout() or running_wheel() or self._fetched(f"eggwatch=={eggwatch.__version__}")
@@ -77,13 +77,13 @@ def running_checkout() -> Checkout | None:
 
 
 def running_wheel() -> Wheels | None:
-    """The wheel that the running code was installed from, if it is still there."""
+    """The wheel that the running code was installed from, if it still exists."""
     origin = _origin()
     return Wheels(wheel=origin) if origin is not None and origin.suffix == ".whl" and origin.is_file() else None
 
 
 def _origin() -> Path | None:
-    """What was given to pip when it was no name (PEP 610)."""
+    """What pip has installed, if it was not a name on an index (PEP 610)."""
     try:
         text = metadata.distribution("eggwatch").read_text("direct_url.json")
     except metadata.PackageNotFoundError:

@@ -49,7 +49,7 @@ def _is_member(account: str) -> bool:
 
 
 def primary_group(account: str) -> str:
-    """The group of an account; one that is yet to be made has a group of its own name."""
+    """The group of an account; that of a new account has the same name."""
     try:
         return grp.getgrgid(pwd.getpwnam(account).pw_gid).gr_name
     except KeyError:
@@ -57,7 +57,7 @@ def primary_group(account: str) -> str:
 
 
 def folders_there(sample: bytes, services: list[Service], machine: Machine) -> Iterator[Step]:
-    """Each folder that is missing, with the rights that the sample gives it."""
+    """Steps that create missing folders, with the permissions of the sample."""
     done: set[str] = set()
     for service in services:
         for path, lines in _lines_of(sample.decode(), service).items():
@@ -67,7 +67,7 @@ def folders_there(sample: bytes, services: list[Service], machine: Machine) -> I
 
 
 def refuse_anothers(services: list[Service]) -> None:
-    """ConfigurationError where what the daemon has to write to belongs to another account, or the HTTP server."""
+    """ConfigurationError if a folder that daemon or HTTP server have to write to belongs to another account."""
     for service in services:
         for folder in (folder for index in service.indexes for folder in (index.public, index.state)):
             _refuse_anothers(folder, service.account, "the daemon", "; or choose --user")
@@ -86,7 +86,7 @@ def _refuse_anothers(folder: Path, account: str, who: str, otherwise: str) -> No
 
 
 def is_nobodys(path: Path) -> bool:
-    """Whether a folder is missing, or as a new disk is: root's, and empty."""
+    """Whether a folder is missing, or empty and owned by root, as on a new disk."""
     try:
         status = path.stat()
     except FileNotFoundError:

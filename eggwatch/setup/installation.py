@@ -1,4 +1,4 @@
-"""The whole story: what has to be done on this machine so that eggwatch runs here, and how it is undone."""
+"""Plans and carries out everything that is needed to run eggwatch on this machine, and undoes it after a failure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROGRAMS = ("systemctl", "systemd-sysusers", "systemd-tmpfiles")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What was asked for; None where nothing was said."""
+    """The options; None if not given."""
 
     drop: Path | None = None
     public: Path | None = None
@@ -45,12 +45,12 @@ class Wish:
         return None if wanted is None else wanted.absolute()
 
     def folders(self) -> dict[str, Path]:
-        """All three, those of the sample where nothing was said."""
+        """All three; the defaults are those of the sample."""
         return {name: self.folder(name) or default for name, default in FOLDERS.items()}
 
 
 class Installation:
-    """Plans steps from what is there and what is wished, and takes them."""
+    """Plans the steps from the machine and the options, and carries them out."""
 
     def __init__(self, *, places: Places, machine: Machine, interpreter: Interpreter) -> None:
         self._places, self._machine, self._interpreter = places, machine, interpreter
@@ -60,7 +60,7 @@ class Installation:
         self._notes: list[str] = []
 
     def plan(self, source: Source, wish: Wish) -> list[Step]:
-        """What is to be done, in order; empty if all is as it should be."""
+        """The steps in order; empty if nothing has to be done."""
         self._refuse_what_is_impossible()
         services = self._services(wish)
         home, shipped = self.versions.home_of(source, self._interpreter), needed(source.shipped(), services)
@@ -87,7 +87,7 @@ class Installation:
         return [*steps, *self.versions.forgotten(home)]
 
     def _http_there(self, shipped: dict[str, bytes], services: list[Service]) -> Iterator[Step]:
-        """Account and folders of the HTTP server, where a configuration and the version have one."""
+        """Account and folders of the HTTP server, if the configuration and the version have one."""
         servers = [server for service in services if (server := service.of_http())]
         if HTTP in shipped and servers:
             sample, path = shipped["sysusers-http.conf"], self._places.http_accounts
@@ -102,7 +102,7 @@ class Installation:
         ]
 
     def take(self, steps: list[Step], tell: Tell) -> None:
-        """Do what was planned; if the new version does not come up, the old one is put back."""
+        """Carry out the steps; if the new version does not start, restore the old one."""
         before, previous = self.versions.current(), self.versions.previous()
         try:
             take(steps, tell)
@@ -117,7 +117,7 @@ class Installation:
             raise InstallationError(f"That version does not work here; {before.version} runs again.") from error
 
     def notes(self) -> list[str]:
-        """Notes for the person at the end."""
+        """Notes to print at the end."""
         notes = [*filter(None, [self._systemd_python.lacking]), *self._notes]
         if not self._machine.is_booted_by_systemd:
             notes.append(f"systemd does not run here: nothing was started. It starts {DAEMON} at the next boot.")
@@ -133,7 +133,7 @@ class Installation:
         self.versions.refuse_what_is_not_ours()
 
     def _services(self, wish: Wish) -> list[Service]:
-        """The daemon of eggwatch.toml, and one of each other configuration beside it."""
+        """The daemon of eggwatch.toml, and one for each other configuration beside it."""
         account = wish.account or noted_account(self._places)
         if account == "root":
             raise ConfigurationError("eggwatch does not run as root.", remedy="Name another account by --user.")

@@ -1,4 +1,4 @@
-"""Which Python the program is given: one that other accounts can reach, the distribution's own if it is new enough."""
+"""Chooses the Python for the program: one that other accounts can run, preferably the distribution's own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(json.dumps({"version": list(sys.version_info[:3]), "whole": whole, "system
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """A Python of this machine; `systemd` is where it has systemd-python, `whole` whether it makes environments."""
+    """A Python; `systemd` is the path of its systemd-python, `whole` whether it can create virtual environments."""
 
     path: Path
     version: tuple[int, ...]
@@ -40,7 +40,7 @@ class Interpreter:
 
     @property
     def is_the_distributions(self) -> bool:
-        """Whether the distribution has packages for it."""
+        """Whether it is the distribution's own Python."""
         return self.path == DISTRIBUTION
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Interpreter:
 
 
 def find_interpreter(machine: Machine) -> Interpreter:
-    """The first that is new enough and in reach; whole ones first."""
+    """The first that is new enough and accessible, preferably whole."""
     names = [DISTRIBUTION, *(Path(f"/usr/bin/python3.{minor}") for minor in MINORS), Path("/usr/local/bin/python3")]
     own = Path(getattr(sys, "_base_executable", sys.executable))
     found = [probed(path, machine) for path in [*names, own] if is_in_reach(path)]
@@ -62,7 +62,7 @@ def find_interpreter(machine: Machine) -> Interpreter:
 
 
 def probed(path: Path, machine: Machine) -> Interpreter | None:
-    """What a Python says of itself; None if it says nothing."""
+    """Ask a Python for its version and modules; None if it does not answer."""
     said = machine.says(path, "-I", "-c", PROBE)
     if not said:
         return None
@@ -72,7 +72,7 @@ def probed(path: Path, machine: Machine) -> Interpreter | None:
 
 
 def is_in_reach(path: Path) -> bool:
-    """Whether every account, and a service that is shut in, may run it."""
+    """Whether every account, and a sandboxed service, can run it."""
     real = Path(os.path.realpath(path))
     if any(real.is_relative_to(folder) for folder in PRIVATE) or not real.is_file():
         return False

@@ -20,7 +20,7 @@ UNCHANGED: Mapping[str, str | None] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do: `what`, in the words of whoever does it, and `do`, which does it."""
+    """One step: `what` describes it, and `do` carries it out."""
 
     what: str
     do: Callable[[], object]
@@ -30,16 +30,16 @@ class Machine:
     """This machine, through its programs."""
 
     def has(self, program: str) -> bool:
-        """Whether there is such a program."""
+        """Whether a program is in PATH."""
         return shutil.which(program, path=_PATH) is not None
 
     @property
     def is_booted_by_systemd(self) -> bool:
-        """As sd_booted(3) finds out."""
+        """Whether systemd is running, as in sd_booted(3)."""
         return Path("/run/systemd/system").is_dir()
 
     def says(self, *command: str | Path) -> str:
-        """What a program prints; nothing where it fails or is not there."""
+        """The output of a program; empty if it fails or is missing."""
         try:
             done = _done(command, "", {})
         except FileNotFoundError:
@@ -47,7 +47,7 @@ class Machine:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     def grants(self, *command: str | Path) -> bool:
-        """Whether a program ends well."""
+        """Whether a program exits with 0."""
         try:
             return _done(command, "", {}).returncode == 0
         except FileNotFoundError:
@@ -60,7 +60,7 @@ class Machine:
         remedy: str = "",
         environment: Mapping[str, str | None] = UNCHANGED,
     ) -> str:
-        """Let a program work; InstallationError has its last words if it fails. A variable of None is taken away."""
+        """Run a program; InstallationError has its last lines if it fails. A variable that is None is unset."""
         try:
             done = _done(command, given, environment)
         except FileNotFoundError:
@@ -74,7 +74,7 @@ class Machine:
 
 @contextmanager
 def alone(path: Path = LOCK) -> Iterator[None]:
-    """Hold a lock, so that two do not set up the same machine at once; LockHeldError while another does."""
+    """Hold a lock, so that only one setup runs at a time; LockHeldError if another is running."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Where everything belongs on the machine."""
+"""The paths of an installation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COMPLETIONS = {
     "zsh": "usr/local/share/zsh/site-functions/_eggwatch",
     "fish": "etc/fish/completions/eggwatch.fish",  # below /usr/local fish looks only where XDG_DATA_DIRS says so
 }
-"""Where each shell looks for the completions of a command."""
+"""The path of each shell's completion file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Places:
 
     @property
     def home(self) -> Path:
-        """The program, all versions of it."""
+        """The folder of the program, with all versions."""
         return self.root / "opt/eggwatch"
 
     @property
@@ -42,21 +42,21 @@ class Places:
 
     @property
     def program(self) -> Path:
-        """A link to the current version's; units name it."""
+        """The program of the current version, which the units run."""
         return self.home / "bin/eggwatch"
 
     @property
     def command(self) -> Path:
-        """`eggwatch` for everybody, also behind sudo."""
+        """`eggwatch` in PATH, also under sudo."""
         return self.root / "usr/local/bin/eggwatch"
 
     def completion_in(self, home: Path, shell: str) -> Path:
-        """Where a version keeps what it writes for a shell."""
+        """The folder of a version for its completion files."""
         return home / "share/eggwatch/completions" / shell
 
     @property
     def shared(self) -> dict[Path, Path]:
-        """Where man and the shells look for what the current version brings them, and where that is."""
+        """The links for man and the shells, and the files of the current version that they point to."""
         completions = {self.root / path: self.completion_in(self.current, shell) for shell, path in COMPLETIONS.items()}
         return {self.root / "usr/local" / MANUAL: self.current / MANUAL, **completions}
 
@@ -72,20 +72,20 @@ class Places:
 
     @property
     def units(self) -> Path:
-        """Units that an administrator has installed."""
+        """The folder of locally installed units."""
         return self.root / "etc/systemd/system"
 
     @property
     def accounts(self) -> Path:
-        """For systemd-sysusers."""
+        """The account, for systemd-sysusers."""
         return self.root / "etc/sysusers.d/eggwatch.conf"
 
     @property
     def http_accounts(self) -> Path:
-        """The same, of the server for uploads."""
+        """The account of the HTTP server, for systemd-sysusers."""
         return self.accounts.with_name("eggwatch-http.conf")
 
     @property
     def catalog(self) -> Path:
-        """What `journalctl -x` says more."""
+        """The explanations that `journalctl -x` shows."""
         return self.root / "usr/local/lib/systemd/catalog/eggwatch.catalog"

@@ -16,7 +16,7 @@ from eggwatch.setup.paths import Places
 DAEMON = "eggwatch.service"
 HTTP = "eggwatch-http.service"
 WANTED = (DAEMON, "eggwatch-news.service", "eggwatch-verify.timer", "eggwatch-http.socket")
-"""What runs after a setup, where it is needed; the backup is yours to enable, when its disk is there."""
+"""The units that setup enables if they are needed; the administrator enables the backup when its disk is mounted."""
 SUFFIXES = (".service", ".timer", ".socket")
 CATALOG = "eggwatch.catalog"
 PROOF = 1.0
@@ -26,7 +26,7 @@ UNTIL = "and wait until its first round is done"
 
 
 def noted_account(places: Places) -> str:
-    """The account that an earlier setup has noted in the daemon's drop-in."""
+    """The account in the daemon's drop-in, from an earlier setup."""
     try:
         text = (places.units / f"{DAEMON}.d" / NAME).read_text()
     except OSError:
@@ -36,19 +36,19 @@ def noted_account(places: Places) -> str:
 
 
 def unit_names(shipped: dict[str, bytes]) -> list[str]:
-    """The units among what a version brings."""
+    """The units among the files of a version."""
     return sorted(name for name in shipped if name.endswith(SUFFIXES))
 
 
 def needed(shipped: dict[str, bytes], services: list[Service]) -> dict[str, bytes]:
-    """What a version brings, without the HTTP server if nothing is to be uploaded to it."""
+    """The files of a version, without those of the HTTP server if it is not used."""
     if any(service.of_http() for service in services):
         return shipped
     return {name: data for name, data in shipped.items() if "http" not in name}
 
 
 def told_journal(steps: Iterator[Step], machine: Machine) -> Iterator[Step]:
-    """Steps that change the texts of `journalctl -x`, if they differ, and update its catalog."""
+    """Steps that update the explanations of `journalctl -x`, if they differ."""
     todo = list(steps)
     yield from todo
     if todo:
@@ -64,7 +64,7 @@ class Units:
         self.wanted = [name for name in WANTED if name in shipped]
 
     def there(self, services: list[Service]) -> Iterator[Step]:
-        """Each unit, and what the configurations change in it."""
+        """Each unit and its drop-ins."""
         for name in unit_names(self._shipped):
             yield from files.written(self._places.units / name, self._shipped[name])
         for service in services:
@@ -74,7 +74,7 @@ class Units:
                     yield from files.written(self._places.units / f"{unit}.d" / NAME, text.encode())
 
     def others_gone(self, before: dict[str, bytes]) -> Iterator[Step]:
-        """What the version before brought, and this one doesn't, or the configuration no longer needs."""
+        """Units of the previous version that this one does not have, or that the configuration no longer needs."""
         names = sorted(set(unit_names(before)) - set(self._shipped))
         there = [name for name in names if "@" not in name and (self._places.units / name).exists()]
         if there:
@@ -89,12 +89,12 @@ class Units:
         self._machine.run("systemctl", "--quiet", "disable", *names)
 
     def explained(self) -> Iterator[Step]:
-        """What `journalctl -x` says, if this version has it."""
+        """The explanations of `journalctl -x`, if this version has them."""
         if CATALOG in self._shipped:
             yield from told_journal(files.written(self._places.catalog, self._shipped[CATALOG]), self._machine)
 
     def enabled(self) -> Iterator[Step]:
-        """They start at every boot."""
+        """Enable the units, so that they start at boot."""
         missing = [unit for unit in self.wanted if self._machine.says("systemctl", "is-enabled", unit) != "enabled"]
         if missing:
             yield Step(
@@ -104,13 +104,13 @@ class Units:
 
 
 class Life:
-    """What runs."""
+    """The running units."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
     def running(self, home: Path, wanted: list[str], *, changed: bool) -> Iterator[Step]:
-        """The daemons of the version in `home`; anew if units have changed, or if another version runs."""
+        """Start the daemons of the version in `home`, or restart them if units have changed or another version runs."""
         if not self._machine.is_booted_by_systemd:
             return
         if changed or self._show("NeedDaemonReload") == "yes":
@@ -126,7 +126,7 @@ class Life:
             )
 
     def _instances(self) -> list[str]:
-        """Those that run; what has been stopped, or has failed, is its administrator's matter."""
+        """Restart running units only, as an administrator may have stopped the others."""
         which = ("--plain", "--no-legend", "--state=active", "eggwatch@*.service")
         listed = self._machine.says("systemctl", "list-units", *which)
         return [line.split()[0] for line in listed.splitlines()]
@@ -159,7 +159,7 @@ class Life:
         return self._machine.says("journalctl", "--no-pager", "-o", "cat", "-u", unit, *lines).splitlines()
 
     def _runs_from(self, home: Path, unit: str) -> bool:
-        """Whether a daemon's interpreter is that of a version."""
+        """Whether a daemon runs with the interpreter of a version."""
         pid = self._show("MainPID", unit)
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

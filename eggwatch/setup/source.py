@@ -1,4 +1,4 @@
-"""What is installed: a checkout, wheels, or the version that already exists."""
+"""The sources to install from: a checkout, wheels, or a version that is already installed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from packaging.utils import parse_wheel_filename
 from eggwatch.setup.machine import Machine
 
 PARTS = ("pyproject.toml", "README.rst", "LICENSE", "eggwatch", "contrib/systemd", "contrib/httpd", "contrib/man")
-"""What a wheel is made of."""
+"""The files that a wheel is built from."""
 SHIPPED = "share/eggwatch/systemd"
-"""Where a wheel and a virtual environment have the units, and a checkout in contrib/systemd."""
+"""The path of the units in a wheel and in a virtual environment; in a checkout it is contrib/systemd."""
 STAMP = "made-from.json"
 REPRODUCIBLE = {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, where zip begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """A working copy of the code. It is only read: what is built of it, is built of a copy."""
+    """A checkout of the code. It is only read: builds run in a copy."""
 
     folder: Path
 
@@ -35,13 +35,13 @@ class Checkout:
 
     @property
     def version(self) -> str:
-        """As the code says it."""
+        """The version in the code."""
         match = re.search(r'^__version__ = "([^"]+)"', (self.folder / "eggwatch/__init__.py").read_text("utf-8"), re.M)
         return match[1] if match else "0"
 
     @property
     def fingerprint(self) -> str:
-        """Of every file that goes into the wheel, with its name."""
+        """A hash of the names and contents of all files in the wheel."""
         digest = hashlib.sha256()
         for path in self._files():
             digest.update(f"{path.relative_to(self.folder)}\0{_sha256(path)}\n".encode())
@@ -66,7 +66,7 @@ class Checkout:
             machine.run(*pip, "install", "--quiet", *wheels.glob("*.whl"))
 
     def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """Install what these extras need (`eggwatch[metrics]`) into that environment, by pip."""
+        """Install the dependencies of extras (`eggwatch[metrics]`) into that environment, with pip."""
         _add(extras, python, machine)
 
 
@@ -82,25 +82,25 @@ class Wheels:
 
     @property
     def version(self) -> str:
-        """As the filename says it."""
+        """The version in the filename."""
         return str(parse_wheel_filename(self.wheel.name)[1])
 
     @property
     def fingerprint(self) -> str:
-        """Of the wheel, and of those beside it that are not eggwatch."""
+        """A hash of the wheel, and of the wheels of its dependencies beside it."""
         others = [] if self.folder is None else self.folder.glob("*.whl")
         wheels = {self.wheel, *(path for path in others if not path.name.startswith("eggwatch-"))}
         lines = sorted(f"{path.name}\0{_sha256(path)}\n" for path in wheels)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def shipped(self) -> dict[str, bytes]:
-        """Out of the wheel."""
+        """The files, read from the wheel."""
         with zipfile.ZipFile(self.wheel) as archive:
             names = [name for name in archive.namelist() if f".data/data/{SHIPPED}/" in name]
             return {name.rpartition("/")[2]: archive.read(name) for name in names}
 
     def install(self, python: Path, machine: Machine) -> None:
-        """By pip; what it asks depends on the folder."""
+        """Install with pip, from the folder if there is one."""
         self._install(self.wheel, python, machine)
 
     def add(self, extras: str, python: Path, machine: Machine) -> None:
@@ -119,7 +119,7 @@ class Wheels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A version that is on this machine."""
+    """A version that is already installed."""
 
     home: Path
 

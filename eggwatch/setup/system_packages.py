@@ -1,4 +1,4 @@
-"""What the distribution's package manager is asked for."""
+"""Packages to install with the distribution's package manager."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUIETLY = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def whole_python(interpreter: Interpreter, machine: Machine) -> Iterator[Step]:
-    """Debian keeps apart what makes virtual environments."""
+    """A step that installs python3-venv, which Debian packages separately."""
     if not interpreter.whole:
         yield Step(what="install python3-venv by apt-get", do=lambda: _install_venv(machine))
 
@@ -31,15 +31,15 @@ def _install_venv(machine: Machine) -> None:
 
 
 class SystemdPython:
-    """The distribution's systemd-python; where it can't be had, everything but the journal's fields works without."""
+    """The distribution's systemd-python; without it, only the journal's fields are missing."""
 
     def __init__(self, machine: Machine, versions: Versions) -> None:
         self._machine, self._versions = machine, versions
         self.lacking = ""
-        """Why it could not be had, for the person; empty if all is well."""
+        """Why it could not be installed; empty if it was."""
 
     def there(self, interpreter: Interpreter, home: Path) -> Iterator[Step]:
-        """It is installed, and linked into a version."""
+        """Steps that install it, and link it into a version."""
         if interpreter.systemd is not None:
             yield from self._versions.linked_systemd(home, interpreter)
         elif interpreter.is_the_distributions and (command := self._command()) is not None:

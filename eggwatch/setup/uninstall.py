@@ -18,13 +18,13 @@ from eggwatch.setup.services import noted_account, told_journal, unit_names
 
 
 class Removal:
-    """Takes away what a setup has brought."""
+    """Removes what setup has installed."""
 
     def __init__(self, places: Places, machine: Machine, shipped: dict[str, bytes]) -> None:
         self._places, self._machine, self._units = places, machine, unit_names(shipped)
 
     def plan(self) -> list[Step]:
-        """What is to be done, in order; the program goes last, as it is at work."""
+        """The steps in order; the program is removed last, because it is running."""
         units = [*self._stopped(), *self._without_units()]
         if units and self._machine.is_booted_by_systemd:
             units.append(
@@ -74,7 +74,7 @@ def what_stays(places: Places) -> list[str]:
         indexes = ()
     folders = [folder for index in indexes for folder in index.folders]
     there = [path for path in [*folders, places.configurations, BACKUPS] if path.exists()]
-    # What an administrator has written beside our drop-ins.
+    # Drop-ins of the administrator, beside ours.
     there += [path.parent for path in sorted(path for path in places.units.glob("eggwatch*.d/*") if path.name != NAME)]
     deletions = [f"rm -r {shlex.quote(str(path))}" for path in dict.fromkeys(there)]
     accounts = [noted_account(places), *([HTTP_ACCOUNT] if places.http_accounts.exists() else [])]

@@ -1,4 +1,4 @@
-"""The versions side by side: each in a virtual environment of its own, one of them in use by a link."""
+"""Installed versions: each has a virtual environment, and a link selects the one in use."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Versions:
         return _whole(self._places.previous)
 
     def home_of(self, source: Source, interpreter: Interpreter) -> Path:
-        """Where a source belongs: the same for the same bytes and the same Python."""
+        """The folder for a source: the same for the same bytes and the same Python."""
         if isinstance(source, Installed):
             return source.home
         text = f"{source.fingerprint} {interpreter.path} {interpreter.version[:2]}"
         return self._places.versions / f"{source.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def built(self, source: Source, interpreter: Interpreter) -> Iterator[Step]:
-        """Its environment, beside those that there are."""
+        """A step that creates the environment of a version, if it does not exist."""
         home = self.home_of(source, interpreter)
         if _whole(home) is None:
             yield Step(
@@ -63,7 +63,7 @@ class Versions:
         files.write(home / STAMP, json.dumps(noted).encode())
 
     def linked_systemd(self, home: Path, interpreter: Interpreter) -> Iterator[Step]:
-        """The distribution's systemd-python, alone of all its packages, in the environment."""
+        """A step that links the distribution's systemd-python, and no other of its packages, into the environment."""
         link = self._packages(home, interpreter) / "systemd"
         is_of_another_python = home.exists() and not link.parent.is_dir()
         if interpreter.systemd is not None and not os.path.lexists(link) and not is_of_another_python:
@@ -73,7 +73,7 @@ class Versions:
             )
 
     def link_systemd(self, home: Path, interpreter: Interpreter) -> None:
-        """Link it, and leave the link only if it works there."""
+        """Link it, and keep the link only if it can be imported."""
         link = self._packages(home, interpreter) / "systemd"
         files.link(link, str(interpreter.systemd))
         if not self._machine.grants(home / "bin/python", "-I", "-c", "import systemd.journal, systemd.daemon"):
@@ -82,7 +82,7 @@ class Versions:
     def with_extras(
         self, home: Path, source: Source, interpreter: Interpreter, modules: Mapping[str, str]
     ) -> Iterator[Step]:
-        """What the configuration needs besides the program, by its extra: every version has its own environment."""
+        """A step that installs the extras that the configuration needs into the environment of the version."""
         packages = self._packages(home, interpreter)
         is_of_another_python = home.exists() and not packages.is_dir()
         extras = [extra for extra, module in modules.items() if not (packages / module).exists()]
@@ -97,7 +97,7 @@ class Versions:
         return home / "lib" / f"python{'.'.join(map(str, interpreter.version[:2]))}" / "site-packages"
 
     def in_use(self, home: Path) -> Iterator[Step]:
-        """The links, turned to a version."""
+        """Steps that point the links to a version."""
         current = self.current()
         if current is None or current.home != home:
             yield Step(what=f"switch {self._places.current} to {home.name}", do=lambda: self._switch(home))
@@ -110,7 +110,7 @@ class Versions:
         files.link(self._places.current, f"versions/{home.name}")
 
     def remember(self, previous: Installed | None) -> None:
-        """What to go back to next time: not the version that has just failed."""
+        """Record the version to roll back to: never the one that has just failed."""
         if previous is None:
             self._places.previous.unlink(missing_ok=True)
         else:
