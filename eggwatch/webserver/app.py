@@ -177,7 +177,8 @@ class Application:
         path = split_target(_target(request))[0] or ()
         if "legacy" not in path[-2:]:
             return None
-        base = f"{request.host_url.rstrip('/')}{join_path((*path[: path.index('legacy')], ''))}"
+        here = f"{request.host_url.rstrip('/')}{join_path((*path[: path.index('legacy')], ''))}"
+        base = f"{(door.url or here).rstrip('/')}/"  # the web server in front may speak HTTPS
         return told(explanation(f"{base}legacy/", f"{base}simple/"))
 
     def _read_only(self) -> Response:

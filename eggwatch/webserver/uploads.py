@@ -87,6 +87,11 @@ class Door:
         return f"Door({self._config.name})"
 
     @property
+    def url(self) -> str | None:
+        """Of the index, as its clients type it, if the configuration says so."""
+        return self._config.url
+
+    @property
     def largest(self) -> int:
         """Bytes that an archive may have."""
         return self._config.terms.max_file_size or LARGEST

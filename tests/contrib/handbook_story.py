@@ -1,4 +1,4 @@
-"""Told inside the booted machine: every command of docs/administration.rst, in its order, by whom its prompt names."""
+"""Told inside the booted machine: every command of a page of docs/, in its order, by whom its prompt names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
 
 from tests.contrib.inside import SHARE, SSH, run, start_sshd
 
-HANDBOOK = Path("/opt/code/docs/administration.rst")
+CODE = Path("/opt/code")
+HANDBOOK = "administration"
+TWINE = """#!/bin/sh
+PYTHONPATH=$(echo /opt/code/.venv-test/lib/python3*/site-packages) exec /usr/bin/python3 -m twine "$@"
+"""
 PROMPT = re.compile(r"    (files#|newfiles#|alice\$|bob\$) (.+)")
 HOST = """Host files.example.com
   Port 2222
@@ -60,7 +65,10 @@ def _settle_in(account: str) -> None:
     (home / ".ssh" / "id").chmod(0o600)
     (home / ".ssh" / "config").write_text(HOST.format(home=home))
     run("python3", "-m", "venv", str(home / "venv"))
-    run("chown", "-R", f"{account}:", str(home))
+    (home / "venv" / "bin" / "twine").write_text(TWINE)
+    (home / "venv" / "bin" / "twine").chmod(0o755)
+    (home / "venv" / "bin" / "uv").symlink_to(CODE / ".venv-test" / "bin" / "uv")
+    run("chown", "-Rh", f"{account}:", str(home))
 
 
 def begin() -> None:
@@ -108,10 +116,10 @@ def _looked() -> list[tuple[str, int, str]]:
         return [("the pages", answer.status, answer.headers["Server"])]
 
 
-def live() -> None:
-    """All commands, and what became of them."""
+def live(page: str) -> None:
+    """All commands of a page, and what became of them."""
     is_new = False
-    for prompt, command, shown in commands(HANDBOOK.read_text("utf-8")):
+    for prompt, command, shown in commands((CODE / "docs" / f"{page}.rst").read_text("utf-8")):
         if prompt == "newfiles#" and not is_new:
             is_new = True
             new_machine()
@@ -122,7 +130,7 @@ def live() -> None:
         seconds = round(time.monotonic() - began, 1)
         row = {"command": f"{prompt} {command}", "status": status, "said": said, "shown": shown, "seconds": seconds}
         told.append(row)
-        if "setup" in command and "--url" in command:
+        if page == HANDBOOK and "setup" in command and "--url" in command:
             row["next"] = follow(said)
         if command.startswith("eggwatch setup --from") and "dry" not in command:
             Path("/usr/local/sbin/eggwatch").unlink(missing_ok=True)
@@ -131,7 +139,9 @@ def live() -> None:
 if __name__ == "__main__":
     try:
         prepare()
-        live()
+        live(sys.argv[1])
     finally:
-        (SHARE / "handbook.json").write_text(json.dumps(told, indent=1))
-        (SHARE / "handbook.txt").write_text(run("journalctl", "--no-pager", "-b", "-o", "short-monotonic", "--quiet"))
+        (SHARE / f"{sys.argv[1]}.json").write_text(json.dumps(told, indent=1))
+        (SHARE / f"{sys.argv[1]}.txt").write_text(
+            run("journalctl", "--no-pager", "-b", "-o", "short-monotonic", "--quiet")
+        )

@@ -49,7 +49,7 @@ def build_wheel(to: Path) -> Path:
 def download(folder: Path, wheel: Path) -> None:
     """The wheel and its dependencies, for the distribution's Python."""
     pip = [sys.executable, "-I", "-m", "pip", "--python", DISTRIBUTIONS_PYTHON]
-    command = [*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder), str(wheel)]
+    command = [*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder), f"{wheel}[uploads]"]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
 
 

@@ -260,6 +260,16 @@ def test_each_of_several_indexes_has_its_own_door(site: Site) -> None:
         assert door.url.encode() + b"a/legacy/" in ask(door.url, "/a/legacy/").body
 
 
+def test_a_door_says_where_clients_reach_it(site: Site) -> None:
+    """Over HTTPS, if the web server in front speaks it."""
+    site.settings |= {"uploads": ANONYMOUS, "url": '"https://packages.example.com"'}
+    site.write_config()
+    with serving(site) as server:
+        said = ask(url_of(server), "/legacy/").body.decode()
+    assert "--repository-url https://packages.example.com/legacy/ " in said
+    assert "install from https://packages.example.com/simple/\n" in said
+
+
 def test_without_a_daemon_nothing_is_accepted(site: Site) -> None:
     """503 with Retry-After, and nothing lies anywhere."""
     site.settings["uploads"] = ANONYMOUS
