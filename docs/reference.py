@@ -19,6 +19,7 @@ from eggwatch.cli import GROUPS, cli
 from eggwatch.config.grammar import Grammar, Setting, duration, flag, index_url, size, url
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.settings import GROUPS as SETTINGS
+from eggwatch.config.settings import PAGES, SITE
 from eggwatch.config.uploads import DOOR, UPLOADS
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,9 @@ def settings() -> Iterator[Block]:
     yield "section", "[index.NAME.uploads]"
     yield "text", DOOR.says
     yield "terms", _settings(UPLOADS)
+    yield "section", "[index.NAME.site]"
+    yield "text", PAGES.says
+    yield "terms", _settings(SITE)
     yield "chapter", "News"
     yield "text", "Each of these tables can also contain:"
     yield "terms", _settings(COMMON)

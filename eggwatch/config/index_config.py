@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from eggwatch.config.settings import SUPPORTED_FORMATS
+from eggwatch.config.settings import SUPPORTED_FORMATS, Site
 from eggwatch.config.uploads import UploadDoor
 from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
 from eggwatch.policy.retention import Keeping
@@ -43,6 +43,8 @@ class IndexConfig:
     keep_aside: Keeping = field(default_factory=Keeping)
     uploads: UploadDoor | None = None
     """How packages may be uploaded over HTTP; None if they may not."""
+    site: Site | None = field(default_factory=Site)
+    """The pages for people; None if there is only the list of all projects."""
     subscriptions: tuple[Subscription, ...] = ()
     """The subscriptions: who is notified, and how."""
     metrics: Path | None = None

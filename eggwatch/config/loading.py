@@ -139,6 +139,9 @@ def _build(name: str, values: dict[str, Any], base: Path) -> IndexConfig:
         rest["metrics"] = base / rest["metrics"]
     if "uploads" in rest and rest["uploads"].users is not None:
         rest["uploads"] = replace(rest["uploads"], users=base / rest["uploads"].users)
+    if (site := rest.get("site")) is not None:
+        placed = {key: base / path for key in ("logo", "templates") if (path := getattr(site, key)) is not None}
+        rest["site"] = replace(site, **placed)
     policies: dict[str, Any] = {"patience": Patience(**patience), "terms": Terms(**terms), "subscriptions": told}
     return IndexConfig(name=name, **folders, **policies, **rest)
 

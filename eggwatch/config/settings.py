@@ -6,10 +6,12 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, size, text, upload_to
+from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, read_table, size, text, upload_to
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.uploads import DOOR, UPLOADS
 from eggwatch.model.codes import Code, nearest
@@ -19,6 +21,25 @@ from eggwatch.policy.settling import SUFFIXES
 from eggwatch.policy.terms import Profile, Weight
 
 SUPPORTED_FORMATS = ("wheel", "sdist")
+
+
+LOGOS = (".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The site's title, a paragraph about the index, a logo, and a folder of files that replace those of eggwatch."""
+
+    title: str = "Python packages"
+    text: str | None = None
+    logo: Path | None = None
+    templates: Path | None = None
+
+
+def _logo(value: object) -> Path:
+    if not text(value).lower().endswith(LOGOS):
+        raise ValueError(f"is no image; its name has to end in one of {' '.join(LOGOS)}")
+    return Path(str(value))
 
 
 def _textfile(value: object) -> str:
@@ -210,6 +231,36 @@ TERMS: dict[str, Setting] = {
 }
 """The fields of `Terms`."""
 
+SITE: dict[str, Setting] = {
+    "title": Setting(says="The title of all pages.", read=text, default='"Python packages"'),
+    "text": Setting(
+        says="What the landing page says about this index.", read=text, example='"The packages of our department."'
+    ),
+    "logo": Setting(says="An image, shown beside the title.", read=_logo, example='"logo.svg"'),
+    "templates": Setting(
+        says="A folder with templates and static files of your own. A file replaces the one of that name in "
+        "eggwatch/pages/site; style.css, for example.",
+        read=lambda value: Path(text(value)),
+        example='"/etc/eggwatch/site"',
+    ),
+}
+
+
+def site(value: object) -> Site | None:
+    """[index.NAME.site], or `site = "off"`."""
+    if value == "off":
+        return None
+    if not isinstance(value, dict):
+        raise ValueError('is neither "off" nor a table')
+    return Site(**read_table(value, SITE))
+
+
+PAGES = Setting(
+    says='The pages for people. With site = "off" before the first table there is only a list of all projects.',
+    read=site,
+)
+
+
 GROUPS: dict[str, dict[str, Setting]] = {
     "Folders": FOLDERS,
     "Addresses": {
@@ -285,7 +336,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
 }
 """Every setting of an index except its tables, for the sample and the documentation."""
 SETTINGS: dict[str, Setting] = {
-    key: one for group in (*GROUPS.values(), NEWS, {"uploads": DOOR}) for key, one in group.items()
+    key: one for group in (*GROUPS.values(), NEWS, {"uploads": DOOR, "site": PAGES}) for key, one in group.items()
 }
 
 
@@ -305,7 +356,9 @@ def sample(values: Mapping[str, str]) -> str:
     used = {key: json.dumps(values.get(key, key)) for key in (*FOLDERS, *values)}
     settings = chain.from_iterable(group.items() for group in GROUPS.values())
     lines = chain.from_iterable(_lines(*item, used) for item in settings)
-    return "".join([HEAD, *lines, OF_NEWS, *_tables(), *_table_of("uploads", DOOR, UPLOADS)])
+    return "".join(
+        [HEAD, *lines, OF_NEWS, *_tables(), *_table_of("uploads", DOOR, UPLOADS), *_table_of("site", PAGES, SITE)]
+    )
 
 
 def _tables() -> Iterator[str]:

@@ -71,6 +71,7 @@ def _fix(pipeline: Pipeline, finding: Discrepancy) -> Fixed:
             catalog.set_meta({"root_serial": None})
         else:
             catalog.mark_stale([finding.key], {})
+            catalog.forget_site_pages(finding.key)
         return Fixed(finding=finding, what="rendered again", done=True)
     record = catalog.file(finding.key) if finding.key is not None else None
     if record is None or not record.present or finding.sort not in MENDABLE:
@@ -124,5 +125,6 @@ def _fix_metadata(pipeline: Pipeline, finding: Discrepancy, record: FileRecord) 
         return Fixed(finding=finding, what=f"its archive can't be inspected: {results[0].trouble}", done=False)
     components.pool.place_metadata(inspection.metadata, project=record.project, filename=file.filename)
     components.pool.sync()
+    components.catalog.forget_site_pages(record.project)
     sound = compare(path.with_name(f"{path.name}.metadata"), file.metadata_sha256 or "") is None
     return Fixed(finding=finding, what="taken out of the archive again" if sound else LEFT_ASIDE, done=sound)

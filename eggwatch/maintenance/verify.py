@@ -14,7 +14,8 @@ from eggwatch.errors import LedgerError
 from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
-from eggwatch.pipeline.root_pages import render_root
+from eggwatch.pipeline.root_pages import CAUGHT_UP, render_root
+from eggwatch.pipeline.site_pages import SiteRenderer
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
@@ -22,8 +23,9 @@ from eggwatch.store.state.catalog_reader import OtherSchemaError
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import catalog_of
+from eggwatch.store.state.site_tables import SiteRecord
 from eggwatch.targets.folder import same_page
-from eggwatch.writer.page_sources import archived_projects, is_rendered_by_us, landing_options, templates
+from eggwatch.writer.page_sources import is_rendered_by_us, landing_options, page_sources
 
 OLDER_PAGES = "The pages were made by an older eggwatch and not compared: restart the daemon, which renders them again."
 
@@ -72,15 +74,32 @@ class Discrepancy:
 def fresh_pages(
     catalog: Catalog, config: IndexConfig, options: LandingOptions
 ) -> Iterator[tuple[str | None, dict[str, bytes]]]:
-    """All pages as the ledger wants them: (project, its pages) for each, then (None, root and landing page)."""
-    sources = templates()
-    env = environment(sources)
+    """All pages as the ledger wants them: (project, its pages) for each, then (None, those of the whole index)."""
+    sources = page_sources(config)
+    env = environment(sources.templates)
     for project in catalog.projects():
         listing = catalog.listing(project)
         assert listing is not None
         yield project, project_pages(with_status(listing, config.terms.archived), env)
         catalog.mark_published([(listing, *(newest(listing) or (None, None)))])
-    yield None, dict(render_root(catalog, env, options, known_projects=-1).pages)
+    if options.site:
+        yield from _fresh_site(
+            catalog, config, SiteRenderer(reader=catalog, public=config.public, env=env, options=options)
+        )
+    yield None, {**render_root(catalog, env, options, known_projects=-1).pages, **sources.static}
+
+
+def _fresh_site(
+    catalog: Catalog, config: IndexConfig, renderer: SiteRenderer
+) -> Iterator[tuple[str | None, dict[str, bytes]]]:
+    catalog.set_meta({"archived": json.dumps(config.terms.archived), CAUGHT_UP: 1})
+    projects = catalog.projects()
+    catalog.mark_site([SiteRecord(project=project, mark=-1, card={}) for project in projects])  # each can be linked
+    for project in projects:
+        rendered = renderer.render([project])
+        catalog.mark_site(rendered.records)
+        yield project, dict(rendered.pages)
+    renderer.readmes.close()
 
 
 class Verification:
@@ -129,7 +148,7 @@ class Verification:
         """The configuration that the pages were rendered by: what has been archived since, no daemon has read yet."""
         if self._live is None:
             return self.config
-        archived = tuple(archived_projects(self._live))
+        archived = tuple(self._live.archived())
         return replace(self.config, terms=replace(self.config.terms, archived=archived))
 
     def _options_shown(self) -> LandingOptions:
@@ -200,7 +219,8 @@ class Verification:
         if self._live is None:
             return False
         known = {record.file.filename for record in self._live.files(project)}
-        return name.removesuffix(".metadata") in known or self._in_spool(self.config.public / "files" / project / name)
+        archive = name.removesuffix(".metadata")
+        return archive in known or self._in_spool(self.config.public / "files" / project / archive)
 
     def _in_spool(self, path: Path) -> bool:
         """A file with a second name is still on its way: its first one is in the spool."""
@@ -227,6 +247,13 @@ class Verification:
             return self._root_serial(self._live) < max(serial, self._live.number("root_wanted"))
         return self._live.listing(project) is None or project in self._live.stale()
 
+    def _follows(self, path: str, project: str | None) -> bool:
+        """Whether it is a page of the site that is rendered yet, by a daemon or at the next start."""
+        if self._live is None or path.startswith("simple/"):
+            return False
+        site = self._live.site
+        return bool(site.stale(1)) if project is None else site.is_stale(project)
+
     def _root_serial(self, live: Reader) -> int:
         shown = live.meta("root_serial")
         return -1 if shown is None else int(str(shown))
@@ -245,7 +272,7 @@ class Verification:
                 current = None
             if same_page(path, current, data) or self._has_gone_on(project, serial):
                 continue
-            if not (beside_daemon and self._is_owed(project, serial)):
+            if not (beside_daemon and self._is_owed(project, serial)) and not self._follows(path, project):
                 problem = "is missing" if current is None else "differs from a fresh render"
                 self._find(DiscrepancyKind.PAGE, published, problem, key=project)
 

@@ -25,6 +25,14 @@ class LandingOptions:
     contact: str | None = None
     profile: str = "default"
     weights: Mapping[str, str] = field(default_factory=dict)
+    site: bool = False
+    """Whether there are pages for people; else only a list of all projects."""
+    title: str = "Python packages"
+    text: str | None = None
+    logo: str | None = None
+    """The name of the image in static/."""
+    base_url: str | None = None
+    """The URL of PUBLIC, with a slash; None if it is not known."""
 
 
 def landing_page(listing: RootListing, env: Environment, options: LandingOptions) -> dict[str, bytes]:

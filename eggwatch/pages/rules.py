@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from jinja2 import Environment
 
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.site.frame import page
+
 PATH = "rules/index.html"
 
 
 def rules_page(
-    chapters: Mapping[str, Sequence[object]], env: Environment, *, weights: Mapping[str, str], principle: str
+    chapters: Mapping[str, Sequence[object]], env: Environment, options: LandingOptions, *, principle: str
 ) -> dict[str, bytes]:
     """The page by its path; `chapters` are those of `policy.rules`, which pages may not import.
 
-    `weights` are by code: refuse, warn, off, or always; `principle` is that of the profile.
+    The weights are refuse, warn, off, or always; `principle` is that of the profile.
     """
-    html = env.get_template("rules.html").render(chapters=chapters, weights=weights, principle=principle)
-    return {PATH: html.encode()}
+    return page(env, "rules.html", PATH, options, chapters=chapters, weights=options.weights, principle=principle)

@@ -101,7 +101,7 @@ class Admission:
         assert event.project and event.filename and event.sha256
         place = {"project": event.project, "filename": event.filename}
         self.pool.place(self.spool.bytes_of(hand.claim), sha256=event.sha256, **place)
-        if event.metadata_sha256 is not None and hand.inspection is not None and hand.inspection.metadata is not None:
+        if hand.inspection is not None and hand.inspection.metadata is not None:  # of an sdist for the site only
             self.pool.place_metadata(hand.inspection.metadata, **place)
         if not hand.intake.has_uploader:
             self.spool.make_publishable(hand.claim)  # it may be a link to the very file of the stock

@@ -315,12 +315,11 @@ class Pipeline:
         if pages:
             changed = self.components.target.publish(pages)
             log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))
-            self.components.catalog.mark_published(
-                (listing, *(newest(listing) or (None, None))) for listing in listings
-            )
+            shown = [(listing, *(newest(listing) or (None, None))) for listing in listings]
+            self.components.catalog.mark_published(shown)
             self.measures.shown([listing.project for listing in listings], now=self.components.now())
-        if self.components.front.step():
-            log.info("publish  root and landing page")
+        if changed := self.components.front.step(is_quiet=self._is_quiet()):
+            log.info("publish  front pages and site: %d pages changed", len(changed))
         self._grace.sweep()
 
     def announce(self) -> None:
@@ -353,10 +352,13 @@ class Pipeline:
         under_way = self._in_hand or self._claims or self._looking or self.components.catalog.stale(1)
         return bool(under_way) or self.retirement.next_due() is not None
 
+    def _is_quiet(self) -> bool:
+        """Whether nothing is left to do for any upload."""
+        return not (self._in_hand or self._claims or self._changed or self.components.catalog.stale(1))
+
     def pages_current(self) -> bool:
-        """Whether every page shows what the ledger holds."""
-        front = self.components.front
-        return not (self.components.catalog.stale(1) or front.is_stale() or front.is_busy())
+        """Whether every page shows what the ledger holds, but for those of the site, which follow."""
+        return not (self.components.catalog.stale(1) or self.components.front.is_behind())
 
     def is_inspecting(self) -> bool:
         """Whether the answer of an inspector is awaited."""
@@ -373,10 +375,9 @@ class Pipeline:
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the next round is needed, should nothing happen before."""
-        components = self.components
-        moments = [self.uploads.timers.next_due(), self.retirement.next_due(), self.news.next_due()]
-        moments += [components.front.due(), components.inspectors.next_deadline(), components.answers.next_try()]
-        moments += [self._changed.next_due(), self._grace.next_due()]
+        components, moments = self.components, [self.uploads.timers.next_due(), self.retirement.next_due()]
+        moments += [components.inspectors.next_deadline(), components.answers.next_try(), self._changed.next_due()]
+        moments += [components.front.due(is_quiet=self._is_quiet()), self._grace.next_due(), self.news.next_due()]
         if self._looking or self._may_judge() or self._may_claim() or self._stale(1):
             moments.append(0.0)
         return min((moment for moment in moments if moment is not None), default=None)
@@ -387,13 +388,13 @@ class Pipeline:
         self._looking.end()
         self._claims.let_go()
 
-    def finish(self) -> None:
-        """Bring every page up to date, and leave nothing half done but what the spool remembers."""
+    def finish(self, *, site_seconds: float = 5.0) -> None:
+        """Bring every page up to date, the site's in that time; all else that is half done the spool remembers."""
         self._looking.end()
         self._claims.let_go()
         self.retirement.finish()
         while self.components.catalog.stale(1):
             self._publish_all()
-        self.components.front.finish()
+        self.components.front.finish(site_seconds=site_seconds)
         self.news.give_up_waiting()
         self.announce()

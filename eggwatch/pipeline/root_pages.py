@@ -1,4 +1,7 @@
-"""The root and landing pages: they grow with the index, so they are coalesced and rendered in another process."""
+"""The root, the landing pages and the site: rendered after the projects' simple pages, and in another process.
+
+Root and landing pages grow with the index, so they are coalesced. The site's pages of projects follow in slices.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from jinja2 import Environment
 
+from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import environment, root_html, root_json
+from eggwatch.pages.site.front import front_pages
+from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
@@ -23,9 +30,14 @@ from eggwatch.targets.folder import FolderTarget
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
-TEMPLATES = ("landing.html", "root.html", "rules.html")
-FRONT_VERSION = 1
+FRONT_VERSION = 2
 """To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
+SITE_VERSION = 1
+"""Likewise of the site's pages of projects."""
+CAUGHT_UP = "site_caught_up"
+"""Set once all projects have had their pages of the site: an index without its catalog keeps its front until then."""
+A_SLICE = 8
+"""Projects whose pages of the site are rendered at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +47,8 @@ class RenderedRoot:
     pages: Mapping[str, bytes]
     serial: int
     projects: int
+    cards: int = 0
+    """How often the site had changed then."""
     seconds: float = 0.0
 
 
@@ -45,32 +59,52 @@ def render_root(reader: Reader, env: Environment, options: LandingOptions, *, kn
     their number shows whether the set changed.
     """
     begun = time.process_time()
-    listing = reader.root()
-    pages = root_json(listing) | landing_page(listing, env, options)
+    cards, listing = reader.number("cards_wanted"), reader.root()
+    pages = root_json(listing)
+    if options.site and reader.meta(CAUGHT_UP):
+        pages |= front_pages(Front(listing=listing, cards=reader.site.cards(), files=reader.counts()[1]), env, options)
+    elif not options.site:
+        pages |= landing_page(listing, env, options)
     if len(listing.entries) != known_projects:
         pages = root_html(listing, env) | pages
     if known_projects < 0:
-        principle = PRINCIPLES[Profile(options.profile)]
-        pages |= rules_page(CHAPTERS, env, weights={**weights(Terms()), **options.weights}, principle=principle)
-    seconds = time.process_time() - begun
-    return RenderedRoot(pages=pages, serial=listing.last_serial, projects=len(listing.entries), seconds=seconds)
+        whole = replace(options, weights={**weights(Terms()), **options.weights})
+        pages |= rules_page(CHAPTERS, env, whole, principle=PRINCIPLES[Profile(options.profile)])
+    shown = {"serial": listing.last_serial, "projects": len(listing.entries), "cards": cards}
+    return RenderedRoot(pages=pages, seconds=time.process_time() - begun, **shown)
 
 
-def front_key(sources: Mapping[str, str], options: LandingOptions) -> str:
+def front_key(sources: Mapping[str, str], options: LandingOptions, static: Sequence[str]) -> str:
     """What the front pages depend on beside the ledger: when it changes, all of them are rendered again."""
     texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
     digest = hashlib.sha256(texts.encode()).hexdigest()
-    return json.dumps([asdict(options), *(sources[name] for name in TEMPLATES), digest])
+    return json.dumps([asdict(options), templates_digest(sources), static, digest])
+
+
+def site_key(sources: Mapping[str, str], options: LandingOptions, *, renders: bool) -> str | None:
+    """What the site's pages of projects depend on beside the ledger; `renders` if READMEs can be rendered."""
+    said = [options.index_url, options.contact, options.title, options.logo]
+    return json.dumps([SITE_VERSION, *said, renders, templates_digest(sources)]) if options.site else None
+
+
+def templates_digest(sources: Mapping[str, str]) -> str:
+    """The digest of all templates but that of a project's simple page."""
+    texts = sorted((name, text) for name, text in sources.items() if name != "project.html")
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 class RootRenderer(Protocol):
-    """Something that renders the front pages, now or in a while."""
+    """Something that renders the front pages, or the site's of some projects, now or in a while."""
 
     def begin(self, known_projects: int) -> None:
-        """Begin one rendering."""
+        """Begin one rendering of the front pages."""
         ...
 
-    def result(self, timeout: float) -> RenderedRoot | None:
+    def begin_site(self, projects: list[str]) -> None:
+        """Begin one of these projects."""
+        ...
+
+    def result(self, timeout: float) -> RenderedRoot | RenderedSite | None:
         """The pages when they are done; waits up to `timeout` seconds."""
         ...
 
@@ -86,15 +120,20 @@ class RootRenderer(Protocol):
 class InlineRenderer:
     """Renders at once in this process: for commands that run one round."""
 
-    def __init__(self, reader: Reader, templates: Mapping[str, str], options: LandingOptions) -> None:
+    def __init__(self, reader: Reader, templates: Mapping[str, str], options: LandingOptions, public: Path) -> None:
         self._reader, self._env, self._options = reader, environment(templates), options
-        self._result: RenderedRoot | None = None
+        self._site = SiteRenderer(reader=reader, public=public, env=self._env, options=options)
+        self._result: RenderedRoot | RenderedSite | None = None
 
     def begin(self, known_projects: int) -> None:
         """Render now."""
         self._result = render_root(self._reader, self._env, self._options, known_projects=known_projects)
 
-    def result(self, timeout: float) -> RenderedRoot | None:
+    def begin_site(self, projects: list[str]) -> None:
+        """Render now."""
+        self._result = self._site.render(projects)
+
+    def result(self, timeout: float) -> RenderedRoot | RenderedSite | None:
         """The pages."""
         result, self._result = self._result, None
         return result
@@ -104,19 +143,31 @@ class InlineRenderer:
         return None
 
     def close(self) -> None:
-        """Nothing to end."""
+        """End the process that renders READMEs."""
+        self._site.readmes.close()
 
 
 class RootPages:
-    """When the front pages are due: the first change at once, then at most every max(1 s, 20 x what they cost)."""
+    """When the front pages are due: the first change at once, then at most every max(1 s, 20 x what they cost).
 
-    def __init__(self, renderer: RootRenderer, catalog: Catalog, target: FolderTarget) -> None:
+    In between the site's pages of projects, as far as there is one. `static` are files that never change.
+    """
+
+    def __init__(
+        self, renderer: RootRenderer, catalog: Catalog, target: FolderTarget, *, site: bool, static: Mapping[str, bytes]
+    ) -> None:
         self._renderer, self._catalog, self._target = renderer, catalog, target
+        self._site, self._static = site, static
         self._begun: float | None = None
         self._not_before = 0.0
 
     def is_stale(self) -> bool:
         """Whether the published front pages show less than the project pages do."""
+        has_new_cards = self._catalog.number("cards_wanted") != self._catalog.number("cards_shown")
+        return self.is_behind() or (self._site and has_new_cards)
+
+    def is_behind(self) -> bool:
+        """Whether they show less than the simple pages of the projects do; the site may follow."""
         shown = self._catalog.meta("root_serial")
         return shown is None or self._catalog.number("root_wanted") > int(str(shown))
 
@@ -128,52 +179,77 @@ class RootPages:
         """What becomes readable when a rendering is done."""
         return self._renderer.channel() if self.is_busy() else None
 
-    def due(self) -> float | None:
-        """The moment of the monotonic clock at which the next rendering may begin; None if there is no need."""
-        if self.is_busy() or not self.is_stale() or self._is_incomplete():
+    def due(self, *, is_quiet: bool) -> float | None:
+        """The moment of the monotonic clock at which the next rendering may begin; None if there is no need.
+
+        The site waits until it `is_quiet`: until nothing is left to do for any upload.
+        """
+        if self.is_busy() or self._is_incomplete():
             return None
-        return self._not_before
+        if is_quiet and self.site_is_stale():
+            return 0.0
+        return self._not_before if self.is_stale() else None
+
+    def site_is_stale(self) -> bool:
+        """Whether a page of the site is to be rendered."""
+        return self._site and bool(self._catalog.site.stale(1))
 
     def _is_incomplete(self) -> bool:
         """A catalog made anew does not know yet which pages are published: no root page may come of that."""
         return self._catalog.meta("root_serial") is None and bool(self._catalog.stale(1))
 
-    def step(self) -> tuple[str, ...]:
+    def step(self, *, is_quiet: bool) -> tuple[str, ...]:
         """Publish what has been rendered, begin what is due; answers with the changed pages."""
         changed = self._collect(0.0)
-        due = self.due()
+        due = self.due(is_quiet=is_quiet)
         if due is not None and time.monotonic() >= due:
-            self._begin()
+            self._begin(front=self.is_stale() and time.monotonic() >= self._not_before)
             changed += self._collect(0.0)
         return changed
 
-    def finish(self) -> tuple[str, ...]:
-        """Bring the front pages up to date now, whatever the pause."""
+    def finish(self, *, site_seconds: float = 0.0) -> tuple[str, ...]:
+        """Bring the front pages up to date now, whatever the pause, and the site's as far as that time suffices."""
         changed: tuple[str, ...] = ()
-        while self.is_busy() or self.is_stale():
+        end = time.monotonic() + site_seconds
+        while (has_time := self.site_is_stale() and time.monotonic() < end) or self.is_busy() or self.is_stale():
             if not self.is_busy():
-                self._begin()
+                self._begin(front=not has_time)
             changed += self._collect(1.0)
         return changed
 
-    def _begin(self) -> None:
+    def _begin(self, *, front: bool) -> None:
         self._begun = time.monotonic()
+        if not front:
+            self._renderer.begin_site(self._catalog.site.stale(A_SLICE))
+            return
+        if not self.site_is_stale() and self._catalog.meta(CAUGHT_UP) is None:
+            self._catalog.set_meta({CAUGHT_UP: 1})
         never = self._catalog.meta("root_serial") is None
         self._renderer.begin(-1 if never else self._catalog.number("root_projects"))
 
     def _collect(self, timeout: float) -> tuple[str, ...]:
         if self._begun is None:
             return ()
-        front = self._renderer.result(timeout)
-        if front is None:
+        rendered = self._renderer.result(timeout)
+        if rendered is None:
             return ()
+        self._begun = None
+        return self._publish_site(rendered) if isinstance(rendered, RenderedSite) else self._publish(rendered)
+
+    def _publish(self, front: RenderedRoot) -> tuple[str, ...]:
         begun = time.process_time()
-        changed = self._target.publish(front.pages)
-        self._catalog.set_meta({"root_serial": front.serial, "root_projects": front.projects})
+        never = self._catalog.meta("root_serial") is None
+        changed = self._target.publish({**self._static, **front.pages} if never else front.pages)
+        shown = {"root_serial": front.serial, "root_projects": front.projects, "cards_shown": front.cards}
+        self._catalog.set_meta(shown)
         # What they cost, and not how long it took: a process had to start, or the disk was busy with others.
         cost = front.seconds + time.process_time() - begun
         self._not_before = time.monotonic() + max(SHORTEST_PAUSE, PAUSE_FACTOR * cost)
-        self._begun = None
+        return changed
+
+    def _publish_site(self, rendered: RenderedSite) -> tuple[str, ...]:
+        changed = self._target.publish(rendered.pages) if rendered.pages else ()
+        self._catalog.mark_site(rendered.records)
         return changed
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Root and landing page rendered in a process of their own: what grows with the index delays no upload."""
+"""Front pages and site rendered in a process of their own: what grows with the index delays no upload."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from eggwatch.errors import EggwatchError
+from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pipeline.root_pages import RenderedRoot, render_root
+from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
+from eggwatch.store.state.site_tables import SiteRecord
 
 MOST_DEATHS = 3
 CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
@@ -24,11 +28,13 @@ CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
 class SpawnedRenderer:
     """Renders in a process that is spawned once and reads the catalog beside us."""
 
-    def __init__(self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions) -> None:
-        self._setup = {"catalog": str(catalog.path), "templates": dict(templates), "options": asdict(options)}
+    def __init__(self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions, public: Path) -> None:
+        paths = {"catalog": str(catalog.path), "public": str(public)}
+        self._setup = {**paths, "templates": dict(templates), "options": asdict(options)}
         self._process: Process | None = None
         self._received = bytearray()
-        self._known = self._deaths = 0
+        self._request = b""
+        self._deaths = 0
 
     def _start(self) -> socket.socket:
         self._process = Process(CODE)
@@ -36,16 +42,26 @@ class SpawnedRenderer:
         return self._process.channel
 
     def begin(self, known_projects: int) -> None:
-        """Ask for one rendering."""
-        self._known = known_projects
+        """Ask for one rendering of the front pages."""
+        self._ask(known_projects)
+
+    def begin_site(self, projects: list[str]) -> None:
+        """Ask for the pages of these projects."""
+        self._ask(projects)
+
+    def _ask(self, request: int | list[str]) -> None:
+        self._request = json.dumps(request).encode() + b"\n"
+        self._send()
+
+    def _send(self) -> None:
         self._received.clear()
         try:
-            (self.channel() or self._start()).sendall(f"{known_projects}\n".encode())
+            (self.channel() or self._start()).sendall(self._request)
         except OSError:
             self.close()
-            self._start().sendall(f"{known_projects}\n".encode())
+            self._start().sendall(self._request)
 
-    def result(self, timeout: float) -> RenderedRoot | None:
+    def result(self, timeout: float) -> RenderedRoot | RenderedSite | None:
         """The pages, when the whole answer has come. A renderer that died is asked again, anew."""
         deadline = time.monotonic() + timeout
         while self._process is not None:
@@ -70,7 +86,7 @@ class SpawnedRenderer:
             raise EggwatchError(
                 "The process that renders the root page keeps failing.", remedy="See its messages above."
             )
-        self.begin(self._known)
+        self._send()
 
     def channel(self) -> socket.socket | None:
         """The socket on which the answer comes."""
@@ -83,7 +99,7 @@ class SpawnedRenderer:
         self._process = None
 
 
-def _decode(data: bytearray) -> RenderedRoot | None:
+def _decode(data: bytearray) -> RenderedRoot | RenderedSite | None:
     head, newline, body = data.partition(b"\n")
     if not newline:
         return None
@@ -94,31 +110,38 @@ def _decode(data: bytearray) -> RenderedRoot | None:
     for path, size in header["pages"]:
         pages[path] = bytes(body[offset : offset + size])
         offset += size
-    return RenderedRoot(pages=pages, serial=header["serial"], projects=header["projects"], seconds=header["seconds"])
+    if "records" in header:
+        return RenderedSite(pages=pages, records=tuple(SiteRecord(**record) for record in header["records"]))
+    return RenderedRoot(pages=pages, **header["front"])
 
 
-def _encode(front: RenderedRoot) -> bytes:
-    header = {
-        "serial": front.serial,
-        "projects": front.projects,
-        "seconds": front.seconds,
-        "pages": [(path, len(data)) for path, data in front.pages.items()],
-    }
-    return json.dumps(header).encode() + b"\n" + b"".join(front.pages.values())
+def _encode(rendered: RenderedRoot | RenderedSite) -> bytes:
+    header: dict[str, Any] = {"pages": [(path, len(data)) for path, data in rendered.pages.items()]}
+    if isinstance(rendered, RenderedSite):
+        header["records"] = [asdict(record) for record in rendered.records]
+    else:
+        header["front"] = {name: getattr(rendered, name) for name in ("serial", "projects", "cards", "seconds")}
+    return json.dumps(header).encode() + b"\n" + b"".join(rendered.pages.values())
 
 
 def serve() -> None:
     """The renderer's own process: one answer a request, until the other end closes."""
     with channel_to_parent(niceness=10) as channel, channel.makefile("rb") as requests:
         setup = json.loads(requests.readline())
-        env, options = environment(setup["templates"]), LandingOptions(**setup["options"])
+        env, options, readmes = environment(setup["templates"]), LandingOptions(**setup["options"]), Readmes()
         for name in setup["templates"]:
             env.get_template(name)  # compiled once, and not part of what a rendering costs
         for line in requests:
             reader = Reader.open(Path(setup["catalog"]))
-            front = render_root(reader, env, options, known_projects=int(line))
+            rendered: RenderedRoot | RenderedSite
+            if isinstance(request := json.loads(line), list):
+                public = Path(setup["public"])
+                renderer = SiteRenderer(reader=reader, public=public, env=env, options=options, readmes=readmes)
+                rendered = renderer.render(request)
+            else:
+                rendered = render_root(reader, env, options, known_projects=request)
             reader.close()
             try:
-                channel.sendall(_encode(front))
+                channel.sendall(_encode(rendered))
             except ConnectionError:  # the parent process has ended
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -27,7 +28,7 @@ def run_until_rest(pipeline: Pipeline) -> None:
                 break
             time.sleep(max(0.0, min(due - time.monotonic(), 0.25)))
         pipeline.round(set(), wait=0.05)
-    pipeline.finish()
+    pipeline.finish(site_seconds=math.inf)
     pipeline.housekeeping.tidy(pipeline.config.keep_rejected, pipeline.config.keep_aside, now=time.time())
 
 

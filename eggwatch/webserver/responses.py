@@ -19,10 +19,10 @@ NOT_STORED = "no-store"
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
-    # Pages hold an inline <style> and no script; nothing is loaded from elsewhere.
+    # Styles and scripts are files in static/; nothing is inline or loaded from elsewhere.
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
@@ -42,9 +43,9 @@ from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
 from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.orders import Box
-from eggwatch.writer.page_sources import landing_options, mark_lost_pages, mark_stale_pages, templates
+from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources
 
-RendererMaker = Callable[[Catalog, dict[str, str], LandingOptions], RootRenderer]
+RendererMaker = Callable[[Catalog, Mapping[str, str], LandingOptions, Path], RootRenderer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +177,13 @@ def _assemble(
     pool.prepare()
     durable.make_folders(config.public / "simple", permissions)
     spool.check_linking(pool.folder)
-    sources, drop = templates(), Drop(config.drop, config.formats)
-    env, options = environment(sources), landing_options(config)
+    sources, drop = page_sources(config), Drop(config.drop, config.formats)
+    env = environment(sources.templates)
     answers = (AnswersAway if config.is_mirror else Answers)(drop, config.state, permissions)
     target = FolderTarget(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
     )
-    mark_stale_pages(catalog, sources, options, config.terms.archived)
+    mark_stale_pages(catalog, sources, config.terms.archived)
     mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
     oldest = timestamp(now() - (RECEIPTS.age or 0.0))
@@ -204,7 +205,13 @@ def _assemble(
         answers=answers,
         target=target,
         templates=env,
-        front=RootPages(renderer(catalog, sources, options), catalog, target),
+        front=RootPages(
+            renderer(catalog, sources.templates, sources.options, config.public),
+            catalog,
+            target,
+            site=sources.options.site,
+            static=sources.static,
+        ),
         inspectors=inspectors(readme=needs_renderer(config.terms)),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],

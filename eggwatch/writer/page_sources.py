@@ -5,70 +5,121 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.config.settings import Site
+from eggwatch.errors import ConfigurationError
+from eggwatch.inspection.readmes import can_render
 from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION
-from eggwatch.pipeline.root_pages import front_key
+from eggwatch.pipeline.root_pages import front_key, site_key
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 
-FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html")
+FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html", "static/style.css")
 """Pages beside the root's JSON that are there from the first `ready`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSources:
+    """Templates by name, files that are published as they are by their path, and what pages say beside the ledger."""
+
+    templates: Mapping[str, str]
+    static: Mapping[str, bytes]
+    options: LandingOptions
+
+
 def templates() -> dict[str, str]:
-    """The pages' templates by name."""
-    folder = importlib.resources.files("eggwatch.pages") / "templates"
-    return {item.name: item.read_text("utf-8") for item in sorted(folder.iterdir(), key=lambda item: item.name)}
+    """The templates of eggwatch by name."""
+    pages = importlib.resources.files("eggwatch.pages")
+    texts = {name: file.read_text("utf-8") for name, file in _files(pages / "templates")}
+    return texts | {f"site/{name}": file.read_text("utf-8") for name, file in _files(pages / "site" / "templates")}
+
+
+def page_sources(config: IndexConfig) -> PageSources:
+    """Those of an index, with files of its own in place of ours. ConfigurationError if one can't be read."""
+    site = config.site or Site()
+    ours = _files(importlib.resources.files("eggwatch.pages") / "site" / "static")
+    try:
+        own = dict(_files(site.templates)) if site.templates is not None else {}
+        logo = {} if site.logo is None else {_logo(site.logo): site.logo.read_bytes()}
+        texts = {f"site/{name}": file.read_text("utf-8") for name, file in own.items() if name.endswith(".html")}
+        static = {name: own.get(name, file).read_bytes() for name, file in ours}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"[index.{config.name}] site: {error}.", remedy="See the table's settings.") from error
+    return PageSources(
+        templates=templates() | texts,
+        static={f"static/{name}": data for name, data in sorted({**static, **logo}.items())},
+        options=landing_options(config),
+    )
+
+
+def _files(folder: Path | Traversable) -> Iterator[tuple[str, Path | Traversable]]:
+    files = (item for item in folder.iterdir() if item.is_file())
+    return ((item.name, item) for item in sorted(files, key=lambda item: item.name))
+
+
+def _logo(path: Path) -> str:
+    return f"logo{path.suffix.lower()}"
 
 
 def landing_options(config: IndexConfig) -> LandingOptions:
-    """What the landing page says that is not in the ledger."""
+    """What the front pages say that is not in the ledger."""
+    site = config.site or Site()
     return LandingOptions(
         index_url=config.index_url,
         upload_to=config.upload_address,
         contact=config.contact,
         profile=str(config.terms.profile),
         weights=weights(config.terms),
+        site=config.site is not None,
+        title=site.title,
+        text=site.text,
+        logo=None if site.logo is None else _logo(site.logo),
+        base_url=None if config.url is None else config.index_url.removesuffix("simple/"),
     )
 
 
-def mark_stale_pages(
-    catalog: Catalog, sources: dict[str, str], options: LandingOptions, archived: Sequence[str]
-) -> None:
+def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[str]) -> None:
     """Another renderer or other options make pages stale; those that come out equal are not rewritten."""
-    renderer = _renderer(sources)
+    renderer = _renderer(sources.templates)
     if catalog.meta("renderer") != renderer:
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
-    front = front_key(sources, options)
+    front = _front_key(sources)
     if catalog.meta("front") != front:
         catalog.set_meta({"front": front, "root_serial": None})
-    if changed := set(archived) ^ set(archived_projects(catalog)):
+    site = site_key(sources.templates, sources.options, renders=can_render())
+    if site is not None and catalog.meta("site") != site:
+        catalog.mark_all_of_site({"site": site})
+    if changed := set(archived) ^ set(catalog.archived()):
         catalog.mark_stale(sorted(changed), {"archived": json.dumps(sorted(set(archived)))})
 
 
-def _renderer(sources: dict[str, str]) -> str:
-    return f"{RENDERER_VERSION}-{hashlib.sha256(sources['project.html'].encode()).hexdigest()[:16]}"
+def _front_key(sources: PageSources) -> str:
+    digests = [hashlib.sha256(data).hexdigest() for data in sources.static.values()]
+    return front_key(sources.templates, sources.options, [*sources.static, *digests])
+
+
+def _renderer(templates: Mapping[str, str]) -> str:
+    return f"{RENDERER_VERSION}-{hashlib.sha256(templates['project.html'].encode()).hexdigest()[:16]}"
 
 
 def is_rendered_by_us(catalog: Reader, config: IndexConfig) -> bool:
     """Whether pages were last rendered by this very renderer; what they say beside may have been configured since."""
-    sources = templates()
-    known, wanted = str(catalog.meta("front") or "[]"), front_key(sources, landing_options(config))
-    return catalog.meta("renderer") == _renderer(sources) and json.loads(known)[1:] == json.loads(wanted)[1:]
+    sources = page_sources(config)
+    known, wanted = str(catalog.meta("front") or "[]"), _front_key(sources)
+    return catalog.meta("renderer") == _renderer(sources.templates) and json.loads(known)[1:] == json.loads(wanted)[1:]
 
 
 def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:
     """Without a root page, no page is taken for granted: PUBLIC may have been put back without them."""
     if not (config.public / "simple" / JSON_NAME).exists():
         catalog.mark_all_stale({"root_serial": None})
+        catalog.mark_all_of_site({})
     elif not all((config.public / page).exists() for page in FRONT_PAGES):
         catalog.set_meta({"root_serial": None})
-
-
-def archived_projects(catalog: Reader) -> list[str]:
-    """The projects that pages show as archived, or will as soon as they are rendered."""
-    return list(json.loads(str(catalog.meta("archived") or "[]")))

@@ -174,7 +174,7 @@ for target in cli.COMMANDS.values():
 sources = page_sources.templates()
 for name in sources:
     environment(sources).get_template(name)
-index.templates = verify.templates = lambda: sources
+page_sources.templates = lambda: sources
 for arguments in json.loads(sys.argv[1]):
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     pid = os.fork()

@@ -257,7 +257,7 @@ def test_the_landing_page_and_other_files_are_served(site: Site) -> None:
     assert landing.body == (site.published.public / "index.html").read_bytes()
     assert landing.headers["content-type"].lower() == "text/html; charset=utf-8"
     assert landing.headers["cache-control"] == "max-age=0, must-revalidate"
-    assert "style-src 'unsafe-inline'" in landing.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self'" in landing.headers["content-security-policy"]
     assert ask(site.url, "/status.json").headers["content-type"].startswith("application/json")
     assert ask(site.url, "/robots.txt").status == 200
 

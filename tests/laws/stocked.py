@@ -73,14 +73,17 @@ def fill(base: Path, archives: int) -> None:
     ]
     components.catalog.mark_published((listing, *(newest(listing) or (None, None))) for listing in listings)
     components.cursors.keep({"receipts": Progress(cursor=components.ledger.end.serial)})
-    index.pipeline.finish()
+    index.pipeline.finish(site_seconds=0)
     index.close()
 
 
 class NoRenderer:
-    """Root and landing page are rendered in a process of their own, and are no part of this."""
+    """Front pages and site are rendered in a process of their own, and are no part of this."""
 
     def begin(self, known_projects: int) -> None:
+        """Never done."""
+
+    def begin_site(self, projects: list[str]) -> None:
         """Never done."""
 
     def result(self, timeout: float) -> RenderedRoot | None:

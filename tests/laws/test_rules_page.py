@@ -47,7 +47,7 @@ def test_every_rule_can_be_linked_by_its_code(tmp_path: Path) -> None:
         work.work()
         assert page_of(work).ids == [rule.code for rules in CHAPTERS.values() for rule in rules]
         assert_equals_fresh_render(work.config)
-        assert 'href="rules/"' in (work.config.public / "index.html").read_text()
+        assert 'href="rules/index.html"' in (work.config.public / "index.html").read_text()
 
 
 @pytest.mark.parametrize("profile", list(Profile))

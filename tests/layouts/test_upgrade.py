@@ -68,8 +68,7 @@ def test_pages_of_an_older_version_are_no_damage(old: IndexAtWork, monkeypatch: 
         monkeypatch.setattr(root_pages, "FRONT_VERSION", root_pages.FRONT_VERSION + 1)
     else:
         sources = page_sources.templates() | {"landing.html": "another"}
-        for module in ("writer.page_sources", "maintenance.verify", "writer.index"):
-            monkeypatch.setattr(f"eggwatch.{module}.templates", lambda: sources)
+        monkeypatch.setattr(page_sources, "templates", lambda: sources)
     found = Verification(old.config)
     assert (found.run(), found.older_pages) == ([], True)
     with old:

@@ -244,7 +244,7 @@ def test_a_404_says_which_project_or_file_is_missing(server: Server) -> None:
 def test_other_plain_files_and_the_landing_page_are_served(server: Server, published: Published) -> None:
     landing = ask(server.url, "/")
     assert landing.body == (published.public / "index.html").read_bytes()
-    assert "style-src 'unsafe-inline'" in landing.headers["content-security-policy"]
+    assert "script-src 'self'; style-src 'self'" in landing.headers["content-security-policy"]
     assert ask(server.url, "/robots.txt").headers["content-type"] == "text/plain; charset=utf-8"
     assert ask(server.url, "/status.json").headers["content-type"] == "application/json"
 

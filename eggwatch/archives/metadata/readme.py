@@ -1,4 +1,4 @@
-"""Checks whether the description can be rendered. An extra check, because it costs milliseconds.
+"""Renders descriptions: for a check, an extra one because it costs milliseconds, and for pages.
 
 Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 """
@@ -6,6 +6,7 @@ Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from importlib import import_module
@@ -24,6 +25,9 @@ LONGEST_README = 512 << 10
 MOST_SECONDS = 5.0
 """Most CPU time for rendering, where it can be limited: docutils takes 10 s for one table of 180 KiB."""
 
+ID_PREFIX = "readme-"
+_OUTWARD = re.compile("#|https?://|mailto:", re.IGNORECASE)
+_LONGEST_CLASS = 3
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
@@ -37,8 +41,7 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
     text = unfolded(fields.get("description", ""))
     if not text.strip() or text.strip() == "UNKNOWN":
         return
-    said = fields.get("description_content_type", "")
-    kind, parameters = (parsed(_of_mail, said) if 0 < len(said) <= 200 else None) or ("", {})
+    kind, parameters = content_type(fields.get("description_content_type", ""))
     warnings = io.StringIO()
     message = None
     if len(text) > LONGEST_README:
@@ -52,6 +55,46 @@ def readme_flaws(content: bytes) -> Iterator[Flaw]:
         yield Flaw(
             code=Code.README_UNRENDERABLE, subject="Description", message=message, level=Code.README_UNRENDERABLE.level
         )
+
+
+def content_type(said: str) -> tuple[str, dict[str, str]]:
+    """The type of a description, and its parameters; "" where none is said, or what is said is none."""
+    return (parsed(_of_mail, said) if 0 < len(said) <= 200 else None) or ("", {})
+
+
+def readme_html(text: str, said: str) -> str | None:
+    """A description as part of a page: its links lead to the web or to itself, and it loads nothing.
+
+    None if it can't be rendered; `said` is its content type.
+    """
+    kind, parameters = content_type(said)
+    html = _rendered(kind, text, io.StringIO(), parameters) if len(text) <= LONGEST_README else None
+    return None if html is None else _tamed(html)
+
+
+def _tamed(html: str) -> str:
+    """What PyPI's renderer lets through, without what would be loaded from elsewhere or look like part of our page."""
+    nh3 = import_module("nh3")
+    allowed = import_module("readme_renderer.clean")
+    tamed: str = nh3.clean(
+        html,
+        tags=allowed.ALLOWED_TAGS,
+        attributes=allowed.ALLOWED_ATTRIBUTES,
+        attribute_filter=_tamed_attribute,
+        link_rel="nofollow noopener noreferrer",
+        url_schemes={"http", "https", "mailto"},
+        id_prefix=ID_PREFIX,
+    )
+    return tamed
+
+
+def _tamed_attribute(tag: str, name: str, value: str) -> str | None:
+    if name == "href":
+        value = f"#{ID_PREFIX}{value[1:]}" if value.startswith("#") else value
+        return value if _OUTWARD.match(value) else None
+    if name == "class":  # those of Pygments have few letters
+        return " ".join(word for word in value.split() if tag == "span" and len(word) <= _LONGEST_CLASS) or None
+    return None if name == "src" else value
 
 
 def unfolded(text: str) -> str:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.utils import canonicalize_version
@@ -31,6 +31,8 @@ from eggwatch.store.state.catalog_reader import (
     is_disk_full,
     key_of,
 )
+from eggwatch.store.state.site_tables import TABLES as SITE_TABLES
+from eggwatch.store.state.site_tables import SiteRecord
 
 __all__ = ["SCHEMA_VERSION", "Catalog", "FileRecord", "Original", "Reader", "Refusal", "key_of"]
 
@@ -65,6 +67,7 @@ CREATE TABLE originals (
     fate TEXT NOT NULL, serial INTEGER, sha256 TEXT, reason TEXT, told INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 """
+_TABLES += SITE_TABLES
 AT_ONCE = "1970-01-01T00:00:00.000000Z"
 """As the time of a removal: its grace is over."""
 _NAMES = frozenset(re.findall(r"CREATE (?:TABLE|INDEX) (\w+)", _TABLES))
@@ -269,6 +272,24 @@ class Catalog(Reader):
                     (listing.project, listing.last_serial),
                 )
                 self._set({"root_wanted": max(self.number("root_wanted"), listing.last_serial)})
+                self.site.mark(listing.project)
+
+    def mark_site(self, records: Sequence[SiteRecord]) -> None:
+        """These pages of the site are durable."""
+        with self._transaction():
+            self.site.remember(records)
+            self._add("cards_wanted", 1)
+
+    def mark_all_of_site(self, values: Mapping[str, int | str | None]) -> None:
+        """All pages of the site are to be rendered anew, after those that change; remembers `values` with it."""
+        with self._transaction():
+            self.site.mark_all()
+            self._set(values)
+
+    def forget_site_pages(self, project: str) -> None:
+        """All pages of the site that a project has are to be rendered anew."""
+        with self._transaction():
+            self.site.forget_pages(project)
 
     def mark_all_stale(self, values: Mapping[str, int | str | None]) -> None:
         """Every page is to be rendered anew (another renderer); remembers `values` with it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eggwatch.model.names import Filename, parse_filename, stored_name
 from eggwatch.model.queue import Fate
@@ -16,7 +17,10 @@ from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, 
 from eggwatch.model.sightings import Identity
 from eggwatch.store.state.ledger import Position
 
-SCHEMA_VERSION = 5
+if TYPE_CHECKING:
+    from eggwatch.store.state.site_tables import SiteTables
+
+SCHEMA_VERSION = 6
 """Raised whenever a table changes: a catalog of another version is made anew from the ledger."""
 
 
@@ -139,6 +143,13 @@ class Reader:
             connection.close()
             raise OtherSchemaError("the catalog is of another version")
         return reader
+
+    @functools.cached_property
+    def site(self) -> SiteTables:
+        """What the site needs; loaded for whoever asks."""
+        from eggwatch.store.state.site_tables import SiteTables
+
+        return SiteTables(self._db)
 
     def close(self) -> None:
         """Close the connection."""
@@ -269,6 +280,10 @@ class Reader:
     def stale(self, limit: int = -1) -> list[str]:
         """Projects whose page is not yet as the ledger has it, sorted."""
         return self._column("SELECT project FROM stale ORDER BY project LIMIT ?", limit)
+
+    def archived(self) -> list[str]:
+        """The projects that pages show as archived, or will as soon as they are rendered."""
+        return list(json.loads(str(self.meta("archived") or "[]")))
 
     def is_visible(self, *, serial: int, project: str | None) -> bool:
         """Whether the page that an event changed is published (a refusal changes none: give no project)."""

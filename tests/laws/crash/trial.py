@@ -21,7 +21,7 @@ from typing import Any
 from eggwatch.linux import syncing
 from eggwatch.maintenance import verify
 from eggwatch.store import durable
-from eggwatch.writer import index
+from eggwatch.writer import index, page_sources
 from tests.laws.crash.copies import Copies, Keeper
 from tests.laws.crash.faults import FAULTS
 from tests.laws.crash.history import STEPS, Player, archives
@@ -335,7 +335,7 @@ def _tell(outcome: Path, what: dict[str, Any]) -> None:
 def warm_up() -> None:
     """Do once what each child would do again. No thread and no open file of eggwatch may exist before a fork."""
     archives()
-    env = index.environment(index.templates())
+    env = index.environment(page_sources.templates())
     for name in env.list_templates():
         env.get_template(name)
     index.environment = verify.environment = lambda _: env

@@ -1,0 +1,77 @@
+"""READMEs for pages are rendered in a process of their own, which can reach neither files nor network."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from importlib import import_module
+from importlib.util import find_spec
+
+from eggwatch.archives.metadata.readme import content_type, readme_html
+from eggwatch.inspection.inspector import READMES, shut_in
+from eggwatch.linux.process import Process, allow_cpu, channel_to_parent
+
+CODE = "from eggwatch.inspection.readmes import serve; serve()"
+MOST_SECONDS = 30.0
+"""For the answer; the rendering itself has `readme.MOST_SECONDS` of CPU time."""
+LONGEST_ANSWER = 8 << 20
+
+
+def can_render() -> bool:
+    """Whether there is a renderer; without one READMEs are shown as plain text."""
+    return find_spec("readme_renderer") is not None
+
+
+class Readmes:
+    """The renderer; its process is started for the first README that is no plain text."""
+
+    def __init__(self) -> None:
+        self._process: Process | None = None
+
+    def html(self, text: str, said: str) -> str | None:
+        """A description as HTML that is safe in a page; None if it is to be shown as the text that it is."""
+        if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
+            return None
+        process = self._process = self._process or Process(CODE)
+        try:
+            process.channel.sendall(json.dumps([text, said]).encode() + b"\n")
+            answer = _received(process)
+        except OSError:
+            answer = None
+        if answer is None:
+            self.close()
+            return None
+        return str(answer) if answer else None
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.end()
+        self._process = None
+
+
+def _received(process: Process) -> str | None:
+    """Its answer, "" if it could not render it; None if it died or takes too long."""
+    deadline, data = time.monotonic() + MOST_SECONDS, bytearray()
+    while not data.endswith(b"\n"):
+        ready = select.select([process.channel], [], [], max(0.0, deadline - time.monotonic()))[0]
+        if not ready or not (more := process.receive()) or len(data) > LONGEST_ANSWER:
+            return None
+        data += more
+    return str(json.loads(data) or "")
+
+
+def serve() -> None:
+    """The process itself: one README after the other, each a line of JSON."""
+    with channel_to_parent(niceness=10) as channel:
+        for name in READMES:
+            import_module(name)
+        import_module("mimetypes").init()
+        shut_in(readme=True)
+        with os.fdopen(os.dup(channel.fileno()), "rb") as requests:  # read(2): the sandbox has no recvfrom(2)
+            for line in requests:
+                allow_cpu(MOST_SECONDS)
+                text, said = json.loads(line)
+                channel.sendall(json.dumps(readme_html(text, said)).encode() + b"\n")

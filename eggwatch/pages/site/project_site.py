@@ -1,0 +1,129 @@
+"""PUBLIC/project/<normalized>/ and its releases: what a package is, how it is installed, its files and history."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment
+from markupsafe import Markup
+from packaging.utils import canonicalize_name
+
+from eggwatch.model.instructions import pip_install, uv_install
+from eggwatch.model.site import About, Card, Release, SiteProject
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.site.compatibility import compatibility
+from eggwatch.pages.site.frame import page, path_of
+
+Readme = Callable[[About], str | None]
+"""The description of a release as HTML that is safe in a page; None if it is to be shown as the text that it is."""
+
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The pages of a project that are not as they were, and by path the digest of what each is rendered from."""
+
+    pages: Mapping[str, bytes]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """A requirement: the name as it is written, the project it is here if it is, and the rest of it."""
+
+    name: str
+    project: str | None
+    rest: str
+
+
+def project_site(
+    project: SiteProject, env: Environment, options: LandingOptions, *, known: Mapping[str, str], readme: Readme
+) -> Rendered:
+    """The pages that come out otherwise than those with the `known` digests: one upload renders two READMEs, or one."""
+    shown = next((one for one in project.releases if one.version == project.newest), None)
+    wanted: dict[str, tuple[str, Release | None]] = {
+        path_of(project.listing.project, release.version): (_digest(asdict(release)), release)
+        for release in project.releases
+    }
+    overview = path_of(project.listing.project)
+    wanted[overview] = (_digest([asdict(project.listing), wanted[path_of_release(shown)][0] if shown else ""]), shown)
+    readmes: dict[About, str | None] = {}
+    pages: dict[str, bytes] = {}
+    for path, (digest, release) in wanted.items():
+        if known.get(path) == digest:
+            continue
+        if release is not None and release.about not in readmes:
+            readmes[release.about] = readme(release.about)
+        html = None if release is None else readmes[release.about]
+        whole = project if path == overview else None
+        pages |= page(env, "release.html", path, options, **_values(release, project, options, whole), readme=html)
+    return Rendered(pages=pages, digests={path: digest for path, (digest, _) in wanted.items()})
+
+
+def path_of_release(release: Release) -> str:
+    """The path of a release's page."""
+    return path_of(release.project, release.version)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _values(
+    release: Release | None, project: SiteProject, options: LandingOptions, whole: SiteProject | None
+) -> dict[str, Any]:
+    """What the template needs; `whole` is the project on its own page, None on that of a release."""
+    listing = project.listing
+    name = listing.name if whole or release is None else release.name
+    wanted = name if whole or release is None else f"{name}=={release.version}"
+    files = release.files if release else ()
+    return {
+        "name": name,
+        "project": listing.project,
+        "status": listing.status,
+        "release": release,
+        "history": None if whole is None else whole.releases,
+        "install": [pip_install(options.index_url, wanted), uv_install(options.index_url, wanted)] if files else [],
+        "compatibility": compatibility(file.filename for file in files),
+        "dependencies": list(_dependencies(release)) if release else [],
+        "quote": quote,
+        "Markup": Markup,
+    }
+
+
+def _dependencies(release: Release) -> Iterator[Dependency]:
+    for text in release.about.requires:
+        match = _NAME.fullmatch(text)
+        name, rest = (match[1], match[2]) if match else (text, "")
+        project = str(canonicalize_name(name))
+        yield Dependency(name=name, project=project if project in release.linked else None, rest=rest)
+
+
+def needed_by(about: About) -> set[str]:
+    """The projects that a release requires, normalised."""
+    matches = map(_NAME.fullmatch, about.requires)
+    return {str(canonicalize_name(match[1])) for match in matches if match}
+
+
+def card_of(project: SiteProject, at: str | None) -> Card:
+    """What lists and the search show of a project; `at` is when its newest version came."""
+    shown = next((one for one in project.releases if one.version == project.newest), None)
+    about = shown.about if shown else About()
+    return Card(
+        project=project.listing.project,
+        name=project.listing.name,
+        version=project.newest,
+        at=at,
+        since=min((one.at for one in project.releases), default=None),
+        yanked=shown is not None and shown.is_yanked,
+        summary=about.summary,
+        keywords=about.keywords,
+        classifiers=about.classifiers,
+    )

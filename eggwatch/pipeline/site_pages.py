@@ -1,0 +1,115 @@
+"""A project's pages of the site: rendered from the catalog, and the metadata that lies beside each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment
+from packaging.version import Version
+
+from eggwatch.archives.metadata.about import about
+from eggwatch.inspection.readmes import Readmes
+from eggwatch.model.names import Filename, parse_filename
+from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, in_order, newest, with_status
+from eggwatch.model.site import About, Release, SiteProject
+from eggwatch.pages.landing import LandingOptions
+from eggwatch.pages.site.project_site import Readme, card_of, needed_by, project_site
+from eggwatch.store.state.catalog import Reader
+from eggwatch.store.state.site_tables import SiteRecord
+
+LARGEST_METADATA = 4 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedSite:
+    """The pages of some projects, and what is to be remembered of each; `pages` are only those that changed."""
+
+    pages: Mapping[str, bytes]
+    records: tuple[SiteRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRenderer:
+    """Renders the pages of projects in `public`, the folder in which the metadata lies beside the files."""
+
+    reader: Reader
+    public: Path
+    env: Environment
+    options: LandingOptions
+    readmes: Readmes = field(default_factory=Readmes)
+
+    def render(self, projects: Iterable[str]) -> RenderedSite:
+        """All that changed of these projects; one without files has a page that says so."""
+        pages: dict[str, bytes] = {}
+        records = []
+        archived = self.reader.archived()
+        for project in projects:
+            mark, listing = self.reader.site.mark_of(project), self.reader.listing(project)
+            if listing is not None:
+                changed, record = self._project(with_status(listing, archived), mark)
+                pages |= changed
+                records.append(record)
+        return RenderedSite(pages=pages, records=tuple(records))
+
+    def _project(self, listing: ProjectListing, mark: int) -> tuple[Mapping[str, bytes], SiteRecord]:
+        abouts = abouts_of(listing, self.public / "files" / listing.project)
+        needs = sorted(set[str]().union(*map(needed_by, abouts.values())) - {listing.project})
+        linked = {one for one in needs if self.reader.site.has_page(one)} | {listing.project}
+        best = newest(listing)
+        project = SiteProject(
+            listing=listing, newest=best[0] if best else None, releases=releases_of(listing, abouts, linked)
+        )
+        known = self.reader.site.digests(listing.project)
+        rendered = project_site(project, self.env, self.options, known=known, readme=_with(self.readmes))
+        card = asdict(card_of(project, best[1] if best else None))
+        del card["project"]
+        record = SiteRecord(project=listing.project, mark=mark, card=card, needs=needs, digests=dict(rendered.digests))
+        return rendered.pages, record
+
+
+def _with(readmes: Readmes) -> Readme:
+    return lambda about: readmes.html(about.description, about.description_type)
+
+
+def abouts_of(listing: ProjectListing, folder: Path) -> dict[str, About]:
+    """What each release says of itself: its first wheel, else its first sdist, whose metadata lies beside it."""
+    found: dict[str, About] = {}
+    for file in sorted(listing.files, key=lambda file: (not file.filename.endswith(".whl"), file.filename)):
+        if file.version not in found and (content := _metadata(folder / f"{file.filename}.metadata")) is not None:
+            found[file.version] = about(content)
+    return found
+
+
+def _metadata(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_METADATA)
+    except OSError:
+        return None
+
+
+def releases_of(listing: ProjectListing, abouts: Mapping[str, About], linked: set[str]) -> tuple[Release, ...]:
+    """All releases that a project ever had, the highest version first."""
+    files: dict[str, list[PublishedFile]] = {}
+    removed: dict[str, list[RemovedFile]] = {}
+    for file in in_order(listing.files):
+        files.setdefault(file.version, []).append(file)
+    for gone in sorted(listing.removed, key=lambda file: (file.at, file.filename)):
+        if isinstance(filename := parse_filename(gone.filename), Filename):
+            removed.setdefault(str(filename.version), []).append(gone)
+    versions = sorted(files.keys() | removed.keys(), key=lambda text: (Version(text), text), reverse=True)
+    return tuple(
+        Release(
+            project=listing.project,
+            name=listing.name,
+            version=version,
+            files=tuple(files.get(version, ())),
+            removed=tuple(removed.get(version, ())),
+            about=(said := abouts.get(version, About())),
+            linked=tuple(sorted(linked & needed_by(said))),
+            status=listing.status,
+        )
+        for version in versions
+    )

@@ -1,0 +1,119 @@
+"""The part of the catalog that the site needs: which of its pages are stale, and what lists and links know."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from eggwatch.model.site import Card
+
+TABLES = """
+CREATE TABLE site_stale (project TEXT PRIMARY KEY, mark INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX site_stale_by_mark ON site_stale (mark);
+CREATE TABLE site_pages (
+    project TEXT NOT NULL, path TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (project, path)
+) WITHOUT ROWID;
+CREATE TABLE cards (project TEXT PRIMARY KEY, card TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE needs (needed TEXT NOT NULL, project TEXT NOT NULL, PRIMARY KEY (needed, project)) WITHOUT ROWID;
+CREATE INDEX needs_of_project ON needs (project);
+"""
+LAST = 0
+"""The mark of pages that are rendered after all that change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRecord:
+    """What is remembered of a project's pages of the site: `mark` is the one by which they were stale.
+
+    `needs` are the dependencies of all its releases, `digests` by path those of what was rendered.
+    """
+
+    project: str
+    mark: int
+    card: Mapping[str, Any]
+    """The fields of a `Card` but for the project."""
+    needs: Sequence[str] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+class SiteTables:
+    """Answers by key; whoever changes something does it in a transaction of the catalog."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def stale(self, limit: int = -1) -> list[str]:
+        """Projects whose pages are to be rendered, the last one that changed first."""
+        rows = self._db.execute("SELECT project FROM site_stale ORDER BY mark DESC, project LIMIT ?", (limit,))
+        return [row[0] for row in rows]
+
+    def is_stale(self, project: str) -> bool:
+        """Whether a project's pages are to be rendered."""
+        return self._db.execute("SELECT 1 FROM site_stale WHERE project = ?", (project,)).fetchone() is not None
+
+    def mark_of(self, project: str) -> int:
+        """The mark by which a project's pages are stale; 0 as well if they are not."""
+        row = self._db.execute("SELECT mark FROM site_stale WHERE project = ?", (project,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def digests(self, project: str) -> dict[str, str]:
+        """The pages that a project has, by path, with the digest of what each was rendered from."""
+        rows = self._db.execute("SELECT path, digest FROM site_pages WHERE project = ?", (project,))
+        return {row[0]: row[1] for row in rows}
+
+    def cards(self) -> dict[str, Card]:
+        """What is known of each project, sorted by its name."""
+        rows = self._db.execute("SELECT project, card FROM cards ORDER BY project")
+        return {row[0]: _card(row[0], json.loads(row[1])) for row in rows}
+
+    def has_page(self, project: str) -> bool:
+        """Whether a project has a page of the site."""
+        return self._db.execute("SELECT 1 FROM cards WHERE project = ?", (project,)).fetchone() is not None
+
+    def mark(self, project: str) -> None:
+        """A project's pages are stale."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO site_stale SELECT ?, COALESCE(MAX(mark), ?) + 1 FROM site_stale", (project, LAST)
+        )
+
+    def mark_all(self) -> None:
+        """All pages are to be rendered anew, after those that change."""
+        self._db.execute("DELETE FROM site_pages")
+        self._db.execute(
+            "INSERT OR REPLACE INTO site_stale SELECT project, ? FROM projects WHERE page_serial IS NOT NULL", (LAST,)
+        )
+
+    def forget_pages(self, project: str) -> None:
+        """All pages of a project are to be rendered anew, whatever they were rendered from."""
+        self._db.execute("DELETE FROM site_pages WHERE project = ?", (project,))
+        self.mark(project)
+
+    def remember(self, records: Sequence[SiteRecord]) -> None:
+        """These pages are durable; those that are to link to a new one are stale."""
+        new = [record.project for record in records if not self.has_page(record.project)]
+        for record in records:
+            self._remember(record)
+        for needed in new:
+            for row in self._db.execute("SELECT project FROM needs WHERE needed = ?", (needed,)).fetchall():
+                self.mark(row[0])
+
+    def _remember(self, record: SiteRecord) -> None:
+        project, execute = record.project, self._db.execute
+        execute("DELETE FROM site_stale WHERE project = ? AND mark = ?", (project, record.mark))
+        execute("INSERT OR REPLACE INTO cards VALUES (?, ?)", (project, json.dumps(record.card, sort_keys=True)))
+        execute("DELETE FROM needs WHERE project = ?", (project,))
+        self._insert("needs", ((needed, project) for needed in record.needs))
+        self._insert("site_pages", ((project, path, digest) for path, digest in record.digests.items()))
+
+    def _insert(self, table: str, rows: Iterable[tuple[str, ...]]) -> None:
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
+
+
+def _card(project: str, data: dict[str, Any]) -> Card:
+    lists: dict[str, Any] = {key: tuple(data.pop(key, ())) for key in ("keywords", "classifiers")}
+    return Card(project=project, **{"name": project, **data}, **lists)
