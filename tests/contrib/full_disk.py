@@ -61,12 +61,15 @@ class Scene:
     def orders(self) -> int:
         """How many more orders are obeyed, with every free byte taken away by dd after each."""
         for number in range(MOST_ORDERS):
-            verb = "unyank" if number % 2 else "yank"
-            line = ["eggwatch", "--config", str(self.base / "eggwatch.toml"), verb, "beta==1.0", "--timeout", "20s"]
-            if subprocess.run(line, capture_output=True, check=False).returncode:
+            if not self.obeys("unyank" if number % 2 else "yank"):
                 return number
             subprocess.run(["bash", "-c", "cat /dev/zero >>disk/filler"], cwd=self.base, capture_output=True)
         return MOST_ORDERS
+
+    def obeys(self, verb: str) -> bool:
+        """Whether an order is obeyed."""
+        line = ["eggwatch", "--config", str(self.base / "eggwatch.toml"), verb, "beta==1.0", "--timeout", "20s"]
+        return subprocess.run(line, capture_output=True, check=False).returncode == 0
 
 
 def play(base: Path, disk: Path) -> None:
@@ -97,6 +100,7 @@ def play(base: Path, disk: Path) -> None:
         subprocess.run(["bash", "-c", "cat /dev/zero >disk/filler"], cwd=base, capture_output=True)
         print(f"orders that are obeyed, with every free byte taken by others after each: {scene.orders()}\n")
         (disk / "filler").unlink()
+        until("orders are obeyed again", lambda: scene.obeys("unyank"))
         print("".join(line for line in daemon.log.splitlines(True) if "min-free" in line or "retrying" in line))
 
 
