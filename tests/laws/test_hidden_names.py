@@ -50,7 +50,7 @@ def test_what_we_have_hidden_goes_after_a_crash_without_a_second_copy(
     killed(work, monkeypatch)
     work.open()
     assert work.index is not None
-    monkeypatch.setattr(work.index.pipeline.components.spool, "claim", _dies)
+    monkeypatch.setattr(work.index.pipeline.components.spool, "claiming", _dies)
     work.work()
     assert work.lying() == [] and len(work.events()) == 1
 
