@@ -24,6 +24,7 @@ from eggwatch.collecting.collection import (
     collect_installed,
     collect_requested,
     rebuilt_instead,
+    with_sdists,
 )
 from eggwatch.collecting.environment import PythonEnvironment, look_into
 from eggwatch.collecting.pip_download import Pip, pip_for
@@ -65,6 +66,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     metavar="FILE.tar",
     help="Pack the archives with their checksums, for 'publish' and 'index' on another machine.",
 )
+@click.option("--sdists", is_flag=True, help="Also the sdist of each, in the same version.")
 @click.option("--rebuild", is_flag=True, help="Make wheels from the installed files of packages that no index has.")
 @login_options
 @json_option
@@ -79,6 +81,7 @@ def collect(
     versions: tuple[str, ...],
     into: str | None,
     bundle: Path | None,
+    sdists: bool,
     rebuild: bool,
     as_json: bool,
     **login: str,
@@ -118,7 +121,7 @@ def collect(
     environment = look_into(python) if site_packages else None
     pips = _pips(pip_for(python), platforms, versions)
 
-    def found(folder: Path) -> Iterator[Collected]:
+    def wheels(folder: Path) -> Iterator[Collected]:
         for pip in pips:
             for request in wanted:
                 yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), folder)
@@ -126,7 +129,8 @@ def collect(
                 yield from _installed(environment, pip, folder, rebuild=rebuild)
 
     with _folder(into, bundle) as folder:
-        told = list(_told(found(folder), as_json=as_json))
+        found = with_sdists(wheels(folder), pips[0], folder) if sdists else wheels(folder)
+        told = list(_told(found, as_json=as_json))
         archives = sorted({folder / one.file for one in told if one.file})
         if bundle is not None:
             write_bundle(bundle, archives)

@@ -17,13 +17,13 @@ from eggwatch.collecting.pip_download import NotDownloadedError, Pip
 from eggwatch.collecting.rebuilding import NotRebuiltError, rebuild
 from eggwatch.collecting.requirements import PipRequest
 from eggwatch.errors import NotFoundError
-from eggwatch.model.names import Filename, Kind, Project, parse_filename
+from eggwatch.model.names import Filename, Kind, Project, parse_filename, project_name
 from eggwatch.model.parsing import parsed
 
 AT_ONCE = 16
 """How many archives one call of pip downloads: its results are printed only when it ends."""
 
-WheelNames = dict[tuple[Project, str], list[str]]
+ArchiveNames = dict[tuple[Project, str], list[str]]
 """Filenames by normalised project and version."""
 
 
@@ -86,6 +86,25 @@ def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Col
         yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file)
 
 
+def with_sdists(found: Iterable[Collected], pip: Pip, into: Path) -> Iterator[Collected]:
+    """After each one that was looked for on an index, its sdist in the same version."""
+    for one in found:
+        yield one
+        if one.version is not None and one.outcome in (Outcome.FOUND, Outcome.DIFFERS, Outcome.NOT_FOUND):
+            yield _sdist(one.name, one.version, pip, into)
+
+
+def _sdist(name: str, version: str, pip: Pip, into: Path) -> Collected:
+    key = project_name(name), str(parsed(Version, version) or version)
+    there = archives_of(_names_in(into), Kind.SDIST).get(key)
+    try:
+        with downloading(into) as folder:
+            file = there[0] if there else pip.download_sdist(f"{name}=={version}", folder)
+    except NotDownloadedError as error:
+        return Collected(name=name, version=version, outcome=Outcome.NOT_FOUND, reason=f"no sdist: {error}")
+    return Collected(name=name, version=version, outcome=Outcome.FOUND, file=file)
+
+
 def rebuilt_instead(collected: Collected, environment: PythonEnvironment, into: Path) -> Collected:
     """For a package that no index has: a wheel made from the installed files, or the reason why this is impossible."""
     if collected.outcome not in (Outcome.NOT_FOUND, Outcome.ELSEWHERE):
@@ -126,14 +145,14 @@ def _elsewhere(installed: InstalledDistribution) -> Collected | None:
     return _collected(installed, Outcome.ELSEWHERE, origin=installed.origin, reason=f"{how} {installed.origin}")
 
 
-def _already_in(into: Path, there: WheelNames, installed: InstalledDistribution) -> Collected | None:
+def _already_in(into: Path, there: ArchiveNames, installed: InstalledDistribution) -> Collected | None:
     """Found if the collection has exactly the wheel that is installed."""
     files = there.get(_key(installed), []) if installed.rows else []
     same = next((file for file in files if not differences(into / file, installed.rows)), None)
     return None if same is None else _collected(installed, Outcome.FOUND, file=same)
 
 
-def _judged(installed: InstalledDistribution, folder: Path, chosen: WheelNames, reason: str | None) -> Collected:
+def _judged(installed: InstalledDistribution, folder: Path, chosen: ArchiveNames, reason: str | None) -> Collected:
     """The wheel that pip has chosen, compared with the installed files."""
     files = chosen.get(_key(installed))
     if not files:
@@ -158,14 +177,19 @@ def _collected(
     )
 
 
-def wheels_of(names: Iterable[str]) -> WheelNames:
+def wheels_of(names: Iterable[str]) -> ArchiveNames:
     """The wheels among these names, by project and version."""
-    wheels: WheelNames = {}
+    return archives_of(names, Kind.WHEEL)
+
+
+def archives_of(names: Iterable[str], kind: Kind) -> ArchiveNames:
+    """The archives of one kind among these names, by project and version."""
+    archives: ArchiveNames = {}
     for name in sorted(names):
         filename = parse_filename(name)
-        if isinstance(filename, Filename) and filename.kind is Kind.WHEEL:
-            wheels.setdefault((filename.project, str(filename.version)), []).append(name)
-    return wheels
+        if isinstance(filename, Filename) and filename.kind is kind:
+            archives.setdefault((filename.project, str(filename.version)), []).append(name)
+    return archives
 
 
 def _names_in(into: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,11 +17,17 @@ from eggwatch.errors import EggwatchError
 NOT_BUILT = "it would have to be built, which runs its code"
 
 GUARDED = f"""
-import os, runpy, sys
+import os, runpy, shutil, sys
+keep, opened = os.environ.pop("EGGWATCH_KEEP", ""), ""
 def refuse_builds(event, arguments):
-    if event == "subprocess.Popen":
+    global opened
+    if event == "open" and str(arguments[0]).endswith((".tar.gz", ".zip", ".tgz", ".tar.bz2")):
+        opened = str(arguments[0])
+    elif event == "subprocess.Popen":
         program = str(arguments[0])
         if program == sys.executable or os.path.basename(program).startswith(("python", "pypy")):
+            if keep and opened:
+                shutil.copy(opened, keep)
             raise RuntimeError({NOT_BUILT!r})
 sys.argv[0] = "pip"
 source = sys.argv.pop(1)
@@ -31,7 +38,8 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 """pip that cannot build: it does not apply --only-binary to folders, repositories and URLs, nor as dependencies.
 
-pip starts another Python to build something, and for nothing else.
+pip starts another Python to build something, and for nothing else. By then it has downloaded an sdist, compared it with
+its hash, and opened it: it is copied to $EGGWATCH_KEEP, because pip itself saves none without building its metadata.
 """
 
 ALWAYS = ("--disable-pip-version-check", "--no-input")
@@ -70,11 +78,24 @@ class Pip:
             raise NotDownloadedError(_last_error(text))
         return [found["name"] for found in _SAVED.finditer(text)]
 
-    def _run(self, command: Sequence[str]) -> int:
+    def download_sdist(self, pin: str, folder: Path) -> str:
+        """Download the sdist of a pin into an empty folder, and return its name; nothing is built."""
+        log = folder.with_name(f"{folder.name}.log")
+        command = [*self.command, "download", *ALWAYS, "--no-deps", "--no-binary", ":all:", "--ignore-requires-python"]
+        self._run([*command, "--log", str(log), "--dest", str(folder), pin], keep=folder)
+        text = log.read_text("utf-8", "replace") if log.exists() else ""
+        log.unlink(missing_ok=True)
+        if not (names := os.listdir(folder)):
+            _raise_if_unreached(text)
+            raise NotDownloadedError(_last_error(text))
+        return names[0]
+
+    def _run(self, command: Sequence[str], *, keep: Path | None = None) -> int:
+        env = {**os.environ, "EGGWATCH_KEEP": str(keep or "")}
         if self.is_watched:
-            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=env, check=False).returncode
         return subprocess.run(
-            [*command, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+            [*command, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, env=env, check=False
         ).returncode
 
     def download_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:

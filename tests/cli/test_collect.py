@@ -16,7 +16,7 @@ from threading import Thread
 import pytest
 
 from eggwatch.collecting.bundle import read_bundle
-from tests.archive_factory import MARKER, recorded, sdist_members, wheel, wheel_members, zip_of
+from tests.archive_factory import MARKER, recorded, sdist, sdist_members, wheel, wheel_members, zip_of
 from tests.cli.program import Done, Site
 from tests.cli.stocks import add
 from tests.installers import pip_install
@@ -401,3 +401,25 @@ def test_into_a_host_what_was_collected_is_copied_by_one_scp(tmp_path: Path, tre
     assert (done.code, done.out.splitlines()[-1]) == (0, f"h:{there}/: 2 found"), done
     assert files_in(there) == [APP, NEWER]
     assert len((tmp_path / "scp.log").read_text().splitlines()) == 1
+
+
+def test_sdists_come_in_the_same_versions_and_their_code_does_not_run(tmp_path: Path, tree: Index) -> None:
+    """pip itself would build their metadata. A second run fetches nothing."""
+    MARKER.unlink(missing_ok=True)
+    for archive in (sdist("library", "1.0"), sdist("library", "2.0")):
+        tree.put(archive, "library")
+    arguments = ("library<2", "--sdists", "--python", sys.executable, "--into", "kgs")
+    done = collect(tmp_path, tree, *arguments)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"library 1.0: found: {LIBRARY}",
+        "library 1.0: found: library-1.0.tar.gz",
+        "kgs: 2 found",
+    ]
+    assert (tmp_path / "kgs" / "library-1.0.tar.gz").read_bytes() == sdist("library", "1.0")[1]
+    assert tree.sent() >= {"library-1.0.tar.gz"}
+    assert (collect(tmp_path, tree, *arguments).out, tree.sent()) == (done.out, set())
+    lacking = collect(tmp_path, tree, "app", *arguments[1:])
+    assert lacking.code == 1
+    assert "app 1.0: not found: no sdist: No matching distribution found for app==1.0" in lacking.out.splitlines()
+    assert not MARKER.exists()
