@@ -135,10 +135,13 @@ def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(check
     Checkout(folder=checkout).install(venv / "bin/python", Machine())
     assert sorted(checkout.rglob("*")) == before
     assert Installed(home=venv).shipped() == Checkout(folder=checkout).shipped()
-    assert {path.name for path in samples_beside(str(venv)).iterdir()} == {
+    assert {path.name for path in samples_beside(str(venv)).iterdir() if path.is_file()} == {
         "apache.conf",
-        "nginx.conf",
+        "apache-wsgi.conf",
         "caddy.Caddyfile",
+        "eggwatch.wsgi",
+        "gunicorn.conf.py",
+        "nginx.conf",
     }
     done = subprocess.run([str(venv / "bin/eggwatch"), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"eggwatch, version {__version__}\n"
