@@ -1,0 +1,173 @@
+"""The site's pages of projects, from an upload in the drop folder to what a browser would show."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from eggwatch.config.settings import Site
+from eggwatch.maintenance.verify import Verification
+from tests.archive_factory import sdist, wheel
+from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, stamps_of
+
+MARKUP = "<script>alert(1)</script><style>*{display:none}</style><a href='javascript:alert(1)' onclick='x()'>\"'&"
+README = """# A <b>title</b>
+
+<script>alert(2)</script> <style>body{display:none}</style> <p style="color:red" class="notice" onclick="x()">text</p>
+![badge](https://elsewhere.example.com/badge.svg) [run](javascript:alert(3)) [there](#a-title) [home](https://example.com/)
+<iframe src="https://example.com/"></iframe> <form action="https://example.com/"><input name=q></form>
+"""
+HOSTILE = (
+    f"Description-Content-Type: text/markdown\nAuthor: {MARKUP}\nLicense: {MARKUP}\nKeywords: {MARKUP}\n"
+    f"Home-page: javascript:alert(4)\nProject-URL: {MARKUP}, https://example.com/{MARKUP}\n"
+    f"Download-URL: data:text/html,{MARKUP}\nClassifier: Private :: {MARKUP}\n"
+)
+RULES = {"unknown-classifier": "off"}
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def shown(work: IndexAtWork, path: str) -> str:
+    return (work.config.public / path).read_text()
+
+
+def broken_links(public: Path) -> list[str]:
+    """Links of pages of the site that lead to no file of the tree."""
+    broken = []
+    for path in [public / "index.html", *public.glob("project*/**/*.html")]:
+        for _, attributes in Elements(path.read_text()).found:
+            link = attributes.get("href") or attributes.get("src") or "#"
+            if not re.match(r"#|https?:|mailto:|data:", link) and not (path.parent / link).is_file():
+                broken.append(f"{path.relative_to(public)}: {link}")
+    return broken
+
+
+def described(name: str, version: str, readme: str, fields: str = "") -> tuple[str, bytes]:
+    """A wheel with a description in Markdown."""
+    return wheel(name, version, metadata_extra=f"Description-Content-Type: text/markdown\n{fields}\n{readme}")
+
+
+def test_a_release_is_shown_with_its_readme_files_and_dependencies_and_all_links_resolve(tmp_path: Path) -> None:
+    """Of a wheel and of an sdist; a dependency is linked as soon as it is in the index."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*described("demo", "1.0", "# Hello\n\n*world*", "Requires-Dist: other>=1; extra == 'x'\n"))
+        assert "project/other" not in shown(work, "project/demo/index.html")
+        work.upload(*sdist("other", "2.0", metadata_extra="Keywords: one,two\n"))
+        page = shown(work, "project/demo/index.html")
+        assert "<em>world</em>" in page and "demo-1.0-py3-none-any.whl" in page
+        assert '<a href="../../project/other/index.html">other</a>' in page
+        assert "A description of other." in shown(work, "project/other/2.0/index.html")
+        assert "one, two" in shown(work, "project/other/index.html")
+        assert broken_links(work.config.public) == []
+        assert_equals_fresh_render(work.config)
+
+
+def test_a_hostile_package_brings_no_script_style_or_foreign_element(tmp_path: Path) -> None:
+    """Whatever its fields and its README say, its page has our own elements, and loads only our own files."""
+    with IndexAtWork(tmp_path, contact=MARKUP) as work:
+        work.upload(*wheel("demo", "1.0", metadata_extra=f"{HOSTILE}\n{README}"))
+        assert [event["event"] for event in work.events()] == ["admitted"]
+        work.order("yank", "demo==1.0", MARKUP)
+        for path in ("project/demo/index.html", "project/demo/1.0/index.html", "index.html", "projects/index.html"):
+            for tag, attributes in Elements(shown(work, path)).found:
+                assert tag not in ("style", "iframe", "form", "object", "embed", "base")
+                assert not [name for name in attributes if name.startswith("on") or name == "style"], (path, tag)
+                assert re.match(
+                    r"\.|#|https?://|project|projects|simple|rules|static|index|data:,$", attributes.get("href") or "#"
+                )
+                if tag in ("script", "link", "img"):
+                    assert "://" not in (attributes.get("src") or attributes.get("href") or "")
+            assert shown(work, path).count("<script") == 1
+        assert 'class="notice" onclick' not in shown(work, "project/demo/index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_an_upload_rewrites_the_pages_of_its_project_and_its_own_release_only(tmp_path: Path) -> None:
+    """The pages of older releases keep their inode; what was yanked says so, and what was removed keeps a page."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("demo", "1.0"))
+        before = stamps_of(work.config.public)
+        work.upload(*wheel("demo", "2.0"))
+        after = stamps_of(work.config.public)
+        assert before["project/demo/1.0/index.html"] == after["project/demo/1.0/index.html"]
+        assert before["project/demo/index.html"] != after["project/demo/index.html"]
+        work.order("yank", "demo==2.0", "breaks on Tuesdays")
+        assert "breaks on Tuesdays" in shown(work, "project/demo/2.0/index.html")
+        work.order("remove", "demo==1.0")
+        assert "This release was removed" in shown(work, "project/demo/1.0/index.html")
+        assert ".whl" not in shown(work, "project/demo/1.0/index.html")
+        assert broken_links(work.config.public) == []
+        assert_equals_fresh_render(work.config)
+
+
+def test_what_a_killed_writer_left_undone_of_the_site_is_done_at_the_next_start(tmp_path: Path) -> None:
+    """The upload is published without it, and `verify` calls no damage what is to follow."""
+    with IndexAtWork(tmp_path) as work:
+        work.put(*wheel("demo", "1.0"))
+        assert work.index is not None
+        pipeline = work.index.pipeline
+        while not (work.config.public / "simple/demo/index.html").exists():
+            pipeline.round(wait=0.05)
+        pipeline.components.front.finish()
+        assert Verification(work.config).run() == []
+        work.index.abandon()
+        work.open()
+        work.work()
+        assert "demo" in shown(work, "project/demo/1.0/index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_an_altered_page_is_found_and_repaired(tmp_path: Path) -> None:
+    """Also that of a release, which no upload would render again."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("demo", "1.0"))
+        page = work.config.public / "project/demo/1.0/index.html"
+        whole = page.read_bytes()
+        page.write_bytes(b"altered")
+        (found,) = Verification(work.config).run()
+        assert (found.where, found.key) == (str(page), "demo")
+        assert work.index is not None
+        work.index.pipeline.components.catalog.forget_site_pages("demo")
+        work.work()
+        assert page.read_bytes() == whole
+
+
+def test_without_a_site_there_is_the_list_of_all_projects(tmp_path: Path) -> None:
+    """And an index that gets one renders the pages of what it had."""
+    with IndexAtWork(tmp_path, site=None) as work:
+        work.upload(*wheel("demo", "1.0"))
+        assert 'href="simple/demo/"' in shown(work, "index.html")
+        assert not (work.config.public / "project").exists()
+        assert_equals_fresh_render(work.config)
+    with IndexAtWork(tmp_path) as work:
+        work.work()
+        assert 'href="project/demo/index.html"' in shown(work, "index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_title_text_logo_and_files_of_ones_own_are_shown(tmp_path: Path) -> None:
+    """A file in the folder of templates replaces the one of that name, be it a template or the style sheet."""
+    (own := tmp_path / "own").mkdir()
+    (own / "style.css").write_text("body { color: green }")
+    (own / "projects.html").write_text("my own list")
+    (logo := tmp_path / "acme.SVG").write_text("<svg/>")
+    site = Site(title="Acme & Co", text="Our packages", logo=logo, templates=own)
+    with IndexAtWork(tmp_path, site=site) as work:
+        work.upload(*wheel("demo", "1.0"))
+        page = shown(work, "index.html")
+        assert "<h1>Acme &amp; Co</h1>" in page and "Our packages" in page and 'src="static/logo.svg"' in page
+        assert shown(work, "static/style.css") == "body { color: green }"
+        assert shown(work, "projects/index.html") == "my own list"
+        assert broken_links(work.config.public) == []
+        assert_equals_fresh_render(work.config)
