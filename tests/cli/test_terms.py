@@ -37,7 +37,7 @@ def test_only_owners_publish(tmp_path: Path) -> None:
     assert refused(site, sdist("theirs")) == ["not-owner"]
     reason = (site.drop / "rejected" / "theirs-1.0.tar.gz.reason.txt").read_text()
     assert "[refuse] not-owner: theirs\n" in reason
-    assert "somebody-else (owners)" in reason and f"account {ME}" in reason
+    assert "somebody-else (owners)" in reason and f"was uploaded by {ME}" in reason
     assert "eggwatch explain not-owner\n" in reason
     assert "eggwatch check" not in reason, "only this index knows whose a project is"
 

@@ -128,7 +128,7 @@ def test_no_checkout_is_a_folder_that_lacks_the_units(checkout: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parts
 def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(checkout: Path, tmp_path: Path) -> None:
-    """Whoever sets up is root; the checkout is somebody's."""
+    """The build runs as root, in a checkout of another account."""
     before = sorted(checkout.rglob("*"))
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
