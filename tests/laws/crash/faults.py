@@ -232,7 +232,7 @@ def cursor_moved_before_telling() -> None:
     def told(self: announce.News) -> None:
         visible = [entry.serial for entry in self._untold if self._may_tell(entry)]
         if visible:
-            self._components.cursors.keep({one.name: Progress(cursor=max(visible)) for one in self._deliveries})
+            self._cursors.keep({one.name: Progress(cursor=max(visible)) for one in self._deliveries})
         tell(self)
 
     announce.News.tell = told  # type: ignore[method-assign]
