@@ -107,7 +107,7 @@ def _html_links(folder: Path, text: str) -> Iterator[Link]:
             if metadata:
                 yield path.with_name(f"{path.name}.metadata"), metadata[1]
         elif "/simple/" in str(path):
-            yield path, None
+            yield path.parent if path.name == FORMS[0] else path, None  # the site names the root page itself
 
 
 def _below(folder: Path, url: str) -> Path:
