@@ -37,7 +37,10 @@ GRACE_SECONDS = 0.25
 """So long has a client that has just connected to ask for something, when there is a crowd."""
 
 SLOW_SECONDS = 5.0
-"""Who has taken an answer for longer goes when there is a crowd, and nobody is idle."""
+"""Who has taken an answer for longer goes when there is a crowd, and nobody is idle;"""
+
+ASKING_SECONDS = 1.0
+"""then who has sent a request for longer, the slowest first: a large upload comes faster than a byte at a time."""
 
 DESCRIPTORS_EACH = 3
 """Of a connection: its socket, the file that is sent, and one more."""
@@ -177,7 +180,7 @@ def _adjustments(application: Application) -> Adjustments:
 
 
 class _Listener(TcpWSGIServer):  # type: ignore[misc]
-    """In a crowd those go who are idle for longest, and if nobody is, who has taken an answer for longest."""
+    """In a crowd those go who are idle for longest; then who takes an answer, or sends a request, most slowly."""
 
     uploaders: FairThreads
 
@@ -197,11 +200,17 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         return [channel for channel in here if channel.last_activity < now - self.adj.channel_timeout]
 
     def _crowd(self, here: list[Any], now: float) -> list[Any]:
-        idle = [one for one in here if not one.total_outbufs_len and one.last_activity < now - GRACE_SECONDS]
-        slow = [one for one in here if one.total_outbufs_len and one.answered_since < now - SLOW_SECONDS]
+        if not self.is_crowded():
+            return []
+        taking = [one for one in here if one.total_outbufs_len and one.answered_since < now - SLOW_SECONDS]
+        asking = [one for one in here if one.request and one.request.begun < now - ASKING_SECONDS]
+        idle = [one for one in here if not one.total_outbufs_len and not one.request]
+        idle = [one for one in idle if one.last_activity < now - GRACE_SECONDS]
         idle.sort(key=lambda channel: channel.last_activity)
-        slow.sort(key=lambda channel: channel.answered_since)
-        return [*idle, *slow][: max(0, len(self.active_channels) - self.adj.most)]
+        taking.sort(key=lambda channel: channel.answered_since)
+        asking.sort(key=lambda channel: channel.request.body_bytes_received / (now - channel.request.begun))
+        leaving = dict.fromkeys([*idle, *taking, *asking])
+        return list(leaving)[: len(self.active_channels) - self.adj.most]
 
     def is_crowded(self) -> bool:
         """Whether somebody has to go before anybody can come."""
@@ -244,6 +253,10 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
     completed: bool
     is_upload = False
     _taker: Body | _Dropped
+
+    def __init__(self, adj: Adjustments) -> None:
+        super().__init__(adj)
+        self.begun = time.time()
 
     def received(self, data: bytes) -> int:
         """Read on. A body that does not say how long it is, and is of no use, is read in vain only so far."""

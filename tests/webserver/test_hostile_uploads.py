@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -135,6 +136,38 @@ def test_who_sends_a_letter_at_a_time_holds_up_nobody(door: Door) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_of_a_crowd_that_sends_a_letter_at_a_time_some_go_and_no_other(door: Door) -> None:
+    """More connections than the server has, none of which is ever idle; a large upload beside them stays."""
+    parts = urlsplit(door.url)
+    request = request_of(sdist("never"), length=1 << 20)
+    file = sdist("brisk", files={"brisk/data.bin": random.Random(0).randbytes(500_000)})
+    body, kind = multipart(fields_of(file), file)
+    with ExitStack() as stack:
+        brisk = stack.enter_context(closing(socket.create_connection((parts.hostname, parts.port), timeout=PATIENT)))
+        head = f"POST /legacy/ HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        brisk.sendall(head.encode() + body[:-100])
+        crowd = [stack.enter_context(closing(socket.socket())) for _ in range(400)]
+        for connection in crowd:
+            connection.setblocking(False)
+            connection.connect_ex((parts.hostname, parts.port))
+        begun: set[socket.socket] = set()
+
+        def are_some_hung_up_on() -> bool:
+            for connection in crowd:
+                with suppress(BlockingIOError):
+                    try:
+                        connection.send(b"x" if connection in begun else request[:400])
+                    except ConnectionError:
+                        return True
+                    begun.add(connection)
+            return False
+
+        until("some are hung up on", are_some_hung_up_on)
+        brisk.sendall(body[-100:])
+        assert brisk.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert ask(door.url, "/simple/brisk/").status == 200
 
 
 def test_pages_do_not_wait_for_uploads_that_wait(tmp_path: Path) -> None:
