@@ -1,6 +1,7 @@
-"""HTTP: one WSGI application over the published trees and the upload doors, on waitress or any other WSGI server.
+"""One WSGI application for pages and uploads, on waitress or any other WSGI server.
 
-`eggwatch.webserver:application` is that of the configuration, for mod_wsgi and gunicorn.
+The code calls what accepts the uploads of an index its *upload door*. mod_wsgi and gunicorn load
+`eggwatch.webserver:application`, which uses the configuration.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _once = threading.Lock()
 
 
 def __getattr__(name: str) -> Application:
-    """The application, made when a WSGI server asks for it."""
+    """The application, created when a WSGI server loads it."""
     if name != "application":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from eggwatch.webserver.wsgi import from_configuration

@@ -1,6 +1,6 @@
-"""What uploaders are told: a status, and a message that each client shows from where it looks for one.
+"""The responses to uploads: a status, and a message in each place where some client looks for one.
 
-twine and distutils show the reason phrase alone, uv the key `code` of a JSON object, flit and curl the body.
+twine and distutils show only the reason phrase, uv the key `code` of a JSON object, flit and curl the body.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_REASON = 1000
-"""Characters of a reason phrase: proxies take a few KiB for all headers of an answer."""
+"""The maximum length of a reason phrase: proxies accept a few KiB for all headers of a response."""
 RETRY_SECONDS = 10
 
 _OF_RIGHTS = (Code.NOT_OWNER, Code.NAME_RESERVED)
@@ -26,7 +26,7 @@ _OF_RIGHTS = (Code.NOT_OWNER, Code.NAME_RESERVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A status with a message, and what else is to be said, a line each; `data` is told to programs only."""
+    """A status with a message, and more lines of text; `data` is only in JSON responses."""
 
     status: HTTPStatus
     message: str
@@ -36,12 +36,12 @@ class Reply:
 
 
 def published(filename: str) -> Reply:
-    """It can be installed now."""
+    """The file can be installed now."""
     return Reply(status=HTTPStatus.OK, message=f"{shown(filename)} is published.")
 
 
 def rejected(filename: str, found: Iterable[Flaw]) -> Reply:
-    """Why, with all flaws; that of a name that is taken comes first, as it begins as PyPI's, which clients look for."""
+    """All flaws; `file-exists` is first, because its message begins like PyPI's, which clients look for."""
     flaws = [flaw for flaw in found if flaw.level is Level.REFUSE]
     flaws.sort(key=lambda flaw: flaw.code != Code.FILE_EXISTS)
     codes = {flaw.code for flaw in flaws}
@@ -57,18 +57,18 @@ def rejected(filename: str, found: Iterable[Flaw]) -> Reply:
 
 
 def wrong(message: str) -> Reply:
-    """The request is not one that can be an upload."""
+    """The request is not a valid upload."""
     return Reply(status=HTTPStatus.BAD_REQUEST, message=message)
 
 
 def later(message: str) -> Reply:
-    """Nothing was accepted; the same request may succeed in a while."""
+    """The upload was not accepted; the same request may succeed later."""
     headers = {"Retry-After": str(RETRY_SECONDS)}
     return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, message=message, headers=headers)
 
 
 def trouble(error: EggwatchError) -> Reply:
-    """The same, of what the administrator has to mend."""
+    """The same, for a fault that the administrator has to fix."""
     return later(error.message)
 
 
@@ -88,7 +88,7 @@ def response(answer: Reply, request: Request) -> Response:
 
 
 def _reason(text: str) -> str:
-    """One line that a status line can hold."""
+    """One line of text for the status line."""
     line = " ".join(text.split()).replace("…", "...").encode("latin-1", "replace").decode("latin-1")
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1].rstrip()}..."

@@ -1,4 +1,4 @@
-"""The WSGI application: published trees by GET and HEAD, uploads by POST where there is a door for them.
+"""The WSGI application: serves published trees by GET and HEAD, and accepts uploads by POST if they are configured.
 
 Each page or file is sent from the one descriptor that its headers describe.
 """
@@ -63,15 +63,15 @@ from eggwatch.webserver.uploads import Door
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_TYPES = mimetypes.MimeTypes()  # the table in Python itself, not the machine's: the same answer everywhere
+_TYPES = mimetypes.MimeTypes()  # Python's own table, not the machine's, so that the types are the same everywhere
 
 log = logging.getLogger("eggwatch.http")
 
 
 BLOCK = 128 * 1024
-"""Bytes that are read of a file at a time."""
+"""The size of one read of a file."""
 SMALL = 64 * 1024
-"""Bytes of a file that is read at once, so that it holds no descriptor while it is sent."""
+"""Smaller files are read completely, so that no descriptor is open while they are sent."""
 
 LONGEST_LOGGED = 500
 
@@ -89,7 +89,7 @@ class _Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """An open file with the headers that tell what it is; `variant` sets apart what may share an inode."""
+    """An open file with its headers; `variant` distinguishes responses that may share an inode."""
 
     descriptor: int
     headers: Mapping[str, str]
@@ -113,7 +113,7 @@ class Application:
         return f"Application({sorted(self._trees)})"
 
     def show(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
-        """Serve these trees from the next request on, and no others; and these doors."""
+        """Serve only these trees and doors, from the next request on."""
         self._trees, self._doors = dict(trees), dict(doors or {})
 
     def has_doors(self) -> bool:
@@ -121,12 +121,12 @@ class Application:
         return bool(self._doors)
 
     def sweep(self) -> None:
-        """Take away what killed processes have left of uploads."""
+        """Delete uploads that killed processes have left."""
         for door in list(self._doors.values()):
             door.sweep()
 
     def door_at(self, target: str) -> Door | None:
-        """The door that uploads to this target go through; None if there is none."""
+        """The upload door at this path; None if there is none."""
         segments, _ = split_target(target)
         if segments is None:
             return None
@@ -146,7 +146,7 @@ class Application:
         return reply(environ, start_response)
 
     def answer(self, request: Request) -> Response:
-        """The answer to one request; never raises for what a client or the disk does."""
+        """The response to one request; errors of clients and of the disk are responses too."""
         target = _target(request)
         if (door := self.door_at(target)) is not None and (answered := self._at_door(door, request)) is not None:
             return answered
@@ -157,7 +157,7 @@ class Application:
             return refusal(HTTPStatus.NOT_FOUND, "No file can have this path.")
         mount, below = self._mount(segments)
         if mount is None:
-            # With several indexes: the page that links them, or a word on where they are.
+            # With several indexes: the page that links them, or a message with their paths.
             if segments == ("",):
                 return overview(sorted(self._trees))
             places = ", ".join(join_path((name, "simple", "")) for name in sorted(self._trees))
@@ -167,7 +167,7 @@ class Application:
         return _answer_below(mount, below, query, request)
 
     def _at_door(self, door: Door, request: Request) -> Response | None:
-        """What a door has to say; None where there is a page as well."""
+        """What GET shows at the URL for uploads; None if there is a page."""
         if request.method == "POST":
             return door.answer(request)
         if request.method not in ("GET", "HEAD"):
@@ -197,7 +197,7 @@ class Application:
 
 
 def _target(request: Request) -> str:
-    """What was asked for, as it was sent, below the path that this application is mounted at."""
+    """The request target as it was sent, below the path that this application is mounted at."""
     environ = request.environ
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")  # waitress and mod_wsgi; gunicorn
     if raw is None:
@@ -239,8 +239,8 @@ _NO_TREE = "There is no simple/index.html in the published folder: it is not mou
 
 
 def _not_found(mount: _Mount, place: Location) -> Response:
-    """404, but 503 below simple/ and files/ of a tree without a root page: with a 404 installers would go on to
-    another index (see `public_tree`)."""
+    """404, but 503 below simple/ and files/ of a tree without a root page: after a 404, installers would try another
+    index (see `public_tree`)."""
     is_simple = not isinstance(place, Plain)
     if is_simple and not has_root_page(mount.root):
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, _NO_TREE)
@@ -286,7 +286,7 @@ def _find_plain(root: Path, path: Segments, request: Request) -> _Found:
 
 
 def _twin_or_file(root: Path, path: Segments, described: Mapping[str, str], request: Request) -> _Found:
-    """The compressed twin if the client takes it and it is there, else the file itself."""
+    """The compressed file if it exists and the client accepts it, else the file itself."""
     twin = f"{path[-1]}.gz"
     if gzip_wanted(request.accept_encodings):
         with suppress(FileNotFoundError, IsADirectoryError):
@@ -297,7 +297,7 @@ def _twin_or_file(root: Path, path: Segments, described: Mapping[str, str], requ
 
 
 def _format(request: Request) -> str | None:
-    """The value of `?format=`; a plus in it is a plus and no space, as PEP 691 writes it. Blanks as in headers."""
+    """The value of `?format=`; a plus in it is a plus and not a space (PEP 691). Spaces are treated as in headers."""
     wanted = request.args.get("format")
     return " ".join(wanted.replace(" ", "+").split()) if wanted else None
 
@@ -341,7 +341,7 @@ def _answer_from(found: _Found, request: Request) -> Response:
 
 
 def _is_unchanged(ours: Validators, request: Request) -> bool:
-    """Does the client hold exactly this? If-None-Match outweighs If-Modified-Since (RFC 9110, 13.2.2)."""
+    """Whether the client has this version. If-None-Match takes precedence over If-Modified-Since (RFC 9110, 13.2.2)."""
     if "If-None-Match" in request.headers:
         return request.if_none_match.contains_weak(ours.etag)
     since = request.if_modified_since
@@ -349,18 +349,20 @@ def _is_unchanged(ours: Validators, request: Request) -> bool:
 
 
 def _range_of(request: Request) -> Range | None:
-    """For GET alone (RFC 9110, 14.2), and never for what is the same by a weak tag only (13.1.5)."""
+    """The requested range, for GET only (RFC 9110, 14.2), and never if only a weak tag matches (13.1.5)."""
     is_weak = request.headers.get("If-Range", "").startswith("W/")
     return request.range if request.method == "GET" and not is_weak else None
 
 
 class _Piece(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
-    """A file, or a piece of it, that waitress sends in the thread that serves all: some at a time, without a copy."""
+    """A file, or a range of it, that waitress sends piece by piece in its main thread, without a copy."""
 
     def get(self, numbytes: int = -1, skip: bool = False) -> bytes:  # noqa: FBT001, FBT002 (as waitress has it)
         size = BLOCK if numbytes < 0 else min(numbytes, BLOCK)
         data: bytes = super().get(size, skip)
-        if size and self.remain and not data:  # the client must not take the next answer for the rest
+        if (
+            size and self.remain and not data
+        ):  # so that the client does not take the next response for the rest of this file
             raise OSError("cut short by a foreign hand while it was sent")
         return data
 

@@ -1,4 +1,4 @@
-"""Failed log-ins, of each user and each address, and how long the next attempt has to wait."""
+"""Failed logins of each user and address, and how long the next attempt has to wait."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 Key = tuple[str, ...]
 
 MOST = 4096
-"""Users, addresses and pairs of them that are remembered; beyond that those who failed longest ago are forgotten."""
+"""How many users, addresses and pairs are remembered; those with the oldest failures are dropped first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """So many failures at once; then one more each `seconds`."""
+    """Allows `failures` at once, then one more every `seconds`."""
 
     failures: int
     seconds: float
@@ -29,8 +29,8 @@ OF_ADDRESS = Limit(failures=20, seconds=5.0)
 
 
 class Attempts:
-    """Who has failed how often. Where a user has logged in from an address before, others' failures don't count:
-    nobody is kept out by who guesses at his password from elsewhere, or at other passwords from his address."""
+    """Counts failed logins. If a user has logged in from an address before, only failures of this pair count: nobody
+    can lock out others by guessing their password elsewhere, or other passwords from their address."""
 
     def __init__(self) -> None:
         self._forgiven_at: OrderedDict[Key, float] = OrderedDict()
@@ -41,12 +41,12 @@ class Attempts:
         return max(self._wait(key, limit, now) for key, limit in self._limits(user, address))
 
     def failed(self, user: str, address: str, now: float) -> None:
-        """Remember a failure."""
+        """Record a failure."""
         for key, limit in self._limits(user, address):
             _remember(self._forgiven_at, key, max(now, self._until(key, limit, now)) + limit.seconds)
 
     def succeeded(self, user: str, address: str) -> None:
-        """The pair is familiar from now on, and its failures are forgiven."""
+        """Record a successful login: the pair is known from now on, and its failures are reset."""
         _remember(self._familiar, (user, address), None)
         self._forgiven_at.pop((user, address), None)
 
@@ -56,7 +56,7 @@ class Attempts:
         return (("user", user, ""), OF_USER), (("address", address, ""), OF_ADDRESS)
 
     def _until(self, key: Key, limit: Limit, now: float) -> float:
-        """When the last failure is forgiven; never further away than all of them, should the clock be set back."""
+        """When the last failure expires; limited, in case the clock was set back."""
         return min(self._forgiven_at.get(key, now), now + limit.failures * limit.seconds)
 
     def _wait(self, key: Key, limit: Limit, now: float) -> float:
@@ -71,9 +71,9 @@ def _remember(known: OrderedDict[Key, Any], key: Key, value: object) -> None:
 
 
 def address_of(environ: WSGIEnvironment) -> str:
-    """Where a request comes from; behind a web server on this machine, from where that one says.
+    """The client's address; behind a web server on this machine, as that server reports it.
 
-    Of IPv6 the network counts (/64): whoever has one address of it has them all.
+    For IPv6, it is the /64 network, because a client usually has all addresses of one.
     """
     address = _address(environ.get("REMOTE_ADDR", ""))
     if address is None or address.is_loopback:
@@ -85,11 +85,11 @@ def address_of(environ: WSGIEnvironment) -> str:
 
 
 _FORWARDED = ("X_FORWARDED_FOR", "FORWARDED", "X_REAL_IP", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "VIA")
-"""Headers by which a web server or proxy in front tells that a request has come through it."""
+"""Headers that web servers and proxies add to requests that they pass on."""
 
 
 def is_of_this_machine(environ: WSGIEnvironment) -> bool:
-    """Whether a request comes from this machine for certain; not if a server in front does not say from where."""
+    """Whether a request certainly comes from this machine; False if a server in front does not report the client."""
     if not is_loopback(environ.get("REMOTE_ADDR", "")):
         return False
     if not any(f"HTTP_{name}" in environ for name in _FORWARDED):
@@ -98,13 +98,13 @@ def is_of_this_machine(environ: WSGIEnvironment) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether it is an address of this machine for itself."""
+    """Whether it is a loopback address."""
     found = _address(address)
     return found is not None and found.is_loopback
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address without zone and port, and one of IPv4 as such where a socket for both tells it as one of IPv6."""
+    """An address without zone and port; IPv4-mapped IPv6 addresses become IPv4."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -112,6 +112,6 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         text = text.partition(":")[0]
     try:
         address = ip_address(text.partition("%")[0])
-    except ValueError:  # a socket in the file system has none
+    except ValueError:  # Unix sockets have no address
         return None
     return getattr(address, "ipv4_mapped", None) or address

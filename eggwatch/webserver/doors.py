@@ -1,4 +1,4 @@
-"""Which upload doors are open, what is wrong with them, and what they tell those who only look."""
+"""Creates the upload doors, checks their configuration, and describes them to browsers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from eggwatch.webserver.uploads import Door
 
 
 def doors_of(config: Config, host: str) -> dict[str, Door]:
-    """The doors of all indexes that have one, by the paths that they are shown at, in the daemon or beside it.
+    """The upload doors of all indexes that accept uploads, by the path of the index.
 
-    ConfigurationError for one that is open to anybody unless only this machine can reach `host`, and for one that
-    runs as an account that the daemon does not believe.
+    ConfigurationError if everyone could upload, unless only this machine can reach `host`; and if this process runs as
+    an account whose uploads the daemon would not trust.
     """
     for index in config.indexes.values():
         if index.uploads is not None:
@@ -44,7 +44,7 @@ def _check_account(index: IndexConfig, uploads: UploadDoor) -> None:
 
 
 def _account_of_daemon(index: IndexConfig) -> str | None:
-    """Who owns the spool; None where none was made yet."""
+    """The owner of the spool; None if it does not exist yet."""
     try:
         return account_name(os.lstat(index.public / ".eggwatch").st_uid)
     except OSError:
@@ -52,12 +52,12 @@ def _account_of_daemon(index: IndexConfig) -> str | None:
 
 
 def explanation(door: str, simple: str) -> str:
-    """What a door is, for whoever looks at it in a browser; both are URLs."""
+    """The text for browsers at the URL for uploads; `door` and `simple` are URLs."""
     return (
         f"Upload packages here, for example by 'twine upload --repository-url {door} dist/*'; install from {simple}\n"
     )
 
 
 def classifiers() -> str:
-    """The list that distutils and flit ask for."""
+    """The list of classifiers that distutils and flit request."""
     return "".join(f"{one}\n" for one in sorted_classifiers)

@@ -1,4 +1,4 @@
-"""The threads of waitress that wait for verdicts, shared out among those who upload."""
+"""Shares waitress's threads, which wait for verdicts, fairly among uploaders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eggwatch.webserver.attempts import address_of
 from eggwatch.webserver.users import claimed_by
 
 UPLOADERS = 128
-"""Of one user, or one address, at most half of them are busy; of the next one half of the rest."""
+"""One user or address uses at most half of them, the next one half of the rest."""
 
 _TEXT = b"Too many of your uploads are waiting. Try again later.\n"
 _CROWDED = (
@@ -21,14 +21,14 @@ _CROWDED = (
 )
 
 Who = tuple[tuple[str, str], ...]
-"""The user that a request says it is of, and the address that it comes from."""
+"""The user in a request, who is not checked yet, and its address."""
 
 
 class FairThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Has uploads answered. Who keeps as many threads busy as are free waits for one of his own.
+    """Answers uploads. A user who already has as many busy threads as are free waits for one of them.
 
-    So there is a thread left for others, however many of his uploads have to wait for their verdicts. Of `most` of them
-    that are here the next one is refused, so that there is a connection left, too.
+    So a thread is left for others, however many uploads of one user wait for their verdicts. When a user has `most`
+    uploads here, the next one is rejected, so that connections are left for others too.
     """
 
     def __init__(self, most: int) -> None:
@@ -40,7 +40,7 @@ class FairThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         self._waiting: deque[tuple[Who, Any]] = deque()
 
     def add_task(self, channel: Any) -> None:
-        """Have the first request of a connection answered, when it is its turn."""
+        """Queue the first request of a connection."""
         who = _who_sends(channel)
         with self._changing:
             is_welcome = all(self._here[one] < self._most for one in who)
@@ -52,7 +52,7 @@ class FairThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
             _refuse(channel)
 
     def ended(self, who: Who) -> None:
-        """One was answered: it is the turn of the next."""
+        """Start the next request after one was answered."""
         with self._changing:
             self._running -= 1
             for count in (self._here, self._busy):
@@ -70,7 +70,7 @@ class FairThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class _Answered:
-    """One request that is answered, and then makes room for another."""
+    """One request; when it is answered, the next one can start."""
 
     def __init__(self, threads: FairThreads, who: Who, channel: Any) -> None:
         self._threads, self._who, self._channel = threads, who, channel
@@ -83,7 +83,7 @@ class _Answered:
             self._threads.ended(self._who)
 
     def cancel(self) -> None:
-        """The server ends."""
+        """Discard the request, because the server stops."""
         self._channel.cancel()
 
 

@@ -1,4 +1,4 @@
-"""The form of an upload, read as a stream: the archive goes on to where it is stored, little else is kept."""
+"""Parses the form of an upload as a stream: the archive is stored while it arrives, and little else is kept."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 CHUNK = 64 * 1024
-"""Bytes that are read of a body at a time."""
+"""The size of one read of a body."""
 PADDING = 100
-"""Bytes that stand around a boundary, and a few."""
+"""The bytes around a boundary, and a few more."""
 _LINE_BREAK = re.compile(rb"[\r\n]")
 MOST_HEADERS = 256 * 1024
-"""Bytes of the headers of one part, a chunk included."""
+"""The maximum size of the headers of one part, including a chunk."""
 MOST_PARTS = 5000
 """PyPI knows a thousand classifiers; each is a part."""
 LONGEST_VALUE = 4096
@@ -29,10 +29,10 @@ class Hash(Protocol):
     """A hash of hashlib's."""
 
     def update(self, data: bytes, /) -> None:
-        """Take in some bytes."""
+        """Add some bytes."""
 
     def hexdigest(self) -> str:
-        """What was computed, in hexadecimal."""
+        """The hash in hexadecimal."""
 
 
 DIGESTS: dict[str, Callable[[], Hash]] = {
@@ -40,34 +40,34 @@ DIGESTS: dict[str, Callable[[], Hash]] = {
     "sha256_digest": hashlib.sha256,
     "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),
 }
-"""What clients call the digests that they send."""
+"""The field names of the digests that clients send."""
 OF_ORDERS = ("spec", "reason", "dry_run")
 """The fields of yank, unyank and remove."""
 NEEDED = frozenset((":action", "protocol_version", "name", "version", "filetype", *DIGESTS, *OF_ORDERS))
-"""The fields that are read; what else the form says of the archive, the archive says itself."""
+"""The fields that are read; others repeat the metadata in the archive."""
 CONTENT = "content"
 
 
 class MalformedError(ValueError):
-    """The body is not a form that can be read; the message says why."""
+    """The body is not a valid form; the message says why."""
 
 
 class Sink(Protocol):
-    """Where the archive goes."""
+    """Stores the archive."""
 
     def write(self, data: bytes) -> object:
-        """Take some bytes of it."""
+        """Store some bytes."""
 
 
 @dataclass(slots=True, kw_only=True)
 class UploadForm:
-    """What an upload says of itself, the name of its file, and what was computed of the file's bytes."""
+    """The fields of an upload, its filename, and the hashes of its bytes."""
 
     fields: dict[str, str] = field(default_factory=dict)
     filename: str | None = None
     size: int = 0
     digests: dict[str, str] = field(default_factory=dict)
-    """In hexadecimal, by the fields that clients send them in."""
+    """The hashes in hexadecimal, by the names of the form's fields."""
 
 
 class _Hashing:
@@ -95,7 +95,7 @@ def _decoding() -> Iterator[None]:
 
 
 class FormReader:
-    """Reads a form as it comes. MalformedError if it is none; whatever the sink raises."""
+    """Parses a form while it arrives. Raises MalformedError for an invalid form, and what the sink raises."""
 
     def __init__(self, boundary: str, sink: Sink) -> None:
         self._decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), MOST_HEADERS, max_parts=MOST_PARTS)
@@ -103,9 +103,9 @@ class FormReader:
         self._held, self._is_whole = b"", False
 
     def feed(self, data: bytes) -> None:
-        """Some more of it, at most `CHUNK` bytes.
+        """Parse some more bytes, at most `CHUNK`.
 
-        No portion that is decoded ends within a boundary: the decoder takes the line break before `--boundary-` for a
+        No portion passed to the decoder ends within a boundary: it would take the line break before `--boundary-` as
         part of the file, if it has not seen the last `-` yet (werkzeug 3.1.9).
         """
         data = self._held + data
@@ -116,13 +116,13 @@ class FormReader:
             self._decode(data[:cut])
 
     def end(self) -> UploadForm:
-        """All of it, when there is no more to come."""
+        """End the form, and return it."""
         for data in (self._held, None):
             self._decode(data)
         return self._reading.form()
 
     def _decode(self, data: bytes | None) -> None:
-        if self._is_whole:  # what follows is no part of the form
+        if self._is_whole:  # ignore what follows the form
             return
         with _decoding():
             self._decoder.receive_data(data)
@@ -140,14 +140,14 @@ class FormReader:
 
 
 class _Reading:
-    """What was read until now, and the part that is being read."""
+    """The values so far, and the part that is being read."""
 
     def __init__(self, sink: Sink) -> None:
         self._form, self._sink, self._hashing = UploadForm(), sink, _Hashing()
         self._take: Callable[[bytes], None] = _dropped
 
     def take(self, event: Field | File | Data) -> None:
-        """Go on with the part that is being read, or begin another one."""
+        """Continue with the current part, or start the next one."""
         if isinstance(event, Data):
             self._take(event.data)
         elif isinstance(event, File):
@@ -181,10 +181,10 @@ class _Reading:
         return take
 
     def form(self) -> UploadForm:
-        """All of it."""
+        """The complete form."""
         self._form.size, self._form.digests = self._hashing.size, self._hashing.hexadecimal()
         return self._form
 
 
 def _dropped(_: bytes) -> None:
-    """Nobody needs it."""
+    """Discard it."""

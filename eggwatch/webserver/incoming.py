@@ -1,7 +1,7 @@
-"""The upload door's own folder DROP/http/: uploads arrive in it hidden, and get their name when they are whole.
+"""Stores uploads in DROP/http/: hidden while they arrive, and under their name when they are complete.
 
-DROP/http/USER/NAME is the one upload of that name by that user that waits for its verdict: the name is the lock, for
-however many processes accept uploads. What changes in the folder of a user is done while it is locked (flock).
+DROP/http/USER/NAME is the only upload of that name by that user that waits for its verdict, so the name acts as a lock
+between all processes that accept uploads. The folder of a user is changed only while it is locked (flock).
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from eggwatch.store.durable import NEW_FILE, OURS, Place
 from eggwatch.store.state.catalog_reader import Original
 
 ARRIVING = ".arriving"
-"""The folder of uploads that are not whole: the daemon enters no folder with such a name."""
+"""The folder of uploads that are not complete; the daemon skips folders with such a name."""
 READABLE = 0o644
 LEFT_SECONDS = 60.0
-"""What is younger may belong to a process that has not locked it yet."""
+"""A younger file may belong to a process that has not locked it yet."""
 _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 class TooLargeError(ValueError):
-    """The upload is larger than this index takes."""
+    """The upload is larger than this index accepts."""
 
 
 class Arrival:
     """An upload that is arriving: its hidden file, open for writing until it is finished, and locked (flock).
 
-    `most` and `min_free` are the bytes that it may have, and those that are to stay free on the disk. As many as it has
-    itself stay free too: the daemon copies it, and what others send may come in, however many large ones there are.
+    `most` is its maximum size; `min_free` and as many bytes as it has stay free on the disk. So the daemon can copy it,
+    and there is room for other uploads, however many large ones arrive.
     """
 
     def __init__(self, place: Place, *, most: int, min_free: int) -> None:
@@ -52,7 +52,7 @@ class Arrival:
         fcntl.flock(self.fd, fcntl.LOCK_SH)
 
     def write(self, data: bytes) -> None:
-        """Append to it. TooLargeError, or OSError where there is no room."""
+        """Append bytes. TooLargeError, or OSError if the disk is full."""
         self._size += len(data)
         if self._size > self._most:
             raise TooLargeError
@@ -62,10 +62,10 @@ class Arrival:
         durable.write_all(self.fd, data)
 
     def finish(self) -> None:
-        """Write to it no more: as long as it is open for writing nobody takes it for whole.
+        """Close it for writing: while it is open for writing, it does not count as complete.
 
-        It stays open for reading, so that no other file gets its inode. It is not synced: nobody was promised
-        anything before the verdict, which is on a copy that lasts.
+        It stays open for reading, so that no other file gets its inode. It is not synced: nothing is promised to
+        the client before the verdict, and that is on a copy that is durable.
         """
         os.fchmod(self.fd, READABLE)
         reading = os.open(self.place.name, READING, dir_fd=self.place.folder)
@@ -74,13 +74,13 @@ class Arrival:
         self.fd = reading
 
     def close(self) -> None:
-        """It is gone, unless it got a name."""
+        """Delete it, unless it got its name."""
         durable.unlink_at(self.place)
         os.close(self.fd)
 
 
 class Incoming:
-    """The folder of one index. FolderError where it can't be had, or something else lies in its place."""
+    """The folder of one index. FolderError if it cannot be created, or something else is in its place."""
 
     def __init__(self, drop: Drop, *, most: int, min_free: int) -> None:
         """`most` and `min_free`: see `Arrival`."""
@@ -100,7 +100,7 @@ class Incoming:
             raise FolderError(f"Uploads can't be stored: {reason}.", remedy=remedy) from reason
 
     def sweep(self, judged: Iterable[Original]) -> None:
-        """Take away what killed processes have left: what was arriving, and what has had its verdict since."""
+        """Delete files of killed processes: incomplete uploads, and those that have got their verdict since."""
         with self._opened(ARRIVING) as folder:
             for name in os.listdir(folder.folder):
                 with suppress(FileNotFoundError, BlockingIOError):
@@ -115,7 +115,7 @@ class Incoming:
 
     @contextmanager
     def arriving(self) -> Iterator[Arrival]:
-        """A new hidden file; at the end of the block it is gone, unless it got a name."""
+        """Provide a new hidden file; it is deleted at the end of the block, unless it got its name."""
         with self._opened(ARRIVING) as folder:
             place = inside(folder, secrets.token_hex(16))
             with closing(Arrival(place, most=self._most, min_free=self._min_free)) as arrival:
@@ -135,7 +135,7 @@ class Incoming:
         return True
 
     def take_back(self, arrival: Arrival, user: str, filename: str) -> None:
-        """It leaves the drop folder, if it is still there."""
+        """Delete it from the drop folder, if it is still there."""
         own = os.fstat(arrival.fd)
         with self._locked(user) as folder, suppress(FileNotFoundError):
             status = os.stat(filename, dir_fd=folder.folder, follow_symlinks=False)
@@ -143,7 +143,7 @@ class Incoming:
                 durable.unlink_at(inside(folder, filename))
 
     def clear(self, user: str, filename: str, sha256: str) -> None:
-        """These bytes are published: those of them that lie under that name, of a request that is over, may go."""
+        """Delete the file with this name if it has these bytes, which are published, and its request is over."""
         with self._locked(user) as folder, suppress(FileNotFoundError):
             with open(os.open(filename, READING, dir_fd=folder.folder), "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

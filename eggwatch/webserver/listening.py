@@ -1,4 +1,4 @@
-"""Where to listen: `[HOST:]PORT` as people write it, a bound socket or systemd's, and the URL of it."""
+"""Parses `[HOST:]PORT`, opens the socket or takes systemd's, and makes the URL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parse_listen(text: str, option: str = "--serve") -> tuple[str, int]:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A listening socket. ConfigurationError if the address can't be had."""
+    """A listening socket. ConfigurationError if the address cannot be used."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address, family=family, backlog=128, dualstack_ipv6=host == "::")

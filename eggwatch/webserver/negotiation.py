@@ -1,4 +1,4 @@
-"""What a client asked for in its headers: form, encoding and piece. Pure functions of what werkzeug reads in them."""
+"""Selects form, encoding and range from the headers of a request, as parsed by werkzeug. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.http import parse_accept_header
 
 
 class Form(Enum):
-    """The three forms of a page, the preferred first (PyPUG: simple repository API, content types)."""
+    """The three forms of a page, in the order of preference (PyPUG: simple repository API, content types)."""
 
     HTML = "text/html"
     V1_HTML = "application/vnd.pypi.simple.v1+html"
@@ -19,12 +19,12 @@ class Form(Enum):
 
     @property
     def filename(self) -> str:
-        """Where the form lies in a page's folder (docs/contract.rst, Folders)."""
+        """The filename of the form in a page's folder (docs/contract.rst, Folders)."""
         return f"index.{self.name.lower()}"
 
     @property
     def content_type(self) -> str:
-        """What is sent; a charset is defined for text/html only."""
+        """The Content-Type; a charset is defined for text/html only."""
         return f"{self.value}; charset=utf-8" if self is Form.HTML else self.value
 
 
@@ -44,14 +44,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validators:
-    """What tells one version of a file from another: a strong tag without its quotes, and whole seconds."""
+    """Identifies the version of a file: a strong tag without quotes, and the time in whole seconds."""
 
     etag: str
     modified: datetime
 
 
 class UnsatisfiableRangeError(ValueError):
-    """The range begins behind the end of the file (RFC 9110, 14.1.2)."""
+    """The range begins after the end of the file (RFC 9110, 14.1.2)."""
 
 
 def choose_form(accept: MIMEAccept, wanted: str | None = None) -> Form:
@@ -65,11 +65,11 @@ def choose_form(accept: MIMEAccept, wanted: str | None = None) -> Form:
     for name, weight in liked:
         if form := _ALIASES.get(name.lower()):
             weights[form] = max(weights[form], weight)
-    return max(weights, key=weights.__getitem__)  # the first of equals: that is the server's order
+    return max(weights, key=weights.__getitem__)  # max returns the first of equals, so the server's order decides
 
 
 def gzip_wanted(encodings: Accept) -> bool:
-    """May the compressed twin be sent, and is it liked no less than the plain file (RFC 9110, 12.5.3)?"""
+    """Whether the client accepts gzip, and does not prefer the uncompressed file (RFC 9110, 12.5.3)."""
     weights = {name.lower(): weight for name, weight in encodings}
     gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
     return gzip > 0 and gzip >= weights.get("identity", 0.0)

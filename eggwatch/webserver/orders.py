@@ -1,7 +1,7 @@
 """Yank, unyank and remove over HTTP: a form with `:action`, `spec`, `reason` and `dry_run`, sent to the upload door.
 
-The door leaves the order in its own folder, where the daemon finds it, judges whether the user owns the project, and
-carries it out; the answer is that of the command on the machine itself.
+The upload door writes the order to its own folder. The daemon checks whether the user owns the project, and carries it
+out; the response is the output of the same command on the machine.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ READABLE = 0o644
 log = logging.getLogger("eggwatch.http")
 
 Report = dict[str, Any]
-"""What the daemon answers; `error` says why nothing was done, `forbidden` that the user may not do it."""
+"""The daemon's answer; `error` says why nothing was done, `forbidden` that the user lacks the permission."""
 
 
 class Orders:
@@ -52,7 +52,7 @@ class Orders:
         self._folders = AnswerFolders(Drop(config.drop, config.formats), Path(), OURS)
 
     def answer(self, fields: Mapping[str, str], user: User) -> Reply:
-        """Have the order of a form carried out, and say what became of it."""
+        """Have the order in a form carried out, and return the response."""
         report = self.obeyed(fields, user)
         if report is None:
             return later("The daemon has not answered. The order was withdrawn, unless it is being carried out now.")
@@ -64,7 +64,7 @@ class Orders:
         return answer
 
     def obeyed(self, fields: Mapping[str, str], user: User) -> Report | None:
-        """Have the order of a form carried out; None if the daemon does not answer. FolderError if it can't be left."""
+        """Have an order carried out; None if the daemon does not answer. FolderError if it cannot be sent."""
         verb, spec = fields.get(":action", ""), parse_spec(fields.get("spec", ""))
         if spec is None:
             return _refused(f"{shown(fields.get('spec', ''))!r} is not a project, project==version or filename")
@@ -87,7 +87,7 @@ class Orders:
 
     @contextmanager
     def _left(self, order: Report) -> Iterator[Path]:
-        """Leave an order for as long as the block lasts; where its answer will be."""
+        """Write an order, and delete it at the end of the block; yields the path of its answer."""
         number = f"http-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
         try:
             with (
@@ -95,7 +95,7 @@ class Orders:
                 self._folders.in_drop(HTTP_FOLDER, ORDERS_FOLDER) as folder,
             ):
                 self._sweep(folder.folder)
-                # It comes from the folder above: of that the daemon is told, but not of hidden folders.
+                # It is renamed from the folder above, because the daemon gets no events from hidden folders.
                 new, place = inside(door, f".order-{number}"), inside(folder, f"{number}{SUFFIX}")
                 durable.changing("write", new)
                 fd = os.open(new.name, durable.NEW_FILE | os.O_CLOEXEC, READABLE, dir_fd=new.folder)
@@ -114,10 +114,10 @@ class Orders:
             raise FolderError(f"Orders can't be left for the daemon: {reason}.", remedy=remedy) from reason
 
     def _sweep(self, folder: int) -> None:
-        """Take away the orders of processes that were killed; the daemon carries out none that nobody waits for."""
+        """Delete orders of killed processes; the daemon carries out only orders that a process waits for."""
         with os.scandir(folder) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):  # another one has just been answered
+                with suppress(FileNotFoundError):  # another process has just removed it
                     if entry.stat(follow_symlinks=False).st_mtime < time.time() - LEFT_SECONDS:
                         durable.unlink_at(durable.Place(folder, entry.name))
 

@@ -1,4 +1,4 @@
-"""Passwords of users, in a file that htpasswd(1) writes: bcrypt, or argon2; libpass compares them."""
+"""Checks passwords with libpass, against a file written by htpasswd(1), with hashes of bcrypt or argon2."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ SCHEMES = ("bcrypt", "argon2")
 INSTALL = "Install them: pip install 'eggwatch[uploads]'"
 
 _WEAK = {"$apr1$": "MD5", "{SHA}": "SHA-1", "$1$": "MD5", "$5$": "SHA-256", "$6$": "SHA-512"}
-"""What other hashes of htpasswd(1) begin with; all of them are quick to try."""
+"""How other hashes of htpasswd(1) begin; they are not accepted, because their passwords can be guessed quickly."""
 
 BCRYPT_READS = 72
-"""Bytes of a password that bcrypt takes into account, and htpasswd(1) too."""
+"""bcrypt uses only so many bytes of a password, and so does htpasswd(1)."""
 
 LONGEST_PASSWORD = 1024
 
 MOST_VERIFIED = 1024
 VERIFIED_SECONDS = 300.0
-"""So long is a password that was right not hashed again, as 'twine upload dist/*' sends it with each file."""
+"""How long a correct password is remembered, as 'twine upload dist/*' sends it with each file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passwords:
-    """The users of a file with their hashes; `problems` are its lines by which nobody can log in."""
+    """The users of a file with their hashes; `problems` lists users who cannot log in."""
 
     hashes: Mapping[str, str]
     problems: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def parse_passwords(data: bytes) -> Passwords:
         stored = rest.partition(":")[0].strip()
         problem = _problem(user, stored) if colon else "is not 'user:hash'"
         if problem is None:
-            hashes.setdefault(user, stored)  # as Apache takes the first
+            hashes.setdefault(user, stored)  # Apache uses the first line of a user
         else:
             problems.append(f"line {number}: {problem}")
     return Passwords(hashes=hashes, problems=tuple(problems))
@@ -73,7 +73,7 @@ def _problem(user: str, stored: str) -> str | None:
 
 @functools.cache
 def _context() -> Any:
-    """What knows the hashes. ConfigurationError if it is not installed: it is an extra."""
+    """The library for the hashes. ConfigurationError if it is not installed: it is an extra."""
     try:
         from passlib.context import CryptContext
 
@@ -89,7 +89,7 @@ def _context() -> Any:
 
 
 def check_passwords(path: Path) -> None:
-    """ConfigurationError if the file is missing, or names every line by which nobody can log in."""
+    """ConfigurationError if the file is missing, or with all users who cannot log in."""
     try:
         problems = parse_passwords(path.read_bytes()).problems
     except OSError as error:
@@ -101,14 +101,14 @@ def check_passwords(path: Path) -> None:
 
 
 class Verifier:
-    """Compares passwords with hashes; what was right is remembered for some minutes, as a keyed hash."""
+    """Compares passwords with hashes; correct ones are remembered for some minutes, as keyed hashes."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._right_at: OrderedDict[bytes, float] = OrderedDict()
 
     def remembers(self, password: bytes, stored: str, now: float) -> bool:
-        """Whether this password was found to be right a moment ago."""
+        """Whether this password is remembered as correct."""
         age = now - self._right_at.get(self._mark(password, stored), now - VERIFIED_SECONDS)
         return 0 <= age < VERIFIED_SECONDS
 
@@ -128,7 +128,7 @@ class Verifier:
 
 
 def is_password(password: bytes, stored: str) -> bool:
-    """Whether this is the password that was hashed; takes as long as the hash wants it to."""
+    """Whether a password matches a hash; slow, as the hash demands."""
     if b"\0" in password or len(password) > LONGEST_PASSWORD:
         return False  # at once, whoever the user is
     is_bcrypt = _context().identify(stored) == "bcrypt"

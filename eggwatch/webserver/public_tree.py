@@ -1,4 +1,4 @@
-"""From a URL to an open file of PUBLIC: what a path means, and opening it without leaving the tree."""
+"""Maps a URL to an open file of PUBLIC, without leaving the tree."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from eggwatch.model.names import project_name
 from eggwatch.webserver.negotiation import Form
 
 Segments = tuple[str, ...]
-"""A path taken apart at its slashes and decoded; a last empty one stands for a slash at the end."""
+"""A path, split at its slashes and decoded; an empty last segment is a slash at the end."""
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?", re.IGNORECASE | re.ASCII)
 _FORMS = {form.filename: form for form in Form}
 _NOT_A_FILE = {errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO}
-"""A link, a file where a folder should be, a name too long for any file, a socket: nothing to be served."""
+"""Errors that mean 404: a link, a file instead of a folder, a name that is too long, a socket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A page of the simple API in the folder `folder`; `form` is None where Accept decides."""
+    """A page of the simple API in the folder `folder`; `form` is None if Accept decides."""
 
     folder: Segments
     form: Form | None = None
@@ -33,7 +33,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """A file under files/: its bytes never change, for names are never reused."""
+    """A file under files/: its bytes never change, because names are never reused."""
 
     path: Segments
 
@@ -47,14 +47,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """The path has another spelling, which is the right one."""
+    """A redirect to the canonical path."""
 
     path: Segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """Nothing can be there; `message` says why, to a person."""
+    """Nothing can exist at this path; `message` says why."""
 
     message: str
 
@@ -65,8 +65,8 @@ Location = Page | Archive | Plain | Moved | Absent
 def split_target(target: str) -> tuple[Segments | None, str]:
     """Take a request target apart into path and query; a path that no file can have is None.
 
-    Dot segments are refused, not resolved: clients resolve them before they ask (RFC 3986, 5.2.4), so here
-    they are somebody's trick. So are NULs, other control characters, encoded slashes, and what is no UTF-8.
+    Dot segments are rejected, not resolved: clients resolve them before they send a request (RFC 3986, 5.2.4), so
+    these are attacks. So are NULs, other control characters, encoded slashes, and bytes that are not UTF-8.
     """
     path, _, query = target.partition("#")[0].partition("?")
     path = _ORIGIN.sub("", path, count=1) or "/"
@@ -80,17 +80,17 @@ def split_target(target: str) -> tuple[Segments | None, str]:
 
 
 def _is_lawful(segment: str) -> bool:
-    """An empty segment is lawful; `locate` drops it. Dotfiles, .eggwatch among them, are never served."""
+    """Empty segments are valid, and dropped by `locate`. Dotfiles such as .eggwatch are never served."""
     return not segment.startswith(".") and "/" not in segment and (segment.isprintable() or not segment)
 
 
 def join_path(segments: Segments) -> str:
-    """The path that `split_target` takes apart into `segments`."""
+    """The path of `segments`, the inverse of `split_target`."""
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
 def locate(segments: Segments) -> Location:
-    """What a path below PUBLIC means (docs/contract.rst, Folders); looks at no disk."""
+    """What a path below PUBLIC means (docs/contract.rst, Folders), without accessing the disk."""
     single = (*filter(None, segments[:-1]), segments[-1])
     if single != segments:
         return Moved(path=single)
@@ -110,7 +110,7 @@ def locate(segments: Segments) -> Location:
 
 
 def _page(below: Segments) -> Location:
-    """What lies below simple/: the root page, project pages, and the single forms of either."""
+    """The meaning of a path below simple/: root page, project pages, and the single forms of both."""
     match below:
         case ("",):
             return Page(folder=("simple",))
@@ -118,7 +118,7 @@ def _page(below: Segments) -> Location:
             return Page(folder=("simple",), form=_FORMS[name])
         case (project,) | (project, "") if _PROJECT.fullmatch(project):
             normal = project_name(project)
-            # Names are redirected also where no project is: that answer needs no look at the disk.
+            # Names are redirected even if there is no such project, so that the disk is not accessed.
             lawful = ("simple", normal, "")
             return Page(folder=lawful[:2]) if below == lawful[1:] else Moved(path=lawful)
         case (project, name) if name in _FORMS and _PROJECT.fullmatch(project):
@@ -145,7 +145,7 @@ def open_below(root: Path, path: Segments) -> int:
 
 
 def has_root_page(root: Path) -> bool:
-    """Whether simple/index.html is there, as it is from the first `ready` on; in an unmounted folder it is not."""
+    """Whether simple/index.html exists, as it does from the first `ready` on, unless the folder is not mounted."""
     try:
         os.close(open_below(root, ("simple", "index.html")))
     except OSError:
@@ -154,7 +154,7 @@ def has_root_page(root: Path) -> bool:
 
 
 def _open_root(root: Path) -> int:
-    """A tree that vanished is a fault of ours: with a 404 installers would go on to another index."""
+    """A missing tree is an error of the server: after a 404, installers would try another index."""
     try:
         return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError as error:

@@ -1,6 +1,6 @@
-"""An upload while it is received: its form is read and its archive stored as they come, whoever the WSGI server is.
+"""Receives an upload: parses its form and stores its archive while they arrive, under any WSGI server.
 
-waitress reads whole bodies before it asks for an answer. It is given a `Body`, so that nothing is stored twice.
+waitress reads the complete body before it calls the application. It writes to a `Body`, so nothing is stored twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from eggwatch.webserver.incoming import Arrival, Incoming, TooLargeError
 
 
 class Receiving:
-    """One upload. FolderError, OSError, MalformedError or TooLargeError where it can't be taken."""
+    """One upload. Raises FolderError, OSError, MalformedError or TooLargeError if it cannot be stored."""
 
     def __init__(self, incoming: Incoming, boundary: str) -> None:
         self._stack = ExitStack()
@@ -34,11 +34,11 @@ class Receiving:
         self._reader.feed(data)
 
     def end(self) -> UploadForm:
-        """What it says, when all of it has come."""
+        """End the upload, and return its form."""
         return self._reader.end()
 
     def close(self) -> None:
-        """What was stored is gone, unless it got a name."""
+        """Delete the stored file, unless it got its name."""
         self._stack.close()
 
 
@@ -82,11 +82,11 @@ class Body:
         return self._receiving
 
     def getfile(self) -> Received:
-        """What the application is given to read."""
+        """The body for the application to read."""
         return Received(self)
 
     def close(self) -> None:
-        """Nobody needs it any more."""
+        """Discard the body."""
         if self._receiving is not None:
             self._receiving.close()
 
@@ -95,7 +95,7 @@ class Body:
 
 
 class Received(BytesIO):
-    """An empty stream: its body was read as it came."""
+    """An empty stream, because the body has been read already."""
 
     def __init__(self, body: Body) -> None:
         super().__init__()

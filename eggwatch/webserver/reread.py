@@ -1,4 +1,4 @@
-"""A small file that others change: read again when it did."""
+"""A small file that is read again after it has changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("eggwatch.http")
 
 
 class Reread(Generic[T]):
-    """What a file says now; `empty` where it can't be read, so that nobody gets in by a file that is gone."""
+    """The current value of a file; `empty` if it cannot be read, so that nobody can log in after it was deleted."""
 
     def __init__(self, path: Path, parse: Callable[[bytes], T], empty: T) -> None:
         self.path, self._parse, self._empty = path, parse, empty
@@ -22,7 +22,7 @@ class Reread(Generic[T]):
         self._value = empty
 
     def current(self) -> T:
-        """What the file says; ValueError of `parse` counts as a file that can't be read."""
+        """The value of the file; if `parse` raises ValueError, the file counts as unreadable."""
         seen = _look(self.path)
         if seen != self._seen:
             self._value = self._read()
@@ -44,4 +44,4 @@ def _look(path: Path) -> tuple[int, int, int] | str:
         status = os.stat(path)
     except OSError as error:
         return str(error)
-    return status.st_ino, status.st_ctime_ns, status.st_size  # not mtime: a new mode can make it readable
+    return status.st_ino, status.st_ctime_ns, status.st_size  # ctime, not mtime: a new mode can make it readable

@@ -1,4 +1,4 @@
-"""Responses that are made of a text, and the headers that all responses have."""
+"""Text responses, and the headers of all responses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response
 from eggwatch.webserver.public_tree import join_path
 
 REVALIDATE = "max-age=0, must-revalidate"
-"""Pages: a new upload shows at once, and an unchanged page costs a 304."""
+"""For pages: a new upload is visible at once, and an unchanged page costs a 304."""
 FOREVER = "max-age=31536000, immutable"
-"""Archives and their metadata: a filename never stands for other bytes (law 5)."""
+"""For archives and their metadata: a filename is never reused for other bytes (law 5)."""
 NOT_STORED = "no-store"
-"""Refusals: what is missing now may be published in a second."""
+"""For errors: a missing file may be published a second later."""
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
@@ -30,7 +30,7 @@ TEXT = "text/plain; charset=utf-8"
 
 
 def refusal(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A short plain text that says what is wrong."""
+    """A short plain text with an error."""
     described = {"Content-Type": TEXT, "Cache-Control": NOT_STORED, **SECURITY, **(headers or {})}
     return response(status, described, f"{int(status)} {status.phrase}\n{message}\n".encode())
 

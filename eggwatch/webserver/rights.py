@@ -1,4 +1,4 @@
-"""Whether a user may upload a file that is published already: of all others the pipeline judges it."""
+"""Checks whether a user may upload a file that is already published; for other files, the pipeline does this."""
 
 from __future__ import annotations
 
