@@ -1,7 +1,7 @@
-"""The HTTP server of `eggwatch serve` and `run --serve`: waitress, kept from what clients could do to each other.
+"""The HTTP server of `eggwatch serve` and `run --serve`: waitress, with limits that protect clients from each other.
 
-waitress sends from one thread to all clients, as much as each takes, and its few other threads only make answers: who
-reads slowly holds a place and a file, but no thread. What is sent is the file itself, never a copy in memory.
+waitress sends to all clients from one thread, as much as each accepts, and its few other threads only compute
+responses: a slow client occupies a connection and a file, but no thread. Files are sent without a copy in memory.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from eggwatch.webserver.receiving import Body
 from eggwatch.webserver.uploads import Door
 
 MOST_CONNECTIONS = 300
-"""Beyond these some go, so that others can come: see `_Listener`. uv alone opens up to 50."""
+"""Above this number, connections are closed to make room: see `_Listener`. uv alone opens up to 50."""
 
 GRACE_SECONDS = 0.25
-"""So long has a client that has just connected to ask for something, when there is a crowd."""
+"""How long a new client has to send a request when there are too many connections."""
 
 SLOW_SECONDS = 5.0
 """Who has taken an answer for longer goes when there is a crowd, and nobody is idle;"""
@@ -43,35 +43,35 @@ ASKING_SECONDS = 1.0
 """then who has sent a request for longer, the slowest first: a large upload comes faster than a byte at a time."""
 
 DESCRIPTORS_EACH = 3
-"""Of a connection: its socket, the file that is sent, and one more."""
+"""The descriptors of a connection: its socket, the file that is sent, and one more."""
 
 IDLE_SECONDS = 30.0
-"""So long may a client say nothing, or take nothing of what is sent."""
+"""How long a client may send and receive nothing."""
 
 WAITING_BYTES = 256 * 1024
-"""Of answers that a client has not taken yet; what it has asked for beyond that is not answered but hung up on."""
+"""Bytes of responses that a client has not received yet; if it requests more, the connection is closed."""
 
 LONGEST_HEAD = 16 * 1024
 """Bytes of a request line and its headers; pip and uv send less than one KiB."""
 
 TURN = 1 << 20
-"""Bytes that one client is sent before it is the turn of the next, however fast it takes them."""
+"""Bytes that are sent to one client before the next one, however fast it is."""
 
 FINISHING_SECONDS = 1.0
-"""So long may downloads go on after `stop`; then they are cut."""
+"""How long downloads may continue after `stop`."""
 
 THREADS = 4
 LARGEST_BODY = 1 << 62
-"""waitress would hang up on a larger one before its client has heard why; doors know what is too large."""
+"""waitress would close the connection before the client has read the error; upload doors enforce the limit."""
 RECEIVED = 64 * 1024
-"""Bytes that are received at a time."""
+"""The size of one read."""
 HEARD_OUT = 16 << 20
-"""Bytes of a useless body without a length that are read, as some clients hear no answer before they have sent all."""
+"""How much of a useless body without a length is read, as some clients read no response before they have sent all."""
 
 HTTPS = "let a web server with HTTPS pass them on to 127.0.0.1 (contrib/httpd)"
 
 log = logging.getLogger("eggwatch.http")
-logging.getLogger("waitress").setLevel(logging.ERROR)  # what clients do wrong is no warning to the operator
+logging.getLogger("waitress").setLevel(logging.ERROR)  # errors of clients are no warnings to the operator
 
 
 class Server:
@@ -111,7 +111,7 @@ class Server:
         return f"Server({self.url})"
 
     def start(self) -> None:
-        """Answer requests from now on, in a daemon thread."""
+        """Start serving, in a daemon thread."""
         self._workers.set_thread_count(THREADS)
         self._open()
         if self._application.has_doors() and self.host != "localhost" and not is_loopback(self.host):
@@ -119,7 +119,7 @@ class Server:
         self._thread.start()
 
     def show(self, trees: Mapping[str, Path], doors: Mapping[str, Door] | None = None) -> None:
-        """Serve these trees from the next request on, and no others; and open these doors."""
+        """Serve only these trees and upload doors, from the next request on."""
         self._application.show(trees, doors)
         self._open()
 
@@ -128,11 +128,11 @@ class Server:
             self._uploaders.set_thread_count(UPLOADERS)
 
     def wait(self) -> None:
-        """Return when the server has ended."""
+        """Return when the server has stopped."""
         self._thread.join()
 
     def stop(self) -> None:
-        """Take no more requests, let downloads run for a second at most, close all; may be called again."""
+        """Accept no more requests, let downloads run for a second, close all connections; can be called again."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -173,7 +173,7 @@ def _adjustments(application: Application) -> Adjustments:
         max_request_body_size=LARGEST_BODY,
         recv_bytes=RECEIVED,
         log_socket_errors=False,
-        clear_untrusted_proxy_headers=False,  # nobody believes them but `attempts`, of a server on this machine
+        clear_untrusted_proxy_headers=False,  # only `attempts` uses them, from a server on this machine
     )
     adjustments.most, adjustments.door_at = most, application.door_at
     return adjustments
@@ -185,12 +185,12 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
     uploaders: FairThreads
 
     def add_task(self, channel: Any) -> None:
-        """Have a request answered; uploads by threads of their own, as they wait for verdicts."""
+        """Pass a request to the threads; uploads have their own, because they wait for verdicts."""
         is_upload = isinstance(channel.requests[0], _Request) and channel.requests[0].is_upload
         (self.uploaders if is_upload else self.task_dispatcher).add_task(channel)
 
     def hang_up(self) -> None:
-        """Close what has to go. waitress would wait until the client takes something: that one never does."""
+        """Close connections. waitress would wait until the client receives something, which this one never does."""
         now = time.time()
         here = [channel for channel in list(self.active_channels.values()) if not channel.requests]
         for channel in [*self._silent(here, now), *self._crowd(here, now)]:
@@ -213,14 +213,14 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         return list(leaving)[: len(self.active_channels) - self.adj.most]
 
     def is_crowded(self) -> bool:
-        """Whether somebody has to go before anybody can come."""
+        """Whether a connection has to be closed before a new one is accepted."""
         return len(self.active_channels) > int(self.adj.most)
 
     def maintenance(self, now: float) -> None:
         """Nothing: `hang_up` does it."""
 
     def is_sending(self) -> bool:
-        """Whether an answer is under way; who has none is hung up on."""
+        """Whether a response is being sent; otherwise the connection can be closed."""
         channels = list(self.active_channels.values())
         for channel in channels:
             channel.close_when_flushed = True
@@ -228,13 +228,13 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
 
 
 class _Dropped:
-    """Takes the body of a request that nobody reads, and keeps nothing of it."""
+    """Discards the body of a request that the application does not read."""
 
     def append(self, data: bytes) -> None:
         """Drop it."""
 
     def is_dropped(self) -> bool:
-        """Nothing of it is of any use."""
+        """Always: the body is useless."""
         return True
 
     def getfile(self) -> BytesIO:
@@ -270,7 +270,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         """Read the bodies of uploads as they come, and drop all others.
 
-        A run of blanks becomes one: what reads Accept takes a time that grows with the square of its length.
+        Runs of spaces become one, because parsing Accept takes time that grows with the square of its length.
         """
         super().parse_header(header_plus)
         for name, value in self.headers.items():
@@ -297,16 +297,16 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = _Request
     _sent_in_turn = 0
     answered_since = 0.0
-    """When the answer that is being sent began; a connection may be old, and its client as quick as any."""
+    """When the current response began: an old connection may have a fast client."""
 
     def handle_close(self) -> None:
-        """What has come of a body goes with the connection."""
+        """Discard the received part of a body with the connection."""
         super().handle_close()
         if self.request is not None:
             self.request.close()
 
     def write_soon(self, data: bytes) -> int:
-        """Send it when the client takes it."""
+        """Send it when the client is ready."""
         if not self.total_outbufs_len:
             self.answered_since = time.time()
         return int(super().write_soon(data))
@@ -316,13 +316,13 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         return bool(super()._flush_some(do_close))
 
     def send(self, data: bytes, do_close: bool = True) -> int:  # noqa: FBT001, FBT002
-        """Send, until the turn is over: then as if the client took no more at the moment."""
+        """Send until the client has had its share; then as if it accepted no more at the moment."""
         sent = int(super().send(data, do_close)) if self._sent_in_turn < TURN else 0
         self._sent_in_turn += sent
         return sent
 
     def _flush_outbufs_below_high_watermark(self) -> None:
-        """Never wait for a client in one of the few threads: what it has asked for meanwhile it has to ask again."""
+        """Never wait for a client in one of the few threads; it has to repeat requests that it sent meanwhile."""
         if self.total_outbufs_len > self.adj.outbuf_high_watermark:
             with self.requests_lock:
                 del self.requests[1:]

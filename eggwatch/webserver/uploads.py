@@ -1,7 +1,7 @@
-"""The upload door: the API that PyPI has for twine, uv and all others, as a client of the drop folder.
+"""The upload door: PyPI's upload API for twine, uv and others, as a client of the drop folder.
 
-An upload is stored in the door's own folder, and the answer is the pipeline's verdict: 200 when the file is on its
-project's page, and not before.
+An upload is stored in DROP/http/, and the response is the pipeline's verdict: 200 when the file is on its project's
+page, and not before.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from eggwatch.webserver.users import Refused, User, Users
 log = logging.getLogger("eggwatch.http")
 
 FORM_BYTES = 16 << 20
-"""What a form may have besides its archive."""
+"""The maximum size of a form without its archive."""
 LARGEST = 16 << 30
-"""Bytes of an archive where the index sets no `max-file-size`."""
+"""The maximum size of an archive, if `max-file-size` is not set."""
 PATIENCE = 22.0
 """Seconds to wait for a verdict: uv waits 30 for an answer, proxies 60."""
 BYTES_A_SECOND = 40 << 20
@@ -65,7 +65,7 @@ _GONE = {
     "user": "Users are added by the administrator of this index.",
     "password_reset": "Passwords are set by the administrator of this index.",
 }
-"""Actions of clients of old, by PyPI's words where it has any."""
+"""Messages for actions of old clients; PyPI's, where it has one."""
 _REGISTERING = ("submit", "submit_pkg_info", "verify")
 _OF_DISTUTILS = ("blake2_256_digest", 128)
 """Pythons 3.9 to 3.11 send another hash under this name, of 512 bits; those of MD5 and SHA-256 beside it are right."""
@@ -93,12 +93,12 @@ class Door:
 
     @property
     def largest(self) -> int:
-        """Bytes that an archive may have."""
+        """The maximum size of an archive."""
         return self._config.terms.max_file_size or LARGEST
 
     @property
     def largest_body(self) -> int:
-        """The same of a request with a form around the archive."""
+        """The maximum size of a request, with the form around the archive."""
         return self.largest + FORM_BYTES
 
     def body_for(self, headers: Mapping[str, str], length: int) -> Body | None:
@@ -114,7 +114,7 @@ class Door:
         return Body(self.incoming, boundary, most=self.largest_body)
 
     def answer(self, request: Request) -> Response:
-        """The answer to a POST; never raises for what a client or the disk does."""
+        """The response to a POST; errors of clients and of the disk are responses too."""
         self.sweep()
         return response(self._answer(request), request)
 
@@ -165,7 +165,7 @@ class Door:
             return self._old_action(form) or self._file(form, receiving.arrival, user)
 
     def _received(self, request: Request, boundary: str) -> Receiving:
-        """The whole upload, for the caller to end and close."""
+        """The received upload; the caller ends and closes it."""
         given = request.environ["wsgi.input"]
         if isinstance(given, Received):
             return given.body.received()
@@ -187,7 +187,7 @@ class Door:
         return Reply(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message=message)
 
     def _old_action(self, form: UploadForm) -> Reply | None:
-        """What clients of old are told; None for an upload."""
+        """The response to actions of old clients; None for an upload."""
         action = form.fields.get(":action", "file_upload")
         if action == "file_upload":
             return None
@@ -222,7 +222,7 @@ class Door:
         return status.f_bavail * status.f_frsize
 
     def _judged(self, filename: str, sha256: str, arrival: Arrival, user: User) -> Reply:
-        """Give it to the pipeline, and wait for the verdict."""
+        """Pass it to the pipeline, and wait for the verdict."""
         awaited = Awaited(self._reader, filename=filename, sha256=sha256, uploader=user.name)
 
         def verdict() -> Reply | None:
@@ -271,7 +271,7 @@ _NOTHING = Reply(status=HTTPStatus.ACCEPTED, message="")
 
 
 def _boundary_of(content_type: str | None) -> str | None:
-    """The boundary of a form; None of anything else."""
+    """The boundary of a form; None if the body is not a form."""
     kind, options = parse_options_header(content_type)
     return options.get("boundary") or None if kind == "multipart/form-data" else None
 
@@ -279,7 +279,7 @@ def _boundary_of(content_type: str | None) -> str | None:
 def _refused(refused: Refused) -> Reply:
     headers = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
     if refused.status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Basic realm="pypi"'  # distutils knows passwords for this realm only
+        headers["WWW-Authenticate"] = 'Basic realm="pypi"'  # distutils sends passwords to this realm only
     return Reply(status=refused.status, message=refused.message, headers=headers)
 
 
@@ -295,7 +295,7 @@ def _problem_of_name(filename: str, formats: tuple[str, ...]) -> str | None:
 
 
 def _contradiction(form: UploadForm, filename: str) -> str | None:
-    """Where the form says something else than the file."""
+    """The first contradiction between form and file, if any."""
     fields = form.fields
     if fields.get("protocol_version", "1") != "1":
         return "Unknown protocol version."

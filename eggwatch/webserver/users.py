@@ -1,4 +1,4 @@
-"""Who uploads: by a token, a password, the web server's word, or nobody in particular where that is allowed."""
+"""Identifies the user of an upload: by token, password, REMOTE_USER, or as anonymous if this is allowed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ log = logging.getLogger("eggwatch.http")
 
 ANONYMOUS = "anonymous"
 OF_USERS = ("upload", "yank")
-"""What a user may do who has logged in with a password; a token says itself what it is for."""
+"""What a login with a password allows; a token has its own list."""
 OF_TOKENS = ("", "__token__")
-"""The user names that go with every token; a bearer token has none."""
+"""The user names that are accepted with every token; a bearer token has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class User:
 
     name: str
     token: str | None = None
-    """The id of the token, if it was one."""
+    """The id of the token, if one was used."""
     projects: tuple[str, ...] = ()
     actions: tuple[str, ...] = OF_USERS
 
@@ -55,7 +55,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Why nobody has logged in: 401, 403 or 429, in a sentence."""
+    """Why the login failed: 401, 403 or 429, and a message."""
 
     status: HTTPStatus
     message: str
@@ -94,7 +94,7 @@ _NAME = Refused(
 
 
 _ANYBODY = User(name=ANONYMOUS, actions=("upload",))
-"""Who has not logged in where that is not needed."""
+"""The user of uploads without a login."""
 _RESERVED = Refused(
     status=HTTPStatus.FORBIDDEN,
     message=f"The user name {ANONYMOUS} stands for uploads without a log-in here, and nobody can log in with it.",
@@ -102,7 +102,7 @@ _RESERVED = Refused(
 
 
 class Users:
-    """Who may log in at the door of an index. ConfigurationError if its file of passwords is of no use."""
+    """The logins of one index. ConfigurationError if its password file is invalid."""
 
     def __init__(self, door: UploadDoor, folder: Path, tokens: Path) -> None:
         self._door, self._uses = door, TokenUses(folder)
@@ -114,7 +114,7 @@ class Users:
         self._turn = threading.Lock()
 
     def authenticate(self, request: Request, *, now: float) -> User | Refused:
-        """Who sends a request, or why it is refused."""
+        """The user of a request, or why it is rejected."""
         found = self._found(request, now=now)
         is_reserved = isinstance(found, User) and found.name == ANONYMOUS and found is not _ANYBODY
         return _RESERVED if is_reserved and self._door.anonymous is not Anonymous.NOWHERE else found
@@ -156,7 +156,7 @@ class Users:
         return bool(self._door.remote_user or self._passwords.current().hashes or self._tokens.current())
 
     def _by_token(self, user: str, token_id: str, secret: str, now: float) -> User | Refused:
-        """Tokens are not slowed: nobody can guess one, and who has one is not kept out by others' failures."""
+        """Check a token, without a delay: tokens cannot be guessed, and others' failures must not block their users."""
         token = self._tokens.current().get(token_id)
         if token is None or not token.is_meant(secret):
             return _NO_TOKEN
@@ -207,7 +207,7 @@ def _parsed(data: bytes) -> Passwords:
 
 
 def _credentials(header: str) -> _Credentials | None:
-    """What the header Authorization says (RFC 7617, RFC 6750); None if it is none that is understood."""
+    """Parse the Authorization header (RFC 7617, RFC 6750); None if it is invalid or of another kind."""
     scheme, _, rest = header.strip().partition(" ")
     if scheme.lower() == "bearer":
         return _Credentials(user="", secret=rest.strip().encode("latin-1", "replace"))
@@ -221,13 +221,13 @@ def _credentials(header: str) -> _Credentials | None:
 
 
 def claimed_by(header: str) -> str:
-    """Whom the header Authorization names, whether it is true or not: a user, or the id of a token; else empty."""
+    """The user or token id in the Authorization header, unchecked; empty if there is none."""
     given = _credentials(header)
     return "" if given is None else id_of(given.secret.decode("ascii", "replace")) or given.user
 
 
 def _utf8(text: bytes) -> bytes:
-    """What a client sends is UTF-8, or Latin-1: 'twine' can do no other."""
+    """Convert credentials from Latin-1, which is all that 'twine' can send, to UTF-8."""
     try:
         text.decode()
     except UnicodeDecodeError:
