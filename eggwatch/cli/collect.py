@@ -24,11 +24,13 @@ from eggwatch.collecting.collection import (
     collect_installed,
     collect_requested,
     rebuilt_instead,
+    show_installed,
+    show_requested,
     with_sdists,
 )
 from eggwatch.collecting.environment import PythonEnvironment, look_into
 from eggwatch.collecting.pip_download import Pip, pip_for
-from eggwatch.collecting.requirements import requests
+from eggwatch.collecting.requirements import PipRequest, requests
 from eggwatch.errors import EggwatchError
 from eggwatch.model.names import project_name, shown
 
@@ -68,6 +70,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option("--sdists", is_flag=True, help="Also the sdist of each, in the same version.")
 @click.option("--rebuild", is_flag=True, help="Make wheels from the installed files of packages that no index has.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be downloaded, and from where.")
 @login_options
 @json_option
 def collect(
@@ -83,6 +86,7 @@ def collect(
     bundle: Path | None,
     sdists: bool,
     rebuild: bool,
+    dry_run: bool,
     as_json: bool,
     **login: str,
 ) -> None:
@@ -113,6 +117,8 @@ def collect(
         raise click.UsageError(
             "--rebuild makes wheels of what is installed on this machine: use it with --site-packages only."
         )
+    if dry_run and sdists:
+        raise click.UsageError("--dry-run does not look for sdists.")
     if bundle is not None and bundle.suffix != SUFFIX:
         raise click.UsageError(f"--bundle needs a name that ends in {SUFFIX}.")
     more = [word for file in constraints for word in ("--constraint", str(file))]
@@ -128,6 +134,10 @@ def collect(
             if environment is not None:
                 yield from _installed(environment, pip, folder, rebuild=rebuild)
 
+    if dry_run:
+        planned = _planned(pips, wanted, environment, Path(into or "."))
+        counts = Counter(one.outcome for one in _told(planned, as_json=as_json))
+        sys.exit(0 if all(outcome in GOOD for outcome in counts) else 1)
     with _folder(into, bundle) as folder:
         found = with_sdists(wheels(folder), pips[0], folder) if sdists else wheels(folder)
         told = list(_told(found, as_json=as_json))
@@ -138,6 +148,16 @@ def collect(
     counts = Counter(one.outcome for one in told)
     (print_counts if as_json else say_counts)(counts, str(into or bundle or "."))
     sys.exit(0 if is_sent and all(outcome in GOOD for outcome in counts) else 1)
+
+
+def _planned(
+    pips: Sequence[Pip], wanted: Sequence[PipRequest], environment: PythonEnvironment | None, into: Path
+) -> Iterator[Collected]:
+    for pip in pips:
+        for request in wanted:
+            yield from show_requested(request, pip, into)
+        if environment is not None:
+            yield from show_installed(environment, pip, into)
 
 
 @contextmanager
@@ -197,6 +217,8 @@ def say_result(one: Collected) -> None:
     """Print the result for one archive."""
     if one.outcome is Outcome.DIFFERS:
         text = f"differs from the installed files: {one.file} ({one.reason})"
+    elif one.outcome is Outcome.FOUND and one.origin is not None:
+        text = f"would be downloaded: {one.origin}"
     else:
         text = f"{WORDS[one.outcome]}: {one.file or one.reason}"
     say(f"{' '.join(filter(None, (one.name, one.version)))}: {text}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
 from packaging.version import Version
 
@@ -72,18 +73,63 @@ def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Col
     """Collect the wheels that pip finds for requirements; NotFoundError if one is missing."""
     for name, version, place in request.elsewhere:
         yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
-    arguments = list(request.arguments)
     with downloading(into, (name for name in _names_in(into) if name.endswith(".whl"))) as folder:
-        if request.lines:
-            lines = folder.with_name("requirements.txt")
-            lines.write_text("".join(f"{line}\n" for line in request.lines), "utf-8")
-            arguments += ["--requirement", str(lines)]
-        try:
-            names = pip.download(arguments, folder)
-        except NotDownloadedError as error:
-            raise NotFoundError(f"pip has not found everything: {error}") from error
+        names = _found_for(request, folder, pip.download)
     for (project, version), (file, *_) in wheels_of(names).items():
         yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file)
+
+
+def _found_for(request: PipRequest, folder: Path, find: Callable[[Sequence[str], Path], list[str]]) -> list[str]:
+    arguments = list(request.arguments)
+    if request.lines:
+        lines = folder.with_name("requirements.txt")
+        lines.write_text("".join(f"{line}\n" for line in request.lines), "utf-8")
+        arguments += ["--requirement", str(lines)]
+    try:
+        return find(arguments, folder)
+    except NotDownloadedError as error:
+        raise NotFoundError(f"pip has not found everything: {error}") from error
+
+
+def show_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
+    """What `collect_requested` would collect, each with its URL if it would be downloaded."""
+    for name, version, place in request.elsewhere:
+        yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    with _reporting() as folder:
+        yield from _at(_found_for(request, folder, pip.look_up), into)
+
+
+def show_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> Iterator[Collected]:
+    """What `collect_installed` would collect, likewise; nothing that is not in the collection can be compared."""
+    there, pins = wheels_of(_names_in(into)), list[InstalledDistribution]()
+    for one in environment.installed:
+        known = _elsewhere(one) or (None if pip.options else _already_in(into, there, one))
+        if known is not None:
+            yield known
+        else:
+            pins.append(one)
+    with _reporting() as folder:
+        for some in _batched(pins):
+            urls, reasons = pip.look_up_each([one.pin for one in some], folder)
+            yield from _at(urls, into)
+            yield from (
+                _collected(one, Outcome.NOT_FOUND, reason=reasons[one.pin]) for one in some if one.pin in reasons
+            )
+
+
+@contextmanager
+def _reporting() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="eggwatch-collect-") as name:
+        folder = Path(name, "report")
+        folder.mkdir()
+        yield folder
+
+
+def _at(urls: Iterable[str], into: Path) -> Iterator[Collected]:
+    by_name = {unquote(urlsplit(url).path).rpartition("/")[2]: url for url in urls}
+    for (project, version), (file, *_) in wheels_of(by_name).items():
+        origin = None if (into / file).exists() else by_name[file]
+        yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file, origin=origin)
 
 
 def with_sdists(found: Iterable[Collected], pip: Pip, into: Path) -> Iterator[Collected]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,19 +99,40 @@ class Pip:
             [*command, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, env=env, check=False
         ).returncode
 
+    def look_up(self, wanted: Sequence[str], folder: Path) -> list[str]:
+        """The URLs of the wheels that `download` would choose; `folder` is for pip's report."""
+        report, log = folder / "report.json", folder / "report.log"
+        command = [*self.command, "install", *ALWAYS, "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
+        command += ["--report", str(report), "--log", str(log), "--target", str(folder / "target"), *self.options]
+        if self._run([*command, *wanted]):
+            text = log.read_text("utf-8", "replace") if log.exists() else ""
+            log.unlink(missing_ok=True)
+            _raise_if_unreached(text)
+            raise NotDownloadedError(_last_error(text))
+        return [one["download_info"]["url"] for one in json.loads(report.read_text("utf-8"))["install"]]
+
     def download_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:
         """Download the wheels of pins, without dependencies; return their names, and why others are missing."""
-        if not pins:
-            return [], {}
-        try:
-            return self.download(["--no-deps", *pins], folder), {}
-        except NotDownloadedError as error:
-            if len(pins) == 1:
-                return [], {pins[0]: str(error)}
-        half = len(pins) // 2  # because pip stops at the first missing one
-        names, reasons = self.download_each(pins[:half], folder)
-        more_names, more_reasons = self.download_each(pins[half:], folder)
-        return names + more_names, reasons | more_reasons
+        return each(pins, lambda some: self.download(["--no-deps", *some], folder))
+
+    def look_up_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:
+        """The URLs of the wheels of pins, and why others are missing."""
+        return each(pins, lambda some: self.look_up(["--no-deps", *some], folder))
+
+
+def each(pins: Sequence[str], get: Callable[[Sequence[str]], list[str]]) -> tuple[list[str], dict[str, str]]:
+    """What pip answers for pins, and its reason for each that is missing."""
+    if not pins:
+        return [], {}
+    try:
+        return get(pins), {}
+    except NotDownloadedError as error:
+        if len(pins) == 1:
+            return [], {pins[0]: str(error)}
+    half = len(pins) // 2  # because pip stops at the first missing one
+    found, reasons = each(pins[:half], get)
+    more_found, more_reasons = each(pins[half:], get)
+    return found + more_found, reasons | more_reasons
 
 
 def pip_for(python: Path) -> Pip:

@@ -423,3 +423,26 @@ def test_sdists_come_in_the_same_versions_and_their_code_does_not_run(tmp_path: 
     assert lacking.code == 1
     assert "app 1.0: not found: no sdist: No matching distribution found for app==1.0" in lacking.out.splitlines()
     assert not MARKER.exists()
+
+
+def test_a_dry_run_says_what_would_be_downloaded_from_where_and_fetches_nothing(
+    tmp_path: Path, tree: Index, python: Path
+) -> None:
+    """What is there is only named; what no index has is named with pip's reason."""
+    collect(tmp_path, tree, "library", "--python", sys.executable, "--into", "kgs")
+    done = collect(tmp_path, tree, "app", "--dry-run", "--python", sys.executable, "--into", "kgs")
+    assert done.out.splitlines() == [
+        f"app 1.0: would be downloaded: {tree.url}app/{APP}",
+        f"library 2.0: found: {NEWER}",
+    ]
+    assert (done.code, files_in(tmp_path / "kgs")) == (0, [NEWER])
+    installed = collect(tmp_path, tree, "--site-packages", "--dry-run", "--python", python, "--json")
+    assert installed.code == 1
+    assert {
+        row["project"]: (row["verdict"], row["origin"]) for row in installed.rows if row["project"] != "own-tool"
+    } == {
+        "changed": ("found", f"{tree.url}changed/changed-2.0-py3-none-any.whl"),
+        "demo": ("found", f"{tree.url}demo/{SAME[0]}"),
+        "gone": ("not-found", None),
+    }
+    assert not list(tmp_path.glob("*.whl"))
