@@ -14,6 +14,7 @@ from eggwatch.errors import LedgerError
 from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
+from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.root_pages import CAUGHT_UP, render_root
 from eggwatch.pipeline.site_pages import SiteRenderer
 from eggwatch.readers.missing import shown_serial
@@ -86,7 +87,7 @@ def fresh_pages(
         yield from _fresh_site(
             catalog, config, SiteRenderer(reader=catalog, public=config.public, env=env, options=options)
         )
-    yield None, {**render_root(catalog, env, options, known_projects=-1).pages, **sources.static}
+    yield None, {**render_root(catalog, env, options, known_projects=-1, search=Search()).pages, **sources.static}
 
 
 def _fresh_site(

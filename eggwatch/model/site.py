@@ -85,3 +85,5 @@ class Front:
     cards: Mapping[str, Card]
     files: int
     """How many files are published."""
+    newest: tuple[Card, ...] = ()
+    """The releases that came last and have a page, `at` that time."""

@@ -20,7 +20,9 @@ from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import environment, root_html, root_json
+from eggwatch.pages.site.feeds import MOST
 from eggwatch.pages.site.front import front_pages
+from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
@@ -52,17 +54,23 @@ class RenderedRoot:
     seconds: float = 0.0
 
 
-def render_root(reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int) -> RenderedRoot:
+def render_root(
+    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search
+) -> RenderedRoot:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
     Also the rules, if nothing is known: they only change with `front_key`. Projects are never removed from the root, so
-    their number shows whether the set changed.
+    their number shows whether the set changed. Of the search only what differs from what `search` rendered before.
     """
     begun = time.process_time()
     cards, listing = reader.number("cards_wanted"), reader.root()
     pages = root_json(listing)
     if options.site and reader.meta(CAUGHT_UP):
-        pages |= front_pages(Front(listing=listing, cards=reader.site.cards(), files=reader.counts()[1]), env, options)
+        front = Front(
+            listing=listing, cards=reader.site.cards(), files=reader.counts()[1], newest=reader.site.newest(MOST)
+        )
+        pages |= front_pages(front, env, options)
+        begun += _render_search(pages, front, search, env, options)
     elif not options.site:
         pages |= landing_page(listing, env, options)
     if len(listing.entries) != known_projects:
@@ -74,6 +82,15 @@ def render_root(reader: Reader, env: Environment, options: LandingOptions, *, kn
     return RenderedRoot(pages=pages, seconds=time.process_time() - begun, **shown)
 
 
+def _render_search(
+    pages: dict[str, bytes], front: Front, search: Search, env: Environment, options: LandingOptions
+) -> float:
+    """Seconds that are no measure of the next rendering: those of the first, when all shards are rendered."""
+    begun, is_first = time.process_time(), search.is_new
+    pages |= search.pages(front, env, options)
+    return time.process_time() - begun if is_first else 0.0
+
+
 def front_key(sources: Mapping[str, str], options: LandingOptions, static: Sequence[str]) -> str:
     """What the front pages depend on beside the ledger: when it changes, all of them are rendered again."""
     texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
@@ -83,7 +100,7 @@ def front_key(sources: Mapping[str, str], options: LandingOptions, static: Seque
 
 def site_key(sources: Mapping[str, str], options: LandingOptions, *, renders: bool) -> str | None:
     """What the site's pages of projects depend on beside the ledger; `renders` if READMEs can be rendered."""
-    said = [options.index_url, options.contact, options.title, options.logo]
+    said = [options.index_url, options.base_url, options.contact, options.title, options.logo]
     return json.dumps([SITE_VERSION, *said, renders, templates_digest(sources)]) if options.site else None
 
 
@@ -127,7 +144,9 @@ class InlineRenderer:
 
     def begin(self, known_projects: int) -> None:
         """Render now."""
-        self._result = render_root(self._reader, self._env, self._options, known_projects=known_projects)
+        self._result = render_root(
+            self._reader, self._env, self._options, known_projects=known_projects, search=Search()
+        )
 
     def begin_site(self, projects: list[str]) -> None:
         """Render now."""
@@ -159,6 +178,8 @@ class RootPages:
         self._renderer, self._catalog, self._target = renderer, catalog, target
         self._site, self._static = site, static
         self._begun: float | None = None
+        self._was_published = True
+        """False after a rendering that could not be published: what the renderer left out of it may be missing."""
         self._not_before = 0.0
 
     def is_stale(self) -> bool:
@@ -224,7 +245,7 @@ class RootPages:
             return
         if not self.site_is_stale() and self._catalog.meta(CAUGHT_UP) is None:
             self._catalog.set_meta({CAUGHT_UP: 1})
-        never = self._catalog.meta("root_serial") is None
+        never = self._catalog.meta("root_serial") is None or not self._was_published
         self._renderer.begin(-1 if never else self._catalog.number("root_projects"))
 
     def _collect(self, timeout: float) -> tuple[str, ...]:
@@ -239,7 +260,9 @@ class RootPages:
     def _publish(self, front: RenderedRoot) -> tuple[str, ...]:
         begun = time.process_time()
         never = self._catalog.meta("root_serial") is None
+        self._was_published = False
         changed = self._target.publish({**self._static, **front.pages} if never else front.pages)
+        self._was_published = True
         shown = {"root_serial": front.serial, "root_projects": front.projects, "cards_shown": front.cards}
         self._catalog.set_meta(shown)
         # What they cost, and not how long it took: a process had to start, or the disk was busy with others.

@@ -16,6 +16,7 @@ from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
+from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.root_pages import RenderedRoot, render_root
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
@@ -129,6 +130,7 @@ def serve() -> None:
     with channel_to_parent(niceness=10) as channel, channel.makefile("rb") as requests:
         setup = json.loads(requests.readline())
         env, options, readmes = environment(setup["templates"]), LandingOptions(**setup["options"]), Readmes()
+        search = Search()
         for name in setup["templates"]:
             env.get_template(name)  # compiled once, and not part of what a rendering costs
         for line in requests:
@@ -139,7 +141,8 @@ def serve() -> None:
                 renderer = SiteRenderer(reader=reader, public=public, env=env, options=options, readmes=readmes)
                 rendered = renderer.render(request)
             else:
-                rendered = render_root(reader, env, options, known_projects=request)
+                search = Search() if request < 0 else search
+                rendered = render_root(reader, env, options, known_projects=request, search=search)
             reader.close()
             try:
                 channel.sendall(_encode(rendered))

@@ -12,6 +12,7 @@ from eggwatch.model.instructions import pip_install, trusted_host, upload, uv_in
 from eggwatch.model.releases import RootEntry
 from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions, newest_releases
+from eggwatch.pages.site.feeds import front_feeds
 from eggwatch.pages.site.frame import page, path_of
 
 FEW = 200
@@ -31,7 +32,7 @@ class Line:
 
 def front_pages(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
     """The pages of the whole index, by path."""
-    return _landing(front, env, options) | _projects(front, env, options)
+    return _landing(front, env, options) | _projects(front, env, options) | front_feeds(front, options)
 
 
 def _landing(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:

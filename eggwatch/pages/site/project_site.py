@@ -18,6 +18,7 @@ from eggwatch.model.instructions import pip_install, uv_install
 from eggwatch.model.site import About, Card, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import compatibility
+from eggwatch.pages.site.feeds import project_feeds
 from eggwatch.pages.site.frame import page, path_of
 
 Readme = Callable[[About], str | None]
@@ -55,7 +56,9 @@ def project_site(
     overview = path_of(project.listing.project)
     wanted[overview] = (_digest([asdict(project.listing), wanted[path_of_release(shown)][0] if shown else ""]), shown)
     readmes: dict[About, str | None] = {}
-    pages: dict[str, bytes] = {}
+    feeds = project_feeds(project, options)
+    digests = {path: hashlib.sha256(feed).hexdigest()[:32] for path, feed in feeds.items()}
+    pages = {path: feed for path, feed in feeds.items() if known.get(path) != digests[path]}
     for path, (digest, release) in wanted.items():
         if known.get(path) == digest:
             continue
@@ -64,7 +67,7 @@ def project_site(
         html = None if release is None else readmes[release.about]
         whole = project if path == overview else None
         pages |= page(env, "release.html", path, options, **_values(release, project, options, whole), readme=html)
-    return Rendered(pages=pages, digests={path: digest for path, (digest, _) in wanted.items()})
+    return Rendered(pages=pages, digests=digests | {path: digest for path, (digest, _) in wanted.items()})
 
 
 def path_of_release(release: Release) -> str:

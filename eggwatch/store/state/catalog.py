@@ -46,6 +46,7 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE INDEX files_of_project ON files (project, release);
 CREATE INDEX files_of_bytes ON files (sha256);
+CREATE INDEX files_by_time ON files (upload_time);
 CREATE TABLE unswept (filename TEXT PRIMARY KEY, project TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX unswept_by_time ON unswept (at, filename);
 CREATE TABLE projects (

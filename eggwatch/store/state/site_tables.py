@@ -20,6 +20,22 @@ CREATE TABLE cards (project TEXT PRIMARY KEY, card TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE needs (needed TEXT NOT NULL, project TEXT NOT NULL, PRIMARY KEY (needed, project)) WITHOUT ROWID;
 CREATE INDEX needs_of_project ON needs (project);
 """
+LAST_FILES = 1000
+_NEWEST = """
+WITH last AS (SELECT project, version, release FROM files WHERE state = 'present' ORDER BY upload_time DESC LIMIT ?),
+of_release AS (
+    SELECT last.project, last.version, MIN(files.upload_time) AS at,
+        MIN(files.state <> 'present' OR files.yanked IS NOT NULL) AS yanked
+    FROM (SELECT DISTINCT * FROM last) AS last
+    JOIN files ON files.project = last.project AND files.release = last.release GROUP BY 1, 2
+)
+SELECT project, name, version, at, yanked FROM of_release JOIN projects USING (project)
+WHERE EXISTS (
+    SELECT 1 FROM site_pages AS page WHERE page.project = of_release.project
+    AND path = 'project/' || page.project || '/' || version || '/index.html'
+)
+ORDER BY at DESC, project, version LIMIT ?
+"""
 LAST = 0
 """The mark of pages that are rendered after all that change."""
 
@@ -68,6 +84,11 @@ class SiteTables:
         """What is known of each project, sorted by its name."""
         rows = self._db.execute("SELECT project, card FROM cards ORDER BY project")
         return {row[0]: _card(row[0], json.loads(row[1])) for row in rows}
+
+    def newest(self, limit: int) -> tuple[Card, ...]:
+        """The releases with a file and a page that came last, among those of the last files."""
+        rows = self._db.execute(_NEWEST, (LAST_FILES, limit))
+        return tuple(Card(**{**dict(row), "yanked": bool(row["yanked"])}) for row in rows)
 
     def has_page(self, project: str) -> bool:
         """Whether a project has a page of the site."""
