@@ -93,7 +93,7 @@ def _uploads(file: Path, config: IndexConfig) -> Iterator[ToCopy]:
 
 def _wanted(bundle: Path, one: Packed) -> Wanted:
     return Wanted(
-        text=f"{shown(str(bundle))}: {one.filename}",
+        text=f"{shown(str(bundle))}: {shown(one.filename)}",
         spec=parse_spec(one.filename),
         filename=one.filename,
         sha256=one.sha256,

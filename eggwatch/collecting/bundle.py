@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from eggwatch.errors import EggwatchError, in_words
+from eggwatch.model.names import shown
+from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store import durable
 
 SUFFIX = ".tar"
@@ -141,7 +143,7 @@ def _compared(tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], listed: 
         if one is None or member.name in seen or not _is_plain(member):
             raise _DamagedError(f"{member.name!r} is not in {LIST}")
         if hashlib.file_digest(_opened(tar, member), "sha256").hexdigest() != one.sha256 or member.size != one.size:
-            raise _DamagedError(f"{member.name} was changed after it was packed (its sha256 differs)")
+            raise _DamagedError(f"{shown(member.name)} was changed after it was packed (its sha256 differs)")
         seen.add(member.name)
         yield replace(one, offset=member.offset_data)
 
@@ -157,7 +159,12 @@ def _opened(tar: tarfile.TarFile, member: tarfile.TarInfo) -> io.BufferedReader:
 
 
 def unpack(bundle: Bundle, into: Path) -> None:
-    """Unpack all archives into a folder, or none: BundleError if one of them exists there with different bytes."""
+    """Unpack all archives into a folder, or none: BundleError if one exists there with different bytes, or is none."""
+    # A web server may run or show whatever lies in that folder.
+    if others := [
+        one.filename for one in bundle.archives if kind_of_name(one.filename, tuple(SUFFIXES)) is not NameKind.UPLOAD
+    ]:
+        raise BundleError(f"{bundle.path} has a file that is no archive: {shown(others[0])}.", remedy=AGAIN)
     lacking = [one for one in bundle.archives if not (into / one.filename).exists()]
     for one in bundle.archives:
         if one not in lacking and _packed(into / one.filename) != one:

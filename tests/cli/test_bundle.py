@@ -141,6 +141,24 @@ def test_index_never_overwrites_an_archive_from_a_bundle(site: Site, bundle: Pat
     assert done.err.startswith(f"eggwatch: kgs/{path.name} exists, and differs from that in {bundle}.")
 
 
+@pytest.mark.parametrize("name", ["shell.php", "index.html"])
+def test_index_unpacks_nothing_of_a_bundle_with_a_file_that_is_no_archive(
+    site: Site, tmp_path: Path, name: str
+) -> None:
+    """The folder is served, and a web server may run what lies there."""
+    write_bundle(tmp_path / "mixed.tar", [add(tmp_path, ARCHIVES[0]), add(tmp_path, (name, b"<?php"))])
+    done = site.call("index", tmp_path / "mixed.tar", "--out", "kgs")
+    assert (done.code, (site.base / "kgs").exists()) == (1, False)
+    assert done.err.startswith(f"eggwatch: {tmp_path}/mixed.tar has a file that is no archive: {name}.")
+
+
+def test_a_line_break_in_the_name_of_a_bundled_archive_begins_no_line(site: Site, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "lines.tar", [add(tmp_path, ("a\nb-1.0.tar.gz", b"x"))])
+    done = site.call("publish", tmp_path / "lines.tar")
+    assert done.code == 1
+    assert done.out.startswith(f"{tmp_path}/lines.tar: a\\x0ab-1.0.tar.gz: rejected at ")
+
+
 def test_another_tar_is_not_taken_for_a_bundle(site: Site, bundle: Path) -> None:
     """As among the arguments of `index *`."""
     subprocess.run(["tar", "-cf", bundle, "-C", bundle.parent, "packed"], check=True)
