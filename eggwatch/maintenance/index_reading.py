@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,15 +69,23 @@ def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive,
         return
     with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
         while True:
-            # An archive that cannot be opened raises here, and is the only one without a result.
-            with suppress(OSError):
+            # An archive that cannot be opened raises OSError here, and is the only one without a result.
+            try:
                 while inspectors.busy() < AT_ONCE and (another := next(waiting, None)) is not None:
                     inspectors.submit(_job(*another))
-                if not inspectors.busy():
-                    break
-                for result in inspectors.poll(1.0):
-                    missing.discard(result.number)
-                    yield archives[result.number], result
+            except OSError:
+                continue
+            if not (jobs := inspectors.busy()):
+                break
+            try:
+                results = inspectors.poll(1.0)
+            except OSError:
+                if inspectors.busy() == jobs:  # none of them: no inspector can be started
+                    raise
+                continue
+            for result in results:
+                missing.discard(result.number)
+                yield archives[result.number], result
     for number in sorted(missing):
         yield archives[number], None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import fcntl
 import gzip
 import json
@@ -437,3 +438,11 @@ def change(path: Path, chance: random.Random, number: int) -> None:
             archive.rename(path / below / archive.name)
         case _:
             archive.write_bytes(archive.read_bytes()[: chance.choice((-1, 100))])
+
+
+def test_an_index_says_so_if_no_inspector_can_be_started(tmp_path: Path) -> None:
+    """As where the account may start no more processes."""
+    add(tmp_path, wheel("demo", "1.0"))
+    error = BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    with mock.patch("eggwatch.inspection.inspectors.Worker", side_effect=error), pytest.raises(BlockingIOError):
+        FolderIndex(tmp_path, Shape(site=True, easy_install=False)).update([tmp_path])
