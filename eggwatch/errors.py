@@ -43,6 +43,10 @@ class FolderError(EggwatchError):
     """A folder is missing, not ours, or cannot do what eggwatch needs (linking, writing)."""
 
 
+class RendererError(EggwatchError):
+    """The process that renders READMEs could not be started."""
+
+
 class LedgerError(EggwatchError):
     """The ledger is missing, damaged or older than the published tree: nothing is rendered."""
 

@@ -101,11 +101,15 @@ def _verify(config: IndexConfig, *, as_json: bool, verbose: bool) -> bool:
         keep_verified(config.state, verified, permissions_of(config))
     if as_json:
         rows = [finding.as_json() for finding in findings]
-        counts = {"files": audit.files, "pages": audit.pages, "older_pages": audit.older_pages}
+        counts: dict[str, object] = {"files": audit.files, "pages": audit.pages, "older_pages": audit.older_pages}
+        if audit.not_compared is not None:
+            counts["not_compared"] = audit.not_compared.message
         print_json({"index": config.name, "sound": not rows, **counts, "findings": rows})
     else:
         if audit.older_pages:
             say(OLDER_PAGES)
+        if audit.not_compared is not None:
+            say(f"The site's pages were not compared. {audit.not_compared}")
         for group in [[one] for one in findings] if verbose else grouped(findings, group_of):
             say(f"{line_of(group)}\n  {group[0].remedy}")
         verdict = counted(len(findings), "finding") if findings else "sound"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import sys
 import time
 from importlib import import_module
 from importlib.util import find_spec
 
 from eggwatch.archives.metadata.readme import content_type, readme_html
+from eggwatch.errors import RendererError, in_words
 from eggwatch.inspection.inspector import READMES, shut_in
 from eggwatch.linux.process import Process, allow_cpu, channel_to_parent
 
@@ -31,10 +33,13 @@ class Readmes:
         self._process: Process | None = None
 
     def html(self, text: str, said: str) -> str | None:
-        """A description as HTML that is safe in a page; None if it is to be shown as the text that it is."""
+        """A description as HTML that is safe in a page; None if it is to be shown as the text that it is.
+
+        RendererError if no process can be started.
+        """
         if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
             return None
-        process = self._process = self._process or Process(CODE)
+        process = self._process = self._process or _started()
         try:
             process.channel.sendall(json.dumps([text, said]).encode() + b"\n")
             answer = _received(process)
@@ -50,6 +55,16 @@ class Readmes:
         if self._process is not None:
             self._process.end()
         self._process = None
+
+
+def _started() -> Process:
+    try:
+        return Process(CODE)
+    except OSError as error:
+        raise RendererError(
+            f"No process can be started that renders READMEs: {in_words(error)}.",
+            remedy=f"Use an account that may run {sys.executable}.",
+        ) from error
 
 
 def _received(process: Process) -> str | None:

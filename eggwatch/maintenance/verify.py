@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.errors import LedgerError
+from eggwatch.errors import LedgerError, RendererError
 from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
@@ -114,6 +114,8 @@ class Verification:
         self._ledger = Ledger(config.ledger)
         self._lock = Lock(config.state / "lock")
         self._live, self.older_pages = self._reader()
+        self.not_compared: RendererError | None = None
+        """Why some of the site's pages were not compared."""
 
     def run(self) -> list[Discrepancy]:
         """Everything that is wrong; an empty list is the good answer."""
@@ -127,11 +129,16 @@ class Verification:
                 self._progress(record.file.filename)
                 self._check_archive(record)
         self._check_strangers(catalog)
-        for project, pages in (
-            () if self.older_pages else fresh_pages(catalog, self._config_shown(), self._options_shown())
-        ):
-            self._check_pages(project, pages, catalog)
+        if not self.older_pages:
+            self._check_all_pages(catalog)
         return self.findings
+
+    def _check_all_pages(self, catalog: Catalog) -> None:
+        try:
+            for project, pages in fresh_pages(catalog, self._config_shown(), self._options_shown()):
+                self._check_pages(project, pages, catalog)
+        except RendererError as error:
+            self.not_compared = error
 
     def _reader(self) -> tuple[Reader | None, bool]:
         """The catalog, if there is one for us, and whether pages are of another eggwatch: its daemon renders anew."""
