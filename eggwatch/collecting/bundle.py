@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -21,6 +23,7 @@ SUFFIX = ".tar"
 LIST = "eggwatch-bundle.json"
 """The first member, which lists all others."""
 LARGEST_LIST = 64 << 20
+LONGEST_NAME = 255
 CHUNK = 1 << 20
 AGAIN = "Copy it again, or make it again with 'eggwatch collect --bundle'."
 
@@ -66,14 +69,22 @@ def write_bundle(path: Path, archives: Sequence[Path]) -> None:
     packed = [_packed(archive) for archive in archives]
     rows = [{"filename": one.filename, "size": one.size, "sha256": one.sha256} for one in packed]
     listed = json.dumps({"schema": 1, "archives": rows}, indent=1).encode()
-    temporary = path.with_name(f".{path.name}.part")
+    with _new_file(path) as target, tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(_member(LIST, len(listed)), io.BytesIO(listed))
+        for archive, one in zip(archives, packed, strict=True):
+            with archive.open("rb") as file:
+                tar.addfile(_member(one.filename, one.size), file)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name when it is whole and durable."""
+    temporary = path.with_name(f".eggwatch-{secrets.token_hex(8)}")
     try:
-        with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
-            tar.addfile(_member(LIST, len(listed)), io.BytesIO(listed))
-            for archive, one in zip(archives, packed, strict=True):
-                with archive.open("rb") as file:
-                    tar.addfile(_member(one.filename, one.size), file)
-        durable.sync([temporary])
+        with os.fdopen(os.open(temporary, durable.NEW_FILE, 0o666), "wb") as file:
+            yield file
+            file.flush()
+            durable.sync_descriptor(file.fileno(), path)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -132,6 +143,8 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> list[Packed
     for one in packed:
         if not isinstance(one.filename, str) or os.path.basename(one.filename).lstrip(".") != one.filename:
             raise _DamagedError(f"{one.filename!r} is not the filename of an archive")
+        if len(os.fsencode(one.filename)) > LONGEST_NAME:
+            raise _DamagedError(f"{shown(one.filename)} is longer than a filename can be")
     return packed
 
 
@@ -174,11 +187,6 @@ def unpack(bundle: Bundle, into: Path) -> None:
             )
     into.mkdir(parents=True, exist_ok=True)
     for one in lacking:
-        temporary = into / f".{one.filename}.part"
-        try:
-            with temporary.open("wb") as file:
-                bundle.copy(one, file)
-            temporary.rename(into / one.filename)
-        finally:
-            temporary.unlink(missing_ok=True)
-    durable.sync([*(into / one.filename for one in lacking), into])
+        with _new_file(into / one.filename) as file:
+            bundle.copy(one, file)
+    durable.sync([into])

@@ -65,6 +65,12 @@ def renamed(bundle: Path) -> None:
     )
 
 
+def renamed_to_what_no_disk_holds(bundle: Path) -> None:
+    """A member with a filename of 300 bytes."""
+    long = f"demo-1.0{'0' * 285}.tar.gz".encode()
+    repacked(bundle, lambda name, data: data.replace(b"demo-1.0.tar.gz", long) if name == LIST else data)
+
+
 def added(bundle: Path) -> None:
     """A member that is not in the list."""
     repacked(bundle, lambda name, data: data if name != LIST else json.dumps({"archives": []}).encode())
@@ -80,6 +86,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     cut: "unexpected end of data",
     cut_between: "demo-1.0-py3-none-any.whl is missing",
     renamed: "'../demo-1.0.tgz' is not the filename of an archive",
+    renamed_to_what_no_disk_holds: f"demo-1.0{'0' * 285}.tar.gz is longer than a filename can be",
     added: f"'demo-1.0.tar.gz' is not in {LIST}",
     emptied: "empty file",
 }
@@ -139,6 +146,16 @@ def test_index_never_overwrites_an_archive_from_a_bundle(site: Site, bundle: Pat
     done = site.call("index", bundle, "--out", "kgs")
     assert (done.code, path.read_bytes(), list(path.parent.iterdir())) == (1, b"mine", [path])
     assert done.err.startswith(f"eggwatch: kgs/{path.name} exists, and differs from that in {bundle}.")
+
+
+def test_index_does_not_write_through_a_link_that_somebody_laid_in_the_folder(site: Site, bundle: Path) -> None:
+    """Under a name that can be guessed."""
+    (victim := site.base / "victim").write_bytes(b"precious")
+    (site.base / "kgs").mkdir()
+    for name, _ in ARCHIVES:
+        (site.base / "kgs" / f".{name}.part").symlink_to(victim)
+    assert site.call("index", bundle, "--out", "kgs").code == 0
+    assert victim.read_bytes() == b"precious"
 
 
 @pytest.mark.parametrize("name", ["shell.php", "index.html"])
