@@ -36,6 +36,7 @@ class Door:
 
     def __init__(self, base: Path, text: str | None = None, **settings: Any) -> None:
         self.base, self.file, self.now = base, base / "htpasswd", NOW
+        base.mkdir(exist_ok=True)
         if text is not None:
             self.file.write_text(text)
         door = UploadDoor(users=None if text is None else self.file, **settings)
@@ -285,6 +286,35 @@ def test_the_last_use_of_a_token_is_noted_at_most_once_a_minute(tmp_path: Path) 
         door.now = NOW + seconds
         assert isinstance(door.basic("ci", secret), User)
         assert TokenUses(tmp_path / "http").all() == {token_id: NOW + noted}
+
+
+@pytest.mark.parametrize("where", ["http", "http/.tokens", "http/.tokens/ID"])
+def test_no_link_leads_the_note_of_a_use_elsewhere(tmp_path: Path, where: str) -> None:
+    """Uploaders may write to the drop folder, and can be there before the door is."""
+    drop, theirs = tmp_path / "drop", tmp_path / "theirs"
+    door = Door(drop)
+    theirs.mkdir()
+    secret = door.token()
+    link = drop / where.replace("ID", str(id_of(secret)))
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(theirs / "new" if "ID" in where else theirs)
+    assert isinstance(door.basic("ci", secret), User)
+    assert not list(theirs.iterdir())
+
+
+def test_the_last_use_can_be_read_by_who_lists_tokens_whatever_the_umask(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    secret = door.token()
+    for umask in (0o077, 0o002):
+        before = os.umask(umask)
+        try:
+            assert isinstance(door.basic("ci", secret), User)
+        finally:
+            os.umask(before)
+        for folder in (tmp_path / "http", tmp_path / "http/.tokens"):
+            assert folder.stat().st_mode & 0o777 == 0o755, folder
+        shutil.rmtree(tmp_path / "http")
+        door.now += 60
 
 
 def test_the_secret_of_a_token_is_not_in_the_file(tmp_path: Path) -> None:

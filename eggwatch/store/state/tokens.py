@@ -19,6 +19,8 @@ from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.linux.accounts import run_as_owner
 from eggwatch.model.events import timestamp
 from eggwatch.store import durable
+from eggwatch.store.drop.answer_folders import AnswerFolders, NotOurs
+from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import Permissions
 
 PATTERN = re.compile(r"eggwatch_([0-9a-f]{8})_[0-9a-f]{64}")
@@ -27,7 +29,9 @@ PATTERN = re.compile(r"eggwatch_([0-9a-f]{8})_[0-9a-f]{64}")
 ACTIONS = ("upload", "yank", "remove")
 """What a token can be for; who may yank may take it back, too."""
 
+USES_FOLDER = ".tokens"
 NOTED_SECONDS = 60.0
+NOTING = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 log = logging.getLogger("eggwatch.http")
 
@@ -84,7 +88,8 @@ class TokenUses:
     """When each token was last used: an empty file for each, with that time, in the folder of the upload door."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / ".tokens"
+        self._door, self._folder = folder.name, folder / USES_FOLDER
+        self._folders = AnswerFolders(Drop(folder.parent, ()), Path(), durable.OURS)
         self._noted: dict[str, float] = {}
 
     def note(self, token_id: str, now: float) -> None:
@@ -93,10 +98,14 @@ class TokenUses:
             return
         self._noted[token_id] = now
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            (self._folder / token_id).touch()
-            os.utime(self._folder / token_id, (now, now))
-        except OSError as error:
+            with self._folders.in_drop(self._door, USES_FOLDER) as folder:
+                os.fchmod(folder.folder, 0o755)  # a strict umask would hide it from who lists tokens
+                fd = os.open(token_id, NOTING, 0o644, dir_fd=folder.folder)
+            try:
+                os.utime(fd, (now, now))
+            finally:
+                os.close(fd)
+        except (NotOurs, OSError) as error:
             log.warning("the last use of the token %s can't be noted: %s", token_id, error)
 
     def all(self) -> dict[str, float]:
