@@ -203,14 +203,15 @@ class _Listener(TcpWSGIServer):  # type: ignore[misc]
         if not self.is_crowded():
             return []
         taking = [one for one in here if one.total_outbufs_len and one.answered_since < now - SLOW_SECONDS]
-        asking = [one for one in here if one.request and one.request.begun < now - ASKING_SECONDS]
+        asking = [one for one in here if one.request]
         idle = [one for one in here if not one.total_outbufs_len and not one.request]
         idle = [one for one in idle if one.last_activity < now - GRACE_SECONDS]
         idle.sort(key=lambda channel: channel.last_activity)
         taking.sort(key=lambda channel: channel.answered_since)
-        asking.sort(key=lambda channel: channel.request.body_bytes_received / (now - channel.request.begun))
-        leaving = dict.fromkeys([*idle, *taking, *asking])
-        return list(leaving)[: len(self.active_channels) - self.adj.most]
+        asking.sort(key=lambda channel: channel.request.pace(now))
+        leaving = list(dict.fromkeys([*idle, *taking, *asking]))[: len(self.active_channels) - self.adj.most]
+        # Who has only just begun is compared with, or else a large upload would go as the only one who is old enough.
+        return [one for one in leaving if one in taking or not one.request or one.request.begun < now - ASKING_SECONDS]
 
     def is_crowded(self) -> bool:
         """Whether a connection has to be closed before a new one is accepted."""
@@ -257,6 +258,10 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
         self.begun = time.time()
+
+    def pace(self, now: float) -> float:
+        """Bytes of its body a second, in its first second as if that was over."""
+        return float(self.body_bytes_received) / max(now - self.begun, ASKING_SECONDS)
 
     def received(self, data: bytes) -> int:
         """Read on. A body that does not say how long it is, and is of no use, is read in vain only so far."""
