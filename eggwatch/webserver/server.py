@@ -19,7 +19,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
 
@@ -278,6 +278,10 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
         Runs of spaces become one, because parsing Accept takes time that grows with the square of its length.
         """
         super().parse_header(header_plus)
+        # A server in front may go by the other length, and see other requests on a connection than we do. waitress
+        # understands chunks in HTTP/1.1, and leaves this header where it does not.
+        if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("Content-Length or HTTP/1.0 beside Transfer-Encoding")
         for name, value in self.headers.items():
             self.headers[name] = " ".join(value.split())
         if self.body_rcv is not None:

@@ -279,6 +279,15 @@ def test_a_body_is_never_taken_for_the_next_request(server: Server) -> None:
     assert b"schema" not in answer
 
 
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_body_of_two_lengths_is_no_request_and_ends_the_connection(server: Server, version: bytes) -> None:
+    """RFC 9112, 6.1: a server in front may go by the other one."""
+    lengths = b"Connection: keep-alive\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    after = b"GET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = raw(server.url, b"POST /legacy/ HTTP/%b\r\nHost: x\r\n" % version + lengths + after)
+    assert re.findall(rb"HTTP/1.. (\d+)", answer) == [b"400"]
+
+
 @pytest.mark.parametrize("request_line", [b"GARBAGE", b"GET /" + b"x" * 70000 + b" HTTP/1.1"])
 def test_a_request_that_cannot_be_read_costs_only_its_connection(server: Server, request_line: bytes) -> None:
     with suppress(ConnectionResetError):  # it was not even read to its end
