@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.project_site import Readme, card_of, needed_by, project_site
 from eggwatch.store.state.catalog import Reader
 from eggwatch.store.state.site_tables import SiteRecord
+
+log = logging.getLogger("eggwatch")
 
 LARGEST_METADATA = 4 << 20
 
@@ -41,16 +44,21 @@ class SiteRenderer:
     readmes: Readmes = field(default_factory=Readmes)
 
     def render(self, projects: Iterable[str]) -> RenderedSite:
-        """All that changed of these projects; one without files has a page that says so."""
+        """All that changed of these projects; one without files has a page that says so, and one that fails is left."""
         pages: dict[str, bytes] = {}
         records = []
         archived = self.reader.archived()
         for project in projects:
             mark, listing = self.reader.site.mark_of(project), self.reader.listing(project)
-            if listing is not None:
+            if listing is None:
+                continue
+            try:
                 changed, record = self._project(with_status(listing, archived), mark)
-                pages |= changed
-                records.append(record)
+            except Exception:  # a bug, or a template of one's own: one project must not stop all others
+                log.exception("publish  %s: its pages of the site can't be rendered, and stay as they are", project)
+                changed, record = {}, SiteRecord(project=project, mark=mark, card=None)
+            pages |= changed
+            records.append(record)
         return RenderedSite(pages=pages, records=tuple(records))
 
     def _project(self, listing: ProjectListing, mark: int) -> tuple[Mapping[str, bytes], SiteRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 
 from eggwatch.config.settings import Site
@@ -16,6 +17,7 @@ README = """# A <b>title</b>
 
 <script>alert(2)</script> <style>body{display:none}</style> <p style="color:red" class="notice" onclick="x()">text</p>
 ![badge](https://elsewhere.example.com/badge.svg) [run](javascript:alert(3)) [there](#a-title) [home](https://example.com/)
+<span class="tag bar">yanked</span>
 <iframe src="https://example.com/"></iframe> <form action="https://example.com/"><input name=q></form>
 """
 HOSTILE = (
@@ -91,7 +93,9 @@ def test_a_hostile_package_brings_no_script_style_or_foreign_element(tmp_path: P
                 if tag in ("script", "link", "img"):
                     assert "://" not in (attributes.get("src") or attributes.get("href") or "")
             assert shown(work, path).count("<script") == 1
-        assert 'class="notice" onclick' not in shown(work, "project/demo/index.html")
+        page = shown(work, "project/demo/index.html")
+        assert 'class="notice" onclick' not in page and "<span>yanked</span>" in page
+        assert 'rel="nofollow noopener noreferrer"></a>' not in page, "a link without a name"
         assert_equals_fresh_render(work.config)
 
 
@@ -127,6 +131,25 @@ def test_what_a_killed_writer_left_undone_of_the_site_is_done_at_the_next_start(
         work.open()
         work.work()
         assert "demo" in shown(work, "project/demo/1.0/index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
+    """Lists lead to its simple page until it can, and nothing tries again and again."""
+    (own := tmp_path / "own").mkdir()
+    whole = (resources.files("eggwatch.pages.site") / "templates/release.html").read_text()
+    (own / "release.html").write_text(whole.replace("<div", "{{ nothing.x if project == 'bad' }}<div", 1))
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        for name in ("bad", "demo"):
+            work.put(*wheel(name, "1.0"))
+        work.work()
+        assert 'href="../project/demo/index.html"' in shown(work, "projects/index.html")
+        assert 'href="../simple/bad/index.html"' in shown(work, "projects/index.html")
+        assert broken_links(work.config.public) == []
+        assert work.index is not None and not work.index.pipeline.components.front.site_is_stale()
+    with IndexAtWork(tmp_path) as work:
+        work.work()
+        assert 'href="../project/bad/index.html"' in shown(work, "projects/index.html")
         assert_equals_fresh_render(work.config)
 
 

@@ -49,8 +49,8 @@ class SiteRecord:
 
     project: str
     mark: int
-    card: Mapping[str, Any]
-    """The fields of a `Card` but for the project."""
+    card: Mapping[str, Any] | None
+    """The fields of a `Card` but for the project; None if it could not be rendered: then it is when it changes."""
     needs: Sequence[str] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
 
@@ -114,8 +114,11 @@ class SiteTables:
 
     def remember(self, records: Sequence[SiteRecord]) -> None:
         """These pages are durable; those that are to link to a new one are stale."""
-        new = [record.project for record in records if not self.has_page(record.project)]
         for record in records:
+            self._db.execute("DELETE FROM site_stale WHERE project = ? AND mark = ?", (record.project, record.mark))
+        rendered = [record for record in records if record.card is not None]
+        new = [record.project for record in rendered if not self.has_page(record.project)]
+        for record in rendered:
             self._remember(record)
         for needed in new:
             for row in self._db.execute("SELECT project FROM needs WHERE needed = ?", (needed,)).fetchall():
@@ -123,7 +126,6 @@ class SiteTables:
 
     def _remember(self, record: SiteRecord) -> None:
         project, execute = record.project, self._db.execute
-        execute("DELETE FROM site_stale WHERE project = ? AND mark = ?", (project, record.mark))
         execute("INSERT OR REPLACE INTO cards VALUES (?, ?)", (project, json.dumps(record.card, sort_keys=True)))
         execute("DELETE FROM needs WHERE project = ?", (project,))
         self._insert("needs", ((needed, project) for needed in record.needs))
