@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _TYPES = mimetypes.MimeTypes()  # Python's own table, not the machine's, so that the types are the same everywhere
+_TYPES.add_type("application/atom+xml", ".atom")  # which that table does not have
 
 log = logging.getLogger("eggwatch.http")
 

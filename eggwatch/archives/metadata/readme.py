@@ -26,8 +26,12 @@ MOST_SECONDS = 5.0
 """Most CPU time for rendering, where it can be limited: docutils takes 10 s for one table of 180 KiB."""
 
 ID_PREFIX = "readme-"
+LINK_REL = "nofollow noopener noreferrer"
 _OUTWARD = re.compile("#|https?://|mailto:", re.IGNORECASE)
-_LONGEST_CLASS = 3
+_LONGEST_CLASS = 2
+"""Characters of a class that is kept. Those of Pygments that the style sheet knows have no more, and its own have."""
+_EMPTY_LINK = re.compile(f'<a (?:title="[^"<>]*" )?href="#[^"<>]*" rel="{LINK_REL}"></a>')
+"""Renderers put one at each heading: a stop for the keyboard without a name."""
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
@@ -81,18 +85,18 @@ def _tamed(html: str) -> str:
         tags=allowed.ALLOWED_TAGS,
         attributes=allowed.ALLOWED_ATTRIBUTES,
         attribute_filter=_tamed_attribute,
-        link_rel="nofollow noopener noreferrer",
+        link_rel=LINK_REL,
         url_schemes={"http", "https", "mailto"},
         id_prefix=ID_PREFIX,
     )
-    return tamed
+    return _EMPTY_LINK.sub("", tamed)
 
 
 def _tamed_attribute(tag: str, name: str, value: str) -> str | None:
     if name == "href":
         value = f"#{ID_PREFIX}{value[1:]}" if value.startswith("#") else value
         return value if _OUTWARD.match(value) else None
-    if name == "class":  # those of Pygments have few letters
+    if name == "class":
         return " ".join(word for word in value.split() if tag == "span" and len(word) <= _LONGEST_CLASS) or None
     return None if name == "src" else value
 
