@@ -28,6 +28,7 @@ from eggwatch.collecting.collection import (
     show_requested,
     with_sdists,
 )
+from eggwatch.collecting.compoze import read_config
 from eggwatch.collecting.environment import PythonEnvironment, look_into
 from eggwatch.collecting.pip_download import Pip, pip_for
 from eggwatch.collecting.requirements import PipRequest, requests
@@ -54,6 +55,9 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="A requirements file, with hashes or without, or pylock.toml, uv.lock, pyproject.toml.",
 )
 @click.option("-c", "--constraint", "constraints", multiple=True, type=FILE, help="A constraints file.")
+@click.option(
+    "--compoze-config", "compoze", multiple=True, type=FILE, help="A configuration file of compoze: indexes, versions."
+)
 @click.option("--no-deps", is_flag=True, help="Only the requirements, without their dependencies.")
 @click.option("--platform", "platforms", multiple=True, metavar="TAG", help="Wheels for this platform (win_amd64).")
 @click.option("--python-version", "versions", multiple=True, metavar="VERSION", help="Wheels for this Python (3.12).")
@@ -79,6 +83,7 @@ def collect(
     python: Path | None,
     files: tuple[Path, ...],
     constraints: tuple[Path, ...],
+    compoze: tuple[Path, ...],
     no_deps: bool,
     platforms: tuple[str, ...],
     versions: tuple[str, ...],
@@ -111,6 +116,9 @@ def collect(
     Exit status: 0 all were found, 1 some are missing, or differ from the
       installed files, 2 pip can't reach an index.
     """
+    older = read_config(compoze)
+    requirements, site_packages = (*requirements, *older.requirements), site_packages or older.site_packages
+    into = into or older.path
     if not (requirements or files or site_packages):
         raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
     if rebuild and (platforms or versions or not site_packages):
@@ -125,7 +133,7 @@ def collect(
     wanted = list(requests(requirements, files, ["--no-deps", *more] if no_deps else more))
     python = python or _first_python()
     environment = look_into(python) if site_packages else None
-    pips = _pips(pip_for(python), platforms, versions)
+    pips = _pips(replace(pip_for(python), indexes=older.indexes), platforms, versions)
 
     def wheels(folder: Path) -> Iterator[Collected]:
         for pip in pips:

@@ -60,17 +60,28 @@ class NotDownloadedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pip:
-    """A pip that downloads for one Python; `options` choose others (--platform) or other indexes."""
+    """A pip that downloads for one Python; `options` choose others (--platform), `indexes` where it looks."""
 
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
     is_watched: bool = False
     """Whether pip shows its progress on standard error."""
 
     def download(self, wanted: Sequence[str], folder: Path) -> list[str]:
         """Download wheels into the folder, unless they are there, and return the names of all that pip has chosen."""
         log = folder.with_name(f"{folder.name}.log")
-        command = [*self.command, "download", *ALWAYS, "--only-binary", ":all:", "--log", str(log), *self.options]
+        command = [
+            *self.command,
+            "download",
+            *ALWAYS,
+            "--only-binary",
+            ":all:",
+            "--log",
+            str(log),
+            *self.indexes,
+            *self.options,
+        ]
         code = self._run([*command, "--dest", str(folder), *wanted])
         text = log.read_text("utf-8", "replace") if log.exists() else ""
         log.unlink(missing_ok=True)
@@ -103,7 +114,8 @@ class Pip:
         """The URLs of the wheels that `download` would choose; `folder` is for pip's report."""
         report, log = folder / "report.json", folder / "report.log"
         command = [*self.command, "install", *ALWAYS, "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
-        command += ["--report", str(report), "--log", str(log), "--target", str(folder / "target"), *self.options]
+        command += ["--report", str(report), "--log", str(log), "--target", str(folder / "target")]
+        command += [*self.indexes, *self.options]
         if self._run([*command, *wanted]):
             text = log.read_text("utf-8", "replace") if log.exists() else ""
             log.unlink(missing_ok=True)

@@ -446,3 +446,57 @@ def test_a_dry_run_says_what_would_be_downloaded_from_where_and_fetches_nothing(
         "gone": ("not-found", None),
     }
     assert not list(tmp_path.glob("*.whl"))
+
+
+def compoze_config(folder: Path, text: str) -> Path:
+    """A configuration file of compoze."""
+    (folder / "compoze.cfg").write_text(text)
+    return folder / "compoze.cfg"
+
+
+@pytest.mark.parametrize("section", ["global", "globals"])
+def test_the_indexes_and_versions_of_compoze_are_used(tmp_path: Path, tree: Index, section: str) -> None:
+    """And not those of pip's configuration; its documentation calls the section otherwise than its program."""
+    tree.put(wheel("Pinned", "1.5"), "pinned")
+    add(tmp_path / "links", wheel("linked", "3.0"))
+    text = f"[{section}]\npath = kgs\nverbose = false\nindex-url =\n  {tree.url}\n"
+    text += f"find-links = {tmp_path}/links\n[versions]\nPinned = 1.5\nlibrary = <2\nlinked|extra = >=3,<4\n"
+    file = compoze_config(tmp_path, text)
+    elsewhere = Index(tmp_path / "elsewhere")
+    try:
+        done = collect(tmp_path, elsewhere, "--compoze-config", file, "--python", sys.executable)
+    finally:
+        elsewhere.close()
+    assert done.code == 0, done
+    assert files_in(tmp_path / "kgs") == [LIBRARY, wheel("linked", "3.0")[0], "pinned-1.5-py3-none-any.whl"]
+
+
+def test_the_site_packages_of_compoze_are_those_of_the_python_that_is_named(
+    tmp_path: Path, index: Index, python: Path
+) -> None:
+    """A later file overrides an earlier one, and the command line both."""
+    earlier = compoze_config(tmp_path, "[global]\nfetch-site-packages = true\npath = elsewhere\n")
+    later = tmp_path / "later.cfg"
+    later.write_text("[global]\npath = kgs\n")
+    done = collect(
+        tmp_path, index, "--compoze-config", earlier, "--compoze-config", later, "--python", python, "--into", "here"
+    )
+    assert (done.code, SAME[0] in files_in(tmp_path / "here")) == (1, True)
+    assert not (tmp_path / "kgs").exists() and not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    {
+        "[server]\nport = 1\n": "has neither [global] nor [versions]: it is no configuration of compoze.",
+        "path = kgs\n": "can't be read as a configuration of compoze: File contains no section headers.",
+        "[global]\nindex_url = x\n": "compoze has no setting 'index_url'.",
+        "[global]\nfetch-site-packages = perhaps\n": "fetch-site-packages is 'perhaps'.",
+        "[versions]\ndemo = 1.0 or so\n": "[versions] demo = 1.0 or so: this is no requirement.",
+    }.items(),
+)
+def test_a_faulty_configuration_of_compoze_is_named_with_its_fault(
+    tmp_path: Path, index: Index, text: str, told: str
+) -> None:
+    done = collect(tmp_path, index, "--compoze-config", compoze_config(tmp_path, text))
+    assert (done.code, done.out, told in done.err) == (2, "", True), done.err

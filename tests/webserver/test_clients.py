@@ -43,6 +43,7 @@ NOISE = "".join(f"# {random.Random(seed).getrandbits(256):064x}\n" for seed in r
 
 COLOURS = r"\x1b\[[\d;]*m"
 TRACEBACK = r"(Traceback \(most recent call last\):\n)(?:[ ].*\n)+"
+HOMEPAGE = r"https://[^/\s]+(?=/p/twine/)"
 MOMENT = r"\d{4}-\d\d-\d\dT[\d:.]+Z"
 VOLATILE = r"\b[0-9a-f]{64}\b|\b[0-9a-f]{16}(?=…|\.\.\.|\\xe2)"
 USERS = {name: f"user{number}" for number, name in enumerate(CLIENTS)}
@@ -96,6 +97,7 @@ class Attempt:
 
     def _lines(self, printed: str) -> Iterator[str]:
         printed = re.sub(COLOURS, "", re.sub(TRACEBACK, r"\1", printed))
+        printed = re.sub(HOMEPAGE, "https://pypi.example.com", printed)
         host = self.link.url.removeprefix("http://").rstrip("/")
         for seen, said in ((host, "packages.example.com"), (str(self.home), "~"), (self.project, "demo")):
             printed = printed.replace(seen, said)
