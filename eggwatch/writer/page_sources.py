@@ -17,7 +17,7 @@ from eggwatch.inspection.readmes import can_render
 from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION
-from eggwatch.pipeline.root_pages import front_key, site_key
+from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 
@@ -94,8 +94,9 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
     if catalog.meta("front") != front:
         catalog.set_meta({"front": front, "root_serial": None})
     site = site_key(sources.templates, sources.options, renders=can_render())
-    if site is not None and catalog.meta("site") != site:
-        catalog.mark_all_of_site({"site": site})
+    if catalog.meta("site") != site:
+        # Pages that were left when it was switched off may have been deleted since: none is taken for granted.
+        catalog.mark_all_of_site({"site": site} if site is not None else {"site": None, CAUGHT_UP: None})
     if changed := set(archived) ^ set(catalog.archived()):
         catalog.mark_stale(sorted(changed), {"archived": json.dumps(sorted(set(archived)))})
 

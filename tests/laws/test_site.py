@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -178,6 +179,22 @@ def test_without_a_site_there_is_the_list_of_all_projects(tmp_path: Path) -> Non
     with IndexAtWork(tmp_path) as work:
         work.work()
         assert 'href="project/demo/index.html"' in shown(work, "index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_a_site_that_was_switched_off_and_deleted_comes_back_whole(tmp_path: Path) -> None:
+    """When it is switched on again, though nothing was uploaded since; until then the list of all projects stays."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("demo", "1.0"))
+    with IndexAtWork(tmp_path, site=None) as work:
+        work.work()
+        for folder in ("project", "projects", "search", "feeds"):
+            shutil.rmtree(work.config.public / folder)
+        assert_equals_fresh_render(work.config)
+    with IndexAtWork(tmp_path) as work:
+        assert 'href="simple/demo/"' in shown(work, "index.html")
+        work.work()
+        assert broken_links(work.config.public) == []
         assert_equals_fresh_render(work.config)
 
 
