@@ -117,7 +117,9 @@ def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with the token."
         ),
-        click.option("--token", envvar="EGGWATCH_TOKEN", help="The token.  [default: $EGGWATCH_TOKEN]"),
+        click.option(
+            "--token", envvar="EGGWATCH_TOKEN", help="The token; `ps` shows it to others.  [default: $EGGWATCH_TOKEN]"
+        ),
         click.option("--url", metavar="URL", help="The index on another machine, by its uploads over HTTP."),
     ):
         wrapper = option(wrapper)

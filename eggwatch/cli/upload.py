@@ -63,7 +63,11 @@ def login_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that make up a Login."""
     for option in (
         click.option("--token-file", type=_FILE, help="A file with the token."),
-        click.option("--token", envvar="EGGWATCH_TOKEN", help="Log in with a token.  [default: $EGGWATCH_TOKEN]"),
+        click.option(
+            "--token",
+            envvar="EGGWATCH_TOKEN",
+            help="Log in with a token; `ps` shows it to others.  [default: $EGGWATCH_TOKEN]",
+        ),
         click.option("--password-file", type=_FILE, help="A file with the password of --user."),
         click.option("--user", metavar="NAME", help="Log in as this user; asks for the password."),
     ):
@@ -126,9 +130,9 @@ def upload(
 
 def repository_at(to: str, login: Login) -> Repository:
     """The URL for uploads of an index, given with or without /legacy/ or /simple/."""
-    url = f"{RemoteReader(url=to.rstrip('/').removesuffix('/legacy')).base}legacy/"
-    if "@" in url:
+    if "@" in to:
         raise click.UsageError("--to must not contain a user or a password: use --user or a token.")
+    url = f"{RemoteReader(url=to.rstrip('/').removesuffix('/legacy')).base}legacy/"
     header = login.header()
     if header is not None and (host := trusted_host(url)) is not None:
         say_error(f"Warning: the login is sent unencrypted to {host}.")

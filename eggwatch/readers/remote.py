@@ -51,6 +51,10 @@ class RemoteReader:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
+        if "@" in parts.netloc:  # it is not shown: the output of build servers is read by many
+            raise NotReachedError(
+                "A URL with a user or a password is not supported.", remedy="Leave them out of --url."
+            )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NotReachedError(
                 f"{self.url!r} is not a URL.", remedy="Write --url http://packages.example.com/simple/."

@@ -69,7 +69,8 @@ class Orders:
         if spec is None:
             return _refused(f"{shown(fields.get('spec', ''))!r} is not a project, project==version or filename")
         if not user.may(spec.project, "yank" if verb == "unyank" else verb):
-            return {**_refused(f"This login is not for {verb} in the project {spec.project}"), "forbidden": True}
+            reason = f"This login is not for {verb} in the project {spec.project}. {user.remedy}"
+            return {**_refused(reason), "forbidden": True}
         told = {"verb": verb, "spec": spec.text, "reason": fields.get("reason") or None, "user": user.name}
         with self._left({**told, "dry_run": fields.get("dry_run", "") not in ("", "0", "false")}) as answer:
             return self._awaited(answer)

@@ -206,9 +206,9 @@ class Door:
             return wrong(problem)
         parsed = parse_filename(filename)
         if "upload" not in user.actions:
-            return Reply(status=HTTPStatus.FORBIDDEN, message="This login is not for uploads.")
+            return Reply(status=HTTPStatus.FORBIDDEN, message=f"This login is not for uploads. {user.remedy}.")
         if isinstance(parsed, Filename) and not user.may(parsed.project):
-            message = f"This login may not upload to the project {parsed.project}."
+            message = f"This login may not upload to the project {parsed.project}. {user.remedy}."
             return Reply(status=HTTPStatus.FORBIDDEN, message=message)
         if self._free() < form.size + self._config.min_free:
             return later(_FULL)

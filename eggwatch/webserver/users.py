@@ -52,6 +52,12 @@ class User:
         is_meant = not self.projects or any(matches(project, pattern) for pattern in self.projects)
         return is_meant and action in self.actions
 
+    @property
+    def remedy(self) -> str:
+        """What a user reads to whom this log-in does not allow something."""
+        projects = f" in {', '.join(self.projects)}" if self.projects else ""
+        return f"It is for {', '.join(self.actions)}{projects}. Ask the administrator for a token for more"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.store.state.tokens import new_secret
 from tests.archive_factory import sdist
 from tests.cli.program import Done, Site
 from tests.webserver.door import Door, open_door
@@ -60,11 +61,22 @@ def test_who_may_not_is_told_so_and_nothing_changes(door: Door, afar: Site) -> N
     assert (foreign.code, "demo is not yours" in foreign.out) == (1, True), foreign
     limited = give(afar, door, upload_only, "yank", "demo")
     assert (limited.code, "This login is not for yank" in limited.out) == (1, True), limited
+    assert "It is for upload. Ask the administrator" in limited.out, limited
     revoked = token(door, "alice", "yank")
     assert door.site.call("token", "revoke", revoked).code == 0
     gone = give(afar, door, revoked, "yank", "demo")
     assert (gone.code, "revoked" in gone.err, revoked in gone.err) == (1, True, False), gone
     assert [file["yanked"] for file in door.site.page("demo")["files"]] == [False]
+
+
+def test_a_password_in_the_url_is_not_supported_and_not_shown(afar: Site) -> None:
+    for command, scheme in (("yank", "http"), ("remove", "ftp"), ("wait", "http"), ("list", "https")):
+        done = afar.call(
+            command, "demo", "--url", f"{scheme}://alice:secret@127.0.0.1:1/", env={"EGGWATCH_TOKEN": new_secret()}
+        )
+        assert (done.code, "a user or a password" in done.err, "secret" in done.out + done.err) == (2, True, False), (
+            done
+        )
 
 
 def test_what_matches_nothing_is_1(door: Door, afar: Site) -> None:

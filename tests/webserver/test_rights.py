@@ -136,6 +136,7 @@ def test_a_token_is_for_its_projects_and_never_more_than_its_user(owned: Door) -
     assert upload(owned, sdist("acme-tool", "1.0"), "alice", narrow).status == 200
     other = upload(owned, sdist("acme-other", "1.0"), "alice", narrow)
     assert (other.status, b"This login may not upload to the project acme-other" in other.body) == (403, True), other
+    assert b"It is for upload in acme-tool. Ask the administrator" in other.body, other
     assert upload(owned, sdist("acme-other", "1.0"), "bob", wide).status == 403
     yanking = token(owned, "alice", "--may", "yank")["token"]
     assert upload(owned, sdist("acme-tool", "1.1"), "alice", yanking).status == 403
