@@ -5,6 +5,7 @@ Needs `eggwatch[readme]`; `inspect(file, text, extra_checks=(readme_flaws,))`.
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ _LONGEST_CLASS = 2
 """Characters of a class that is kept. Those of Pygments that the style sheet knows have no more, and its own have."""
 _EMPTY_LINK = re.compile(f'<a (?:title="[^"<>]*" )?href="#[^"<>]*" rel="{LINK_REL}"></a>')
 """Renderers put one at each heading: a stop for the keyboard without a name."""
+_IMAGE = re.compile('<img(?: [a-z]+="[^"]*")*>')
+_ALT = re.compile(' alt="([^"]*)"')
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
@@ -72,16 +75,16 @@ def readme_html(text: str, said: str) -> str | None:
     None if it can't be rendered; `said` is its content type.
     """
     kind, parameters = content_type(said)
-    html = _rendered(kind, text, io.StringIO(), parameters) if len(text) <= LONGEST_README else None
-    return None if html is None else _tamed(html)
+    page = _rendered(kind, text, io.StringIO(), parameters) if len(text) <= LONGEST_README else None
+    return None if page is None else _tamed(page)
 
 
-def _tamed(html: str) -> str:
+def _tamed(page: str) -> str:
     """What PyPI's renderer lets through, without what would be loaded from elsewhere or look like part of our page."""
     nh3 = import_module("nh3")
     allowed = import_module("readme_renderer.clean")
     tamed: str = nh3.clean(
-        html,
+        page,
         tags=allowed.ALLOWED_TAGS,
         attributes=allowed.ALLOWED_ATTRIBUTES,
         attribute_filter=_tamed_attribute,
@@ -89,7 +92,13 @@ def _tamed(html: str) -> str:
         url_schemes={"http", "https", "mailto"},
         id_prefix=ID_PREFIX,
     )
-    return _EMPTY_LINK.sub("", tamed)
+    return _EMPTY_LINK.sub("", _IMAGE.sub(_in_words, tamed))
+
+
+def _in_words(image: re.Match[str]) -> str:
+    """An image by its alternative text: browsers show a broken image for one that is not loaded."""
+    alt = _ALT.search(image[0])
+    return "" if alt is None else html.escape(html.unescape(alt[1]))
 
 
 def _tamed_attribute(tag: str, name: str, value: str) -> str | None:
@@ -126,9 +135,9 @@ def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str,
     try:
         with cpu_limit(MOST_SECONDS) as end:
             if kind in ("text/x-rst", ""):
-                html: str | None = renderer.render(text, stream=warnings)
+                page: str | None = renderer.render(text, stream=warnings)
             else:
-                html = renderer.render(text, **parameters)
+                page = renderer.render(text, **parameters)
     except OutOfTimeError as error:
         if error.end != end:
             raise
@@ -140,4 +149,4 @@ def _rendered(kind: str, text: str, warnings: io.StringIO, parameters: dict[str,
             raise
         warnings.write(f"{type(error).__name__}: {error}")
         return None
-    return html
+    return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.archives.metadata.readme import readme_flaws, unfolded
+from eggwatch.archives.metadata.readme import readme_flaws, readme_html, unfolded
 from tests.archive_factory import core_metadata
 
 README = """\
@@ -54,3 +54,18 @@ def test_a_description_behind_the_fields_is_rendered_as_it_stands() -> None:
     assert list(readme_flaws(sound)) == []
     broken = sound.replace(b"=====\nTitle", b"=======\nTitle")
     assert [flaw.code for flaw in readme_flaws(broken)] == ["readme-unrenderable"]
+
+
+@pytest.mark.parametrize(
+    ("image", "shown"),
+    {
+        "![build **passing**](https://example.org/b.svg)": "build passing",
+        "[![docs](https://example.org/d.svg)](https://example.org/)": ">docs</a>",
+        "![](https://example.org/b.svg)": "<p>before  after</p>",
+        '![a < b & "c" <img src=x>](https://example.org/b.svg)': "&lt;img",
+    }.items(),
+)
+def test_an_image_is_shown_by_its_alternative_text(image: str, shown: str) -> None:
+    """Nothing is loaded from elsewhere, and the text can't become markup."""
+    html = readme_html(f"before {image} after", "text/markdown")
+    assert html is not None and shown in html and "<img" not in html
