@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import socket
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding
@@ -34,11 +38,25 @@ def _as_user(around: Environment, name: str) -> str:
 
 
 def logins(around: Environment) -> Iterator[CheckOutcome]:
-    """Passwords and tokens for uploads over HTTP are only sent encrypted."""
+    """Passwords and tokens for uploads over HTTP are only sent encrypted, and not every account can read the hashes."""
     door, host = around.config.uploads, trusted_host(around.config.url or "https://")
     if door is not None and host is not None and (door.users is not None or known_users(around.config) - {ANONYMOUS}):
         problem = f"passwords and tokens for uploads are sent unencrypted to {host}"
         yield _lacking(around, problem, "serve it over HTTPS by a web server in front, and set 'url' to https://...")
+    if door is not None and door.users is not None and _is_for_everybody(door.users):
+        account = door.account or (around.account.name if around.account else "ACCOUNT-OF-THE-SERVER")
+        account, file = shlex.quote(account), shell_word(str(door.users))
+        problem = "every account of this machine may read the hashes, and guess the passwords"
+        yield Finding(
+            where=str(door.users), problem=problem, remedy=f"chmod o= {file}; setfacl -m u:{account}:r {file}"
+        )
+
+
+def _is_for_everybody(file: Path) -> bool:
+    try:
+        return bool(os.stat(file).st_mode & stat.S_IROTH)
+    except OSError:  # `config check` says so
+        return False
 
 
 def _lacking(around: Environment, problem: str, remedy: str) -> Finding:

@@ -207,6 +207,18 @@ def test_passwords_that_are_sent_unencrypted_over_a_network_are_found(
         assert len(found(replace(around, config=config), "logins")) == int(is_open and has_any)
 
 
+def test_a_password_file_that_everybody_may_read_is_found(around: Environment) -> None:
+    users = around.config.state.parent / "htpasswd"
+    assert not users.exists()
+    door = replace(around, config=replace(around.config, uploads=UploadDoor(users=users, account="eggwatch-http")))
+    assert found(door, "logins") == []
+    users.touch(0o640)
+    assert found(door, "logins") == []
+    users.chmod(0o644)
+    (finding,) = CHECKS["logins"](door)
+    assert isinstance(finding, Finding) and finding.remedy == f"chmod o= {users}; setfacl -m u:eggwatch-http:r {users}"
+
+
 def test_a_server_that_answers_is_sound_and_told_nothing() -> None:
     """A connection is made, and nothing is sent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
