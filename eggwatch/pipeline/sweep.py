@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from eggwatch.model.events import seconds_of
 from eggwatch.store.public.pool import Pool
-from eggwatch.store.state.catalog import Catalog, key_of
+from eggwatch.store.state.catalog import AT_ONCE, Catalog, key_of
 
 log = logging.getLogger("eggwatch")
 
@@ -20,8 +20,11 @@ LIMIT = 64
 class GracePeriod:
     """The grace period of one index. `now` gives seconds since the epoch, and may jump."""
 
-    def __init__(self, seconds: float, catalog: Catalog, pool: Pool, now: Callable[[], float]) -> None:
+    def __init__(
+        self, seconds: float, catalog: Catalog, pool: Pool, now: Callable[[], float], *, has_site: bool
+    ) -> None:
         self._seconds, self._catalog, self._pool, self._now = seconds, catalog, pool, now
+        self._has_site = has_site
         self._since: dict[str, float] = {}
 
     def left(self, at: str, *, now: float) -> float:
@@ -36,9 +39,14 @@ class GracePeriod:
 
     def next_due(self) -> float | None:
         """The moment of the monotonic clock at which the oldest removed bytes may go."""
-        for _, _, at in self._catalog.unswept(1):
-            return time.monotonic() + self.left(at, now=self._now())
+        for project, _, at in self._catalog.unswept(1):
+            left = self.left(at, now=self._now())
+            return time.monotonic() + left if left > 0 or not self._is_linked(project, at) else None
         return None
+
+    def _is_linked(self, project: str, at: str) -> bool:
+        """Whether a page of the site still has the link; what is to go at once does not wait for that."""
+        return self._has_site and at != AT_ONCE and self._catalog.site.is_stale(project)
 
     def sweep(self) -> int:
         """Take away bytes of removed files after their grace, once their page shows it, unless they have returned.
@@ -47,7 +55,7 @@ class GracePeriod:
         """
         catalog, now, swept = self._catalog, self._now(), []
         for project, filename, at in catalog.unswept(LIMIT):
-            if self.left(at, now=now) > 0:
+            if self.left(at, now=now) > 0 or self._is_linked(project, at):
                 continue
             record = catalog.file(key_of(filename))
             if record is not None and not catalog.is_visible(serial=record.serial, project=project):

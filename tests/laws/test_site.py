@@ -8,8 +8,11 @@ from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 
+import pytest
+
 from eggwatch.config.settings import Site
 from eggwatch.maintenance.verify import Verification
+from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, stamps_of
 
@@ -151,6 +154,25 @@ def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path
     with IndexAtWork(tmp_path) as work:
         work.work()
         assert 'href="../project/bad/index.html"' in shown(work, "projects/index.html")
+        assert_equals_fresh_render(work.config)
+
+
+def test_a_removed_file_can_be_downloaded_as_long_as_a_page_of_the_site_links_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also after the grace period: the site follows when nothing is left to do for uploads, and then the file goes."""
+    with IndexAtWork(tmp_path, grace=1.0) as work:
+        work.upload(*wheel("demo", "1.0"))
+        assert work.index is not None
+        with monkeypatch.context() as busy:
+            busy.setattr(work.index.pipeline, "_is_quiet", lambda: False)
+            carry_out(work.index.pipeline, {"verb": "remove", "spec": "demo", "actor": "tester"})
+            work.now += 2
+            work.index.pipeline.round(wait=0.0)
+            assert work.files("demo") == {}
+            assert broken_links(work.config.public) == []
+        work.work()
+        assert not (work.config.public / "files/demo/demo-1.0-py3-none-any.whl").exists()
         assert_equals_fresh_render(work.config)
 
 
