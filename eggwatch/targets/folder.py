@@ -79,7 +79,8 @@ class FolderTarget:
         for folder in self._folders_of(pages):
             if not folder.parent.is_dir():
                 durable.make_folders(folder.parent, self._permissions)
-            if durable.make_folder(folder, self._permissions):
+            # The public folder itself may be a link to another disk; none below it may.
+            if durable.make_folder(folder.resolve() if folder == self.root else folder, self._permissions):
                 made.append(folder.parent)
         return made
 
