@@ -256,11 +256,13 @@ class Verification:
         return self._live.listing(project) is None or project in self._live.stale()
 
     def _follows(self, path: str, project: str | None) -> bool:
-        """Whether it is a page of the site that is rendered yet, by a daemon or at the next start."""
-        if self._live is None or path.startswith("simple/"):
+        """Whether it is a page of the site that will be rendered, by a daemon or at the next start."""
+        live = self._live
+        if live is None or path.startswith("simple/") or live.meta("site") is None:
             return False
-        site = self._live.site
-        return bool(site.stale(1)) if project is None else site.is_stale(project)
+        if project is not None:
+            return live.site.is_stale(project)
+        return bool(live.site.stale(1)) or live.number("cards_wanted") != live.number("cards_shown")
 
     def _root_serial(self, live: Reader) -> int:
         shown = live.meta("root_serial")
@@ -272,7 +274,8 @@ class Verification:
         serial = listing.last_serial if listing is not None else catalog.root().last_serial
         for path, data in pages.items():
             self.pages += 1
-            beside_daemon = self._lock.is_held()  # asked before: it may finish and end while we look
+            # Asked before: a daemon may finish and end while we look.
+            beside_daemon, follows = self._lock.is_held(), self._follows(path, project)
             published = self.config.public / path
             try:
                 current: bytes | None = published.read_bytes()
@@ -280,7 +283,8 @@ class Verification:
                 current = None
             if same_page(path, current, data) or self._has_gone_on(project, serial):
                 continue
-            if not (beside_daemon and self._is_owed(project, serial)) and not self._follows(path, project):
+            follows = follows or self._follows(path, project)
+            if not (beside_daemon and self._is_owed(project, serial)) and not follows:
                 problem = "is missing" if current is None else "differs from a fresh render"
                 self._find(DiscrepancyKind.PAGE, published, problem, key=project)
 

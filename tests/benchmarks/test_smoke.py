@@ -30,6 +30,7 @@ RUNS = {
         "start over 20 archives: memory",
     ),
     "bombs.py": (["--bombs", "2"], "the worst delay of an honest upload is "),
+    "search.py": (["20"], "another version changes "),
     "stock.py": (["--files", "20", "--projects-of", "4"], "start, a fresh process"),
     "tools.py": (["--uploads", "1"], "later than a second: "),
     "judging.py": ([], "of the speed of tarfile"),

@@ -138,6 +138,21 @@ def test_what_a_killed_writer_left_undone_of_the_site_is_done_at_the_next_start(
         assert_equals_fresh_render(work.config)
 
 
+def test_front_pages_that_are_to_follow_those_of_the_projects_are_no_damage(tmp_path: Path) -> None:
+    """Neither `index.html`, which an index has once all of its projects have their pages, nor the lists."""
+    with IndexAtWork(tmp_path) as work:
+        work.put(*wheel("demo", "1.0"))
+        assert work.index is not None
+        pipeline = work.index.pipeline
+        while not (work.config.public / "simple/demo/index.html").exists():
+            pipeline.round(wait=0.05)
+        front = pipeline.components.front
+        front.finish()
+        while front.site_is_stale():
+            front.step(is_quiet=True)  # within its pause, the front is not rendered again
+        assert Verification(work.config).run() == []
+
+
 def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
     """Lists lead to its simple page until it can, and nothing tries again and again."""
     (own := tmp_path / "own").mkdir()
