@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from jinja2 import TemplateSyntaxError
+
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import Site
 from eggwatch.errors import ConfigurationError
 from eggwatch.inspection.readmes import can_render
 from eggwatch.model.names import JSON_NAME
 from eggwatch.pages.landing import LandingOptions
-from eggwatch.pages.simple import RENDERER_VERSION
+from eggwatch.pages.simple import RENDERER_VERSION, environment
 from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
@@ -52,11 +54,23 @@ def page_sources(config: IndexConfig) -> PageSources:
         static = {name: own.get(name, file).read_bytes() for name, file in ours}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"[index.{config.name}] site: {error}.", remedy="See the table's settings.") from error
+    for name, text in texts.items():
+        _check_syntax(name, text, config)
     return PageSources(
         templates=templates() | texts,
         static={f"static/{name}": data for name, data in sorted({**static, **logo}.items())},
         options=landing_options(config),
     )
+
+
+def _check_syntax(name: str, text: str, config: IndexConfig) -> None:
+    try:
+        environment({}).parse(text)
+    except TemplateSyntaxError as error:
+        raise ConfigurationError(
+            f"[index.{config.name}] site: {name.removeprefix('site/')}, line {error.lineno}: {error.message}",
+            remedy="Correct this template, or delete it to have eggwatch's own.",
+        ) from error
 
 
 def _files(folder: Path | Traversable) -> Iterator[tuple[str, Path | Traversable]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.config.settings import Site
+from eggwatch.errors import ConfigurationError
 from eggwatch.maintenance.verify import Verification
 from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist, wheel
@@ -151,6 +152,14 @@ def test_front_pages_that_are_to_follow_those_of_the_projects_are_no_damage(tmp_
         while front.site_is_stale():
             front.step(is_quiet=True)  # within its pause, the front is not rendered again
         assert Verification(work.config).run() == []
+
+
+def test_a_template_that_is_not_one_is_named_with_its_line(tmp_path: Path) -> None:
+    """Before anything is published with it."""
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_text("one line\n{% if %}\n")
+    with pytest.raises(ConfigurationError, match=r"site: front.html, line 2: .*expr"):
+        IndexAtWork(tmp_path, site=Site(templates=own)).open()
 
 
 def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
