@@ -88,6 +88,16 @@ def upload(upload_to: str) -> str:
     return f"{program} dist/* {home}{shlex.quote(rest) if rest or not home else ''}"  # no shell looks up a quoted ~
 
 
+def twine_upload(uploads_url: str) -> str:
+    """The command that uploads what was built over HTTP, to the URL that takes it."""
+    return f"{shlex.join(['twine', 'upload', '--repository-url', uploads_url])} dist/*"
+
+
+def uv_publish(uploads_url: str) -> str:
+    """The same with uv, which takes the files of dist/ by itself."""
+    return shlex.join(["uv", "publish", "--publish-url", uploads_url])
+
+
 def upload_address(url: str | None, drop: str) -> str:
     """Where to copy files to, made from the URL of the index and the drop folder; no host if it is this machine."""
     host = UNKNOWN_HOST if url is None else host_of(url)

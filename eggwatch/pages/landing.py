@@ -33,6 +33,8 @@ class LandingOptions:
     """The name of the image in static/."""
     base_url: str | None = None
     """The URL of PUBLIC, with a slash; None if it is not known."""
+    uploads_url: str | None = None
+    """Where uploads over HTTP are taken, if they are and the URL is known."""
 
 
 def landing_page(listing: RootListing, env: Environment, options: LandingOptions) -> dict[str, bytes]:

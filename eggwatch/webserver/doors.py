@@ -10,6 +10,7 @@ from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.config.uploads import Anonymous, UploadDoor
 from eggwatch.errors import ConfigurationError
 from eggwatch.linux.accounts import account_name
+from eggwatch.model.instructions import twine_upload
 from eggwatch.webserver.attempts import is_loopback
 from eggwatch.webserver.uploads import Door
 
@@ -53,9 +54,7 @@ def _account_of_daemon(index: IndexConfig) -> str | None:
 
 def explanation(door: str, simple: str) -> str:
     """The text for browsers at the URL for uploads; `door` and `simple` are URLs."""
-    return (
-        f"Upload packages here, for example by 'twine upload --repository-url {door} dist/*'; install from {simple}\n"
-    )
+    return f"Upload packages here, for example by '{twine_upload(door)}'; install from {simple}\n"
 
 
 def classifiers() -> str:

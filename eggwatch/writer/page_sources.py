@@ -85,6 +85,7 @@ def _logo(path: Path) -> str:
 def landing_options(config: IndexConfig) -> LandingOptions:
     """What the front pages say that is not in the ledger."""
     site = config.site or Site()
+    base_url = None if config.url is None else config.index_url.removesuffix("simple/")
     return LandingOptions(
         index_url=config.index_url,
         upload_to=config.upload_address,
@@ -95,7 +96,8 @@ def landing_options(config: IndexConfig) -> LandingOptions:
         title=site.title,
         text=site.text,
         logo=None if site.logo is None else _logo(site.logo),
-        base_url=None if config.url is None else config.index_url.removesuffix("simple/"),
+        base_url=base_url,
+        uploads_url=f"{base_url}legacy/" if base_url and config.uploads else None,
     )
 
 

@@ -24,6 +24,7 @@ OPTIONS = LandingOptions(
     text="What we build.",
     logo="logo.svg",
     contact="packages@example.com",
+    uploads_url="https://packages.example.com/legacy/",
 )
 ABOUT = About(
     summary=f"What it is. {HOSTILE}",
@@ -134,7 +135,9 @@ def test_pages_of_the_index_are_as_the_golden_files_have_them(path: str) -> None
 def test_an_empty_index_says_that_nothing_was_published() -> None:
     empty = replace(FRONT, listing=RootListing(entries=()), cards={}, files=0)
     pages = front_pages(
-        empty, ENV, replace(OPTIONS, logo=None, text=None, contact=None, index_url="http://files:8080/simple/")
+        empty,
+        ENV,
+        replace(OPTIONS, logo=None, text=None, contact=None, uploads_url=None, index_url="http://files:8080/simple/"),
     )
     compare_with_golden("site-index-empty.html", pages["index.html"])
 

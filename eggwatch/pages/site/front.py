@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from eggwatch.model.instructions import pip_install, trusted_host, upload, uv_install
+from eggwatch.model.instructions import pip_install, trusted_host, twine_upload, upload, uv_install, uv_publish
 from eggwatch.model.releases import RootEntry
 from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions, newest_releases
@@ -49,6 +49,7 @@ def _landing(front: Front, env: Environment, options: LandingOptions) -> dict[st
         install=[pip_install(options.index_url, example), uv_install(options.index_url, example)],
         pip_conf=_pip_conf(options.index_url),
         upload=upload(options.upload_to),
+        over_http=[command(url) for command in (twine_upload, uv_publish) if (url := options.uploads_url)],
     )
 
 
