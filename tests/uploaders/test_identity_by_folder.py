@@ -64,7 +64,7 @@ def test_who_a_samba_server_stores_as_one_account_is_told_by_the_folder(
         name = put(smbd, "bob", tmp_path, wheel_of(project, version=version))
         (event,) = until("the refusal", lambda name=name: daemon.events_of(name, "rejected"))
         assert ([flaw["code"] for flaw in event["flaws"]], event["uploader"]) == (["not-owner"], "bob")
-        assert "the account bob" in event["flaws"][0]["message"]
+        assert "uploaded by bob" in event["flaws"][0]["message"]
         assert (event["uid"], event["path"]) == (BOB, f"bob/{name}")
         name = put(smbd, "alice", tmp_path, wheel_of(project, version=f"{version}.1"))
         daemon.wait_published(name, time.time())

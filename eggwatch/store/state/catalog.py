@@ -151,21 +151,31 @@ class Catalog(Reader):
     def apply(self, entries: Iterable[Entry], originals: Iterable[Original] = ()) -> None:
         """Project committed events, and remember their originals, in one transaction."""
         with self._transaction():
-            last = None
-            for entry in entries:
-                self._apply(entry)
-                last = entry
+            self._project(entries)
             for original in originals:
                 self._remember(original)
-            if last is not None:
-                self._set(
-                    {
-                        "ledger_offset": last.offset + last.length,
-                        "ledger_serial": last.serial,
-                        "ledger_sha256": last.sha256,
-                        "ledger_length": last.length,
-                    }
-                )
+
+    def apply_again(self, entries: Iterable[Entry]) -> None:
+        """Project events that were committed before a crash. After a power failure, the pages of the site may be newer
+        than this catalog, and what each was rendered from is not known any more."""
+        with self._transaction():
+            self._project(entries)
+            self._db.execute("DELETE FROM site_pages WHERE project IN (SELECT project FROM stale)")
+
+    def _project(self, entries: Iterable[Entry]) -> None:
+        last = None
+        for entry in entries:
+            self._apply(entry)
+            last = entry
+        if last is not None:
+            self._set(
+                {
+                    "ledger_offset": last.offset + last.length,
+                    "ledger_serial": last.serial,
+                    "ledger_sha256": last.sha256,
+                    "ledger_length": last.length,
+                }
+            )
 
     def _apply(self, entry: Entry) -> None:
         event = entry.event

@@ -18,10 +18,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux import syncing
 from eggwatch.maintenance import verify
 from eggwatch.store import durable
 from eggwatch.writer import index, page_sources
+from tests.laws import readmes_here
 from tests.laws.crash.copies import Copies, Keeper
 from tests.laws.crash.faults import FAULTS
 from tests.laws.crash.history import STEPS, Player, archives
@@ -339,6 +341,8 @@ def warm_up() -> None:
     for name in env.list_templates():
         env.get_template(name)
     index.environment = verify.environment = lambda _: env
+    Readmes.html = readmes_here.html  # type: ignore[method-assign]
+    readmes_here.rendered("A description.", "")
     gc.freeze()
 
 
