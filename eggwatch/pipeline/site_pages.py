@@ -11,6 +11,7 @@ from jinja2 import Environment
 from packaging.version import Version
 
 from eggwatch.archives.metadata.about import about
+from eggwatch.errors import RendererError
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, in_order, newest, with_status
@@ -54,6 +55,8 @@ class SiteRenderer:
                 continue
             try:
                 changed, record = self._project(with_status(listing, archived), mark)
+            except RendererError:  # it concerns all of them, and whoever asked says so
+                raise
             except Exception:  # a bug, or a template of one's own: one project must not stop all others
                 log.exception("publish  %s: its pages of the site can't be rendered, and stay as they are", project)
                 changed, record = {}, SiteRecord(project=project, mark=mark, card=None)

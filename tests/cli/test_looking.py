@@ -45,8 +45,8 @@ def test_a_yanked_newest_version_is_marked(filled: Site) -> None:
     assert demo.startswith("demo   1.0  ") and "yanked" not in demo and other.endswith("  (yanked)")
     rows = {row["project"]: (row["version"], row["yanked"]) for row in filled.call("list", "--json").rows}
     assert rows == {"demo": ("1.0", False), "other": ("1.0", True)}
-    landing = (filled.public / "index.html").read_text()
-    assert landing.count("1.0 (yanked)</td>") == landing.count("(yanked)") == 2  # among the newest, and among all
+    for page in ("index.html", "projects/index.html"):  # among the newest, and among all
+        assert (filled.public / page).read_text().count("(yanked)") == 1
     assert filled.call("unyank", "other").code == 0 and "yanked" not in filled.call("list").out
     assert filled.call("verify").code == 0
 
