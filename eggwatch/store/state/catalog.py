@@ -160,7 +160,7 @@ class Catalog(Reader):
         than this catalog, and what each was rendered from is not known any more."""
         with self._transaction():
             self._project(entries)
-            self._db.execute("DELETE FROM site_pages WHERE project IN (SELECT project FROM stale)")
+            self._db.execute("UPDATE site_pages SET digest = '' WHERE project IN (SELECT project FROM stale)")
 
     def _project(self, entries: Iterable[Entry]) -> None:
         last = None

@@ -102,14 +102,14 @@ class SiteTables:
 
     def mark_all(self) -> None:
         """All pages are to be rendered anew, after those that change."""
-        self._db.execute("DELETE FROM site_pages")
+        self._db.execute("UPDATE site_pages SET digest = ''")
         self._db.execute(
             "INSERT OR REPLACE INTO site_stale SELECT project, ? FROM projects WHERE page_serial IS NOT NULL", (LAST,)
         )
 
     def forget_pages(self, project: str) -> None:
         """All pages of a project are to be rendered anew, whatever they were rendered from."""
-        self._db.execute("DELETE FROM site_pages WHERE project = ?", (project,))
+        self._db.execute("UPDATE site_pages SET digest = '' WHERE project = ?", (project,))
         self.mark(project)
 
     def remember(self, records: Sequence[SiteRecord]) -> None:
