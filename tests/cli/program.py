@@ -6,8 +6,10 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from unittest import mock
 
 from eggwatch.cli import main
 from eggwatch.config import loading
+from tests.closed_folders import opening
 from tests.running import Daemon
 
 
@@ -162,54 +165,25 @@ def clean_environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "LC_ALL": "C.UTF-8", **more}
 
 
-AS_NOBODY = """
-import importlib, importlib.readers, json, os, sys, tempfile
-import ctypes, encodings.idna, fcntl, getpass, hashlib, linecache, shutil, traceback, uuid
-from eggwatch import cli
-from eggwatch.maintenance import verify
-from eggwatch.pages.simple import environment
-from eggwatch.writer import index, page_sources
-for target in cli.COMMANDS.values():
-    importlib.import_module(target.partition(":")[0])
-sources = page_sources.templates()
-for name in sources:
-    environment(sources).get_template(name)
-page_sources.templates = lambda: sources
-for arguments in json.loads(sys.argv[1]):
-    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
-    pid = os.fork()
-    if pid == 0:
-        os.dup2(out.fileno(), 1)
-        os.dup2(err.fileno(), 2)
-        sys.argv[1:] = arguments
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-        cli.main()
-        sys.exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    for file in (out, err):
-        file.seek(0)
-    print(json.dumps([code, out.read().decode(), err.read().decode()]), flush=True)
-"""
-"""Loads everything first: another account may not be allowed to enter the folder where Python lies."""
-
-
 def run_as_nobody(site: Site, *commands: Sequence[str]) -> list[Done]:
     """Run commands on a site, one after the other, as an account without any rights; needs root."""
-    arguments = [["--config", str(site.config), *command] for command in commands]
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, json.dumps(arguments)],
-        cwd=site.base,
-        env=clean_environment({"HOME": "/"}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    answers = [Done(code=code, out=out, err=err) for code, out, err in map(json.loads, done.stdout.splitlines())]
-    for answer in answers:
-        assert "Traceback" not in answer.err, answer.err
-    return answers
+    return [_as_nobody(site, ["--config", str(site.config), *command]) for command in commands]
+
+
+def _as_nobody(site: Site, arguments: Sequence[str]) -> Done:
+    account = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    command = [*account, sys.executable, "-P", "-m", "eggwatch", *arguments]
+    with tempfile.TemporaryDirectory() as over:
+        script = "\n".join([*opening(over), f"exec {shlex.join(command)}"])
+        done = subprocess.run(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script],
+            cwd=site.base,
+            env=clean_environment({"HOME": "/"}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import eggwatch
+from tests.closed_folders import opening
 from tests.uploaders.running import Done, run_tool
 from tests.uploaders.servers import need
 
@@ -46,13 +45,6 @@ def _of_this_machine(kind: str) -> str:
     ours = {line.partition(":")[0] for line in _lines(kind).splitlines()}
     lines = Path(f"/etc/{kind}").read_text().splitlines(keepends=True)
     return "".join(line for line in lines if line.partition(":")[0] not in ours)
-
-
-def closed_folders() -> list[str]:
-    """Folders on the way to this Python and to eggwatch that other accounts may not enter, outer ones first."""
-    targets = [sys.prefix, sys.base_prefix, str(Path(eggwatch.__file__).parent), os.path.realpath(sys.executable)]
-    ways = [folder for target in targets for folder in [*reversed(Path(target).parents), Path(target)]]
-    return [str(folder) for folder in dict.fromkeys(ways) if folder.is_dir() and folder.stat().st_mode & 0o005 != 0o005]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +108,7 @@ def machine() -> Iterator[Machine]:
 
 def _script(private: Path) -> str:
     lines = [f"mount --bind {private / kind} /etc/{kind}" for kind in ("passwd", "group", "shadow")]
-    lines.append(f"mkdir {private}/over; mount -t tmpfs none {private}/over")
-    covered: list[str] = []
-    for number, folder in enumerate(closed_folders()):
-        if not any(Path(folder).is_relative_to(other) for other in covered):
-            upper, work = f"{private}/over/{number}u", f"{private}/over/{number}w"
-            options = f"lowerdir={folder},upperdir={upper},workdir={work}"
-            lines.append(f"mkdir {upper} {work}; mount -t overlay -o {shlex.quote(options)} none {shlex.quote(folder)}")
-            covered.append(folder)
-        lines.append(f"chmod o+rx {shlex.quote(folder)}")
+    lines += [f"mkdir {private}/over", *opening(private / "over")]
     return "\n".join([*lines, "echo ready", "read -r line || true"])
 
 
