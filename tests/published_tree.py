@@ -49,6 +49,8 @@ def publish_sample(public: Path) -> Published:
     (public / "rules").mkdir()
     (public / "rules" / "index.html").write_text("<!DOCTYPE html>\n<h2 id=zip-crc>zip-crc</h2>\n")
     (public / "status.json").write_text('{"schema": 1}\n')
+    (public / "pypi/foo-bar").mkdir(parents=True)
+    (public / "pypi/foo-bar/json").write_text('{"info": {}}\n')
     (public / "robots.txt").write_text("User-agent: *\nDisallow: /files/\n")
     _let_everybody_read(public)
     _hide_a_secret(public)

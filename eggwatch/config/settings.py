@@ -257,8 +257,8 @@ def site(value: object) -> Site | None:
 
 PAGES = Setting(
     says='The pages for people. With site = "off" before the first table there is only a list of all projects. The '
-    "pages that were there before are left as they are: delete `project`, `projects`, `search` and `feeds` in the "
-    "public folder, or they will show what is no longer so.",
+    "pages that were there before are left as they are: delete `project`, `projects`, `pypi`, `search` and `feeds` in "
+    "the public folder, or they will show what is no longer so.",
     read=site,
 )
 

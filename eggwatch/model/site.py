@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootListing
 
+LONGEST = 500
+"""Characters of one value of the metadata that are read for the site,"""
+MOST = 200
+"""and values of one field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:

@@ -304,6 +304,8 @@ def _format(request: Request) -> str | None:
 
 
 def _type_of(filename: str) -> str:
+    if filename == "json":  # pypi/<project>/json, a path that PyPI has laid down
+        return "application/json"
     kind, encoding = _TYPES.guess_type(filename)
     if kind is None or encoding is not None:
         return "application/octet-stream"

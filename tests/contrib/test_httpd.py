@@ -262,6 +262,13 @@ def test_the_landing_page_and_other_files_are_served(site: Site) -> None:
     assert ask(site.url, "/robots.txt").status == 200
 
 
+def test_a_page_of_the_json_api_is_served_as_json(site: Site) -> None:
+    reply = ask(site.url, "/pypi/foo-bar/json")
+    assert (reply.body, reply.headers["content-type"]) == (b'{"info": {}}\n', "application/json")
+    assert reply.headers["cache-control"] == "max-age=0, must-revalidate"
+    assert ask(site.url, "/pypi/nothing/json").status == 404
+
+
 def test_pip_installs_from_it(site: Site, tmp_path: Path) -> None:
     target = pip_install(tmp_path / "home", f"{site.url}simple/", "foo-bar==1.0")
     assert (target / "foo_bar.py").read_text() == "ANSWER = 42\n"

@@ -31,6 +31,7 @@ HOSTILE = (
     f"Download-URL: data:text/html,{MARKUP}\nClassifier: Private :: {MARKUP}\n"
 )
 RULES = {"unknown-classifier": "off"}
+LEGACY = ("pypi/demo/1.0/json", "pypi/demo/json")
 
 
 class Elements(HTMLParser):
@@ -111,8 +112,8 @@ def test_an_upload_rewrites_the_pages_of_its_project_and_its_own_release_only(tm
         before = stamps_of(work.config.public)
         work.upload(*wheel("demo", "2.0"))
         after = stamps_of(work.config.public)
-        assert before["project/demo/1.0/index.html"] == after["project/demo/1.0/index.html"]
-        assert before["project/demo/index.html"] != after["project/demo/index.html"]
+        for kept, changed in (("project/demo/1.0/index.html", "project/demo/index.html"), LEGACY):
+            assert before[kept] == after[kept] and before[changed] != after[changed]
         work.order("yank", "demo==2.0", "breaks on Tuesdays")
         assert "breaks on Tuesdays" in shown(work, "project/demo/2.0/index.html")
         work.order("remove", "demo==1.0")
@@ -200,11 +201,12 @@ def test_a_removed_file_can_be_downloaded_as_long_as_a_page_of_the_site_links_to
         assert_equals_fresh_render(work.config)
 
 
-def test_an_altered_page_is_found_and_repaired(tmp_path: Path) -> None:
+@pytest.mark.parametrize("altered", ["project/demo/1.0/index.html", *LEGACY])
+def test_an_altered_page_is_found_and_repaired(tmp_path: Path, altered: str) -> None:
     """Also that of a release, which no upload would render again."""
     with IndexAtWork(tmp_path) as work:
         work.upload(*wheel("demo", "1.0"))
-        page = work.config.public / "project/demo/1.0/index.html"
+        page = work.config.public / altered
         whole = page.read_bytes()
         page.write_bytes(b"altered")
         (found,) = Verification(work.config).run()
@@ -220,7 +222,7 @@ def test_without_a_site_there_is_the_list_of_all_projects(tmp_path: Path) -> Non
     with IndexAtWork(tmp_path, site=None) as work:
         work.upload(*wheel("demo", "1.0"))
         assert 'href="simple/demo/"' in shown(work, "index.html")
-        assert not (work.config.public / "project").exists()
+        assert not (work.config.public / "project").exists() and not (work.config.public / "pypi").exists()
         assert_equals_fresh_render(work.config)
     with IndexAtWork(tmp_path) as work:
         work.work()
@@ -234,7 +236,7 @@ def test_a_site_that_was_switched_off_and_deleted_comes_back_whole(tmp_path: Pat
         work.upload(*wheel("demo", "1.0"))
     with IndexAtWork(tmp_path, site=None) as work:
         work.work()
-        for folder in ("project", "projects", "search", "feeds"):
+        for folder in ("project", "projects", "pypi", "search", "feeds"):
             shutil.rmtree(work.config.public / folder)
         assert_equals_fresh_render(work.config)
     with IndexAtWork(tmp_path) as work:

@@ -247,6 +247,7 @@ def test_other_plain_files_and_the_landing_page_are_served(server: Server, publi
     assert "script-src 'self'; style-src 'self'" in landing.headers["content-security-policy"]
     assert ask(server.url, "/robots.txt").headers["content-type"] == "text/plain; charset=utf-8"
     assert ask(server.url, "/status.json").headers["content-type"] == "application/json"
+    assert ask(server.url, "/pypi/foo-bar/json").headers["content-type"] == "application/json"
     (published.public / "feed.atom").write_text("<feed/>")
     assert ask(server.url, "/feed.atom").headers["content-type"] == "application/atom+xml"
 

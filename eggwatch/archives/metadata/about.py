@@ -8,12 +8,8 @@ from typing import Any
 
 from eggwatch.archives.metadata.fields import parsed_fields
 from eggwatch.archives.metadata.readme import LONGEST_README, unfolded
-from eggwatch.model.site import About
+from eggwatch.model.site import LONGEST, MOST, About
 
-LONGEST = 500
-"""Characters of one value that are shown,"""
-MOST = 200
-"""and values of one field."""
 _LINK = re.compile(r"https?://[^\s\"'<>]+|mailto:[^\s\"'<>]+", re.IGNORECASE)
 _UNKNOWN = "UNKNOWN"
 """What distutils wrote for a field without a value."""

@@ -1,4 +1,7 @@
-"""PUBLIC/project/<normalized>/ and its releases: what a package is, how it is installed, its files and history."""
+"""PUBLIC/project/<normalized>/ and its releases: what a package is, how it is installed, its files and history.
+
+With each page comes the same for programs, below PUBLIC/pypi/.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import compatibility
 from eggwatch.pages.site.feeds import project_feeds
 from eggwatch.pages.site.frame import page, path_of
+from eggwatch.pages.site.legacy_json import legacy_json
 
 Readme = Callable[[About], str | None]
 """The description of a release as HTML that is safe in a page; None if it is to be shown as the text that it is."""
@@ -67,6 +71,7 @@ def project_site(
         html = None if release is None else readmes[release.about]
         whole = project if path == overview else None
         pages |= page(env, "release.html", path, options, **_values(release, project, options, whole), readme=html)
+        pages |= legacy_json(project, None if whole else release, options)
     return Rendered(pages=pages, digests=digests | {path: digest for path, (digest, _) in wanted.items()})
 
 
