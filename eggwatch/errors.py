@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 def in_words(error: BaseException) -> str:
@@ -11,6 +14,16 @@ def in_words(error: BaseException) -> str:
         return str(error)
     where = error.filename2 or error.filename
     return error.strerror if where is None else f"{error.strerror}: {where}"
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give an OSError its path, where the call that failed knew only a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 class EggwatchError(Exception):
@@ -88,7 +101,8 @@ class InstallationError(EggwatchError):
     exit_code = 1
 
 
-OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+OF_DISKS = (*UNWRITABLE, errno.EIO)
 """What a disk says that is full or fails."""
 
 

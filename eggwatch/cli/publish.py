@@ -83,6 +83,8 @@ def _uploads(file: Path, config: IndexConfig) -> Iterator[ToCopy]:
         yield _upload(file, config)
         return
     bundle = read_bundle(file)
+    if not bundle.archives:
+        say_error(f"{shown(str(file))} contains no archives.")
     for one in bundle.archives:
         wanted = _wanted(file, one)
         is_taken = is_upload(Path(one.filename), config)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from eggwatch.errors import EggwatchError, in_words
+from eggwatch.errors import EggwatchError, in_words, naming
 from eggwatch.model.names import shown
 from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store import durable
@@ -26,6 +26,8 @@ LARGEST_LIST = 64 << 20
 LONGEST_NAME = 255
 CHUNK = 1 << 20
 AGAIN = "Copy it again, or make it again with 'eggwatch collect --bundle'."
+_BAD_HEADERS = (ValueError, OverflowError, MemoryError)
+"""What tarfile raises besides TarError, for headers of sparse files and for huge numbers."""
 
 
 class BundleError(EggwatchError):
@@ -81,7 +83,7 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
     """A file that appears under its name when it is whole and durable."""
     temporary = path.with_name(f".eggwatch-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(temporary, durable.NEW_FILE, 0o666), "wb") as file:
+        with naming(path), os.fdopen(os.open(temporary, durable.NEW_FILE, 0o666), "wb") as file:
             yield file
             file.flush()
             durable.sync_descriptor(file.fileno(), path)
@@ -109,7 +111,7 @@ def is_bundle(path: Path) -> bool:
     try:
         with tarfile.open(path, "r:") as tar:
             first = tar.next()
-    except tarfile.TarError:
+    except (tarfile.TarError, *_BAD_HEADERS):
         return True
     return first is None or first.name == LIST
 
@@ -123,8 +125,9 @@ def read_bundle(path: Path) -> Bundle:
             there = tuple(_compared(tar, members, listed))
         if missing := sorted(listed.keys() - {one.filename for one in there}):
             raise _DamagedError(f"{missing[0]} is missing")
-    except (tarfile.TarError, OSError, _DamagedError) as error:
-        raise BundleError(f"{path} is damaged: {in_words(error)}.", remedy=AGAIN) from error
+    except (tarfile.TarError, OSError, _DamagedError, *_BAD_HEADERS) as error:
+        why = "its headers can't be read" if isinstance(error, _BAD_HEADERS) else in_words(error)
+        raise BundleError(f"{path} is damaged: {why}.", remedy=AGAIN) from error
     return Bundle(path=path, archives=there)
 
 
@@ -137,15 +140,22 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo | None) -> list[Packed
         raise _DamagedError(f"it does not begin with {LIST}")
     try:
         said = json.loads(_opened(tar, member).read())
-        packed = [Packed(**{key: one[key] for key in ("filename", "size", "sha256")}) for one in said["archives"]]
+        return [_row(one) for one in said["archives"]]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _DamagedError(f"{LIST} can't be read") from error
-    for one in packed:
-        if not isinstance(one.filename, str) or os.path.basename(one.filename).lstrip(".") != one.filename:
-            raise _DamagedError(f"{one.filename!r} is not the filename of an archive")
-        if len(os.fsencode(one.filename)) > LONGEST_NAME:
-            raise _DamagedError(f"{shown(one.filename)} is longer than a filename can be")
-    return packed
+
+
+def _row(row: object) -> Packed:
+    match row:
+        case {"filename": str(name), "size": int(size), "sha256": str(sha256)}:
+            pass
+        case _:
+            raise TypeError
+    if os.path.basename(name).lstrip(".") != name:
+        raise _DamagedError(f"{name!r} is not the filename of an archive")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise _DamagedError(f"{shown(name)} is longer than a filename can be")
+    return Packed(filename=name, size=size, sha256=sha256)
 
 
 def _compared(tar: tarfile.TarFile, members: Iterator[tarfile.TarInfo], listed: dict[str, Packed]) -> Iterator[Packed]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from eggwatch.errors import FolderError
+from eggwatch.errors import UNWRITABLE, FolderError
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Imported
@@ -201,6 +201,8 @@ class Import:
         except Changed:
             return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark="it is still being written")
         except OSError as error:
+            if error.errno in UNWRITABLE:
+                raise
             return ImportOutcome(
                 path=item.path, verdict=ImportVerdict.FAILED, remark=f"can't be read: {error.strerror}"
             )

@@ -35,8 +35,8 @@ class EventKind(StrEnum):
 
 def timestamp(seconds: float) -> str:
     """RFC 3339 in UTC with microseconds, from seconds since the epoch."""
-    moment = datetime.fromtimestamp(seconds, tz=UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    moment = datetime.fromtimestamp(seconds, tz=UTC)  # not strftime: its years before 1000 have less than four digits
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment_of(text: str) -> datetime:

@@ -76,7 +76,7 @@ def look_into_database(path: Path, formats: tuple[str, ...]) -> Iterator[Item]:
     for blob in mypi.blobs(path):
         place = Path(f"{path}/{blob.filename}")
         if place.name != blob.filename or place.parent != path:
-            yield Item(path=place, sort=StockKind.BROKEN, why="its filename is that of no file")
+            yield Item(path=place, sort=StockKind.BROKEN, why="its filename is not valid")
         else:
             sort = _sort_of(place, formats)
             yield Item(path=place, sort=StockKind.OTHER if sort is StockKind.RECORD else sort, blob=blob)

@@ -76,6 +76,25 @@ def added(bundle: Path) -> None:
     repacked(bundle, lambda name, data: data if name != LIST else json.dumps({"archives": []}).encode())
 
 
+def with_a_name_that_is_no_text(bundle: Path) -> None:
+    """JSON can name half a character, which no file system can."""
+    repacked(bundle, lambda name, data: data.replace(b"demo-1.0.tar", b"\\ud800-1.0.tar") if name == LIST else data)
+
+
+def with_a_size_that_is_no_integer(bundle: Path) -> None:
+    """The sizes are equal as numbers."""
+    size = f'"size": {len(ARCHIVES[0][1])}'.encode()
+    repacked(bundle, lambda name, data: data.replace(size, size + b".0") if name == LIST else data)
+
+
+def with_a_sparse_member(bundle: Path) -> None:
+    """Its map of holes is no list of numbers, which tarfile does not expect."""
+    with tarfile.open(bundle, "a", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("other-1.0.tar.gz")
+        member.pax_headers = {"GNU.sparse.map": "a,b"}
+        tar.addfile(member)
+
+
 def emptied(bundle: Path) -> None:
     """The file is empty, as on a full disk."""
     bundle.write_bytes(b"")
@@ -88,6 +107,9 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     renamed: "'../demo-1.0.tgz' is not the filename of an archive",
     renamed_to_what_no_disk_holds: f"demo-1.0{'0' * 285}.tar.gz is longer than a filename can be",
     added: f"'demo-1.0.tar.gz' is not in {LIST}",
+    with_a_name_that_is_no_text: f"{LIST} can't be read",
+    with_a_size_that_is_no_integer: f"{LIST} can't be read",
+    with_a_sparse_member: "its headers can't be read",
     emptied: "empty file",
 }
 
@@ -181,3 +203,9 @@ def test_another_tar_is_not_taken_for_a_bundle(site: Site, bundle: Path) -> None
     subprocess.run(["tar", "-cf", bundle, "-C", bundle.parent, "packed"], check=True)
     assert site.call("index", site.build(ARCHIVES[0]), bundle, "--out", "kgs").code == 0
     assert site.call("publish", bundle).out.startswith(f"{bundle}: not accepted.")
+
+
+def test_publish_says_that_a_bundle_is_empty(site: Site, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "none.tar", [])
+    done = site.call("publish", tmp_path / "none.tar")
+    assert (done.code, done.out, done.err) == (0, "", f"{tmp_path}/none.tar contains no archives.\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -76,7 +78,7 @@ def test_what_is_unsound_in_a_database_is_told_one_by_one(site: Site, tmp_path: 
     done = site.call("import", path)
     assert (done.code, "1 imported, 0 known, 1 rejected, 4 failed" in done.out) == (1, True), done.out
     assert f"{path}/none-1.0.tar.gz: failed: can't be read: cannot open value of type null" in done.out
-    assert f"{path}/../../{name}: failed: its filename is that of no file" in done.out
+    assert f"{path}/../../{name}: failed: its filename is not valid" in done.out
     assert not list(tmp_path.rglob(name))
 
 
@@ -86,8 +88,36 @@ def test_another_database_is_none_of_mypi(site: Site, tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("CREATE TABLE visit (visit_key VARCHAR(40) PRIMARY KEY)")
     done = site.call("import", path)
-    assert (done.code, "can't be read as a database of mypi: no such table: file" in done.err) == (2, True)
+    assert (done.code, "can't be read as a database of mypi: it has no table 'file'" in done.err) == (2, True)
     done = site.call("import", "--move", path)
     assert (done.code, "Archives in a database can only be copied" in done.err) == (2, True)
     path.write_bytes(path.read_bytes()[:200])
     assert site.call("import", path).code == 2
+
+
+def test_a_view_is_not_taken_for_the_table_of_files(site: Site, tmp_path: Path) -> None:
+    """It may have rows without end."""
+    endless = "WITH RECURSIVE rows(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM rows) SELECT n AS filename FROM rows"
+    path = tmp_path / "dev.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE VIEW file AS {endless}")
+    done = site.call("import", path)
+    assert (done.code, "can't be read as a database of mypi: it has no table 'file'" in done.err) == (2, True)
+
+
+@pytest.mark.root
+def test_a_full_disk_ends_the_import_and_is_named(site: Site, tmp_path: Path) -> None:
+    """It is not told of each archive that it can't be read: none of them is at fault."""
+    path = database(
+        tmp_path / "dev.db", [wheel(name, "1.0", files={f"{name}.py": os.urandom(200_000)}) for name in "ab"]
+    )
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", small], check=True)
+    try:
+        done = site.run("import", path, env={"TMPDIR": str(small)})
+    finally:
+        subprocess.run(["umount", small], check=True)
+    assert (done.code, done.out, done.err.startswith(f"eggwatch: {small}/")) == (2, "", True), done
+    assert "No space left on device.\n" in done.err
+    assert site.run("import", path).code == 0

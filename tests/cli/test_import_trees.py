@@ -221,7 +221,7 @@ def test_a_yank_on_an_html_page_is_kept(site: Site, tmp_path: Path) -> None:
     of_dir2pi(tmp_path / "tree")
     good, other = digest(WHEEL[1]), "0" * 64
     links = f"<a href='../{WHEEL[0]}#sha256={good}' data-yanked='broken'>x</a>"
-    links += f"<a href='../{SDIST[0]}#sha256={other}' data-yanked>x</a><a href='http://[/'>x</a>"
+    links += f"<a href='../{SDIST[0]}#sha256={other}' data-yanked>x</a><a href='http://[/'>x</a><![x[ >"
     add(tmp_path / "tree/simple/demo/index.html", f"<!DOCTYPE html>{links}")
     assert site.call("import", tmp_path / "tree").code == 0
     assert {file["filename"]: file["yanked"] for file in site.page("demo")["files"]} == {

@@ -16,6 +16,8 @@ def test_times_are_rfc_3339_in_utc_with_microseconds() -> None:
     """The form that docs/contract.rst asks for, and the way back."""
     assert timestamp(0) == "1970-01-01T00:00:00.000000Z"
     assert timestamp(1_700_000_000.5) == "2023-11-14T22:13:20.500000Z"
+    first = "0001-01-01T00:00:00.000000Z"  # a wrong time, but one that a record of another index may have
+    assert timestamp(seconds_of(first)) == first
     assert seconds_of("2023-11-14T22:13:20.500000Z") == 1_700_000_000.5
     assert seconds_of("2023-11-14T23:13:20+01:00") == 1_700_000_000
 

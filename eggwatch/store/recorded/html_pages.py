@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -18,7 +19,9 @@ def read_html_page(data: bytes) -> Iterator[Recorded]:
     """The files of which the page says more than a name and a hash."""
     if any(mark in data for mark in _HAS_RECORDS):
         page = _Page()
-        page.feed(data.decode(errors="replace"))
+        # html.parser gives up at a section like `<![x[`, until Python 3.13: what was read before it is used.
+        with suppress(AssertionError):
+            page.feed(data.decode(errors="replace"))
         yield from (file for file in page.files if file.at is not None or file.yanked is not None)
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
-from eggwatch.errors import FolderError
+from eggwatch.errors import FolderError, naming
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import shown
 from eggwatch.store.recorded.values import Recorded, printable
@@ -65,6 +65,8 @@ def _time(inserted: object) -> str | None:
 def _select(database: Path, columns: str) -> Iterator[tuple[Any, ...]]:
     try:
         with closing(_opened(database)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'file'").fetchone():
+                raise sqlite3.DatabaseError("it has no table 'file'")  # a view may be endless, and has no blobs
             yield from connection.execute(f"SELECT {columns} FROM file ORDER BY filename, rowid")  # noqa: S608
     except sqlite3.Error as error:
         raise FolderError(
@@ -86,6 +88,7 @@ def unpacked(blob: Blob) -> Iterator[Path]:
         path = Path(folder, "archive")
         try:
             with (
+                naming(path),
                 closing(_opened(blob.database)) as connection,
                 connection.blobopen("file", "data", blob.row, readonly=True) as source,
                 path.open("xb") as target,
