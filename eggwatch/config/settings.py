@@ -28,12 +28,16 @@ LOGOS = (".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The site's title, a paragraph about the index, a logo, and a folder of files that replace those of eggwatch."""
+    """The site's title, a paragraph about the index, a logo, and a folder of files that replace those of eggwatch.
+
+    `rejections` says whether its history shows rejected uploads.
+    """
 
     title: str = "Python packages"
     text: str | None = None
     logo: Path | None = None
     templates: Path | None = None
+    rejections: bool = False
 
 
 def _logo(value: object) -> Path:
@@ -243,6 +247,11 @@ SITE: dict[str, Setting] = {
         read=lambda value: Path(text(value)),
         example='"/etc/eggwatch/site"',
     ),
+    "rejections": Setting(
+        says="The page `history` also shows rejected uploads, and why; everybody who can read the pages sees them.",
+        read=flag,
+        default="false",
+    ),
 }
 
 
@@ -257,8 +266,8 @@ def site(value: object) -> Site | None:
 
 PAGES = Setting(
     says='The pages for people. With site = "off" before the first table there is only a list of all projects. The '
-    "pages that were there before are left as they are: delete `project`, `projects`, `pypi`, `search` and `feeds` in "
-    "the public folder, or they will show what is no longer so.",
+    "pages that were there before are left as they are: delete `project`, `projects`, `pypi`, `search`, `history` and "
+    "`feeds` in the public folder, or they will show what is no longer so.",
     read=site,
 )
 

@@ -87,7 +87,9 @@ def fresh_pages(
         yield from _fresh_site(
             catalog, config, SiteRenderer(reader=catalog, public=config.public, env=env, options=options)
         )
-    yield None, {**render_root(catalog, env, options, known_projects=-1, search=Search()).pages, **sources.static}
+    ledger = Ledger(config.ledger)
+    front = render_root(catalog, env, options, known_projects=-1, search=Search(), ledger=ledger)
+    yield None, {**front.pages, **sources.static}
 
 
 def _fresh_site(
@@ -247,6 +249,10 @@ class Verification:
         listing = self._live.listing(project)
         return listing is not None and listing.last_serial > serial
 
+    def _has_happened_since(self, catalog: Catalog) -> bool:
+        """Whether a live daemon knows of events that came after the ledger was read; a rejection changes no root."""
+        return self._live is not None and self._live.position().serial > catalog.position().serial
+
     def _is_owed(self, project: str | None, serial: int) -> bool:
         """Whether a page is known to be stale: a live daemon is about to render it."""
         if self._live is None:
@@ -282,6 +288,8 @@ class Verification:
             except OSError:
                 current = None
             if same_page(path, current, data) or self._has_gone_on(project, serial):
+                continue
+            if path.startswith("history/") and self._has_happened_since(catalog):
                 continue
             follows = follows or self._follows(path, project)
             if not (beside_daemon and self._is_owed(project, serial)) and not follows:

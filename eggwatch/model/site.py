@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eggwatch.model.events import EventKind
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootListing
 
 LONGEST = 500
@@ -83,6 +84,24 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What the history shows of one event. `page` is the one about it; None for a rejection.
+
+    `uploader` is named only as long as the page of the project does. `flaws` are (code, message).
+    """
+
+    kind: EventKind
+    at: str
+    filename: str
+    name: str = ""
+    version: str = ""
+    page: str | None = None
+    uploader: str | None = None
+    reason: str | None = None
+    flaws: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     """What the pages of the whole index are rendered from; `cards` are by project."""
 
@@ -92,3 +111,5 @@ class Front:
     """How many files are published."""
     newest: tuple[Card, ...] = ()
     """The releases that came last and have a page, `at` that time."""
+    history: tuple[Happening, ...] = ()
+    """What happened last, newest first."""

@@ -33,6 +33,8 @@ class LandingOptions:
     """The name of the image in static/."""
     base_url: str | None = None
     """The URL of PUBLIC, with a slash; None if it is not known."""
+    rejections: bool = False
+    """Whether the history has rejected uploads."""
     uploads_url: str | None = None
     """Where uploads over HTTP are taken, if they are and the URL is known."""
 

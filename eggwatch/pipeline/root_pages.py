@@ -11,28 +11,31 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 from jinja2 import Environment
 
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import environment, root_html, root_json
 from eggwatch.pages.site.feeds import MOST
 from eggwatch.pages.site.front import front_pages
+from eggwatch.pages.site.happened import MOST as MOST_EVENTS
 from eggwatch.pages.site.search import Search
+from eggwatch.pipeline.site_history import happenings
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
+from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets.folder import FolderTarget
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
-FRONT_VERSION = 2
+FRONT_VERSION = 3
 """To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
 SITE_VERSION = 3
 """Likewise of the site's pages of projects."""
@@ -55,7 +58,7 @@ class RenderedRoot:
 
 
 def render_root(
-    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search
+    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search, ledger: Ledger
 ) -> RenderedRoot:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
@@ -67,7 +70,11 @@ def render_root(
     pages = root_json(listing)
     if options.site and reader.meta(CAUGHT_UP):
         front = Front(
-            listing=listing, cards=reader.site.cards(), files=reader.counts()[1], newest=reader.site.newest(MOST)
+            listing=listing,
+            cards=reader.site.cards(),
+            files=reader.counts()[1],
+            newest=reader.site.newest(MOST),
+            history=happenings(reader, ledger, MOST_EVENTS, rejections=options.rejections),
         )
         pages |= front_pages(front, env, options)
         begun += _render_search(pages, front, search, env, options)
@@ -137,15 +144,23 @@ class RootRenderer(Protocol):
 class InlineRenderer:
     """Renders at once in this process: for commands that run one round."""
 
-    def __init__(self, reader: Reader, templates: Mapping[str, str], options: LandingOptions, public: Path) -> None:
-        self._reader, self._env, self._options = reader, environment(templates), options
-        self._site = SiteRenderer(reader=reader, public=public, env=self._env, options=options)
+    def __init__(
+        self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions, config: IndexConfig
+    ) -> None:
+        self._reader, self._env, self._options = catalog, environment(templates), options
+        self._ledger = Ledger(config.ledger)
+        self._site = SiteRenderer(reader=catalog, public=config.public, env=self._env, options=options)
         self._result: RenderedRoot | RenderedSite | None = None
 
     def begin(self, known_projects: int) -> None:
         """Render now."""
         self._result = render_root(
-            self._reader, self._env, self._options, known_projects=known_projects, search=Search()
+            self._reader,
+            self._env,
+            self._options,
+            known_projects=known_projects,
+            search=Search(),
+            ledger=self._ledger,
         )
 
     def begin_site(self, projects: list[str]) -> None:

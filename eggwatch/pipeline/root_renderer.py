@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent
@@ -20,6 +21,7 @@ from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.root_pages import RenderedRoot, render_root
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
+from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.site_tables import SiteRecord
 
 MOST_DEATHS = 3
@@ -29,8 +31,10 @@ CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
 class SpawnedRenderer:
     """Renders in a process that is spawned once and reads the catalog beside us."""
 
-    def __init__(self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions, public: Path) -> None:
-        paths = {"catalog": str(catalog.path), "public": str(public)}
+    def __init__(
+        self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions, config: IndexConfig
+    ) -> None:
+        paths = {"catalog": str(catalog.path), "ledger": str(config.ledger), "public": str(config.public)}
         self._setup = {**paths, "templates": dict(templates), "options": asdict(options)}
         self._process: Process | None = None
         self._received = bytearray()
@@ -142,7 +146,8 @@ def serve() -> None:
                 rendered = renderer.render(request)
             else:
                 search = Search() if request < 0 else search
-                rendered = render_root(reader, env, options, known_projects=request, search=search)
+                ledger = Ledger(Path(setup["ledger"]))
+                rendered = render_root(reader, env, options, known_projects=request, search=search, ledger=ledger)
             reader.close()
             try:
                 channel.sendall(_encode(rendered))

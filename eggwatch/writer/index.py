@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
@@ -45,7 +44,7 @@ from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources
 
-RendererMaker = Callable[[Catalog, Mapping[str, str], LandingOptions, Path], RootRenderer]
+RendererMaker = Callable[[Catalog, Mapping[str, str], LandingOptions, IndexConfig], RootRenderer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +205,7 @@ def _assemble(
         target=target,
         templates=env,
         front=RootPages(
-            renderer(catalog, sources.templates, sources.options, config.public),
+            renderer(catalog, sources.templates, sources.options, config),
             catalog,
             target,
             site=sources.options.site,

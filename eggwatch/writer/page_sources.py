@@ -21,7 +21,7 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION, environment
 from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
 from eggwatch.policy.weighing import weights
-from eggwatch.store.state.catalog import Catalog, Reader
+from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
 
 FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html", "static/style.css")
 """Pages beside the root's JSON that are there from the first `ready`."""
@@ -97,6 +97,7 @@ def landing_options(config: IndexConfig) -> LandingOptions:
         text=site.text,
         logo=None if site.logo is None else _logo(site.logo),
         base_url=base_url,
+        rejections=site.rejections,
         uploads_url=f"{base_url}legacy/" if base_url and config.uploads else None,
     )
 
@@ -108,7 +109,7 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
     front = _front_key(sources)
     if catalog.meta("front") != front:
-        catalog.set_meta({"front": front, "root_serial": None})
+        catalog.set_meta({"front": front, "root_serial": None, SHOWS_REJECTIONS: int(sources.options.rejections)})
     site = site_key(sources.templates, sources.options, renders=can_render())
     if catalog.meta("site") != site:
         # Pages that were left when it was switched off may have been deleted since: none is taken for granted.

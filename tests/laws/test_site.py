@@ -93,7 +93,7 @@ def test_a_hostile_package_brings_no_script_style_or_foreign_element(tmp_path: P
                 assert tag != "form" or (path, attributes.get("action")) == ("index.html", "search/index.html")
                 assert not [name for name in attributes if name.startswith("on") or name == "style"], (path, tag)
                 assert re.match(
-                    r"\.|#|https?://|project|projects|simple|rules|static|index|search|feeds|data:,$",
+                    r"\.|#|https?://|project|projects|simple|rules|static|index|search|history|feeds|data:,$",
                     attributes.get("href") or "#",
                 )
                 if tag in ("script", "link", "img"):
@@ -236,7 +236,7 @@ def test_a_site_that_was_switched_off_and_deleted_comes_back_whole(tmp_path: Pat
         work.upload(*wheel("demo", "1.0"))
     with IndexAtWork(tmp_path, site=None) as work:
         work.work()
-        for folder in ("project", "projects", "pypi", "search", "feeds"):
+        for folder in ("project", "projects", "search", "history", "feeds", "pypi"):
             shutil.rmtree(work.config.public / folder)
         assert_equals_fresh_render(work.config)
     with IndexAtWork(tmp_path) as work:

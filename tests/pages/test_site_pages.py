@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from eggwatch.model.events import EventKind
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing
-from eggwatch.model.site import About, Card, Front, Release, SiteProject
+from eggwatch.model.site import About, Card, Front, Happening, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import Compatibility, compatibility
 from eggwatch.pages.site.frame import day, size
@@ -119,21 +120,33 @@ def entries(*names: str) -> tuple[RootEntry, ...]:
     )
 
 
+def happened(filename: str, kind: EventKind, **more: str) -> Happening:
+    page = "project/demo/1.0/index.html"
+    at = "2026-11-22T08:00:00Z"
+    return Happening(kind=kind, at=at, filename=filename, name="Demo", version="1.0", page=page, **more)  # type: ignore[arg-type]
+
+
 FRONT = Front(
     listing=RootListing(entries=(*entries("demo", "other"), RootEntry(project="zed", name="Zed", last_serial=9))),
     cards={"demo": Card(project="demo", name="Demo", version="1.0", summary=f"What it is. {HOSTILE}")},
     files=1234,
+    history=(
+        Happening(kind=EventKind.REJECTED, at="2026-11-23T09:01:00Z", filename=HOSTILE, flaws=(("zip-crc", HOSTILE),)),
+        happened("demo-1.0.tar.gz", EventKind.YANKED, reason=HOSTILE),
+        happened("demo-1.0.tar.gz", EventKind.ADMITTED, uploader=HOSTILE),
+        happened("demo-1.0-py3-none-any.whl", EventKind.IMPORTED, uploader=HOSTILE),
+    ),
 )
 
 
-@pytest.mark.parametrize("path", ["index.html", "projects/index.html"])
+@pytest.mark.parametrize("path", ["index.html", "projects/index.html", "history/index.html"])
 def test_pages_of_the_index_are_as_the_golden_files_have_them(path: str) -> None:
     """A project without a page of the site leads to the simple index."""
     compare_with_golden(f"site-{path.replace('/', '-')}", front_pages(FRONT, ENV, OPTIONS)[path])
 
 
 def test_an_empty_index_says_that_nothing_was_published() -> None:
-    empty = replace(FRONT, listing=RootListing(entries=()), cards={}, files=0)
+    empty = replace(FRONT, listing=RootListing(entries=()), cards={}, files=0, history=())
     pages = front_pages(
         empty,
         ENV,

@@ -1,4 +1,4 @@
-"""PUBLIC/index.html and PUBLIC/projects/: what this index is, what is new in it, and all of its projects by letter."""
+"""PUBLIC/index.html, projects/ and history/: what this index is, what is new in it, all of its projects by letter."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions, newest_releases
 from eggwatch.pages.site.feeds import front_feeds
 from eggwatch.pages.site.frame import page, path_of
+from eggwatch.pages.site.happened import history_page
 
 FEW = 200
 """So many projects are listed on one page; more of them have a page for each letter."""
@@ -31,8 +32,9 @@ class Line:
 
 
 def front_pages(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
-    """The pages of the whole index, by path."""
-    return _landing(front, env, options) | _projects(front, env, options) | front_feeds(front, options)
+    """The pages of the whole index, by path; first what others link to."""
+    listed = history_page(front, env, options) | _projects(front, env, options)
+    return listed | front_feeds(front, options) | _landing(front, env, options)
 
 
 def _landing(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:

@@ -69,6 +69,8 @@ CREATE TABLE originals (
 ) WITHOUT ROWID;
 """
 _TABLES += SITE_TABLES
+SHOWS_REJECTIONS = "shows_rejections"
+"""1 if the front pages of the site show rejected uploads: then each makes them stale."""
 AT_ONCE = "1970-01-01T00:00:00.000000Z"
 """As the time of a removal: its grace is over."""
 _NAMES = frozenset(re.findall(r"CREATE (?:TABLE|INDEX) (\w+)", _TABLES))
@@ -191,6 +193,7 @@ class Catalog(Reader):
             self._db.execute(
                 "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?)", (key, entry.serial, event.sha256, codes)
             )
+            self._add("cards_wanted", self.number(SHOWS_REJECTIONS))
             return
         _PROJECTIONS[event.kind](self, entry, key)
         self._mark_changed(entry)

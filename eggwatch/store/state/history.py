@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eggwatch.model.events import Entry, Event
 from eggwatch.store.state.catalog_reader import Reader
@@ -27,9 +27,14 @@ def _after(ledger: Ledger, place: tuple[int, int], serial: int) -> Position:
 
 def event_at(ledger: Ledger, place: tuple[int, int] | None) -> Event | None:
     """One event by the (offset, length) of its line, as the catalog remembers it; None without a place."""
-    if place is None:
-        return None
-    offset, length = place
+    return next(events_at(ledger, () if place is None else (place,)), None)
+
+
+def events_at(ledger: Ledger, places: Sequence[tuple[int, int]]) -> Iterator[Event]:
+    """The same of several places, in their order."""
+    if not places:
+        return
     with ledger.path.open("rb") as file:
-        file.seek(offset)
-        return Event.from_json(json.loads(file.read(length)))
+        for offset, length in places:
+            file.seek(offset)
+            yield Event.from_json(json.loads(file.read(length)))

@@ -36,6 +36,12 @@ WHERE EXISTS (
 )
 ORDER BY at DESC, project, version LIMIT ?
 """
+_SHOWN = """
+SELECT offset, length FROM events WHERE CASE kind WHEN 'rejected' THEN ? ELSE EXISTS (
+    SELECT 1 FROM projects WHERE project = events.project AND page_serial >= events.serial
+) END
+ORDER BY serial DESC LIMIT ?
+"""
 LAST = 0
 """The mark of pages that are rendered after all that change."""
 
@@ -89,6 +95,10 @@ class SiteTables:
         """The releases with a file and a page that came last, among those of the last files."""
         rows = self._db.execute(_NEWEST, (LAST_FILES, limit))
         return tuple(Card(**{**dict(row), "yanked": bool(row["yanked"])}) for row in rows)
+
+    def last_events(self, limit: int, *, rejections: bool) -> list[tuple[int, int]]:
+        """(offset, length) of the last events that a page shows, newest first, and of rejections if they are wanted."""
+        return [(row[0], row[1]) for row in self._db.execute(_SHOWN, (rejections, limit))]
 
     def has_page(self, project: str) -> bool:
         """Whether a project has a page of the site."""
