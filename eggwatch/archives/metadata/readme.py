@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator
 from email.message import EmailMessage
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -35,6 +36,8 @@ _EMPTY_LINK = re.compile(f'<a (?:title="[^"<>]*" )?href="#[^"<>]*" rel="{LINK_RE
 """Renderers put one at each heading: a stop for the keyboard without a name."""
 _IMAGE = re.compile('<img(?: [a-z]+="[^"]*")*>')
 _ALT = re.compile(' alt="([^"]*)"')
+_CHECKBOX = re.compile('<input(?: [a-z]+="[^"]*")*>')
+_HEADING = re.compile("<(/?)h([1-6])(?=[ >])")
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
@@ -87,12 +90,12 @@ def _tamed(page: str) -> str:
         page,
         tags=allowed.ALLOWED_TAGS,
         attributes=allowed.ALLOWED_ATTRIBUTES,
-        attribute_filter=_tamed_attribute,
+        attribute_filter=partial(_tamed_attribute, set()),
         link_rel=LINK_REL,
         url_schemes={"http", "https", "mailto"},
         id_prefix=ID_PREFIX,
     )
-    return _EMPTY_LINK.sub("", _IMAGE.sub(_in_words, tamed))
+    return _below_ours(_EMPTY_LINK.sub("", _CHECKBOX.sub(_as_text, _IMAGE.sub(_in_words, tamed))))
 
 
 def _in_words(image: re.Match[str]) -> str:
@@ -101,13 +104,39 @@ def _in_words(image: re.Match[str]) -> str:
     return "" if alt is None else html.escape(html.unescape(alt[1]))
 
 
-def _tamed_attribute(tag: str, name: str, value: str) -> str | None:
+def _as_text(checkbox: re.Match[str]) -> str:
+    """A box of a list of tasks as a character: nobody can check it, and it has no label."""
+    return "\u2611" if " checked=" in checkbox[0] else "\u2610"
+
+
+def _below_ours(page: str) -> str:
+    """Its headings from the third level on, without gaps: above them are that of the page and "Description"."""
+    above: list[int] = []
+
+    def moved(heading: re.Match[str]) -> str:
+        level = int(heading[2])
+        if not heading[1]:
+            while above and above[-1] >= level:
+                above.pop()
+            above.append(level)
+        return f"<{heading[1]}h{min(2 + len(above), 6)}"
+
+    return _HEADING.sub(moved, page)
+
+
+def _tamed_attribute(ids: set[str], tag: str, name: str, value: str) -> str | None:
+    """The value that an attribute may keep; `ids` are those that were seen, because one can't be there twice."""
+    if name == "id":
+        is_new = value not in ids
+        ids.add(value)
+        return value if is_new else None
     if name == "href":
         value = f"#{ID_PREFIX}{value[1:]}" if value.startswith("#") else value
         return value if _OUTWARD.match(value) else None
     if name == "class":
         return " ".join(word for word in value.split() if tag == "span" and len(word) <= _LONGEST_CLASS) or None
-    return None if name == "src" else value
+    # `lang` is what code is written in, and no language that a screen reader speaks.
+    return None if name in ("src", "lang") else value
 
 
 def unfolded(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jinja2 import Environment
@@ -9,6 +10,12 @@ from markupsafe import Markup
 
 from eggwatch.pages.landing import LandingOptions
 
+_NO_HTML = re.compile(
+    "[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff"
+    + "".join(chr(plane << 16 | end) for plane in range(1, 17) for end in (0xFFFE, 0xFFFF))
+    + "]"
+)
+"""Characters that no page may have, not even escaped (HTML, 13.2.3.5)."""
 _UNITS = ("bytes", "kB", "MB", "GB")
 
 
@@ -22,7 +29,7 @@ def page(env: Environment, template: str, path: str, options: LandingOptions, **
     html = env.get_template(f"site/{template}").render(
         root="../" * path.count("/"), options=options, size=size, day=day, **values
     )
-    return {path: html.encode()}
+    return {path: _NO_HTML.sub("\ufffd", html).encode()}
 
 
 def size(value: int) -> str:
@@ -34,5 +41,5 @@ def size(value: int) -> str:
 
 
 def day(at: str | None) -> Markup | str:
-    """A moment (RFC 3339) as its day, with the moment for machines."""
-    return Markup('<time datetime="{}">{}</time>').format(at, at[:10]) if at else ""
+    """A moment (RFC 3339, UTC) as its day, with the second for machines."""
+    return Markup('<time datetime="{}Z">{}</time>').format(at[:19], at[:10]) if at else ""

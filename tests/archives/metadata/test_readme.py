@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from eggwatch.archives.metadata.readme import readme_flaws, readme_html, unfolded
@@ -69,3 +71,23 @@ def test_an_image_is_shown_by_its_alternative_text(image: str, shown: str) -> No
     """Nothing is loaded from elsewhere, and the text can't become markup."""
     html = readme_html(f"before {image} after", "text/markdown")
     assert html is not None and shown in html and "<img" not in html
+
+
+@pytest.mark.parametrize(
+    ("levels", "shown"), [("123", "345"), ("1332", "3444"), ("41", "33"), ("2", "3"), ("123456", "345666")]
+)
+def test_headings_begin_below_those_of_the_page_and_leave_no_level_out(levels: str, shown: str) -> None:
+    html = readme_html("\n\n".join("#" * int(level) + " title" for level in levels), "text/markdown")
+    assert html is not None
+    assert "".join(re.findall("<h(.)", html)) == "".join(re.findall("</h(.)", html)) == shown
+
+
+def test_an_id_is_there_once_and_code_is_in_no_language_that_people_speak() -> None:
+    html = readme_html("<b id=a>1</b> <b id=a>2</b>\n\n```python\n1\n```", "text/markdown")
+    assert html is not None and html.count(' id="readme-a"') == 1 and " lang=" not in html
+
+
+def test_a_list_of_tasks_shows_what_is_done() -> None:
+    """Without controls that nobody can use."""
+    html = readme_html("- [x] this\n- [ ] that", "text/markdown")
+    assert html is not None and "\u2611 this" in html and "\u2610 that" in html and "<input" not in html

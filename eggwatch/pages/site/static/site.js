@@ -1,4 +1,5 @@
-// Copy buttons, and the address of this page in the lines to copy where the index does not know its own.
+// Copy buttons, the address of this page in the lines to copy where the index does not know its own, and the keyboard's
+// way to what is wider than the window.
 "use strict";
 
 (() => {
@@ -33,4 +34,12 @@
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });
   }
+
+  function reach() {
+    for (const one of document.querySelectorAll(".scroll, .copied pre, .readme pre, .readme table")) {
+      if (one.scrollWidth > one.clientWidth) one.tabIndex = 0; else one.removeAttribute("tabindex");
+    }
+  }
+  addEventListener("resize", reach);
+  reach();
 })();
