@@ -81,6 +81,15 @@ def test_the_search_box_of_the_landing_page_leads_to_what_it_found(page: Browser
     assert page.evaluate(FOUND) == ["demo 1.0"]
 
 
+def test_keywords_and_classifiers_of_a_release_lead_to_the_projects_that_have_them(page: Browser, url: str) -> None:
+    for project, said in (("demo", "gadget"), ("demo-http", "Framework :: Django")):
+        page.open(f"{url}project/{project}/1.0/index.html")
+        link = f"[...document.querySelectorAll('aside a')].find((one) => one.textContent === '{said}').href"
+        page.open(page.evaluate(link))
+        page.until(f"{TOLD} === '1 project.'")
+        assert page.evaluate(FOUND) == [f"{project} 1.0"]
+
+
 def test_a_typing_error_late_in_a_word_is_forgiven(page: Browser, url: str) -> None:
     page.open(f"{url}search/index.html?q=gadgte")
     page.until(f"{TOLD} === '1 project.'")
