@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 import os
 import select
 import sys
 import time
+import zlib
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -19,6 +22,8 @@ CODE = "from eggwatch.inspection.readmes import serve; serve()"
 MOST_SECONDS = 30.0
 """For the answer; the rendering itself has `readme.MOST_SECONDS` of CPU time."""
 LONGEST_ANSWER = 8 << 20
+MOST_KEPT = 8 << 20
+"""Bytes of rendered READMEs that are kept, compressed: of a thousand or two."""
 
 
 def can_render() -> bool:
@@ -27,10 +32,16 @@ def can_render() -> bool:
 
 
 class Readmes:
-    """The renderer; its process is started for the first README that is no plain text."""
+    """The renderer; its process is started for the first README that is no plain text.
+
+    A README takes some 15 ms, and a page is rendered again when a project that it can link to has come.
+    """
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._kept: dict[bytes, bytes] = {}
+        """What came out lately, by the digest of what was asked."""
+        self._size = 0
 
     def html(self, text: str, said: str) -> str | None:
         """A description as HTML that is safe in a page; None if it is to be shown as the text that it is.
@@ -39,16 +50,32 @@ class Readmes:
         """
         if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
             return None
+        request = json.dumps([text, said]).encode() + b"\n"
+        key = hashlib.sha256(request).digest()
+        if (packed := self._kept.get(key)) is not None:
+            return zlib.decompress(packed).decode("utf-8", "surrogatepass") or None
+        if (answer := self._asked(request)) is None:
+            return None
+        self._keep(key, zlib.compress(answer.encode("utf-8", "surrogatepass"), 1))
+        return answer or None
+
+    def _asked(self, request: bytes) -> str | None:
+        """What the process answers; None, and it is ended, if it does not."""
         process = self._process = self._process or _started()
         try:
-            process.channel.sendall(json.dumps([text, said]).encode() + b"\n")
+            process.channel.sendall(request)
             answer = _received(process)
         except OSError:
             answer = None
         if answer is None:
             self.close()
-            return None
-        return str(answer) if answer else None
+        return answer
+
+    def _keep(self, key: bytes, packed: bytes) -> None:
+        self._kept[key] = packed
+        self._size += len(packed)
+        while self._size > MOST_KEPT:
+            self._size -= len(self._kept.pop(next(iter(self._kept))))
 
     def close(self) -> None:
         """End the process."""
@@ -84,6 +111,7 @@ def serve() -> None:
         for name in READMES:
             import_module(name)
         import_module("mimetypes").init()
+        gc.freeze()  # docutils makes so much garbage that modules would be looked through again and again
         shut_in(readme=True)
         with os.fdopen(os.dup(channel.fileno()), "rb") as requests:  # read(2): the sandbox has no recvfrom(2)
             for line in requests:

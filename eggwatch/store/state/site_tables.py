@@ -123,7 +123,7 @@ class SiteTables:
         self.mark(project)
 
     def remember(self, records: Sequence[SiteRecord]) -> None:
-        """These pages are durable; those that are to link to a new one are stale."""
+        """These pages are durable; those that are to link to a new one are stale, and rendered last: more may come."""
         for record in records:
             self._db.execute("DELETE FROM site_stale WHERE project = ? AND mark = ?", (record.project, record.mark))
         rendered = [record for record in records if record.card is not None]
@@ -131,8 +131,9 @@ class SiteTables:
         for record in rendered:
             self._remember(record)
         for needed in new:
-            for row in self._db.execute("SELECT project FROM needs WHERE needed = ?", (needed,)).fetchall():
-                self.mark(row[0])
+            self._db.execute(
+                "INSERT OR IGNORE INTO site_stale SELECT project, ? FROM needs WHERE needed = ?", (LAST, needed)
+            )
 
     def _remember(self, record: SiteRecord) -> None:
         project, execute = record.project, self._db.execute

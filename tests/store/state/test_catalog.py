@@ -17,6 +17,7 @@ from eggwatch.model.releases import ProjectListing, newest
 from eggwatch.model.sightings import Identity
 from eggwatch.model.verdicts import Flaw
 from eggwatch.store.state.catalog import AT_ONCE, Catalog, Original, Reader, key_of
+from eggwatch.store.state.site_tables import SiteRecord
 
 SHA = {number: f"{number:064x}" for number in range(10)}
 ONE, TWO = "demo-1.0.tar.gz", "demo-2.0.tar.gz"
@@ -318,3 +319,22 @@ def test_finishing_beside_a_reader_is_no_error(tmp_path: Path) -> None:
     again = Catalog(catalog.path)
     assert again.counts() == (1, 1)
     again.finish()
+
+
+def test_pages_of_the_site_that_get_a_link_are_rendered_once_and_after_all_that_changed(catalog: Catalog) -> None:
+    def rendered(project: str, *needs: str) -> None:
+        mark = catalog.site.mark_of(project)
+        catalog.mark_site([SiteRecord(project=project, mark=mark, card={"name": project}, needs=needs)])
+
+    projects = ("needed", "dependent", "unrelated", "also-needed")
+    for project in projects:
+        catalog.site.mark(project)
+    assert catalog.site.stale() == ["also-needed", "unrelated", "dependent", "needed"]
+    rendered("dependent", "also-needed", "needed")
+    rendered("also-needed")
+    assert catalog.site.stale() == ["unrelated", "needed", "dependent"]
+    rendered("needed")
+    rendered("unrelated")
+    assert catalog.site.stale() == ["dependent"]
+    rendered("dependent", "also-needed", "needed")
+    assert catalog.site.stale() == []
