@@ -1,4 +1,4 @@
-"""Writes docs/commands.rst, docs/settings.rst and contrib/man/eggwatch.1 from what the program says of itself.
+"""Writes docs/commands.rst, docs/settings.rst, contrib/man/eggwatch.1 and contrib/httpd from the program.
 
 `python -m docs.reference` writes them anew; a test compares them with the program.
 """
@@ -21,6 +21,7 @@ from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.settings import GROUPS as SETTINGS
 from eggwatch.config.settings import PAGES, SITE
 from eggwatch.config.uploads import DOOR, UPLOADS
+from eggwatch.webserver.samples import TEMPLATES, sample
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 118
@@ -215,6 +216,7 @@ def pages() -> dict[Path, str]:
         Path("docs/commands.rst"): RST_HEAD + rst(commands()),
         Path("docs/settings.rst"): SETTINGS_HEAD + rst(settings()),
         Path("contrib/man/eggwatch.1"): man(commands()),
+        **{Path("contrib/httpd", name): sample(server) for server, name in TEMPLATES.items()},
     }
 
 

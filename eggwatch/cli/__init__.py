@@ -27,6 +27,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "config": ("init_config:config", "Report errors in a configuration, with line numbers."),
         "run": ("run:run", "Watch the drop folder in the foreground; --once: a single round."),
         "serve": ("serve:serve", "Serve the pages alone over HTTP, without the daemon."),
+        "webserver": ("webserver:webserver", "Print a configuration of Apache, nginx or Caddy."),
         "notify": ("notify:notify", "Deliver mails and webhooks; --test sends a sample."),
     },
     "Upload": {

@@ -20,7 +20,7 @@ LARGE = 3 << 20
 """More than nginx accepts by default."""
 NAMES = ("main", "team")
 OWN_PLACE = {
-    "apache": {"127.0.0.1:8080%": "127.0.0.1:8080/team%"},
+    "apache": {"127.0.0.1:8080$": "127.0.0.1:8080/team$"},
     "nginx": {"127.0.0.1:8080$": "127.0.0.1:8080/team$"},
     "caddy": {"\treverse_proxy @uploads": "\trewrite @uploads /team{uri}\n\treverse_proxy @uploads"},
 }

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,11 +110,31 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+COMMANDS = {
+    "apache": ("apache2", "-DFOREGROUND", "-f"),
+    "nginx": ("nginx", "-e", "stderr", "-c"),
+    "caddy": ("caddy", "run", "--adapter", "caddyfile", "--config"),
+}
+"""How each is started with a complete configuration."""
+
+
 @contextmanager
-def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+def running_alone(kind: str, file: Path, port: int) -> Iterator[None]:
+    """A web server with a configuration of its own, as an account without rights, in the folder of that file."""
+    name, *options = COMMANDS[kind]
+    program = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+    with _running([program, *options, str(file)], file.parent, port, **nobody):
+        yield
+
+
+@contextmanager
+def _running(command: list[str], folder: Path, port: int, **options: Any) -> Iterator[None]:
     environment = {**os.environ, "APACHE_LOG_DIR": str(folder), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output, **options)
     try:
         _wait_until_it_listens(process, folder, port)
         yield

@@ -1,0 +1,219 @@
+"""`eggwatch webserver`: what it prints, in real web servers that an account without rights has started."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Site
+from tests.contrib.test_uploads_behind_httpd import several, upload
+from tests.contrib.web_servers import SERVERS, folder_for, free_port, running_alone
+from tests.http_asking import Reply, ask
+from tests.installers import clean_environment, pip_install, uv, uv_install
+from tests.webserver.door import ANONYMOUS, serving, url_of
+
+JSON = "application/vnd.pypi.simple.v1+json"
+KINDS = sorted(SERVERS)
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def folder(kind: str) -> Iterator[Path]:
+    with folder_for(kind) as folder:
+        yield folder
+
+
+def published(folder: Path, name: str = "foo-bar", **settings: str) -> Site:
+    """An index with one wheel."""
+    site = Site(folder, **settings)
+    site.put(wheel(name, files={f"{name.replace('-', '_')}.py": b"ANSWER = 42\n"}))
+    assert site.run("run", "--once").code == 0
+    return site
+
+
+@contextmanager
+def served(kind: str, site: Site, *options: str, door: str = "8080") -> Iterator[str]:
+    """A web server with what the command prints for a site, complete; its URL without the last slash."""
+    port = free_port()
+    done = site.call("webserver", kind, "--standalone", "--listen", str(port), *options)
+    assert (done.code, done.err) == (0, "")
+    shutil.chown(site.base / f"eggwatch-{kind}", "nobody")
+    (site.base / "httpd.conf").write_text(done.out.replace("127.0.0.1:8080", f"127.0.0.1:{door}"))
+    with running_alone(kind, site.base / "httpd.conf", port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def followed(url: str, path: str) -> Reply:
+    """The answer at the end of redirects within the server."""
+    for _ in range(9):
+        reply = ask(url, path, Accept=JSON)
+        if reply.status not in (301, 308):
+            break
+        path = urlsplit(reply.headers["location"]).path
+    return reply
+
+
+def test_a_whole_configuration_serves_pip_and_uv_without_root(kind: str, folder: Path, tmp_path: Path) -> None:
+    """Pages in each form, compressed; archives; the pages for people with their style; no dot-folder."""
+    site = published(folder / "my site")
+    with served(kind, site) as url:
+        page = ask(url, "/simple/foo-bar/", Accept=JSON, Accept_Encoding="gzip")
+        assert (page.headers["content-type"], page.headers["content-encoding"]) == (JSON, "gzip")
+        assert ask(url, "/simple/foo-bar/").headers["content-type"].lower() == "text/html; charset=utf-8"
+        style = next((site.public / "static").glob("*.css")).name
+        assert ask(url, f"/static/{style}").headers["content-type"].startswith("text/css")
+        assert ask(url, "/status.json").headers["content-type"].startswith("application/json")
+        assert ask(url, "/.eggwatch").status == 404
+        assert ask(url, "/simple/not-here/").status == 404
+        pip_install(tmp_path / "pip", f"{url}/simple/", "foo-bar")
+        uv_install(tmp_path / "uv", f"{url}/simple/", "foo-bar")
+
+
+def test_an_index_is_served_at_the_path_of_its_url(kind: str, folder: Path, tmp_path: Path) -> None:
+    """With redirects within it, and without anything at the root."""
+    site = published(folder / "site", url='"http://localhost/some.where/packages/"')
+    with served(kind, site) as url:
+        at = "/some.where/packages"
+        for path in (f"{at}/simple/foo-bar", f"{at}/simple/Foo_Bar", f"{at}/simple/FOO.bar/", f"{at}/simple/foo-bar/"):
+            assert followed(url, path).headers["content-type"] == JSON
+        assert followed(url, at).body == (site.public / "index.html").read_bytes()
+        assert ask(url, f"{at}/.eggwatch").status == 404
+        assert ask(url, "/simple/foo-bar/").status in (403, 404)
+        file = f"{at}/files/foo-bar/foo_bar-1.0-py3-none-any.whl"
+        assert ask(url, file).headers["cache-control"] == "max-age=31536000, immutable"
+        assert ask(url, f"{file}.metadata").headers["content-type"].lower() == "text/plain; charset=utf-8"
+        pip_install(tmp_path / "pip", f"{url}{at}/simple/", "foo-bar")
+        uv_install(tmp_path / "uv", f"{url}{at}/simple/", "foo-bar")
+
+
+def test_several_indexes_are_served_by_their_names_with_their_uploads(kind: str, folder: Path) -> None:
+    """At /NAME/ and /NAME/legacy/, as 'eggwatch serve' has them."""
+    site = several(folder / "site")
+    with site.daemon(), serving(site) as server, served(kind, site, door=str(urlsplit(url_of(server)).port)) as url:
+        for name in ("main", "team"):
+            for number, path in enumerate((f"/{name}/", f"/{name}/legacy/")):
+                file = sdist(f"for-{name}", f"{number}.0")
+                reply = upload(url, path, file)
+                assert (reply.status, reply.body) == (200, f"{file[0]} is published.\n".encode())
+                assert file[0].encode() in followed(url, f"/{name}/simple/For_{name}").body
+            assert b"twine upload" in ask(url, f"/{name}/legacy/").body
+        assert ask(url, "/main/simple/for-team/").status == 404
+
+
+def test_an_index_at_a_path_takes_uploads_there(kind: str, folder: Path) -> None:
+    site = Site(folder / "site", uploads=ANONYMOUS, url='"http://localhost/packages/"')
+    with site.daemon(), serving(site) as server, served(kind, site, door=str(urlsplit(url_of(server)).port)) as url:
+        file = sdist("demo")
+        assert upload(url, "/packages/legacy/", file).status == 200
+        assert file[0].encode() in ask(url, "/packages/simple/demo/").body
+
+
+def test_https_and_a_password_for_readers(kind: str, folder: Path, tmp_path: Path) -> None:
+    """pip and uv take both from the places where people keep them: a certificate of one's own, and .netrc."""
+    site = published(folder / "site")
+    certify(site.base)
+    line = subprocess.run(
+        ["htpasswd", "-nbBC", "5", "alice", "horse"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    (site.base / "users").write_text(line.replace(":", " ") if kind == "caddy" else line)
+    options = ("--https", "certificate.pem", "key.pem", "--htpasswd", "users")
+    with served(kind, site, *options) as url:
+        url = url.replace("http:", "https:")
+        for installer in (_pip, _uv):
+            home = tmp_path / installer.__name__
+            home.mkdir()
+            assert installer(home, f"{url}/simple/", site.base / "authority.pem").returncode != 0
+            (home / ".netrc").write_text("machine 127.0.0.1 login alice password horse\n")
+            (home / ".netrc").chmod(0o600)
+            done = installer(home, f"{url}/simple/", site.base / "authority.pem")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert (home / "target/foo_bar.py").exists()
+
+
+def certify(folder: Path) -> None:
+    """An authority, and a certificate of it for 127.0.0.1, which the web server may read."""
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    authority = ["-subj", "/CN=authority", "-keyout", "authority.key", "-out", "authority.pem"]
+    subprocess.run([*new, *authority], cwd=folder, check=True, capture_output=True)
+    by = ["-CA", "authority.pem", "-CAkey", "authority.key", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    files = ["-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run([*new, *by, *names, *files], cwd=folder, check=True, capture_output=True)
+    shutil.chown(folder / "key.pem", "nobody")
+
+
+def _pip(home: Path, index: str, certificate: Path) -> subprocess.CompletedProcess[str]:
+    """Not isolated: it would not read .netrc, but it prefers a bundle that the environment names to --cert."""
+    environment = {key: value for key, value in clean_environment(home).items() if not key.endswith("CA_BUNDLE")}
+    command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--no-input", "--retries=0"]
+    options = ["--index-url", index, "--cert", str(certificate), "--target", str(home / "target"), "foo-bar"]
+    return subprocess.run(
+        [*command, *options], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def _uv(home: Path, index: str, certificate: Path) -> subprocess.CompletedProcess[str]:
+    options = ("--default-index", index, "--python", sys.executable, "--target", str(home / "target"), "foo-bar")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(certificate))
+        return uv(home, "pip", "install", *options)
+
+
+def test_what_is_not_here_is_redirected_elsewhere_only_where_that_was_asked_for(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    """With a warning in the configuration; what is here never leads elsewhere."""
+    site, public = published(folder / "site"), published(folder / "public", "other")
+    with served(kind, public) as elsewhere, served(kind, site, "--fallback", f"{elsewhere}/simple") as url:
+        assert "dependency confusion" in (site.base / "httpd.conf").read_text()
+        reply = ask(url, "/simple/other/", Accept=JSON)
+        assert (reply.status, reply.headers["location"]) == (302, f"{elsewhere}/simple/other/")
+        assert ask(url, "/simple/foo-bar/", Accept=JSON).status == 200
+        assert ask(url, "/simple/foo-bar/not-a-page", Accept=JSON).status == 404
+        for install in (pip_install, uv_install):
+            install(tmp_path / install.__name__, f"{url}/simple/", "foo-bar", "other")
+        assert ask(elsewhere, "/simple/foo-bar/", Accept=JSON).status == 404
+
+
+def test_a_site_for_the_system_has_the_names_and_ports_of_each_url(kind: str, folder: Path) -> None:
+    """Indexes of two hosts are two sites."""
+    site = several(folder / "site")
+    text = site.config.read_text()
+    text = text.replace("[index.main]\n", '[index.main]\nurl = "http://one.example.com/"\n')
+    site.write_config(text.replace("[index.team]\n", '[index.team]\nurl = "http://two.example.com:8090/in/"\n'))
+    said = site.call("webserver", kind).out
+    assert "one.example.com" in said and "two.example.com" in said and "8090" in said
+    assert str(site.base / "main/public") in said and "/in/" in said
+    assert "127.0.0.1:8080/main" in said or "rewrite * /main{uri}" in said
+
+
+def test_a_folder_that_no_web_server_can_name_is_an_error(kind: str, folder: Path) -> None:
+    site = published(folder / 'a "quoted" folder')
+    done = site.call("webserver", kind)
+    assert (done.code, done.out) == (2, "")
+    assert "can't be written" in done.err
