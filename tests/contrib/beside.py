@@ -12,6 +12,7 @@ import pytest
 from tests.cli.program import Site
 from tests.contrib import web_servers
 
+SAMPLE = (web_servers.SAMPLES / "nginx.conf").read_text()
 SERVER_NAME = "    server_name pypi.example.com;\n"
 """The line of the sample for nginx behind which the pages of the documentation include what they add."""
 
@@ -33,7 +34,7 @@ def nginx(public: Path, changes: Mapping[str, str], *, http: str = "", server: s
     A `{folder}` in them is one that nginx may write to.
     """
     with web_servers.folder_for("nginx") as folder, pytest.MonkeyPatch.context() as patch:
-        text = (web_servers.SAMPLES / "nginx.conf").read_text()
+        text = SAMPLE
         for shipped, ours in {**changes, SERVER_NAME: f"{SERVER_NAME}{server}\n"}.items():
             assert shipped in text
             text = text.replace(shipped, ours)

@@ -143,7 +143,7 @@ def settings_of(pip_conf: str) -> list[str]:
 
 def test_a_name_leads_to_one_index_alone(beside: Beside) -> None:
     """To ours if it is published here, or has our prefix; else to the public one."""
-    names = {"acme-tool": "", "no-prefix": "", "acme-unpublished": "", "public": "/pypi", "nobodys": "/pypi"}
+    names = {"acme-tool": "", "no-prefix": "", "acme-unpublished": "", "public": "/cache", "nobodys": "/cache"}
     for name, where in names.items():
         reply = ask(beside.url, f"/all/simple/{name}/")
         assert (reply.status, reply.headers["location"]) == (302, f"{where}/simple/{name}/")
@@ -170,12 +170,12 @@ def test_public_packages_come_through_the_cache_and_stay_in_it_when_pypi_is_gone
     """Both archives and the page, in JSON and HTML; all links lead to the cache; the last test of this file."""
     urls = []
     for accept in ("application/vnd.pypi.simple.v1+json", "text/html"):
-        reply = ask(beside.url, "/pypi/simple/public/", Accept=accept)
+        reply = ask(beside.url, "/cache/simple/public/", Accept=accept)
         assert (reply.status, reply.headers["content-type"].partition(";")[0]) == (200, accept)
-        urls += re.findall(rb'"(/pypi/files/[^"#]+)', reply.body)
+        urls += re.findall(rb'"(/cache/files/[^"#]+)', reply.body)
         assert b"localhost" not in reply.body
     assert (len(urls), len(set(urls))) == (4, 2)
-    assert ask(beside.url, "/pypi/simple/Public", Accept="text/html").headers["location"] == "/pypi/simple/public/"
+    assert ask(beside.url, "/cache/simple/Public", Accept="text/html").headers["location"] == "/cache/simple/public/"
     homes = tmp_path / "before", tmp_path / "after"
     for home in homes:
         assert (pip_install(home, beside.everything, "public") / "public").is_dir()
