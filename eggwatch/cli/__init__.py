@@ -171,7 +171,8 @@ def main() -> None:
     except OSError as error:
         if error.filename is None and error.errno not in OF_DISKS:  # a bug, for which the traceback is wanted
             raise
-        where = "" if error.filename is None else f"{in_full(Path(os.fsdecode(error.filename)))}: "
+        place = error.filename2 or error.filename
+        where = "" if place is None else f"{in_full(Path(os.fsdecode(place)))}: "
         say_error(f"eggwatch: {where}{error.strerror}.\n  {UNUSABLE}")
         sys.exit(2)
     except sqlite3.OperationalError as error:

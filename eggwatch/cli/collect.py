@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -116,6 +117,7 @@ def collect(
     Exit status: 0 all were found, 1 some are missing, or differ from the
       installed files, 2 pip can't reach an index.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that pip does not go on alone
     older = read_config(compoze)
     requirements, site_packages = (*requirements, *older.requirements), site_packages or older.site_packages
     into = into or older.path

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
 from eggwatch.collecting.comparing import differences
@@ -60,7 +61,7 @@ def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> I
     # A wheel for another platform always differs from the installed files: do not compare them.
     installed = [replace(one, rows={}) for one in environment.installed] if pip.options else environment.installed
     for some in _batched(installed):
-        found = {one.name: _elsewhere(one) or _already_in(into, there, one) for one in some}
+        found = {one.name: _not_requested(one) or _already_in(into, there, one) for one in some}
         lacking = [one for one in some if found[one.name] is None]
         with downloading(into, [name for one in lacking for name in there.get(_key(one), ())]) as folder:
             names, reasons = pip.download_each([one.pin for one in lacking], folder)
@@ -73,6 +74,8 @@ def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Col
     """Collect the wheels that pip finds for requirements; NotFoundError if one is missing."""
     for name, version, place in request.elsewhere:
         yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    if not request.arguments:
+        return
     with downloading(into, (name for name in _names_in(into) if name.endswith(".whl"))) as folder:
         names = _found_for(request, folder, pip.download)
     for (project, version), (file, *_) in wheels_of(names).items():
@@ -88,13 +91,18 @@ def _found_for(request: PipRequest, folder: Path, find: Callable[[Sequence[str],
     try:
         return find(arguments, folder)
     except NotDownloadedError as error:
-        raise NotFoundError(f"pip has not found everything: {error}") from error
+        raise NotFoundError(
+            f"pip has not found everything: {error}",
+            remedy="Nothing was downloaded for these requirements. 'pip config list' names the indexes that pip uses.",
+        ) from error
 
 
 def show_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
     """What `collect_requested` would collect, each with its URL if it would be downloaded."""
     for name, version, place in request.elsewhere:
         yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    if not request.arguments:
+        return
     with _reporting() as folder:
         yield from _at(_found_for(request, folder, pip.look_up), into)
 
@@ -103,7 +111,7 @@ def show_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> Iter
     """What `collect_installed` would collect, likewise; nothing that is not in the collection can be compared."""
     there, pins = wheels_of(_names_in(into)), list[InstalledDistribution]()
     for one in environment.installed:
-        known = _elsewhere(one) or (None if pip.options else _already_in(into, there, one))
+        known = _not_requested(one) or (None if pip.options else _already_in(into, there, one))
         if known is not None:
             yield known
         else:
@@ -184,8 +192,12 @@ def _batched(installed: Sequence[InstalledDistribution]) -> Iterator[Sequence[In
     yield from (installed[start : start + AT_ONCE] for start in range(0, len(installed), AT_ONCE))
 
 
-def _elsewhere(installed: InstalledDistribution) -> Collected | None:
+def _not_requested(installed: InstalledDistribution) -> Collected | None:
     if installed.origin is None:
+        try:
+            Requirement(installed.pin)  # what is none may be an option of pip
+        except InvalidRequirement:
+            return _collected(installed, Outcome.NOT_FOUND, reason="its name or version is not valid")
         return None
     how = "editable, from" if installed.is_editable else "installed from"
     return _collected(installed, Outcome.ELSEWHERE, origin=installed.origin, reason=f"{how} {installed.origin}")
@@ -239,7 +251,7 @@ def archives_of(names: Iterable[str], kind: Kind) -> ArchiveNames:
 
 
 def _names_in(into: Path) -> list[str]:
-    return [path.name for path in into.iterdir()] if into.is_dir() else []
+    return [path.name for path in into.iterdir() if path.is_file()] if into.is_dir() else []
 
 
 def _key(installed: InstalledDistribution) -> tuple[Project, str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import lzma
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +15,11 @@ from eggwatch.collecting.environment import Row
 
 SIGNED = (".dist-info/RECORD", ".dist-info/RECORD.jws", ".dist-info/RECORD.p7s")
 CHUNK = 1 << 20
+_UNREADABLE = (
+    *(zipfile.BadZipFile, struct.error, OSError, EOFError, ValueError),
+    *(zlib.error, lzma.LZMAError, RuntimeError, TypeError),
+)
+"""Of a damaged archive, a damaged or encrypted member, and a hash that Python does not know, or of no fixed size."""
 
 
 def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
@@ -20,7 +28,7 @@ def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
         with zipfile.ZipFile(wheel) as archive:
             members = dict(_members(archive))
             other = {path for path, info in members.items() if not _is_same(archive, info, rows.get(path))}
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError):
+    except _UNREADABLE:
         return [wheel.name]
     return sorted(other | {path for path in rows if path not in members and is_from_wheel(path)})
 

@@ -20,10 +20,15 @@ import json, sysconfig
 from importlib.metadata import distributions
 TEXTS = "RECORD", "WHEEL", "direct_url.json", "entry_points.txt"
 found = {}
+def read(one, name):
+    try:
+        return one.read_text(name)
+    except (OSError, UnicodeError):
+        return None
 for one in distributions():
     name = one.metadata["Name"]
     if name and one.version and name not in found:
-        texts = {text: one.read_text(text) for text in TEXTS}
+        texts = {text: read(one, text) for text in TEXTS}
         found[name] = {"name": name, "version": one.version, "folder": str(one.locate_file("")), "texts": texts}
 paths = {"prefix": sys.prefix, "scripts": sysconfig.get_path("scripts")}
 print(json.dumps({"paths": paths, "found": list(found.values())}))
@@ -78,10 +83,13 @@ def look_into(python: Path) -> PythonEnvironment:
         done = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, check=False)
     except OSError as error:
         raise EggwatchError(f"{python} does not run: {error.strerror}.", remedy=WHICH) from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise EggwatchError(f"{python} can't list the installed packages: {last}", remedy=WHICH)
-    said = json.loads(done.stdout)
+    last = (done.stdout if not done.returncode else done.stderr).strip().rpartition("\n")[2]
+    try:
+        if done.returncode:
+            raise ValueError(last or "no output")
+        said = json.loads(last)  # the last line, as what starts with this Python may print something, too
+    except ValueError as error:
+        raise EggwatchError(f"{python} can't list the installed packages: {error}", remedy=WHICH) from error
     found = sorted(map(_installed, said["found"]), key=lambda one: one.project)
     paths = {name: Path(path) for name, path in said["paths"].items()}
     return PythonEnvironment(python=python, installed=tuple(found), **paths)
@@ -92,22 +100,41 @@ WHICH = "Name the Python of the environment with --python, such as .venv/bin/pyt
 
 def _installed(said: dict[str, Any]) -> InstalledDistribution:
     texts = {name: text or "" for name, text in said["texts"].items()}
-    direct = json.loads(texts["direct_url.json"] or "{}")
+    direct = _direct_url(texts["direct_url.json"])
     return InstalledDistribution(
         name=said["name"],
         version=said["version"],
         folder=Path(said["folder"]),
-        rows=read_record(texts["RECORD"].splitlines()),
+        rows=_rows(texts["RECORD"]),
         wheel_file=texts["WHEEL"],
         entry_points=texts["entry_points.txt"],
         origin=_origin(direct) if direct else None,
-        is_editable=direct.get("dir_info", {}).get("editable", False),
+        is_editable="dir_info" in direct and direct["dir_info"].get("editable", False),
     )
+
+
+def _rows(record: str) -> dict[str, Row]:
+    try:
+        return read_record(record.splitlines())
+    except csv.Error:
+        return {}
 
 
 def read_record(lines: Iterable[str]) -> dict[str, Row]:
     """The rows of a RECORD by path."""
     return {path: Row(digest, size) for path, digest, size, *_ in ([*row, "", ""] for row in csv.reader(lines) if row)}
+
+
+def _direct_url(text: str) -> dict[str, Any]:
+    """What direct_url.json (PEP 610) says; a package with a damaged one is from no index either."""
+    try:
+        direct: dict[str, Any] = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        direct = {"url": ""}
+    match direct:
+        case {"vcs_info": {"vcs": _, "commit_id": _}} | {"dir_info": {}} | {"archive_info": {}} if "url" in direct:
+            return direct
+    return {"url": "a place that its direct_url.json does not name"} if direct else {}
 
 
 def _origin(direct: Mapping[str, Any]) -> str:

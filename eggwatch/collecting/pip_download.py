@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,9 +48,9 @@ ALWAYS = ("--disable-pip-version-check", "--no-input")
 
 _UNREACHED = re.compile(r"Could not fetch URL (?P<url>\S+): (?!404 Client Error)(?P<why>.*) - skipping")
 """How pip's log reports an index that does not answer; its output only says that nothing matches."""
-
-
 _ERROR = re.compile(r"^\S+ ERROR: (.*)$", re.MULTILINE)
+_EXCEPTION = re.compile(r"^\S+ ([A-Za-z_][\w.]*: .*)$", re.MULTILINE)
+"""The last line of a traceback in pip's log."""
 _COLLECTED = re.compile(r"^\S+ (?:Processing|Collecting) (.+)$", re.MULTILINE)
 _SAVED = re.compile(r"(?:Saved|File was already downloaded) (?:.*/)?(?P<name>[^/\n]+)$", re.MULTILINE)
 
@@ -70,58 +71,43 @@ class Pip:
 
     def download(self, wanted: Sequence[str], folder: Path) -> list[str]:
         """Download wheels into the folder, unless they are there, and return the names of all that pip has chosen."""
-        log = folder.with_name(f"{folder.name}.log")
-        command = [
-            *self.command,
-            "download",
-            *ALWAYS,
-            "--only-binary",
-            ":all:",
-            "--log",
-            str(log),
-            *self.indexes,
-            *self.options,
-        ]
-        code = self._run([*command, "--dest", str(folder), *wanted])
-        text = log.read_text("utf-8", "replace") if log.exists() else ""
-        log.unlink(missing_ok=True)
+        command = [*self.command, "download", *ALWAYS, "--only-binary", ":all:", *self.indexes, *self.options]
+        code, log = self._run([*command, "--dest", str(folder), *wanted], folder)
         if code:
-            _raise_if_unreached(text)
-            raise NotDownloadedError(_last_error(text))
-        return [found["name"] for found in _SAVED.finditer(text)]
+            raise _failure(log, folder)
+        return [found["name"] for found in _SAVED.finditer(log)]
 
     def download_sdist(self, pin: str, folder: Path) -> str:
         """Download the sdist of a pin into an empty folder, and return its name; nothing is built."""
-        log = folder.with_name(f"{folder.name}.log")
         command = [*self.command, "download", *ALWAYS, "--no-deps", "--no-binary", ":all:", "--ignore-requires-python"]
-        self._run([*command, "--log", str(log), "--dest", str(folder), pin], keep=folder)
-        text = log.read_text("utf-8", "replace") if log.exists() else ""
-        log.unlink(missing_ok=True)
+        _, log = self._run([*command, "--dest", str(folder), pin], folder, keep=folder)
         if not (names := os.listdir(folder)):
-            _raise_if_unreached(text)
-            raise NotDownloadedError(_last_error(text))
+            raise _failure(log, folder)
         return names[0]
-
-    def _run(self, command: Sequence[str], *, keep: Path | None = None) -> int:
-        env = {**os.environ, "EGGWATCH_KEEP": str(keep or "")}
-        if self.is_watched:
-            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=env, check=False).returncode
-        return subprocess.run(
-            [*command, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, env=env, check=False
-        ).returncode
 
     def look_up(self, wanted: Sequence[str], folder: Path) -> list[str]:
         """The URLs of the wheels that `download` would choose; `folder` is for pip's report."""
-        report, log = folder / "report.json", folder / "report.log"
+        report = folder / "report.json"
         command = [*self.command, "install", *ALWAYS, "--dry-run", "--ignore-installed", "--only-binary", ":all:"]
-        command += ["--report", str(report), "--log", str(log), "--target", str(folder / "target")]
-        command += [*self.indexes, *self.options]
-        if self._run([*command, *wanted]):
-            text = log.read_text("utf-8", "replace") if log.exists() else ""
-            log.unlink(missing_ok=True)
-            _raise_if_unreached(text)
-            raise NotDownloadedError(_last_error(text))
+        command += ["--report", str(report), "--target", str(folder / "target"), *self.indexes, *self.options]
+        code, log = self._run([*command, *wanted], folder)
+        if code:
+            raise _failure(log, folder)
         return [one["download_info"]["url"] for one in json.loads(report.read_text("utf-8"))["install"]]
+
+    def _run(self, command: Sequence[str], folder: Path, *, keep: Path | None = None) -> tuple[int, str]:
+        """The exit code of pip, and its log."""
+        log = folder.with_name(f"{folder.name}.log")
+        log.unlink(missing_ok=True)
+        done = subprocess.run(
+            [*command, "--log", str(log), *([] if self.is_watched else ["--quiet"])],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr if self.is_watched else subprocess.DEVNULL,
+            stderr=None if self.is_watched else subprocess.DEVNULL,
+            env={**os.environ, "EGGWATCH_KEEP": str(keep or "")},
+            check=False,
+        )
+        return done.returncode, log.read_text("utf-8", "replace") if log.exists() else ""
 
     def download_each(self, pins: Sequence[str], folder: Path) -> tuple[list[str], dict[str, str]]:
         """Download the wheels of pins, without dependencies; return their names, and why others are missing."""
@@ -163,31 +149,40 @@ def _sources() -> Iterator[str]:
     if ours is not None and ours.origin is not None:
         yield str(Path(ours.origin).parents[1])
     if program := shutil.which("pip"):
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-        yield from (found["folder"] for found in re.finditer(r" from (?P<folder>/.+)/pip \(", said))
+        with suppress(OSError):  # a script of a Python that is gone
+            said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+            yield from (found["folder"] for found in re.finditer(r" from (?P<folder>/.+)/pip \(", said))
 
 
 def _works(command: Sequence[str]) -> bool:
     try:
-        return subprocess.run([*command, "--version"], capture_output=True, check=False).returncode == 0
+        said = subprocess.run([*command, "--version"], capture_output=True, check=False).stdout
     except OSError as error:
         raise EggwatchError(
             f"{command[0]} does not run: {error.strerror}.", remedy="Choose another one with --python."
         ) from error
+    return said.startswith(b"pip ")
 
 
-def _raise_if_unreached(log: str) -> None:
-    """Fail if an index did not answer: packages that could not be requested are not missing."""
-    found = _UNREACHED.search(log)
-    if found is not None:
-        raise EggwatchError(
+def _failure(log: str, folder: Path) -> Exception:
+    """Why pip has failed; EggwatchError if packages may exist that could not be downloaded, as on a full disk."""
+    if (found := _UNREACHED.search(log)) is not None:
+        return EggwatchError(
             f"pip can't reach an index: {found['url']}: {found['why']}",
             remedy="Check 'pip config list' and the network, and run the command again: it continues where it stopped.",
         )
-
-
-def _last_error(log: str) -> str:
     if NOT_BUILT in log:
-        return f"{_COLLECTED.findall(log)[-1]}: {NOT_BUILT}"
-    errors: list[str] = _ERROR.findall(log)
-    return errors[-1].strip() if errors else "pip has failed without a message"
+        return NotDownloadedError(f"{_COLLECTED.findall(log)[-1]}: {NOT_BUILT}")
+    if errors := _ERROR.findall(log):
+        return _of_errors(errors, log, folder)
+    return NotDownloadedError("pip has failed without a message")
+
+
+def _of_errors(errors: Sequence[str], log: str, folder: Path) -> Exception:
+    if errors[-1] == "Exception:" and (found := _EXCEPTION.findall(log)):
+        return EggwatchError(
+            f"pip has failed: {found[-1]}",
+            remedy="Check the network and the disk, and run the command again: it continues where it stopped.",
+        )
+    # What was linked into the folder lies in the collection itself.
+    return NotDownloadedError(errors[-1].strip().replace(f"{folder.parent.name}/{folder.name}/", ""))

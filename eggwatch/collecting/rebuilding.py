@@ -13,6 +13,8 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from eggwatch.collecting.environment import InstalledDistribution, PythonEnvironment, Row
+from eggwatch.model.names import parse_filename
+from eggwatch.model.verdicts import Flaw
 
 MADE_BY_INSTALLERS = (
     *("INSTALLER", "REQUESTED", "RECORD", "RECORD.jws", "RECORD.p7s", "direct_url.json"),
@@ -36,7 +38,10 @@ def rebuild(installed: InstalledDistribution, environment: PythonEnvironment, in
         raise NotRebuiltError("it has no RECORD")
     stem = info.removesuffix(".dist-info")
     members = dict(sorted(_members(installed, environment, stem)))
-    wheel = into / f"{stem}-{_tags(installed.wheel_file)}.whl"
+    filename = f"{stem}-{_tags(installed.wheel_file)}.whl"
+    if isinstance(flaw := parse_filename(filename), Flaw):
+        raise NotRebuiltError(flaw.message)
+    wheel = into / filename
     record = f"{info}/RECORD"
     lines = [f"{_quoted(path)},{_digest(content)},{len(content)}\n" for path, content in members.items()]
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -53,7 +58,7 @@ def _members(
 ) -> Iterator[tuple[str, bytes]]:
     """Paths in the wheel, each with its bytes."""
     generated = set(_console_scripts(installed.entry_points))
-    for path, row in installed.rows.items():
+    for path, row in ((os.path.normpath(path), row) for path, row in installed.rows.items()):
         name = path.rpartition("/")[2]
         if path.endswith(".pyc") or path in {f"{stem}.dist-info/{made}" for made in MADE_BY_INSTALLERS}:
             continue
@@ -69,13 +74,18 @@ def _members(
 
 def _content(installed: InstalledDistribution, path: str, row: Row) -> bytes:
     """The installed bytes; NotRebuiltError if they were changed after the installation."""
+    place = installed.folder / path
+    algorithm, _, said = row.digest.partition("=")
     try:
-        content = (installed.folder / path).read_bytes()
+        if place.exists() and not place.is_file():
+            raise NotRebuiltError(f"{path} is not a file")
+        content = place.read_bytes()
+        if said and _digest(content, algorithm) != row.digest:
+            raise NotRebuiltError(f"{path} was changed after it was installed")
     except OSError as error:
         raise NotRebuiltError(f"{path} can't be read: {error.strerror}") from error
-    algorithm, _, said = row.digest.partition("=")
-    if said and _digest(content, algorithm) != row.digest:
-        raise NotRebuiltError(f"{path} was changed after it was installed")
+    except (TypeError, ValueError) as error:
+        raise NotRebuiltError(f"{path} can't be compared with its hash: {error}") from error
     return content
 
 
@@ -96,7 +106,10 @@ def _console_scripts(entry_points: str) -> Iterator[str]:
     """The names of programs that installers make from entry points."""
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.optionxform = str  # type: ignore[assignment, method-assign]
-    parser.read_string(entry_points)
+    try:
+        parser.read_string(entry_points)
+    except configparser.Error as error:
+        raise NotRebuiltError(f"its entry_points.txt can't be read: {error}") from error
     for section in ("console_scripts", "gui_scripts"):
         for name in parser.options(section) if parser.has_section(section) else ():
             yield from (name, f"{name}.exe", f"{name}-script.py", f"{name}-script.pyw")

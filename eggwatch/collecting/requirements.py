@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from packaging.requirements import Requirement
 
 from eggwatch.errors import EggwatchError
+
+T = TypeVar("T")
+_HASH = re.compile("[A-Za-z0-9_]+:[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,31 +34,52 @@ def requests(requirements: Sequence[str], files: Sequence[Path], arguments: Sequ
     resolved = list(requirements)
     for file in files:
         if file.name == "pyproject.toml":
-            resolved += _toml(file).get("project", {}).get("dependencies", [])
+            resolved += _read(file, _dependencies)
         elif file.name.startswith("pylock.") and file.suffix == ".toml":
-            yield _pylock(_toml(file))
+            yield _read(file, _pylock)
         elif file.name == "uv.lock":
-            yield PipRequest(arguments=("--no-deps",), lines=tuple(_exported_by_uv(file).splitlines()))
+            yield _of_lines(_exported_by_uv(file).splitlines())
         else:
             resolved += ["--requirement", str(file)]
     if resolved:
         yield PipRequest(arguments=(*arguments, *resolved))
 
 
-def _toml(file: Path) -> dict[str, Any]:
+def _of_lines(lines: Sequence[str], elsewhere: Iterable[tuple[str, str | None, str]] = ()) -> PipRequest:
+    return PipRequest(arguments=("--no-deps",) if lines else (), lines=tuple(lines), elsewhere=tuple(elsewhere))
+
+
+def _read(file: Path, understand: Callable[[dict[str, Any]], T]) -> T:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except ValueError as error:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise EggwatchError(f"{file} is not a valid TOML file: {error}") from error
+    try:
+        return understand(document)
+    except KeyError as error:
+        raise EggwatchError(f"{file}: a package has no {error.args[0]}.") from error
+    except (AttributeError, TypeError) as error:
+        raise EggwatchError(f"{file} is not a valid {file.name}: a value is of the wrong type ({error})") from error
+    except ValueError as error:
+        raise EggwatchError(f"{file} is not a valid {file.name}: {error}") from error
 
 
-def _pylock(lock: Mapping[str, Any]) -> PipRequest:
+def _dependencies(document: dict[str, Any]) -> list[str]:
+    """The dependencies of a project (PEP 621); no option of pip is taken for one."""
+    dependencies = document.get("project", {}).get("dependencies", [])
+    if not isinstance(dependencies, list):
+        raise TypeError("project.dependencies is not a list")
+    for dependency in dependencies:
+        Requirement(dependency)
+    return dependencies
+
+
+def _pylock(lock: dict[str, Any]) -> PipRequest:
     """The packages of a lock file with their hashes (PEP 751)."""
     packages = [(package, _place(package)) for package in lock.get("packages", [])]
-    return PipRequest(
-        arguments=("--no-deps",),
-        lines=tuple(_line(package) for package, place in packages if place is None),
-        elsewhere=tuple((package["name"], package.get("version"), place) for package, place in packages if place),
+    return _of_lines(
+        [_line(package) for package, place in packages if place is None],
+        ((package["name"], package.get("version"), place) for package, place in packages if place),
     )
 
 
@@ -67,9 +94,13 @@ def _place(package: Mapping[str, Any]) -> str | None:
 def _line(package: Mapping[str, Any]) -> str:
     """A line of a requirements file that accepts any wheel of the package."""
     marker = f" ; {package['marker']}" if "marker" in package else ""
+    requirement = str(Requirement(f"{package['name']}=={package['version']}{marker}"))
     files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
-    hashes = [f" --hash={name}:{digest}" for file in files for name, digest in file.get("hashes", {}).items()]
-    return f"{package['name']}=={package['version']}{marker}{''.join(hashes)}"
+    hashes = [f"{name}:{digest}" for file in files for name, digest in file.get("hashes", {}).items()]
+    # Whatever else is in the line would be an option of pip.
+    if not requirement.isprintable() or not all(map(_HASH.fullmatch, hashes)):
+        raise ValueError(f"wrong characters in {requirement!r} or its hashes")
+    return "".join([requirement, *(f" --hash={one}" for one in hashes)])
 
 
 def _exported_by_uv(file: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from eggwatch.config.loading import load
 from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
+from tests.cli.collecting import SAME, Index
 from tests.cli.program import Site
 from tests.cli.stocks import add
 from tests.once import once_a_run
@@ -62,3 +64,23 @@ def stock(tmp_path: Path) -> Path:
     add(folder, sdist("other", "2.0"), "deep/er")
     (folder / "README").write_text("what is here")
     return folder
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    """An index with the installed packages, except that one is another build and one is missing."""
+    index = Index(tmp_path / "index")
+    index.put(SAME, "demo")
+    index.put(wheel("demo", "1.1"), "demo")
+    index.put(wheel("changed", "2.0", files={"changed/__init__.py": b"# another build\n"}), "changed")
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def tree(index: Index) -> Index:
+    """An index with a project that depends on another."""
+    index.put(wheel("app", "1.0", metadata_extra="Requires-Dist: library>=1\n"), "app")
+    for version in ("1.0", "2.0"):
+        index.put(wheel("library", version), "library")
+    return index
