@@ -16,6 +16,7 @@ from typing import Any
 from tests.running import PATIENT
 
 CHROMIUM = shutil.which("chromium")
+_DIALOG = "Page.javascriptDialogOpening"
 
 
 class Browser:
@@ -59,7 +60,7 @@ class Browser:
             self._loaded = True
         elif method == "Network.requestWillBeSent":
             self.requested.append(params["request"]["url"])
-        elif method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):
+        elif method in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", _DIALOG):
             self.messages.append(json.dumps(params))
 
     def open(self, url: str) -> None:
@@ -79,7 +80,9 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for."""
-        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        result = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
+        )
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
@@ -98,13 +101,21 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Press a key that is no character."""
-        codes = {"ArrowDown": 40, "ArrowUp": 38}
-        for kind in ("keyDown", "keyUp"):
+        codes = {"ArrowDown": 40, "ArrowUp": 38, "Tab": 9, " ": 32}
+        for kind in ("rawKeyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key])
 
-    def screenshot(self, path: Path) -> None:
-        """What the page looks like."""
-        path.write_bytes(b64decode(self.call("Page.captureScreenshot")["data"]))
+    def wear(self, *, width: int = 1280, height: int = 800, scheme: str = "light", media: str = "screen") -> None:
+        """The size of the window, light or dark, screen or print."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.call(
+            "Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": scheme}]
+        )
+
+    def screenshot(self) -> bytes:
+        """What the page looks like, as a PNG."""
+        return b64decode(self.call("Page.captureScreenshot")["data"])
 
 
 @contextlib.contextmanager

@@ -42,6 +42,12 @@ def page(tmp_path: Path) -> Iterator[Browser]:
         assert opened.messages == []
 
 
+def open_search(page: Browser, url: str) -> None:
+    """And wait for the box to have the focus, which comes a moment after the page."""
+    page.open(f"{url}search/index.html")
+    page.until("document.activeElement.id === 'q'")
+
+
 @pytest.fixture(params=["disk", "server"])
 def url(request: pytest.FixtureRequest, index: tuple[Path, str]) -> str:
     public, served = index
@@ -49,7 +55,7 @@ def url(request: pytest.FixtureRequest, index: tuple[Path, str]) -> str:
 
 
 def test_projects_are_found_while_their_words_are_typed(page: Browser, url: str) -> None:
-    page.open(f"{url}search/index.html")
+    open_search(page, url)
     page.type("ht")
     page.until(f"{TOLD} === '2 projects.'")
     assert page.evaluate(FOUND) == ["demo-http 1.0", "other 1.0"]
@@ -62,7 +68,7 @@ def test_projects_are_found_while_their_words_are_typed(page: Browser, url: str)
 
 
 def test_a_project_whose_name_is_typed_comes_first_and_the_arrow_keys_lead_to_it(page: Browser, url: str) -> None:
-    page.open(f"{url}search/index.html")
+    open_search(page, url)
     page.type("demo")
     page.until(f"{TOLD} === '2 projects.'")
     assert page.evaluate(FOUND) == ["demo 1.0", "demo-http 1.0"]

@@ -129,7 +129,6 @@ def _archives() -> dict[str, bytes]:
         *(wheel("demo", "2.0", metadata_extra=ABOUT + MARKDOWN, tags=tag, requires_python=">=3.9") for tag in tags),
         sdist("demo", "2.0", metadata_extra=ABOUT + MARKDOWN, requires_python=">=3.9"),
         wheel("other", "1!2.0+local.1", metadata_extra="Requires-Dist: demo\n" + RST),
-        _hostile(),
         sdist("plain", metadata_extra=PLAIN),
         wheel("gone"),
         *(wheel(f"a-{number}", files={}) for number in range(FEW // 2)),
@@ -166,14 +165,21 @@ def eggwatch(folder: Path, *words: str) -> None:
 def _make(folder: Path) -> None:
     said = '[index.main.site]\ntitle = "Packages & more"\ntext = "What we build."\n'
     site_of(folder, _archives(), config=said)
+    name, data = _hostile()
+    (folder / "drop" / name).write_bytes(data)
+    eggwatch(folder, "run", "--once")
     eggwatch(folder, "yank", "demo==1.0", "--reason", f"It is {MARKUP} broken.")
     for spec in ("demo==1.1", "gone"):
         eggwatch(folder, "remove", spec)
     site_of(folder / "bare", dict([wheel("demo"), wheel("other")]), config='site = "off"\n')
+    (folder / "folder").mkdir()
+    for name, data in (wheel("demo"), sdist("other")):
+        (folder / "folder" / name).write_bytes(data)
+    eggwatch(folder, "index", str(folder / "folder"))
 
 
 def sample_site(factory: pytest.TempPathFactory) -> Path:
-    """The folder of the sample index; `bare` in it is one with site = "off"."""
+    """The folder of the sample index; `bare` in it is one with site = "off", and `folder` one without a daemon."""
     return once_a_run(factory, "sample_site", _make)
 
 
@@ -191,7 +197,9 @@ PAGES = {
     "README in plain text": "project/plain/index.html",
     "hostile project": "project/hostile/index.html",
     "search": "search/index.html",
+    "history": "history/index.html",
     "rules": "rules/index.html",
     "front without the site": "../bare/public/index.html",
+    "front of a folder": "../folder/index.html",
 }
 """Each kind of page for people, by its path below PUBLIC."""

@@ -70,7 +70,9 @@ def test_the_nu_checker_finds_nothing(sample: Path) -> None:
     """Except in the README of the hostile project, whose elements are safe, but in each other as they may not be."""
     assert NU is not None and NU.origin is not None
     pages = [path for kind, path in PAGES.items() if kind != "hostile project"]
-    command = ["java", "-jar", Path(NU.origin).with_name("vnu.jar"), "--format", "gnu", "--stdout", *pages]
+    jar = str(Path(NU.origin).with_name("vnu.jar"))
+    warned_of = ".*Unicode Private Use Area.*"  # it is in the summary of the hostile project, and lawful
+    command = ["java", "-jar", jar, "--format", "gnu", "--stdout", "--filterpattern", warned_of, *pages]
     result = subprocess.run(command, cwd=sample / "public", capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")
 
