@@ -16,7 +16,7 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
 from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.root_pages import CAUGHT_UP, render_root
-from eggwatch.pipeline.site_pages import SiteRenderer
+from eggwatch.pipeline.site_pages import SiteRenderer, abouts_of, needs_of
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
@@ -24,7 +24,7 @@ from eggwatch.store.state.catalog_reader import OtherSchemaError
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import catalog_of
-from eggwatch.store.state.site_tables import SiteRecord
+from eggwatch.store.state.site_tables import LAST, SiteRecord
 from eggwatch.targets.folder import same_page
 from eggwatch.writer.page_sources import is_rendered_by_us, landing_options, page_sources
 
@@ -97,12 +97,20 @@ def _fresh_site(
 ) -> Iterator[tuple[str | None, dict[str, bytes]]]:
     catalog.set_meta({"archived": json.dumps(config.terms.archived), CAUGHT_UP: 1})
     projects = catalog.projects()
-    catalog.mark_site([SiteRecord(project=project, mark=-1, card={}) for project in projects])  # each can be linked
+    catalog.mark_site([_linkable(project, catalog, config.public) for project in projects])
     for project in projects:
         rendered = renderer.render([project])
         catalog.mark_site(rendered.records)
         yield project, dict(rendered.pages)
     renderer.readmes.close()
+
+
+def _linkable(project: str, catalog: Catalog, public: Path) -> SiteRecord:
+    """That a project has a page, and whom it needs: pages of others link to it."""
+    listing = catalog.listing(project)
+    assert listing is not None
+    needs = needs_of(project, abouts_of(listing, public / "files" / project))
+    return SiteRecord(project=project, mark=LAST, card={}, needs=needs)
 
 
 class Verification:
@@ -240,34 +248,41 @@ class Verification:
             return True
         return stat.S_ISREG(status.st_mode) and status.st_nlink > 1
 
-    def _has_gone_on(self, project: str | None, serial: int) -> bool:
+    def _has_gone_on(self, path: str, project: str | None, catalog: Catalog) -> bool:
         """Whether the page shows more by now than the ledger held when it was read."""
-        if self._live is None:
+        live = self._live
+        if live is None:
             return False
+        if path.startswith("history/"):  # a rejection changes nothing else
+            return live.position().serial > catalog.position().serial
         if project is None:
-            return self._root_serial(self._live) > serial
-        listing = self._live.listing(project)
-        return listing is not None and listing.last_serial > serial
+            return self._root_serial(live) > catalog.root().last_serial
+        return any(_serial(live, one) > _serial(catalog, one) for one in self._shown_on(path, project, catalog))
 
-    def _has_happened_since(self, catalog: Catalog) -> bool:
-        """Whether a live daemon knows of events that came after the ledger was read; a rejection changes no root."""
-        return self._live is not None and self._live.position().serial > catalog.position().serial
+    def _shown_on(self, path: str, project: str, catalog: Catalog) -> set[str]:
+        """The projects that a page of this one shows; those of the site have links to others."""
+        readers = () if path.startswith("simple/") else filter(None, (catalog, self._live))
+        return {project}.union(*(reader.site.neighbours(project) for reader in readers))
 
-    def _is_owed(self, project: str | None, serial: int) -> bool:
+    def _is_owed(self, path: str, project: str | None, catalog: Catalog) -> bool:
         """Whether a page is known to be stale: a live daemon is about to render it."""
         if self._live is None:
             return False
         if project is None:
-            return self._root_serial(self._live) < max(serial, self._live.number("root_wanted"))
-        return self._live.listing(project) is None or project in self._live.stale()
+            wanted = max(catalog.root().last_serial, self._live.number("root_wanted"))
+            return self._root_serial(self._live) < wanted
+        stale = self._live.stale()
+        return self._live.listing(project) is None or not self._shown_on(path, project, catalog).isdisjoint(stale)
 
-    def _follows(self, path: str, project: str | None) -> bool:
+    def _follows(self, path: str, project: str | None, catalog: Catalog) -> bool:
         """Whether it is a page of the site that will be rendered, by a daemon or at the next start."""
         live = self._live
         if live is None or path.startswith("simple/") or live.meta("site") is None:
             return False
         if project is not None:
-            return live.site.is_stale(project)
+            return bool(live.site.stale(1)) and any(
+                live.site.is_stale(one) for one in self._shown_on(path, project, catalog)
+            )
         return bool(live.site.stale(1)) or live.number("cards_wanted") != live.number("cards_shown")
 
     def _root_serial(self, live: Reader) -> int:
@@ -276,25 +291,26 @@ class Verification:
 
     def _check_pages(self, project: str | None, pages: dict[str, bytes], catalog: Catalog) -> None:
         self._progress(project or "root")
-        listing = catalog.listing(project) if project is not None else None
-        serial = listing.last_serial if listing is not None else catalog.root().last_serial
         for path, data in pages.items():
             self.pages += 1
             # Asked before: a daemon may finish and end while we look.
-            beside_daemon, follows = self._lock.is_held(), self._follows(path, project)
+            beside_daemon, follows = self._lock.is_held(), self._follows(path, project, catalog)
             published = self.config.public / path
             try:
                 current: bytes | None = published.read_bytes()
             except OSError:
                 current = None
-            if same_page(path, current, data) or self._has_gone_on(project, serial):
+            if same_page(path, current, data) or self._has_gone_on(path, project, catalog):
                 continue
-            if path.startswith("history/") and self._has_happened_since(catalog):
-                continue
-            follows = follows or self._follows(path, project)
-            if not (beside_daemon and self._is_owed(project, serial)) and not follows:
+            follows = follows or self._follows(path, project, catalog)
+            if not (beside_daemon and self._is_owed(path, project, catalog)) and not follows:
                 problem = "is missing" if current is None else "differs from a fresh render"
                 self._find(DiscrepancyKind.PAGE, published, problem, key=project)
+
+
+def _serial(reader: Reader, project: str) -> int:
+    listing = reader.listing(project)
+    return 0 if listing is None else listing.last_serial
 
 
 def compare(path: Path, sha256: str) -> str | None:

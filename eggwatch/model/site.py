@@ -65,6 +65,9 @@ class SiteProject:
     newest: str | None
     """The version that its page shows; None when no file is left."""
     releases: tuple[Release, ...]
+    dependents: tuple[str, ...] = ()
+    """Projects of this index of which a release requires it, normalised: the first ones."""
+    more_dependents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

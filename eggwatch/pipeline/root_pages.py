@@ -256,7 +256,7 @@ class RootPages:
     def _begin(self, *, front: bool) -> None:
         self._begun = time.monotonic()
         if not front:
-            self._renderer.begin_site(self._catalog.site.stale(A_SLICE))
+            self._renderer.begin_site(self._catalog.site.next_stale(A_SLICE))
             return
         if not self.site_is_stale() and self._catalog.meta(CAUGHT_UP) is None:
             self._catalog.set_meta({CAUGHT_UP: 1})

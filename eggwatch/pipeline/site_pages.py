@@ -24,6 +24,7 @@ from eggwatch.store.state.site_tables import SiteRecord
 log = logging.getLogger("eggwatch")
 
 LARGEST_METADATA = 4 << 20
+MOST_DEPENDENTS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +67,15 @@ class SiteRenderer:
 
     def _project(self, listing: ProjectListing, mark: int) -> tuple[Mapping[str, bytes], SiteRecord]:
         abouts = abouts_of(listing, self.public / "files" / listing.project)
-        needs = sorted(set[str]().union(*map(needed_by, abouts.values())) - {listing.project})
+        needs, dependents = needs_of(listing.project, abouts), self.reader.site.dependents(listing.project)
         linked = {one for one in needs if self.reader.site.has_page(one)} | {listing.project}
         best = newest(listing)
         project = SiteProject(
-            listing=listing, newest=best[0] if best else None, releases=releases_of(listing, abouts, linked)
+            listing=listing,
+            newest=best[0] if best else None,
+            releases=releases_of(listing, abouts, linked),
+            dependents=tuple(dependents[:MOST_DEPENDENTS]),
+            more_dependents=max(0, len(dependents) - MOST_DEPENDENTS),
         )
         known = self.reader.site.digests(listing.project)
         rendered = project_site(project, self.env, self.options, known=known, readme=_with(self.readmes))
@@ -91,6 +96,11 @@ def abouts_of(listing: ProjectListing, folder: Path) -> dict[str, About]:
         if file.version not in found and (content := _metadata(folder / f"{file.filename}.metadata")) is not None:
             found[file.version] = about(content)
     return found
+
+
+def needs_of(project: str, abouts: Mapping[str, About]) -> list[str]:
+    """The other projects that a release of this one requires, sorted."""
+    return sorted(set[str]().union(*map(needed_by, abouts.values())) - {project})
 
 
 def _metadata(path: Path) -> bytes | None:

@@ -57,6 +57,8 @@ DEMO = SiteProject(
         project="demo", name="Demo", files=(*FILES, YANKED), removed=(GONE,), last_serial=4, status="archived"
     ),
     newest="2.0",
+    dependents=("other-one", "zed"),
+    more_dependents=1234,
     releases=(NEWEST, release("1.0", YANKED, about=About(description="plain\ntext")), release("0.9", removed=(GONE,))),
 )
 

@@ -58,7 +58,8 @@ def project_site(
         for release in project.releases
     }
     overview = path_of(project.listing.project)
-    wanted[overview] = (_digest([asdict(project.listing), wanted[path_of_release(shown)][0] if shown else ""]), shown)
+    of_others = [wanted[path_of_release(shown)][0] if shown else "", project.dependents, project.more_dependents]
+    wanted[overview] = (_digest([asdict(project.listing), *of_others]), shown)
     readmes: dict[About, str | None] = {}
     feeds = project_feeds(project, options)
     digests = {path: hashlib.sha256(feed).hexdigest()[:32] for path, feed in feeds.items()}
@@ -98,6 +99,8 @@ def _values(
         "status": listing.status,
         "release": release,
         "history": None if whole is None else whole.releases,
+        "dependents": () if whole is None else whole.dependents,
+        "more_dependents": 0 if whole is None else whole.more_dependents,
         "install": [pip_install(options.index_url, wanted), uv_install(options.index_url, wanted)] if files else [],
         "compatibility": compatibility(file.filename for file in files),
         "dependencies": list(_dependencies(release)) if release else [],

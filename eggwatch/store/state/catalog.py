@@ -289,10 +289,14 @@ class Catalog(Reader):
                 self.site.mark(listing.project)
 
     def mark_site(self, records: Sequence[SiteRecord]) -> None:
-        """These pages of the site are durable."""
+        """These pages of the site are durable. Who needs whom is, too, before a page shows it: after a power failure
+        nothing else would tell that this page is not as it should be."""
+        lists = self.site.lists_that_change(records)
+        self._db.execute(f"PRAGMA synchronous={'FULL' if lists else 'NORMAL'}")
         with self._transaction():
-            self.site.remember(records)
+            self.site.remember(records, sorted(lists))
             self._add("cards_wanted", 1)
+        self._db.execute("PRAGMA synchronous=NORMAL")
 
     def mark_all_of_site(self, values: Mapping[str, int | str | None]) -> None:
         """All pages of the site are to be rendered anew, after those that change; remembers `values` with it."""

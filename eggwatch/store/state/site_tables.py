@@ -44,6 +44,8 @@ ORDER BY serial DESC LIMIT ?
 """
 LAST = 0
 """The mark of pages that are rendered after all that change."""
+AFTERWARDS = -1
+"""The mark of pages that list others: after all of those, so that many of them cost one rendering."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,15 @@ class SiteTables:
     def stale(self, limit: int = -1) -> list[str]:
         """Projects whose pages are to be rendered, the last one that changed first."""
         rows = self._db.execute("SELECT project FROM site_stale ORDER BY mark DESC, project LIMIT ?", (limit,))
+        return [row[0] for row in rows]
+
+    def next_stale(self, limit: int) -> list[str]:
+        """Those of them that are to be rendered together now: none that lists another of them."""
+        rows = self._db.execute(
+            "SELECT project FROM site_stale WHERE mark > ? OR NOT EXISTS (SELECT 1 FROM site_stale WHERE mark > ?) "
+            "ORDER BY mark DESC, project LIMIT ?",
+            (AFTERWARDS, AFTERWARDS, limit),
+        )
         return [row[0] for row in rows]
 
     def is_stale(self, project: str) -> bool:
@@ -100,6 +111,19 @@ class SiteTables:
         """(offset, length) of the last events that a page shows, newest first, and of rejections if they are wanted."""
         return [(row[0], row[1]) for row in self._db.execute(_SHOWN, (rejections, limit))]
 
+    def dependents(self, project: str) -> list[str]:
+        """The projects of which a release requires this one, sorted."""
+        rows = self._db.execute("SELECT project FROM needs WHERE needed = ? ORDER BY project", (project,))
+        return [row[0] for row in rows]
+
+    def neighbours(self, project: str) -> set[str]:
+        """The projects that it requires or that require it: its pages show some of them, and theirs it."""
+        rows = self._db.execute(
+            "SELECT project FROM needs WHERE needed = ? UNION SELECT needed FROM needs WHERE project = ?",
+            (project, project),
+        )
+        return {row[0] for row in rows}
+
     def has_page(self, project: str) -> bool:
         """Whether a project has a page of the site."""
         return self._db.execute("SELECT 1 FROM cards WHERE project = ?", (project,)).fetchone() is not None
@@ -107,7 +131,8 @@ class SiteTables:
     def mark(self, project: str) -> None:
         """A project's pages are stale."""
         self._db.execute(
-            "INSERT OR REPLACE INTO site_stale SELECT ?, COALESCE(MAX(mark), ?) + 1 FROM site_stale", (project, LAST)
+            "INSERT OR REPLACE INTO site_stale SELECT ?, MAX(COALESCE(MAX(mark), ?), ?) + 1 FROM site_stale",
+            (project, LAST, LAST),
         )
 
     def mark_all(self) -> None:
@@ -122,8 +147,18 @@ class SiteTables:
         self._db.execute("UPDATE site_pages SET digest = '' WHERE project = ?", (project,))
         self.mark(project)
 
-    def remember(self, records: Sequence[SiteRecord]) -> None:
-        """These pages are durable; those that are to link to a new one are stale, and rendered last: more may come."""
+    def lists_that_change(self, records: Sequence[SiteRecord]) -> set[str]:
+        """The projects whose dependents will be others once these records are remembered."""
+        changed: set[str] = set()
+        for record in records:
+            if record.card is not None:
+                rows = self._db.execute("SELECT needed FROM needs WHERE project = ?", (record.project,))
+                changed |= {row[0] for row in rows} ^ set(record.needs)
+        return changed
+
+    def remember(self, records: Sequence[SiteRecord], lists: Iterable[str] = ()) -> None:
+        """These pages are durable; those that are to link to a new one are stale, and rendered last: more may come. So
+        are those that have these `lists`, after them."""
         for record in records:
             self._db.execute("DELETE FROM site_stale WHERE project = ? AND mark = ?", (record.project, record.mark))
         rendered = [record for record in records if record.card is not None]
@@ -134,6 +169,14 @@ class SiteTables:
             self._db.execute(
                 "INSERT OR IGNORE INTO site_stale SELECT project, ? FROM needs WHERE needed = ?", (LAST, needed)
             )
+        for project in filter(self.has_page, lists):
+            self._mark_list(project)
+
+    def _mark_list(self, project: str) -> None:
+        """Without the digest: what was published last may be newer than what this catalog knows."""
+        path = f"project/{project}/index.html"
+        self._db.execute("UPDATE site_pages SET digest = '' WHERE project = ? AND path = ?", (project, path))
+        self._db.execute("INSERT OR IGNORE INTO site_stale VALUES (?, ?)", (project, AFTERWARDS))
 
     def _remember(self, record: SiteRecord) -> None:
         project, execute = record.project, self._db.execute

@@ -45,7 +45,8 @@ SETTLE = 0.3
 @functools.cache
 def archives() -> dict[str, tuple[str, bytes]]:
     """(filename, bytes) of everything that is uploaded."""
-    good = {"alpha": wheel("alpha", "1.0"), "alpha-sdist": sdist("alpha", "1.0"), "beta": wheel("Beta.Pkg", "2.0")}
+    good = {"alpha": wheel("alpha", "1.0"), "beta": wheel("Beta.Pkg", "2.0")}
+    good |= {"alpha-sdist": sdist("alpha", "1.1", metadata_extra="Requires-Dist: beta-pkg\n")}
     good |= {"gamma": wheel("gamma", "1.0"), "delta": wheel("delta", "1.0"), "epsilon": sdist("epsilon", "0.1")}
     others = {f"{name}-other": wheel(name, "1.0", files={f"{name}/x.py": b"1\n"}) for name in ("alpha", "delta")}
     filename, data = good["gamma"]
