@@ -108,6 +108,38 @@ def test_a_release_is_carried_to_the_page_of_its_project_only_while_it_is_the_ne
     assert b"plain\ntext" in pages["project/demo/1.0/index.html"]
 
 
+def large(*releases: Release) -> dict[str, bytes]:
+    """Pages of a project with many of something."""
+    files = tuple(file for one in releases for file in one.files)
+    listing = replace(DEMO.listing, files=files)
+    large = SiteProject(listing=listing, newest=releases[0].version, releases=releases)
+    return dict(project_site(large, ENV, OPTIONS, known={}, readme=lambda _: "").pages)
+
+
+def test_the_page_of_a_project_with_a_thousand_releases_is_small_and_leads_to_one_that_has_them_all() -> None:
+    def one(number: int) -> Release:
+        files = (published(f"demo-1.{number}-cp3{minor}-none-any.whl", f"1.{number}") for minor in range(10, 15))
+        return release(f"1.{number}", *files, about=ABOUT)
+
+    pages = large(*(one(number) for number in reversed(range(1000))))
+    assert len(pages["project/demo/index.html"]) < 50_000
+    assert b'<a href="releases/index.html">All 1,000 releases</a>' in pages["project/demo/index.html"]
+    assert all(
+        f"project/demo/1.{number}/index.html".encode() in pages["project/demo/releases/index.html"]
+        for number in range(1000)
+    )
+
+
+def test_the_page_of_a_project_with_a_release_of_thousands_of_files_is_small_and_leads_to_one_that_has_them_all() -> (
+    None
+):
+    names = [f"demo-1.0-{number}-cp3{number % 60}-none-linux_{number % 40}.whl" for number in range(5000)]
+    pages = large(release("1.0", *(published(name, "1.0", metadata_sha256="ab" * 32) for name in names), about=ABOUT))
+    assert len(pages["project/demo/index.html"]) < 50_000
+    assert b'1.0/index.html#files">All 5,000 files of this release</a>' in pages["project/demo/index.html"]
+    assert all(f">{name}</a>".encode() in pages["project/demo/1.0/index.html"] for name in names)
+
+
 def entries(*names: str) -> tuple[RootEntry, ...]:
     return tuple(
         RootEntry(

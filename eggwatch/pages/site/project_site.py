@@ -28,6 +28,9 @@ from eggwatch.pages.site.legacy_json import legacy_json
 Readme = Callable[[About], str | None]
 """The description of a release as HTML that is safe in a page; None if it is to be shown as the text that it is."""
 
+MOST_FILES, MOST_RELEASES, MOST_CELLS = 40, 100, 150
+"""So much of each is on a project's own page; what has more is on a page of its own."""
+
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(.*)", re.DOTALL)
 
 
@@ -61,9 +64,9 @@ def project_site(
     of_others = [wanted[path_of_release(shown)][0] if shown else "", project.dependents, project.more_dependents]
     wanted[overview] = (_digest([asdict(project.listing), *of_others]), shown)
     readmes: dict[About, str | None] = {}
-    feeds = project_feeds(project, options)
-    digests = {path: hashlib.sha256(feed).hexdigest()[:32] for path, feed in feeds.items()}
-    pages = {path: feed for path, feed in feeds.items() if known.get(path) != digests[path]}
+    always = project_feeds(project, options) | _all_releases(project, env, options)
+    digests = {path: hashlib.sha256(data).hexdigest()[:32] for path, data in always.items()}
+    pages = {path: data for path, data in always.items() if known.get(path) != digests[path]}
     for path, (digest, release) in wanted.items():
         if known.get(path) == digest:
             continue
@@ -74,6 +77,14 @@ def project_site(
         pages |= page(env, "release.html", path, options, **_values(release, project, options, whole), readme=html)
         pages |= legacy_json(project, None if whole else release, options)
     return Rendered(pages=pages, digests=digests | {path: digest for path, (digest, _) in wanted.items()})
+
+
+def _all_releases(project: SiteProject, env: Environment, options: LandingOptions) -> dict[str, bytes]:
+    """The page of all releases; nothing where the project's own has them all."""
+    if len(project.releases) <= MOST_RELEASES:
+        return {}
+    shown = {"name": project.listing.name, "project": project.listing.project, "history": project.releases}
+    return page(env, "releases.html", path_of(project.listing.project, "releases"), options, **shown, quote=quote)
 
 
 def path_of_release(release: Release) -> str:
@@ -93,16 +104,21 @@ def _values(
     name = listing.name if whole or release is None else release.name
     wanted = name if whole or release is None else f"{name}=={release.version}"
     files = release.files if release else ()
+    table = compatibility(file.filename for file in files)
+    if whole and table and len(table.rows) * len(table.platforms) > MOST_CELLS:
+        table = None
     return {
         "name": name,
         "project": listing.project,
         "status": listing.status,
         "release": release,
-        "history": None if whole is None else whole.releases,
+        "files": files[:MOST_FILES] if whole else files,
+        "history": whole.releases[:MOST_RELEASES] if whole else None,
+        "releases": len(project.releases),
         "dependents": () if whole is None else whole.dependents,
         "more_dependents": 0 if whole is None else whole.more_dependents,
         "install": [pip_install(options.index_url, wanted), uv_install(options.index_url, wanted)] if files else [],
-        "compatibility": compatibility(file.filename for file in files),
+        "compatibility": table,
         "dependencies": list(_dependencies(release)) if release else [],
         "quote": quote,
         "Markup": Markup,
