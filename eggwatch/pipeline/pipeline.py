@@ -99,9 +99,8 @@ class Pipeline:
         )
         self.scan, self.mirror = self._looking.scan, self._looking.mirror
         """The scan of the whole drop folder, whether one is under way and what it costs; and what is missing in it."""
-        self.tally, self.measures = Tally(), Measures()
+        self.tally, self.measures, self._changed = Tally(), Measures(), ChangedPages()
         self._in_hand: dict[int, InHand] = {}
-        self._changed = ChangedPages()
 
     def _has_left(self, serial: int) -> None:
         """The original of a refusal has found its last place."""
@@ -342,8 +341,9 @@ class Pipeline:
             durable.sync_everything([self.config.drop, self.config.public, self.config.state])
         entries = self.commit(events)
         self._publish_all()
-        while isinstance(order, Remove) and order.now and self._grace.sweep():
-            pass
+        if isinstance(order, Remove) and order.now:
+            self.components.front.hurry(order.spec.project)
+            self._grace.sweep_all()
         self.announce()
         return entries
 

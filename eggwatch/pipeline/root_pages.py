@@ -41,6 +41,8 @@ SITE_VERSION = 4
 """Likewise of the site's pages of projects."""
 CAUGHT_UP = "site_caught_up"
 """Set once all projects have had their pages of the site: an index without its catalog keeps its front until then."""
+MOST_HURRY = 5.0
+"""Seconds for which what is to go at once waits for the pages of the site."""
 A_SLICE = 8
 """Projects whose pages of the site are rendered at a time."""
 
@@ -253,11 +255,23 @@ class RootPages:
             changed += self._collect(1.0)
         return changed
 
-    def _begin(self, *, front: bool) -> None:
+    def hurry(self, project: str) -> None:
+        """Bring the site's pages of a project up to date: they show, with its README, what is to go at once."""
+        end = time.monotonic() + MOST_HURRY
+        while self._site and self._catalog.site.is_stale(project) and (left := end - time.monotonic()) > 0:
+            if not self.is_busy():
+                self._begin_site([project])
+            self._collect(left)
+
+    def _begin_site(self, projects: list[str]) -> None:
         self._begun = time.monotonic()
+        self._renderer.begin_site(projects)
+
+    def _begin(self, *, front: bool) -> None:
         if not front:
-            self._renderer.begin_site(self._catalog.site.next_stale(A_SLICE))
+            self._begin_site(self._catalog.site.next_stale(A_SLICE))
             return
+        self._begun = time.monotonic()
         if not self.site_is_stale() and self._catalog.meta(CAUGHT_UP) is None:
             self._catalog.set_meta({CAUGHT_UP: 1})
         never = self._catalog.meta("root_serial") is None or not self._was_published

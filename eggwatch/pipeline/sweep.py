@@ -48,6 +48,11 @@ class GracePeriod:
         """Whether a page of the site still has the link; what is to go at once does not wait for that."""
         return self._has_site and at != AT_ONCE and self._catalog.site.is_stale(project)
 
+    def sweep_all(self) -> None:
+        """The same until nothing is left that may go."""
+        while self.sweep():
+            pass
+
     def sweep(self) -> int:
         """Take away bytes of removed files after their grace, once their page shows it, unless they have returned.
 

@@ -201,6 +201,20 @@ def test_a_removed_file_can_be_downloaded_as_long_as_a_page_of_the_site_links_to
         assert_equals_fresh_render(work.config)
 
 
+def test_what_is_removed_at_once_is_on_no_page_of_the_site_when_it_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its links nor its README, also while uploads keep the index busy."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*described("demo", "1.0", "The password is *secret*."))
+        assert work.index is not None and "secret" in shown(work, "project/demo/1.0/index.html")
+        monkeypatch.setattr(work.index.pipeline, "_is_quiet", lambda: False)
+        carry_out(work.index.pipeline, {"verb": "remove", "spec": "demo", "actor": "tester", "now": True})
+        assert not (work.config.public / "files/demo/demo-1.0-py3-none-any.whl").exists()
+        assert broken_links(work.config.public) == []
+        assert "secret" not in shown(work, "project/demo/1.0/index.html") + shown(work, "project/demo/index.html")
+
+
 @pytest.mark.parametrize("altered", ["project/demo/1.0/index.html", *LEGACY])
 def test_an_altered_page_is_found_and_repaired(tmp_path: Path, altered: str) -> None:
     """Also that of a release, which no upload would render again."""
