@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Identifies the bytes at a path, as far as stat(2) can without reading them."""
+class Identity(NamedTuple):
+    """Identifies the bytes at a path, as far as stat(2) can without reading them.
+
+    A scan makes one of each file and compares it: that of a dataclass takes four times as long.
+    """
 
     dev: int
     ino: int

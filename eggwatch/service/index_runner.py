@@ -196,8 +196,9 @@ class IndexRunner:
         if not self.ready and not index.pipeline.is_working() and index.pipeline.pages_current():
             self.ready = True
             log.info("[%s] all that was there at start has been looked at", self.config.name)
-        if not index.pipeline.in_hand() or now >= self._tell_at:
-            self._tell_status(index)  # do not delay an upload to log this
+        is_busy = index.pipeline.in_hand() or index.pipeline.scan
+        if not is_busy or now >= self._tell_at:
+            self._tell_status(index)  # do not delay an upload to log this, nor repeat it for each part of a scan
             self._tell_at = now + TELL_SECONDS
 
     def _scan_pause(self) -> float:

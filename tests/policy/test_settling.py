@@ -109,7 +109,7 @@ def test_an_unfinished_upload_waits_until_it_is_overdue() -> None:
     later = settle(deferred, deferred=HERE, now=160.0, patience=patience)
     assert later == Wait(reason="the end of the file is missing", until=700.0, answered=True)
     assert settle(deferred, deferred=HERE, now=700.0, patience=patience) == Ready(overdue=True)
-    assert settle(deferred, deferred=replace(HERE, size=9), now=101.0, patience=patience) == Ready()
+    assert settle(deferred, deferred=HERE._replace(size=9), now=101.0, patience=patience) == Ready()
 
 
 def test_an_original_lingers_before_it_leaves() -> None:

@@ -41,13 +41,7 @@ READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCT
 
 def identity_of(status: os.stat_result) -> Identity:
     """The identity of what stat(2) saw."""
-    return Identity(
-        dev=status.st_dev,
-        ino=status.st_ino,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-    )
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class Found(NamedTuple):
@@ -156,9 +150,7 @@ class Drop:
             survey.folders.add(status.st_ino)
         else:
             survey.unwatched = True
-        with os.scandir(fd) as entries:
-            names = sorted(entry.name for entry in entries)
-        for number, name in enumerate(names, 1):
+        for number, name in enumerate(sorted(os.listdir(fd)), 1):
             if number % PORTION == 0:
                 yield survey
                 survey = Survey(complete=False)
@@ -168,7 +160,9 @@ class Drop:
                 if not isinstance(error, FileNotFoundError):
                     survey.unreadable[prefix + name] = str(error.strerror)
                 continue
-            if stat.S_ISDIR(status.st_mode) and self._enters(prefix, name):
+            if stat.S_ISREG(status.st_mode):
+                self._sort(prefix, name, status, survey)
+            elif stat.S_ISDIR(status.st_mode) and self._enters(prefix, name):
                 yield survey  # what comes first in the order of names is seen first
                 yield from self._descend(fd, prefix, _found(prefix, name, status))
                 survey = Survey(complete=False)
@@ -195,9 +189,7 @@ class Drop:
             os.close(fd)
 
     def _note(self, prefix: str, name: str, status: os.stat_result, survey: Survey) -> None:
-        if stat.S_ISREG(status.st_mode):
-            self._sort(prefix, name, status, survey)
-        elif kind_of_name(name, self.formats) is not NameKind.TEMPORARY and name not in ANSWER_FOLDERS:
+        if kind_of_name(name, self.formats) is not NameKind.TEMPORARY and name not in ANSWER_FOLDERS:
             if stat.S_ISLNK(status.st_mode):
                 survey.unreadable[prefix + name] = "a symbolic link is not followed; copy the file itself"
             elif not stat.S_ISDIR(status.st_mode):
@@ -214,7 +206,7 @@ class Drop:
         kind = kind_of_name(name, self.formats)
         if kind is NameKind.UPLOAD:
             survey.uploads.append(found)
-        elif (kind is NameKind.OTHER or name.startswith("._")) and prefix + name != "README.txt":
+        elif (kind is NameKind.OTHER or name.startswith("._")) and found.path != "README.txt":
             survey.others.append(found)
 
     def look(self, paths: set[str]) -> Survey:

@@ -243,12 +243,12 @@ def _bytes_in(folder: Path, number: int) -> Path:
 def _claim_as_json(claim: Claim) -> dict[str, Any]:
     # asdict copies each value deeply, which takes as long as to write the file.
     return _values(claim) | {
-        "identity": _values(claim.identity),
+        "identity": claim.identity._asdict(),
         "imported": claim.imported and _values(claim.imported),
     }
 
 
-def _values(one: Claim | Identity | Imported) -> dict[str, Any]:
+def _values(one: Claim | Imported) -> dict[str, Any]:
     return {name: getattr(one, name) for name in one.__slots__}
 
 
