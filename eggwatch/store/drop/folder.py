@@ -26,6 +26,8 @@ COPYING_SECONDS = 86400.0
 DEEPEST = 32
 HEAD = 512
 """Zero bytes in a row that count as a block that was never written."""
+LOOKED_AT_AGAIN = 8
+"""A scan looks at one in so many of the files that were no uploads before: events tell which have changed."""
 PORTION = 256
 """Names that are looked at in one go."""
 TAIL = 64 * 1024
@@ -86,12 +88,19 @@ class Survey:
 
 
 class Drop:
-    """The drop folder at a path. Opened anew for every look, so that a replaced or mounted folder is seen."""
+    """The drop folder at a path. Opened anew for every look, so that a replaced or mounted folder is seen.
+
+    Ten thousand files that are no uploads may lie there for years, and to look at each takes longer than all else.
+    What has the name and inode of one is believed to be it, unless it is its turn: a change of which no event told is
+    seen some scans later.
+    """
 
     def __init__(self, root: Path, formats: tuple[str, ...]) -> None:
         self.root = root
         self.formats = formats
         self._prefix = f"{root}/"
+        self._others: dict[str, Found] = {}
+        self._turn = 0
 
     def __repr__(self) -> str:
         return f"Drop({str(self.root)!r})"
@@ -126,8 +135,14 @@ class Drop:
 
     def scanning(self) -> Iterator[Survey]:
         """The same, a few hundred names at a time. To be gone on with where privileges are raised."""
+        seen: set[str] = set()
+        self._turn = (self._turn + 1) % LOOKED_AT_AGAIN
         with self.opened() as fd:
-            yield from self._scan_folder(fd, "")
+            for part in self._scan_folder(fd, ""):
+                seen.update([found.path for found in part.others])
+                yield part
+        for path in self._others.keys() - seen:
+            del self._others[path]
 
     def scanning_below(self, path: str) -> Iterator[Survey]:
         """The same for one folder and what is below it; nothing if it is gone, or a scan does not enter it."""
@@ -150,11 +165,16 @@ class Drop:
             survey.folders.add(status.st_ino)
         else:
             survey.unwatched = True
-        for number, name in enumerate(sorted(os.listdir(fd)), 1):
+        with os.scandir(fd) as listed:
+            entries = {entry.name: entry for entry in listed}
+        for number, name in enumerate(sorted(entries), 1):
             if number % PORTION == 0:
                 yield survey
                 survey = Survey(complete=False)
             try:
+                if (known := self._as_before(prefix + name, entries[name])) is not None:
+                    survey.others.append(known)
+                    continue
                 status = os.stat(name, dir_fd=fd, follow_symlinks=False)
             except OSError as error:
                 if not isinstance(error, FileNotFoundError):
@@ -169,6 +189,13 @@ class Drop:
             else:
                 self._note(prefix, name, status, survey)
         yield survey
+
+    def _as_before(self, path: str, entry: os.DirEntry[str]) -> Found | None:
+        """What was there before and was no upload, if the same file is there and need not be looked at this time."""
+        known = self._others.get(path)
+        if known is None or known.identity.ino % LOOKED_AT_AGAIN == self._turn:
+            return None
+        return known if entry.inode() == known.identity.ino and entry.is_file(follow_symlinks=False) else None
 
     def _descend(self, parent: int, prefix: str, folder: Found) -> Iterator[Survey]:
         if prefix.count("/") >= DEEPEST:
@@ -208,6 +235,7 @@ class Drop:
             survey.uploads.append(found)
         elif (kind is NameKind.OTHER or name.startswith("._")) and found.path != "README.txt":
             survey.others.append(found)
+            self._others[found.path] = found
 
     def look(self, paths: set[str]) -> Survey:
         """Look at a few paths only, those that events named. FolderError if the folder itself is gone."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.errors import FolderError
-from eggwatch.store.drop.folder import Drop, Survey
+from eggwatch.store.drop.folder import LOOKED_AT_AGAIN, Drop, Survey
 
 FORMATS = ("wheel", "sdist")
 NAME = "demo-1.0.tar.gz"
@@ -110,6 +110,54 @@ def test_what_is_no_upload_is_noted(drop: Drop) -> None:
         put(drop, name)
     found = [found.path for found in drop.scan().others]
     assert found == ["Thumbs.db", "demo.asc", "holiday.zip", "notes.txt", "team/README.txt", "x-1.0.tar.gz.yank"]
+
+
+def sizes(survey: Survey) -> dict[str, int]:
+    """What is no upload, by path, with its size."""
+    return {found.path: found.identity.size for found in survey.others}
+
+
+def test_a_scan_looks_at_few_of_the_files_that_were_no_uploads_before(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(64):
+        put(drop, f"team/notes-{number}.txt")
+    put(drop, NAME)
+    first, looked_at, stat = drop.scan(), [], os.stat
+
+    def watched(name: str, **options: object) -> os.stat_result:
+        looked_at.append(name)
+        return stat(name, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", watched)
+    again = [drop.scan() for _ in range(LOOKED_AT_AGAIN)]
+    monkeypatch.undo()
+    assert all(survey == first for survey in again)
+    assert sorted(looked_at) == sorted([*(f"notes-{number}.txt" for number in range(64)), *["team", NAME] * 8])
+
+
+def test_a_change_without_an_event_of_what_was_no_upload_is_seen_some_scans_later(drop: Drop) -> None:
+    changed, deleted = put(drop, "changed.txt"), put(drop, "deleted.txt")
+    put(drop, "as-it-was.txt")
+    drop.scan()
+    changed.write_bytes(b"hello again")
+    deleted.unlink()
+    seen = [sizes(drop.scan()) for _ in range(LOOKED_AT_AGAIN)]
+    assert all(sorted(one) == ["as-it-was.txt", "changed.txt"] for one in seen)
+    assert seen[-1] == {"as-it-was.txt": 5, "changed.txt": 11}
+
+
+def test_what_an_event_names_and_what_took_the_place_of_what_was_no_upload_is_seen_at_once(drop: Drop) -> None:
+    named, replaced, folder = (put(drop, f"{name}.txt") for name in ("named", "replaced", "folder"))
+    drop.scan()
+    named.write_bytes(b"hello again")
+    put(drop, "new.txt", b"something else").rename(replaced)
+    folder.unlink()
+    put(drop, f"folder.txt/{NAME}")
+    assert sizes(drop.look({"named.txt"})) == {"named.txt": 11}
+    survey = drop.scan()
+    assert sizes(survey) == {"named.txt": 11, "replaced.txt": 14}
+    assert uploads(survey) == [f"folder.txt/{NAME}"]
 
 
 def test_leftovers_of_a_crash_are_found(drop: Drop) -> None:
