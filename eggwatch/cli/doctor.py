@@ -3,43 +3,71 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
 
 import click
 
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
-from eggwatch.doctor import CHECKS, Reported, examine
+from eggwatch.doctor import CHECKS, Reported, examine, served
 from eggwatch.doctor.environment import Finding, Unchecked, surroundings_of
+from eggwatch.errors import NoIndexError
 from eggwatch.model.counting import counted
+from eggwatch.readers.remote import RemoteReader
 
 
 @click.command()
 @index_options
+@click.option("--url", metavar="URL", help="Check the web server at this URL instead, as installers see it.")
 @json_option
-def doctor(selection: Selection, as_json: bool) -> None:
+def doctor(selection: Selection, url: str | None, as_json: bool) -> None:
     """Check the surroundings of each index, and say how to fix what is wrong. Changes nothing.
 
     Accounts and rights, the drop folder's mode and ACLs, disks, inotify, the clock, capabilities, the unit, mail. As
     root it sees all of it; what another account may not look at is reported as not checked. `check` judges local files
     before they are published; `verify` looks at what is published, and `status` at what is being done.
 
+    With --url it asks a web server for pages, archives and what should be hidden, from any machine. Run it where the
+    configuration is: it then also compares the pages with the public folder, and tries the way of uploads.
+
     \b
     Examples:
       sudo eggwatch doctor
       eggwatch doctor --json
+      eggwatch doctor --url http://files.example.com/
     Exit status: 0 nothing was found, 1 something is to be fixed,
-      2 the configuration is wrong.
+      2 the configuration is wrong, or the URL is not reached.
     """
-    config = selection.load()
     found = False
-    for index in config.indexes.values():
-        reported = examine(surroundings_of(index, config.source))
+    for about, checks, reported in _around(selection) if url is None else [_in_front(selection, url)]:
         found = found or any(isinstance(one.outcome, Finding) for one in reported)
-        _print_json(index.name, reported) if as_json else _say(index.name, reported)
+        _print_json(about, checks, reported) if as_json else _say(about, checks, reported)
     sys.exit(1 if found else 0)
 
 
-def _print_json(name: str, reported: list[Reported]) -> None:
+Examined = tuple[dict[str, str | None], Collection[str], list[Reported]]
+"""What was examined, by what checks, and what they reported."""
+
+
+def _around(selection: Selection) -> Iterator[Examined]:
+    config = selection.load()
+    for index in config.indexes.values():
+        yield {"index": index.name}, CHECKS, examine(surroundings_of(index, config.source))
+
+
+def _in_front(selection: Selection, url: str) -> Examined:
+    base = RemoteReader(url=url).base
+    try:
+        indexes = selection.all()
+    except NoIndexError:
+        indexes = []
+    same = [one for one in indexes if one.url is not None and RemoteReader(url=one.url).base == base]
+    local = next(iter(same or (indexes if len(indexes) == 1 else [])), None)
+    about: dict[str, str | None] = {"index": None if local is None else local.name, "url": base}
+    return about, served.CHECKS, served.examine_served(base, local)
+
+
+def _print_json(about: dict[str, str | None], checks: Collection[str], reported: list[Reported]) -> None:
     findings = [
         {"check": one.check, "where": one.outcome.where, "problem": one.outcome.problem, "remedy": one.outcome.remedy}
         for one in reported
@@ -50,11 +78,11 @@ def _print_json(name: str, reported: list[Reported]) -> None:
         for one in reported
         if isinstance(one.outcome, Unchecked)
     ]
-    row = {"index": name, "sound": not findings, "checks": list(CHECKS), "findings": findings}
+    row = {**about, "sound": not findings, "checks": list(checks), "findings": findings}
     print_json({**row, "unchecked": unchecked})
 
 
-def _say(name: str, reported: list[Reported]) -> None:
+def _say(about: dict[str, str | None], checks: Collection[str], reported: list[Reported]) -> None:
     findings = [one for one in reported if isinstance(one.outcome, Finding)]
     for one in findings:
         assert isinstance(one.outcome, Finding)
@@ -65,4 +93,4 @@ def _say(name: str, reported: list[Reported]) -> None:
     count = counted(len(findings), "finding")
     left = len({one.check for one in reported if isinstance(one.outcome, Unchecked)})
     more = f", {left} not checked or not wholly" if left else ""
-    say(f"{name}: {count} ({len(CHECKS)} checks{more})")
+    say(f"{about.get('url') or about['index']}: {count} ({len(checks)} checks{more})")

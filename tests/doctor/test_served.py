@@ -1,0 +1,205 @@
+"""`doctor --url` against real web servers: nothing is found of the samples, and each of many broken ones is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from eggwatch.doctor.served import CHECKS
+from tests.archive_factory import sdist, wheel
+from tests.cli.program import Done, Site
+from tests.contrib import web_servers
+from tests.contrib.test_uploads_behind_httpd import with_uploads
+from tests.contrib.web_servers import SAMPLES, SERVERS, folder_for
+from tests.webserver.door import ANONYMOUS, serving, url_of
+
+pytestmark = [pytest.mark.parts, pytest.mark.root]
+
+KINDS = sorted(SERVERS)
+FILES = {"apache": "apache.conf", "nginx": "nginx.conf", "caddy": "caddy.Caddyfile"}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """An index with a wheel and an sdist."""
+    with folder_for("doctor") as folder:
+        site = Site(folder / "site")
+        for archive in (wheel("foo-bar"), sdist("foo-bar", "1.1")):
+            site.put(archive)
+        assert site.run("run", "--once").code == 0
+        yield site
+
+
+@contextmanager
+def behind(kind: str, site: Site, *changes: tuple[str, str], samples: Path = SAMPLES) -> Iterator[str]:
+    """A sample after some changes, in its web server, which runs as www-data (Caddy: as root); its URL."""
+    with folder_for(kind) as folder, pytest.MonkeyPatch.context() as patch:
+        shutil.copytree(samples, folder / "samples")
+        file = folder / "samples" / FILES[kind]
+        text = file.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        file.write_text(text)
+        patch.setattr(web_servers, "SAMPLES", folder / "samples")
+        with web_servers.serving(kind, folder / "run", site.public) as url:
+            yield url
+
+
+def found(done: Done) -> list[dict[str, Any]]:
+    """The findings of a report."""
+    row = done.row
+    assert done.code == (1 if row["findings"] else 0), done.err
+    assert row["sound"] == (not row["findings"])
+    findings: list[dict[str, Any]] = row["findings"]
+    return findings
+
+
+def test_the_documentation_lists_every_check_of_a_web_server() -> None:
+    """docs/webserver.rst names them all, in their order."""
+    text = (SAMPLES.parents[1] / "docs/webserver.rst").read_text().partition("\nCheck a web server\n")[2]
+    assert re.findall(r"^``([a-z-]+)``  ", text, re.MULTILINE) == list(CHECKS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_sample_as_it_is_shipped_nothing_is_found(kind: str, site: Site) -> None:
+    with behind(kind, site) as url:
+        done = site.call("doctor", "--url", f"{url}simple/", "--json")
+        assert (found(done), done.row["unchecked"], done.row["index"], done.row["url"]) == ([], [], "main", url)
+        assert site.call("doctor", "--url", url).out == f"{url}: 0 findings (12 checks)\n"
+
+
+def test_of_the_server_of_eggwatch_itself_nothing_is_found(site: Site) -> None:
+    with serving(site) as server:
+        assert found(site.call("doctor", "--url", url_of(server), "--json")) == []
+
+
+BROKEN: dict[str, tuple[str, list[tuple[str, str]], str, str]] = {
+    "no form but HTML": ("nginx", [("index index$eggwatch_form;", "index index.html;")], "types", "text/html, and not"),
+    "no type for JSON": (
+        "nginx",
+        [("application/vnd.pypi.simple.v1+json  v1_json;", "")],
+        "types",
+        "text/plain, and not application/vnd.pypi.simple.v1+json",
+    ),
+    "MultiViews": (
+        "apache",
+        [
+            ("Options SymLinksIfOwnerMatch", "Options SymLinksIfOwnerMatch MultiViews"),
+            ("DirectoryIndex disabled", "DirectoryIndex index"),
+            ("        RewriteEngine On\n", "        RewriteEngine Off\n"),
+        ],
+        "types",
+        "that accepts */* gets application/vnd.pypi.simple.v1+json",
+    ),
+    "no Vary": ("caddy", [('header /simple/* Vary "Accept, Accept-Encoding"', "")], "vary", "Vary lacks accept"),
+    "pages kept for an hour": ("apache", [("max-age=0, must-revalidate", "max-age=3600")], "caching", "3600 seconds"),
+    "nothing about caching": ("nginx", [("add_header Cache-Control", "#")], "caching", "guess"),
+    "no ETag": (
+        "caddy",
+        [("header @json Cache-Control", "header @json -ETag\n\theader @json Cache-Control")],
+        "caching",
+        "ETag",
+    ),
+    "compressed on the fly": ("nginx", [("gzip_static on;", "gzip_types *;\ngzip_min_length 1;")], "caching", "weak"),
+    "not compressed": ("caddy", [("precompressed gzip", "")], "compression", "index.v1_json.gz"),
+    "sdists unpacked by clients": (
+        "apache",
+        [("RemoveEncoding .gz .bz2 .tgz .Z", "")],
+        "files",
+        "'Content-Encoding: ",
+    ),
+    "no ranges": (
+        "nginx",
+        [("default_type application", "max_ranges 0;\ndefault_type application")],
+        "ranges",
+        "Range",
+    ),
+    "names not normalised": ("caddy", [("route @other_spelling {", "route /never {")], "redirects", "another spelling"),
+    "redirected to the inner name": (
+        "nginx",
+        [("absolute_redirect off;", "server_name_in_redirect on;")],
+        "redirects",
+        "http://pypi.example.com:",
+    ),
+    "dot-folders shown": ("nginx", [("location ~ /\\. {", "location ~ /\\.never {")], "hidden", "only its mode"),
+    "dot-folders shown by Apache": ("apache", [('RedirectMatch 404 "/\\."', "")], "hidden", "only its mode"),
+    "no policy": ("apache", [("Header set Content-Security-Policy", "#")], "site", "without a Content-Security-Policy"),
+    "a policy against the site": ("nginx", [("style-src 'self'", "style-src 'none'")], "site", "style-src"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_with_a_configuration_is_found(name: str, site: Site) -> None:
+    """With the server's own words for it in the remedy, and nothing that is not wrong."""
+    kind, changes, check, problem = BROKEN[name]
+    with behind(kind, site, *changes) as url:
+        findings = found(site.call("doctor", "--url", url, "--json"))
+    assert any(one["check"] == check and problem in one["problem"] for one in findings), findings
+    assert {one["check"] for one in findings} <= {check, "compression", "vary"}, findings
+    assert all(f"eggwatch webserver {kind}" in one["remedy"] for one in findings)
+
+
+def test_pages_and_files_that_the_server_may_not_read_are_found(site: Site) -> None:
+    with behind("nginx", site) as url:
+        for path, check in ((site.public / "files/foo-bar", "files"), (site.public / "simple", "pages")):
+            path.chmod(0o700)
+            try:
+                findings = found(site.call("doctor", "--url", url, "--json"))
+            finally:
+                path.chmod(0o755)
+            assert {one["check"] for one in findings} == {check}
+            assert all("403" in one["problem"] and "namei -l" in one["remedy"] for one in findings)
+
+
+def test_a_server_that_shows_an_older_copy_is_found(site: Site, tmp_path: Path) -> None:
+    """A folder copied elsewhere, or a cache that does not ask again."""
+    with folder_for("copy") as folder:
+        shutil.copytree(site.public, folder / "public", ignore=shutil.ignore_patterns(".eggwatch"))
+        copy = Site(folder / "other", bare=True)
+        copy.public = folder / "public"
+        site.put(wheel("newer"))
+        assert site.run("run", "--once").code == 0
+        with behind("nginx", copy) as url:
+            findings = found(site.call("doctor", "--url", url, "--json"))
+            assert [one["check"] for one in findings] == ["current"]
+            assert "has the serial 2, and that in" in findings[0]["problem"]
+            afar = Site(tmp_path / "afar", bare=True).run("doctor", "--url", url, "--json")
+            assert (found(afar), [one["check"] for one in afar.row["unchecked"]]) == ([], ["current"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_uploads_that_do_not_reach_the_index_are_found(kind: str, tmp_path: Path) -> None:
+    """Not passed on, passed on to nobody, and limited; nothing is found when they arrive."""
+    with folder_for(kind) as folder:
+        site = Site(folder / "site", uploads=ANONYMOUS)
+        site.put(wheel("foo-bar"))
+        with site.daemon(), serving(site) as server:
+            port = urlsplit(url_of(server)).port or 0
+            samples = {number: with_uploads(tmp_path / str(number), number, {}) for number in (port, 9)}
+            cases: list[tuple[Path, tuple[tuple[str, str], ...], str]] = [
+                (SAMPLES, (), "not passed on"),
+                (samples[9], (), "reach nobody"),
+                (samples[port], (), ""),
+                *[(samples[port], (("client_max_body_size 0;", ""),), "(413)") for _ in [0] if kind == "nginx"],
+            ]
+            for where, changes, problem in cases:
+                with behind(kind, site, *changes, samples=where) as url:
+                    findings = found(site.call("doctor", "--url", url, "--json"))
+                assert [one["check"] for one in findings] == ["uploads"] * bool(problem), (problem, findings)
+                assert all(problem in one["problem"] for one in findings), (problem, findings)
+
+
+def test_a_url_without_an_index_or_without_a_server_is_told(site: Site) -> None:
+    with behind("nginx", site) as url:
+        findings = found(site.call("doctor", "--url", f"{url}elsewhere/", "--json"))
+        assert [(one["check"], one["problem"]) for one in findings] == [("pages", "the server says 404")]
+    done = site.call("doctor", "--url", url)
+    assert (done.code, "can't be reached" in done.err) == (2, True)
