@@ -86,12 +86,15 @@ def test_a_whole_configuration_serves_pip_and_uv_without_root(kind: str, folder:
 def test_an_index_is_served_at_the_path_of_its_url(kind: str, folder: Path, tmp_path: Path) -> None:
     """With redirects within it, and without anything at the root."""
     site = published(folder / "site", url='"http://localhost/some.where/packages/"')
+    (site.public / "pypi/foo-bar").mkdir(parents=True, exist_ok=True)
+    (site.public / "pypi/foo-bar/json").write_text("{}")
     with served(kind, site) as url:
         at = "/some.where/packages"
         for path in (f"{at}/simple/foo-bar", f"{at}/simple/Foo_Bar", f"{at}/simple/FOO.bar/", f"{at}/simple/foo-bar/"):
             assert followed(url, path).headers["content-type"] == JSON
         assert followed(url, at).body == (site.public / "index.html").read_bytes()
         assert ask(url, f"{at}/.eggwatch").status == 404
+        assert ask(url, f"{at}/pypi/foo-bar/json").headers["content-type"] == "application/json"
         assert ask(url, "/simple/foo-bar/").status in (403, 404)
         file = f"{at}/files/foo-bar/foo_bar-1.0-py3-none-any.whl"
         assert ask(url, file).headers["cache-control"] == "max-age=31536000, immutable"
