@@ -13,14 +13,14 @@ import zlib
 from importlib import import_module
 from importlib.util import find_spec
 
-from eggwatch.archives.metadata.readme import content_type, readme_html
+from eggwatch.archives.metadata.readme import MOST_SECONDS_OF_PAGE, content_type, readme_html
 from eggwatch.errors import RendererError, in_words
 from eggwatch.inspection.inspector import READMES, shut_in
 from eggwatch.linux.process import Process, allow_cpu, channel_to_parent
 
 CODE = "from eggwatch.inspection.readmes import serve; serve()"
 MOST_SECONDS = 30.0
-"""For the answer; the rendering itself has `readme.MOST_SECONDS` of CPU time."""
+"""For the answer; the rendering itself has `MOST_SECONDS_OF_PAGE` of CPU time, in C a little more."""
 LONGEST_ANSWER = 8 << 20
 MOST_KEPT = 8 << 20
 """Bytes of rendered READMEs that are kept, compressed: of a thousand or two."""
@@ -115,6 +115,6 @@ def serve() -> None:
         shut_in(readme=True)
         with os.fdopen(os.dup(channel.fileno()), "rb") as requests:  # read(2): the sandbox has no recvfrom(2)
             for line in requests:
-                allow_cpu(MOST_SECONDS)
+                allow_cpu(MOST_SECONDS_OF_PAGE)
                 text, said = json.loads(line)
                 channel.sendall(json.dumps(readme_html(text, said)).encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ log = logging.getLogger("eggwatch")
 
 LARGEST_METADATA = 4 << 20
 MOST_DEPENDENTS = 50
+LONGEST_SLICE = 1.0
+"""Seconds after which no other project is begun: the front pages wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +49,14 @@ class SiteRenderer:
     readmes: Readmes = field(default_factory=Readmes)
 
     def render(self, projects: Iterable[str]) -> RenderedSite:
-        """All that changed of these projects; one without files has a page that says so, and one that fails is left."""
+        """All that changed of these projects, or of the first ones, if they take long; one without files has a page
+        that says so, and one that fails is left."""
         pages: dict[str, bytes] = {}
-        records = []
-        archived = self.reader.archived()
+        records: list[SiteRecord] = []
+        archived, end = self.reader.archived(), time.monotonic() + LONGEST_SLICE
         for project in projects:
+            if records and time.monotonic() > end:
+                break
             mark, listing = self.reader.site.mark_of(project), self.reader.listing(project)
             if listing is None:
                 continue

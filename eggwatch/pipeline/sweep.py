@@ -49,7 +49,7 @@ class GracePeriod:
         return self._has_site and at != AT_ONCE and self._catalog.site.is_stale(project)
 
     def sweep_all(self) -> None:
-        """The same until nothing is left that may go."""
+        """Sweep until nothing is left that may go."""
         while self.sweep():
             pass
 

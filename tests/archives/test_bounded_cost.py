@@ -144,6 +144,14 @@ def test_a_readme_that_takes_too_long_does_not_render(monkeypatch: pytest.Monkey
     assert "more than 0.1 seconds" in flaw.message
 
 
+def test_a_page_does_not_wait_as_long_for_a_readme_as_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown as plain text then."""
+    monkeypatch.setattr(readme, "MOST_SECONDS_OF_PAGE", 0.1)
+    row, edge = " ".join("a" * 100), " ".join("=" * 100)
+    assert readme.readme_html(f"{edge}\n{lines(100, lambda _: row)}{edge}\n", "text/x-rst") is None
+    assert readme.readme_html("sound *text*", "text/x-rst") == "<p>sound <em>text</em></p>\n"
+
+
 def rendered_by(monkeypatch: pytest.MonkeyPatch, render: Callable[..., str]) -> Iterator[Flaw]:
     """What is said of a description whose renderer behaves so."""
     monkeypatch.setattr(readme, "import_module", lambda _: SimpleNamespace(render=render))

@@ -13,6 +13,7 @@ import pytest
 from eggwatch.config.settings import Site
 from eggwatch.errors import ConfigurationError
 from eggwatch.maintenance.verify import Verification
+from eggwatch.pipeline import site_pages
 from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, stamps_of
@@ -120,6 +121,24 @@ def test_an_upload_rewrites_the_pages_of_its_project_and_its_own_release_only(tm
         assert "This release was removed" in shown(work, "project/demo/1.0/index.html")
         assert ".whl" not in shown(work, "project/demo/1.0/index.html")
         assert broken_links(work.config.public) == []
+        assert_equals_fresh_render(work.config)
+
+
+def test_front_pages_do_not_wait_for_a_slice_of_projects_that_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one such project it is their turn."""
+    monkeypatch.setattr(site_pages, "LONGEST_SLICE", 0.0)
+    with IndexAtWork(tmp_path) as work:
+        work.put(*wheel("demo", "1.0"))
+        work.put(*wheel("other", "1.0"))
+        assert work.index is not None
+        pipeline = work.index.pipeline
+        while len(pipeline.components.catalog.site.stale()) < 2:
+            pipeline.round(wait=0.05)
+        pipeline.components.front.step(is_quiet=True)
+        assert len(pipeline.components.catalog.site.stale()) == 1
+        work.work()
         assert_equals_fresh_render(work.config)
 
 

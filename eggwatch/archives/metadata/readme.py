@@ -27,6 +27,9 @@ LONGEST_README = 512 << 10
 MOST_SECONDS = 5.0
 """Most CPU time for rendering, where it can be limited: docutils takes 10 s for one table of 180 KiB."""
 
+MOST_SECONDS_OF_PAGE = 2.0
+"""The same for a page, which others wait for; of a hundred READMEs from PyPI none takes more than 0.15 s."""
+
 ID_PREFIX = "readme-"
 LINK_REL = "nofollow noopener noreferrer"
 _OUTWARD = re.compile("#|https?://|mailto:", re.IGNORECASE)
@@ -75,11 +78,20 @@ def content_type(said: str) -> tuple[str, dict[str, str]]:
 def readme_html(text: str, said: str) -> str | None:
     """A description as part of a page: its links lead to the web or to itself, and it loads nothing.
 
-    None if it can't be rendered; `said` is its content type.
+    None if it can't be rendered, or not in `MOST_SECONDS_OF_PAGE`; `said` is its content type.
     """
+    if len(text) > LONGEST_README:
+        return None
     kind, parameters = content_type(said)
-    page = _rendered(kind, text, io.StringIO(), parameters) if len(text) <= LONGEST_README else None
-    return None if page is None else _tamed(page)
+    end = None
+    try:
+        with cpu_limit(MOST_SECONDS_OF_PAGE) as end:
+            page = _rendered(kind, text, io.StringIO(), parameters)
+            return None if page is None else _tamed(page)
+    except OutOfTimeError as error:
+        if error.end != end:
+            raise
+        return None
 
 
 def _tamed(page: str) -> str:
