@@ -82,7 +82,7 @@ def served(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def _run(folder: Path, *words: str | Path) -> str:
+def run(folder: Path, *words: str | Path) -> str:
     environment = clean_environment(folder)
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -90,7 +90,7 @@ def _run(folder: Path, *words: str | Path) -> str:
 
 
 @contextmanager
-def _running(folder: Path, *words: str | Path) -> Iterator[str]:
+def running(folder: Path, *words: str | Path) -> Iterator[str]:
     """A server, told its port as last argument; its address."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = int(listening.getsockname()[1])
@@ -115,7 +115,7 @@ def _running(folder: Path, *words: str | Path) -> Iterator[str]:
 @contextmanager
 def pypiserver(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """Its folder of archives."""
-    with _running(folder, program / "pypi-server", "run", "-i", "127.0.0.1", archives, "-p") as url:
+    with running(folder, program / "pypi-server", "run", "-i", "127.0.0.1", archives, "-p") as url:
         yield Older(url=f"{url}simple/", sources=(archives,))
 
 
@@ -123,16 +123,16 @@ def pypiserver(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
 def devpi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """An index of Alice's, filled by twine, and its export."""
     home = ("--serverdir", folder / "server")
-    _run(folder, program / "devpi-init", *home, "--no-root-pypi")
-    with _running(folder, program / "devpi-server", *home, "--host", "127.0.0.1", "--port") as url:
+    run(folder, program / "devpi-init", *home, "--no-root-pypi")
+    with running(folder, program / "devpi-server", *home, "--host", "127.0.0.1", "--port") as url:
         for words in (("use", url), ("user", "-c", "alice", "password=a"), ("login", "alice", "--password=a")):
-            _run(folder, program / "devpi", *words)
-        _run(folder, program / "devpi", "index", "-c", "dev", "bases=")
+            run(folder, program / "devpi", *words)
+        run(folder, program / "devpi", "index", "-c", "dev", "bases=")
         twine = Path(sys.executable).with_name("twine")
         login = ("-u", "alice", "-p", "a", "--repository-url", f"{url}alice/dev/")
-        _run(folder, twine, "upload", "--disable-progress-bar", *login, *sorted(archives.iterdir()))
-    _run(folder, program / "devpi-export", *home, folder / "export")
-    with _running(folder, program / "devpi-server", *home, "--host", "127.0.0.1", "--port") as url:
+        run(folder, twine, "upload", "--disable-progress-bar", *login, *sorted(archives.iterdir()))
+    run(folder, program / "devpi-export", *home, folder / "export")
+    with running(folder, program / "devpi-server", *home, "--host", "127.0.0.1", "--port") as url:
         yield Older(url=f"{url}alice/dev/+simple/", sources=(folder / "export",), uploader="alice")
 
 
@@ -146,7 +146,7 @@ def dumb_pypi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     (folder / "files.txt").write_text("".join(json.dumps(row) + "\n" for row in rows))
     shutil.copytree(archives, folder / "tree/pool")
     made = ("--output-dir", folder / "tree/out", "--packages-url", "../../../pool/")
-    _run(folder, program / "dumb-pypi", "--package-list-json", folder / "files.txt", *made)
+    run(folder, program / "dumb-pypi", "--package-list-json", folder / "files.txt", *made)
     with served(folder / "tree") as url:
         sources = (folder / "tree/pool", folder / "files.txt")
         yield Older(url=f"{url}out/simple/", sources=sources, time=UPLOADED, uploader="bob", yanked="broken")
@@ -156,7 +156,7 @@ def dumb_pypi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
 def pip2pi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """dir2pi's simple/ in the folder of the archives."""
     shutil.copytree(archives, folder / "tree")
-    _run(folder, program / "dir2pi", folder / "tree")
+    run(folder, program / "dir2pi", folder / "tree")
     with served(folder / "tree") as url:
         yield Older(url=f"{url}simple/", sources=(folder / "tree",))
 
@@ -167,7 +167,7 @@ def simple_repository_generator(program: Path, archives: Path, folder: Path) -> 
     shutil.copytree(archives, folder / "archives")
     for path in (folder / "archives").iterdir():
         os.utime(path, (STAMP, STAMP))
-    _run(folder, program / "simple-repository-generator", folder / "archives", "--copy", "--output", folder / "tree")
+    run(folder, program / "simple-repository-generator", folder / "archives", "--copy", "--output", folder / "tree")
     with served(folder / "tree") as url:
         yield Older(url=f"{url}simple/", sources=(folder / "tree",), time=f"{UPLOADED[:10]}T00:00:00.000000Z")
 
@@ -182,7 +182,7 @@ def bandersnatch(program: Path, archives: Path, folder: Path) -> Iterator[Older]
         settings |= {"json": "true", "hash-index": "false", "stop-on-error": "true", "workers": "1"}
         text = "".join(f"{key} = {value}\n" for key, value in settings.items())
         (folder / "conf").write_text(f"[mirror]\n{text}")
-        _run(folder, program / "bandersnatch", "-c", folder / "conf", "sync", "demo", "other")
+        run(folder, program / "bandersnatch", "-c", folder / "conf", "sync", "demo", "other")
     with served(folder / "mirror/web") as url:
         yield Older(url=f"{url}simple/", sources=(folder / "mirror/web",), time=UPLOADED, yanked="broken")
 

@@ -15,16 +15,19 @@ from pathlib import Path
 import pytest
 
 from tests.archive_factory import sdist, wheel
+from tests.contrib import older_indexes
 from tests.contrib.beside import like_pypi, nginx, published
 from tests.contrib.web_servers import folder_for
 from tests.docs.blocks import block
 from tests.http_asking import ask
 from tests.installers import pip, pip_install, uv, uv_install
+from tests.once import once_a_run
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 PAGE = "beside"
 OURS = {"acme-tool": "1.0", "acme-base": "1.0"}
+SERVER = "simple-repository-server==0.10.0"
 STOLEN = "99.0"
 """The version of them that somebody else has uploaded to PyPI."""
 SITE = "https://packages.example.com/"
@@ -162,6 +165,39 @@ def test_a_name_is_never_taken_from_outside_while_the_disk_with_the_index_is_mis
         503
     }
     (beside.tree / "unmounted").rename(pages)
+
+
+def test_simple_repository_server_takes_each_name_from_the_first_index_that_has_it(
+    beside: Beside, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    program = once_a_run(tmp_path_factory, "srs", lambda folder: older_indexes.install(SERVER, folder)) / "bin"
+    words = block(PAGE, "simple-repository-server", {SITE: beside.url, "https://pypi.example.com/simple/": beside.pypi})
+    name, *options = words.replace("--port 8000 \\\n", "").split()
+    with older_indexes.running(tmp_path, program / name, *options, "--port") as url:
+        assert by_pip(tmp_path, "--index-url", f"{url}simple/") == SAFE
+        assert by_uv(tmp_path, "--default-index", f"{url}simple/") == SAFE
+        assert (pip_install(tmp_path, f"{url}simple/", "acme-tool") / "public").is_dir()
+
+
+@pytest.mark.long
+def test_devpi_is_a_cache_of_one_index_and_mixes_two(
+    beside: Beside, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As the page says and warns."""
+    packages = older_indexes.INSTALLS[older_indexes.devpi]
+    program = once_a_run(tmp_path_factory, "devpi", lambda folder: older_indexes.install(packages, folder)) / "bin"
+    home = ("--serverdir", tmp_path / "server")
+    older_indexes.run(tmp_path, program / "devpi-init", *home, "--no-root-pypi")
+    mirror = block(PAGE, "devpi", {SITE: beside.url}).split()
+    with older_indexes.running(tmp_path, program / "devpi-server", *home, "--host", "127.0.0.1", "--port") as url:
+        pypi = ("index", "-c", "pypi", "type=mirror", f"mirror_url={beside.pypi}")
+        both = ("index", "-c", "all", "bases=root/acme,root/pypi")
+        for words in (("use", url), ("login", "root", "--password="), mirror[1:], pypi, both):
+            older_indexes.run(tmp_path, program / "devpi", *words)
+        index = f"{url}root/acme/+simple/"
+        assert (pip_install(tmp_path, index, "--no-deps", "acme-tool") / "acme_tool-1.0.dist-info").is_dir()
+        assert (uv_install(tmp_path, index, "--no-deps", "acme-base") / "acme_base-1.0.dist-info").is_dir()
+        assert by_pip(tmp_path, "--index-url", f"{url}root/all/+simple/")["acme-tool"] == STOLEN
 
 
 def test_public_packages_come_through_the_cache_and_stay_in_it_when_pypi_is_gone(
