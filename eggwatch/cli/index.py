@@ -75,7 +75,10 @@ def index(
     """
     capabilities.lower()
     leases.ignore_breaks()
-    if missing := [str(path) for path in paths if not os.path.lexists(path)]:
+    missing = [str(path) for path in paths if not os.path.lexists(path)]
+    if paths and not any(map(os.path.exists, paths)):  # a link that leads nowhere begins no index
+        missing = list(map(str, paths))
+    if missing:
         raise click.UsageError(f"No such file or folder: {', '.join(map(shown, missing))}")
     place, given = _unpacked(paths or (Path(),), out)
     work = FolderIndex(place, Shape(site=not simple_only, easy_install=easy_install))

@@ -29,7 +29,7 @@ from eggwatch.pages.folder_index import (
 from eggwatch.pages.simple import environment
 from eggwatch.store import durable
 from eggwatch.store.durable import PRIVATE
-from eggwatch.targets.folder import FolderTarget
+from eggwatch.targets.folder import FolderTarget, read_page
 from eggwatch.writer.page_sources import templates
 
 SLICE = 200
@@ -46,7 +46,7 @@ def refuse_foreign_pages(out: Path, shape: Shape) -> None:
             f"{out} belongs to an index with a daemon.", remedy="Copy archives into its drop folder, or choose --out."
         )
     foreign = [out / path for path in shape.own_pages if (out / path).exists() and not is_ours(out / path)]
-    if _holds_anything(out / "simple") and not ((out / ROOT).exists() and remembered_state((out / ROOT).read_bytes())):
+    if _holds_anything(out / "simple") and remembered_state(read_page(out / ROOT) or b"") is None:
         foreign.append(out / "simple")
     if shape.easy_install and _holds_anything(out / "index") and not (out / EASY).exists():
         foreign.append(out / "index")

@@ -6,12 +6,14 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from eggwatch import __version__
 from eggwatch.errors import in_words
 from eggwatch.model.indexed import IndexedFile, LeftOut
 from eggwatch.model.names import JSON_NAME
+from eggwatch.model.parsing import parsed
 from eggwatch.pages.folder_index import (
     EASY,
     GENERATOR,
@@ -25,6 +27,7 @@ from eggwatch.pages.folder_index import (
 )
 from eggwatch.policy.settling import SUFFIXES, NameKind, kind_of_name
 from eggwatch.store.stock import Item, StockKind, walk
+from eggwatch.targets.folder import read_page
 
 FORMATS = tuple(SUFFIXES)
 """Archives of every format that an installer has ever supported."""
@@ -108,7 +111,7 @@ def _items(paths: Iterable[Path], out: Path) -> Iterator[Item]:
     for path in paths:
         place = Path(os.path.realpath(path.parent)) / path.name if path.name else Path(os.path.realpath(path))
         is_archive = kind_of_name(place.name, FORMATS) is NameKind.UPLOAD
-        if is_archive and not place.exists():
+        if (is_archive or place.is_symlink()) and not place.exists():
             yield Item(path=place, sort=StockKind.BROKEN, why="it is a link that leads nowhere")
         elif not stat.S_ISDIR(os.stat(place).st_mode):
             yield Item(path=place, sort=StockKind.ARCHIVE if is_archive else StockKind.OTHER)
@@ -154,16 +157,15 @@ class Memory:
 
 def recall(out: Path, shape: Shape) -> Memory:
     """Read the pages of an index; those that cannot be read, or are not ours, are ignored."""
-    memory = Memory(state=remembered_state(_bytes(out / ROOT)))
+    memory = Memory(state=remembered_state(read_page(out / ROOT) or b""))
     if memory.state is None:
         return memory
     if not all((out / page).exists() for page in (*ROOT_PAGES, *shape.own_pages)):
         memory.state = None
     for project in _folders(out / "simple"):
         folder = out / "simple" / project
-        try:
-            files = remembered(_bytes(folder / JSON_NAME), project)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        files = parsed(partial(remembered, project=project), read_page(folder / JSON_NAME) or b"")
+        if files is None:
             continue
         memory.projects[project] = files
         if PROJECT_FILES.issubset(os.listdir(folder)):
@@ -171,11 +173,8 @@ def recall(out: Path, shape: Shape) -> Memory:
     if shape.easy_install:
         there = {name.lower() for name in _folders(out / "index")}
         memory.whole -= {one for one, files in memory.projects.items() if not {f.name.lower() for f in files} & there}
-    try:
-        left_out = remembered_left_out(_bytes(out / LEFT_OUT), __version__)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        left_out = []
-    memory.left_out = {one.path: one for one in left_out}
+    left_out = parsed(partial(remembered_left_out, version=__version__), read_page(out / LEFT_OUT) or b"")
+    memory.left_out = {one.path: one for one in left_out or ()}
     return memory
 
 
@@ -189,18 +188,7 @@ def _folders(folder: Path) -> list[str]:
 
 def is_ours(page: Path) -> bool:
     """Whether this command wrote a page whose path other programs use too."""
-    try:
-        with page.open("rb") as file:
-            return GENERATOR in file.read(_HEAD)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
+    return not page.is_dir() and GENERATOR in (read_page(page, _HEAD) or b"")
 
 
 def changed_since(found: FoundArchive) -> str | None:

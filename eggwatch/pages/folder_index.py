@@ -7,15 +7,18 @@ written beside the archives.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
 from jinja2 import Environment
+from packaging.version import Version
 
 from eggwatch.model.indexed import IndexedFile, LeftOut, entry_of, listing_of, spelled_name
-from eggwatch.model.names import JSON_NAME
+from eggwatch.model.names import JSON_NAME, project_name
+from eggwatch.model.parsing import parsed
 from eggwatch.model.releases import ProjectListing, RootEntry, RootListing, in_order
 from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.landing import newest_releases
@@ -38,6 +41,7 @@ LEFT_OUT = "simple/left-out.json"
 GENERATOR = b'<meta name="generator" content="eggwatch index">'
 """Identifies our pages at paths that other programs use too."""
 PROJECT_FILES = frozenset(name + twin for name in (*HTML_NAMES, JSON_NAME) for twin in ("", ".gz"))
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 Projects = Mapping[str, Sequence[IndexedFile]]
 """The archives of each project, by its normalised name."""
@@ -129,25 +133,34 @@ def _path(url: str) -> str:
 
 
 def remembered(data: bytes, project: str) -> list[IndexedFile]:
-    """The archives on a project's JSON page. ValueError, KeyError or TypeError if the page is not of such an index."""
-    return [
-        IndexedFile(
-            path=_path(row["url"].removeprefix(UP)),
-            mtime=row["_mtime"],
-            size=row["size"],
-            sha256=row["hashes"]["sha256"],
-            project=project,
-            name=row["_name"],
-            version=row["_version"],
-            requires_python=row["requires-python"],
-            apart=row.get("_apart", False),
-        )
-        for row in json.loads(data)["files"]
-    ]
+    """The archives on a project's JSON page; raises an exception if the page is not of such an index."""
+    return [_remembered(row, project) for row in json.loads(data)["files"]]
+
+
+def _remembered(row: dict[str, Any], project: str) -> IndexedFile:
+    """Where others can write to the folder, a name may lead to another one."""
+    name, version, sha256 = row["_name"], row["_version"], row["hashes"]["sha256"]
+    mtime, size, requires_python = row["_mtime"], row["size"], row["requires-python"]
+    Version(version)
+    if project_name(name) != project or not _SHA256.fullmatch(sha256):
+        raise ValueError
+    if not (isinstance(mtime, int) and isinstance(size, int) and isinstance(requires_python, str | None)):
+        raise TypeError
+    return IndexedFile(
+        path=_path(row["url"].removeprefix(UP)),
+        mtime=mtime,
+        size=size,
+        sha256=sha256,
+        project=project,
+        name=name,
+        version=version,
+        requires_python=requires_python,
+        apart=row.get("_apart", False) is True,
+    )
 
 
 def remembered_left_out(data: bytes, version: str) -> list[LeftOut]:
-    """The archives left out by this version; none if it was another one. ValueError, KeyError or TypeError as above."""
+    """The archives left out by this version, none if it was another one; raises an exception as above."""
     page = json.loads(data)
     return [
         LeftOut(
@@ -163,8 +176,5 @@ def remembered_left_out(data: bytes, version: str) -> list[LeftOut]:
 
 def remembered_state(data: bytes) -> str | None:
     """The state in the root's JSON page; None if the page is not of such an index."""
-    try:
-        state = json.loads(data)["meta"]["_state"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    state = parsed(lambda page: json.loads(page)["meta"]["_state"], data)
     return state if isinstance(state, str) else None

@@ -33,10 +33,7 @@ class FolderTarget:
 
     def read(self, path: str) -> bytes | None:
         """The page that is published at this path, None if there is none."""
-        try:
-            return (self.root / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return read_page(self.root / path)
 
     def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:
         """Publish pages in their order, each atomically; durable when this returns. Answers with the changed paths.
@@ -108,6 +105,15 @@ class FolderTarget:
         except FileNotFoundError:
             return self._now_ns()
         return max(self._now_ns(), last + SECOND)
+
+
+def read_page(path: Path, size: int = -1) -> bytes | None:
+    """The first `size` bytes of a page, None if there is none; a FIFO in its place is empty, and not waited for."""
+    try:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            return file.read(size)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def same_page(path: str, one: bytes | None, other: bytes) -> bool:

@@ -12,6 +12,7 @@ from eggwatch.config.loading import load
 from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.collecting import SAME, Index
+from tests.cli.indexing import Folder
 from tests.cli.program import Site
 from tests.cli.stocks import add
 from tests.once import once_a_run
@@ -84,3 +85,12 @@ def tree(index: Index) -> Index:
     for version in ("1.0", "2.0"):
         index.put(wheel("library", version), "library")
     return index
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """A folder with a wheel, and with an sdist in a subfolder."""
+    path = tmp_path / "mytgapp_index"
+    add(path, wheel("demo", "1.0", requires_python=">=3.8"))
+    add(path, sdist("other", "2.0"), below="old/2017")
+    return Folder(path)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
-import errno
-import fcntl
 import gzip
-import json
 import os
 import pty
 import random
@@ -19,61 +16,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
-from unittest import mock
 
 import pytest
 
-from eggwatch.maintenance.index_folder import FolderIndex
-from eggwatch.pages.folder_index import Shape
-from eggwatch.store import durable
 from tests.archive_factory import MARKER, sdist, tar_of, wheel, zip_of
-from tests.cli.program import Done, Site, clean_environment
+from tests.cli.indexing import Folder, contents, is_page
+from tests.cli.program import clean_environment
 from tests.cli.stocks import add, state_of
 from tests.installers import pip, pip_install, uv_install
-
-
-class Folder:
-    """A folder of archives, without a configuration, and `eggwatch index` run in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._site = Site(path, bare=True)
-
-    def index(self, *arguments: str | Path) -> Done:
-        """Run the command in the folder."""
-        return self._site.call("index", *arguments)
-
-    def call(self, *arguments: str | Path) -> Done:
-        """Run another command there."""
-        return self._site.call(*arguments)
-
-    def page(self, project: str) -> dict[str, Any]:
-        """A project's JSON page."""
-        page: dict[str, Any] = json.loads((self.path / "simple" / project / "index.v1_json").read_bytes())
-        return page
-
-    def urls(self, project: str) -> list[str]:
-        """The links on a project's page."""
-        return [file["url"] for file in self.page(project)["files"]]
-
-    def pages(self) -> dict[str, tuple[int, int]]:
-        """Inode and mtime of every page."""
-        files = {path: path.stat() for path in self.path.rglob("*") if path.is_file() and _is_page(path)}
-        return {str(path.relative_to(self.path)): (s.st_ino, s.st_mtime_ns) for path, s in files.items()}
-
-
-def _is_page(path: Path) -> bool:
-    return path.suffix in (".html", ".v1_html", ".v1_json", ".json", ".gz") and not path.name.endswith(".tar.gz")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """A folder with a wheel, and with an sdist in a subfolder."""
-    path = tmp_path / "mytgapp_index"
-    add(path, wheel("demo", "1.0", requires_python=">=3.8"))
-    add(path, sdist("other", "2.0"), below="old/2017")
-    return Folder(path)
 
 
 @contextlib.contextmanager
@@ -125,7 +75,7 @@ def test_a_second_run_reads_nothing_and_touches_no_page(folder: Folder) -> None:
     before = folder.pages()
     assert len(before) == 2 + 3 * 6
     for archive in folder.path.rglob("*-*.*"):
-        archive.chmod(0) if archive.is_file() and not _is_page(archive) else None
+        archive.chmod(0) if archive.is_file() and not is_page(archive) else None
     done = folder.index()
     assert done.out.endswith("0 added, 0 removed, 2 unchanged; 2 projects\n") and folder.pages() == before
 
@@ -225,16 +175,6 @@ def test_older_formats_are_in_the_index_by_their_names(folder: Folder, tmp_path:
     assert "Available versions: 1.2, 1.1, 1.0" in found.stdout, found.stderr
 
 
-def test_a_dangling_link_does_not_affect_other_archives(folder: Folder) -> None:
-    """As an argument, or in a folder; an argument that does not exist is a usage error."""
-    for link in ("lost-1.0.tar.gz", "old/lost-1.1.tar.gz"):
-        (folder.path / link).symlink_to("/no/such/file")
-    done = folder.index(*sorted(path.name for path in folder.path.iterdir()))
-    assert done.code == 1 and done.out.count("it is a link that leads nowhere") == 2
-    assert folder.urls("demo") and folder.urls("other")
-    assert folder.index("nowhere").code == 2
-
-
 def test_of_two_archives_with_one_name_only_the_first_is_in_the_index(folder: Folder) -> None:
     """The one whose path sorts first. If both have the same bytes, nothing is reported."""
     add(folder.path, wheel("demo", "1.0", requires_python=">=3.8"), below="copies")
@@ -295,113 +235,12 @@ def test_links_to_unusual_paths_work(folder: Folder, tmp_path: Path) -> None:
     assert folder.index().out.startswith(f"{folder.path}: 0 added, 0 removed, 5 unchanged")
 
 
-def test_pages_of_other_programs_are_never_overwritten(folder: Folder) -> None:
-    """A handwritten index.html, a simple/ of another program, the folders of a daemon: exit status 2."""
-    for path in ("index.html", "links.html", "simple/index.html", ".eggwatch/spool"):
-        page = folder.path / path
-        page.parent.mkdir(exist_ok=True)
-        page.write_text("mine")
-        done = folder.index()
-        assert done.code == 2 and "--out" in done.err and page.read_text() == "mine"
-        page.unlink()
-        page.parent.rmdir() if page.parent != folder.path else None
-    assert folder.index().code == 0
-
-
 def test_archives_can_be_in_a_folder_called_index(folder: Folder) -> None:
     """With --easy-install, which needs this folder for its pages, it is an error."""
     add(folder.path, wheel("inner", "1.0"), below="index")
     assert folder.index().code == 0 and folder.urls("inner") == ["../../index/inner-1.0-py3-none-any.whl"]
     done = folder.index("--easy-install")
     assert done.code == 2 and f"{folder.path}/index." in done.err
-
-
-def test_an_empty_folder_removes_nothing_from_the_index(folder: Folder, tmp_path: Path) -> None:
-    """It may be a disk that is not mounted."""
-    folder.index(folder.path, "--out", tmp_path / "www")
-    folder.path.rename(tmp_path / "elsewhere")
-    folder.path.mkdir()
-    done = folder.index(folder.path, "--out", tmp_path / "www")
-    assert done.code == 2 and "mount" in done.err
-    assert (tmp_path / "www" / "simple" / "demo").exists()
-
-
-def test_archives_in_an_unreadable_folder_are_kept_in_the_index(folder: Folder) -> None:
-    """The folder is reported, and its archives do not count as deleted."""
-    folder.index()
-    closed = folder.path / "old"
-    with mock.patch("os.scandir", partial(_closed, os.scandir, closed)):
-        done = folder.index()
-    assert done.code == 1 and "old: left out: this folder can't be read" in done.out and "1 not seen" in done.out
-    assert folder.urls("other") == ["../../old/2017/other-2.0.tar.gz"]
-
-
-def _closed(scandir: Any, closed: Path, path: Any) -> Any:
-    if Path(path) == closed:
-        raise PermissionError(13, "Permission denied", str(path))
-    return scandir(path)
-
-
-@pytest.mark.parametrize(
-    "lost", ["simple/demo/index.html", "simple/index.html.gz", "links.html", "simple/demo/index.v1_json"]
-)
-def test_a_deleted_page_is_written_again(folder: Folder, lost: str) -> None:
-    """Even if nothing else has changed."""
-    folder.index()
-    before = (folder.path / lost).read_bytes()
-    (folder.path / lost).unlink()
-    assert folder.index().code == 0
-    assert (folder.path / lost).read_bytes() == before
-
-
-def test_the_next_run_completes_one_that_was_interrupted_at_any_point(folder: Folder) -> None:
-    """Before each change of the disk; the pages then equal those of an index made in one run."""
-    expected = _fresh(folder)
-    number = 0
-    while True:
-        for page in ("simple", "index"):
-            shutil.rmtree(folder.path / page, ignore_errors=True)
-        for page in ("index.html", "links.html"):
-            (folder.path / page).unlink(missing_ok=True)
-        with contextlib.suppress(KeyboardInterrupt), durable.observed(_stop_at(number)):
-            FolderIndex(folder.path, Shape(easy_install=True)).update([folder.path])
-            break
-        assert folder.index("--easy-install").code == 0
-        assert contents(folder.path) == expected, number
-        number += 19
-    assert number > 20
-
-
-def _stop_at(number: int) -> Any:
-    left = iter(range(number))
-
-    def observer(_operation: str, _subject: str) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    return observer
-
-
-def _fresh(folder: Folder) -> dict[str, bytes]:
-    assert folder.index("--easy-install").code == 0
-    return contents(folder.path)
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    """All files by relative path."""
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
-
-
-def test_two_runs_cannot_overlap(folder: Folder) -> None:
-    """The second one exits with 3."""
-    folder.index()
-    fd = os.open(folder.path / "simple", os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        done = folder.index()
-    finally:
-        os.close(fd)
-    assert done.code == 3 and "is running in" in done.err
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -422,7 +261,7 @@ def test_after_any_history_the_pages_equal_those_of_an_index_made_in_one_run(tmp
 
 def change(path: Path, chance: random.Random, number: int) -> None:
     """Make one random change in a folder of archives."""
-    there = [one for one in sorted(path.rglob("*-*.*")) if one.is_file() and not _is_page(one)]
+    there = [one for one in sorted(path.rglob("*-*.*")) if one.is_file() and not is_page(one)]
     archive, below = chance.choice(there), chance.choice(("", "a", "b"))
     project, version = chance.choice(("first", "Second.One")), f"1.{chance.randrange(3)}"
     match chance.randrange(6):
@@ -438,11 +277,3 @@ def change(path: Path, chance: random.Random, number: int) -> None:
             archive.rename(path / below / archive.name)
         case _:
             archive.write_bytes(archive.read_bytes()[: chance.choice((-1, 100))])
-
-
-def test_an_index_says_so_if_no_inspector_can_be_started(tmp_path: Path) -> None:
-    """As where the account may start no more processes."""
-    add(tmp_path, wheel("demo", "1.0"))
-    error = BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    with mock.patch("eggwatch.inspection.inspectors.Worker", side_effect=error), pytest.raises(BlockingIOError):
-        FolderIndex(tmp_path, Shape(site=True, easy_install=False)).update([tmp_path])
