@@ -115,6 +115,7 @@ class Browser:
 
     def screenshot(self) -> bytes:
         """What the page looks like, as a PNG."""
+        self.call("Emulation.setScrollbarsHidden", hidden=True)
         return b64decode(self.call("Page.captureScreenshot")["data"])
 
 

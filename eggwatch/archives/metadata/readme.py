@@ -41,6 +41,7 @@ _IMAGE = re.compile('<img(?: [a-z]+="[^"]*")*>')
 _ALT = re.compile(' alt="([^"]*)"')
 _CHECKBOX = re.compile('<input(?: [a-z]+="[^"]*")*>')
 _HEADING = re.compile("<(/?)h([1-6])(?=[ >])")
+_EMPTY_HEADING = re.compile("<h([1-6])[^>]*>(?:\\s|<br>)*</h\\1>")
 _INDENT = 8
 _INDENTS = (" " * _INDENT, " " * (_INDENT - 1) + "|")
 
@@ -107,7 +108,8 @@ def _tamed(page: str) -> str:
         url_schemes={"http", "https", "mailto"},
         id_prefix=ID_PREFIX,
     )
-    return _below_ours(_EMPTY_LINK.sub("", _CHECKBOX.sub(_as_text, _IMAGE.sub(_in_words, tamed))))
+    in_words = _CHECKBOX.sub(_as_text, _IMAGE.sub(_in_words, tamed))
+    return _below_ours(_EMPTY_HEADING.sub("", _EMPTY_LINK.sub("", in_words)))
 
 
 def _in_words(image: re.Match[str]) -> str:

@@ -82,6 +82,11 @@ def test_headings_begin_below_those_of_the_page_and_leave_no_level_out(levels: s
     assert "".join(re.findall("<h(.)", html)) == "".join(re.findall("</h(.)", html)) == shown
 
 
+def test_a_heading_that_was_only_a_picture_is_left_out() -> None:
+    html = readme_html('<h1 align="center">\n<img src="logo.svg" width="300">\n</h1><br>\n\ntext', "text/markdown")
+    assert html is not None and "<h" not in html and "text" in html
+
+
 def test_an_id_is_there_once_and_code_is_in_no_language_that_people_speak() -> None:
     html = readme_html("<b id=a>1</b> <b id=a>2</b>\n\n```python\n1\n```", "text/markdown")
     assert html is not None and html.count(' id="readme-a"') == 1 and " lang=" not in html

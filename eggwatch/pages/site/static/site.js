@@ -36,7 +36,7 @@
   }
 
   function reach() {
-    for (const one of document.querySelectorAll(".scroll, .copied pre, .readme pre, .readme table")) {
+    for (const one of document.querySelectorAll(".scroll, .readme pre, .readme table")) {
       if (one.scrollWidth > one.clientWidth) one.tabIndex = 0; else one.removeAttribute("tabindex");
     }
   }
