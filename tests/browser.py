@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,13 @@ class Browser:
         """Press Enter in a form, and wait until the page that it leads to has loaded."""
         enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
         self._load("Input.dispatchKeyEvent", type="keyDown", text="\r", **enter)
+
+    def follow(self, change: Callable[[], object]) -> None:
+        """Change something, and wait until the page has opened itself anew because of it."""
+        self._loaded = False
+        change()
+        while not self._loaded:
+            self._receive()
 
     def _load(self, method: str, **params: Any) -> None:
         self._loaded = False

@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("run:run", "Watch the drop folder in the foreground; --once: a single round."),
         "serve": ("serve:serve", "Serve the pages alone over HTTP, without the daemon."),
         "webserver": ("webserver:webserver", "Print a configuration of Apache, nginx or Caddy."),
+        "site": ("site:site", "Show how the pages look while you change their templates."),
         "notify": ("notify:notify", "Deliver mails and webhooks; --test sends a sample."),
     },
     "Upload": {
@@ -108,7 +109,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for a mistyped one say which may be meant."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0].lower(), COMMANDS, n=2)
+            typed = args[0].lower()
+            swapped = [name for name in COMMANDS if sorted(name) == sorted(typed)]
+            near = swapped or get_close_matches(typed, COMMANDS, n=2)
             meant = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"No such command {shown(args[0])!r}.{meant}")
         return super().resolve_command(ctx, args)

@@ -22,7 +22,7 @@ from eggwatch.webserver.server import Server
 
 log = logging.getLogger("eggwatch")
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 @click.command()
@@ -48,7 +48,7 @@ def serve(selection: Selection, listen: str | None, log_format: str) -> None:
     host, port = parse_listen(listen or "8080", "--listen") if listening is None else listening.getsockname()[:2]
     config = load()
     doors = doors_of(config, host)
-    with _signals_blocked():
+    with signals_blocked():
         server, supervisor = (
             Server(config.trees(), doors=doors, host=host, port=port, listening=listening),
             Supervisor(),
@@ -56,7 +56,7 @@ def serve(selection: Selection, listen: str | None, log_format: str) -> None:
         server.start()
         supervisor.ready()
         say_error(f"ready at {server.url}")
-        while signal.sigwait(_SIGNALS) is signal.SIGHUP:
+        while signal.sigwait(SIGNALS) is signal.SIGHUP:
             supervisor.reloading()
             _reload(server, load, host)
             supervisor.ready()
@@ -65,9 +65,9 @@ def serve(selection: Selection, listen: str | None, log_format: str) -> None:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Block the signals: threads would receive them, and a second one must not interrupt a stop."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     except BaseException:
