@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from eggwatch.store.state.cursors import DAEMON, Cursors
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, run_as_nobody
-from tests.laws.at_work import pages_of, unpacked
+from tests.laws.at_work import pages_of, quick_folder, unpacked
 
 
 def restore(backup: Path, site: Site) -> None:
@@ -48,28 +46,17 @@ def test_a_backup_restored_elsewhere_shows_the_same_pages(filled: Site, tmp_path
 
 
 @pytest.mark.root
-@pytest.mark.root
 def test_a_backup_restored_by_another_account_is_sound(filled: Site, tmp_path: Path) -> None:
     """Another uid on the new machine: after a chown the index opens, is sound, and shows the same pages."""
     filled.call("backup", tmp_path / "kept")
-    new = Site(tmp_path / "elsewhere")
-    restore(tmp_path / "kept", new)
-    with unlocked(tmp_path):
+    with quick_folder() as base:
+        base.chmod(0o755)
+        new = Site(base)
+        restore(tmp_path / "kept", new)
         subprocess.run(["chown", "-R", "65534:65534", new.base], check=True)
         once, verified, listed = run_as_nobody(new, ["run", "--once"], ["verify"], ["list", "demo"])
-    assert (once.code, verified.code, listed.code) == (0, 0, 0), once.err + verified.out
-    assert project_pages(new) == project_pages(filled)
-
-
-@contextmanager
-def unlocked(folder: Path) -> Iterator[None]:
-    """Let every account pass through to a folder; pytest's own are closed to others."""
-    modes = {parent: parent.stat().st_mode for parent in [folder, *folder.parents]}
-    for parent, mode in modes.items():
-        parent.chmod(mode | 0o001)
-    yield
-    for parent, mode in modes.items():
-        parent.chmod(mode)
+        assert (once.code, verified.code, listed.code) == (0, 0, 0), once.err + verified.out
+        assert project_pages(new) == project_pages(filled)
 
 
 def test_the_second_backup_copies_only_what_is_new(filled: Site, tmp_path: Path) -> None:
