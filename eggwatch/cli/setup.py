@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from eggwatch.cli.addresses import ask_for_url, machine_name, url_option
-from eggwatch.cli.next_steps import after_setup, samples_beside
+from eggwatch.cli.next_steps import after_setup
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say
 from eggwatch.config.loading import load
@@ -86,7 +86,7 @@ def setup(
         _install(wish, source, Path(scratch), rollback=rollback, dry_run=dry_run)
     if is_first and not dry_run:
         index = next(iter(load(Places().configuration).indexes.values()))
-        for line in after_setup(index, samples_beside(str(Places().current))):
+        for line in after_setup(index):
             say(line)
 
 

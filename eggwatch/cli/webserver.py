@@ -11,7 +11,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.config.grammar import index_url
 from eggwatch.errors import ConfigurationError
 from eggwatch.webserver.listening import parse_listen
-from eggwatch.webserver.samples import TEMPLATES, Hosting, by_itself, configuration, hosting_of
+from eggwatch.webserver.samples import TEMPLATES, by_itself, configuration, hosting_of, listening, secured
 
 _FILE = click.Path(path_type=Path)
 
@@ -56,19 +56,12 @@ def webserver(
         host, port = parse_listen(listen or "8000", "--listen")
         folder = Path.cwd() / f"eggwatch-{server}"
         folder.mkdir(exist_ok=True)
-        hosting = by_itself(hosting, folder, _bracketed(host), port)
+        hosting = by_itself(hosting, folder, host, port)
     elif listen is not None:
-        hosting = _listening(hosting, *parse_listen(listen, "--listen"))
+        hosting = listening(hosting, *parse_listen(listen, "--listen"))
+    elif server != "caddy":  # it obtains certificates itself
+        hosting = secured(hosting)
     click.echo(configuration(server, hosting), nl=False)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _listening(hosting: Hosting, host: str, port: int) -> Hosting:
-    sites = tuple(replace(site, host=_bracketed(host), port=port) for site in hosting.sites)
-    return replace(hosting, sites=sites)
 
 
 def _fallback(url: str) -> str:

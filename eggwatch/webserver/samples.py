@@ -134,16 +134,37 @@ def _longest_first(indexes: list[HostedIndex]) -> tuple[HostedIndex, ...]:
     return tuple(sorted(indexes, key=lambda index: (-len(index.prefix), index.prefix)))
 
 
+def secured(hosting: Hosting) -> Hosting:
+    """The same with HTTPS where there is a certificate; ConfigurationError if a `url` needs one."""
+    if hosting.https is None and any(site.scheme == "https" for site in hosting.sites):
+        raise ConfigurationError(
+            "The 'url' is https://, and no certificate is given.",
+            remedy="Add --https CERTIFICATE KEY; or --listen, if another server in front has the certificate.",
+        )
+    if hosting.https is None:
+        return hosting
+    sites = (replace(site, scheme="https", port=443 if site.port == 80 else site.port) for site in hosting.sites)
+    return replace(hosting, sites=tuple(sites))
+
+
+def listening(hosting: Hosting, host: str, port: int) -> Hosting:
+    """The same at one address."""
+    scheme = "http" if hosting.https is None else "https"
+    sites = (replace(site, scheme=scheme, host=_bracketed(host), port=port) for site in hosting.sites)
+    return replace(hosting, sites=tuple(sites))
+
+
 def by_itself(hosting: Hosting, folder: Path, host: str, port: int) -> Hosting:
     """The same in one site of a server of one's own, for every name; several indexes at /NAME/."""
     indexes = [index for site in hosting.sites for index in site.indexes]
     if len(indexes) > 1:
         indexes = [replace(index, prefix=f"/{index.name}") for index in indexes]
-    scheme = "http" if hosting.https is None else "https"
-    site = HostedSite(
-        name="localhost", host=host, port=port, indexes=_longest_first(indexes), scheme=scheme, has_every_name=True
-    )
-    return replace(hosting, sites=(site,), standalone=folder)
+    site = HostedSite(name="localhost", port=port, indexes=_longest_first(indexes), has_every_name=True)
+    return listening(replace(hosting, sites=(site,), standalone=folder), host, port)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _rendered(kind: str, hosting: Hosting, **values: object) -> str:

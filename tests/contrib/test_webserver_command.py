@@ -215,6 +215,20 @@ def test_a_site_for_the_system_has_the_names_and_ports_of_each_url(kind: str, fo
     assert "127.0.0.1:8080/main" in said or "rewrite * /main{uri}" in said
 
 
+def test_an_https_url_needs_a_certificate_unless_another_server_has_it(kind: str, folder: Path) -> None:
+    """Caddy obtains one."""
+    site = published(folder / "site", url='"https://packages.example.com/"')
+    done = site.call("webserver", kind)
+    if kind == "caddy":
+        assert "https://packages.example.com {" in done.out
+    else:
+        assert (done.code, done.out, "--https CERTIFICATE KEY" in done.err) == (2, "", True)
+    said = site.call("webserver", kind, "--https", "c.pem", "k.pem").out
+    assert "443" in said or "https://packages.example.com {" in said
+    said = site.call("webserver", kind, "--listen", "8090").out
+    assert "8090" in said and "443" not in said and "https:" not in said
+
+
 def test_a_folder_that_no_web_server_can_name_is_an_error(kind: str, folder: Path) -> None:
     site = published(folder / 'a "quoted" folder')
     done = site.call("webserver", kind)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from eggwatch import __version__
-from eggwatch.cli.next_steps import samples_beside
 from eggwatch.errors import ConfigurationError
 from eggwatch.setup.find_source import Finder, checkout_in, newest_wheel
 from eggwatch.setup.machine import Machine
@@ -135,7 +134,7 @@ def test_building_from_a_checkout_leaves_nothing_in_it_and_ships_the_units(check
     Checkout(folder=checkout).install(venv / "bin/python", Machine())
     assert sorted(checkout.rglob("*")) == before
     assert Installed(home=venv).shipped() == Checkout(folder=checkout).shipped()
-    assert {path.name for path in samples_beside(str(venv)).iterdir() if path.is_file()} == {
+    assert {path.name for path in (venv / "share/eggwatch/httpd").iterdir() if path.is_file()} == {
         "apache.conf",
         "apache-wsgi.conf",
         "caddy.Caddyfile",
