@@ -85,7 +85,8 @@ class ServedIndex:
         """The answer to a request that may have a body."""
         url = urljoin(self.base, path)
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
-        request = urllib.request.Request(url, data, {**_login(url), **sent})  # noqa: S310 - http(s) only
+        login = _login(url) if data is None else {}  # uploads have passwords of their own
+        request = urllib.request.Request(url, data, {**login, **sent})  # noqa: S310 - http(s) only
         try:
             with urllib.request.build_opener(_AsItIs).open(request, timeout=SECONDS) as answer:
                 return HttpAnswer(

@@ -73,9 +73,14 @@ def _absent(served: ServedIndex, answer: HttpAnswer) -> Finding:
         404: f"let the web server show the folder {public} at {served.base}; without an index there, check --url",
     }
     remedy = remedies.get(answer.status, "look into the web server's error log")
-    location = answer.headers.get("Location")
-    led = "" if location is None else f", and leads to {location}"
-    return Finding(where=answer.url, problem=f"the server says {answer.status}{led}", remedy=remedy)
+    if location := answer.headers.get("Location"):
+        problem, remedy = (
+            f"it redirects to {location}",
+            "let clients, and --url, use that address; or remove the redirect",
+        )
+    else:
+        problem = f"the server says {answer.status}"
+    return Finding(where=answer.url, problem=problem, remedy=remedy)
 
 
 def _project_pages(served: ServedIndex) -> list[str]:
@@ -183,9 +188,9 @@ def _files(served: ServedIndex) -> list[dict[str, Any]]:
         {**file, "url": urljoin(f"{served.base}simple/{name}/", file["url"])}
         for name, detail in _details(served)
         for file in detail["files"]
-        if file["size"] <= LARGEST_FILE
+        if "sha256" in file["hashes"] and file.get("size", 0) <= LARGEST_FILE
     ]
-    found.sort(key=lambda file: file["size"])
+    found.sort(key=lambda file: file.get("size", 0))
     wheels = [file for file in found if file["filename"].endswith(".whl")]
     sdists = [file for file in found if not file["filename"].endswith(".whl")]
     return wheels[:1] + sdists[:1]

@@ -145,6 +145,11 @@ def test_https_and_a_password_for_readers(kind: str, folder: Path, tmp_path: Pat
             done = installer(home, f"{url}/simple/", site.base / "authority.pem")
             assert done.returncode == 0, done.stdout + done.stderr
             assert (home / "target/foo_bar.py").exists()
+        trusting = {"SSL_CERT_FILE": str(site.base / "authority.pem")}
+        done = site.call("doctor", "--url", url, env={**trusting, "HOME": str(tmp_path / "_pip")})
+        assert (done.code, done.out) == (0, f"{url}/: 0 findings (12 checks)\n")
+        done = site.call("doctor", "--url", url, env={**trusting, "HOME": str(tmp_path)})
+        assert (done.code, "the server says 401\n  write user and password into ~/.netrc" in done.out) == (1, True)
 
 
 def certify(folder: Path) -> None:

@@ -6,7 +6,10 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -203,3 +206,15 @@ def test_a_url_without_an_index_or_without_a_server_is_told(site: Site) -> None:
         assert [(one["check"], one["problem"]) for one in findings] == [("pages", "the server says 404")]
     done = site.call("doctor", "--url", url)
     assert (done.code, "can't be reached" in done.err) == (2, True)
+
+
+def test_of_a_hosting_without_configuration_it_is_told_what_is_missed(site: Site) -> None:
+    """Without names of directives, as there are none; the archives themselves arrive."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site.public))  # what `python -m http.server` runs
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        findings = found(site.call("doctor", "--url", f"http://127.0.0.1:{server.server_port}/", "--json"))
+        server.shutdown()
+    assert {"types", "caching", "compression", "redirects"} <= {one["check"] for one in findings}
+    assert {"pages", "files", "current"}.isdisjoint(one["check"] for one in findings)
+    assert "one of those that 'eggwatch webserver' prints" in findings[0]["remedy"]
