@@ -26,9 +26,9 @@ The packages, in the order of imports: each imports only from the steps above it
    service/     the daemon: watcher, loop, signals, metrics, and the process that delivers news
 8. cli/         the command line
 
-Two decisions that the code alone does not explain. Each copy in the spool has a sidecar file with what is known of its
-original. Whatever needs a network (mail, webhooks) is sent by a separate process that reads the ledger, so that the
-daemon itself runs without a network.
+Two decisions that the code alone does not explain. Copies in the spool that become durable together share one file with
+what is known of their originals. Whatever needs a network (mail, webhooks) is sent by a separate process that reads the
+ledger, so that the daemon itself runs without a network.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -136,38 +136,53 @@ def collect(
     python = python or _first_python()
     environment = look_into(python) if site_packages else None
     pips = _pips(replace(pip_for(python), indexes=older.indexes), platforms, versions)
-
-    def wheels(folder: Path) -> Iterator[Collected]:
-        for pip in pips:
-            for request in wanted:
-                yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), folder)
-            if environment is not None:
-                yield from _installed(environment, pip, folder, rebuild=rebuild)
-
+    work = _Work(pips=pips, wanted=wanted, environment=environment, rebuild=rebuild, sdists=sdists)
     if dry_run:
-        planned = _planned(pips, wanted, environment, Path(into or "."))
-        counts = Counter(one.outcome for one in _told(planned, as_json=as_json))
-        sys.exit(0 if all(outcome in GOOD for outcome in counts) else 1)
+        sys.exit(not _are_good(list(_told(work.planned(Path(into or ".")), as_json=as_json))))
     with _folder(into, bundle) as folder:
-        found = with_sdists(wheels(folder), pips[0], folder) if sdists else wheels(folder)
-        told = list(_told(found, as_json=as_json))
+        told = list(_told(work.collected(folder), as_json=as_json))
         archives = sorted({folder / one.file for one in told if one.file})
         if bundle is not None:
             write_bundle(bundle, archives)
         is_sent = into is None or not is_afar(into) or send_on(archives, into, Login(**login), as_json=as_json)  # type: ignore[arg-type]
     counts = Counter(one.outcome for one in told)
     (print_counts if as_json else say_counts)(counts, str(into or bundle or "."))
-    sys.exit(0 if is_sent and all(outcome in GOOD for outcome in counts) else 1)
+    sys.exit(not (is_sent and _are_good(told)))
 
 
-def _planned(
-    pips: Sequence[Pip], wanted: Sequence[PipRequest], environment: PythonEnvironment | None, into: Path
-) -> Iterator[Collected]:
-    for pip in pips:
-        for request in wanted:
-            yield from show_requested(request, pip, into)
-        if environment is not None:
-            yield from show_installed(environment, pip, into)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What to collect, by which calls of pip."""
+
+    pips: Sequence[Pip]
+    wanted: Sequence[PipRequest]
+    environment: PythonEnvironment | None
+    rebuild: bool
+    sdists: bool
+
+    def collected(self, folder: Path) -> Iterator[Collected]:
+        """Collect the archives in a folder."""
+        wheels = self._wheels(folder)
+        return with_sdists(wheels, self.pips[0], folder) if self.sdists else wheels
+
+    def _wheels(self, folder: Path) -> Iterator[Collected]:
+        for pip in self.pips:
+            for request in self.wanted:
+                yield from collect_requested(request, replace(pip, is_watched=sys.stderr.isatty()), folder)
+            if self.environment is not None:
+                yield from _installed(self.environment, pip, folder, rebuild=self.rebuild)
+
+    def planned(self, into: Path) -> Iterator[Collected]:
+        """What would be collected, and from where."""
+        for pip in self.pips:
+            for request in self.wanted:
+                yield from show_requested(request, pip, into)
+            if self.environment is not None:
+                yield from show_installed(self.environment, pip, into)
+
+
+def _are_good(told: Sequence[Collected]) -> bool:
+    return all(one.outcome in GOOD for one in told)
 
 
 @contextmanager

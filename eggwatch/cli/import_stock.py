@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,36 +83,46 @@ def import_(
     Exit status: 0 all archives are in the index, 1 some were refused or can't
       be read, 3 a daemon runs.
     """
-    # No file is moved on a guess.
+    way = _chosen(ways, sources)
+    log_to_stderr(quiet=True)
+    config = selection.one()
+    config = replace(config, terms=replace(config.terms, stock=Profile(profile)))
+    _refuse_own_folders(config, selection.every(), sources, way)
+    try:
+        with told_index(config) as index:
+            stock, ticker = Stock(sources, config.formats, now=time.time()), Ticker("looked at")
+            with closing(stock.times):
+                stock.survey(ticker)
+                ticker.done()
+                work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
+                _bring_in(work, stock, as_json=as_json, verbose=verbose)
+            _render(index)
+    except KeyboardInterrupt:
+        say_error("Interrupted. Run the same command again to continue.")
+        raise
+    _summarise(work, config, as_json=as_json)
+    raise SystemExit(0 if work.counts.is_good() else 1)
+
+
+def _chosen(ways: Mapping[str, bool], sources: Sequence[Path]) -> Way:
+    """The way that was asked for: no file is moved on a guess."""
     asked = [way for way in Way if ways[way]]
     if len(asked) > 1:
         raise click.UsageError(f"Only one of {', '.join(f'--{way}' for way in asked)} can be used.")
     way = asked[0] if asked else Way.COPY
     if way is not Way.COPY and any(map(is_database, sources)):
         raise click.UsageError("Archives in a database can only be copied.")
-    log_to_stderr(quiet=True)
-    config = selection.one()
-    config = replace(config, terms=replace(config.terms, stock=Profile(profile)))
-    _refuse_own_folders(config, selection.every(), sources, way)
-    with told_index(config) as index:
-        stock, ticker = Stock(sources, config.formats, now=time.time()), Ticker("looked at")
-        stock.survey(ticker)
-        ticker.done()
-        work = Import(index.pipeline, stock, way=way, by_mtime=upload_time == "mtime")
-        bar = Bar("import", stock.archives)
-        try:
-            for outcome in work.run():
-                bar.step(done=work.begun)
-                _report(outcome, bar, as_json=as_json, verbose=verbose)
-        except KeyboardInterrupt:
-            say_error("Interrupted. Run the same command again to continue.")
-            raise
-        finally:
-            bar.clear()
-            stock.times.close()
-        _render(index)
-    _summarise(work, config, as_json=as_json)
-    raise SystemExit(0 if work.counts.is_good() else 1)
+    return way
+
+
+def _bring_in(work: Import, stock: Stock, *, as_json: bool, verbose: bool) -> None:
+    bar = Bar("import", stock.archives)
+    try:
+        for outcome in work.run():
+            bar.step(done=work.begun)
+            _report(outcome, bar, as_json=as_json, verbose=verbose)
+    finally:
+        bar.clear()
 
 
 def _refuse_own_folders(config: IndexConfig, others: list[IndexConfig], sources: Sequence[Path], way: Way) -> None:

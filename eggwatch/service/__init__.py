@@ -1,1 +1,1 @@
-"""The daemon: watcher, loop, systemd, signals, metrics."""
+"""The daemon: watcher, loop, systemd, signals, metrics, and the process that delivers news."""

@@ -1,1 +1,1 @@
-"""The file system and the database. Only this package and targets/ change the disk."""
+"""The file system and the database. Only this package and targets/ change PUBLIC and STATE."""
