@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measuring import bulk, folder, latency, rest, uploading  # noqa: E402
+from benchmarks.measuring import bulk, folder, latency, rest, site, uploading  # noqa: E402
 from benchmarks.measuring.table import HEAD, Row  # noqa: E402
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "giant": lambda work, given: latency.giant(work, mebibytes=given.giant, count=given.uploads),
     "http": lambda work, given: uploading.beside_peers(work, count=given.uploads, peers=given.peers),
     "idle": lambda work, given: rest.idle(work, ignored=given.ignored, seconds=given.idle),
+    "site": lambda work, given: with_site(work, given),
     "start": lambda work, given: rest.start(work, archives=given.stock),
 }
 
@@ -50,12 +51,22 @@ def one_more(work: Path, given: argparse.Namespace) -> Iterator[Row]:
     yield Row(what=what, ours=medians[-1], beside=medians[0], unit="ms", wanted="about 1")
 
 
+def with_site(work: Path, given: argparse.Namespace) -> Iterator[Row]:
+    """What the pages for people cost."""
+    for projects in given.projects:
+        yield from site.one_more(work, projects=projects, count=given.uploads)
+    yield from site.written(work, projects=given.projects[-1])
+
+
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--archives", type=int, default=1_000, help="small archives in bulk")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 3_000], help="archives where one more comes")
     parser.add_argument("--uploads", type=int, default=50, help="single uploads a row")
+    parser.add_argument(
+        "--projects", type=int, nargs="+", default=[100, 1_000], help="projects of an index with the site"
+    )
     parser.add_argument("--stock", type=int, default=10_000, help="archives in the index of the start")
     parser.add_argument("--giant", type=int, default=64, help="MiB of the large wheel")
     parser.add_argument("--ignored", type=int, default=10_000, help="files in the drop folder of the idle daemon")

@@ -39,9 +39,9 @@ def configuration(base: Path) -> IndexConfig:
     )
 
 
-def synthetic(number: int) -> Event:
+def synthetic(number: int, in_project: int) -> Event:
     """An event as an upload of the project's nth file would have made it."""
-    project, version = f"stock-{number // A_PROJECT:05}", f"1.{number % A_PROJECT}"
+    project, version = f"stock-{number // in_project:05}", f"1.{number % in_project}"
     return Event(
         kind=EventKind.ADMITTED,
         at=timestamp(START + number),
@@ -59,14 +59,16 @@ def synthetic(number: int) -> Event:
     )
 
 
-def fill(base: Path, archives: int) -> None:
+def fill(base: Path, archives: int, *, in_project: int = A_PROJECT) -> None:
     """Commit `archives` events, and note their pages as published."""
     config = configuration(base)
     config.drop.mkdir(parents=True)
     index = open_index(config)
     components = index.pipeline.components
     for start in range(0, archives, 1000):
-        entries = components.ledger.append([synthetic(number) for number in range(start, min(start + 1000, archives))])
+        entries = components.ledger.append(
+            [synthetic(number, in_project) for number in range(start, min(start + 1000, archives))]
+        )
         components.catalog.apply(entries)
     listings = [
         listing for project in components.catalog.projects() if (listing := components.catalog.listing(project))
