@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -18,7 +22,7 @@ from tests.cli.program import Site
 from tests.closed_folders import opening
 from tests.contrib.test_httpd_installed import FOLDERS
 from tests.contrib.web_servers import folder_for
-from tests.installers import clean_environment
+from tests.installers import clean_environment, pip, pip_install, uv_install
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -125,6 +129,31 @@ def test_the_commands_of_a_section_do_what_is_shown(title: str, home: Path) -> N
     for (_, command, shown), (text, status) in zip(rows, said, strict=True):
         assert status == "0", (command, text, done.stderr, log.exists() and log.read_text())
         assert all(line in text for line in shown), (command, text)
+
+
+class JsonRoot(SimpleHTTPRequestHandler):
+    """A hosting that was told which type index.html below json/ has."""
+
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        is_json = "/json/" in str(path) and str(path).endswith("index.html")
+        return "application/vnd.pypi.simple.v1+json" if is_json else super().guess_type(path)
+
+
+def test_clients_get_json_and_its_times_from_the_second_root(home: Path, tmp_path: Path) -> None:
+    """Made by the commands of the page; pip finds the time of an upload in JSON only, and uv in both."""
+    shutil.copytree(home.parent / "site/public", home / "hosting", ignore=shutil.ignore_patterns(".eggwatch"))
+    for _, command, _ in SECTIONS["A hosting without configuration"][-2:]:
+        subprocess.run(["sh", "-ec", command], cwd=home, check=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(JsonRoot, directory=str(home / "hosting"))) as server:
+        Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        prior = "--uploaded-prior-to=2999-01-01"
+        pip_install(tmp_path / "pip", f"{url}/json/", prior, "foo-bar")
+        by_html = pip(tmp_path, "download", "--no-deps", "--index-url", f"{url}/simple/", prior, "foo-bar")
+        uv_install(tmp_path / "json", f"{url}/json/", "--exclude-newer=2999-01-01", "foo-bar")
+        uv_install(tmp_path / "html", f"{url}/simple/", "--exclude-newer=2999-01-01", "foo-bar")
+        server.shutdown()
+    assert (by_html.returncode, "upload-time" in by_html.stdout + by_html.stderr) == (1, True), by_html.stderr
 
 
 def test_every_command_of_the_page_has_a_section_here() -> None:
