@@ -9,6 +9,7 @@ from pathlib import Path
 from eggwatch.config.settings import SUPPORTED_FORMATS, Site
 from eggwatch.config.uploads import UploadDoor
 from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
+from eggwatch.model.names import FILES
 from eggwatch.policy.retention import Keeping
 from eggwatch.policy.settling import Patience
 from eggwatch.policy.subscriptions import Subscription
@@ -26,6 +27,7 @@ class IndexConfig:
     contact: str | None = None
     url: str | None = None
     upload_to: str | None = None
+    files_url: str = FILES
     patience: Patience = field(default_factory=Patience)
     scan: float = 30.0
     intake: str = "drop"

@@ -287,6 +287,11 @@ GROUPS: dict[str, dict[str, Setting]] = {
             read=upload_to,
             example='"files.example.com:/drop/"',
         ),
+        "files-url": Setting(
+            says="Where project pages link to archives, if not to `files/` beside them: on a CDN, for example.",
+            read=index_url,
+            example='"https://cdn.example.com/files/"',
+        ),
     },
     "Uploads": {
         **TIMES,

@@ -81,7 +81,7 @@ def fresh_pages(
     for project in catalog.projects():
         listing = catalog.listing(project)
         assert listing is not None
-        yield project, project_pages(with_status(listing, config.terms.archived), env)
+        yield project, project_pages(with_status(listing, config.terms.archived), env, config.files_url)
         catalog.mark_published([(listing, *(newest(listing) or (None, None)))])
     if options.site:
         yield from _fresh_site(

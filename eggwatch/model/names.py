@@ -23,6 +23,7 @@ from eggwatch.model.parsing import parsed
 from eggwatch.model.verdicts import Flaw
 
 __all__ = [
+    "FILES",
     "JSON_NAME",
     "LONGEST_FILENAME",
     "MOST_TAGS",
@@ -37,6 +38,9 @@ __all__ = [
 
 Project = NewType("Project", str)
 """A project name in its normalised form (PEP 503)."""
+
+FILES = "../../files"
+"""Where the archives are, seen from the page of a project."""
 
 JSON_NAME = "index.v1_json"
 """The page of a project, and of the whole index, as JSON."""

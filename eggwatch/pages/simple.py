@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from eggwatch.model.names import JSON_NAME
+from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing, in_order
 
 API_VERSION = "1.4"
@@ -32,9 +32,9 @@ def environment(templates: Mapping[str, str]) -> Environment:
     )
 
 
-def project_pages(listing: ProjectListing, env: Environment) -> dict[str, bytes]:
-    """A project's pages by path relative to PUBLIC, compressed twins included."""
-    return pages_of_project(project_json(listing), env)
+def project_pages(listing: ProjectListing, env: Environment, files: str = FILES) -> dict[str, bytes]:
+    """A project's pages by path relative to PUBLIC, compressed twins included; `files` is where its archives are."""
+    return pages_of_project(project_json(listing, files), env)
 
 
 def pages_of_project(data: Mapping[str, Any], env: Environment) -> dict[str, bytes]:
@@ -43,7 +43,7 @@ def pages_of_project(data: Mapping[str, Any], env: Environment) -> dict[str, byt
     return _forms(f"simple/{data['name']}", html.encode(), encoded(data))
 
 
-def project_json(listing: ProjectListing) -> dict[str, Any]:
+def project_json(listing: ProjectListing, where: str = FILES) -> dict[str, Any]:
     """The project detail of PEP 691, PEP 700 and PEP 792; keys with an underscore are ours."""
     files = in_order(listing.files)
     return {
@@ -52,16 +52,16 @@ def project_json(listing: ProjectListing) -> dict[str, Any]:
         # PEP 792: at the top level, as PyPI has it and uv reads it; without it a project is active.
         **({} if listing.status is None else {"project-status": {"status": listing.status}}),
         "versions": list(dict.fromkeys(file.version for file in files)),
-        "files": [_file_json(listing.project, file) for file in files],
+        "files": [_file_json(f"{where.rstrip('/')}/{listing.project}/", file) for file in files],
         "_name": listing.name,
         "_removed": [_removed_json(file) for file in sorted(listing.removed, key=lambda file: file.filename)],
     }
 
 
-def _file_json(project: str, file: PublishedFile) -> dict[str, Any]:
+def _file_json(folder: str, file: PublishedFile) -> dict[str, Any]:
     data: dict[str, Any] = {
         "filename": file.filename,
-        "url": f"../../files/{project}/{quote(file.filename)}",
+        "url": f"{folder}{quote(file.filename)}",
         "hashes": {"sha256": file.sha256},
         "requires-python": file.requires_python,
         "size": file.size,

@@ -310,7 +310,7 @@ class Pipeline:
         for listing in listings:
             self.components.spool.progress()
             self.collect()
-            pages |= project_pages(listing, self.components.templates)
+            pages |= project_pages(listing, self.components.templates, self.config.files_url)
         if pages:
             changed = self.components.target.publish(pages)
             log.info("publish  %s: %d of %d pages changed", names(listings), len(changed), len(pages))

@@ -16,7 +16,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import Site
 from eggwatch.errors import ConfigurationError
 from eggwatch.inspection.readmes import can_render
-from eggwatch.model.names import JSON_NAME
+from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION, environment
 from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
@@ -34,6 +34,7 @@ class PageSources:
     templates: Mapping[str, str]
     static: Mapping[str, bytes]
     options: LandingOptions
+    files_url: str
 
 
 def templates() -> dict[str, str]:
@@ -60,6 +61,7 @@ def page_sources(config: IndexConfig) -> PageSources:
         templates=templates() | texts,
         static={f"static/{name}": data for name, data in sorted({**static, **logo}.items())},
         options=landing_options(config),
+        files_url=config.files_url,
     )
 
 
@@ -104,7 +106,7 @@ def landing_options(config: IndexConfig) -> LandingOptions:
 
 def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[str]) -> None:
     """Another renderer or other options make pages stale; those that come out equal are not rewritten."""
-    renderer = _renderer(sources.templates)
+    renderer = _renderer(sources)
     if catalog.meta("renderer") != renderer:
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
     front = _front_key(sources)
@@ -123,15 +125,16 @@ def _front_key(sources: PageSources) -> str:
     return front_key(sources.templates, sources.options, [*sources.static, *digests])
 
 
-def _renderer(templates: Mapping[str, str]) -> str:
-    return f"{RENDERER_VERSION}-{hashlib.sha256(templates['project.html'].encode()).hexdigest()[:16]}"
+def _renderer(sources: PageSources) -> str:
+    said = sources.templates["project.html"] + ("" if sources.files_url == FILES else sources.files_url)
+    return f"{RENDERER_VERSION}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
 def is_rendered_by_us(catalog: Reader, config: IndexConfig) -> bool:
     """Whether pages were last rendered by this very renderer; what they say beside may have been configured since."""
     sources = page_sources(config)
     known, wanted = str(catalog.meta("front") or "[]"), _front_key(sources)
-    return catalog.meta("renderer") == _renderer(sources.templates) and json.loads(known)[1:] == json.loads(wanted)[1:]
+    return catalog.meta("renderer") == _renderer(sources) and json.loads(known)[1:] == json.loads(wanted)[1:]
 
 
 def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:

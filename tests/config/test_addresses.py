@@ -62,7 +62,8 @@ def test_what_is_no_url_is_refused(tmp_path: Path, url: str) -> None:
     ],
 )
 def test_a_url_that_no_page_can_lie_below_is_refused_and_says_which_part(tmp_path: Path, url: str, what: str) -> None:
-    assert what in problems(tmp_path, f'[index.main]\n{FOLDERS}url = "{url}"\n')
+    for setting in ("url", "files-url"):
+        assert what in problems(tmp_path, f'[index.main]\n{FOLDERS}{setting} = "{url}"\n')
 
 
 def test_the_scheme_of_a_url_may_be_in_capitals(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -60,16 +59,19 @@ def test_a_release_is_seen_through_a_cache_at_once_and_archives_stay_in_it(site:
             assert ask(cdn, "/simple/demo/").status == 502
 
 
-def test_archives_come_from_the_cdn_alone_where_the_server_sends_clients_there(site: Site, tmp_path: Path) -> None:
+def test_clients_get_archives_from_where_files_url_says(site: Site, tmp_path: Path) -> None:
+    """Also after a change of it: all pages are rendered again, as `verify` finds."""
     site.put(wheel("demo", "1.0"))
     assert site.call("run", "--once").code == 0
-    shutil.copytree(site.public / "files", site.base / "cdn" / "files")
-    with nginx(site.base / "cdn", {}) as cdn:
-        line = block(PAGE, "below server_name", {"https://cdn.example.com": cdn.rstrip("/")})
-        with nginx(site.public, {}, server=line) as url:
-            shutil.rmtree(site.public / "files")
-            assert (pip_install(tmp_path, f"{url}simple/", "demo") / "demo").is_dir()
-            assert (uv_install(tmp_path, f"{url}simple/", "demo") / "demo").is_dir()
+    (site.base / "cdn").mkdir()
+    with nginx(site.base / "cdn", {}) as cdn, nginx(site.public, {}) as url:
+        setting = block(PAGE, "/etc/eggwatch/eggwatch.toml, in [index.main]", {"https://cdn.example.com/": cdn})
+        site.config.write_text(site.config.read_text() + setting)
+        assert site.call("run", "--once").code == 0
+        assert site.call("verify").code == 0
+        (site.public / "files").rename(site.base / "cdn" / "files")
+        assert (pip_install(tmp_path, f"{url}simple/", "demo") / "demo").is_dir()
+        assert (uv_install(tmp_path, f"{url}simple/", "demo") / "demo").is_dir()
 
 
 def test_a_page_is_purged_when_the_new_one_is_there(site: Site) -> None:

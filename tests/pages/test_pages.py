@@ -12,6 +12,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -188,6 +189,15 @@ def test_a_project_page_links_its_files_and_nothing_else_each_with_its_name_as_t
     page = Page(html_of(FULL))
     assert page.open == []
     assert [text for _, text in page.links] == [file.filename for file in in_order(FULL.files)]
+
+
+@pytest.mark.parametrize("where", ["https://cdn.example.com/f", "https://cdn.example.com/f/"])
+def test_files_are_linked_below_any_url_with_and_without_a_slash_at_its_end(where: str) -> None:
+    pages = project_pages(FULL, ENV, where)
+    files = json.loads(pages[f"simple/demo/{JSON_NAME}"])["files"]
+    links = [str(link["href"]).partition("#")[0] for link, _ in Page(pages["simple/demo/index.html"].decode()).links]
+    expected = [f"https://cdn.example.com/f/demo/{quote(file.filename)}" for file in in_order(FULL.files)]
+    assert [file["url"] for file in files] == expected == links
 
 
 def test_hostile_text_stays_text() -> None:
