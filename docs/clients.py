@@ -48,9 +48,37 @@ it takes, and read the log of each server.
 """
 
 
+TAIL = """\
+
+Other programs
+--------------
+
+pip
+    ``--require-hashes``, ``index versions``, ``lock`` and ``--uploaded-prior-to`` work, uv's ``--exclude-newer`` too.
+    pip keeps pages only of hosts with HTTPS and of those that ``--trusted-host`` names; then a page costs a 304.
+pipx
+    Installs with ``--backend uv``. With pip it first installs a newer pip, from the same index.
+Renovate, Dependabot
+    Read ``/pypi/<project>/json``, or the simple pages. The address for Renovate is that of ``/simple/`` or ``/pypi/``.
+    The tests send their requests, and do not run the programs.
+easy_install
+    Of setuptools for Python 2.7, 3.6 and 3.7: ``-i URL/simple/``, or ``-f URL/simple/PROJECT/``.
+pypi-simple
+    Reads all pages, as JSON and as HTML.
+simpleindex, simple-repository-server
+    pip installs through both. simple-repository-server 0.10 quotes the address of a ``.metadata`` file a second time:
+    through it, versions with ``+`` or ``!`` can't be installed.
+bandersnatch
+    6.8 can't mirror an index of eggwatch. It takes no files that are not below ``/packages/``, and wants a header that
+    no static file has. ``eggwatch import`` reads its mirrors, and rsync mirrors an index: see :doc:`replicas`.
+
+Not tested: pip-audit asks a service for vulnerabilities, conda-lock needs conda, and pixi is no Python package.
+"""
+
+
 def page(seen: Seen) -> str:
     """The page."""
-    return HEAD + "\n".join(_page(seen)) + "\n"
+    return HEAD + "\n".join(_page(seen)) + "\n" + TAIL
 
 
 def _page(seen: Seen) -> Iterator[str]:

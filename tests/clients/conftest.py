@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.clients.installers import Client, install
+from tests.clients.installers import Client, install_pip
 from tests.clients.servers import Server, all_servers
 from tests.clients.tree import publish
+from tests.contrib.older_indexes import install
 from tests.contrib.web_servers import folder_for
 from tests.laws.at_work import quick_folder
 from tests.once import once_a_run
@@ -29,8 +30,17 @@ class Bench:
 
     def programs(self, client: Client) -> Path:
         """Where its packages are."""
-        name = re.sub(r"\W+", "-", client.installs)
-        return once_a_run(self.factory, name, lambda folder: install(client, folder)) if name else Path("/")
+        if not client.name.startswith("pip "):
+            return self.environment(client.installs)
+        return self._made(client.installs, lambda folder: install_pip(client.installs, folder))
+
+    def environment(self, packages: str) -> Path:
+        """A virtual environment with these packages."""
+        return self._made(packages, lambda folder: install(packages, folder))
+
+    def _made(self, packages: str, make: Callable[[Path], None]) -> Path:
+        name = re.sub(r"\W+", "-", packages)
+        return once_a_run(self.factory, name, make) if name else Path("/")
 
 
 def _make(folder: Path) -> None:

@@ -5,7 +5,6 @@ Each has a fixed version, so that docs/clients.rst says what was seen. They are 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -203,13 +202,8 @@ CLIENTS = {
 }
 
 
-def install(client: Client, folder: Path) -> None:
-    """Make its environment: packages/ for a pip that another Python runs, else a virtual environment."""
+def install_pip(packages: str, folder: Path) -> None:
+    """A pip in packages/, for whichever Python runs it."""
     uv = Path(sys.executable).with_name("uv")
-    where: Sequence[str | Path] = ("--target", folder / "packages")
-    python = Path(sys.executable)
-    if not client.name.startswith("pip "):
-        python, where = folder / "bin/python", ()
-        subprocess.run([uv, "venv", "-q", "--allow-existing", "--python", sys.executable, folder], check=True)
-    words = [uv, "pip", "install", "-q", "--python", python, *where, *client.installs.split()]
-    subprocess.run(words, check=True, capture_output=True, env={**os.environ})
+    where = ("--python", sys.executable, "--target", folder / "packages")
+    subprocess.run([uv, "pip", "install", "-q", *where, packages], check=True, capture_output=True)

@@ -17,6 +17,7 @@ from tests.laws.at_work import IndexAtWork
 TAGS = "py2.py3-none-any"
 VERSIONS, FILES, RELEASES = 1000, 5000, 5
 """Of the project with many versions; files of the one with many files, and its releases."""
+SCRIPT = "[console_scripts]\n{0} = {0}:main\n"
 UNICODE = "Author: Příliš Žluťoučký Kůň\nKeywords: 雪,❄,עברית\nProject-URL: Übersicht, https://example.com/%C3%BC\n"
 
 
@@ -25,7 +26,8 @@ def case_wheel(project: str, version: str, build: str = "", **more: str) -> tupl
     stem = normalized(project)
     name = f"{stem}-{version}{build and f'-{build}'}-{TAGS}.whl"
     code = f"NAME = {name!r}\ndef main():\n    print(NAME)\n"
-    return wheel(project, version, filename=name, files={f"{stem}.py": code.encode()}, tags=TAGS, **more)
+    files = {f"{stem}.py": code.encode(), f"{stem}-{version}.dist-info/entry_points.txt": SCRIPT.format(stem).encode()}
+    return wheel(project, version, filename=name, files=files, tags=TAGS, **more)
 
 
 def _wheels() -> Iterator[tuple[str, bytes]]:
