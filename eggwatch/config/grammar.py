@@ -123,6 +123,42 @@ class SeveralError(ValueError):
         self.problems = problems
 
 
+def accent(value: object) -> str:
+    """A colour for links, `#rrggbb`, dark enough to be read on white."""
+    from eggwatch.pages.site.colours import LEAST, WHITE, contrast  # loaded for those who have one
+
+    if not re.fullmatch("#[0-9a-fA-F]{6}", text(value)):
+        raise ValueError('is not a colour; write "#7a1f5c"')
+    if (found := contrast(str(value), WHITE)) < LEAST:
+        raise ValueError(f"is too light for links on a white page (its contrast is {found:.1f}, at least {LEAST:g})")
+    return str(value).lower()
+
+
+def textfile(value: object) -> str:
+    """The name of a file that node_exporter reads."""
+    if not text(value).endswith(".prom"):
+        raise ValueError("does not end in .prom, and node_exporter reads no other files")
+    return str(value)
+
+
+def file_mode(value: object) -> int:
+    """A mode in octal digits, as text."""
+    if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError('is not a mode; write "0644" or "0640"')
+    return int(value, 8)
+
+
+def either(one: str, other: str) -> Grammar:
+    """One of two words."""
+
+    def read(value: object) -> str:
+        if value not in (one, other):
+            raise ValueError(f'is neither "{one}" nor "{other}"')
+        return str(value)
+
+    return read
+
+
 def flag(value: object) -> bool:
     """true or false; ValueError for anything else."""
     if not isinstance(value, bool):

@@ -11,7 +11,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from eggwatch.config.grammar import Setting, SeveralError, duration, flag, index_url, read_table, size, text, upload_to
+from eggwatch.config.grammar import (
+    Setting,
+    SeveralError,
+    accent,
+    duration,
+    either,
+    file_mode,
+    flag,
+    index_url,
+    read_table,
+    size,
+    text,
+    textfile,
+    upload_to,
+)
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.uploads import DOOR, UPLOADS
 from eggwatch.model.codes import Code, nearest
@@ -30,7 +44,7 @@ LOGOS = (".svg", ".png", ".jpg", ".jpeg", ".webp", ".gif")
 class Site:
     """The site's title, a paragraph about the index, a logo, and a folder of files that replace those of eggwatch.
 
-    `rejections` says whether its history shows rejected uploads.
+    `rejections` says whether its history shows rejected uploads; `accent` is the colour of its links.
     """
 
     title: str = "Python packages"
@@ -38,18 +52,13 @@ class Site:
     logo: Path | None = None
     templates: Path | None = None
     rejections: bool = False
+    accent: str | None = None
 
 
 def _logo(value: object) -> Path:
     if not text(value).lower().endswith(LOGOS):
         raise ValueError(f"is no image; its name has to end in one of {' '.join(LOGOS)}")
     return Path(str(value))
-
-
-def _textfile(value: object) -> str:
-    if not text(value).endswith(".prom"):
-        raise ValueError("does not end in .prom, and node_exporter reads no other files")
-    return str(value)
 
 
 def _formats(value: object) -> tuple[str, ...]:
@@ -61,24 +70,6 @@ def _formats(value: object) -> tuple[str, ...]:
         if item not in SUPPORTED_FORMATS:
             raise ValueError(f"names {item!r}, which this version can't judge yet")
     return tuple(dict.fromkeys(value))
-
-
-def _intake(value: object) -> str:
-    if value not in ("drop", "mirror"):
-        raise ValueError('is neither "drop" nor "mirror"')
-    return str(value)
-
-
-def _identity(value: object) -> str:
-    if value not in ("owner", "folder"):
-        raise ValueError('is neither "owner" nor "folder"')
-    return str(value)
-
-
-def _mode(value: object) -> int:
-    if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
-        raise ValueError('is not a mode; write "0644" or "0640"')
-    return int(value, 8)
 
 
 def _profile(value: object) -> Profile:
@@ -241,6 +232,7 @@ SITE: dict[str, Setting] = {
         says="What the landing page says about this index.", read=text, example='"The packages of our department."'
     ),
     "logo": Setting(says="An image, shown beside the title.", read=_logo, example='"logo.svg"'),
+    "accent": Setting(says="The colour of links; in the dark it is lightened.", read=accent, example='"#7a1f5c"'),
     "templates": Setting(
         says="A folder with templates and static files of your own. A file replaces the one of that name in "
         "eggwatch/pages/site; style.css, for example.",
@@ -302,7 +294,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
         "intake": Setting(
             says='With "mirror", files stay in the drop folder, and one that is deleted there leaves the index.',
-            read=_intake,
+            read=either("drop", "mirror"),
             default='"drop"',
         ),
         "removed-after": Setting(
@@ -318,7 +310,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
         "identity": Setting(
             says='Whose an upload is: the account\'s that owns the file, or with "folder" that of DROP/ACCOUNT/.',
-            read=_identity,
+            read=either("owner", "folder"),
             default='"owner"',
         ),
         "keep-rejected": Setting(
@@ -331,7 +323,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
     "Published files and state": {
         "mode": Setting(
             says="The mode of published files and of the state. Whoever may read a file may enter its folder.",
-            read=_mode,
+            read=file_mode,
             default='"0644"',
         ),
         "group": Setting(says="The group of published files and of the state.", read=text, example='"packages"'),
@@ -345,7 +337,7 @@ GROUPS: dict[str, dict[str, Setting]] = {
         ),
         "metrics": Setting(
             says="Write metrics for node_exporter to this file; needs eggwatch[metrics].",
-            read=_textfile,
+            read=textfile,
             example='"/var/lib/prometheus/node-exporter/eggwatch.prom"',
         ),
     },

@@ -19,6 +19,7 @@ from eggwatch.inspection.readmes import can_render
 from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION, environment
+from eggwatch.pages.site.colours import accent_style
 from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
@@ -53,6 +54,8 @@ def page_sources(config: IndexConfig) -> PageSources:
         logo = {} if site.logo is None else {_logo(site.logo): site.logo.read_bytes()}
         texts = {f"site/{name}": file.read_text("utf-8") for name, file in own.items() if name.endswith(".html")}
         static = {name: own.get(name, file).read_bytes() for name, file in ours}
+        if site.accent is not None:
+            static["style.css"] += accent_style(site.accent)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"[index.{config.name}] site: {error}.", remedy="See the table's settings.") from error
     for name, text in texts.items():

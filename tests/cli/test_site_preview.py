@@ -46,9 +46,9 @@ def previewed(tmp_path: Path) -> Previewed:
     return begun
 
 
-def configure(folder: Path, title: str) -> None:
+def configure(folder: Path, title: str, more: str = "") -> None:
     """Write a configuration; a folder of the test is its folder of templates."""
-    replace(folder / "eggwatch.toml", CONFIG.replace("TITLE", title))
+    replace(folder / "eggwatch.toml", CONFIG.replace("TITLE", title) + more)
 
 
 def replace(path: Path, text: str) -> None:
@@ -66,6 +66,8 @@ def test_the_page_follows_templates_style_and_settings(previewed: Previewed, tmp
     """Of an index in which nothing was published it shows a sample, and nothing is written into its folders."""
     with previewed() as (_, page):
         assert heading(page) == "Acme" and page.evaluate("document.body.textContent.includes('acme-tools')")
+        page.follow(lambda: configure(tmp_path, "Acme", 'accent = "#7a1f5c"'))
+        assert page.evaluate("getComputedStyle(document.querySelector('main a')).color") == "rgb(122, 31, 92)"
         page.follow(lambda: replace(tmp_path / "own/style.css", "h1 { color: rgb(1, 2, 3) }"))
         assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(1, 2, 3)"
         page.follow(lambda: configure(tmp_path, "Another title"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eggwatch.config.grammar import duration, size
+from eggwatch.config.grammar import accent, duration, size
 from eggwatch.config.settings import SETTINGS
 from eggwatch.policy.retention import Keeping
 
@@ -71,3 +71,12 @@ def test_what_is_no_limit(value: object) -> None:
     """Anything else is told the grammar."""
     with pytest.raises(ValueError, match='write "forever", "90d", "2GiB"'):
         SETTINGS["keep-rejected"].read(value)
+
+
+def test_a_colour_for_links_is_dark_enough_to_be_read() -> None:
+    assert accent("#7A1f5c") == "#7a1f5c"
+    for wrong in ("red", "#abc", "#7a1f5c; } body { display: none", 7):
+        with pytest.raises(ValueError, match=r"colour|text"):
+            accent(wrong)
+    with pytest.raises(ValueError, match=r"too light .* contrast is 1\.\d, at least 5"):
+        accent("#ffee00")

@@ -285,12 +285,12 @@ def test_title_text_logo_and_files_of_ones_own_are_shown(tmp_path: Path) -> None
     (own / "style.css").write_text("body { color: green }")
     (own / "projects.html").write_text("my own list")
     (logo := tmp_path / "acme.SVG").write_text("<svg/>")
-    site = Site(title="Acme & Co", text="Our packages", logo=logo, templates=own)
+    site = Site(title="Acme & Co", text="Our packages", logo=logo, templates=own, accent="#7a1f5c")
     with IndexAtWork(tmp_path, site=site) as work:
         work.upload(*wheel("demo", "1.0"))
         page = shown(work, "index.html")
         assert "<h1>Acme &amp; Co</h1>" in page and "Our packages" in page and 'src="static/logo.svg"' in page
-        assert shown(work, "static/style.css") == "body { color: green }"
+        assert shown(work, "static/style.css").startswith("body { color: green }\n:root { --link: #7a1f5c; }")
         assert shown(work, "projects/index.html") == "my own list"
         assert broken_links(work.config.public) == []
         assert_equals_fresh_render(work.config)
