@@ -37,7 +37,8 @@ WARNING = """\
 # Clients that ask for a project that is not here are redirected to
 # {fallback}
 # Beware of dependency confusion: whoever registers there a name that you use, but have not published here, decides what
-# your clients install. Publish or register your names first. Projects that are here are never looked up there."""
+# your clients install. Publish or register your names first. Projects that are here, and names with one of the
+# `reserved-prefixes` of eggwatch.toml, are never looked up there."""
 
 MODULE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules", "/usr/lib/apache2")
 """Where distributions install the modules of Apache: Debian, Fedora, Arch, Alpine."""
@@ -54,6 +55,8 @@ class HostedIndex:
     public: Path
     prefix: str = ""
     door: str | None = None
+    reserved: tuple[str, ...] = ()
+    """Prefixes of names that are never looked for elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,13 @@ def hosting_of(config: Config, every: int) -> Hosting:
 
 def _hosted(index: IndexConfig, path: str, every: int) -> HostedIndex:
     door = None if index.uploads is None else f"/{index.name}" if every > 1 else ""
-    return HostedIndex(name=index.name, public=index.public, prefix=path.rstrip("/").removesuffix("/simple"), door=door)
+    return HostedIndex(
+        name=index.name,
+        public=index.public,
+        prefix=path.rstrip("/").removesuffix("/simple"),
+        door=door,
+        reserved=index.terms.reserved_prefixes,
+    )
 
 
 def _longest_first(indexes: list[HostedIndex]) -> tuple[HostedIndex, ...]:

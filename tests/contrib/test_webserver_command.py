@@ -195,14 +195,16 @@ def _uv(home: Path, index: str, certificate: Path) -> subprocess.CompletedProces
 def test_what_is_not_here_is_redirected_elsewhere_only_where_that_was_asked_for(
     kind: str, folder: Path, tmp_path: Path
 ) -> None:
-    """With a warning in the configuration; what is here never leads elsewhere."""
-    site, public = published(folder / "site"), published(folder / "public", "other")
+    """With a warning in the configuration; what is here, or has a reserved name, never leads elsewhere."""
+    site = published(folder / "site", reserved_prefixes='["acme-", "foo-internal"]')
+    public = published(folder / "public", "other")
     with served(kind, public) as elsewhere, served(kind, site, "--fallback", f"{elsewhere}/simple") as url:
         assert "dependency confusion" in (site.base / "httpd.conf").read_text()
         reply = ask(url, "/simple/other/", Accept=JSON)
         assert (reply.status, reply.headers["location"]) == (302, f"{elsewhere}/simple/other/")
         assert ask(url, "/simple/foo-bar/", Accept=JSON).status == 200
-        assert ask(url, "/simple/foo-bar/not-a-page", Accept=JSON).status == 404
+        for path in ("foo-bar/not-a-page", "acme-not-yet-published/", "acme-not-yet-published", "foo-internal/"):
+            assert ask(url, f"/simple/{path}", Accept=JSON).status == 404
         for install in (pip_install, uv_install):
             install(tmp_path / install.__name__, f"{url}/simple/", "foo-bar", "other")
         assert ask(elsewhere, "/simple/foo-bar/", Accept=JSON).status == 404
