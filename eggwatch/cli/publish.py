@@ -68,7 +68,7 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToCopy:
-    """A file by its name, and as whoever runs the command knows it; `wanted` is None if no index takes it in."""
+    """A file, and what messages call it; `wanted` is None if the index does not accept such files."""
 
     name: str
     text: str
@@ -112,7 +112,7 @@ def _upload(file: Path, config: IndexConfig) -> ToCopy:
 
 
 def copy_in(file: Path, config: IndexConfig) -> None:
-    """Copy one file into the drop folder under a temporary name, and give it its own when it is whole."""
+    """Copy one file into the drop folder under a temporary name, and rename it when it is complete."""
     _copy_in(_upload(file, config), config)
 
 
@@ -137,7 +137,7 @@ def _copy_in(upload: ToCopy, config: IndexConfig) -> None:
 
 
 def _work_if_nobody_does(config: IndexConfig) -> bool:
-    """Without a daemon this command publishes the files itself, if it may; False if another process holds the lock."""
+    """Publish the files without a daemon, if permissions allow; False if another process holds the lock."""
     try:
         with told_index(config) as index:
             run_until_rest(index.pipeline)

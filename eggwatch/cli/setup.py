@@ -1,4 +1,4 @@
-"""eggwatch setup: installed for good, brought up to date, taken back, taken away."""
+"""eggwatch setup: installs, upgrades, rolls back and uninstalls the systemd service."""
 
 from __future__ import annotations
 

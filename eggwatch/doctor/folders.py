@@ -49,7 +49,7 @@ def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
     except FileNotFoundError:
         yield Finding(
             where=str(drop),
-            problem="the drop folder is not there; is its disk mounted?",
+            problem="the drop folder does not exist; is its disk mounted?",
             remedy=_making(drop),
         )
         return
@@ -86,7 +86,7 @@ def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
     if not status.st_mode & stat.S_ISVTX:
         wrongs.append(("+t", "is not sticky: people can replace and remove what others have just uploaded"))
     if status.st_mode & stat.S_IWGRP and not status.st_mode & stat.S_ISGID:
-        wrongs.append(("g+s", "is not set-gid: folders that people make in it do not belong to its group"))
+        wrongs.append(("g+s", "is not set-gid: folders that people create in it do not belong to its group"))
     if wrongs:
         modes = ",".join(mode for mode, _ in wrongs)
         problem = "; ".join(problem for _, problem in wrongs)
@@ -105,12 +105,12 @@ def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
-        yield Unchecked(where=str(drop), reason="its file system keeps no ACLs")
+        yield Unchecked(where=str(drop), reason="its file system does not support ACLs")
         return
     if not acl or not by_acl(account, acl, ALL, gid=status.st_gid):
         yield Finding(
             where=str(drop),
-            problem=f"has no default ACL for {account.name}, who can't empty the folders that people make in it",
+            problem=f"has no default ACL for {account.name}, which can't empty the folders that people create in it",
             remedy=f"setfacl -m d:u:{account_word(account.name)}:rwx {quoted(drop)}",
         )
 
@@ -130,7 +130,7 @@ def _no_access(account: Account, drop: Path, status: os.stat_result, restart: st
         if status.st_gid in group_ids_of(account.uid):
             problem = f"{account.name} has become a member of {group} since the daemon was started"
             return Finding(where=str(drop), problem=problem, remedy=restart)
-        problem = f"{account.name} ({account.whence}) is not in its group {group}: uploads can't leave it"
+        problem = f"{account.name} ({account.whence}) is not in its group {group} and can't remove uploads from it"
         remedy = f"usermod --append --groups {group} {account.name}, and restart the daemon"
         return Finding(where=str(drop), problem=problem, remedy=remedy)
     problem = f"{account.name} ({account.whence}) may not read, write and enter it"
@@ -148,7 +148,7 @@ def _owner_of(folder: Path, account: Account) -> Iterator[CheckOutcome]:
     if not folder.exists():
         above = next(parent for parent in folder.parents if parent.exists())
         if not may(account, above, WRITE | ENTER):
-            problem = f"is not there, and {account.name} may not make it in {above}"
+            problem = f"does not exist, and {account.name} may not create it in {above}"
             yield Finding(
                 where=str(folder),
                 problem=problem,
@@ -196,7 +196,7 @@ def _open_to(path: Path, allowed: int) -> str | None:
 
 
 def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
-    return Finding(where=str(where), problem=f"{open_to} may write to it, past all rules", remedy=remedy)
+    return Finding(where=str(where), problem=f"{open_to} may write to it and bypass all rules", remedy=remedy)
 
 
 def web(around: Environment) -> Iterator[CheckOutcome]:

@@ -38,7 +38,7 @@ def space(around: Environment) -> Iterator[CheckOutcome]:
                 where=str(folder), problem=problem, remedy=f"make room, or enlarge it: df -h {quoted(folder)}"
             )
         if found.f_files and found.f_favail < FEW_INODES:
-            problem = f"{found.f_favail} inodes are free for {name}: no new files can be made soon"
+            problem = f"{found.f_favail} inodes are free for {name}: soon no new files can be created"
             yield Finding(where=str(folder), problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
 
 
@@ -83,10 +83,14 @@ def linking(around: Environment) -> Iterator[CheckOutcome]:
         part = public / name
         if part.exists() and os.stat(part).st_dev != device:
             remedy = f"mount one file system at {quoted(public)}, and none below it: umount {quoted(part)}"
-            yield Finding(where=str(part), problem="is another file system than the rest of PUBLIC", remedy=remedy)
+            yield Finding(
+                where=str(part), problem="is on a different file system from the rest of PUBLIC", remedy=remedy
+            )
     if kind := WITHOUT_LINKS.get(_magic(public)):
         remedy = f"put PUBLIC on ext4, xfs or btrfs: mkfs.ext4 for what is mounted at {quoted(public)}"
-        yield Finding(where=str(public), problem=f"{kind} knows no links, and nothing can be published", remedy=remedy)
+        yield Finding(
+            where=str(public), problem=f"{kind} does not support hard links, so nothing can be published", remedy=remedy
+        )
 
 
 def _magic(folder: Path) -> int:
@@ -104,8 +108,8 @@ def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
     if magic and magic not in LOCAL_FILE_SYSTEMS:
         yield Finding(
             where=str(drop),
-            problem=f"its file system (type {magic:#x}) may be written to by other machines: no events, no leases, so "
-            "that uploads are found by scanning and taken when they no longer change",
+            problem=f"its file system (type {magic:#x}) may be written to by other machines: without events and "
+            "leases, uploads are found by scanning, and accepted when they no longer change",
             remedy="run eggwatch where the disk is, or have people upload through this machine (scp, samba)",
         )
 

@@ -113,7 +113,7 @@ def vary(served: ServedIndex) -> Iterator[CheckOutcome]:
     depends = {"accept"} if answer.type == V1_JSON else set()
     depends |= {"accept-encoding"} if answer.header("Content-Encoding") else set()
     if lacking := sorted(depends - varying - ({"accept", "accept-encoding"} if "*" in varying else set())):
-        problem = f"Vary lacks {' and '.join(lacking)}: a cache gives one client the form of another"
+        problem = f"Vary lacks {' and '.join(lacking)}: a cache may send one client the response for another"
         yield _finding(served, "vary", answer.url, problem)
 
 
@@ -213,7 +213,7 @@ def ranges(served: ServedIndex) -> Iterator[CheckOutcome]:
     for file in _files(served)[:1]:
         answer = served.ask(file["url"], Range="bytes=0-9")
         if answer.status == 200 or (answer.status == 206 and len(answer.body) != 10):
-            yield _finding(served, "ranges", answer.url, "a part that is asked for (Range) is not what is sent")
+            yield _finding(served, "ranges", answer.url, "the response to a Range request is not the requested part")
 
 
 def redirects(served: ServedIndex) -> Iterator[CheckOutcome]:
@@ -224,7 +224,7 @@ def redirects(served: ServedIndex) -> Iterator[CheckOutcome]:
         for path, what in ((page.rstrip("/"), "without its slash"), (f"simple/{spelt}/", "by another spelling")):
             last = _followed(served, path)
             if last.url != urljoin(served.base, page) or last.status != 200:
-                problem = f"the page is not found {what}: the end is {last.status} at {last.url}"
+                problem = f"the page is not found {what}: redirects end with {last.status} at {last.url}"
                 yield _finding(served, "redirects", urljoin(served.base, path), problem)
 
 
@@ -244,7 +244,10 @@ def _followed(served: ServedIndex, path: str) -> HttpAnswer:
 def current(served: ServedIndex) -> Iterator[CheckOutcome]:
     """The pages are those that lie in PUBLIC on this machine."""
     if served.local is None:
-        yield Unchecked(where=served.base, reason="no configuration here: whether its pages are current is not known")
+        yield Unchecked(
+            where=served.base,
+            reason="without a configuration on this machine, it is not known whether the pages are current",
+        )
         return
     for folder in ("simple/", *_project_pages(served)):
         mine, theirs = _serial_here(served.local, folder), _serial(served.detail(folder))
@@ -277,7 +280,9 @@ def hidden(served: ServedIndex) -> Iterator[CheckOutcome]:
         answer = served.ask(path)
         absent = served.ask(path.replace(".eggwatch", ".no-such-folder"))
         if answer.status < 400 or answer.status != absent.status:
-            problem = f"the server says {answer.status}: only its mode protects the folder, which has unchecked uploads"
+            problem = (
+                f"the server answers {answer.status}: only its mode protects the folder, which has unchecked uploads"
+            )
             yield _finding(served, "hidden", answer.url, problem)
             return
 
@@ -312,12 +317,12 @@ def uploads(served: ServedIndex) -> Iterator[CheckOutcome]:
     size = min(LARGE_UPLOAD, served.local.terms.max_file_size or LARGE_UPLOAD)
     status = _status_of_an_upload(answer.url, size) if answer.status in (400, 401, 403) else answer.status
     if status == 413:
-        yield _finding(served, "uploads", answer.url, "large uploads are refused by the web server (413)")
+        yield _finding(served, "uploads", answer.url, "large uploads are rejected by the web server (413)")
     elif status in (502, 503, 504):
         remedy = "systemctl restart eggwatch-http.socket, or start 'eggwatch serve'; journalctl -u eggwatch-http -e"
         yield Finding(where=answer.url, problem=f"uploads reach nobody ({status})", remedy=remedy)
     elif status not in (100, 400, 401, 403):
-        yield _finding(served, "uploads", answer.url, f"uploads are not passed on: the server says {status}")
+        yield _finding(served, "uploads", answer.url, f"uploads are not passed on: the server answers {status}")
 
 
 def _status_of_an_upload(url: str, size: int) -> int:

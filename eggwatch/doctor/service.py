@@ -17,9 +17,9 @@ from eggwatch.model.instructions import account_word
 from eggwatch.readers.remote import SILENCE
 
 NEEDED = {
-    "CAP_LEASE": "an upload is taken only after it has not changed for a while",
+    "CAP_LEASE": "an upload is accepted only after it has not changed for a while",
     "CAP_DAC_READ_SEARCH": "what people upload with umask 077 can't be read",
-    "CAP_FOWNER": "the files of others can't leave a sticky folder",
+    "CAP_FOWNER": "files of other accounts can't be removed from a sticky folder",
 }
 """The consequence of each missing capability."""
 
@@ -111,7 +111,7 @@ def textfile(around: Environment) -> Iterator[CheckOutcome]:
         return
     folder, account = around.config.metrics.parent, around.known_account
     if not folder.is_dir():
-        problem = "the folder for metrics is not there"
+        problem = "the folder for metrics does not exist"
         yield Finding(
             where=str(folder), problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"
         )

@@ -182,7 +182,7 @@ class Route:
     def _retry(self, letter: DeadLetter) -> bool:
         entry = self._entry(letter.serial)
         if entry is None:
-            log.error("announce %s: the ledger has no serial %d any more", self.name, letter.serial)
+            log.error("announce %s: the ledger no longer has serial %d", self.name, letter.serial)
             return False
         notice = notice_of(self.config, entry.serial, entry.sha256, entry.event)
         try:
@@ -191,7 +191,7 @@ class Route:
             self._deliveries.put_aside(replace(letter, at=timestamp(time.time()), error=in_words(error)))
             return False
         self._deliveries.delivered(letter)
-        log.info("announce %s: %s, by %s, at last", entry.event.filename or "", entry.event.kind, self.name)
+        log.info("announce %s: %s, by %s, after retries", entry.event.filename or "", entry.event.kind, self.name)
         return True
 
     def _entry(self, serial: int) -> Entry | None:

@@ -41,9 +41,9 @@ TELL_SECONDS = 10.0
 BLIND_SCAN = 2.0
 """Seconds between scans while the kernel reports no events."""
 REST = 10.0
-"""So many times what a scan has cost passes before the next one, whatever asks for it: anybody can move folders,"""
+"""A pause of this many times the last scan's duration follows it, even if there are events: anyone can move folders."""
 IDLE_REST = 30.0
-"""and so many times if nothing does."""
+"""The same without events."""
 
 
 def _labelled(method: Callable[Concatenate[IndexRunner, P], R]) -> Callable[Concatenate[IndexRunner, P], R]:

@@ -35,7 +35,7 @@ class Finder:
         if path.is_file() and path.suffix == ".whl":
             return Wheels(wheel=path)
         if "/" in text or path.exists():
-            raise ConfigurationError(f"{text} is nothing to install from.", remedy=GRAMMAR)
+            raise ConfigurationError(f"eggwatch can't be installed from {text}.", remedy=GRAMMAR)
         return self._fetched(text)
 
     def unnamed(self) -> Source:
@@ -49,7 +49,7 @@ class Finder:
             if canonicalize_name(Requirement(text).name) != "eggwatch":
                 raise ConfigurationError(f"{text} is not eggwatch.", remedy=GRAMMAR)
         except InvalidRequirement:
-            raise ConfigurationError(f"{text!r} is nothing to install from.", remedy=GRAMMAR) from None
+            raise ConfigurationError(f"eggwatch can't be installed from {text!r}.", remedy=GRAMMAR) from None
         pip = (sys.executable, "-I", "-m", "pip", "--python", self._interpreter.path)
         self._machine.run(*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", self._scratch, text)
         return newest_wheel(self._scratch)
@@ -65,7 +65,7 @@ def newest_wheel(folder: Path) -> Wheels:
     """The highest version of eggwatch in a folder of wheels."""
     wheels = sorted(folder.glob("eggwatch-*.whl"), key=lambda path: parse_wheel_filename(path.name)[1])
     if not wheels:
-        raise ConfigurationError(f"{folder} holds neither the code nor a wheel of eggwatch.", remedy=GRAMMAR)
+        raise ConfigurationError(f"{folder} contains neither the code nor a wheel of eggwatch.", remedy=GRAMMAR)
     return Wheels(wheel=wheels[-1], folder=folder)
 
 

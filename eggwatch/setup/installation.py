@@ -65,7 +65,7 @@ class Installation:
         services = self._services(wish)
         home, shipped = self.versions.home_of(source, self._interpreter), needed(source.shipped(), services)
         if not shipped.keys() >= NEEDED:
-            raise InstallationError(f"{source} brings no units: it is older than this command.", remedy=NEWER)
+            raise InstallationError(f"{source} has no units: it is older than this command.", remedy=NEWER)
         current = self.versions.current()
         modules = modules_of_extras(index for service in services for index in service.indexes)
         units = Units(self._places, self._machine, shipped)
@@ -94,7 +94,7 @@ class Installation:
             yield from account_there(sample, HTTP_ACCOUNT, path, self._machine)
             yield from folders_there(shipped["tmpfiles-http.conf"], servers, self._machine)
         self._notes = [
-            f"[index.{index.name}.uploads] names no account. For an HTTP server of its own, "
+            f"[index.{index.name}.uploads] names no account. For a separate HTTP server, "
             f'add account = "{HTTP_ACCOUNT}", and run this again.'
             for service in services
             for index in service.indexes

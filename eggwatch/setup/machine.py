@@ -64,7 +64,7 @@ class Machine:
         try:
             done = _done(command, given, environment)
         except FileNotFoundError:
-            raise InstallationError(f"There is no {command[0]} here.", remedy=remedy) from None
+            raise InstallationError(f"{command[0]} is not installed on this machine.", remedy=remedy) from None
         if done.returncode:
             said = (done.stdout + done.stderr).strip().splitlines()[-LAST_LINES:]
             line = " ".join(map(str, command))

@@ -366,7 +366,7 @@ class _Piece(ReadOnlyFileBasedBuffer):  # type: ignore[misc]
         if (
             size and self.remain and not data
         ):  # so that the client does not take the next response for the rest of this file
-            raise OSError("cut short by a foreign hand while it was sent")
+            raise OSError("another program has shortened the file while it was sent")
         return data
 
 
@@ -383,7 +383,7 @@ def _sent(status: HTTPStatus, headers: Mapping[str, str], file: FileIO, span: Sp
 
 
 def _unsatisfiable(size: int) -> Response:
-    message = f"The file has {size} bytes; the range asked for begins behind its end."
+    message = f"The file has {size} bytes; the requested range begins after its end."
     return refusal(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, message, {"Content-Range": f"bytes */{size}"})
 
 

@@ -39,7 +39,7 @@ def _check_account(index: IndexConfig, uploads: UploadDoor) -> None:
     own, believed = account_name(os.geteuid()), uploads.account or _account_of_daemon(index)
     if believed not in (None, own):
         raise ConfigurationError(
-            f"Uploads over HTTP are stored as {own}, but the daemon of {index.name} believes {believed} alone.",
+            f"Uploads over HTTP are stored as {own}, but the daemon of {index.name} accepts only those of {believed}.",
             remedy=f'Set account = "{own}" in [index.{index.name}.uploads], or run the HTTP server as {believed}.',
         )
 

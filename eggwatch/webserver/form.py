@@ -91,7 +91,7 @@ def _decoding() -> Iterator[None]:
     except RequestEntityTooLarge as error:
         raise MalformedError(f"The form has more than {MOST_PARTS} fields, or one with a very long head.") from error
     except ValueError as error:
-        raise MalformedError("The body is no complete multipart form.") from error
+        raise MalformedError("The body is not a complete multipart form.") from error
 
 
 class FormReader:

@@ -35,7 +35,7 @@ class Reread(Generic[T]):
         except FileNotFoundError:
             return self._empty
         except (OSError, ValueError) as error:
-            log.error("%s can't be read, and nobody can log in by it: %s", self.path, error)
+            log.error("%s can't be read, and none of its users can log in: %s", self.path, error)
             return self._empty
 
 

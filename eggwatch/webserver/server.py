@@ -37,10 +37,10 @@ GRACE_SECONDS = 0.25
 """How long a new client has to send a request when there are too many connections."""
 
 SLOW_SECONDS = 5.0
-"""Who has taken an answer for longer goes when there is a crowd, and nobody is idle;"""
+"""With too many connections, none of them idle, those that have received a response for longer are closed first,"""
 
 ASKING_SECONDS = 1.0
-"""then who has sent a request for longer, the slowest first: a large upload comes faster than a byte at a time."""
+"""then those that have sent a request for longer, the slowest first, as uploads are faster than a byte at a time."""
 
 DESCRIPTORS_EACH = 3
 """The descriptors of a connection: its socket, the file that is sent, and one more."""

@@ -47,9 +47,9 @@ LARGEST = 16 << 30
 PATIENCE = 22.0
 """Seconds to wait for a verdict: uv waits 30 for an answer, proxies 60."""
 BYTES_A_SECOND = 40 << 20
-"""Large archives take their time to be copied and inspected: so much longer."""
+"""The time for a verdict is longer for large archives, which take longer to be copied and inspected."""
 GONE_SECONDS = 3.0
-"""How long no daemon must be seen before that is believed: one may be restarting, and only twine tries again."""
+"""How long the daemon must be missing before uploads are rejected: it may be restarting, and only twine tries again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 SWEEP_SECONDS = 60.0
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -140,7 +140,7 @@ class Door:
         except MalformedError as error:
             return wrong(str(error))
         except ClientDisconnected:
-            return wrong("The body ended before it was whole.")
+            return wrong("The body is incomplete.")
         except (TooLargeError, RequestEntityTooLarge):
             return self._too_large()
         except OSError as error:
@@ -157,7 +157,7 @@ class Door:
             return later(_NO_DAEMON)
         boundary = _boundary_of(request.headers.get("Content-Type"))
         if boundary is None:
-            return wrong("This is no upload: it has to be a form of the type multipart/form-data.")
+            return wrong("This is not an upload, which is a form of the type multipart/form-data.")
         with self._received(request, boundary) as receiving:
             form = receiving.end()
             if form.fields.get(":action") in FROM_AFAR:
@@ -267,7 +267,7 @@ class Door:
 
 
 _NOTHING = Reply(status=HTTPStatus.ACCEPTED, message="")
-"""It is in the hands of the pipeline, and nothing is to be told yet."""
+"""The upload is being processed, and there is no verdict yet."""
 
 
 def _boundary_of(content_type: str | None) -> str | None:
@@ -286,7 +286,7 @@ def _refused(refused: Refused) -> Reply:
 def _problem_of_name(filename: str, formats: tuple[str, ...]) -> str | None:
     """Why no file of the drop folder can have this name, or none that is an upload."""
     if filename in ("", ".", "..") or not filename.isprintable() or "/" in filename or "\\" in filename:
-        return f"The filename {shown(filename)!r} is not the name of a file alone."
+        return f"The filename {shown(filename)!r} must be a filename without a folder."
     if len(filename.encode("utf-8", "surrogateescape")) > 255:
         return "The filename is longer than 255 bytes."
     if kind_of_name(filename, formats) is not NameKind.UPLOAD:

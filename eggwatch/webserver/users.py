@@ -56,7 +56,7 @@ class User:
     def remedy(self) -> str:
         """What a user reads to whom this log-in does not allow something."""
         projects = f" in {', '.join(self.projects)}" if self.projects else ""
-        return f"It is for {', '.join(self.actions)}{projects}. Ask the administrator for a token for more"
+        return f"It is for {', '.join(self.actions)}{projects}. Ask the administrator for a token that allows more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
