@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import pytest
 
 from eggwatch.maintenance.verify import Verification
 from eggwatch.model.site import SiteProject
 from eggwatch.pages.site.project_site import Rendered
 from eggwatch.pipeline import site_pages
 from eggwatch.pipeline.site_pages import MOST_DEPENDENTS
+from eggwatch.store.state.catalog import Catalog
+from eggwatch.writer.orders import carry_out
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render
 from tests.laws.test_site import broken_links, shown
 
 BASE = "project/base/index.html"
+SYNCED = 2
+"""`PRAGMA synchronous`: what is committed lasts."""
 
 
 def requiring(name: str, version: str = "1.0", needed: str = "Base") -> tuple[str, bytes]:
@@ -88,3 +97,43 @@ def test_what_is_to_be_listed_soon_is_no_damage(tmp_path: Path) -> None:
         assert Verification(work.config).run() == []
         work.work()
         assert dependents(work) == ["late"]
+
+
+def test_a_power_failure_leaves_no_page_that_lists_who_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog forgets what was not synced, and a project that came and went meanwhile is news to nobody."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("base", "1.0"))
+    kept, transaction = tmp_path / "kept", Catalog._transaction
+
+    def keep() -> None:
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        for path in work.config.state.glob("catalog.sqlite3*"):
+            shutil.copy(path, kept)
+
+    @contextmanager
+    def noted(catalog: Catalog) -> Iterator[None]:
+        with transaction(catalog):
+            yield
+        if catalog._db.execute("PRAGMA synchronous").fetchone()[0] == SYNCED:
+            keep()
+
+    keep()
+    with monkeypatch.context() as noting:
+        noting.setattr(Catalog, "_transaction", noted)
+        pipeline = work.open().index.pipeline  # type: ignore[union-attr]
+        work.upload(*requiring("late"))
+        assert dependents(work) == ["late"]
+    monkeypatch.setattr(pipeline, "_is_quiet", lambda: False)
+    carry_out(pipeline, {"verb": "remove", "spec": "late", "actor": "tester"})
+    assert dependents(work) == ["late"], "the site follows later, and the power fails before"
+    work.index.abandon()  # type: ignore[union-attr]
+    for path in work.config.state.glob("catalog.sqlite3*"):
+        path.unlink()
+    for path in kept.glob("catalog.sqlite3*"):
+        if not path.name.endswith("-shm"):
+            shutil.copy(path, work.config.state)
+    work.open().work()
+    assert dependents(work) == []
+    assert_equals_fresh_render(work.config)
+    work.close()
