@@ -48,6 +48,9 @@ programs='
     faketime:faketime:libfaketime  chromium:chromium:chromium  java:default-jre-headless:java-latest-openjdk-headless
     /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
 '
+# Only for the container, whose test is marked `long`.
+container='podman:podman:podman  podman-compose:podman-compose:podman-compose  crun:crun:crun  iptables:iptables:iptables
+    /usr/lib/cni/bridge:containernetworking-plugins:-  mmdebstrap:mmdebstrap:-'
 # Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
 modules='ensurepip:python3-venv:python3  systemd.journal:python3-systemd:python3-systemd'
 package_of() { packages=${1#*:}; pick "${packages%:*}" "${packages#*:}"; }
@@ -121,7 +124,7 @@ everything() {
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
-    all) part=all; need_programs ;;
+    all) part=all; programs="$programs $container"; need_programs ;;
     "") part=default; need_programs ;;
     *) part=some ;;
 esac
