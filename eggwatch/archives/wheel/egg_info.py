@@ -24,6 +24,8 @@ _LONGEST_NAME = 255
 
 def may_hold_metadata(member: ZipMember) -> bool:
     """True for an .egg-info that is a file, and for the metadata in one that is a folder."""
+    if SUFFIX not in member.name.lower():
+        return False
     folder, slash, name = member.name.rpartition("/")
     at = folder if slash and name in ("PKG-INFO", "METADATA") else member.name
     return not member.is_folder and at.lower().endswith(SUFFIX) and member.size <= LARGEST

@@ -56,7 +56,7 @@ def check_local(head: bytes, member: ZipMember, where: ByteRange) -> Local:
     found = (name, flags, method, crc, packed, size)
     if found != stated:
         _refuse_difference(found, member, where)
-    oddity = extra_oddity(raw)
+    oddity = extra_oddity(raw) if raw else None
     if ZIP64_EXTRA not in extras and FULL_32 in (packed, size):
         oddity = FULL_WITHOUT_ZIP64
     return Local(name_end + extra_length, ZIP64_EXTRA in extras, oddity)

@@ -81,9 +81,12 @@ def note_doubles(doubles: Doubles, digests: Mapping[int, bytes], findings: Findi
 
 def _check_folders(members: Iterable[ZipMember], findings: Findings) -> None:
     """Check that no two folders are the same where case is ignored, whether or not they are members."""
-    folders: dict[str, ZipMember] = {}
+    written: dict[str, ZipMember] = {}
     for member in members:
-        folders.setdefault(plain(member.name.rpartition("/")[0]), member)
+        written.setdefault(member.name.rpartition("/")[0], member)
+    folders: dict[str, ZipMember] = {}
+    for folder, member in written.items():
+        folders.setdefault(plain(folder), member)
     for folder, other in respelled(folders):
         _refuse_collision(folders[folder], other, findings)
         if findings.full:
