@@ -1,4 +1,5 @@
-"""What the search in the browser costs: bytes that a query loads, shards that an upload changes, CPU time to render.
+"""What the search in the browser costs: bytes that a query loads, time until it shows something, shards that an upload
+changes, CPU time to render.
 
     python benchmarks/search.py [PROJECTS …]
 
@@ -10,11 +11,14 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import json
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -25,11 +29,20 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pages.site.search import Search, shards_for
 from eggwatch.writer.page_sources import templates
+from tests.browser import CHROMIUM, browser
 
 LETTERS = "etaoinsrhldcumfpgwybvkxjqz"
 """The usual ones first."""
 WORDS = 40_000
 QUERIES = ("tea", "pyd", "tea pyd con")
+TYPED = """new Promise((done) => {
+  const begun = performance.now();
+  new MutationObserver(() => requestAnimationFrame(() => done(performance.now() - begun)))
+    .observe(document.getElementById("told"), {childList: true});
+  const input = document.getElementById("q");
+  input.value = %s;
+  input.dispatchEvent(new Event("input"));
+})"""
 ENV = environment(templates())
 OPTIONS = LandingOptions(index_url="https://packages.example.com/simple/", upload_to="host:drop", site=True)
 
@@ -60,6 +73,20 @@ def rendered(search: Search, cards: dict[str, Card]) -> tuple[dict[str, bytes], 
     return pages, time.process_time() - begun
 
 
+def milliseconds_in_a_browser(pages: dict[str, bytes]) -> Iterator[tuple[str, float]]:
+    """For each query the milliseconds from when it is typed until its first results are shown, shards from the disk."""
+    with tempfile.TemporaryDirectory(prefix="eggwatch-bench-", ignore_cleanup_errors=True) as name:
+        for file in files("eggwatch.pages.site").joinpath("static").iterdir():
+            pages[f"static/{file.name}"] = file.read_bytes()
+        for path, page in pages.items():
+            (Path(name) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(name) / path).write_bytes(page)
+        with browser(Path(name) / "chromium") as tab:
+            for query in QUERIES:
+                tab.open(f"{Path(name).as_uri()}/search/index.html")
+                yield query, tab.evaluate(TYPED % json.dumps(query))
+
+
 def main(number: int) -> None:
     """Print the figures of one size."""
     cards = {card.project: card for card in generated(number)}
@@ -72,6 +99,9 @@ def main(number: int) -> None:
         print(f"  {query!r} loads {sum(map(len, loaded)) / 1e3:.0f} kB of words ({packed / 1e3:.0f} kB with gzip)")
     largest = sorted((len(page) for path, page in pages.items() if "/cards/" in path), reverse=True)[:20]
     print(f"  20 results load at most {sum(largest) / 1e3:.0f} kB of cards")
+    if CHROMIUM is not None:
+        shown = ", ".join(f"{query!r} {taken:.0f} ms" for query, taken in milliseconds_in_a_browser(dict(pages)))
+        print(f"  shown in Chromium after: {shown}")
     for what, change in {"version": {"version": "2.0"}, "summary": {"summary": "other words"}}.items():
         cards[some] = replace(cards[some], **change)
         pages, seconds = rendered(search, cards)

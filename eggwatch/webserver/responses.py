@@ -55,8 +55,10 @@ def overview(names: Iterable[str]) -> Response:
         f'<li><a href="{html.escape(join_path((name, "")))}">{html.escape(name)}</a></li>\n' for name in names
     )
     page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Package indexes</title>\n'
-        f"</head>\n<body>\n<h1>Package indexes</h1>\n<ul>\n{items}</ul>\n</body>\n</html>\n"
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<title>Package indexes</title>\n'
+        f"</head>\n<body>\n<main>\n<h1>Package indexes</h1>\n<ul>\n{items}</ul>\n</main>\n</body>\n</html>\n"
     )
     headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": REVALIDATE, **SECURITY}
     return response(HTTPStatus.OK, headers, page.encode())

@@ -16,6 +16,7 @@ import html5lib
 import pytest
 
 from eggwatch.pages.folder_index import front_of
+from eggwatch.webserver.responses import overview
 from tests.hostile.characters import ODD
 from tests.pages import test_feeds, test_folder_index
 from tests.site.sample import MARKUP, PAGES
@@ -45,6 +46,12 @@ def test_the_front_of_a_folder_has_no_parse_error() -> None:
     for path, page in front_of({"demo": test_folder_index.FILES}, test_folder_index.ENV, shape, "state").items():
         if path.endswith(".html"):
             parsed(page)
+
+
+def test_the_list_of_several_indexes_has_no_parse_error() -> None:
+    """The only page that our web server makes itself: its errors are plain text."""
+    root = parsed(overview(["stable", "a & b"]).get_data())
+    assert [link.get("href") for link in root.iter(f"{HTML}a")] == ["/stable/", "/a%20%26%20b/"]
 
 
 @pytest.mark.parametrize("kind", PAGES)
