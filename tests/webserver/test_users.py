@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import builtins
 import logging
-import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -15,61 +13,18 @@ from typing import Any
 
 import pytest
 from passlib.hash import argon2, bcrypt
-from werkzeug.wrappers import Request
 
 from eggwatch.config.uploads import Anonymous, UploadDoor
 from eggwatch.errors import ConfigurationError
-from eggwatch.model.events import timestamp
-from eggwatch.store.state.tokens import Token, TokenFile, TokenUses, digest, id_of, new_secret
+from eggwatch.store.state.tokens import new_secret
 from eggwatch.webserver import attempts, passwords
 from eggwatch.webserver.attempts import Attempts
 from eggwatch.webserver.users import Refused, User, Users
 from tests.running import until_files_get_later_times
+from tests.webserver.logins import NOW, Door, basic, status
 
-NOW = 1_800_000_000.0
 ALICE = bcrypt.using(rounds=4).hash("secret")
 BOB = argon2.using(rounds=1, memory_cost=64).hash("other")
-
-
-class Door:
-    """The users of one door, and requests to it at a moment that the test sets."""
-
-    def __init__(self, base: Path, text: str | None = None, **settings: Any) -> None:
-        self.base, self.file, self.now = base, base / "htpasswd", NOW
-        base.mkdir(exist_ok=True)
-        if text is not None:
-            self.file.write_text(text)
-        door = UploadDoor(users=None if text is None else self.file, **settings)
-        self.users = Users(door, base / "http", base / "tokens.json")
-
-    def ask(self, authorization: str | None = None, **environ: str) -> User | Refused:
-        given = {"REMOTE_ADDR": "192.0.2.1", **environ}
-        if authorization is not None:
-            given["HTTP_AUTHORIZATION"] = authorization
-        return self.users.authenticate(Request(given), now=self.now)
-
-    def basic(self, user: str, password: str, **environ: str) -> User | Refused:
-        return self.ask(basic(user, password), **environ)
-
-    def token(self, **fields: Any) -> str:
-        """A new token of `ci`."""
-        secret = new_secret()
-        token_id = id_of(secret)
-        assert token_id is not None
-        token = Token(
-            id=token_id, sha256=digest(secret), created=timestamp(NOW), actor="root", **{"user": "ci", **fields}
-        )
-        TokenFile(self.base).add(token)
-        return secret
-
-
-def basic(user: str, password: str, encoding: str = "utf-8") -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode(encoding)).decode()
-
-
-def status(answer: User | Refused) -> int:
-    assert isinstance(answer, Refused), answer
-    return int(answer.status)
 
 
 @pytest.fixture
@@ -240,95 +195,6 @@ def test_a_header_that_says_nothing_is_answered_with_how_to_log_in(door: Door, h
 def test_names_that_can_not_be_a_folder_are_refused(door: Door) -> None:
     for name in ("../alice", ".alice", "a/b", "a b", "a" * 65, "ali\nce"):
         assert status(door.basic(name, "secret")) == 403
-
-
-# Tokens
-
-
-@pytest.mark.parametrize("user", ["__token__", "ci"])
-def test_a_token_is_taken_as_a_password_and_as_bearer(tmp_path: Path, user: str) -> None:
-    door = Door(tmp_path)
-    secret = door.token(projects=("acme-*",))
-    expected = User(name="ci", token=id_of(secret), projects=("acme-*",), actions=("upload",))
-    assert door.basic(user, secret) == expected
-    assert door.ask(f"Bearer {secret}") == expected
-    assert (expected.may("acme-tool"), expected.may("demo"), expected.may("acme-tool", "yank")) == (True, False, False)
-
-
-def test_a_token_is_no_good_for_another_user_nor_after_its_time_nor_once_revoked(tmp_path: Path) -> None:
-    door = Door(tmp_path)
-    secret = door.token(expires=timestamp(NOW + 60))
-    assert status(door.basic("alice", secret)) == 401
-    door.now = NOW + 59
-    assert isinstance(door.basic("ci", secret), User)
-    door.now = NOW + 60
-    assert "expired" in str(door.basic("ci", secret))
-    door.now = NOW
-    assert TokenFile(tmp_path).revoke(str(id_of(secret)))
-    assert status(door.basic("ci", secret)) == 401
-
-
-def test_a_token_that_differs_in_one_character_is_wrong(tmp_path: Path) -> None:
-    door = Door(tmp_path)
-    secret = door.token()
-    other = secret[:-1] + ("0" if secret[-1] != "0" else "1")
-    assert status(door.basic("__token__", other)) == 401
-    assert status(door.ask(f"Bearer {other}")) == 401
-    assert status(door.ask("Bearer nonsense")) == 401
-
-
-def test_the_last_use_of_a_token_is_noted_at_most_once_a_minute(tmp_path: Path) -> None:
-    door = Door(tmp_path)
-    secret = door.token()
-    token_id = str(id_of(secret))
-    assert TokenUses(tmp_path / "http").all() == {}
-    for seconds, noted in ((0, 0), (30, 0), (70, 70)):
-        door.now = NOW + seconds
-        assert isinstance(door.basic("ci", secret), User)
-        assert TokenUses(tmp_path / "http").all() == {token_id: NOW + noted}
-
-
-@pytest.mark.parametrize("where", ["http", "http/.tokens", "http/.tokens/ID"])
-def test_no_link_leads_the_note_of_a_use_elsewhere(tmp_path: Path, where: str) -> None:
-    """Uploaders may write to the drop folder, and can be there before the door is."""
-    drop, theirs = tmp_path / "drop", tmp_path / "theirs"
-    door = Door(drop)
-    theirs.mkdir()
-    secret = door.token()
-    link = drop / where.replace("ID", str(id_of(secret)))
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(theirs / "new" if "ID" in where else theirs)
-    assert isinstance(door.basic("ci", secret), User)
-    assert not list(theirs.iterdir())
-
-
-def test_the_last_use_can_be_read_by_who_lists_tokens_whatever_the_umask(tmp_path: Path) -> None:
-    door = Door(tmp_path)
-    secret = door.token()
-    for umask in (0o077, 0o002):
-        before = os.umask(umask)
-        try:
-            assert isinstance(door.basic("ci", secret), User)
-        finally:
-            os.umask(before)
-        for folder in (tmp_path / "http", tmp_path / "http/.tokens"):
-            assert folder.stat().st_mode & 0o777 == 0o755, folder
-        shutil.rmtree(tmp_path / "http")
-        door.now += 60
-
-
-def test_the_secret_of_a_token_is_not_in_the_file(tmp_path: Path) -> None:
-    secret = Door(tmp_path).token()
-    text = (tmp_path / "tokens.json").read_text()
-    assert secret.rpartition("_")[2] not in text and digest(secret) in text
-
-
-def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    door = Door(tmp_path)
-    secret = door.token()
-    (tmp_path / "tokens.json").write_text('{"tokens": [{"id": 1}]}')
-    assert status(door.basic("ci", secret)) == 401
-    assert "can't be read" in caplog.text
 
 
 # The web server's word, and no login at all
@@ -508,11 +374,3 @@ def test_nothing_secret_is_logged(door: Door, caplog: pytest.LogCaptureFixture) 
     assert "log-in of alice from 192.0.2.1 failed" in caplog.text
     for word in ("a-wrong-password", "my-password", secret[20:], ALICE):
         assert word not in caplog.text
-
-
-@pytest.mark.root
-@pytest.mark.root
-def test_tokens_that_root_creates_belong_to_the_owner_of_the_state(tmp_path: Path) -> None:
-    os.chown(tmp_path, 65534, 65534)
-    Door(tmp_path).token()
-    assert {(tmp_path / name).stat().st_uid for name in ("tokens.json", "tokens.lock")} == {65534}
