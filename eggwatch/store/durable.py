@@ -141,7 +141,8 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         while view:
             view = view[os.write(fd, view) :]
     except OSError as error:  # write(2) knows no path, but one has to know which disk is full
-        error.filename = os.readlink(f"/proc/self/fd/{fd}")
+        with contextlib.suppress(OSError):  # without /proc
+            error.filename = os.readlink(f"/proc/self/fd/{fd}")
         raise
 
 

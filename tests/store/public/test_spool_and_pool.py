@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -229,11 +230,19 @@ def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monke
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as raised:
         copied(spool, drop, sighting(drop))
     monkeypatch.undo()
+    assert Path(raised.value.filename).parent == spool.folder  # it names the disk
     assert [path.name for path in spool.folder.iterdir()] == ["pages"]
     assert spool.free_bytes() > 0
+
+
+def test_without_proc_a_full_disk_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path of the error is read there."""
+    monkeypatch.setattr(os, "readlink", Mock(side_effect=FileNotFoundError))
+    with Path("/dev/full").open("wb") as file, pytest.raises(OSError, match="No space"):
+        durable.write_all(file.fileno(), b"x")
 
 
 def test_a_sidecar_says_where_a_file_came_from(spool: Spool, drop: Drop) -> None:
