@@ -88,7 +88,7 @@ def test_pip_and_uv_take_what_was_uploaded_before_a_moment(
     assert (by_uv.returncode == 0) == is_found, by_uv.stderr
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["nginx", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS[1:])])
 def test_what_a_client_has_kept_costs_a_304_and_nothing_else(bench: Bench, kind: str, tmp_path: Path) -> None:
     """uv always asks; pip keeps pages only of hosts that it trusts, and those of HTTPS."""
     server = bench.servers[kind]

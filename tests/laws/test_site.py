@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -52,13 +53,17 @@ def shown(work: IndexAtWork, path: str) -> str:
 
 
 def broken_links(public: Path) -> list[str]:
-    """Links of pages of the site that lead to no file of the tree."""
+    """Links of pages of the site, those for programs among them, that lead to no file of the tree."""
     broken = []
     for path in [public / "index.html", *public.glob("project*/**/*.html")]:
         for _, attributes in Elements(path.read_text()).found:
             link = attributes.get("href") or attributes.get("src") or "#"
             if not re.match(r"#|https?:|mailto:|data:", link) and not (path.parent / link.partition("?")[0]).is_file():
                 broken.append(f"{path.relative_to(public)}: {link}")
+    for path in public.glob("pypi/**/json"):
+        page = json.loads(path.read_bytes())
+        urls = [file["url"] for files in (page["urls"], *page.get("releases", {}).values()) for file in files]
+        broken += [f"{path.relative_to(public)}: {url}" for url in urls if not (path.parent / url).is_file()]
     return broken
 
 
