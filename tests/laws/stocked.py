@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.events import Event, EventKind, timestamp
@@ -17,13 +20,15 @@ from eggwatch.model.releases import newest
 from eggwatch.pipeline.root_pages import RenderedRoot
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import Patience
-from eggwatch.writer.index import open_index
+from eggwatch.writer.index import Index, open_index
 from tests import archive_factory
 from tests.laws.at_work import InlineInspectors
 
 A_PROJECT = 10
 """Archives of one project in the stock."""
 UPLOADS = 6
+A_WHILE = 10.0
+"""Seconds from one upload to the next: what is due once a second or so is due at each."""
 START = 1_700_000_000.0
 
 
@@ -100,24 +105,34 @@ class NoRenderer:
 
 
 def work(base: Path) -> None:
-    """Publish a few uploads of one new project."""
-    index = open_index(configuration(base), renderer=lambda *_: NoRenderer(), inspectors=InlineInspectors)
-    pipeline, steps, counts = index.pipeline, [0], []
-    pipeline.recover()
-    pipeline.round()
-    index.pipeline.components.catalog._db.set_progress_handler(lambda: _count(steps), 1)
+    """Publish a few uploads of one new project.
+
+    The clock stands still while a round is counted: a part of the work has turns of a few milliseconds, and another is
+    due once a second, so that on a busy machine it would be left to a later round, or done in an earlier one.
+    """
+    with mock.patch("time.monotonic", return_value=time.monotonic()) as clock:
+        index = open_index(configuration(base), renderer=lambda *_: NoRenderer(), inspectors=InlineInspectors)
+        index.pipeline.recover()
+        index.pipeline.round()
+        print(json.dumps(list(_steps_of_uploads(index, base, clock))))
+        index.abandon()
+
+
+def _steps_of_uploads(index: Index, base: Path, clock: mock.Mock) -> Iterator[int]:
+    """SQLite's steps for each upload."""
+    database, steps = index.pipeline.components.catalog._db, [0]
+    database.set_progress_handler(lambda: _count(steps), 1)
     for number in range(UPLOADS):
         name, data = archive_factory.wheel("fresh", f"1.{number}")
         (base / "drop" / name).write_bytes(data)
+        clock.return_value += A_WHILE
         before = steps[0]
         os.access(f"/mark/begin/{number}", os.F_OK)
-        pipeline.round({name})
+        index.pipeline.round({name})
         os.access(f"/mark/end/{number}", os.F_OK)
         assert name in (base / "public/simple/fresh/index.v1_json").read_text()
-        counts.append(steps[0] - before)
-    index.pipeline.components.catalog._db.set_progress_handler(None, 0)
-    print(json.dumps(counts))
-    index.abandon()
+        yield steps[0] - before
+    database.set_progress_handler(None, 0)
 
 
 def _count(steps: list[int]) -> int:
