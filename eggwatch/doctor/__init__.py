@@ -59,7 +59,7 @@ def examine(around: Environment) -> list[Reported]:
     """Run all checks of one index in their order; what this account may not examine is reported as unchecked."""
     reported: list[Reported] = []
     for name, check in CHECKS.items():
-        if not (name in OF_DROP and _is_found(reported, "drop-there")):
+        if not (name in OF_DROP and _is_missing_drop(reported)):
             reported += [
                 Reported(check=name, outcome=one) for one in _outcomes(check, around) if not _is_reported(reported, one)
             ]
@@ -73,8 +73,8 @@ def _is_reported(reported: list[Reported], outcome: CheckOutcome) -> bool:
     )
 
 
-def _is_found(reported: list[Reported], check: str) -> bool:
-    return any(one.check == check and isinstance(one.outcome, Finding) for one in reported)
+def _is_missing_drop(reported: list[Reported]) -> bool:
+    return any(one.check == "drop-there" and isinstance(one.outcome, Finding) for one in reported)
 
 
 def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:

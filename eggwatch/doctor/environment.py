@@ -89,7 +89,6 @@ class Environment:
     absences: tuple[Absence, ...] = ()
     """Missing parts of the index itself, and whether uploads are waiting without a daemon."""
     now: float = field(default_factory=time.time)
-    proc: Path = PROC
     systemd: Path = SYSTEMD
 
     @property
@@ -114,11 +113,11 @@ class Environment:
         return {"drop": self.config.drop, "public": self.config.public, "state": self.config.state}
 
 
-def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PROC) -> Environment:
+def surroundings_of(config: IndexConfig, source: Path | None) -> Environment:
     """Collect the surroundings of one index."""
     reader = IndexReader(config=config)
-    daemon, command = _daemon(config, reader, proc) or (None, "")
-    unit = _unit(config, source, daemon, proc)
+    daemon, command = _daemon(config, reader) or (None, "")
+    unit = _unit(config, source, daemon)
     events, status = reader.last_events(1), reader.status() or Status()
     absences = [one for one in reader.missing() if one.what != "drop"]  # doctor has a check for it
     if daemon is None:
@@ -127,7 +126,7 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
         config=config,
         source=source,
         absences=tuple(absences),
-        account=_account(config, daemon, unit, proc),
+        account=_account(config, daemon, unit),
         daemon=daemon,
         command=command,
         unit=unit,
@@ -135,21 +134,20 @@ def surroundings_of(config: IndexConfig, source: Path | None, *, proc: Path = PR
         status=status,
         sees_lock=reader.sees_lock(),
         last_event_at=events[0][1].at if events else status.last_event_at,
-        proc=proc,
     )
 
 
-def _daemon(config: IndexConfig, reader: IndexReader, proc: Path) -> tuple[int, str] | None:
+def _daemon(config: IndexConfig, reader: IndexReader) -> tuple[int, str] | None:
     holder = Lock(config.state / "lock").holder()
-    if holder is None or not reader.sees_lock() or not reader.is_running() or not (proc / str(holder[0])).exists():
+    if holder is None or not reader.sees_lock() or not reader.is_running() or not (PROC / str(holder[0])).exists():
         return None
     return holder
 
 
-def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: Path) -> Account | None:
+def _account(config: IndexConfig, daemon: int | None, unit: Unit | None) -> Account | None:
     """The account of the running daemon, else of its unit, else the owner of STATE."""
     if daemon is not None:
-        return of_process(daemon, proc)
+        return of_process(daemon)
     if unit is not None:
         return of_unit(unit)
     try:
@@ -159,10 +157,10 @@ def _account(config: IndexConfig, daemon: int | None, unit: Unit | None, proc: P
     return Account(name=account_name(owner), uid=owner, gids=group_ids_of(owner), whence=f"the owner of {config.state}")
 
 
-def of_process(pid: int, proc: Path = PROC) -> Account | None:
+def of_process(pid: int) -> Account | None:
     """The account of a process, with its actual groups and capabilities."""
     try:
-        text = (proc / str(pid) / "status").read_text()
+        text = (PROC / str(pid) / "status").read_text()
     except OSError:
         return None
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
@@ -196,12 +194,12 @@ def of_unit(unit: Unit) -> Account | None:
     )
 
 
-def _unit(config: IndexConfig, source: Path | None, daemon: int | None, proc: Path) -> Unit | None:
+def _unit(config: IndexConfig, source: Path | None, daemon: int | None) -> Unit | None:
     """The service that runs the index, or would; None without systemd, or if there is none."""
     if not SYSTEMD.is_dir():
         return None
     if daemon is not None:
-        own = _unit_of(daemon, proc)
+        own = _unit_of(daemon)
         unit = None if own is None else _shown(own)
         # A daemon that was started by hand, in a session of sshd or cron, does not belong to a unit of eggwatch.
         return unit if unit is not None and configuration_of(unit) is not None else None
@@ -226,9 +224,9 @@ def _is_same(one: Path | None, other: Path) -> bool:
     return one is not None and one.resolve() == other.resolve()
 
 
-def _unit_of(pid: int, proc: Path) -> str | None:
+def _unit_of(pid: int) -> str | None:
     try:
-        text = (proc / str(pid) / "cgroup").read_text()
+        text = (PROC / str(pid) / "cgroup").read_text()
     except OSError:
         return None
     return next(iter(re.findall(r"/([^/\n]+\.service)$", text, re.MULTILINE)), None)

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from eggwatch.doctor.environment import PATIENCE, CheckOutcome, Environment, Finding, Unchecked
+from eggwatch.doctor.environment import PATIENCE, PROC, CheckOutcome, Environment, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.doctor.service import may_write
 from eggwatch.linux.leases import LOCAL_FILE_SYSTEMS, file_system_magic
@@ -63,7 +63,7 @@ def _replaced(around: Environment, name: str, folder: Path) -> Iterator[CheckOut
     """A service can write only to the folder that was mounted when it started, not to one that has replaced it."""
     if around.daemon is None:
         return
-    seen = around.proc / str(around.daemon) / "root" / str(folder).lstrip("/")
+    seen = PROC / str(around.daemon) / "root" / str(folder).lstrip("/")
     try:
         is_closed = _is_read_only(seen)
     except OSError:
@@ -125,7 +125,7 @@ def inotify(around: Environment) -> Iterator[CheckOutcome]:
 
 def _limits(around: Environment, folders: int) -> Iterator[Finding]:
     """Compares the kernel's limits, else asks the daemon: other processes of its account may have used them up."""
-    limits = around.proc / "sys/fs/inotify"
+    limits = PROC / "sys/fs/inotify"
     watches = int((limits / "max_user_watches").read_text())
     instances = int((limits / "max_user_instances").read_text())
     watcher = around.status.watcher if around.status.pid == around.daemon else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -118,13 +118,11 @@ class Turn:
 class Turns:
     """Turns that wait, of each uploader by price and size: whose it is next is known without looking at all of them."""
 
-    def __init__(self, turns: Iterable[Turn] = ()) -> None:
+    def __init__(self) -> None:
         self._of: dict[str, list[tuple[float, int, int, Turn]]] = {}
         """By uploader: price, size and number of arrival of each, sorted."""
         self._arrivals = 0
         self._count = 0
-        for turn in turns:
-            self.add(turn)
 
     def __len__(self) -> int:
         return self._count

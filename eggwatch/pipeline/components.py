@@ -1,4 +1,4 @@
-"""What a pipeline is made of; `assembly` chooses the pieces."""
+"""What a pipeline is made of; `eggwatch.writer.index` chooses them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ from eggwatch.targets.folder import FolderTarget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """The collaborators of one index; `now` gives seconds since the epoch.
-
-    `rules_url` is the URL of the rules for uploaders, None if unknown.
-    """
+    """The collaborators of one index; `now` gives seconds since the epoch."""
 
     drop: Drop
     spool: Spool
@@ -42,4 +39,3 @@ class Components:
     receipts: Receipts
     notifiers: Sequence[Notifier]
     now: Callable[[], float]
-    rules_url: str | None = None

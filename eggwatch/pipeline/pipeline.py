@@ -91,7 +91,7 @@ class Pipeline:
             catalog=catalog,
             answers=components.answers,
             now=components.now,
-            rules_url=components.rules_url,
+            rules_url=config.rules_url,
         )
         self._grace = GracePeriod(config.grace, catalog, components.pool, components.now, has_site=bool(config.site))
         self._looking = DropWatch(

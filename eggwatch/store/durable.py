@@ -277,11 +277,11 @@ class Place:
         return self.label or self.name
 
 
-def make_folder_at(place: Place, permissions: Permissions = OURS) -> None:
+def make_folder_at(place: Place) -> None:
     """Make a folder if it is missing, with its mode."""
     changing("mkdir", place)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(place.name, permissions.folder, dir_fd=place.folder)
+        os.mkdir(place.name, OURS.folder, dir_fd=place.folder)
 
 
 class Unsynced:
@@ -319,12 +319,12 @@ class Unsynced:
                 os.close(fd)
 
 
-def write_at(place: Place, data: bytes, unsynced: Unsynced, permissions: Permissions = OURS) -> None:
+def write_at(place: Place, data: bytes, unsynced: Unsynced) -> None:
     """Replace a file of ours atomically, in a folder open by descriptor; it lasts after `unsynced.sync()`."""
     temporary, fd = create_at(place)
     try:
         write_all(fd, data)
-        permissions.apply(fd, permissions.file)
+        OURS.apply(fd, OURS.file)
         unsynced.add(fd)
         rename_at(temporary, place)
     except OSError:

@@ -14,7 +14,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.linux import capabilities, leases
-from eggwatch.linux.accounts import IDENTITIES, Identify, run_as_owner, through_door
+from eggwatch.linux.accounts import IDENTITIES, run_as_owner, through_door
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
@@ -90,22 +90,13 @@ def open_index(
 ) -> Index:
     """Take the lock and make everything ready. EggwatchError where the operator has to act."""
     capabilities.lower()
-    if needs_renderer(config.terms) and find_spec("readme_renderer") is None:
-        raise ConfigurationError(
-            f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
-            remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
-        )
+    _check_renderer(config)
     permissions = permissions_of(config)
     make_folders(config, permissions)
     lock = Lock(config.state / "lock", permissions)
     lock.acquire()
     try:
-        # Root would leave folders of its own in another account's index: its daemon couldn't go on.
-        if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
-            raise FolderError(
-                f"{config.state} belongs to another account, which could not change what root makes in it.",
-                remedy=run_as_owner(config.state),
-            )
+        _check_owner(config)
         orders = OrderBox(config.state, permissions)
         orders.prepare()
         try:
@@ -120,6 +111,23 @@ def open_index(
     except BaseException:
         lock.release()
         raise
+
+
+def _check_renderer(config: IndexConfig) -> None:
+    if needs_renderer(config.terms) and find_spec("readme_renderer") is None:
+        raise ConfigurationError(
+            f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
+            remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
+        )
+
+
+def _check_owner(config: IndexConfig) -> None:
+    """Root would leave folders of its own in another account's index: its daemon couldn't go on."""
+    if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
+        raise FolderError(
+            f"{config.state} belongs to another account, which could not change what root makes in it.",
+            remedy=run_as_owner(config.state),
+        )
 
 
 @contextmanager
@@ -152,11 +160,6 @@ def _door_orders(pipeline: Pipeline, orders: OrderBox, permissions: Permissions)
     return None if door is None else DoorOrders(pipeline.components.drop, door.account, orders.folder, permissions)
 
 
-def _identify(config: IndexConfig) -> Identify:
-    by_rule = IDENTITIES[config.identity]
-    return by_rule if config.uploads is None else through_door(config.uploads.account, by_rule)
-
-
 def _assemble(
     config: IndexConfig,
     permissions: Permissions,
@@ -166,18 +169,12 @@ def _assemble(
     now: Callable[[], float],
 ) -> Pipeline:
     leases.ignore_breaks()
-    spool = Spool(config.public, permissions, identify=_identify(config))
-    pool = Pool(config.public, permissions)
     ledger = Ledger(config.ledger, permissions)
     catalog = open_catalog(config, ledger, permissions)
     cursors = Cursors(config.state, DAEMON, permissions)
     cursors.begin([JournalNotifier.name, *(one.name for one in config.subscriptions)], end=ledger.end.serial)
-    spool.prepare()
-    pool.prepare()
-    durable.make_folders(config.public / "simple", permissions)
-    spool.check_linking(pool.folder)
+    spool, pool = _spool_and_pool(config, permissions)
     sources, drop = page_sources(config), Drop(config.drop, config.formats)
-    env = environment(sources.templates)
     answers = (AnswersAway if config.is_mirror else Answers)(drop, config.state, permissions)
     target = FolderTarget(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
@@ -185,15 +182,15 @@ def _assemble(
     mark_stale_pages(catalog, sources, config.terms.archived)
     mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
-    oldest = timestamp(now() - (RECEIPTS.age or 0.0))
     receipts = Receipts(
         answers,
         since=catalog.published_since,
         index_url=config.index_url,
         rules_url=config.rules_url,
-        oldest=oldest,
+        oldest=timestamp(now() - (RECEIPTS.age or 0.0)),
         retold=ledger.end.serial,
     )
+    rendering = renderer(catalog, sources.templates, sources.options, config)
     components = Components(
         drop=drop,
         spool=spool,
@@ -203,18 +200,24 @@ def _assemble(
         cursors=cursors,
         answers=answers,
         target=target,
-        templates=env,
-        front=RootPages(
-            renderer(catalog, sources.templates, sources.options, config),
-            catalog,
-            target,
-            site=sources.options.site,
-            static=sources.static,
-        ),
+        templates=environment(sources.templates),
+        front=RootPages(rendering, catalog, target, site=sources.options.site, static=sources.static),
         inspectors=inspectors(readme=needs_renderer(config.terms)),
         receipts=receipts,
         notifiers=[receipts, JournalNotifier(config.name)],
-        rules_url=config.rules_url,
         now=now,
     )
     return Pipeline(components, config)
+
+
+def _spool_and_pool(config: IndexConfig, permissions: Permissions) -> tuple[Spool, Pool]:
+    """Their folders, made where they are missing; FolderError if nothing can be linked from one to the other."""
+    identify = IDENTITIES[config.identity]
+    if config.uploads is not None:
+        identify = through_door(config.uploads.account, identify)
+    spool, pool = Spool(config.public, permissions, identify=identify), Pool(config.public, permissions)
+    spool.prepare()
+    pool.prepare()
+    durable.make_folders(config.public / "simple", permissions)
+    spool.check_linking(pool.folder)
+    return spool, pool

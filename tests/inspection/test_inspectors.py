@@ -22,7 +22,7 @@ from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
 from eggwatch.inspection.inspectors import MANY, Inspectors
-from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn, Turns
+from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
@@ -126,7 +126,7 @@ def test_of_many_small_archives_a_worker_has_several_in_hand_and_its_death_is_bl
 def test_nobody_is_put_behind_a_bomb(inspectors: Inspectors, archive: Path, silent: Path) -> None:
     """As soon as some first try has not been enough, each worker has one archive in hand."""
     inspectors.submit(replace(job(1, silent), size=0))
-    wait_until_given_up(inspectors, 1)
+    until("it is given up", lambda: (inspectors.poll(0.01) and False) or inspectors._turns[1].tries)
     for number in range(2, 42):
         inspectors.submit(job(number, archive))
     assert [len(worker.jobs) for worker in inspectors._queues[Lane.FAST].workers] == [1]
@@ -211,7 +211,9 @@ def test_a_larger_archive_and_one_with_a_readme_have_more_time_at_once() -> None
 
 def order(*turns: Turn, blame: dict[str, int] | None = None) -> list[int]:
     """Which of them go first, by their place among the arguments."""
-    queue, waiting = LaneQueue(Lane.AGAIN, 1, turns=Turns(turns)), list(turns)
+    queue, waiting = LaneQueue(Lane.AGAIN, 1), list(turns)
+    for one in turns:
+        queue.turns.add(one)
     return [waiting.index(queue.next(blame or {})) for _ in turns]
 
 
@@ -335,11 +337,6 @@ def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(
     assert needs is not None
     assert limits == [inspector.SHORTEST_TRY + inspector.DOUBT * needs]
     assert limits[0] < 0.07 / 2
-
-
-def wait_until_given_up(inspectors: Inspectors, number: int) -> None:
-    """Until the first try of a job is over."""
-    until("it is given up", lambda: (inspectors.poll(0.01) and False) or inspectors._turns[number].tries)
 
 
 @pytest.mark.parametrize(

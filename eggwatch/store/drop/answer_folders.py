@@ -88,12 +88,12 @@ class AnswerFolders:
         return fd
 
     @contextmanager
-    def existing(self, place: Place, name: str) -> Iterator[Place]:
-        """Open a folder of eggwatch in another one; raises FileNotFoundError if there is none."""
-        os.stat(name, dir_fd=place.folder, follow_symlinks=False)
-        fd = self.enter(inside(place, name))
+    def earlier(self, place: Place) -> Iterator[Place]:
+        """Open the folder of older rejections in a folder of answers; raises FileNotFoundError if there is none."""
+        os.stat("earlier", dir_fd=place.folder, follow_symlinks=False)
+        fd = self.enter(inside(place, "earlier"))
         try:
-            yield Place(fd, "", f"{place.label}/{name}")
+            yield Place(fd, "", f"{place.label}/earlier")
         finally:
             os.close(fd)
 

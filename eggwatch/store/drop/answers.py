@@ -193,7 +193,7 @@ class Answers:
         left = []
         for place in self._places(name):
             leavings = leavings_in(place)
-            with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.existing(place, "earlier") as earlier:
+            with contextlib.suppress(NotOurs, FileNotFoundError), self._folders.earlier(place) as earlier:
                 leavings += [below("earlier", leaving) for leaving in leavings_in(earlier)]
             left.append(tidied(leavings, keeping, now=now, delete=partial(_delete, place)))
         return left[0] if left else Leftovers()
