@@ -57,7 +57,7 @@ class FolderError(EggwatchError):
 
 
 class RendererError(EggwatchError):
-    """The process that renders READMEs could not be started."""
+    """What renders pages could not be started, or fails."""
 
 
 class LedgerError(EggwatchError):

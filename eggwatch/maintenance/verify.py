@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
+
+from jinja2 import Environment
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import LedgerError, RendererError
@@ -87,9 +89,22 @@ def fresh_pages(
         yield from _fresh_site(
             catalog, config, SiteRenderer(reader=catalog, public=config.public, env=env, options=options)
         )
+    yield None, {**_fresh_front(catalog, config, env, options), **sources.static}
+
+
+def _fresh_front(
+    catalog: Catalog, config: IndexConfig, env: Environment, options: LandingOptions
+) -> Mapping[str, bytes]:
     ledger = Ledger(config.ledger)
-    front = render_root(catalog, env, options, known_projects=-1, search=Search(), ledger=ledger)
-    yield None, {**front.pages, **sources.static}
+    try:
+        return render_root(catalog, env, options, known_projects=-1, search=Search(), ledger=ledger).pages
+    except Exception as error:
+        if config.site is None or config.site.templates is None:
+            raise
+        raise RendererError(
+            f"A template in {config.site.templates} can't be rendered: {type(error).__name__}: {error}.",
+            remedy="Correct it, or delete it to have eggwatch's own.",
+        ) from error
 
 
 def _fresh_site(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Protocol
 from jinja2 import Environment
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.model.releases import RootListing
 from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
@@ -32,6 +34,8 @@ from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets.folder import FolderTarget
+
+log = logging.getLogger("eggwatch")
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
@@ -68,8 +72,12 @@ def render_root(
     their number shows whether the set changed. Of the search only what differs from what `search` rendered before.
     """
     begun = time.process_time()
-    cards, listing = reader.number("cards_wanted"), reader.root()
-    pages = root_json(listing)
+    listing = reader.root()
+    root = root_alone(reader, listing, env, known_projects=known_projects)
+    pages = dict(root.pages)
+    if known_projects < 0:
+        whole = replace(options, weights={**weights(Terms()), **options.weights})
+        pages |= rules_page(CHAPTERS, env, whole, principle=PRINCIPLES[Profile(options.profile)])
     if options.site and reader.meta(CAUGHT_UP):
         front = Front(
             listing=listing,
@@ -82,13 +90,28 @@ def render_root(
         begun += _render_search(pages, front, search, env, options)
     elif not options.site:
         pages |= landing_page(listing, env, options)
+    return replace(root, pages=pages, seconds=time.process_time() - begun)
+
+
+def root_alone(reader: Reader, listing: RootListing, env: Environment, *, known_projects: int) -> RenderedRoot:
+    """The pages that pip reads: the root's JSON, and its HTML when the set of projects differs."""
+    begun, cards = time.process_time(), reader.number("cards_wanted")
+    pages = root_json(listing)
     if len(listing.entries) != known_projects:
         pages = root_html(listing, env) | pages
-    if known_projects < 0:
-        whole = replace(options, weights={**weights(Terms()), **options.weights})
-        pages |= rules_page(CHAPTERS, env, whole, principle=PRINCIPLES[Profile(options.profile)])
     shown = {"serial": listing.last_serial, "projects": len(listing.entries), "cards": cards}
     return RenderedRoot(pages=pages, seconds=time.process_time() - begun, **shown)
+
+
+def render_what_can_be(
+    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search, ledger: Ledger
+) -> RenderedRoot:
+    """As `render_root`; the root alone if another page fails: pip does not wait for a template of one's own."""
+    try:
+        return render_root(reader, env, options, known_projects=known_projects, search=search, ledger=ledger)
+    except Exception:
+        log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
+        return root_alone(reader, reader.root(), env, known_projects=known_projects)
 
 
 def _render_search(
@@ -156,7 +179,7 @@ class InlineRenderer:
 
     def begin(self, known_projects: int) -> None:
         """Render now."""
-        self._result = render_root(
+        self._result = render_what_can_be(
             self._reader,
             self._env,
             self._options,

@@ -18,7 +18,7 @@ from eggwatch.linux.process import Process, channel_to_parent
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pages.site.search import Search
-from eggwatch.pipeline.root_pages import RenderedRoot, render_root
+from eggwatch.pipeline.root_pages import RenderedRoot, render_what_can_be
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
@@ -147,7 +147,9 @@ def serve() -> None:
             else:
                 search = Search() if request < 0 else search
                 ledger = Ledger(Path(setup["ledger"]))
-                rendered = render_root(reader, env, options, known_projects=request, search=search, ledger=ledger)
+                rendered = render_what_can_be(
+                    reader, env, options, known_projects=request, search=search, ledger=ledger
+                )
             reader.close()
             try:
                 channel.sendall(_encode(rendered))

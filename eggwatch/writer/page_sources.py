@@ -70,7 +70,7 @@ def page_sources(config: IndexConfig) -> PageSources:
 
 def _check_syntax(name: str, text: str, config: IndexConfig) -> None:
     try:
-        environment({}).parse(text)
+        environment({}).compile(text)
     except TemplateSyntaxError as error:
         raise ConfigurationError(
             f"[index.{config.name}] site: {name.removeprefix('site/')}, line {error.lineno}: {error.message}",

@@ -187,6 +187,35 @@ def test_a_template_that_is_not_one_is_named_with_its_line(tmp_path: Path) -> No
         IndexAtWork(tmp_path, site=Site(templates=own)).open()
 
 
+def test_an_unknown_filter_is_named_with_its_line(tmp_path: Path) -> None:
+    """It would fail as soon as the template is compiled."""
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_text("one line\n{{ 1 | nosuch }}\n")
+    with pytest.raises(ConfigurationError, match=r"site: front.html, line 2: No filter named"):
+        IndexAtWork(tmp_path, site=Site(templates=own)).open()
+
+
+@pytest.mark.parametrize("name", ["front.html", "search.html"])
+def test_pip_finds_new_projects_while_a_template_of_the_front_can_not_be_rendered(name: str, tmp_path: Path) -> None:
+    """The pages for people stay as they were, verify says why they were not compared, and they follow once it can."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("demo", "1.0"))
+        before = shown(work, "index.html")
+    (own := tmp_path / "own").mkdir()
+    (own / name).write_text('{% extends "site/base.html" %}{% block main %}{{ nothing.x }}{% endblock %}')
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        work.upload(*wheel("late", "1.0"))
+        assert ">late</a>" in shown(work, "simple/index.html")
+        assert "late" in shown(work, "simple/index.v1_json")
+        assert shown(work, "index.html") == before
+        audit = Verification(work.config)
+        assert audit.run() == [] and "'nothing' is undefined" in str(audit.not_compared)
+    with IndexAtWork(tmp_path) as work:
+        work.work()
+        assert "late" in shown(work, "index.html")
+        assert_equals_fresh_render(work.config)
+
+
 def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
     """Lists lead to its simple page until it can, and nothing tries again and again."""
     (own := tmp_path / "own").mkdir()

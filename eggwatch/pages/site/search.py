@@ -103,12 +103,14 @@ class Search:
     def pages(self, front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
         """The page of the search and the changed shards, by path."""
         shards = shards_for(len(front.listing.entries))
+        pages = page(
+            env, "search.html", "search/index.html", options, shards=shards
+        )  # it may fail: nothing is known then
         every = set(range(shards.number))
         is_first = shards != self._shards
         if is_first:
             self._shards, self._known = shards, {}
         words, shown = self._changed(front.cards.values(), shards)
-        pages = page(env, "search.html", "search/index.html", options, shards=shards)
         having = [
             card for card in front.cards.values() if any(row >> 32 in words for row in self._known[card.project][1])
         ]
