@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.resources
 import json
@@ -14,7 +15,7 @@ from jinja2 import TemplateSyntaxError
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import Site
-from eggwatch.errors import ConfigurationError
+from eggwatch.errors import ConfigurationError, in_words
 from eggwatch.inspection.readmes import can_render
 from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
@@ -51,13 +52,15 @@ def page_sources(config: IndexConfig) -> PageSources:
     ours = _files(importlib.resources.files("eggwatch.pages") / "site" / "static")
     try:
         own = dict(_files(site.templates)) if site.templates is not None else {}
-        logo = {} if site.logo is None else {_logo(site.logo): site.logo.read_bytes()}
-        texts = {f"site/{name}": file.read_text("utf-8") for name, file in own.items() if name.endswith(".html")}
+        logo = {} if site.logo is None else {_logo(site.logo): _bytes_of(site.logo)}
+        texts = {f"site/{name}": _text_of(file) for name, file in own.items() if name.endswith(".html")}
         static = {name: own.get(name, file).read_bytes() for name, file in ours}
         if site.accent is not None:
             static["style.css"] += accent_style(site.accent)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"[index.{config.name}] site: {error}.", remedy="See the table's settings.") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"[index.{config.name}] site: {in_words(error)}.", remedy="See the table's settings."
+        ) from error
     for name, text in texts.items():
         _check_syntax(name, text, config)
     return PageSources(
@@ -81,6 +84,19 @@ def _check_syntax(name: str, text: str, config: IndexConfig) -> None:
 def _files(folder: Path | Traversable) -> Iterator[tuple[str, Path | Traversable]]:
     files = (item for item in folder.iterdir() if item.is_file())
     return ((item.name, item) for item in sorted(files, key=lambda item: item.name))
+
+
+def _text_of(file: Path | Traversable) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, "It is not UTF-8", str(file)) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    if path.is_fifo():  # nobody may ever write into it
+        raise OSError(errno.EINVAL, "It is no file", str(path))
+    return path.read_bytes()
 
 
 def _logo(path: Path) -> str:

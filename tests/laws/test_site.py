@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -185,6 +186,19 @@ def test_a_template_that_is_not_one_is_named_with_its_line(tmp_path: Path) -> No
     (own / "front.html").write_text("one line\n{% if %}\n")
     with pytest.raises(ConfigurationError, match=r"site: front.html, line 2: .*expr"):
         IndexAtWork(tmp_path, site=Site(templates=own)).open()
+
+
+def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match=r"site: It is not UTF-8: .*front.html"):
+        IndexAtWork(tmp_path, site=Site(templates=own)).open()
+
+
+def test_nobody_waits_for_a_logo_that_is_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(logo := tmp_path / "logo.svg")
+    with pytest.raises(ConfigurationError, match=r"site: It is no file: .*logo.svg"):
+        IndexAtWork(tmp_path, site=Site(logo=logo)).open()
 
 
 def test_an_unknown_filter_is_named_with_its_line(tmp_path: Path) -> None:
