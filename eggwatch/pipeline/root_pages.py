@@ -41,7 +41,7 @@ PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
 FRONT_VERSION = 3
 """To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
-SITE_VERSION = 4
+SITE_VERSION = 5
 """Likewise of the site's pages of projects."""
 CAUGHT_UP = "site_caught_up"
 """Set once all projects have had their pages of the site: an index without its catalog keeps its front until then."""

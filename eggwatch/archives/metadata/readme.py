@@ -145,7 +145,8 @@ def _tamed_attribute(ids: set[str], tag: str, name: str, value: str) -> str | No
         ids.add(value)
         return value if is_new else None
     if name == "href":
-        value = f"#{ID_PREFIX}{value[1:]}" if value.startswith("#") else value
+        # "#top" is the top of every page: tables of contents made by docutils lead there.
+        value = f"#{ID_PREFIX}{value[1:]}" if value.startswith("#") and value != "#top" else value
         return value if _OUTWARD.match(value) else None
     if name == "class":
         return " ".join(word for word in value.split() if tag == "span" and len(word) <= _LONGEST_CLASS) or None

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from eggwatch.archives.metadata.readme import readme_flaws, readme_html, unfolded
+from eggwatch.archives.metadata.readme import LINK_REL, readme_flaws, readme_html, unfolded
 from tests.archive_factory import core_metadata
 
 README = """\
@@ -90,6 +90,11 @@ def test_a_heading_that_was_only_a_picture_is_left_out() -> None:
 def test_an_id_is_there_once_and_code_is_in_no_language_that_people_speak() -> None:
     html = readme_html("<b id=a>1</b> <b id=a>2</b>\n\n```python\n1\n```", "text/markdown")
     assert html is not None and html.count(' id="readme-a"') == 1 and " lang=" not in html
+
+
+def test_the_title_of_a_table_of_contents_leads_to_the_top() -> None:
+    page = readme_html("Title\n=====\n\n.. contents::\n\nHistory\n-------\n\ntext\n", "text/x-rst")
+    assert page is not None and f'<a href="#top" rel="{LINK_REL}">Contents</a>' in page
 
 
 def test_a_list_of_tasks_shows_what_is_done() -> None:
