@@ -14,7 +14,7 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import Compatibility, compatibility
 from eggwatch.pages.site.frame import day, size
 from eggwatch.pages.site.front import FEW, front_pages
-from eggwatch.pages.site.project_site import Rendered, card_of, needed_by, project_site
+from eggwatch.pages.site.project_site import MOST_RELEASES, Rendered, card_of, needed_by, project_site
 from tests.pages.test_pages import ENV, HOSTILE, compare_with_golden, published
 
 OPTIONS = LandingOptions(
@@ -130,6 +130,16 @@ def test_the_page_of_a_project_with_a_thousand_releases_is_small_and_leads_to_on
     )
 
 
+def test_a_page_of_a_project_comes_after_those_that_it_leads_to() -> None:
+    """They are published in this order."""
+    numbers = reversed(range(MOST_RELEASES + 1))
+    order = list(
+        large(*(release(f"1.{number}", published(f"demo-1.{number}.tar.gz", f"1.{number}")) for number in numbers))
+    )
+    ends = [order.index(f"project/demo/{path}") for path in ("1.0/index.html", "releases/index.html", "index.html")]
+    assert ends == sorted(ends) and order.index("project/demo/feed.atom") > ends[0]
+
+
 def test_the_page_of_a_project_with_a_release_of_thousands_of_files_is_small_and_leads_to_one_that_has_them_all() -> (
     None
 ):
@@ -201,7 +211,17 @@ def test_many_projects_are_listed_by_letter() -> None:
         "projects/b/index.html",
         "projects/index.html",
     ]
+    assert next(path for path in reversed(pages) if path.startswith("projects/")) == "projects/index.html"
     assert b"9Lives" in pages["projects/0-9/index.html"] and b"9Lives" not in pages["projects/index.html"]
+
+
+def test_the_page_of_a_new_letter_comes_before_those_that_lead_to_it() -> None:
+    """They are published in this order."""
+    listed = entries(*(f"{letter}{number}" for letter in "abc" for number in range(FEW)))
+    cards = {one.project: Card(project=one.project, name=one.name, since="2026-11-22") for one in listed}
+    cards |= {f"b{number}": replace(cards[f"b{number}"], since="2026-11-23") for number in range(FEW)}
+    pages = front_pages(replace(FRONT, listing=RootListing(entries=listed), cards=cards), ENV, OPTIONS)
+    assert next(path for path in pages if path.startswith("projects/")) == "projects/b/index.html"
 
 
 class _Parts(HTMLParser):

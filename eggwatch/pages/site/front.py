@@ -66,11 +66,19 @@ def _projects(front: Front, env: Environment, options: LandingOptions) -> dict[s
     letters = {} if few else {letter: len(found) for letter, found in by_letter.items()}
     shown = _lines(entries, front.cards) if few else []
     more: dict[str, Any] = {"letters": letters, "letter": None, "shown": shown}
-    pages = page(env, "projects.html", "projects/index.html", options, **more)
-    for letter, found in {} if few else by_letter.items():
-        more |= {"letter": letter, "shown": _lines(found, front.cards)}
+    index = page(env, "projects.html", "projects/index.html", options, **more)
+    pages: dict[str, bytes] = {}
+    since = {card.project: card.since for card in front.cards.values() if card.since}
+    # The page of a new letter comes before those that lead to it.
+    for letter in sorted(letters, key=lambda letter: _first(by_letter[letter], since), reverse=True):
+        more |= {"letter": letter, "shown": _lines(by_letter[letter], front.cards)}
         pages |= page(env, "projects.html", f"projects/{letter}/index.html", options, **more)
-    return pages
+    return pages | index
+
+
+def _first(entries: Iterable[RootEntry], since: Mapping[str, str]) -> str:
+    """When the first of these projects came."""
+    return min(since.get(entry.project, "now") for entry in entries)
 
 
 def _by_letter(entries: Iterable[RootEntry]) -> dict[str, list[RootEntry]]:

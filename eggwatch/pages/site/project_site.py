@@ -66,8 +66,10 @@ def project_site(
     readmes: dict[About, str | None] = {}
     always = project_feeds(project, options) | _all_releases(project, env, options)
     digests = {path: hashlib.sha256(data).hexdigest()[:32] for path, data in always.items()}
-    pages = {path: data for path, data in always.items() if known.get(path) != digests[path]}
-    for path, (digest, release) in wanted.items():
+    pages: dict[str, bytes] = {}
+    for path, (digest, release) in wanted.items():  # each page after those that it leads to
+        if path == overview:
+            pages |= {path: data for path, data in always.items() if known.get(path) != digests[path]}
         if known.get(path) == digest:
             continue
         if release is not None and release.about not in readmes:
