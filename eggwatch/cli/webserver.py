@@ -11,7 +11,7 @@ from eggwatch.cli.options import Selection, index_options
 from eggwatch.config.grammar import index_url
 from eggwatch.errors import ConfigurationError
 from eggwatch.webserver.listening import parse_listen
-from eggwatch.webserver.samples import TEMPLATES, by_itself, configuration, hosting_of, listening, secured
+from eggwatch.webserver.samples import TEMPLATES, by_itself, configuration, hosting_of, listening, plain, secured
 
 _FILE = click.Path(path_type=Path)
 
@@ -59,13 +59,13 @@ def webserver(
         hosting = by_itself(hosting, folder, host, port)
     elif listen is not None:
         hosting = listening(hosting, *parse_listen(listen, "--listen"))
-    elif server != "caddy":  # it obtains certificates itself
+    elif server != "caddy" or https:  # it obtains certificates itself
         hosting = secured(hosting)
     click.echo(configuration(server, hosting), nl=False)
 
 
 def _fallback(url: str) -> str:
     try:
-        return index_url(url).rstrip("/") + "/"
+        return plain(index_url(url), "--fallback").rstrip("/") + "/"
     except ValueError as error:
         raise ConfigurationError(f"--fallback {url!r} {error}.") from None

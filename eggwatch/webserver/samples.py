@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -105,7 +106,14 @@ def sample(kind: str) -> str:
 
 
 def configuration(kind: str, hosting: Hosting) -> str:
-    """The configuration of a server; ConfigurationError for a folder that can't be written in one."""
+    """The configuration of a server; ConfigurationError for what can't be written in one."""
+    for site in hosting.sites:
+        for inner, outer in permutations(site.indexes, 2):
+            if inner.prefix in (outer.prefix, *(f"{outer.prefix}/{folder}" for folder in ("simple", "files", "pypi"))):
+                raise ConfigurationError(
+                    f"{inner.name} can't be served at {inner.prefix}/: the pages of {outer.name} are there.",
+                    remedy="Give each index a 'url' of its own, or choose one with --index.",
+                )
     return _rendered(kind, hosting, sample=False, plus="")
 
 
@@ -114,17 +122,36 @@ def hosting_of(config: Config, every: int) -> Hosting:
 
     `every` is the number of indexes in the file: 'eggwatch serve' has those of several at /NAME/.
     """
-    sites: dict[tuple[str, str, int], list[HostedIndex]] = {}
-    for index in config.indexes.values():
-        parts = urlsplit(index.url or f"http://{EXAMPLE}/{index.name if len(config.indexes) > 1 else ''}")
-        key = parts.scheme, parts.hostname or EXAMPLE, parts.port or _PORTS[parts.scheme]
-        sites.setdefault(key, []).append(_hosted(index, parts.path, every))
-    return Hosting(
-        sites=tuple(
-            HostedSite(scheme=scheme, name=name, port=port, indexes=_longest_first(indexes))
-            for (scheme, name, port), indexes in sites.items()
+    sites = (_site(index, config, every) for index in config.indexes.values())
+    return Hosting(sites=_joined(sites))
+
+
+def _site(index: IndexConfig, config: Config, every: int) -> HostedSite:
+    url = index.url or f"http://{EXAMPLE}/{index.name if len(config.indexes) > 1 else ''}"
+    parts = urlsplit(plain(url, "The 'url'"))
+    hosted = _hosted(index, parts.path, every)
+    port = parts.port or _PORTS[parts.scheme]
+    return HostedSite(scheme=parts.scheme, name=_bracketed(parts.hostname or ""), port=port, indexes=(hosted,))
+
+
+def _joined(sites: Iterable[HostedSite]) -> tuple[HostedSite, ...]:
+    """Those of one name and port are one."""
+    joined: dict[tuple[str, str, int], HostedSite] = {}
+    for site in sites:
+        key = site.scheme, site.name, site.port
+        before = joined[key].indexes if key in joined else ()
+        joined[key] = replace(site, indexes=_longest_first([*before, *site.indexes]))
+    return tuple(joined.values())
+
+
+def plain(url: str, what: str) -> str:
+    """The same URL; ConfigurationError for one with characters that mean something to one of the web servers."""
+    if not re.fullmatch(r"https?://(?:[\w.-]+|\[[\d:.A-Fa-f]+\])(?::\d+)?(?:/[\w.~+@=,-]+)*/?", url, re.ASCII):
+        raise ConfigurationError(
+            f"{what} {url!r} can't be written in the configuration of a web server.",
+            remedy="Use the letters a to z, digits, '-', '_' and '.' only, as in http://files.example.com/my-packages/.",
         )
-    )
+    return url
 
 
 def _hosted(index: IndexConfig, path: str, every: int) -> HostedIndex:
@@ -153,14 +180,19 @@ def secured(hosting: Hosting) -> Hosting:
     if hosting.https is None:
         return hosting
     sites = (replace(site, scheme="https", port=443 if site.port == 80 else site.port) for site in hosting.sites)
-    return replace(hosting, sites=tuple(sites))
+    return replace(hosting, sites=_joined(sites))
 
 
 def listening(hosting: Hosting, host: str, port: int) -> Hosting:
-    """The same at one address."""
+    """The same at one address. ConfigurationError for one that no web server can be given."""
+    if port == 0 or not re.fullmatch(r"[\w.:*%-]+", host, re.ASCII):
+        raise ConfigurationError(
+            f"--listen {_bracketed(host)}:{port} can't be written in the configuration of a web server.",
+            remedy="Write an address and a port from 1 to 65535: 127.0.0.1:8000, or 0.0.0.0:8000 for all interfaces.",
+        )
     scheme = "http" if hosting.https is None else "https"
     sites = (replace(site, scheme=scheme, host=_bracketed(host), port=port) for site in hosting.sites)
-    return replace(hosting, sites=tuple(sites))
+    return replace(hosting, sites=_joined(sites))
 
 
 def by_itself(hosting: Hosting, folder: Path, host: str, port: int) -> Hosting:

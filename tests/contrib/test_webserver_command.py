@@ -241,3 +241,103 @@ def test_a_folder_that_no_web_server_can_name_is_an_error(kind: str, folder: Pat
     done = site.call("webserver", kind)
     assert (done.code, done.out) == (2, "")
     assert "can't be written" in done.err
+
+
+HOSTILE = {
+    "a host that ends a directive": ("http://h;x/", "https://h;x/"),
+    "a host with a variable": ("http://h$a/", "https://h$a/"),
+    "a path that ends a directive": ("http://h/a;b/", "https://h/a;b/"),
+    "a path that ends a block": ("http://h/}x{/", "https://h/}x{/"),
+    "a path with a quote": ("http://h/a'b/", "https://h/a'b/"),
+    "a path with a variable": ("http://h/$1/", "https://h/$1/"),
+    "a path that is no ASCII": ("http://h/\xe9/", "https://h/%1b/"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_an_address_adds_nothing_to_a_configuration(what: str, kind: str, folder: Path) -> None:
+    """Neither that of the index nor that of another one: it is an error that names it."""
+    url, elsewhere = HOSTILE[what]
+    done = Site(folder / "one", url=f'"{url}"').call("webserver", kind)
+    assert (done.code, done.out, "The 'url'" in done.err, "can't be written" in done.err) == (2, "", True, True)
+    done = Site(folder / "two").call("webserver", kind, "--fallback", elsewhere)
+    assert (done.code, done.out, "--fallback" in done.err, "can't be written" in done.err) == (2, "", True, True)
+
+
+@pytest.mark.parametrize("address", ["a;b:8000", '"x:8000', "a{b:8000", "$h:8000", "0"])
+def test_a_web_server_is_told_a_real_address_to_listen_on(address: str, kind: str, folder: Path) -> None:
+    done = Site(folder / "site").call("webserver", kind, "--listen", address)
+    assert (done.code, done.out, "--listen" in done.err) == (2, "", True)
+
+
+def with_urls(folder: Path, main: str, team: str) -> Site:
+    """Two indexes, main and team."""
+    site = several(folder)
+    text = site.config.read_text()
+    for name, url in (("main", main), ("team", team)):
+        text = text.replace(f"[index.{name}]\n", f'[index.{name}]\nurl = "{url}"\n')
+    site.write_config(text)
+    return site
+
+
+@pytest.mark.parametrize("other", ["", "simple/", "files/", "pypi/"])
+def test_two_indexes_at_one_place_are_an_error(other: str, kind: str, folder: Path) -> None:
+    """Also if one is where pages of the other are, and only after --https or --listen."""
+    site = with_urls(folder / "site", "http://h/", f"http://h/{other}")
+    done = site.call("webserver", kind)
+    assert (done.code, done.out, "the pages of" in done.err) == (2, "", True)
+    assert site.call("webserver", kind, "--index", "team").code == 0
+    assert site.call("webserver", kind, "--standalone").code == 0
+    site = with_urls(folder / "https", "http://h/", f"https://h/{other}")
+    assert site.call("webserver", kind, "--https", "certificate.pem", "key.pem").code == 2
+
+
+@pytest.mark.parametrize(
+    ("main", "team", "options"),
+    [
+        ("http://h/", "http://h/team/", []),
+        ("http://h/", "https://h/team/", ["--https", "certificate.pem", "key.pem"]),
+        ("http://h:8001/a/", "http://h:8002/b/", ["--listen", "8123"]),
+        ("http://[::1]:8123/", "http://h:8124/", []),
+    ],
+)
+def test_real_servers_accept_each_form_of_address(
+    main: str, team: str, options: list[str], kind: str, folder: Path
+) -> None:
+    """One index at the root and one below it, HTTP that becomes HTTPS, ports that become one, IPv6."""
+    site = with_urls(folder / "site", main, team)
+    certify(site.base)
+    done = site.call("webserver", kind, *options)
+    assert done.code == 0, done.err
+    assert (
+        done.out.count("ServerName h\n" if kind == "apache" else "server_name h;" if kind == "nginx" else "://h") == 1
+    )
+    examined(kind, site.base, done.out)
+
+
+MODULES = "mpm_event authz_core authn_core authz_host alias dir env headers mime rewrite setenvif proxy proxy_http ssl"
+AROUND = {
+    "nginx": "pid /dev/null;\nevents {{ }}\nhttp {{\naccess_log off;\n{site}\n}}\n",
+    "apache": "ServerRoot {base}\nErrorLog {base}/log\n{modules}\nTypesConfig /dev/null\n{site}",
+    "caddy": "{site}",
+}
+CHECKED_BY = {
+    "nginx": ("nginx", "-t", "-e", "stderr", "-c"),
+    "apache": ("apache2", "-t", "-f"),
+    "caddy": ("caddy", "validate", "--adapter", "caddyfile", "--config"),
+}
+
+
+def examined(kind: str, base: Path, site: str) -> None:
+    """What the server itself says of a site for the system."""
+    modules = [*MODULES.split(), "socache_shmcb"]
+    loads = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules)
+    (base / "all.conf").write_text(AROUND[kind].format(site=site, base=base, modules=loads))
+    program = shutil.which(CHECKED_BY[kind][0], path="/usr/sbin:/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip(f"{kind} is not installed")
+    environment = {**clean_environment(base), "APACHE_LOG_DIR": str(base), "XDG_DATA_HOME": str(base)}
+    command = [program, *CHECKED_BY[kind][1:], str(base / "all.conf")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "conflicting" not in done.stderr
