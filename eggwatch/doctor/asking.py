@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import http.client
 import json
@@ -14,17 +13,24 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.names import JSON_NAME
-from eggwatch.readers.remote import LARGEST_ANSWER, SECONDS, not_reached
+from eggwatch.readers.remote import SECONDS, NotReachedError, not_reached
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
 PIP = f"{V1_JSON}, {V1_HTML}; q=0.1, text/html; q=0.01"
 """What pip accepts."""
+
+LARGEST = 64 << 20
+"""No answer is larger, in bytes; the page of all projects has about 40 for each."""
+LONGEST = 30.0
+"""How long a whole answer may take, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +55,9 @@ class HttpAnswer:
     def unpacked(self) -> bytes | None:
         """The body without its Content-Encoding; None if it can't be read."""
         try:
-            return gzip.decompress(self.body) if self.header("Content-Encoding") == "gzip" else self.body
-        except (OSError, EOFError, zlib.error):
+            packed = self.header("Content-Encoding") == "gzip"
+            return zlib.decompressobj(31).decompress(self.body, LARGEST) if packed else self.body
+        except zlib.error:
             return None
 
     @property
@@ -82,32 +89,44 @@ class ServedIndex:
         return self.answers[key]
 
     def ask_anew(self, path: str, data: bytes | None = None, *, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-        """The answer to a request that may have a body."""
+        """The answer to a request that may have a body; NotReachedError if it is not there in time, or endless."""
+        answers: SimpleQueue[HttpAnswer | NotReachedError] = SimpleQueue()
         url = urljoin(self.base, path)
+        # A timeout of a socket begins anew with each byte.
+        Thread(target=lambda: answers.put(self._answer(url, data, headers)), daemon=True).start()
+        try:
+            answer = answers.get(timeout=LONGEST)
+        except Empty as error:
+            raise not_reached(url, TimeoutError(f"no whole answer in {LONGEST} seconds"), "--url") from error
+        if isinstance(answer, NotReachedError):
+            raise answer
+        return answer
+
+    def _answer(self, url: str, data: bytes | None, headers: Mapping[str, str] | None) -> HttpAnswer | NotReachedError:
         sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         login = _login(url) if data is None else {}  # uploads have passwords of their own
-        request = urllib.request.Request(url, data, {**login, **sent})  # noqa: S310 - http(s) only
         try:
-            with urllib.request.build_opener(_AsItIs).open(request, timeout=SECONDS) as answer:
-                return HttpAnswer(
-                    url=url, status=answer.status, headers=answer.headers, body=answer.read(LARGEST_ANSWER)
-                )
-        except urllib.error.HTTPError as error:
-            with error:
-                return HttpAnswer(url=url, status=error.code, headers=error.headers, body=error.read(LARGEST_ANSWER))
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise ValueError("it is not a URL of a web server")
+            request = urllib.request.Request(url, data, {**login, **sent})  # noqa: S310 - http(s) only
+            with _opened(request) as answer:
+                body = answer.read(LARGEST + 1)
+                if len(body) > LARGEST:
+                    raise ValueError(f"its answer is larger than {LARGEST >> 20} MiB")
+                return HttpAnswer(url=url, status=answer.status or 0, headers=answer.headers, body=body)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise not_reached(url, error, "--url") from error
+            return not_reached(url, error, "--url")
 
     def detail(self, folder: str) -> dict[str, Any]:
         """A page's JSON form as clients get it, else its file; empty if there is none."""
         for path in (folder, folder + JSON_NAME):
             answer = self.ask(path, Accept=PIP)
             try:
-                found = json.loads(answer.body) if answer.status == 200 else None
-            except ValueError:
+                found: Any = json.loads(answer.body) if answer.status == 200 else None
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(found, dict) and "meta" in found:
-                return found
+            if _is_page(found):
+                return dict(found)
         return {}
 
     @property
@@ -115,6 +134,29 @@ class ServedIndex:
         """nginx, apache or caddy, as the server calls itself; empty if it is none of them."""
         says = self.ask("simple/", Accept=PIP).header("Server")
         return next((kind for kind in ("nginx", "apache", "caddy") if kind in says), "")
+
+
+def _opened(request: urllib.request.Request) -> Any:
+    """The answer, also that with an error."""
+    try:
+        return urllib.request.build_opener(_AsItIs).open(request, timeout=SECONDS)
+    except urllib.error.HTTPError as error:
+        return error
+
+
+def _is_page(found: object) -> bool:
+    """Whether it has what is read here; an index of others, or no index, may have anything."""
+    if not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
+        return False
+    return _are_rows(found.get("projects", []), name=str) and _are_rows(
+        found.get("files", []), filename=str, url=str, hashes=dict
+    )
+
+
+def _are_rows(rows: object, **types: type) -> bool:
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in types.items()) for row in rows
+    )
 
 
 def _login(url: str) -> dict[str, str]:

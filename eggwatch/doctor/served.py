@@ -18,6 +18,7 @@ from eggwatch.doctor.asking import PIP, V1_HTML, V1_JSON, HttpAnswer, ServedInde
 from eggwatch.doctor.environment import CheckOutcome, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.model.names import JSON_NAME
+from eggwatch.readers.remote import NotReachedError, not_reached
 
 WebCheck = Callable[[ServedIndex], Iterator[CheckOutcome]]
 
@@ -62,6 +63,14 @@ def pages(served: ServedIndex) -> Iterator[CheckOutcome]:
         answer = served.ask(folder, Accept=PIP)
         if answer.status != 200:
             yield _absent(served, answer)
+        elif not _shows_an_index(served, folder):
+            remedy = f"let the web server show the index at {served.base}; if another program answered, check --url"
+            yield Finding(where=answer.url, problem="the answer is not a page of an index", remedy=remedy)
+
+
+def _shows_an_index(served: ServedIndex, folder: str) -> bool:
+    answer = served.ask(folder, Accept=PIP)
+    return answer.status == 200 and (bool(served.detail(folder)) or b"pypi:repository-version" in answer.body)
 
 
 def _absent(served: ServedIndex, answer: HttpAnswer) -> Finding:
@@ -178,7 +187,7 @@ def files(served: ServedIndex) -> Iterator[CheckOutcome]:
     for file in _files(served):
         yield from _arrives(served, file["url"], file["hashes"]["sha256"])
         core = file.get("core-metadata")
-        if isinstance(core, dict):
+        if isinstance(core, dict) and "sha256" in core:
             yield from _arrives(served, f"{file['url']}.metadata", core["sha256"])
 
 
@@ -188,12 +197,18 @@ def _files(served: ServedIndex) -> list[dict[str, Any]]:
         {**file, "url": urljoin(f"{served.base}simple/{name}/", file["url"])}
         for name, detail in _details(served)
         for file in detail["files"]
-        if "sha256" in file["hashes"] and file.get("size", 0) <= LARGEST_FILE
+        if "sha256" in file["hashes"] and _size(file) <= LARGEST_FILE
     ]
-    found.sort(key=lambda file: file.get("size", 0))
+    found.sort(key=_size)
     wheels = [file for file in found if file["filename"].endswith(".whl")]
     sdists = [file for file in found if not file["filename"].endswith(".whl")]
     return wheels[:1] + sdists[:1]
+
+
+def _size(file: dict[str, Any]) -> int:
+    """In bytes; 0 where an index does not say it."""
+    size = file.get("size")
+    return size if isinstance(size, int) else 0
 
 
 def _arrives(served: ServedIndex, url: str, sha256: str) -> Iterator[Finding]:
@@ -338,6 +353,8 @@ def _status_of_an_upload(url: str, size: int) -> int:
         said = re.match(rb"HTTP/1\.[01] (\d{3})", connection.sock.recv(12))
     except TimeoutError:
         return 100
+    except (OSError, http.client.HTTPException) as error:
+        raise not_reached(url, error, "--url") from error
     finally:
         connection.close()
     return int(said[1]) if said else 0
@@ -364,8 +381,16 @@ def examine_served(base: str, local: IndexConfig | None) -> list[Reported]:
     """Run all checks of the web server at a URL; only the first if it does not show an index."""
     served = ServedIndex(base=base, local=local)
     reported = [Reported(check="pages", outcome=one) for one in pages(served)]
-    if served.ask("simple/", Accept=PIP).status != 200:
+    if not _shows_an_index(served, "simple/"):
         return reported
     for name, check in list(CHECKS.items())[1:]:
-        reported += [Reported(check=name, outcome=one) for one in check(served)]
+        reported += [Reported(check=name, outcome=one) for one in _as_far_as_reached(served, check)]
     return reported
+
+
+def _as_far_as_reached(served: ServedIndex, check: WebCheck) -> Iterator[CheckOutcome]:
+    """Archives may be on another server, which is down; and some servers break off what they do not know."""
+    try:
+        yield from check(served)
+    except NotReachedError as error:
+        yield Finding(where=served.base, problem=str(error).rstrip("."), remedy=error.remedy)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.message import Message
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from eggwatch.doctor import asking
+from eggwatch.doctor.asking import V1_JSON, HttpAnswer, ServedIndex
 from eggwatch.doctor.served import CHECKS
+from eggwatch.readers.remote import NotReachedError
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Done, Site
 from tests.contrib import web_servers
@@ -218,3 +225,93 @@ def test_of_a_hosting_without_configuration_it_is_told_what_is_missed(site: Site
     assert {"types", "caching", "compression", "redirects"} <= {one["check"] for one in findings}
     assert {"pages", "files", "current"}.isdisjoint(one["check"] for one in findings)
     assert "one of those that 'eggwatch webserver' prints" in findings[0]["remedy"]
+
+
+class _Foreign(BaseHTTPRequestHandler):
+    """A program that is no index of ours: one answer for everything."""
+
+    kind, body = "text/html", b"<html>Log in to use this network.</html>"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", self.kind)
+        self.end_headers()
+        with suppress(OSError):  # a client that has read enough
+            self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def foreign(kind: str, body: bytes) -> Iterator[str]:
+    """Its URL."""
+    handler = type("Handler", (_Foreign,), {"kind": kind, "body": body})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+NO_INDEX = {
+    "a page to log in": ("text/html", b"<html>Log in to use this network.</html>"),
+    "projects that are numbers": (V1_JSON, b'{"meta": {}, "projects": [1]}'),
+    "no meta": (V1_JSON, b'{"meta": [], "projects": []}'),
+    "files without hashes": (V1_JSON, b'{"meta": {}, "files": [{"filename": "a", "url": "a"}]}'),
+    "brackets without end": (V1_JSON, b"[" * 200_000),
+}
+
+
+@pytest.mark.parametrize("what", NO_INDEX)
+def test_of_a_page_that_is_none_of_an_index_only_that_is_said(what: str, site: Site) -> None:
+    with foreign(*NO_INDEX[what]) as url:
+        findings = found(site.call("doctor", "--url", url, "--json"))
+    assert [(one["check"], one["problem"]) for one in findings] == [("pages", "the answer is not a page of an index")]
+
+
+def test_an_answer_is_neither_endless_nor_unpacked_without_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not beyond what the largest page has."""
+    with foreign(V1_JSON, b" " * ((64 << 20) + 1)) as url:
+        done = site.call("doctor", "--url", url)
+    assert (done.code, "larger than 64 MiB" in done.err) == (2, True)
+    monkeypatch.setattr(asking, "LARGEST", 1000)
+    headers = Message()
+    headers["Content-Encoding"] = "gzip"
+    packed = HttpAnswer(url="", status=200, headers=headers, body=gzip.compress(b"a" * 100_000))
+    assert packed.unpacked == b"a" * 1000
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes well before a socket's timeout."""
+    monkeypatch.setattr(asking, "LONGEST", 0.5)
+    stop = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not stop.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = Thread(target=drip)
+        thread.start()
+        served = ServedIndex(base=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with pytest.raises(NotReachedError, match=r"no whole answer in 0\.5 seconds"):
+            served.ask("simple/")
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("elsewhere", ["http://127.0.0.1:9/a.whl", "file:///etc/hostname"])
+def test_archives_on_a_server_that_is_not_reached_are_a_finding_beside_the_others(elsewhere: str, site: Site) -> None:
+    """And no file of this machine is opened because a page names it."""
+    file = {"filename": "a-1-py3-none-any.whl", "url": elsewhere, "hashes": {"sha256": "0" * 64}, "core-metadata": {}}
+    page = {"meta": {"api-version": "1.4"}, "name": "a", "projects": [{"name": "a"}], "files": [file]}
+    with foreign(V1_JSON, json.dumps(page).encode()) as url:
+        findings = found(site.call("doctor", "--url", url, "--json"))
+    checks = {one["check"] for one in findings if f"{elsewhere} can't be reached" in one["problem"]}
+    assert checks == {"caching", "files", "ranges"}
+    assert "redirects" in {one["check"] for one in findings}
