@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
+from traceback import extract_tb
 
 from jinja2 import Environment
 
@@ -102,7 +103,7 @@ def _fresh_front(
         if config.site is None or config.site.templates is None:
             raise
         raise RendererError(
-            f"A template in {config.site.templates} can't be rendered: {type(error).__name__}: {error}.",
+            f"A template in {config.site.templates} can't be rendered: {_place_of(error)}{error}.",
             remedy="Correct it, or delete it to have eggwatch's own.",
         ) from error
 
@@ -126,6 +127,12 @@ def _linkable(project: str, catalog: Catalog, public: Path) -> SiteRecord:
     assert listing is not None
     needs = needs_of(project, abouts_of(listing, public / "files" / project))
     return SiteRecord(project=project, mark=LAST, card={}, needs=needs)
+
+
+def _place_of(error: Exception) -> str:
+    """The template, and its line, that failed last."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename.startswith("site/")]
+    return f"{frames[-1].filename.removeprefix('site/')}, line {frames[-1].lineno}: " if frames else ""
 
 
 class Verification:

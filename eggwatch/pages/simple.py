@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing, in_order
@@ -23,7 +23,8 @@ HTML_NAMES = ("index.html", "index.v1_html")
 def environment(templates: Mapping[str, str]) -> Environment:
     """The jinja2 environment of the pages: everything is escaped, a misspelled name is an error."""
     return Environment(
-        loader=DictLoader(dict(templates)),
+        # With its name, which errors say.
+        loader=FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -216,14 +216,14 @@ def test_pip_finds_new_projects_while_a_template_of_the_front_can_not_be_rendere
         work.upload(*wheel("demo", "1.0"))
         before = shown(work, "index.html")
     (own := tmp_path / "own").mkdir()
-    (own / name).write_text('{% extends "site/base.html" %}{% block main %}{{ nothing.x }}{% endblock %}')
+    (own / name).write_text('{% extends "site/base.html" %}\n{% block main %}{{ nothing.x }}{% endblock %}')
     with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
         work.upload(*wheel("late", "1.0"))
         assert ">late</a>" in shown(work, "simple/index.html")
         assert "late" in shown(work, "simple/index.v1_json")
         assert shown(work, "index.html") == before
         audit = Verification(work.config)
-        assert audit.run() == [] and "'nothing' is undefined" in str(audit.not_compared)
+        assert audit.run() == [] and f"{name}, line 2: 'nothing' is undefined" in str(audit.not_compared)
     with IndexAtWork(tmp_path) as work:
         work.work()
         assert "late" in shown(work, "index.html")
