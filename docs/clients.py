@@ -69,8 +69,8 @@ simpleindex, simple-repository-server
     pip installs through both. simple-repository-server 0.10 quotes the address of a ``.metadata`` file a second time:
     through it, versions with ``+`` or ``!`` can't be installed.
 bandersnatch
-    6.8 can't mirror an index of eggwatch. It takes no files that are not below ``/packages/``, and wants a header that
-    no static file has. ``eggwatch import`` reads its mirrors, and rsync mirrors an index: see :doc:`replicas`.
+    6.8 mirrors an index at ``https://HOST/packages/``, with one more line in the web server's configuration: see
+    :doc:`replicas`. ``eggwatch import`` reads its mirrors.
 
 Not tested: pip-audit asks a service for vulnerabilities, conda-lock needs conda, and pixi is no Python package.
 """
