@@ -4,9 +4,10 @@
 
 The bulk of small archives stands beside the ideal loop, and beside dumb-pypi if VENV has it; real wheels from FOLDER
 beside a bare loop that inflates and hashes; single uploads beside the ideal daemon; uploads over HTTP beside pypiserver
-and devpi, where VENV has them. `--only` names the parts that are
-to be run. Absolute times are of one machine: what counts is the ratio. Quick by default; the figures of the
-documentation are those of `--archives 10000 --sizes 3000 10000 --stock 100000 --giant 1024 --uploads 200 --rounds 3`.
+and devpi, where VENV has them; what nginx, Apache, Caddy and `eggwatch serve` serve beside these two and
+simple-repository-server. `--only` names the parts that are to be run. Absolute times are of one machine: what counts is
+the ratio. Quick by default; the figures of the documentation are those of `--archives 10000 --sizes 3000 10000 --stock
+100000 --giant 1024 --uploads 200 --rounds 3`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measuring import bulk, folder, latency, rest, site, uploading  # noqa: E402
+from benchmarks.measuring import bulk, folder, latency, rest, serving, site, uploading  # noqa: E402
 from benchmarks.measuring.table import HEAD, Row  # noqa: E402
 
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
@@ -34,6 +35,9 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Iterator[Row]]] = {
     "load": lambda work, given: latency.under_load(work, archives=given.sizes[0], count=given.uploads),
     "giant": lambda work, given: latency.giant(work, mebibytes=given.giant, count=given.uploads),
     "http": lambda work, given: uploading.beside_peers(work, count=given.uploads, peers=given.peers),
+    "serving": lambda work, given: serving.beside_peers(
+        work, projects=given.tree, count=given.requests, rounds=given.rounds, peers=given.peers
+    ),
     "idle": lambda work, given: rest.idle(work, ignored=given.ignored, seconds=given.idle),
     "site": lambda work, given: with_site(work, given),
     "start": lambda work, given: rest.start(work, archives=given.stock),
@@ -67,13 +71,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--projects", type=int, nargs="+", default=[100, 1_000], help="projects of an index with the site"
     )
+    parser.add_argument("--requests", type=int, default=2_000, help="for a page and for a file, to each server")
+    parser.add_argument("--tree", type=int, default=100, help="packages that uv resolves")
     parser.add_argument("--stock", type=int, default=10_000, help="archives in the index of the start")
     parser.add_argument("--giant", type=int, default=64, help="MiB of the large wheel")
     parser.add_argument("--ignored", type=int, default=10_000, help="files in the drop folder of the idle daemon")
     parser.add_argument("--idle", type=float, default=10.0, help="seconds for which it is watched")
-    parser.add_argument("--rounds", type=int, default=1, help="of bulk")
+    parser.add_argument("--rounds", type=int, default=1, help="of bulk, index, and what uv resolves")
     parser.add_argument("--wheels", type=Path, help="a folder of real wheels")
-    parser.add_argument("--peers", type=Path, help="an environment with dumb-pypi, pypiserver, devpi-server")
+    parser.add_argument("--peers", type=Path, help="an environment with the programs named above")
     parser.add_argument(
         "--work", type=Path, help="a folder on the file system that matters; a fresh one inside is used"
     )

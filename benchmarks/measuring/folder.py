@@ -29,6 +29,7 @@ def small(work: Path, *, archives: int, rounds: int, peers: Path | None) -> Iter
     if peers is not None:
         program = peers / "bin/dumb-pypi"
         commands["peer"] = lambda base: yardstick("dumb_pypi", base / "drop", base / "out", program)
+        commands["simple"] = lambda base: [*index(base / "drop"), "--simple-only"]
     costs = turns(folder, work, commands, rounds)
     what = f"index: {archives} archives"
     for unit, measure in (("s", "seconds"), ("s CPU", "cpu")):
@@ -36,6 +37,8 @@ def small(work: Path, *, archives: int, rounds: int, peers: Path | None) -> Iter
         yield Row(what=f"{what}, ideal loop", ours=mean["ours"], beside=mean["loop"], unit=unit)
         if peers is not None:
             yield Row(what=f"{what}, dumb-pypi", ours=mean["ours"], beside=mean["peer"], unit=unit, wanted="below 2")
+            label = f"{what}, --simple-only, dumb-pypi"
+            yield Row(what=label, ours=mean["simple"], beside=mean["peer"], unit=unit, wanted="below 2")
     yield Row(what=f"{what}, memory", ours=max(cost.memory for cost in costs["ours"]), unit="MiB", wanted="100 MiB")
     yield from _again(folder, what)
 

@@ -38,11 +38,18 @@ Archive = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
-    """Where an index takes uploads, and where its projects' pages begin."""
+class Server:
+    """Where the pages of projects begin, and the process that serves them."""
+
+    simple_url: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index(Server):
+    """One that takes uploads, too."""
 
     upload_url: str
-    simple_url: str
 
     def publish(self, archive: Archive) -> None:
         """Upload an archive, and wait until it can be fetched."""
@@ -58,11 +65,20 @@ class Index:
             time.sleep(0.005)
 
     def _fetched(self, name: str) -> bytes | None:
-        page_url = f"{self.simple_url}{project_of(name)}/"
-        status, page = ask("GET", page_url)
-        links = (unescape(link).partition("#")[0] for link in LINK.findall(page.decode())) if status == 200 else ()
-        link = next((link for link in links if link.endswith(f"/{name}")), None)
-        return None if link is None else ask("GET", urljoin(page_url, link))[1]
+        link = link_on(page_url(self.simple_url, name), name)
+        return None if link is None else ask("GET", link)[1]
+
+
+def page_url(simple_url: str, name: str) -> str:
+    """The page of the project of an archive."""
+    return f"{simple_url}{project_of(name)}/"
+
+
+def link_on(url: str, name: str) -> str | None:
+    """Where the page of a project says that an archive is; None if it does not show it, or is not there."""
+    status, page = ask("GET", url)
+    links = (unescape(link).partition("#")[0] for link in LINK.findall(page.decode())) if status == 200 else ()
+    return next((urljoin(url, link) for link in links if link.endswith(f"/{name}")), None)
 
 
 def project_of(name: str) -> str:
@@ -112,8 +128,8 @@ def eggwatch(base: Path) -> Iterator[Index]:
     (base / "eggwatch.toml").write_text(f"[index.main]\n{folders}uploads = {{ anonymous = true }}\n")
     url = f"http://127.0.0.1:{(port := free_port())}/"
     command: Words = [sys.executable, "-m", "eggwatch", "--config", base / "eggwatch.toml"]
-    with daemon([*command, "run"]), daemon([*command, "serve", "--listen", str(port)]):
-        yield Index(upload_url=f"{url}legacy/", simple_url=f"{url}simple/")
+    with daemon([*command, "run"]), daemon([*command, "serve", "--listen", str(port)]) as pid:
+        yield Index(upload_url=f"{url}legacy/", simple_url=f"{url}simple/", pid=pid)
 
 
 @contextmanager
@@ -122,8 +138,8 @@ def pypiserver(base: Path, peers: Path) -> Iterator[Index]:
     base.mkdir()
     url = f"http://127.0.0.1:{(port := free_port())}/"
     words = ["run", "-i", "127.0.0.1", "-p", str(port), "-P", ".", "-a", ".", "--disable-fallback", base]
-    with listening([peers / "bin/pypi-server", *words], url):
-        yield Index(upload_url=url, simple_url=f"{url}simple/")
+    with listening([peers / "bin/pypi-server", *words], url) as pid:
+        yield Index(upload_url=url, simple_url=f"{url}simple/", pid=pid)
 
 
 @contextmanager
@@ -132,22 +148,22 @@ def devpi(base: Path, peers: Path) -> Iterator[Index]:
     url, where = f"http://127.0.0.1:{(port := free_port())}/", ["--serverdir", base]
     init = [peers / "bin/devpi-init", *where, "--no-root-pypi", "--root-passwd", "secret"]
     subprocess.run(init, check=True, capture_output=True)
-    with listening([peers / "bin/devpi-server", *where, "--host", "127.0.0.1", "--port", str(port)], url):
+    with listening([peers / "bin/devpi-server", *where, "--host", "127.0.0.1", "--port", str(port)], url) as pid:
         login = ask("POST", f"{url}+login", json.dumps({"user": "root", "password": "secret"}).encode(), IN_JSON)[1]
         token = base64.b64encode(f"root:{json.loads(login)['result']['password']}".encode()).decode()
         kind = json.dumps({"type": "stage", "bases": []}).encode()
         status, said = ask("PUT", f"{url}root/main", kind, {**IN_JSON, "X-Devpi-Auth": token})
         if status != 200:
             raise SystemExit(f"devpi: {said.decode()}")
-        yield Index(upload_url=f"{url}root/main/", simple_url=f"{url}root/main/+simple/")
+        yield Index(upload_url=f"{url}root/main/", simple_url=f"{url}root/main/+simple/", pid=pid)
 
 
 IN_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
 @contextmanager
-def listening(command: Words, url: str) -> Iterator[None]:
-    """A server that answers, for the length of a block."""
+def listening(command: Words, url: str) -> Iterator[int]:
+    """A server that answers, for the length of a block, by its process id."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + SECONDS
@@ -158,7 +174,7 @@ def listening(command: Words, url: str) -> Iterator[None]:
             time.sleep(0.1)
         else:
             raise SystemExit(f"{command[0]} does not answer")
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(60)

@@ -119,25 +119,28 @@ COMMANDS = {
 
 
 @contextmanager
-def running_alone(kind: str, file: Path, port: int) -> Iterator[None]:
-    """A web server with a configuration of its own, as an account without rights, in the folder of that file."""
+def running_alone(kind: str, file: Path, port: int) -> Iterator[int]:
+    """A web server with a configuration of its own, as an account without rights, in the folder of that file.
+
+    Its process id.
+    """
     name, *options = COMMANDS[kind]
     program = shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         pytest.skip(f"{name} is not installed")
-    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-    with _running([program, *options, str(file)], file.parent, port, **nobody):
-        yield
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    with _running([program, *options, str(file)], file.parent, port, **nobody) as pid:
+        yield pid
 
 
 @contextmanager
-def _running(command: list[str], folder: Path, port: int, **options: Any) -> Iterator[None]:
+def _running(command: list[str], folder: Path, port: int, **options: Any) -> Iterator[int]:
     environment = {**os.environ, "APACHE_LOG_DIR": str(folder), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output, **options)
     try:
         _wait_until_it_listens(process, folder, port)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:
