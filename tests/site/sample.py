@@ -203,3 +203,8 @@ PAGES = {
     "front of a folder": "../folder/index.html",
 }
 """Each kind of page for people, by its path below PUBLIC."""
+
+
+def page_checker(name: str) -> Path | None:
+    """The file of a checker of web pages, where contrib/test.sh has put it; None if it is not there."""
+    return next(Path(sys.prefix, "page-checkers").rglob(name), None)

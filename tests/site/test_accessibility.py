@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.browser import CHROMIUM, Browser, browser
-from tests.site.sample import PAGES
+from tests.site.sample import PAGES, page_checker
 
-AXE = find_spec("axe_playwright_python")
+AXE = page_checker("axe.min.js")
 
 pytestmark = [
     pytest.mark.parts,
@@ -32,8 +31,8 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 def violations(page: Browser) -> list[Any]:
     """What axe finds in the page as it is shown; it comes by the debugging protocol, past the security policy."""
-    assert AXE is not None and AXE.origin is not None
-    page.evaluate(Path(AXE.origin).with_name("axe.min.js").read_text() + "; 0")
+    assert AXE is not None
+    page.evaluate(AXE.read_text() + "; 0")
     options = json.dumps({"runOnly": LEVELS, "preload": False})
     found = page.evaluate(f"axe.run({options}).then((results) => JSON.stringify(results.violations))")
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in json.loads(found)]
