@@ -64,9 +64,9 @@ def _request(line: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def logging_caddy(folder: Path, public: Path, port: int) -> list[str]:
+def logging_caddy(folder: Path, public: Path, port: int, samples: Path) -> list[str]:
     """The sample, which asks for no log, with one."""
-    command = web_servers.caddy(folder, public, port)
+    command = web_servers.caddy(folder, public, port, samples)
     site = folder / "site.caddy"
     head, brace, rest = site.read_text().partition("{\n")
     (folder / "eggwatch.log").touch()

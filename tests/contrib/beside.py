@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.cli.program import Site
 from tests.contrib import web_servers
 
@@ -33,15 +31,14 @@ def nginx(public: Path, changes: Mapping[str, str], *, http: str = "", server: s
 
     A `{folder}` in them is one that nginx may write to.
     """
-    with web_servers.folder_for("nginx") as folder, pytest.MonkeyPatch.context() as patch:
+    with web_servers.folder_for("nginx") as folder:
         text = SAMPLE
         for shipped, ours in {**changes, SERVER_NAME: f"{SERVER_NAME}{server}\n"}.items():
             assert shipped in text
             text = text.replace(shipped, ours)
         (folder / "samples").mkdir()
         (folder / "samples" / "nginx.conf").write_text((http + text).replace("{folder}", str(folder / "run")))
-        patch.setattr(web_servers, "SAMPLES", folder / "samples")
-        with web_servers.serving("nginx", folder / "run", public) as url:
+        with web_servers.serving("nginx", folder / "run", public, folder / "samples") as url:
             yield url
 
 

@@ -43,7 +43,7 @@ def has_easy_install() -> bool:
     return int(setuptools.__version__.partition(".")[0]) < 80
 
 
-def plain_apache(folder: Path, public: Path, port: int) -> list[str]:
+def plain_apache(folder: Path, public: Path, port: int, _: Path) -> list[str]:
     """Nothing but a folder published by httpd: none of our sample."""
     modules = ["mpm_event", "authz_core", "alias", "dir", "mime"]
     loads = "".join(f"Include /etc/apache2/mods-available/{name}.load\n" for name in modules)

@@ -52,10 +52,9 @@ def folder(kind: str) -> Iterator[Path]:
 @contextmanager
 def passing_on(kind: str, folder: Path, site: Site, public: Path, changes: Mapping[str, str]) -> Iterator[str]:
     """A web server over `public`, in front of the server of a site; its URL."""
-    with pytest.MonkeyPatch.context() as patch, site.daemon(), serving(site) as server:
+    with site.daemon(), serving(site) as server:
         samples = with_uploads(folder / "samples", urlsplit(url_of(server)).port or 0, changes)
-        patch.setattr(web_servers, "SAMPLES", samples)
-        with web_servers.serving(kind, folder / "run", public) as url:
+        with web_servers.serving(kind, folder / "run", public, samples) as url:
             yield url
 
 

@@ -143,10 +143,8 @@ def apache_with_wsgi(home: Path, folder: Path, site: Site, *, checks: bool) -> I
     within = shipped.replace("    #+ProxyTimeout 120\n", f"    #+ProxyTimeout 120\n    Include {wsgi}\n")
     assert within != shipped
     (folder / "samples/apache.conf").write_text(loads + within)
-    with pytest.MonkeyPatch.context() as patch, site.daemon():
-        patch.setattr(web_servers, "SAMPLES", folder / "samples")
-        with web_servers.serving("apache", folder / "run", site.public) as url:
-            yield url
+    with site.daemon(), web_servers.serving("apache", folder / "run", site.public, folder / "samples") as url:
+        yield url
 
 
 def test_apache_receives_uploads_by_mod_wsgi_and_serves_pages_as_files(home: Path, folder: Path) -> None:

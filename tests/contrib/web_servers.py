@@ -20,18 +20,18 @@ from tests.running import until
 SAMPLES = Path(__file__).parents[2] / "contrib" / "httpd"
 
 
-def sample(name: str, public: Path, listen: dict[str, str]) -> str:
+def sample(file: Path, public: Path, listen: dict[str, str]) -> str:
     """The sample as it is shipped, with the placeholders replaced that it tells the administrator to replace."""
-    text = (SAMPLES / name).read_text()
+    text = file.read_text()
     for shipped, ours in {**listen, "/srv/eggwatch": str(public)}.items():
         assert shipped in text
         text = text.replace(shipped, ours)
     return text
 
 
-def apache(folder: Path, public: Path, port: int) -> list[str]:
+def apache(folder: Path, public: Path, port: int, samples: Path) -> list[str]:
     """Debian's own modules and their settings, deflate and negotiation among them, around the sample."""
-    site = sample("apache.conf", public, {"<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>"})
+    site = sample(samples / "apache.conf", public, {"<VirtualHost *:80>": f"<VirtualHost 127.0.0.1:{port}>"})
     (folder / "site.conf").write_text(site)
     modules = "mpm_event authz_core authz_host alias dir env headers mime rewrite setenvif filter deflate negotiation"
     modules += " proxy proxy_http"
@@ -49,11 +49,11 @@ def apache(folder: Path, public: Path, port: int) -> list[str]:
     return ["apache2", "-d", str(folder), "-f", str(folder / "main.conf"), "-DFOREGROUND"]
 
 
-def nginx(folder: Path, public: Path, port: int) -> list[str]:
+def nginx(folder: Path, public: Path, port: int, samples: Path) -> list[str]:
     """An http { } block as Debian's, around the sample."""
     (folder / "site.conf").write_text(
         sample(
-            "nginx.conf",
+            samples / "nginx.conf",
             public,
             {"listen 80;": f"listen 127.0.0.1:{port};", "listen [::]:80;": f"listen [::1]:{port};"},
         )
@@ -68,17 +68,17 @@ def nginx(folder: Path, public: Path, port: int) -> list[str]:
     return ["nginx", "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(folder / "main.conf")]
 
 
-def caddy(folder: Path, public: Path, port: int) -> list[str]:
+def caddy(folder: Path, public: Path, port: int, samples: Path) -> list[str]:
     """A Caddyfile that imports the sample and keeps Caddy off other ports."""
     address = {"http://pypi.example.com {": f"http://127.0.0.1:{port} {{"}
-    (folder / "site.caddy").write_text(sample("caddy.Caddyfile", public, address))
+    (folder / "site.caddy").write_text(sample(samples / "caddy.Caddyfile", public, address))
     (folder / "Caddyfile").write_text(
         f"{{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}}\nimport {folder}/site.caddy\n"
     )
     return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
-SERVERS: dict[str, Callable[[Path, Path, int], list[str]]] = {"apache": apache, "nginx": nginx, "caddy": caddy}
+SERVERS: dict[str, Callable[[Path, Path, int, Path], list[str]]] = {"apache": apache, "nginx": nginx, "caddy": caddy}
 
 
 @contextmanager
@@ -93,10 +93,10 @@ def folder_for(kind: str) -> Iterator[Path]:
 
 
 @contextmanager
-def serving(kind: str, folder: Path, public: Path) -> Iterator[str]:
-    """A web server over a published tree; its URL."""
+def serving(kind: str, folder: Path, public: Path, samples: Path = SAMPLES) -> Iterator[str]:
+    """A web server over a published tree, by its sample in a folder; its URL."""
     port = free_port()
-    command = SERVERS[kind](folder, public, port)
+    command = SERVERS[kind](folder, public, port, samples)
     program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         pytest.skip(f"{command[0]} is not installed")

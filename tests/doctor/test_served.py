@@ -50,7 +50,7 @@ def site() -> Iterator[Site]:
 @contextmanager
 def behind(kind: str, site: Site, *changes: tuple[str, str], samples: Path = SAMPLES) -> Iterator[str]:
     """A sample after some changes, in its web server, which runs as www-data (Caddy: as root); its URL."""
-    with folder_for(kind) as folder, pytest.MonkeyPatch.context() as patch:
+    with folder_for(kind) as folder:
         shutil.copytree(samples, folder / "samples")
         file = folder / "samples" / FILES[kind]
         text = file.read_text()
@@ -58,8 +58,7 @@ def behind(kind: str, site: Site, *changes: tuple[str, str], samples: Path = SAM
             assert old in text
             text = text.replace(old, new)
         file.write_text(text)
-        patch.setattr(web_servers, "SAMPLES", folder / "samples")
-        with web_servers.serving(kind, folder / "run", site.public) as url:
+        with web_servers.serving(kind, folder / "run", site.public, folder / "samples") as url:
             yield url
 
 
