@@ -73,6 +73,12 @@ def uv_install(index_url: str, requirement: str) -> str:
     return shlex.join(["uv", "pip", "install", "--default-index", index_url, requirement])
 
 
+def poetry_add(index_url: str, requirement: str) -> str:
+    """The same with poetry, in the folder of a project, which remembers the index; as of poetry 1.5."""
+    source = shlex.join(["poetry", "source", "add", "--priority", "primary", "packages", index_url])
+    return f"{source}\n{shlex.join(['poetry', 'add', requirement])}"
+
+
 def upload(upload_to: str) -> str:
     """The command that copies what was built to an upload address.
 

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from eggwatch.model.instructions import pip_install, trusted_host, upload, upload_address, uv_install
+from eggwatch.model.instructions import pip_install, poetry_add, trusted_host, upload, upload_address, uv_install
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ def test_pip_is_told_to_trust_a_host_over_plain_http_unless_it_does_anyway(url: 
     assert trusted_host(url) == host
     trust = [] if host is None else ["--trusted-host", host]
     assert shlex.split(pip_install(url, "demo==1.0")) == ["pip", "install", "-i", url, *trust, "demo==1.0"]
+
+
+def test_poetry_remembers_the_index_in_place_of_pypi() -> None:
+    source, add = poetry_add("https://h/x&y/simple/", "demo").splitlines()
+    assert source == "poetry source add --priority primary packages 'https://h/x&y/simple/'"
+    assert add == "poetry add demo"
 
 
 @pytest.mark.parametrize("requirement", ["demo==1!2.0", "demo==1.0+local.1", "demo"])

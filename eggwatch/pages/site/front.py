@@ -8,7 +8,15 @@ from typing import Any
 
 from jinja2 import Environment
 
-from eggwatch.model.instructions import pip_install, trusted_host, twine_upload, upload, uv_install, uv_publish
+from eggwatch.model.instructions import (
+    pip_install,
+    poetry_add,
+    trusted_host,
+    twine_upload,
+    upload,
+    uv_install,
+    uv_publish,
+)
 from eggwatch.model.releases import RootEntry
 from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions, newest_releases
@@ -48,7 +56,7 @@ def _landing(front: Front, env: Environment, options: LandingOptions) -> dict[st
         newest=_lines(newest, front.cards),
         projects=len(front.listing.entries),
         files=front.files,
-        install=[pip_install(options.index_url, example), uv_install(options.index_url, example)],
+        install=[command(options.index_url, example) for command in (pip_install, uv_install, poetry_add)],
         pip_conf=_pip_conf(options.index_url),
         upload=upload(options.upload_to),
         over_http=[command(url) for command in (twine_upload, uv_publish) if (url := options.uploads_url)],
