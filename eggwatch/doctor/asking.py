@@ -148,9 +148,13 @@ def _is_page(found: object) -> bool:
     """Whether it has what is read here; an index of others, or no index, may have anything."""
     if not isinstance(found, dict) or not isinstance(found.get("meta"), dict):
         return False
-    return _are_rows(found.get("projects", []), name=str) and _are_rows(
-        found.get("files", []), filename=str, url=str, hashes=dict
-    )
+    files = found.get("files", [])
+    if not _are_rows(found.get("projects", []), name=str) or not _are_rows(files, filename=str, url=str, hashes=dict):
+        return False
+    try:
+        return all(urlsplit(file["url"]) for file in files)
+    except ValueError:  # brackets that are no IPv6 address
+        return False
 
 
 def _are_rows(rows: object, **types: type) -> bool:

@@ -38,7 +38,9 @@ def not_reached(url: str, error: Exception, option: str) -> NotReachedError:
     for one in (error, reason):
         if isinstance(one, ssl.SSLCertVerificationError):
             remedy = "If it is of a CA of your own, set SSL_CERT_FILE to a file with the certificate of that CA."
-            return NotReachedError(f"The certificate of {url} is not trusted: {one.verify_message}.", remedy=remedy)
+            return NotReachedError(
+                f"The certificate of {url} is not trusted: {one.verify_message.rstrip('.')}.", remedy=remedy
+            )
     words = in_words(reason) if isinstance(reason, BaseException) else reason
     return NotReachedError(f"{url} can't be reached: {words}.", remedy=f"Check {option}, or try again.")
 
@@ -50,7 +52,10 @@ class RemoteReader:
     url: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:  # brackets that are no IPv6 address
+            parts = urlsplit("")
         if "@" in parts.netloc:  # it is not shown: the output of build servers is read by many
             raise NotReachedError(
                 "A URL with a user or a password is not supported.", remedy="Leave them out of --url."

@@ -212,6 +212,8 @@ def test_a_url_without_an_index_or_without_a_server_is_told(site: Site) -> None:
         assert [(one["check"], one["problem"]) for one in findings] == [("pages", "the server says 404")]
     done = site.call("doctor", "--url", url)
     assert (done.code, "can't be reached" in done.err) == (2, True)
+    done = site.call("doctor", "--url", "http://[::1/")
+    assert (done.code, "is not a URL" in done.err) == (2, True)
 
 
 def test_of_a_hosting_without_configuration_it_is_told_what_is_missed(site: Site) -> None:
@@ -259,6 +261,7 @@ NO_INDEX = {
     "projects that are numbers": (V1_JSON, b'{"meta": {}, "projects": [1]}'),
     "no meta": (V1_JSON, b'{"meta": [], "projects": []}'),
     "files without hashes": (V1_JSON, b'{"meta": {}, "files": [{"filename": "a", "url": "a"}]}'),
+    "an archive at no address": (V1_JSON, b'{"meta": {}, "files": [{"filename": "a", "url": "//[", "hashes": {}}]}'),
     "brackets without end": (V1_JSON, b"[" * 200_000),
 }
 
