@@ -20,10 +20,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . contrib/setup-lib.sh
 
-# Twice as many as there are cores, because many tests wait for a daemon, a server or a clock. In `all` one more than
-# cores: crashes and machines keep them busy.
+# Twice as many as there are cores, because many tests wait for a daemon, a server or a clock.
 jobs=${JOBS:-$((2 * $(nproc)))}
-[ "${1-}" != all ] || jobs=${JOBS:-$(($(nproc) + 1))}
 all_only="crash or boot or long"
 unit="not (root or parts or $all_only)"
 pure="tests/model tests/policy tests/archives tests/pages tests/hostile/test_every_rule.py tests/hostile/test_hostile.py
