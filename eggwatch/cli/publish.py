@@ -59,7 +59,7 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
     uploads = [upload for file in files for upload in _uploads(file, config)]
     copied = [upload for upload in uploads if upload.wanted is not None]
     for upload in copied:
-        _copy_in(upload, config)
+        copy_in(upload, config)
     if copied:
         _work_if_nobody_does(config)
     good = [_report(config, upload, seconds, as_json=as_json) for upload in uploads]
@@ -80,7 +80,7 @@ class ToCopy:
 def _uploads(file: Path, config: IndexConfig) -> Iterator[ToCopy]:
     """A file, or each archive of a bundle."""
     if not is_bundle(file):
-        yield _upload(file, config)
+        yield upload_of(file, config)
         return
     bundle = read_bundle(file)
     if not bundle.archives:
@@ -102,7 +102,7 @@ def _wanted(bundle: Path, one: Packed) -> Wanted:
     )
 
 
-def _upload(file: Path, config: IndexConfig) -> ToCopy:
+def upload_of(file: Path, config: IndexConfig) -> ToCopy:
     def write(copy: IO[bytes]) -> None:
         with file.open("rb") as original:
             shutil.copyfileobj(original, copy)
@@ -111,12 +111,8 @@ def _upload(file: Path, config: IndexConfig) -> ToCopy:
     return ToCopy(name=file.name, text=shown(str(file)), wanted=wanted, write=write)
 
 
-def copy_in(file: Path, config: IndexConfig) -> None:
-    """Copy one file into the drop folder under a temporary name, and rename it when it is complete."""
-    _copy_in(_upload(file, config), config)
-
-
-def _copy_in(upload: ToCopy, config: IndexConfig) -> None:
+def copy_in(upload: ToCopy, config: IndexConfig) -> None:
+    """Copy a file into the drop folder under a temporary name, and rename it when it is complete."""
     temporary = config.drop / f".eggwatch-copy-{os.getpid()}-{secrets.token_hex(8)}"
     try:
         # Others may write to the folder: neither into a file of theirs, nor through a link.

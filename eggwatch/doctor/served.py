@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.doctor import Reported
-from eggwatch.doctor.asking import PIP, V1_HTML, V1_JSON, HttpAnswer, ServedIndex
+from eggwatch.doctor.asking import PIP, V1_JSON, HttpAnswer, ServedIndex
 from eggwatch.doctor.environment import CheckOutcome, Finding, Unchecked
 from eggwatch.doctor.folders import quoted
 from eggwatch.model.names import JSON_NAME
@@ -22,7 +22,6 @@ from eggwatch.readers.remote import NotReachedError, not_reached
 
 WebCheck = Callable[[ServedIndex], Iterator[CheckOutcome]]
 
-FORMS = ("text/html", V1_JSON, V1_HTML)
 LARGEST_FILE = 16 << 20
 """Files above are not downloaded for a check, in bytes."""
 LARGE_UPLOAD = 64 << 20

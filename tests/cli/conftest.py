@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,11 @@ from eggwatch.writer.index import opened_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.collecting import SAME, Index
 from tests.cli.indexing import Folder
-from tests.cli.program import Site
+from tests.cli.program import Done, Site
 from tests.cli.stocks import add
 from tests.once import once_a_run
 
+Call = Callable[..., Done]
 BROKEN = ("broken-1.0.tar.gz", b"no archive at all" * 50)
 
 
@@ -24,6 +26,12 @@ BROKEN = ("broken-1.0.tar.gz", b"no archive at all" * 50)
 def site(tmp_path: Path) -> Site:
     """An empty index with a configuration."""
     return Site(tmp_path)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Site:
+    """A folder without an index."""
+    return Site(tmp_path, bare=True)
 
 
 def fill(base: Path) -> None:
@@ -55,6 +63,13 @@ def filled(tmp_path: Path, filled_once: Path) -> Site:
     with opened_index(load(site.config).indexes["main"]) as index:
         index.pipeline.finish()  # the landing page names the drop folder, which has moved
     return site
+
+
+@pytest.fixture(params=[False, True], ids=["without a daemon", "with a daemon"])
+def order(request: pytest.FixtureRequest, filled: Site) -> Iterator[Call]:
+    """Gives orders to an index, at work or at rest."""
+    with filled.daemon() if request.param else nullcontext():
+        yield filled.call
 
 
 @pytest.fixture

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from eggwatch.cli.output import Ticker
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Site:
-    """A folder without an index."""
-    return Site(tmp_path, bare=True)
 
 
 def test_a_sound_archive_is_admitted(place: Site) -> None:

@@ -18,12 +18,6 @@ LINUX = ("demo-1.0-py3-none-linux_x86_64.whl", wheel(tags="py3-none-linux_x86_64
 """A wheel that the default profile warns of, and PyPI refuses."""
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Site:
-    """A folder without an index."""
-    return Site(tmp_path, bare=True)
-
-
 def levels(site: Site, *arguments: str | Path) -> dict[str, str]:
     """Level by code, of one file."""
     return {flaw["code"]: flaw["level"] for flaw in site.call("check", "--json", *arguments).row["flaws"]}

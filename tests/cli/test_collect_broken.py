@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
@@ -23,6 +23,7 @@ from eggwatch.collecting.rebuilding import NotRebuiltError, rebuild
 from tests.archive_factory import wheel, zip_of
 from tests.cli.collecting import SAME, Index, collect
 from tests.cli.program import Site
+from tests.http_serving import answering
 from tests.running import until
 
 PYPROJECTS = {
@@ -90,11 +91,9 @@ def failing() -> Iterator[str]:
     """The URL of such an index."""
     Failing.asked.clear()
     Failing.answered.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Failing) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+    with answering(Failing) as url:
+        yield url
         Failing.answered.set()
-        server.shutdown()
 
 
 def pip_environment(url: str) -> dict[str, str]:

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from eggwatch.cli.explain import chapter
 from eggwatch.policy.rules import RULES
 from tests.cli.program import Site
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Site:
-    """A folder without an index."""
-    return Site(tmp_path, bare=True)
 
 
 def test_a_code_is_explained(place: Site) -> None:

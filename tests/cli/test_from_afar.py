@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +10,7 @@ import pytest
 from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist
 from tests.cli.program import Site
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Files as they are, without negotiation, as a web server that was told nothing serves them."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.http_serving import served
 
 
 @pytest.fixture(params=["plain", "negotiating"])
@@ -33,13 +24,8 @@ def url(request: pytest.FixtureRequest, filled: Site) -> Iterator[str]:
         yield trial.url
         trial.stop()
         return
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(filled.public)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(filled.public) as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import contextlib
 import gzip
 import os
 import pty
@@ -11,11 +10,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -23,24 +18,8 @@ from tests.archive_factory import MARKER, sdist, tar_of, wheel, zip_of
 from tests.cli.indexing import Folder, contents, is_page
 from tests.cli.program import clean_environment
 from tests.cli.stocks import add, state_of
+from tests.http_serving import served
 from tests.installers import pip, pip_install, uv_install
-
-
-@contextlib.contextmanager
-def served(path: Path) -> Iterator[str]:
-    """The URL of the folder, served by Python's http.server."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(path)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def test_the_line_of_the_readme_makes_an_index_that_pip_and_uv_install_from(folder: Folder, tmp_path: Path) -> None:

@@ -64,17 +64,9 @@ def test_the_lines_that_init_ends_with_lead_to_an_installed_package(tmp_path: Pa
         ("https://h/", "run"),
     ],
 )
-def test_the_first_line_of_init_serves_at_the_url_where_eggwatch_can(
-    site_folder: Site, url: str | None, served: str
-) -> None:
-    lines = lines_of(site_folder.call("init", *([] if url is None else ["--url", url])).err)
+def test_the_first_line_of_init_serves_at_the_url_where_eggwatch_can(place: Site, url: str | None, served: str) -> None:
+    lines = lines_of(place.call("init", *([] if url is None else ["--url", url])).err)
     assert lines[0].endswith(served)
-
-
-@pytest.fixture
-def site_folder(tmp_path: Path) -> Site:
-    """A folder in which nothing is yet."""
-    return Site(tmp_path, bare=True)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +77,7 @@ def site_folder(tmp_path: Path) -> Site:
         ("nonsense\nhttps://h/\n", "https://h/"),
     ],
 )
-def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url: str | None) -> None:
+def test_on_a_terminal_init_asks_for_the_url(place: Site, typed: str, url: str | None) -> None:
     """What is not a URL is asked for again; Enter leaves it open."""
     person, terminal = pty.openpty()
     os.write(person, typed.encode())
@@ -95,8 +87,8 @@ def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url:
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            cwd=site_folder.base,
-            env=clean_environment(site_folder.base),
+            cwd=place.base,
+            env=clean_environment(place.base),
             timeout=30,
             check=False,
         )
@@ -104,12 +96,12 @@ def test_on_a_terminal_init_asks_for_the_url(site_folder: Site, typed: str, url:
     finally:
         os.close(person)
         os.close(terminal)
-    assert load(site_folder.config).indexes["main"].url == url
+    assert load(place.config).indexes["main"].url == url
 
 
-def test_what_is_no_url_is_refused_before_anything_is_written(site_folder: Site) -> None:
-    done = site_folder.call("init", "--url", "files.example.com")
-    assert (done.code, site_folder.config.exists()) == (2, False)
+def test_what_is_no_url_is_refused_before_anything_is_written(place: Site) -> None:
+    done = place.call("init", "--url", "files.example.com")
+    assert (done.code, place.config.exists()) == (2, False)
     assert "'files.example.com' is not a URL; write" in done.err
 
 

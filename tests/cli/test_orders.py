@@ -6,8 +6,6 @@ import getpass
 import json
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -18,17 +16,9 @@ from eggwatch.store.state.orders import OrderBox
 from eggwatch.writer.index import opened_index
 from eggwatch.writer.orders import carry_out
 from tests.archive_factory import sdist
-from tests.cli.program import Done, Site
+from tests.cli.conftest import Call
+from tests.cli.program import Site
 from tests.running import until
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture(params=[False, True], ids=["without a daemon", "with a daemon"])
-def order(request: pytest.FixtureRequest, filled: Site) -> Iterator[Call]:
-    """Gives orders to an index, at work or at rest."""
-    with filled.daemon() if request.param else nullcontext():
-        yield filled.call
 
 
 def yanked(site: Site, project: str = "demo") -> dict[str, object]:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from eggwatch.cli.publish import copy_in
+from eggwatch.cli.publish import copy_in, upload_of
 from eggwatch.config.loading import load
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
@@ -34,9 +34,10 @@ def test_several_at_once_do_the_round_for_each_other(site: Site) -> None:
 
 def test_its_copy_can_be_read_by_the_daemon(site: Site) -> None:
     """Whatever the umask of the uploader."""
+    config = load(site.config).indexes["main"]
     mask = os.umask(0o077)
     try:
-        copy_in(site.build(sdist()), load(site.config).indexes["main"])
+        copy_in(upload_of(site.build(sdist()), config), config)
     finally:
         os.umask(mask)
     assert (site.drop / "demo-1.0.tar.gz").stat().st_mode & 0o777 == 0o644

@@ -8,8 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -17,17 +16,10 @@ import pytest
 
 from eggwatch.writer import copies
 from tests.archive_factory import sdist, wheel
+from tests.cli.conftest import Call
 from tests.cli.program import Done, Site, clean_environment
 
-Call = Callable[..., Done]
 WHEEL, SDIST = wheel("demo", "1.0"), sdist("demo", "1.0")
-
-
-@pytest.fixture(params=[False, True], ids=["without a daemon", "with a daemon"])
-def order(request: pytest.FixtureRequest, filled: Site) -> Iterator[Call]:
-    """Gives orders to an index, at work or at rest."""
-    with filled.daemon() if request.param else nullcontext():
-        yield filled.call
 
 
 def lying(site: Site) -> list[str]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import shutil
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +14,7 @@ import pytest
 from eggwatch.model.events import timestamp
 from tests.archive_factory import sdist
 from tests.cli.program import Site
+from tests.http_serving import served
 from tests.running import until
 
 
@@ -206,28 +203,6 @@ def test_wait_without_a_daemon_is_1_soon(filled: Site) -> None:
     assert (done.code, "no daemon is running" in done.out) == (1, True)
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Files as they are."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def served(site: Site) -> Iterator[str]:
-    """PUBLIC by HTTP."""
-    handler = functools.partial(Quiet, directory=str(site.public))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def changed(site: Site, **values: Any) -> None:
     """What the last status in PUBLIC says."""
     path = site.public / "status.json"
@@ -250,7 +225,7 @@ LONG_AGO = {"at": "2026-01-01T00:00:00.000000Z"}
 def test_from_afar_the_last_word_of_a_daemon_tells(filled: Site, told: dict[str, Any], waits: int, status: int) -> None:
     """Stopped in order, or silent for long: `wait --url` is 1; `status --url` is 1 if that keeps anything waiting."""
     changed(filled, **{"at": timestamp(time.time()), **told})
-    with served(filled) as url:
+    with served(filled.public) as url:
         assert filled.call("wait", "absent", "--url", url, "--timeout", "2500ms").code == waits
         done = filled.call("status", "--url", url, "--json")
         assert (done.code, bool(done.row["problems"])) == (status, bool(status))

@@ -5,34 +5,19 @@ python -m tests.contrib.full_disk
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.running import until
+from tests.uploaders.loop_disks import loop
 from tests.uploaders.payloads import wheel_of
 from tests.uploaders.running import IndexDaemon, running
 
 MOST_ORDERS = 200
-
-
-@contextlib.contextmanager
-def small_disk(path: Path) -> Iterator[Path]:
-    """An ext4 of 8 MiB in an image, mounted for the length of a block."""
-    image = path.with_suffix(".ext4")
-    subprocess.run(["truncate", "-s", "8M", image], check=True)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    path.mkdir()
-    subprocess.run(["mount", "-o", "loop", image, path], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
 
 
 class Scene:
@@ -108,7 +93,7 @@ def main() -> None:
     """Print the transcript."""
     base = Path(tempfile.mkdtemp(prefix="eggwatch-disk-"))
     try:
-        with small_disk(base / "disk") as disk:
+        with loop(base / "disk") as disk:
             play(base, disk)
     finally:
         shutil.rmtree(base)

@@ -12,12 +12,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
+from tests.http_serving import Files, served
 from tests.installers import clean_environment
 from tests.running import until
 
@@ -54,7 +52,7 @@ def install(packages: str, folder: Path) -> None:
         subprocess.run([uv, *words], check=True, capture_output=True)
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class _Handler(Files):
     """A static tree; its /pypi/PROJECT/json looks as on PyPI, for bandersnatch."""
 
     def guess_type(self, path: str | os.PathLike[str]) -> str:
@@ -65,21 +63,6 @@ class _Handler(SimpleHTTPRequestHandler):
         """End the headers."""
         self.send_header("X-PyPI-Last-Serial", "1")
         super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a static tree."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def run(folder: Path, *words: str | Path) -> str:
@@ -147,7 +130,7 @@ def dumb_pypi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     shutil.copytree(archives, folder / "tree/pool")
     made = ("--output-dir", folder / "tree/out", "--packages-url", "../../../pool/")
     run(folder, program / "dumb-pypi", "--package-list-json", folder / "files.txt", *made)
-    with served(folder / "tree") as url:
+    with served(folder / "tree", _Handler) as url:
         sources = (folder / "tree/pool", folder / "files.txt")
         yield Older(url=f"{url}out/simple/", sources=sources, time=UPLOADED, uploader="bob", yanked="broken")
 
@@ -157,7 +140,7 @@ def pip2pi(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """dir2pi's simple/ in the folder of the archives."""
     shutil.copytree(archives, folder / "tree")
     run(folder, program / "dir2pi", folder / "tree")
-    with served(folder / "tree") as url:
+    with served(folder / "tree", _Handler) as url:
         yield Older(url=f"{url}simple/", sources=(folder / "tree",))
 
 
@@ -168,14 +151,14 @@ def simple_repository_generator(program: Path, archives: Path, folder: Path) -> 
     for path in (folder / "archives").iterdir():
         os.utime(path, (STAMP, STAMP))
     run(folder, program / "simple-repository-generator", folder / "archives", "--copy", "--output", folder / "tree")
-    with served(folder / "tree") as url:
+    with served(folder / "tree", _Handler) as url:
         yield Older(url=f"{url}simple/", sources=(folder / "tree",), time=f"{UPLOADED[:10]}T00:00:00.000000Z")
 
 
 @contextmanager
 def bandersnatch(program: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """A mirror of an index that has the JSON of PyPI."""
-    with served(folder / "master") as url:
+    with served(folder / "master", _Handler) as url:
         for project in ("demo", "other"):
             _describe(project, archives, folder / "master", url)
         settings = {"directory": folder / "mirror", "master": url.rstrip("/"), "allow-non-https": "true"}
@@ -183,7 +166,7 @@ def bandersnatch(program: Path, archives: Path, folder: Path) -> Iterator[Older]
         text = "".join(f"{key} = {value}\n" for key, value in settings.items())
         (folder / "conf").write_text(f"[mirror]\n{text}")
         run(folder, program / "bandersnatch", "-c", folder / "conf", "sync", "demo", "other")
-    with served(folder / "mirror/web") as url:
+    with served(folder / "mirror/web", _Handler) as url:
         yield Older(url=f"{url}simple/", sources=(folder / "mirror/web",), time=UPLOADED, yanked="broken")
 
 
@@ -208,7 +191,7 @@ def basketweaver(_: Path, archives: Path, folder: Path) -> Iterator[Older]:
     """index/PROJECT/index.html with links to the archives beside index/, as `makeindex` writes them."""
     shutil.copytree(archives, folder / "tree")
     _write_pages(folder / "tree", folder / "tree/index", "../../")
-    with served(folder / "tree") as url:
+    with served(folder / "tree", _Handler) as url:
         yield Older(url=f"{url}index/", sources=(folder / "tree",))
 
 
@@ -220,7 +203,7 @@ def compoze(_: Path, archives: Path, folder: Path) -> Iterator[Older]:
     for path in archives.iterdir():
         (folder / "kgs" / path.name).symlink_to(f"../pool/{path.name}")
     _write_pages(folder / "kgs", folder / "kgs/simple", "../../")
-    with served(folder / "kgs") as url:
+    with served(folder / "kgs", _Handler) as url:
         yield Older(url=f"{url}simple/", sources=(folder / "kgs",))
 
 

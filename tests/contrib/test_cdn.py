@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -16,6 +15,7 @@ from tests.contrib.beside import nginx
 from tests.contrib.web_servers import folder_for
 from tests.docs.blocks import block
 from tests.http_asking import ask
+from tests.http_serving import answering
 from tests.installers import pip_install, uv_install
 from tests.running import until
 
@@ -83,21 +83,16 @@ def test_a_page_is_purged_when_the_new_one_is_there(site: Site) -> None:
             self.send_response(200)
             self.end_headers()
 
-    server = HTTPServer(("127.0.0.1", 0), Cdn)
-    Thread(target=server.serve_forever, daemon=True).start()
     script = site.base / "purge-page"
-    script.write_text(
-        block(PAGE, "/usr/local/bin/purge-page", {"https://cdn.example.com": f"http://127.0.0.1:{server.server_port}"})
-    )
-    script.chmod(0o755)
     table = block(PAGE, "/etc/eggwatch/eggwatch.toml", {"/usr/local/bin/purge-page": str(script)})
     site.config.write_text(site.config.read_text() + table)
-    with site.daemon():
-        publish(site, "1.0")
-        until("the page is purged", lambda: purged)
-        publish(site, "2.0")
-        until("the page is purged again", lambda: len(purged) == 2)
-    server.shutdown()
-    server.server_close()
+    with answering(Cdn) as url:
+        script.write_text(block(PAGE, "/usr/local/bin/purge-page", {"https://cdn.example.com": url.rstrip("/")}))
+        script.chmod(0o755)
+        with site.daemon():
+            publish(site, "1.0")
+            until("the page is purged", lambda: purged)
+            publish(site, "2.0")
+            until("the page is purged again", lambda: len(purged) == 2)
     names = [f"demo-{version}-py3-none-any.whl" for version in ("1.0", "2.0")]
     assert purged == [("/simple/demo/", names[:1]), ("/simple/demo/", names)]

@@ -11,7 +11,8 @@ from eggwatch.model.events import timestamp
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 from tests.cli.stocks import add
-from tests.contrib.older_indexes import INSTALLS, YANKED, Make, install, served
+from tests.contrib.older_indexes import INSTALLS, YANKED, Make, install
+from tests.http_serving import served
 from tests.installers import pip
 from tests.once import once_a_run
 

@@ -15,9 +15,10 @@ import pytest
 from tests.archive_factory import wheel
 from tests.cli.program import Site
 from tests.cli.stocks import add
-from tests.contrib.older_indexes import install, served
+from tests.contrib.older_indexes import install
 from tests.contrib.test_folder_index import plain_apache
 from tests.contrib.web_servers import SERVERS, folder_for, serving
+from tests.http_serving import served
 from tests.installers import clean_environment, pip_install
 from tests.once import once_a_run
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -21,6 +20,7 @@ from tests.cli.program import Done, Site
 from tests.contrib.web_servers import folder_for, free_port, serving
 from tests.docs.blocks import block
 from tests.http_asking import ask
+from tests.http_serving import answering
 from tests.installers import pip_install
 from tests.running import until
 
@@ -88,17 +88,14 @@ class Replica:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=server.serve_forever, daemon=True).start()
         wrapper = self.folder / "bin" / "rsync"
-        wrapper.write_text(AROUND.format(url=f"http://127.0.0.1:{server.server_port}/", rsync=shutil.which("rsync")))
-        wrapper.chmod(0o755)
-        try:
-            yield
-        finally:
-            wrapper.unlink()
-            server.shutdown()
-            server.server_close()
+        with answering(Handler) as url:
+            wrapper.write_text(AROUND.format(url=url, rsync=shutil.which("rsync")))
+            wrapper.chmod(0o755)
+            try:
+                yield
+            finally:
+                wrapper.unlink()
 
 
 def _listens(port: int) -> bool:

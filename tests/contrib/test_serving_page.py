@@ -9,10 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -22,6 +20,7 @@ from tests.cli.program import Site
 from tests.closed_folders import opening
 from tests.contrib.test_httpd_installed import FOLDERS
 from tests.contrib.web_servers import folder_for
+from tests.http_serving import served
 from tests.installers import clean_environment, pip, pip_install, uv_install
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -144,15 +143,12 @@ def test_clients_get_json_and_its_times_from_the_second_root(home: Path, tmp_pat
     shutil.copytree(home.parent / "site/public", home / "hosting", ignore=shutil.ignore_patterns(".eggwatch"))
     for _, command, _ in SECTIONS["A hosting without configuration"][-2:]:
         subprocess.run(["sh", "-ec", command], cwd=home, check=True)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(JsonRoot, directory=str(home / "hosting"))) as server:
-        Thread(target=server.serve_forever).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        prior = "--uploaded-prior-to=2999-01-01"
-        pip_install(tmp_path / "pip", f"{url}/json/", prior, "foo-bar")
-        by_html = pip(tmp_path, "download", "--no-deps", "--index-url", f"{url}/simple/", prior, "foo-bar")
-        uv_install(tmp_path / "json", f"{url}/json/", "--exclude-newer=2999-01-01", "foo-bar")
-        uv_install(tmp_path / "html", f"{url}/simple/", "--exclude-newer=2999-01-01", "foo-bar")
-        server.shutdown()
+    prior = "--uploaded-prior-to=2999-01-01"
+    with served(home / "hosting", JsonRoot) as url:
+        pip_install(tmp_path / "pip", f"{url}json/", prior, "foo-bar")
+        by_html = pip(tmp_path, "download", "--no-deps", "--index-url", f"{url}simple/", prior, "foo-bar")
+        uv_install(tmp_path / "json", f"{url}json/", "--exclude-newer=2999-01-01", "foo-bar")
+        uv_install(tmp_path / "html", f"{url}simple/", "--exclude-newer=2999-01-01", "foo-bar")
     assert (by_html.returncode, "upload-time" in by_html.stdout + by_html.stderr) == (1, True), by_html.stderr
 
 

@@ -25,19 +25,11 @@ from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders
-from tests.uploaders.accounts import machine as new_machine
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 SETTINGS = {"drop": '"drop"', "public": '"public"', "state": '"state"', "linger": '"0s"'}
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    """A machine with the accounts eggwatch, alice and bob, all in the group packages, and carol."""
-    with new_machine() as machine:
-        yield machine
 
 
 class Installation:

@@ -14,7 +14,6 @@ import pytest
 
 from eggwatch.linux.access import ENTER, READ, WRITE, Account, acl_of, closed_on_the_way, decoded, may
 from tests.uploaders.accounts import ALICE, BOB, CAROL, EGGWATCH, PACKAGES, Machine
-from tests.uploaders.accounts import machine as new_machine
 
 ASK = """
 import json, os, sys
@@ -22,13 +21,6 @@ print(json.dumps([[os.access(path, wanted) for wanted in range(8)] for path in j
 """
 GROUPS = {ALICE: {ALICE, PACKAGES}, CAROL: {CAROL}, EGGWATCH: {EGGWATCH, PACKAGES}}
 ENTRIES = ("u:alice:r-x", "u:eggwatch:---", "g:packages:rwx", "g:packages:-w-", "m::r-x", "d:u:eggwatch:rwx")
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    """A machine with accounts of its own."""
-    with new_machine() as machine:
-        yield machine
 
 
 @pytest.mark.root

@@ -10,8 +10,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
-from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -28,6 +27,7 @@ from tests.cli.program import Done, Site
 from tests.contrib import web_servers
 from tests.contrib.test_uploads_behind_httpd import with_uploads
 from tests.contrib.web_servers import SAMPLES, SERVERS, folder_for
+from tests.http_serving import served
 from tests.webserver.door import ANONYMOUS, serving, url_of
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -218,11 +218,8 @@ def test_a_url_without_an_index_or_without_a_server_is_told(site: Site) -> None:
 
 def test_of_a_hosting_without_configuration_it_is_told_what_is_missed(site: Site) -> None:
     """Without names of directives, as there are none; the archives themselves arrive."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(site.public))  # what `python -m http.server` runs
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever).start()
-        findings = found(site.call("doctor", "--url", f"http://127.0.0.1:{server.server_port}/", "--json"))
-        server.shutdown()
+    with served(site.public) as url:
+        findings = found(site.call("doctor", "--url", url, "--json"))
     assert {"types", "caching", "compression", "redirects"} <= {one["check"] for one in findings}
     assert {"pages", "files", "current"}.isdisjoint(one["check"] for one in findings)
     assert "one of those that 'eggwatch webserver' prints" in findings[0]["remedy"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,11 @@ from eggwatch.maintenance.verify import Verification
 from eggwatch.store.stock import Way
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
-from tests.laws.at_work import IndexAtWork, InlineInspectors, quick_folder
+from tests.laws.at_work import IndexAtWork, InlineInspectors
 from tests.laws.killing import killed
 
 STRIDE = 9
 """Every so manieth change of the disk is tried, each time another one of them."""
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """A folder in memory."""
-    with quick_folder() as folder:
-        yield folder
 
 
 def lay_out(base: Path) -> IndexAtWork:

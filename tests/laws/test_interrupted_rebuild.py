@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,8 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.maintenance.verify import Verification
 from tests.archive_factory import sdist, wheel
-from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
+from tests.laws.at_work import IndexAtWork
 from tests.laws.killing import killed
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """A folder in memory."""
-    with quick_folder() as folder, templates_compiled_once():
-        yield folder
 
 
 def fill(base: Path) -> IndexAtWork:

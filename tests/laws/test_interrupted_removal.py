@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.maintenance.verify import Verification
 from eggwatch.writer.ask import ask
 from tests.archive_factory import wheel
-from tests.laws.at_work import IndexAtWork, quick_folder, templates_compiled_once
+from tests.laws.at_work import IndexAtWork
 from tests.laws.killing import killed
 
 NAME, DATA = wheel("demo", "1.0")
 ORDER = {"verb": "remove", "spec": NAME, "reason": "holds a password", "actor": "tester", "now": True, "block": True}
-
-
-@pytest.fixture
-def base() -> Iterator[Path]:
-    """A folder in memory."""
-    with quick_folder() as folder, templates_compiled_once():
-        yield folder
 
 
 def links(config: IndexConfig, site: IndexAtWork) -> bool:

@@ -67,6 +67,11 @@ class IndexDaemon(Daemon):
         (self.base / "eggwatch.toml").write_text(f"[index.main]\n{lines}")
         return super().launch()
 
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command on the same index."""
+        line = [sys.executable, "-m", "eggwatch", "--config", str(self.base / "eggwatch.toml"), *arguments]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
     # What it shows
 
     def files(self, project: str) -> list[dict[str, Any]]:

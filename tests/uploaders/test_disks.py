@@ -10,7 +10,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import until
+from tests.uploaders.loop_disks import loop
 from tests.uploaders.payloads import wheel_of
 from tests.uploaders.running import IndexDaemon, running
 
@@ -98,20 +98,6 @@ def ext4(path: Path) -> Iterator[Ext4]:
         subprocess.run(["umount", "-l", path], check=True)
 
 
-@contextlib.contextmanager
-def loop(path: Path, size: str = "8M") -> Iterator[Path]:
-    """A small ext4 with no bytes kept for root, mounted for the length of a block."""
-    image = path.with_suffix(".loop")
-    subprocess.run(["truncate", "-s", size, image], check=True)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    path.mkdir()
-    subprocess.run(["mount", "-o", "loop", image, path], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", path], check=True)
-
-
 def fill_by_dd(folder: Path) -> None:
     """Somebody else takes all that is left."""
     for size in ("64k", "4k", "1k"):
@@ -152,12 +138,6 @@ def daemon_on(stack: ExitStack, base: Path, disk: Disk, **settings: str) -> Inde
     return stack.enter_context(running(base, **folders))
 
 
-def command(daemon: IndexDaemon, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Another command on the same index."""
-    line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-
-
 def drop(daemon: IndexDaemon, name: str, data: bytes) -> None:
     """An upload that comes whole."""
     (daemon.base / name).write_bytes(data)
@@ -180,9 +160,9 @@ def test_uploads_wait_while_less_than_min_free_is_left_and_orders_are_obeyed(
     assert "min-free" in until("the reason", lambda: daemon.reason_for(name))
     receipt = until("the receipt", lambda: daemon.receipt(name))
     assert receipt.startswith(f"{name}: WAITING"), receipt
-    assert command(daemon, "yank", "first==1.0").returncode == 0
+    assert daemon.call("yank", "first==1.0").returncode == 0
     assert daemon.files("first")[0]["yanked"] is True
-    assert command(daemon, "remove", "second==1.0").returncode == 0
+    assert daemon.call("remove", "second==1.0").returncode == 0
     assert daemon.files("second") == []
     assert (daemon.drop / name).read_bytes() == data
     daemon.assert_not_published(name)
@@ -210,7 +190,7 @@ def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path
     assert receipt.startswith(f"{large}: WAITING") and "delete it" in receipt, receipt
     assert "No action is needed" not in receipt
     assert daemon.status()["faults"] == {}
-    assert large in command(daemon, "status").stdout
+    assert large in daemon.call("status").stdout
     assert daemon.log.count("1.0 TiB") == 1, daemon.log
     (daemon.drop / large).unlink()
     until("gone", lambda: not daemon.reason_for(large))
@@ -239,7 +219,7 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
         daemon.wait_published(name, time.time())
         daemon.assert_published_once(name, data)
     daemon.wait_empty()
-    assert command(daemon, "verify").returncode == 0
+    assert daemon.call("verify").returncode == 0
 
 
 @pytest.mark.long
@@ -252,11 +232,11 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         daemon.wait_empty()
         fill_by_dd(disk)
         for verb in ("yank", "unyank"):
-            done = command(daemon, verb, "first==1.0")
+            done = daemon.call(verb, "first==1.0")
             assert done.returncode == 0, done.stdout + done.stderr + daemon.log
             assert daemon.files("first")[0]["yanked"] is (verb == "yank")
             fill_by_dd(disk)
-        done = command(daemon, "remove", "second==1.0")
+        done = daemon.call("remove", "second==1.0")
         assert done.returncode == 0, done.stdout + done.stderr + daemon.log
         assert daemon.files("second") == []
         fill_by_dd(disk)
@@ -264,11 +244,11 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
         drop(daemon, *waiting)
         until("it waits", lambda: "min-free" in daemon.log)
         fault = until("the fault", lambda: daemon.status()["faults"].get("disk"))
-        assert "min-free" in fault and "min-free" in command(daemon, "status").stdout
+        assert "min-free" in fault and "min-free" in daemon.call("status").stdout
         time.sleep(2.0)  # the subject: that the index goes on in this state
         assert "retrying in" not in daemon.log, daemon.log
         daemon.stop()
-        done = command(daemon, "yank", "third==1.0")
+        done = daemon.call("yank", "third==1.0")
         assert done.returncode == 0, done.stdout + done.stderr
         assert daemon.files("third")[0]["yanked"] is True
         daemon.start()
@@ -276,7 +256,7 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
             filler.unlink()
         daemon.wait_published(waiting[0], time.time())
         daemon.wait_empty()
-        assert command(daemon, "verify").returncode == 0
+        assert daemon.call("verify").returncode == 0
 
 
 @pytest.mark.long
@@ -288,7 +268,7 @@ def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
         daemon.wait_published(wheel_of("first")[0], time.time())
         fill_by_dd(disk)
         obeyed = 0
-        while command(daemon, "unyank" if obeyed % 2 else "yank", "first==1.0", "--timeout", "10s").returncode == 0:
+        while daemon.call("unyank" if obeyed % 2 else "yank", "first==1.0", "--timeout", "10s").returncode == 0:
             obeyed += 1
             with (disk / "filler.more").open("ab", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
@@ -298,10 +278,10 @@ def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
         os.kill(daemon.pid, 0)
         for filler in disk.glob("filler.*"):
             filler.unlink()
-        until("it is up again", lambda: command(daemon, "status").returncode == 0)
+        until("it is up again", lambda: daemon.call("status").returncode == 0)
         drop(daemon, *wheel_of("later"))
         daemon.wait_published(wheel_of("later")[0], time.time())
-        assert command(daemon, "verify").returncode == 0
+        assert daemon.call("verify").returncode == 0
 
 
 def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> None:
@@ -332,7 +312,7 @@ def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None
             fill_by_dd(disk)
         drop(daemon, *wheel_of("late"))
         until("it is down", lambda: "retrying in" in daemon.log)
-        told = until("told", lambda: (done := command(daemon, "status")).returncode and done.stdout)
+        told = until("told", lambda: (done := daemon.call("status")).returncode and done.stdout)
         assert f"daemon running, pid {daemon.pid}" in told
         assert "problem: " in told
         public = (base / "public.gone" if trouble == "public gone" else daemon.public) / "status.json"
@@ -345,7 +325,7 @@ def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None
         else:
             (base / "public.gone").rename(daemon.public)
         daemon.wait_published(wheel_of("late")[0], time.time())
-        until("all is well", lambda: command(daemon, "status").returncode == 0)
+        until("all is well", lambda: daemon.call("status").returncode == 0)
 
 
 @pytest.mark.parametrize("how", ["read-only", "dead"])
@@ -368,7 +348,7 @@ def test_a_disk_that_fails_for_a_while(base: Path, how: str) -> None:
         daemon.wait_published(name, time.time())
         daemon.assert_published_once(name, data)
         daemon.wait_empty()
-        assert command(daemon, "verify").returncode == 0
+        assert daemon.call("verify").returncode == 0
 
 
 def test_a_drop_folder_that_is_unmounted_and_mounted_again(base: Path) -> None:

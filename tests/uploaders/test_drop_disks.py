@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,18 +46,12 @@ def bring(daemon: IndexDaemon, name: str) -> None:
     (daemon.drop / f".{name}").rename(daemon.drop / name)
 
 
-def command(daemon: IndexDaemon, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Another command on the same index."""
-    line = [sys.executable, "-m", "eggwatch", "--config", str(daemon.base / "eggwatch.toml"), *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-
-
 def assert_mended(daemon: IndexDaemon) -> None:
     """What was refused meanwhile lies where it was, its reasons below STATE; what is refused now goes to rejected/."""
     before = daemon.log.count("answers are written there again")
     until("a try", lambda: daemon.log.count("answers are written there again") >= max(before, 2))
     until("no fault", lambda: daemon.status()["faults"] == {})
-    assert command(daemon, "status").returncode == 0
+    assert daemon.call("status").returncode == 0
     assert (daemon.drop / BROKEN[0]).read_bytes() == BROKEN[1]
     away = daemon.state / "answers"
     assert json.loads((away / "rejected" / f"{BROKEN[0]}.reason.json").read_bytes())["serial"]
@@ -82,18 +75,18 @@ def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
         until("refused", lambda: daemon.events_of(BROKEN[0], "rejected"))
         fault = until("the fault", lambda: daemon.status()["faults"].get("answers"))
         assert "No space left" in fault and "answers" in fault
-        told = command(daemon, "status")
+        told = daemon.call("status")
         assert told.returncode == 1 and "No space left" in told.stdout
         faults = daemon.status()["faults"]
         assert json.loads((daemon.public / "status.json").read_bytes())["faults_count"] == len(faults) == 1
-        assert command(daemon, "wait", BROKEN[0], "--timeout", "0").returncode == 1
+        assert daemon.call("wait", BROKEN[0], "--timeout", "0").returncode == 1
         if restarted:
             daemon.stop()
             daemon.start()
         until("the file stays", lambda: (daemon.drop / BROKEN[0]).exists() or daemon.receipt(BROKEN[0]))
         bring(daemon, good[0])
         daemon.wait_published(good[0], time.time())
-        assert command(daemon, "yank", "good==1.0").returncode == 0
+        assert daemon.call("yank", "good==1.0").returncode == 0
         assert "retrying" not in daemon.log, "the index was never down"
         (daemon.drop / ".filler").unlink()
         assert_mended(daemon)

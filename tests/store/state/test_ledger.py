@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ def event(number: int = 1, **more: Any) -> Event:
     return Event(
         kind=EventKind.ADMITTED, at=timestamp(1_700_000_000 + number), filename=f"demo-{number}.tar.gz", **more
     )
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    ledger.open(START)
-    yield ledger
-    ledger.close()
 
 
 def test_what_was_appended_is_read_back_in_order(ledger: Ledger) -> None:

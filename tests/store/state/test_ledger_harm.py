@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ def event(number: int, **more: object) -> Event:
     return Event(
         kind=EventKind.ADMITTED, at=f"2026-01-01T00:00:{number:02d}.000000Z", filename=f"demo-{number}.tar.gz", **more
     )  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An open, empty ledger."""
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    ledger.open(START)
-    yield ledger
-    ledger.close()
 
 
 def test_lines_are_plain_ascii(ledger: Ledger) -> None:
