@@ -72,7 +72,11 @@ bandersnatch
     6.8 mirrors an index at ``https://HOST/packages/``, with one more line in the web server's configuration: see
     :doc:`replicas`. ``eggwatch import`` reads its mirrors.
 
-Not tested: pip-audit asks a service for vulnerabilities, conda-lock needs conda, and pixi is no Python package.
+pip-audit
+    ``-r requirements.txt --index-url URL`` finds what pip would install. The tests stop there (``--dry-run``): for
+    vulnerabilities, it asks a service that is no index.
+
+Not tested: conda-lock needs conda, and pixi is no Python package.
 """
 
 

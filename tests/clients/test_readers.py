@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.clients.tree import FILES, VERSIONS
 from tests.contrib.older_indexes import running
 from tests.contrib.test_old_story import EASY_INSTALL, PYTHONS, run
 from tests.http_asking import ask
+from tests.installers import clean_environment
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 RELEASES = {**dict.fromkeys(CASES, 2), "case-versions": VERSIONS, "case-files": 5}
@@ -90,6 +92,18 @@ def test_pip_installs_through_a_proxy(bench: Bench, tmp_path: Path, program: str
         client, projects = CLIENTS["pip 26.3"], ["case-unicode", "case-versions", "case-yanked", "case-build"]
         taken = client.run(tmp_path, f"{url}{path}", bench.programs(client), projects)
     assert taken == {project: CASES[project][2] for project in projects}
+
+
+@pytest.mark.long
+def test_pip_audit_collects_what_pip_would_install(bench: Bench, tmp_path: Path) -> None:
+    """All but the question for vulnerabilities, which goes to a service that is no index."""
+    (tmp_path / "requirements.txt").write_text("case-unicode\ncase-newer-python\n")
+    program = bench.environment("pip-audit==2.10.1") / "bin/pip-audit"
+    words = ("-r", "requirements.txt", "--index-url", bench.servers["nginx"].index, "--dry-run")
+    done = subprocess.run(
+        [program, *words], cwd=tmp_path, env=clean_environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "would have audited 2 packages" in done.stderr) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize("python", PYTHONS)
