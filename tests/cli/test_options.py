@@ -29,11 +29,15 @@ ARGUMENTS = {
     "import": ["."],
     "backup": ["kept"],
     "token": ["list"],
+    "site": ["--preview"],
+    "webserver": ["nginx"],
 }
 READING = ["list", "history", "status", "verify", "wait", "show"]
 NEED_AN_INDEX = sorted(COMMANDS.keys() - {"run", "check", "upload", "collect", "index", "init", "explain", "setup"})
 """`setup` would set this machine up."""
-NEED_ONE_INDEX = sorted(set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve"})
+NEED_ONE_INDEX = sorted(
+    set(NEED_AN_INDEX) - {"status", "verify", "repair", "config", "doctor", "notify", "serve", "webserver"}
+)
 
 
 def words(command: str) -> list[str]:

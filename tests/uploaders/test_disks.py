@@ -84,6 +84,8 @@ class Ext4:
         """The administrator unmounts it, as soon as nobody holds it, checks it, and mounts it again."""
         command = ["umount", self.path]
         until("unmounted", lambda: subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0)
+        # Whoever syncs all disks holds it a moment longer, and to mount it then would bring back the one that failed.
+        until("detached", lambda: not subprocess.check_output(["losetup", "-j", self._image]))
         subprocess.run(["fsck.ext4", "-p", self._image], check=False, stdout=subprocess.DEVNULL)
         self._mount()
 

@@ -337,8 +337,8 @@ def _tell(outcome: Path, what: dict[str, Any]) -> None:
 def warm_up() -> None:
     """Do once what each child would do again. No thread and no open file of eggwatch may exist before a fork."""
     archives()
-    env = index.environment(page_sources.templates())
-    for name in env.list_templates():
+    env = index.environment(sources := page_sources.templates())
+    for name in sources:
         env.get_template(name)
     index.environment = verify.environment = lambda _: env
     Readmes.html = readmes_here.html  # type: ignore[method-assign]
