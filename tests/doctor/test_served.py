@@ -184,6 +184,19 @@ def test_a_server_that_shows_an_older_copy_is_found(site: Site, tmp_path: Path) 
             assert (found(afar), [one["check"] for one in afar.row["unchecked"]]) == ([], ["current"])
 
 
+def test_archives_with_other_bytes_than_their_page_says_are_found(site: Site) -> None:
+    with folder_for("copy") as folder:
+        shutil.copytree(site.public, folder / "public", ignore=shutil.ignore_patterns(".eggwatch"))
+        for archive in (folder / "public/files").rglob("*.whl"):
+            archive.write_bytes(archive.read_bytes()[::-1])
+        copy = Site(folder / "other", bare=True)
+        copy.public = folder / "public"
+        with behind("nginx", copy) as url:
+            (finding,) = found(site.call("doctor", "--url", url, "--json"))
+    assert (finding["check"], "is not the one that the page describes" in finding["problem"]) == ("files", True)
+    assert "eggwatch verify" in finding["remedy"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_uploads_that_do_not_reach_the_index_are_found(kind: str, tmp_path: Path) -> None:
     """Not passed on, passed on to nobody, and limited; nothing is found when they arrive."""
