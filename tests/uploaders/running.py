@@ -150,14 +150,14 @@ class IndexDaemon(Daemon):
         )
         return time.time() - since
 
-    def assert_published_once(self, filename: str, data: bytes) -> None:
-        """One event, one link, these very bytes, and a receipt that says so."""
+    def assert_published_once(self, filename: str, data: bytes, told: str = "PUBLISHED\n") -> None:
+        """One event, one link, these very bytes, and a receipt that begins with what is to be told."""
         project = re.sub(r"[-_.]+", "-", filename.split("-")[0]).lower()
         assert [event["sha256"] for event in self.events_of(filename)] == [hashlib.sha256(data).hexdigest()], self.log
         assert [file["filename"] for file in self.files(project)].count(filename) == 1
         assert (self.public / "files" / project / filename).read_bytes() == data
         assert (self.public / "files" / project / filename).stat().st_mode & 0o7777 == 0o444
-        head = f"{filename}: PUBLISHED\n"
+        head = f"{filename}: {told}"
         until(lambda: f"the receipt; it is {self.receipt(filename)}", lambda: self.receipt(filename).startswith(head))
 
     def assert_not_published(self, filename: str) -> None:

@@ -14,8 +14,8 @@ from tests.uploaders.running import IndexDaemon, moment, running
 
 AT_A_TIME = 8
 MISSING = "the end of the file is missing"
-"""Seconds from the end of an upload to its commit, far below the quiet period of 60 s: that was not waited for.
-On an idle machine it is some 20 ms, but other tests may have the cores."""
+TWICE = "replace-while-open"
+"""The same bytes are uploaded, removed and uploaded again: who was published by then is told that nothing changed."""
 
 TRACES = {trace.label: trace for trace in all_traces()}
 COMING = [label for label, trace in TRACES.items() if trace.whole()]
@@ -94,7 +94,8 @@ def test_a_whole_upload_is_published_exactly_once_and_whole(replayed: Replayed, 
     trace = TRACES[label]
     for name in trace.whole():
         filename = trace.here(name).rpartition("/")[2]
-        replayed.daemon.assert_published_once(filename, trace.content_for(name))
+        told = "PUBLISHED" if label == TWICE else "PUBLISHED\n"
+        replayed.daemon.assert_published_once(filename, trace.content_for(name), told)
 
 
 @pytest.mark.parametrize("label", COMING)
