@@ -183,7 +183,14 @@ def test_who_only_looks_loads_no_writer(module: str) -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
     ours = [name for name in loaded.stdout.split() if name.startswith("eggwatch") and ".notifiers." not in name]
     assert [name for name in ours if name.startswith(WRITERS)] == []
-    assert len(ours) <= (65 if module.endswith("courier") else 60)
+    assert len(ours) <= (63 if module.endswith("courier") else 58)
+
+
+def test_who_reads_an_index_here_loads_no_http() -> None:
+    """What asks other machines (urllib, ssl) is in `readers.remote`, and whoever reads folders does without it."""
+    code = "import sys, eggwatch.readers.status; print({'ssl', 'http.client', 'urllib.request'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_no_file_is_too_long_to_read() -> None:

@@ -17,8 +17,9 @@ from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, EventKind
 from eggwatch.model.queue import Stage
 from eggwatch.model.status import Status
-from eggwatch.readers.remote import RemoteReader, is_silent
+from eggwatch.readers.remote import RemoteReader
 from eggwatch.readers.status import Standing, standing
+from eggwatch.readers.status_fields import is_silent
 
 KEPT_IN = {
     "quarantine": "quarantine (public/.eggwatch/quarantine/)",

@@ -29,7 +29,7 @@ from eggwatch.config.grammar import (
 from eggwatch.config.news import COMMON, NEWS, TABLES
 from eggwatch.config.uploads import DOOR, UPLOADS
 from eggwatch.model.codes import Code, nearest
-from eggwatch.policy.ownership import normalized_pattern
+from eggwatch.model.names import project_name
 from eggwatch.policy.retention import Keeping
 from eggwatch.policy.settling import SUFFIXES
 from eggwatch.policy.terms import Profile, Weight
@@ -107,7 +107,7 @@ def _owners(value: object) -> dict[str, frozenset[str]]:
         raise SeveralError(problems)
     owners: dict[str, frozenset[str]] = {}
     for pattern, names in value.items():
-        key = normalized_pattern(pattern)
+        key = project_name(pattern)
         owners[key] = owners.get(key, frozenset()) | frozenset(names)
     return owners
 
@@ -131,7 +131,7 @@ def _patterns(value: object) -> tuple[str, ...]:
     wrong = [item for item in value if not _is_pattern(item)]
     if wrong:
         raise ValueError(f"names {wrong[0]!r}, which is not a pattern of project names")
-    return tuple(dict.fromkeys(map(normalized_pattern, value)))
+    return tuple(dict.fromkeys(map(project_name, value)))
 
 
 def _names(value: object) -> tuple[str, ...]:

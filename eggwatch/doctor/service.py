@@ -14,7 +14,7 @@ from eggwatch.doctor.folders import quoted
 from eggwatch.linux.access import ENTER, WRITE, is_shared, may
 from eggwatch.model.events import seconds_of
 from eggwatch.model.instructions import account_word
-from eggwatch.readers.remote import SILENCE
+from eggwatch.readers.status_fields import SILENCE
 
 NEEDED = {
     "CAP_LEASE": "an upload is accepted only after it has not changed for a while",

@@ -22,11 +22,6 @@ class Publisher:
     doubt: str | None = None
 
 
-def normalized_pattern(text: str) -> str:
-    """A pattern as it is compared with normalised project names (PEP 503): `Acme_*` becomes `acme-*`."""
-    return re.sub(r"[-_.]+", "-", text).lower()
-
-
 def matches(project: str, pattern: str) -> bool:
     """Whether a normalised project name is meant by a pattern with `*`, `?` and `[…]`."""
     return fnmatchcase(project, pattern)

@@ -27,7 +27,7 @@ class Profile(StrEnum):
 class Terms:
     """The settings of the judge (sizes in bytes). By default, anyone who can write to the drop folder can publish.
 
-    Patterns and names are normalised (`ownership.normalized_pattern`).
+    Patterns and names are normalised (`model.names.project_name`).
     """
 
     profile: Profile = Profile.DEFAULT

@@ -22,8 +22,7 @@ from eggwatch.model.status import Delivery, Status
 from eggwatch.policy.retries import Progress
 from eggwatch.policy.settling import NameKind, kind_of_name
 from eggwatch.readers.missing import Absence, absences, is_gone, root_serial
-from eggwatch.readers.remote import is_silent
-from eggwatch.readers.status_fields import read_status
+from eggwatch.readers.status_fields import is_silent, read_status
 from eggwatch.store.drop.folder import Drop, Found, read_foreign
 from eggwatch.store.state.catalog_reader import Original, Reader, key_of
 from eggwatch.store.state.cursors import read_all

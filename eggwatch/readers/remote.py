@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError, in_words
-from eggwatch.model.events import Event, EventKind, seconds_of, timestamp
+from eggwatch.model.events import Event, EventKind, timestamp
 from eggwatch.model.names import JSON_NAME
 from eggwatch.model.status import Status
+from eggwatch.readers.status_fields import is_silent
 
 SECONDS = 15.0
 """How long a server may take for one answer."""
@@ -153,8 +154,6 @@ class RemoteReader:
 
 
 JSON_TYPE = "application/json"
-SILENCE = 180.0
-"""Seconds after which a daemon that is alive would have written status.json anew, three times over."""
 
 
 def _date(header: str | None) -> float:
@@ -162,15 +161,6 @@ def _date(header: str | None) -> float:
         return parsedate_to_datetime(header or "").timestamp()
     except ValueError:
         return time.time()
-
-
-def is_silent(state: Status) -> bool:
-    """True if a daemon that did not stop in order has not updated its status (`at`) for too long before `asked_at`."""
-    try:
-        age = seconds_of(state.asked_at or timestamp(time.time())) - seconds_of(state.at or "")
-    except (TypeError, ValueError):
-        return False
-    return state.running is not False and age > SILENCE
 
 
 def _published(project: str, file: dict[str, Any]) -> Event:

@@ -18,8 +18,15 @@ from eggwatch.policy.settling import remark_on
 from eggwatch.policy.subscriptions import is_outside
 from eggwatch.readers.local import IndexReader
 from eggwatch.readers.missing import Absence
-from eggwatch.readers.remote import SILENCE, is_silent
-from eggwatch.readers.status_fields import with_cursors, with_queue, with_surroundings, without_queue, writer_lives
+from eggwatch.readers.status_fields import (
+    SILENCE,
+    is_silent,
+    with_cursors,
+    with_queue,
+    with_surroundings,
+    without_queue,
+    writer_lives,
+)
 from eggwatch.store.drop.folder import Drop, Found, Survey
 from eggwatch.store.state.catalog_reader import Original
 from eggwatch.store.state.cursors import DAEMON, Cursors

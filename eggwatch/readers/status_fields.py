@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.model.events import timestamp
+from eggwatch.model.events import seconds_of, timestamp
 from eggwatch.model.names import shown
 from eggwatch.model.queue import Queue, Stage
 from eggwatch.model.status import LastVerify, QueuedUpload, Status
 from eggwatch.store.state.verified import last as last_verified
+
+SILENCE = 180.0
+"""Seconds after which a daemon that is alive would have written status.json anew, three times over."""
 
 
 def with_cursors(status: Status, serial: int, cursors: Mapping[str, int]) -> Status:
@@ -78,3 +82,12 @@ def writer_lives(said: Status) -> bool:
         return said.pid is not None and b"eggwatch" in Path(f"/proc/{int(said.pid)}/cmdline").read_bytes()
     except (OSError, TypeError, ValueError):
         return False
+
+
+def is_silent(state: Status) -> bool:
+    """True if a daemon that did not stop in order has not updated its status (`at`) for too long before `asked_at`."""
+    try:
+        age = seconds_of(state.asked_at or timestamp(time.time())) - seconds_of(state.at or "")
+    except (TypeError, ValueError):
+        return False
+    return state.running is not False and age > SILENCE

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eggwatch.model.names import project_name
 from eggwatch.policy.ownership import (
     Publisher,
     first_match,
     is_among,
     matches,
     may_change,
-    normalized_pattern,
     owners_of,
 )
 
@@ -58,7 +58,7 @@ def test_accounts_are_named_and_groups_have_an_at(names: list[str], among: bool)
 
 def test_patterns_are_compared_normalised() -> None:
     """Acme_* means acme-payments."""
-    assert matches("acme-payments", normalized_pattern("Acme_*"))
+    assert matches("acme-payments", project_name("Acme_*"))
 
 
 def test_the_first_of_several_patterns_is_told() -> None:
