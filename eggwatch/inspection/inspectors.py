@@ -23,11 +23,11 @@ FEWEST_DESCRIPTORS = 64
 """Open files with which inspectors can just be started, and pages and copies made beside them."""
 ENOUGH_DESCRIPTORS = 1024
 MANY = 16
-"""Where more than so many archives wait for first tries in the lane of small ones, each worker has"""
+"""Where more than so many small archives wait that were never tried, each worker has"""
 IN_HAND = 32
 """up to so many at a time, so that it goes on while nobody looks after it,"""
 BYTES_IN_HAND = 512 * 1024
-"""as long as they are small. Not while some first try has not been enough: nobody is to wait behind bombs."""
+"""of theirs. Not while some first try has not been enough: nobody is to wait behind bombs."""
 
 
 def raise_descriptor_limit() -> None:
@@ -59,6 +59,8 @@ class Inspectors:
         sizes = {Lane.BIG: 1, Lane.SLOW: slow}
         self._queues = {lane: LaneQueue(lane, sizes.get(lane, fast or os.cpu_count() or 1)) for lane in Lane}
         self._first_try, self._readme = first_try, readme
+        self._first = Lane.SLOW if first_try else Lane.FAST
+        """Where small archives wait at first."""
         self._turns: dict[int, Turn] = {}
         self._blame: Counter[str] = Counter()
         """By uploader: first tries that were not enough, since the last moment when nothing was left to do."""
@@ -129,18 +131,16 @@ class Inspectors:
     def _start_waiting(self) -> None:
         for queue in self._queues.values():
             while queue.turns and (worker := self._idle(queue)) is not None:
-                self._begin(queue, worker, queue.next(self._blame))
-        while (worker := self._ahead(fast := self._queues[Lane.FAST])) is not None:
-            self._begin(fast, worker, fast.next(self._blame))
+                self._begin(worker, queue.next(self._blame))
+        while (worker := self._ahead(first := self._queues[self._first])) is not None:
+            self._begin(worker, first.next(self._blame))
 
-    def _begin(self, queue: LaneQueue, worker: Worker, turn: Turn) -> None:
+    def _begin(self, worker: Worker, turn: Turn) -> None:
         try:
-            alive = worker.give(turn.job, seconds=turn.seconds, quick=turn.quick, first=not turn.tries)
+            worker.give(turn.job, seconds=turn.seconds, quick=turn.quick, first=not turn.tries)
         except OSError:
             del self._turns[turn.job.number]
             raise
-        if not alive:
-            self._bury(queue, worker)
 
     def _idle(self, queue: LaneQueue) -> Worker | None:
         for worker in queue.workers:

@@ -92,8 +92,10 @@ class Worker:
         """The same, and what it has in hand for afterwards."""
         return [job for job, _ in self._jobs]
 
-    def give(self, job: Job, *, seconds: float, quick: float | None = None, first: bool = False) -> bool:
-        """Hand a job over; False if the worker is dead. OSError if the copy can't be opened, which is not its fault.
+    def give(self, job: Job, *, seconds: float, quick: float | None = None, first: bool = False) -> None:
+        """Hand a job over. OSError if the copy can't be opened, which is not the worker's fault.
+
+        If the worker is dead, `receive` tells it, after all that it has answered before.
 
         It is killed `seconds` after its beginning, and gives up by itself after `quick` seconds of CPU time; at its
         `first` try sooner, where the archive says of itself that it needs less, or more.
@@ -103,15 +105,14 @@ class Worker:
         self.bytes_in_hand += job.size
         if len(self._jobs) == 1:
             self.deadline = time.monotonic() + seconds
+        times = {"cpu": seconds, "quick": quick, "first": first}
+        request = {"filename": job.filename, "readme": job.readme, **times}
         try:
-            times = {"cpu": seconds, "quick": quick, "first": first}
-            request = {"filename": job.filename, "readme": job.readme, **times}
             socket.send_fds(self.socket, [json.dumps(request).encode() + b"\n"], [fd])
         except OSError:
-            return False
+            self.socket.shutdown(socket.SHUT_WR)  # it ends, if it is not dead yet
         finally:
             os.close(fd)
-        return True
 
     def receive(self) -> list[bytes] | None:
         """Take what has arrived: the answers that are whole, in the order of the jobs; None when the worker is gone."""

@@ -24,7 +24,7 @@ from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge
 from eggwatch.store.public.pool import digest
 
-AT_ONCE = 64
+AT_ONCE = 128
 """How many archives wait for an inspector at most."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -22,7 +23,7 @@ from eggwatch.errors import EggwatchError
 from eggwatch.inspection import inspector, queues, worker
 from eggwatch.inspection.inspector import given_up
 from eggwatch.inspection.inspectors import MANY, Inspectors
-from eggwatch.inspection.queues import AGAIN_CPU, BIG, SMALL, Lane, LaneQueue, Turn
+from eggwatch.inspection.queues import AGAIN_CPU, BIG, LAST_TRY, SMALL, Lane, LaneQueue, Turn
 from eggwatch.inspection.worker import LONGEST_NEED, Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
@@ -121,6 +122,40 @@ def test_of_many_small_archives_a_worker_has_several_in_hand_and_its_death_is_bl
     assert [number for number, turn in inspectors._turns.items() if turn.died] == [1]
     found = results(inspectors, 40)
     assert all(result.inspection and not result.inspection.flaws for result in found.values())
+
+
+def test_where_no_other_upload_waits_a_worker_has_several_in_hand_too(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Inspectors(slow=1, first_try=LAST_TRY) as inspectors:
+        signal_first_job(monkeypatch)  # so that the worker stops at it
+        for number in range(1, 41):
+            inspectors.submit(job(number, archive))
+        until("its hands are full", lambda: not inspectors.poll(0.01) and len(workers_of(inspectors)[0].jobs) > MANY)
+        monkeypatch.undo()
+        os.kill(workers_of(inspectors)[0].pid, signal.SIGKILL)
+        until("it is blamed", lambda: inspectors.poll(0.01) or any(turn.died for turn in inspectors._turns.values()))
+        assert [number for number, turn in inspectors._turns.items() if turn.died] == [1]
+        found = results(inspectors, 40)
+    assert all(result.inspection and not result.inspection.flaws for result in found.values())
+
+
+def test_what_a_worker_has_answered_before_it_died_counts_though_nobody_had_read_it(
+    inspectors: Inspectors, archive: Path
+) -> None:
+    inspectors.submit(job(0, archive))
+    results(inspectors, 1)
+    (worker,) = workers_of(inspectors)
+    for number in range(1, 41):
+        inspectors.submit(job(number, archive))
+    until("its first answer has arrived", lambda: b"\n" in worker.socket.recv(1 << 20, socket.MSG_PEEK))
+    os.kill(worker.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    inspectors.submit(job(41, archive))
+    assert inspectors._turns[1].died is None
+    found = inspectors.poll(1.0)
+    assert found[0].number == 1 and found[0].inspection is not None
+    assert len(found) + len(results(inspectors, 41 - len(found))) == 41
 
 
 def test_nobody_is_put_behind_a_bomb(inspectors: Inspectors, archive: Path, silent: Path) -> None:
