@@ -8,10 +8,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -78,24 +79,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--dry-run", is_flag=True, help="Only say what would be downloaded, and from where.")
 @login_options
 @json_option
-def collect(
-    requirements: tuple[str, ...],
-    site_packages: bool,
-    python: Path | None,
-    files: tuple[Path, ...],
-    constraints: tuple[Path, ...],
-    compoze: tuple[Path, ...],
-    no_deps: bool,
-    platforms: tuple[str, ...],
-    versions: tuple[str, ...],
-    into: str | None,
-    bundle: Path | None,
-    sdists: bool,
-    rebuild: bool,
-    dry_run: bool,
-    as_json: bool,
-    **login: str,
-) -> None:
+def collect(requirements: tuple[str, ...], site_packages: bool, compoze: tuple[Path, ...], **options: Any) -> None:
     """Collect the wheels of what is installed in an environment, or of requirements.
 
     The wheels are downloaded by 'pip download', from the indexes that pip is configured for, and nothing is ever
@@ -119,35 +103,75 @@ def collect(
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that pip does not go on alone
     older = read_config(compoze)
-    requirements, site_packages = (*requirements, *older.requirements), site_packages or older.site_packages
-    into = into or older.path
-    if not (requirements or files or site_packages):
-        raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
-    if rebuild and (platforms or versions or not site_packages):
-        raise click.UsageError(
-            "--rebuild makes wheels of what is installed on this machine: use it with --site-packages only."
+    login = Login(**{one.name: options.pop(one.name) for one in fields(Login)})
+    asked = _Asked(
+        **{**options, "into": options["into"] or older.path},
+        requirements=(*requirements, *older.requirements),
+        site_packages=site_packages or older.site_packages,
+    )
+    asked.refuse_contradictions()
+    sys.exit(not _collect(asked, asked.work(older.indexes), login))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The options, with what a configuration of compoze adds."""
+
+    requirements: tuple[str, ...]
+    site_packages: bool
+    python: Path | None
+    files: tuple[Path, ...]
+    constraints: tuple[Path, ...]
+    no_deps: bool
+    platforms: tuple[str, ...]
+    versions: tuple[str, ...]
+    into: str | None
+    bundle: Path | None
+    sdists: bool
+    rebuild: bool
+    dry_run: bool
+    as_json: bool
+
+    def refuse_contradictions(self) -> None:
+        """UsageError for options that can't be had together."""
+        if not (self.requirements or self.files or self.site_packages):
+            raise click.UsageError("Say what to collect: --site-packages, REQUIREMENT or -r FILE.")
+        if self.rebuild and (self.platforms or self.versions or not self.site_packages):
+            raise click.UsageError(
+                "--rebuild makes wheels of what is installed on this machine: use it with --site-packages only."
+            )
+        if self.dry_run and self.sdists:
+            raise click.UsageError("--dry-run does not look for sdists.")
+        if self.bundle is not None and self.bundle.suffix != SUFFIX:
+            raise click.UsageError(f"--bundle needs a name that ends in {SUFFIX}.")
+
+    def work(self, indexes: tuple[str, ...]) -> _Work:
+        """What is to be done; `indexes` are options of pip."""
+        more = [word for file in self.constraints for word in ("--constraint", str(file))]
+        python = self.python or _first_python()
+        return _Work(
+            wanted=list(requests(self.requirements, self.files, ["--no-deps", *more] if self.no_deps else more)),
+            environment=look_into(python) if self.site_packages else None,
+            pips=_pips(replace(pip_for(python), indexes=indexes), self.platforms, self.versions),
+            rebuild=self.rebuild,
+            sdists=self.sdists,
         )
-    if dry_run and sdists:
-        raise click.UsageError("--dry-run does not look for sdists.")
-    if bundle is not None and bundle.suffix != SUFFIX:
-        raise click.UsageError(f"--bundle needs a name that ends in {SUFFIX}.")
-    more = [word for file in constraints for word in ("--constraint", str(file))]
-    wanted = list(requests(requirements, files, ["--no-deps", *more] if no_deps else more))
-    python = python or _first_python()
-    environment = look_into(python) if site_packages else None
-    pips = _pips(replace(pip_for(python), indexes=older.indexes), platforms, versions)
-    work = _Work(pips=pips, wanted=wanted, environment=environment, rebuild=rebuild, sdists=sdists)
-    if dry_run:
-        sys.exit(not _are_good(list(_told(work.planned(Path(into or ".")), as_json=as_json))))
+
+
+def _collect(asked: _Asked, work: _Work, login: Login) -> bool:
+    """Whether all was found, and sent on where that was asked for."""
+    into, bundle, as_json = asked.into, asked.bundle, asked.as_json
+    if asked.dry_run:
+        return _are_good(list(_told(work.planned(Path(into or ".")), as_json=as_json)))
     with _folder(into, bundle) as folder:
         told = list(_told(work.collected(folder), as_json=as_json))
         archives = sorted({folder / one.file for one in told if one.file})
         if bundle is not None:
             write_bundle(bundle, archives)
-        is_sent = into is None or not is_afar(into) or send_on(archives, into, Login(**login), as_json=as_json)  # type: ignore[arg-type]
+        is_sent = into is None or not is_afar(into) or send_on(archives, into, login, as_json=as_json)
     counts = Counter(one.outcome for one in told)
     (print_counts if as_json else say_counts)(counts, str(into or bundle or "."))
-    sys.exit(not (is_sent and _are_good(told)))
+    return is_sent and _are_good(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

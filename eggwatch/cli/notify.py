@@ -72,19 +72,16 @@ def notify(
     selection = replace(selection, served_at=served_at)
     indexes = selection.all()
     if testing:
-        sys.exit(_status([_test(index, as_json=as_json) for index in indexes]))
-    if retry:
-        sys.exit(_status([_retry(index) for index in indexes]))
-    if not once:
+        good = [_test(index, as_json=as_json) for index in indexes]
+    elif retry:
+        good = [_retry(index) for index in indexes]
+    elif once:
+        with _couriers(indexes) as couriers:
+            good = [courier.deliver_once() for courier in couriers]
+    else:
         _carry(selection, until_eof=until_eof)
         return
-    with _couriers(indexes) as couriers:
-        sys.exit(_status([courier.deliver_once() for courier in couriers]))
-
-
-def _status(results: list[bool]) -> int:
-    """The exit status over all of them: each was tried, whatever became of the others."""
-    return 0 if all(results) else 1
+    sys.exit(not all(good))
 
 
 def _test(index: IndexConfig, *, as_json: bool) -> bool:
@@ -104,7 +101,8 @@ def _retry(index: IndexConfig) -> bool:
     """Dead letters once more: by the courier that is at work, or else here."""
     try:
         with _couriers([index]) as couriers:
-            return _status([route.retry() for courier in couriers for route in courier.routes]) == 0
+            good = [route.retry() for courier in couriers for route in courier.routes]
+            return all(good)
     except LockHeldError:
         Deliveries(index.state, permissions_of(index)).ask_to_retry()
         say(f"{index.name}: the running courier retries them; 'eggwatch status' shows what is left")

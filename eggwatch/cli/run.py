@@ -62,14 +62,10 @@ def run(
     capabilities.lower()  # before a thread is started
     config = selection.load(needed=())
     if once:
-        seconds = duration_option(timeout)
-        good = []
-        for index in config.indexes.values():
-            with of_index(index.name if len(config.indexes) > 1 else None):
-                good.append(_once(index, as_json=as_json, seconds=seconds))
+        is_good = _once_each(config, as_json=as_json, seconds=duration_option(timeout))
         if not without_news:
             deliver_once(config.indexes.values())
-        raise SystemExit(0 if all(good) else 1)
+        raise SystemExit(not is_good)
     _serve_and_watch(config, selection, serve, metrics, "" if without_news else log_format)
 
 
@@ -130,6 +126,15 @@ def _say_ready(config: Config, server: Server | None) -> None:
         say_error(f"  copy packages to   {index.drop}/")
         if server is not None:
             say_error(f"  install with       {pip_install(f'{server.url}{prefix}simple/', 'PROJECT')}")
+
+
+def _once_each(config: Config, *, as_json: bool, seconds: float) -> bool:
+    """A round over the drop folder of each index, also after one that was not good."""
+    good = []
+    for index in config.indexes.values():
+        with of_index(index.name if len(config.indexes) > 1 else None):
+            good.append(_once(index, as_json=as_json, seconds=seconds))
+    return all(good)
 
 
 def _once(index: IndexConfig, *, as_json: bool, seconds: float) -> bool:

@@ -66,10 +66,7 @@ def setup(
     Exit status: 0 done, or nothing to do; 1 something went wrong;
       2 usage or configuration; 3 another setup runs.
     """
-    if selection.config is not None or selection.index is not None:
-        raise click.UsageError("setup always uses /etc/eggwatch; --config and --index do not apply.")
-    if (source is not None) + rollback + uninstall > 1:
-        raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
+    _refuse_contradictions(selection, (source is not None) + rollback + uninstall)
     if os.geteuid() != 0 and not dry_run:
         raise ConfigurationError("This installs for the whole machine.", remedy="Run it as root: sudo eggwatch setup …")
     os.umask(0o022)  # the service's account has to read the program, whatever root's own umask
@@ -78,9 +75,7 @@ def setup(
         return
     is_first = not Places().configuration.exists()
     if url is None and is_first:
-        name = machine_name()
-        found = None if name is None else f"http://{name}/"
-        url = found if dry_run else ask_for_url("URL that clients will use", found)
+        url = _url_of_this_machine(dry_run=dry_run)
     wish = Wish(drop=selection.drop, public=selection.public, state=selection.state, account=user, url=url)
     with tempfile.TemporaryDirectory(prefix="eggwatch-setup-") as scratch:
         _install(wish, source, Path(scratch), rollback=rollback, dry_run=dry_run)
@@ -88,6 +83,19 @@ def setup(
         index = next(iter(load(Places().configuration).indexes.values()))
         for line in after_setup(index):
             say(line)
+
+
+def _refuse_contradictions(selection: Selection, tasks: int) -> None:
+    if selection.config is not None or selection.index is not None:
+        raise click.UsageError("setup always uses /etc/eggwatch; --config and --index do not apply.")
+    if tasks > 1:
+        raise click.UsageError("Choose one of --from, --rollback and --uninstall.")
+
+
+def _url_of_this_machine(*, dry_run: bool) -> str | None:
+    name = machine_name()
+    found = None if name is None else f"http://{name}/"
+    return found if dry_run else ask_for_url("URL that clients will use", found)
 
 
 def _install(wish: Wish, named: str | None, scratch: Path, *, rollback: bool, dry_run: bool) -> None:

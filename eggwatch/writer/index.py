@@ -182,14 +182,7 @@ def _assemble(
     mark_stale_pages(catalog, sources, config.terms.archived)
     mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
-    receipts = Receipts(
-        answers,
-        since=catalog.published_since,
-        index_url=config.index_url,
-        rules_url=config.rules_url,
-        oldest=timestamp(now() - (RECEIPTS.age or 0.0)),
-        retold=ledger.end.serial,
-    )
+    receipts = _receipts(config, answers, catalog, now=now(), retold=ledger.end.serial)
     rendering = renderer(catalog, sources.templates, sources.options, config)
     components = Components(
         drop=drop,
@@ -208,6 +201,17 @@ def _assemble(
         now=now,
     )
     return Pipeline(components, config)
+
+
+def _receipts(config: IndexConfig, answers: Answers, catalog: Catalog, *, now: float, retold: int) -> Receipts:
+    return Receipts(
+        answers,
+        since=catalog.published_since,
+        index_url=config.index_url,
+        rules_url=config.rules_url,
+        oldest=timestamp(now - (RECEIPTS.age or 0.0)),
+        retold=retold,
+    )
 
 
 def _spool_and_pool(config: IndexConfig, permissions: Permissions) -> tuple[Spool, Pool]:

@@ -31,6 +31,7 @@ from eggwatch.readers.status_fields import (
 from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.state.history import event_at
+from eggwatch.store.state.ledger import Ledger
 
 log = logging.getLogger("eggwatch")
 
@@ -51,9 +52,6 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     uploads, components = pipeline.uploads, pipeline.components
     projects, files = components.catalog.counts()
     faults = _faults(pipeline, watching)
-    # When the last event happened: its line is read, and no other.
-    end = components.ledger.end
-    event = event_at(components.ledger, (end.offset - end.length, end.length)) if end.length else None
     status = Status(
         eggwatch=__version__,
         ready=ready,
@@ -64,7 +62,7 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
         pages_stale=components.catalog.stale_count(),
         faults_count=len(faults),
         last_publish_seconds=pipeline.measures.latencies.last,
-        last_event_at=None if event is None else event.at,
+        last_event_at=_last_event_at(components.ledger),
         pid=os.getpid(),
         account=account_name(os.geteuid()),
         privileges=tuple(capabilities.held()),
@@ -79,6 +77,13 @@ def state_of(pipeline: Pipeline, *, ready: bool, watching: str | None, watched: 
     status = with_surroundings(with_queue(status, pipeline.queue(), now=components.now()), pipeline.config)
     cursors = {one.name: components.cursors.cursor(one.name) for one in components.notifiers}
     return with_cursors(status, components.ledger.end.serial, cursors)
+
+
+def _last_event_at(ledger: Ledger) -> str | None:
+    """Only the last line is read."""
+    end = ledger.end
+    event = event_at(ledger, (end.offset - end.length, end.length)) if end.length else None
+    return None if event is None else event.at
 
 
 def _faults(pipeline: Pipeline, watching: str | None) -> dict[str, str]:
