@@ -86,17 +86,17 @@ def page(seen: Seen) -> str:
 
 
 def _page(seen: Seen) -> Iterator[str]:
-    yield from _chapter("Requests")
+    yield from chapter("Requests")
     yield "What is requested of each server for one project; a page that is requested again costs a 304. Those without"
     yield "``.metadata`` do not know these files. The last four only lock, and download no archive."
     yield ""
     rows = [[client, *(_requests(servers[kind]) for kind in SERVERS)] for client, servers in seen.items()]
-    yield from _table([["client", *SERVERS.values()], *rows])
-    yield from _chapter("Cases")
+    yield from table([["client", *SERVERS.values()], *rows])
+    yield from chapter("Cases")
     yield "What is published, and the version (and build) that is taken. All clients take the same from all servers."
     yield ""
     rows = [[name, what, f"``{answer}``", _others(seen, project)] for project, (name, what, answer) in CASES.items()]
-    yield from _table([["case", "published", "taken", "other clients"], *rows])
+    yield from table([["case", "published", "taken", "other clients"], *rows])
     yield "A lock file names all files of a version, so that no build shows. pip knows yanked files since version 19.2."
 
 
@@ -117,11 +117,13 @@ def _others(seen: Seen, project: str) -> str:
     return "; ".join(f"{', '.join(sorted(clients))}: ``{version}``" for version, clients in others.items())
 
 
-def _chapter(title: str) -> Iterator[str]:
+def chapter(title: str) -> Iterator[str]:
+    """The lines of a heading."""
     yield from (title, "-" * len(title), "")
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table, whose first row is its head."""
     yield from (".. list-table::", "   :header-rows: 1", "")
     for first, *rest in rows:
         yield f"   * - {first}"

@@ -162,7 +162,8 @@ def eggwatch(folder: Path, *words: str) -> None:
     assert result.returncode == 0, result.stderr[-2000:]
 
 
-def _make(folder: Path) -> None:
+def make_sample(folder: Path) -> None:
+    """The sample index in this folder; `bare` in it is one with site = "off", and `folder` one without a daemon."""
     said = '[index.main.site]\ntitle = "Packages & more"\ntext = "What we build."\n'
     site_of(folder, _archives(), config=said)
     name, data = _hostile()
@@ -179,8 +180,8 @@ def _make(folder: Path) -> None:
 
 
 def sample_site(factory: pytest.TempPathFactory) -> Path:
-    """The folder of the sample index; `bare` in it is one with site = "off", and `folder` one without a daemon."""
-    return once_a_run(factory, "sample_site", _make)
+    """The folder of the sample index."""
+    return once_a_run(factory, "sample_site", make_sample)
 
 
 PAGES = {
@@ -203,8 +204,5 @@ PAGES = {
     "front of a folder": "../folder/index.html",
 }
 """Each kind of page for people, by its path below PUBLIC."""
-
-
-def page_checker(name: str) -> Path | None:
-    """The file of a checker of web pages, where contrib/test.sh has put it; None if it is not there."""
-    return next(Path(sys.prefix, "page-checkers").rglob(name), None)
+MACHINES = {"simple index": "simple/index.html", "simple page of a project": "simple/demo/index.html"}
+"""Those for installers."""
