@@ -14,6 +14,7 @@ from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import print_json, say, say_error
 from eggwatch.config.index_config import Config, IndexConfig
 from eggwatch.linux import capabilities
+from eggwatch.linux.process import collect_less_often
 from eggwatch.model.instructions import pip_install
 from eggwatch.notifiers.log_index import of_index
 from eggwatch.service.courier_process import CourierProcess
@@ -60,6 +61,7 @@ def run(
     """
     log_as(log_format, verbose=verbose, quiet=once and as_json)
     capabilities.lower()  # before a thread is started
+    collect_less_often()
     config = selection.load(needed=())
     if once:
         is_good = _once_each(config, as_json=as_json, seconds=duration_option(timeout))

@@ -13,7 +13,7 @@ from typing import Any
 
 from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.expected_cpu import expected_cpu
-from eggwatch.linux.process import allow_cpu, channel_to_parent, die_with_parent, limit_memory
+from eggwatch.linux.process import allow_cpu, channel_to_parent, collect_less_often, die_with_parent, limit_memory
 
 LARGEST_REQUEST = 64 * 1024
 SHORTEST_TRY = 0.008
@@ -42,6 +42,7 @@ def serve(*, niceness: int, readme: bool) -> None:
     """
     with channel_to_parent(niceness=niceness) as channel:  # at once: it takes a tenth of a second to load what follows
         inspect = _load(readme=readme)
+        collect_less_often()
         open_ = shut_in(readme=readme)
         channel.sendall(json.dumps(open_).encode() + b"\n")  # a death before this says nothing about any archive
         while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ from importlib.util import find_spec
 from eggwatch.archives.metadata.readme import MOST_SECONDS_OF_PAGE, content_type, readme_html
 from eggwatch.errors import RendererError, in_words
 from eggwatch.inspection.inspector import READMES, shut_in
-from eggwatch.linux.process import Process, allow_cpu, channel_to_parent
+from eggwatch.linux.process import Process, allow_cpu, channel_to_parent, collect_less_often
 
 CODE = "from eggwatch.inspection.readmes import serve; serve()"
 MOST_SECONDS = 30.0
@@ -111,7 +110,7 @@ def serve() -> None:
         for name in READMES:
             import_module(name)
         import_module("mimetypes").init()
-        gc.freeze()  # docutils makes so much garbage that modules would be looked through again and again
+        collect_less_often()
         shut_in(readme=True)
         with os.fdopen(os.dup(channel.fileno()), "rb") as requests:  # read(2): the sandbox has no recvfrom(2)
             for line in requests:

@@ -14,7 +14,7 @@ from typing import Any
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.readmes import Readmes
-from eggwatch.linux.process import Process, channel_to_parent
+from eggwatch.linux.process import Process, channel_to_parent, collect_less_often
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pages.site.search import Search
@@ -137,6 +137,7 @@ def serve() -> None:
         search = Search()
         for name in setup["templates"]:
             env.get_template(name)  # compiled once, and not part of what a rendering costs
+        collect_less_often()
         for line in requests:
             reader = Reader.open(Path(setup["catalog"]))
             rendered: RenderedRoot | RenderedSite

@@ -45,6 +45,22 @@ print(process.pid, flush=True)
 signal.pause()
 """
 
+GARBAGE = """
+import gc, socket
+from eggwatch.linux.process import collect_less_often
+channel = socket.socket(fileno=0)
+gc.collect()
+collect_less_often()
+looks = []
+gc.callbacks.append(lambda phase, _: looks.append(phase))
+for objects in (5_000, 6_000):
+    for _ in range(objects):
+        cycle = []
+        cycle.append(cycle)
+    channel.sendall(f"{looks.count('stop')} ".encode())
+channel.sendall(b"\\n")
+"""
+
 
 def line_of(process: Process) -> bytes:
     """The first line that a process tells."""
@@ -89,3 +105,10 @@ def test_it_does_not_outlive_a_parent_that_was_killed() -> None:
         assert os.getpriority(os.PRIO_PROCESS, pid) >= 3
         parent.kill()
     until("its end", lambda: not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text())
+
+
+def test_garbage_is_collected_once_in_ten_thousand_objects() -> None:
+    """Which is less often than Python does, and not never."""
+    process = Process(GARBAGE)
+    assert line_of(process).split() == [b"0", b"1"]
+    assert process.end(5.0) == 0
