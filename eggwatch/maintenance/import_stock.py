@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from eggwatch.errors import UNWRITABLE, FolderError
 from eggwatch.model.events import timestamp
+from eggwatch.model.instructions import shell_word
 from eggwatch.model.names import shown
 from eggwatch.model.sightings import Claim, Imported
 from eggwatch.model.verdicts import Admit, Flaw, Known, Level, Reject, Verdict
@@ -133,7 +134,7 @@ class Stock:
         for source in self.sources:
             try:
                 if source.is_dir():
-                    yield from walk(source, self._formats)
+                    yield from map(_if_of_mypi, walk(source, self._formats))
                 elif mypi.is_database(source):
                     yield from look_into_database(source, self._formats)
                 else:
@@ -143,6 +144,14 @@ class Stock:
                     f"{error.filename or source} can't be read: {error.strerror}.",
                     remedy="Give this account permission to read it, and run the same command again to continue.",
                 ) from error
+
+
+def _if_of_mypi(item: Item) -> Item:
+    """A database of mypi is not read where it only lies in a folder: it may be a copy of another day."""
+    if item.sort is not StockKind.OTHER or not mypi.is_of_mypi(item.path):
+        return item
+    command = f"eggwatch import {shell_word(str(item.path))}"
+    return replace(item, sort=StockKind.FOREIGN, why=f"a database of mypi, whose archives are imported by: {command}")
 
 
 class Import:
@@ -181,7 +190,7 @@ class Import:
             return ImportOutcome(path=item.path, verdict=ImportVerdict.FAILED, remark=item.why)
         if item.sort is not StockKind.FOREIGN:
             return None
-        return ImportOutcome(path=item.path, verdict=ImportVerdict.NOT_TAKEN, remark=remark_on(item.name))
+        return ImportOutcome(path=item.path, verdict=ImportVerdict.NOT_TAKEN, remark=item.why or remark_on(item.name))
 
     def _was_moved(self, item: Item) -> bool:
         """Whether a link leads nowhere because --move took its target, an archive of the stock, into the index."""

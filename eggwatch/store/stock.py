@@ -53,7 +53,7 @@ class Item:
     path: Path
     sort: StockKind
     why: str = ""
-    """Why it can't be taken, of what is closed or broken."""
+    """Why it is not taken, unless its name says that."""
     blob: mypi.Blob | None = None
     """Where it is, if not at its path but in a database."""
 

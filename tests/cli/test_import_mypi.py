@@ -95,6 +95,22 @@ def test_another_database_is_none_of_mypi(site: Site, tmp_path: Path) -> None:
     assert site.call("import", path).code == 2
 
 
+def test_a_database_in_a_folder_is_named_with_the_command_that_imports_it(site: Site, tmp_path: Path) -> None:
+    """It is not read, as it may be an old copy; databases of others in the folder are other files, as ever."""
+    stock = tmp_path / "old server"
+    stock.mkdir()
+    path = database(stock / "dev.db", [wheel("demo", "1.0")])
+    with closing(sqlite3.connect(stock / "eggbasket.db")) as connection:
+        connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE file (filename VARCHAR)")
+    before = state_of(stock)
+    done = site.call("import", stock)
+    named = f"{path}: not accepted: a database of mypi, whose archives are imported by: eggwatch import '{path}'"
+    assert done.code == 0 and named in done.out.splitlines()
+    assert "main: 0 imported, 0 known, 1 not accepted; 1 other file skipped" in done.out
+    assert state_of(stock) == before
+    assert "1 imported" in site.call("import", path).out
+
+
 def test_a_view_is_not_taken_for_the_table_of_files(site: Site, tmp_path: Path) -> None:
     """It may have rows without end."""
     endless = "WITH RECURSIVE rows(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM rows) SELECT n AS filename FROM rows"

@@ -41,6 +41,18 @@ def is_database(path: Path) -> bool:
         return False
 
 
+def is_of_mypi(path: Path) -> bool:
+    """Whether it is a file and a database of mypi; no file is made beside it, as SQLite may do for any other."""
+    if not is_database(path):
+        return False
+    try:
+        with closing(_opened(path, "mode=ro&immutable=1")) as connection:
+            connection.execute("SELECT filename, data, inserted, author_email FROM file LIMIT 0")
+    except sqlite3.Error:
+        return False
+    return True
+
+
 def blobs(database: Path) -> Iterator[Blob]:
     """The archives in a database, by filename; FolderError if it is none of mypi."""
     for row, filename in _select(database, "rowid, filename"):
@@ -75,8 +87,8 @@ def _select(database: Path, columns: str) -> Iterator[tuple[Any, ...]]:
         ) from error
 
 
-def _opened(database: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(bytes(database.absolute()))}?mode=ro", uri=True)
+def _opened(database: Path, how: str = "mode=ro") -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{quote(bytes(database.absolute()))}?{how}", uri=True)
     connection.text_factory = lambda data: data.decode(errors="replace")
     return connection
 
