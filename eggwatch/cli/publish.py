@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -55,6 +56,7 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
     if missing:
         raise click.UsageError(f"No such file: {', '.join(missing)}")
     log_to_stderr(quiet=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no copy is left behind
     config, seconds = selection.one(), duration_option(timeout)
     uploads = [upload for file in files for upload in _uploads(file, config)]
     copied = [upload for upload in uploads if upload.wanted is not None]

@@ -12,6 +12,7 @@ from eggwatch.errors import FolderError, in_words
 from eggwatch.policy.retention import Keeping, Leaving
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.copies import sweep_copies
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.drop.leftovers import Leftovers, tidied
 
@@ -77,7 +78,7 @@ class Housekeeping:
                 "damaged": tidy_aside(catalog.parent, f"{catalog.name}.damaged-*", aside, now=now),
             }
             with suppress(FolderError):  # every look at the drop folder says that it is not there
-                self._drop.sweep_copies(now=now if sure else 0.0)
+                sweep_copies(self._drop, now=now if sure else 0.0)
         except (OSError, FolderError) as error:
             log.error("announce old receipts and reasons can't be deleted: %s", in_words(error))
             return

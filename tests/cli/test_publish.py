@@ -12,6 +12,7 @@ from eggwatch.config.loading import load
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site
+from tests.running import until
 
 
 def test_without_a_daemon_it_does_the_round_itself(site: Site) -> None:
@@ -41,6 +42,18 @@ def test_its_copy_can_be_read_by_the_daemon(site: Site) -> None:
     finally:
         os.umask(mask)
     assert (site.drop / "demo-1.0.tar.gz").stat().st_mode & 0o777 == 0o644
+
+
+def test_when_it_is_terminated_it_leaves_no_copy(site: Site) -> None:
+    """SIGTERM in the middle of a large file: the exit status is that of Ctrl-C, and the drop folder as it was."""
+    large = site.base / "demo-1.0.tar.gz"
+    with large.open("wb") as file:
+        file.truncate(1 << 29)
+    command = site.start("publish", large)
+    until("the copy has begun", lambda: list(site.drop.glob(".eggwatch-copy-*")))
+    command.send_signal(signal.SIGTERM)
+    command.communicate(timeout=60)
+    assert (command.returncode, list(site.drop.iterdir())) == (130, [])
 
 
 def test_with_a_daemon_it_waits_for_its_verdicts(site: Site) -> None:

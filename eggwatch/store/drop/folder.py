@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -16,13 +16,11 @@ from eggwatch.errors import FolderError
 from eggwatch.linux import capabilities
 from eggwatch.model.sightings import Identity, Sighting
 from eggwatch.policy.settling import NameKind, kind_of_name
-from eggwatch.store import durable, granting
+from eggwatch.store import granting
 from eggwatch.store.durable import Place
 
 ANSWER_FOLDERS = ("rejected", "receipts")
 LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
-COPY = re.compile(r"\.eggwatch-copy-\d+-[0-9a-f]+")
-COPYING_SECONDS = 86400.0
 DEEPEST = 32
 HEAD = 512
 """Zero bytes in a row that count as a block that was never written."""
@@ -261,16 +259,6 @@ class Drop:
             return
         if stat.S_ISREG(status.st_mode):
             self._sort("/".join([*parts[:-1], ""]), parts[-1], status, survey)
-
-    def sweep_copies(self, *, now: float) -> None:
-        """Take away what `eggwatch publish` had begun to copy here a day ago, and was killed. `now` since the epoch."""
-        with self.opened() as root, os.scandir(root) as entries:
-            for entry in entries:
-                if not COPY.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
-                    continue
-                with suppress(FileNotFoundError, PermissionError):
-                    if entry.stat(follow_symlinks=False).st_ctime < now - COPYING_SECONDS:
-                        durable.unlink_at(Place(root, entry.name, str(self.root / entry.name)))
 
     @contextmanager
     def place(self, path: str) -> Iterator[Place]:

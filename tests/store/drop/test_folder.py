@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,19 +35,6 @@ def put(drop: Drop, path: str, data: bytes = b"hello") -> Path:
 def uploads(survey: Survey) -> list[str]:
     """The paths of the uploads."""
     return [found.path for found in survey.uploads]
-
-
-def test_copies_of_killed_commands_go_after_a_day(tmp_path: Path) -> None:
-    """By their ctime; nothing else with a name of ours, and no folder."""
-    names = (".eggwatch-copy-12-ab34", ".eggwatch-7-01234567", "demo-1.0.tar.gz", ".eggwatch-copy-x")
-    for name in names:
-        (tmp_path / name).touch()
-    (tmp_path / ".eggwatch-copy-13-ab34").mkdir()
-    drop = Drop(tmp_path, ("wheel",))
-    drop.sweep_copies(now=time.time())
-    assert len(list(tmp_path.iterdir())) == 5
-    drop.sweep_copies(now=time.time() + 86401)
-    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], ".eggwatch-copy-13-ab34"}
 
 
 def test_uploads_are_found_in_folders_too(drop: Drop) -> None:
