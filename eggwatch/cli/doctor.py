@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 import click
 
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.doctor import CHECKS, Reported, examine, served
+from eggwatch.doctor.asking import ServedIndex
 from eggwatch.doctor.environment import Finding, Unchecked, surroundings_of
+from eggwatch.doctor.local import index_at
 from eggwatch.errors import NoIndexError
 from eggwatch.model.counting import counted
 from eggwatch.readers.remote import RemoteReader
@@ -27,8 +30,9 @@ def doctor(selection: Selection, url: str | None, as_json: bool) -> None:
     root it sees all of it; what another account may not look at is reported as not checked. `check` judges local files
     before they are published; `verify` looks at what is published, and `status` at what is being done.
 
-    With --url it asks a web server for pages, archives and what should be hidden, from any machine. Run it where the
-    configuration is: it then also compares the pages with the public folder, and tries the way of uploads.
+    With --url it asks a web server for pages, archives and what should be hidden, from any machine. Where the index
+    that is shown there is configured (it has that `url`, or published those files), it is named, its pages are compared
+    with the public folder, and the way of uploads is tried.
 
     \b
     Examples:
@@ -61,10 +65,10 @@ def _in_front(selection: Selection, url: str) -> Examined:
         indexes = selection.all()
     except NoIndexError:
         indexes = []
-    same = [one for one in indexes if one.url is not None and RemoteReader(url=one.url).base == base]
-    local = next(iter(same or (indexes if len(indexes) == 1 else [])), None)
+    index = ServedIndex(base=base)
+    local = index_at(index, indexes)
     about: dict[str, str | None] = {"index": None if local is None else local.name, "url": base}
-    return about, served.CHECKS, served.examine_served(base, local)
+    return about, served.CHECKS, served.examine_served(replace(index, local=local))
 
 
 def _print_json(about: dict[str, str | None], checks: Collection[str], reported: list[Reported]) -> None:
@@ -93,4 +97,9 @@ def _say(about: dict[str, str | None], checks: Collection[str], reported: list[R
     count = counted(len(findings), "finding")
     left = len({one.check for one in reported if isinstance(one.outcome, Unchecked)})
     more = f", {left} not checked or not wholly" if left else ""
-    say(f"{about.get('url') or about['index']}: {count} ({len(checks)} checks{more})")
+    say(f"{_subject(about)}: {count} ({len(checks)} checks{more})")
+
+
+def _subject(about: dict[str, str | None]) -> str:
+    index, url = about["index"], about.get("url")
+    return f"{url} (index {index})" if url and index else str(url or index)

@@ -31,6 +31,8 @@ LARGEST = 64 << 20
 """No answer is larger, in bytes; the page of all projects has about 40 for each."""
 LONGEST = 30.0
 """How long a whole answer may take, in seconds."""
+PROJECTS = 10
+"""How many projects are searched for those that have files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,12 @@ class ServedIndex:
             if _is_page(found):
                 return dict(found)
         return {}
+
+    def details(self) -> list[tuple[str, dict[str, Any]]]:
+        """The first few projects that have files, each with its page."""
+        names = [project["name"] for project in self.detail("simple/").get("projects", [])][:PROJECTS]
+        details = ((name, self.detail(f"simple/{name}/")) for name in names)
+        return [(name, detail) for name, detail in details if detail.get("files")]
 
     @property
     def server(self) -> str:

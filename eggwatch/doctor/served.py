@@ -25,8 +25,6 @@ WebCheck = Callable[[ServedIndex], Iterator[CheckOutcome]]
 LARGEST_FILE = 16 << 20
 """Files above are not downloaded for a check, in bytes."""
 LARGE_UPLOAD = 64 << 20
-PROJECTS = 10
-"""How many projects are searched for a wheel and an sdist."""
 KEPT_FOR_GOOD = 86400
 
 _DIRECTIVES = {
@@ -93,14 +91,7 @@ def _absent(served: ServedIndex, answer: HttpAnswer) -> Finding:
 
 def _project_pages(served: ServedIndex) -> list[str]:
     """The page of the first project that has files."""
-    return [f"simple/{name}/" for name, _ in _details(served)][:1]
-
-
-def _details(served: ServedIndex) -> list[tuple[str, dict[str, Any]]]:
-    """The first few projects that have files, each with its page."""
-    names = [project["name"] for project in served.detail("simple/").get("projects", [])][:PROJECTS]
-    details = ((name, served.detail(f"simple/{name}/")) for name in names)
-    return [(name, detail) for name, detail in details if detail.get("files")]
+    return [f"simple/{name}/" for name, _ in served.details()][:1]
 
 
 def types(served: ServedIndex) -> Iterator[CheckOutcome]:
@@ -194,7 +185,7 @@ def _files(served: ServedIndex) -> list[dict[str, Any]]:
     """The smallest wheel and the smallest sdist, with URLs in full."""
     found = [
         {**file, "url": urljoin(f"{served.base}simple/{name}/", file["url"])}
-        for name, detail in _details(served)
+        for name, detail in served.details()
         for file in detail["files"]
         if "sha256" in file["hashes"] and _size(file) <= LARGEST_FILE
     ]
@@ -260,7 +251,7 @@ def current(served: ServedIndex) -> Iterator[CheckOutcome]:
     if served.local is None:
         yield Unchecked(
             where=served.base,
-            reason="without a configuration on this machine, it is not known whether the pages are current",
+            reason="it is not known to be an index of this machine, so it is not known whether the pages are current",
         )
         return
     for folder in ("simple/", *_project_pages(served)):
@@ -376,9 +367,8 @@ CHECKS: dict[str, WebCheck] = {
 """Every check by its name, in the order of the report."""
 
 
-def examine_served(base: str, local: IndexConfig | None) -> list[Reported]:
+def examine_served(served: ServedIndex) -> list[Reported]:
     """Run all checks of the web server at a URL; only the first if it does not show an index."""
-    served = ServedIndex(base=base, local=local)
     reported = [Reported(check="pages", outcome=one) for one in pages(served)]
     if not _shows_an_index(served, "simple/"):
         return reported

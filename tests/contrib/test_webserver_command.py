@@ -147,7 +147,7 @@ def test_https_and_a_password_for_readers(kind: str, folder: Path, tmp_path: Pat
             assert (home / "target/foo_bar.py").exists()
         trusting = {"SSL_CERT_FILE": str(site.base / "authority.pem")}
         done = site.call("doctor", "--url", url, env={**trusting, "HOME": str(tmp_path / "_pip")})
-        assert (done.code, done.out) == (0, f"{url}/: 0 findings (12 checks)\n")
+        assert (done.code, done.out) == (0, f"{url}/ (index main): 0 findings (12 checks)\n")
         done = site.call("doctor", "--url", url, env={**trusting, "HOME": str(tmp_path)})
         assert (done.code, "the server says 401\n  write user and password into ~/.netrc" in done.out) == (1, True)
 

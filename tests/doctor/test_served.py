@@ -82,7 +82,7 @@ def test_of_a_sample_as_it_is_shipped_nothing_is_found(kind: str, site: Site) ->
     with behind(kind, site) as url:
         done = site.call("doctor", "--url", f"{url}simple/", "--json")
         assert (found(done), done.row["unchecked"], done.row["index"], done.row["url"]) == ([], [], "main", url)
-        assert site.call("doctor", "--url", url).out == f"{url}: 0 findings (12 checks)\n"
+        assert site.call("doctor", "--url", url).out == f"{url} (index main): 0 findings (12 checks)\n"
 
 
 def test_of_the_server_of_eggwatch_itself_nothing_is_found(site: Site) -> None:
@@ -182,6 +182,42 @@ def test_a_server_that_shows_an_older_copy_is_found(site: Site, tmp_path: Path) 
             assert "has the serial 2, and that in" in findings[0]["problem"]
             afar = Site(tmp_path / "afar", bare=True).run("doctor", "--url", url, "--json")
             assert (found(afar), [one["check"] for one in afar.row["unchecked"]]) == ([], ["current"])
+
+
+def test_another_index_is_compared_with_none_of_this_machine(site: Site, tmp_path: Path) -> None:
+    """Though it has the same files, and this machine only one index; the way of uploads is not tried, either."""
+    other = Site(tmp_path / "other", uploads=ANONYMOUS)
+    empty = Site(tmp_path / "empty")
+    for one, archives in ((other, (wheel("foo-bar"), wheel("more"))), (empty, ())):
+        for archive in archives:
+            one.put(archive)
+        assert one.run("run", "--once").code == 0
+    with behind("nginx", site) as url:
+        for one in (other, empty):
+            done = one.call("doctor", "--url", url, "--json")
+            assert (found(done), [row["check"] for row in done.row["unchecked"]]) == ([], ["current"])
+            assert done.row["index"] is None
+        assert other.call("doctor", "--url", url).out.endswith(
+            f"{url}: 0 findings (12 checks, 1 not checked or not wholly)\n"
+        )
+
+
+def test_an_index_that_is_shown_is_known_among_several_by_its_url_or_its_files(site: Site, tmp_path: Path) -> None:
+    """Without files there is only the URL; and the only index of a machine may have no files, either."""
+    empty = Site(tmp_path / "empty")
+    assert empty.run("run", "--once").code == 0
+    with behind("nginx", site) as url, serving(empty) as server:
+        names = {"first": empty.base, "second": site.base}
+        tables = {
+            name: f"[index.{name}]\n" + "".join(f'{key} = "{base / key}"\n' for key in ("drop", "public", "state"))
+            for name, base in names.items()
+        }
+        both = Site(tmp_path / "both", bare=True)
+        both.write_config("".join(tables.values()))
+        assert both.call("doctor", "--url", url, "--json").row["index"] == "second"
+        assert both.call("doctor", "--url", url_of(server), "--json").row["index"] == "first"
+        both.write_config(f'{tables["first"]}url = "{url}simple/"\n{tables["second"]}')
+        assert both.call("doctor", "--url", url, "--json").row["index"] == "first"
 
 
 def test_archives_with_other_bytes_than_their_page_says_are_found(site: Site) -> None:
