@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from eggwatch.config.index_config import IndexConfig
@@ -21,17 +22,26 @@ def links(config: IndexConfig, site: IndexAtWork) -> bool:
     return all((config.public / "files/demo" / name).exists() for name in site.files("demo"))
 
 
-def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
-    """Killed at every third change: no page links to what is gone. Given again: all is gone, once and for good."""
+def killed_removals(base: Path, *, first: int) -> Iterator[tuple[IndexAtWork, int]]:
+    """An index each whose removal was killed at the first, or every third change after it; that of the last was not."""
     with IndexAtWork(base / "site") as site:
         site.upload(NAME, DATA)
-    moment = 0
-    while True:
+    moment, was_killed = first, True
+    while was_killed:
         place = base / str(moment)
         for name in ("drop", "public", "state"):
             shutil.copytree(base / "site" / name, place / name, symlinks=True)
         again = IndexAtWork(place)
         was_killed = killed(lambda again=again: ask(again.config, ORDER, seconds=5.0), moment)
+        yield again, moment
+        shutil.rmtree(place)
+        moment += 3
+    assert moment > 10
+
+
+def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
+    """Killed at every third change: no page links to what is gone. Given again: all is gone, once and for good."""
+    for again, moment in killed_removals(base, first=0):
         assert links(again.config, again), moment
         answer = ask(again.config, ORDER, seconds=5.0)
         assert "error" not in answer and list((again.config.public / "files/demo").iterdir()) == [], moment
@@ -40,8 +50,17 @@ def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
             assert again.files("demo") == {}, moment
         assert [event["event"] for event in again.events()] == ["admitted", "removed", "rejected"], moment
         assert Verification(again.config).run() == [], moment
-        shutil.rmtree(place)
-        moment += 3
-        if not was_killed:
-            break
-    assert moment > 10
+
+
+def test_a_removal_that_was_committed_is_finished_by_who_starts_next(base: Path) -> None:
+    """Nobody gives it again: a round later the bytes are gone; if it was not committed, all is as before."""
+    seen = set()
+    for again, moment in killed_removals(base, first=1):
+        with again:
+            again.work()
+        is_committed = [event["event"] for event in again.events()] == ["admitted", "removed"]
+        seen.add(is_committed)
+        left = [path.name for path in (again.config.public / "files/demo").iterdir() if path.name == NAME]
+        assert (left, list(again.files("demo"))) == (([], []) if is_committed else ([NAME], [NAME])), moment
+        assert Verification(again.config).run() == [], moment
+    assert seen == {True, False}
