@@ -42,7 +42,7 @@ from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
 from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.orders import Box
-from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources
+from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources, sweep_former_static
 
 RendererMaker = Callable[[Catalog, Mapping[str, str], LandingOptions, IndexConfig], RootRenderer]
 
@@ -180,6 +180,7 @@ def _assemble(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
     )
     mark_stale_pages(catalog, sources, config.terms.archived)
+    sweep_former_static(catalog, sources, target)
     mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
     receipts = _receipts(config, answers, catalog, now=now(), retold=ledger.end.serial)

@@ -342,3 +342,20 @@ def test_title_text_logo_and_files_of_ones_own_are_shown(tmp_path: Path) -> None
         assert shown(work, "projects/index.html") == "my own list"
         assert broken_links(work.config.public) == []
         assert_equals_fresh_render(work.config)
+
+
+def test_a_logo_of_another_type_goes_when_no_page_shows_it_any_longer(tmp_path: Path) -> None:
+    """With the next start after all pages were rendered; a file that somebody has put in its place stays."""
+    logos = [tmp_path / f"logo.{suffix}" for suffix in ("svg", "gif", "png")]
+    for number, logo in enumerate(logos):
+        logo.write_text(logo.suffix)
+        with IndexAtWork(tmp_path, site=Site(logo=logo)) as work:
+            static = work.config.public / "static"
+            assert all((static / former.name).exists() for former in logos[:number])
+            work.upload(*wheel("demo", "1.0"))
+            assert broken_links(work.config.public) == []
+    (static / "logo.gif").write_text("of somebody else")
+    with IndexAtWork(tmp_path, site=Site(logo=logo)):
+        assert sorted(path.name for path in static.glob("logo.*")) == ["logo.gif", "logo.png"]
+    (static / "logo.gif").unlink()
+    assert_equals_fresh_render(work.config)
