@@ -9,6 +9,7 @@ import select
 import sys
 import time
 import zlib
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -38,36 +39,53 @@ class Readmes:
 
     def __init__(self) -> None:
         self._process: Process | None = None
+        self._asked: bytes | None = None
+        """The digest of the question that the process is busy with."""
         self._kept: dict[bytes, bytes] = {}
         """What came out lately, by the digest of what was asked."""
         self._size = 0
+
+    def begin(self, text: str, said: str) -> None:
+        """Have a description rendered that is soon asked for, beside other work; nothing if the process is busy.
+
+        RendererError if no process can be started.
+        """
+        if self._asked is None and (request := _question(text, said)) and (key := _digest(request)) not in self._kept:
+            self._ask(key, request)
 
     def html(self, text: str, said: str) -> str | None:
         """A description as HTML that is safe in a page; None if it is to be shown as the text that it is.
 
         RendererError if no process can be started.
         """
-        if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
+        if (request := _question(text, said)) is None:
             return None
-        request = json.dumps([text, said]).encode() + b"\n"
-        key = hashlib.sha256(request).digest()
+        key = _digest(request)
+        if self._asked not in (None, key):
+            self._answer()
         if (packed := self._kept.get(key)) is not None:
             return zlib.decompress(packed).decode("utf-8", "surrogatepass") or None
-        if (answer := self._asked(request)) is None:
-            return None
-        self._keep(key, zlib.compress(answer.encode("utf-8", "surrogatepass"), 1))
-        return answer or None
+        if self._asked is None:
+            self._ask(key, request)
+        return self._answer() or None
 
-    def _asked(self, request: bytes) -> str | None:
-        """What the process answers; None, and it is ended, if it does not."""
+    def _ask(self, key: bytes, request: bytes) -> None:
         process = self._process = self._process or _started()
-        try:
+        self._asked = key
+        with suppress(OSError):  # it has died, and will not answer
             process.channel.sendall(request)
-            answer = _received(process)
+
+    def _answer(self) -> str | None:
+        """What the process answers to what it was asked, which is kept; None, and it is ended, if it does not."""
+        key, self._asked = self._asked, None
+        try:
+            answer = None if self._process is None else _received(self._process)
         except OSError:
             answer = None
-        if answer is None:
+        if answer is None or key is None:
             self.close()
+        else:
+            self._keep(key, zlib.compress(answer.encode("utf-8", "surrogatepass"), 1))
         return answer
 
     def _keep(self, key: bytes, packed: bytes) -> None:
@@ -80,7 +98,18 @@ class Readmes:
         """End the process."""
         if self._process is not None:
             self._process.end()
-        self._process = None
+        self._process = self._asked = None
+
+
+def _question(text: str, said: str) -> bytes | None:
+    """What the process is asked; None for what is shown as the text that it is."""
+    if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
+        return None
+    return json.dumps([text, said]).encode() + b"\n"
+
+
+def _digest(request: bytes) -> bytes:
+    return hashlib.sha256(request).digest()
 
 
 def _started() -> Process:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment
@@ -19,7 +21,7 @@ from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, in_order, newest, with_status
 from eggwatch.model.site import About, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
-from eggwatch.pages.site.project_site import Readme, card_of, needed_by, project_site
+from eggwatch.pages.site.project_site import card_of, needed_by, project_site
 from eggwatch.store.state.catalog import Reader
 from eggwatch.store.state.site_tables import SiteRecord
 
@@ -51,20 +53,20 @@ class SiteRenderer:
     options: LandingOptions
     readmes: Readmes = field(default_factory=Readmes)
 
-    def render(self, projects: Iterable[str]) -> RenderedSite:
+    def render(self, projects: Sequence[str]) -> RenderedSite:
         """All that changed of these projects, or of the first ones, if they take long; one without files has a page
         that says so, and one that fails is left."""
         pages: dict[str, bytes] = {}
         records: list[SiteRecord] = []
         archived, end = self.reader.archived(), time.monotonic() + LONGEST_SLICE
-        for project in projects:
+        for project, following in zip(projects, [*projects[1:], None], strict=True):
             if records and time.monotonic() > end:
                 break
             mark, listing = self.reader.site.mark_of(project), self.reader.listing(project)
             if listing is None:
                 continue
             try:
-                changed, record = self._project(with_status(listing, archived), mark)
+                changed, record = self._project(with_status(listing, archived), mark, following)
             except RendererError:  # it concerns all of them, and whoever asked says so
                 raise
             except Exception:  # a bug, or a template of one's own: one project must not stop all others
@@ -74,7 +76,9 @@ class SiteRenderer:
             records.append(record)
         return RenderedSite(pages=pages, records=tuple(records))
 
-    def _project(self, listing: ProjectListing, mark: int) -> tuple[Mapping[str, bytes], SiteRecord]:
+    def _project(
+        self, listing: ProjectListing, mark: int, following: str | None
+    ) -> tuple[Mapping[str, bytes], SiteRecord]:
         abouts = abouts_of(listing, self.public / "files" / listing.project)
         needs, dependents = needs_of(listing.project, abouts), self.reader.site.dependents(listing.project)
         linked = {one for one in needs if self.reader.site.has_page(one)} | {listing.project}
@@ -87,15 +91,26 @@ class SiteRenderer:
             more_dependents=max(0, len(dependents) - MOST_DEPENDENTS),
         )
         known = self.reader.site.digests(listing.project)
-        rendered = project_site(project, self.env, self.options, known=known, readme=_with(self.readmes))
+        rendered = project_site(project, self.env, self.options, known=known, readme=partial(self._readme, following))
         card = asdict(card_of(project, best[1] if best else None))
         del card["project"]
         record = SiteRecord(project=listing.project, mark=mark, card=card, needs=needs, digests=dict(rendered.digests))
         return rendered.pages, record
 
+    def _readme(self, following: str | None, about: About) -> str | None:
+        """A README; while its page is rendered, the process goes on with that of the project that comes next."""
+        html = self.readmes.html(about.description, about.description_type)
+        if following is not None:
+            with suppress(Exception):  # whatever is wrong is told when its own pages are rendered
+                self._begin_readme(following)
+        return html
 
-def _with(readmes: Readmes) -> Readme:
-    return lambda about: readmes.html(about.description, about.description_type)
+    def _begin_readme(self, project: str) -> None:
+        listing = None if self.reader.site.digests(project) else self.reader.listing(project)
+        best = None if listing is None else newest(listing)
+        if listing is not None and best is not None:
+            about = abouts_of(listing, self.public / "files" / project).get(best[0], About())
+            self.readmes.begin(about.description, about.description_type)
 
 
 def abouts_of(listing: ProjectListing, folder: Path) -> dict[str, About]:

@@ -39,3 +39,33 @@ def test_the_first_of_too_many_rendered_readmes_are_forgotten(tmp_path: Path, mo
     assert renderer.html(texts[-1], MARKDOWN) == shown[texts[-1]]
     with pytest.raises(RendererError):
         renderer.html(texts[0], MARKDOWN)
+
+
+def test_a_readme_that_was_begun_is_kept_when_another_is_asked_for_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer = Readmes()
+    renderer.begin("# The next one", MARKDOWN)
+    renderer.begin("# One too many", MARKDOWN)
+    this = renderer.html("# This one", MARKDOWN)
+    renderer.close()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+    following = renderer.html("# The next one", MARKDOWN)
+    assert this is not None and "This one" in this
+    assert following is not None and "The next one" in following
+    with pytest.raises(RendererError):
+        renderer.html("# One too many", MARKDOWN)
+
+
+def test_a_readme_that_is_rendered_is_shown_when_the_process_has_died_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer = Readmes()
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/bin/true")
+        renderer.begin("# The last one", MARKDOWN)
+        assert renderer.html("# The last one", MARKDOWN) is None
+        renderer.begin("# The last one", MARKDOWN)
+    this = renderer.html("# This one", MARKDOWN)
+    renderer.close()
+    assert this is not None and "This one" in this
