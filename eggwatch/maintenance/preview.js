@@ -2,12 +2,11 @@
 "use strict";
 
 (() => {
-  const here = document.currentScript.src;
-  let shown;
+  const here = new URL(document.currentScript.src);
+  const shown = here.search.slice(1);
 
   window.previewed = (digest) => {
-    if (shown !== undefined && digest !== shown) location.reload();
-    shown = digest;
+    if (digest !== shown) location.reload();
   };
 
   setInterval(() => {

@@ -86,10 +86,10 @@ class Preview:
         pages: dict[str, bytes] = {}
         for _, some in fresh_pages(self._catalog, shown, landing_options(shown)):
             pages |= some
-        self._write({path: _watched(path, page) for path, page in pages.items()})
-
-    def _write(self, pages: dict[str, bytes]) -> None:
         digest = hashlib.sha256(b"".join(pages.values())).hexdigest()
+        self._write({path: _watched(path, page, digest) for path, page in pages.items()}, digest)
+
+    def _write(self, pages: dict[str, bytes], digest: str) -> None:
         script = importlib.resources.files("eggwatch.maintenance") / "preview.js"
         ours = {
             "static/preview.js": script.read_bytes(),
@@ -109,9 +109,9 @@ def _newest_of(ledger: Ledger) -> Catalog:
     return catalog
 
 
-def _watched(path: str, page: bytes) -> bytes:
-    """A page that looks whether it was rendered anew; programs get theirs as ever."""
+def _watched(path: str, page: bytes, digest: str) -> bytes:
+    """A page that knows which rendering it is of, and looks whether there is another; programs get theirs as ever."""
     if not path.endswith(".html") or path.startswith("simple/"):
         return page
-    script = f'<script src="{"../" * path.count("/")}static/preview.js" defer></script>\n'.encode()
+    script = f'<script src="{"../" * path.count("/")}static/preview.js?{digest}" defer></script>\n'.encode()
     return _HEAD_ENDS.sub(lambda end: script + end[0], page, count=1)
