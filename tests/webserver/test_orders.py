@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,8 @@ def as_account(uid: int, work: Callable[[], object]) -> object:
             os.setgid(uid)
             os.setuid(uid)
             os.write(writable, json.dumps(work()).encode())
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writable)
@@ -120,7 +123,6 @@ def as_account(uid: int, work: Callable[[], object]) -> object:
     return json.loads(text)
 
 
-@pytest.mark.root
 @pytest.mark.root
 def test_a_door_with_an_account_of_its_own_is_believed_and_no_other(tmp_path: Path) -> None:
     """It writes to its own folder and reads the answers, and has no other right."""
