@@ -12,7 +12,7 @@ from tests.archive_factory import wheel
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.long]
 
 RUNS = {
     "all.py": (

@@ -186,6 +186,7 @@ class Killed(BaseException):
     """Stands in for SIGKILL."""
 
 
+@pytest.mark.long
 def test_a_repair_killed_at_any_step_is_finished_by_the_next_round(filled: Site, tmp_path: Path) -> None:
     """Whenever it ends: the rotten bytes are kept once, the event is there once, and the index is sound."""
     moment = kills = 0

@@ -18,7 +18,7 @@ from tests.clients.tree import VERSIONS
 from tests.http_asking import ask
 from tests.installers import clean_environment
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 BEFORE, AFTER = "2020-01-01T00:00:00Z", "2024-01-01T00:00:00Z"
 """Before and after the upload-time of all that is published."""
 Done = subprocess.CompletedProcess[str]

@@ -19,7 +19,7 @@ from tests.clients.installers import CLIENTS, QUICK, Client
 from tests.clients.record import check
 from tests.clients.servers import KINDS
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 EACH = [
     pytest.param(client, kind, id=f"{client}-{kind}", marks=() if client.name in QUICK else pytest.mark.long)

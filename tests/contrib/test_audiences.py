@@ -22,7 +22,7 @@ from tests.http_asking import ask
 from tests.installers import clean_environment, pip, uv
 from tests.once import once_a_run
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 PAGE = "audiences"
 PASSWORD = "correct-horse"

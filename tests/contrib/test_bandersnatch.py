@@ -15,7 +15,7 @@ from tests.contrib.web_servers import folder_for, free_port, running_alone
 from tests.installers import pip_install
 from tests.once import once_a_run
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 PAGE = (Path(__file__).parents[2] / "docs/replicas.rst").read_text()
 (CONF,) = re.findall(r":caption: bandersnatch.conf\n\n((?:   .*\n)+)", PAGE)

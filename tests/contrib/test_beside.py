@@ -23,7 +23,7 @@ from tests.http_asking import ask
 from tests.installers import pip, pip_install, uv, uv_install
 from tests.once import once_a_run
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 PAGE = "beside"
 OURS = {"acme-tool": "1.0", "acme-base": "1.0"}

@@ -19,7 +19,7 @@ from tests.http_serving import answering
 from tests.installers import pip_install, uv_install
 from tests.running import until
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 PAGE = "replicas"
 CACHE = "proxy_cache_path {folder}/cdn keys_zone=cdn:1m use_temp_path=off;\n"

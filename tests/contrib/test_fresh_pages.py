@@ -20,7 +20,7 @@ from tests.laws.at_work import IndexAtWork
 
 Done = subprocess.CompletedProcess[str]
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 
 @contextmanager

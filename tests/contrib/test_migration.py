@@ -16,7 +16,7 @@ from tests.http_serving import served
 from tests.installers import pip
 from tests.once import once_a_run
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.long]
 
 QUICK = ("basketweaver", "compoze", "dumb_pypi", "pypiserver")
 ARCHIVES = (wheel("demo", "1.0"), wheel("demo", "1.10"), sdist("demo", "1.9"), wheel("other", "2.0"))

@@ -22,7 +22,7 @@ from tests.http_serving import served
 from tests.installers import clean_environment, pip_install
 from tests.once import once_a_run
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 SETUP = """
 from setuptools import setup

@@ -24,7 +24,7 @@ from tests.http_serving import answering
 from tests.installers import pip_install
 from tests.running import until
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 PAGE = "replicas"
 JSON = "application/vnd.pypi.simple.v1+json"

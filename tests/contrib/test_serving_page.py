@@ -23,7 +23,7 @@ from tests.contrib.web_servers import folder_for
 from tests.http_serving import served
 from tests.installers import clean_environment, pip, pip_install, uv_install
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 SYSTEMCTL = """#!/bin/sh
 case $2 in

@@ -26,7 +26,12 @@ OWN_PLACE = {
 }
 """What each sample says to change where a site is that of one of several indexes."""
 
-pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.parametrize("kind", web_servers.SERVERS)]
+pytestmark = [
+    pytest.mark.parts,
+    pytest.mark.root,
+    pytest.mark.long,
+    pytest.mark.parametrize("kind", web_servers.SERVERS),
+]
 
 
 def with_uploads(folder: Path, port: int, changes: Mapping[str, str]) -> Path:

@@ -23,7 +23,7 @@ from tests.webserver.door import ANONYMOUS, serving, url_of
 JSON = "application/vnd.pypi.simple.v1+json"
 KINDS = sorted(SERVERS)
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 
 @pytest.fixture(params=KINDS)

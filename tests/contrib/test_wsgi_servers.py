@@ -21,7 +21,7 @@ from tests.http_asking import Reply, ask
 from tests.running import Daemon
 from tests.webserver.door import fields_of, multipart
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 ACCOUNT = "www-data"
 PYTHON = "/usr/bin/python3"

@@ -272,6 +272,7 @@ MENDED = ("drop not sticky", "drop not set-gid", "drop without default ACL", "wa
           "public of root", "ledger of root", "configuration open to all", "public closed to httpd")  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", MENDED)
 def test_the_command_that_it_names_mends_it(site: Installation, name: str) -> None:
     """Copied to a shell as it stands, it leaves nothing to be found."""

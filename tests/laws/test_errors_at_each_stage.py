@@ -149,6 +149,7 @@ def test_there_are_many_steps() -> None:
     assert {"write", "link", "rename", "unlink", "append", "sync", "mkdir"} <= set(steps), set(steps)
 
 
+@pytest.mark.long
 def test_whichever_step_fails_it_is_told_and_done_in_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """The daemon goes on by itself, and all is as if nothing had failed."""
     number, more = 0, True

@@ -45,6 +45,7 @@ def sound_files(kept: Path) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", [True, False])
 def test_a_backup_goes_on_after_a_kill_at_any_step(base: Path, first: bool) -> None:
     """The first and a later one; at every moment what its ledger names is whole, and the next run ends as one alone."""

@@ -52,6 +52,7 @@ def published(site: IndexAtWork) -> dict[str, dict[str, object]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", list(Way))
 def test_an_import_goes_on_after_a_kill_at_any_step(base: Path, monkeypatch: pytest.MonkeyPatch, way: Way) -> None:
     """Whenever it is killed: every archive lies in the stock or in the index, and the second run ends as one alone."""

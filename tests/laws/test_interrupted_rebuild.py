@@ -63,6 +63,7 @@ def history(config: IndexConfig) -> list[tuple[Any, ...]]:
     return sorted(rows, key=str)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("harm", HARM)
 def test_a_rebuild_goes_on_after_a_kill_at_any_step(base: Path, harm: Any) -> None:
     """Given again it loses nothing that one run keeps; the ledger that was there stays under some name till the end."""

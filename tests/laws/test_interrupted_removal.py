@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.maintenance.verify import Verification
 from eggwatch.writer.ask import ask
@@ -39,6 +41,7 @@ def killed_removals(base: Path, *, first: int) -> Iterator[tuple[IndexAtWork, in
     assert moment > 10
 
 
+@pytest.mark.long
 def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
     """Killed at every third change: no page links to what is gone. Given again: all is gone, once and for good."""
     for again, moment in killed_removals(base, first=0):
@@ -52,6 +55,7 @@ def test_bytes_never_go_before_their_page_and_never_return(base: Path) -> None:
         assert Verification(again.config).run() == [], moment
 
 
+@pytest.mark.long
 def test_a_removal_that_was_committed_is_finished_by_who_starts_next(base: Path) -> None:
     """Nobody gives it again: a round later the bytes are gone; if it was not committed, all is as before."""
     seen = set()

@@ -44,6 +44,7 @@ def test_two_hundred_at_once_are_all_published(
     assert_all_published(daemon, archives)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", [[1], [60], [150], [0, 30, 31, 120, 199]], ids=str)
 def test_killed_in_the_middle_and_started_again_it_publishes_each_exactly_once(
     start_daemon: Callable[..., IndexDaemon], archives: dict[Path, bytes], kills: list[int]
