@@ -17,8 +17,7 @@ from eggwatch.errors import LedgerError, RendererError
 from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
-from eggwatch.pages.site.search import Search
-from eggwatch.pipeline.root_pages import CAUGHT_UP, render_root
+from eggwatch.pipeline.root_pages import CAUGHT_UP, FrontSources, render_root
 from eggwatch.pipeline.site_pages import SiteRenderer, abouts_of, needs_of
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
@@ -96,9 +95,9 @@ def fresh_pages(
 def _fresh_front(
     catalog: Catalog, config: IndexConfig, env: Environment, options: LandingOptions
 ) -> Mapping[str, bytes]:
-    ledger = Ledger(config.ledger)
+    sources = FrontSources(env, options, Ledger(config.ledger))
     try:
-        return render_root(catalog, env, options, known_projects=-1, search=Search(), ledger=ledger).pages
+        return render_root(catalog, sources, known_projects=-1).pages
     except Exception as error:
         if config.site is None or config.site.templates is None:
             raise

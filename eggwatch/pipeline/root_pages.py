@@ -23,10 +23,10 @@ from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.rules import rules_page
 from eggwatch.pages.simple import environment, root_html, root_json
 from eggwatch.pages.site.feeds import MOST
+from eggwatch.pages.site.frame import LastRendered
 from eggwatch.pages.site.front import front_pages
-from eggwatch.pages.site.happened import MOST as MOST_EVENTS
 from eggwatch.pages.site.search import Search
-from eggwatch.pipeline.site_history import happenings
+from eggwatch.pipeline.site_history import History
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
 from eggwatch.policy.terms import Terms
@@ -63,14 +63,28 @@ class RenderedRoot:
     seconds: float = 0.0
 
 
-def render_root(
-    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search, ledger: Ledger
-) -> RenderedRoot:
+class FrontSources:
+    """What front pages are rendered from beside the catalog, and what the last ones were rendered from: they are
+    rendered again only where that has changed."""
+
+    def __init__(self, env: Environment, options: LandingOptions, ledger: Ledger) -> None:
+        self.env, self.options = env, options
+        self.history, self.known, self.search = History(ledger), LastRendered(), Search()
+
+    def forget(self) -> None:
+        """Have all of them rendered again: some were not published."""
+        self.known, self.search = LastRendered(), Search()
+
+
+def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
     Also the rules, if nothing is known: they only change with `front_key`. Projects are never removed from the root, so
-    their number shows whether the set changed. Of the search only what differs from what `search` rendered before.
+    their number shows whether the set changed. Of the site only what differs from the last time, if something is known.
     """
+    env, options = sources.env, sources.options
+    if known_projects < 0:
+        sources.forget()
     begun = time.process_time()
     listing = reader.root()
     root = root_alone(reader, listing, env, known_projects=known_projects)
@@ -84,10 +98,10 @@ def render_root(
             cards=reader.site.cards(),
             files=reader.counts()[1],
             newest=reader.site.newest(MOST),
-            history=happenings(reader, ledger, MOST_EVENTS, rejections=options.rejections),
+            history=sources.history.happenings(reader, rejections=options.rejections),
         )
-        pages |= front_pages(front, env, options)
-        begun += _render_search(pages, front, search, env, options)
+        pages |= front_pages(front, env, options, sources.known)
+        begun += _render_search(pages, front, sources)
     elif not options.site:
         pages |= landing_page(listing, env, options)
     return replace(root, pages=pages, seconds=time.process_time() - begun)
@@ -103,23 +117,20 @@ def root_alone(reader: Reader, listing: RootListing, env: Environment, *, known_
     return RenderedRoot(pages=pages, seconds=time.process_time() - begun, **shown)
 
 
-def render_what_can_be(
-    reader: Reader, env: Environment, options: LandingOptions, *, known_projects: int, search: Search, ledger: Ledger
-) -> RenderedRoot:
+def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
     """As `render_root`; the root alone if another page fails: pip does not wait for a template of one's own."""
     try:
-        return render_root(reader, env, options, known_projects=known_projects, search=search, ledger=ledger)
+        return render_root(reader, sources, known_projects=known_projects)
     except Exception:
         log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
-        return root_alone(reader, reader.root(), env, known_projects=known_projects)
+        sources.forget()
+        return root_alone(reader, reader.root(), sources.env, known_projects=known_projects)
 
 
-def _render_search(
-    pages: dict[str, bytes], front: Front, search: Search, env: Environment, options: LandingOptions
-) -> float:
+def _render_search(pages: dict[str, bytes], front: Front, sources: FrontSources) -> float:
     """Seconds that are no measure of the next rendering: those of the first, when all shards are rendered."""
-    begun, is_first = time.process_time(), search.is_new
-    pages |= search.pages(front, env, options)
+    begun, is_first = time.process_time(), sources.search.is_new
+    pages |= sources.search.pages(front, sources.env, sources.options)
     return time.process_time() - begun if is_first else 0.0
 
 
@@ -172,21 +183,14 @@ class InlineRenderer:
     def __init__(
         self, catalog: Catalog, templates: Mapping[str, str], options: LandingOptions, config: IndexConfig
     ) -> None:
-        self._reader, self._env, self._options = catalog, environment(templates), options
-        self._ledger = Ledger(config.ledger)
-        self._site = SiteRenderer(reader=catalog, public=config.public, env=self._env, options=options)
+        env = environment(templates)
+        self._reader, self._sources = catalog, FrontSources(env, options, Ledger(config.ledger))
+        self._site = SiteRenderer(reader=catalog, public=config.public, env=env, options=options)
         self._result: RenderedRoot | RenderedSite | None = None
 
     def begin(self, known_projects: int) -> None:
         """Render now."""
-        self._result = render_what_can_be(
-            self._reader,
-            self._env,
-            self._options,
-            known_projects=known_projects,
-            search=Search(),
-            ledger=self._ledger,
-        )
+        self._result = render_what_can_be(self._reader, self._sources, known_projects=known_projects)
 
     def begin_site(self, projects: list[str]) -> None:
         """Render now."""

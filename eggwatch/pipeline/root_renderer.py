@@ -17,8 +17,7 @@ from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent, collect_less_often
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
-from eggwatch.pages.site.search import Search
-from eggwatch.pipeline.root_pages import RenderedRoot, render_what_can_be
+from eggwatch.pipeline.root_pages import FrontSources, RenderedRoot, render_what_can_be
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
@@ -134,7 +133,7 @@ def serve() -> None:
     with channel_to_parent(niceness=10) as channel, channel.makefile("rb") as requests:
         setup = json.loads(requests.readline())
         env, options, readmes = environment(setup["templates"]), LandingOptions(**setup["options"]), Readmes()
-        search = Search()
+        front = FrontSources(env, options, Ledger(Path(setup["ledger"])))
         for name in setup["templates"]:
             env.get_template(name)  # compiled once, and not part of what a rendering costs
         collect_less_often()
@@ -146,11 +145,7 @@ def serve() -> None:
                 renderer = SiteRenderer(reader=reader, public=public, env=env, options=options, readmes=readmes)
                 rendered = renderer.render(request)
             else:
-                search = Search() if request < 0 else search
-                ledger = Ledger(Path(setup["ledger"]))
-                rendered = render_what_can_be(
-                    reader, env, options, known_projects=request, search=search, ledger=ledger
-                )
+                rendered = render_what_can_be(reader, front, known_projects=request)
             reader.close()
             try:
                 channel.sendall(_encode(rendered))

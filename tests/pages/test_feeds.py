@@ -16,6 +16,7 @@ from eggwatch.model.releases import ProjectListing, RootListing
 from eggwatch.model.site import About, Card, Front, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.feeds import MOST, front_feeds, project_feeds
+from eggwatch.pages.site.frame import LastRendered
 from tests.pages.test_pages import HOSTILE, compare_with_golden, published
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
@@ -52,7 +53,7 @@ FEEDS = {
     "project": project_feeds(DEMO, OPTIONS),
     "project-without-url": project_feeds(DEMO, HERE),
     "project-empty": project_feeds(site_project(), OPTIONS),
-    "front": front_feeds(front(release("1.0", 5, project="alpha"), release("2.0", 6)), OPTIONS),
+    "front": front_feeds(front(release("1.0", 5, project="alpha"), release("2.0", 6)), OPTIONS, LastRendered()),
 }
 EACH_FORM = [(name, path) for name, pages in FEEDS.items() for path in pages]
 

@@ -12,7 +12,7 @@ from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, 
 from eggwatch.model.site import About, Card, Front, Happening, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import Compatibility, compatibility
-from eggwatch.pages.site.frame import day, size
+from eggwatch.pages.site.frame import LastRendered, day, size
 from eggwatch.pages.site.front import FEW, front_pages
 from eggwatch.pages.site.project_site import MOST_RELEASES, Rendered, card_of, needed_by, project_site
 from tests.pages.test_pages import ENV, HOSTILE, compare_with_golden, published
@@ -222,6 +222,29 @@ def test_the_page_of_a_new_letter_comes_before_those_that_lead_to_it() -> None:
     cards |= {f"b{number}": replace(cards[f"b{number}"], since="2026-11-23") for number in range(FEW)}
     pages = front_pages(replace(FRONT, listing=RootListing(entries=listed), cards=cards), ENV, OPTIONS)
     assert next(path for path in pages if path.startswith("projects/")) == "projects/b/index.html"
+
+
+def test_pages_of_the_index_come_out_again_only_where_something_changed() -> None:
+    """One letter for a new summary; with those before they are what is rendered afresh."""
+    listed = entries(*(f"{letter}{number}" for letter in "ab" for number in range(FEW)))
+    cards = {one.project: Card(project=one.project, name=one.name, since="2026-11-22") for one in listed}
+    front, known = replace(FRONT, listing=RootListing(entries=listed), cards=cards), LastRendered()
+    before = front_pages(front, ENV, OPTIONS, known)
+    assert front_pages(front, ENV, OPTIONS, known) == {}
+    for changed, paths in (
+        (replace(front, cards={**cards, "b1": replace(cards["b1"], summary="Other.")}), {"projects/b/index.html"}),
+        (replace(front, files=7), {"index.html"}),
+        (replace(front, history=front.history[1:]), {"history/index.html"}),
+        (replace(front, newest=(cards["a1"],)), {"feeds/releases.atom", "feeds/releases.json"}),
+    ):
+        after = front_pages(changed, ENV, OPTIONS, known)
+        assert paths <= set(after)
+        fresh = front_pages(changed, ENV, OPTIONS)
+        assert {**before, **after} == fresh
+        differ = {path for path in fresh if fresh[path] != before[path]}
+        assert set(after) == differ
+        before, known = front_pages(front, ENV, OPTIONS), LastRendered()
+        front_pages(front, ENV, OPTIONS, known)
 
 
 class _Parts(HTMLParser):

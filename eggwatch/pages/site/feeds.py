@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import Any
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
@@ -12,7 +13,7 @@ from xml.etree import ElementTree as ET
 from eggwatch.model.site import Card, Front, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import encoded
-from eggwatch.pages.site.frame import path_of
+from eggwatch.pages.site.frame import LastRendered, path_of
 
 MOST = 50
 """Entries of a feed."""
@@ -59,26 +60,33 @@ def project_feeds(project: SiteProject, options: LandingOptions) -> dict[str, by
     return _forms(feed, options)
 
 
-def front_feeds(front: Front, options: LandingOptions) -> dict[str, bytes]:
-    """The feeds of all releases and of new projects, in both forms, by path."""
-    summaries = {project: card.summary for project, card in front.cards.items()}
+def front_feeds(front: Front, options: LandingOptions, known: LastRendered) -> dict[str, bytes]:
+    """The feeds of all releases and of new projects, in both forms, by path, as far as they change."""
     releases = [
-        _release(card, at=card.at or EPOCH, yanked=card.yanked, summary=summaries.get(card.project, ""))
-        for card in front.newest
+        _release(one, at=one.at or EPOCH, yanked=one.yanked, summary=card.summary if card else "")
+        for one in front.newest
+        for card in [front.cards.get(one.project)]
     ]
-    projects = [_project(card, card.since) for card in front.cards.values() if card.since is not None]
-    new = {
-        "releases": Feed(
+    projects = [_project(card, since) for since, card in _latest(front.cards.values())]
+    feeds = (
+        Feed(
             path="feeds/releases", title=f"New releases ({options.title})", page="index.html", items=_newest(releases)
         ),
-        "projects": Feed(
+        Feed(
             path="feeds/projects",
             title=f"New projects ({options.title})",
             page="projects/index.html",
             items=_newest(projects),
         ),
-    }
-    return {path: page for feed in new.values() for path, page in _forms(feed, options).items()}
+    )
+    changed = [feed for feed in feeds if known.note(feed.path, feed)]
+    return {path: page for feed in changed for path, page in _forms(feed, options).items()}
+
+
+def _latest(cards: Iterable[Card]) -> list[tuple[str, Card]]:
+    """The projects that came last, with the moment."""
+    dated = ((card.since, card) for card in cards if card.since is not None)
+    return nlargest(MOST, dated, key=lambda one: (one[0], path_of(one[1].project)))
 
 
 def _release(release: Release | Card, *, at: str, yanked: bool, summary: str) -> FeedEntry:

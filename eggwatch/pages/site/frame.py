@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Hashable
 from typing import Any
 
 from jinja2 import Environment
@@ -17,6 +19,18 @@ _NO_HTML = re.compile(
 )
 """Characters that no page may have, not even escaped (HTML, 13.2.3.5)."""
 _UNITS = ("bytes", "kB", "MB", "GB")
+
+
+class LastRendered:
+    """What the pages of the whole index were rendered from last, so that only those are rendered that change."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, int] = {}
+
+    def note(self, path: str, *said: Hashable) -> bool:
+        """Remember what a page is rendered from, beside templates and options; True if it was something else before."""
+        before, self._hashes[path] = self._hashes.get(path), hash(said)
+        return before != self._hashes[path]
 
 
 def path_of(project: str, version: str | None = None) -> str:
@@ -40,6 +54,7 @@ def size(value: int) -> str:
     return f"{scaled:.1f} {_UNITS[unit]}" if unit else f"{value} bytes"
 
 
+@functools.lru_cache(4096)
 def day(at: str | None) -> Markup | str:
     """A moment (RFC 3339, UTC) as its day, with the second for machines."""
     return Markup('<time datetime="{}Z">{}</time>').format(at[:19], at[:10]) if at else ""

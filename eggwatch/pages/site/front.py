@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from jinja2 import Environment
 
@@ -21,7 +20,7 @@ from eggwatch.model.releases import RootEntry
 from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions, newest_releases
 from eggwatch.pages.site.feeds import front_feeds
-from eggwatch.pages.site.frame import page, path_of
+from eggwatch.pages.site.frame import LastRendered, page, path_of
 from eggwatch.pages.site.happened import history_page
 
 FEW = 200
@@ -39,14 +38,19 @@ class Line:
     yanked: bool
 
 
-def front_pages(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
-    """The pages of the whole index, by path; first what others link to."""
-    listed = history_page(front, env, options) | _projects(front, env, options)
-    return listed | front_feeds(front, options) | _landing(front, env, options)
+def front_pages(
+    front: Front, env: Environment, options: LandingOptions, known: LastRendered | None = None
+) -> dict[str, bytes]:
+    """The pages of the whole index that are not as `known`, by path; first what others link to."""
+    known = known or LastRendered()
+    listed = history_page(front, env, options, known) | _projects(front, env, options, known)
+    return listed | front_feeds(front, options, known) | _landing(front, env, options, known)
 
 
-def _landing(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
+def _landing(front: Front, env: Environment, options: LandingOptions, known: LastRendered) -> dict[str, bytes]:
     newest = newest_releases(front.listing)
+    if not known.note("index.html", _said(newest, front.cards), len(front.listing.entries), front.files):
+        return {}
     example = newest[0].project if newest else "PROJECT"
     return page(
         env,
@@ -68,25 +72,34 @@ def _pip_conf(index_url: str) -> str:
     return f"[global]\nindex-url = {index_url}" + (f"\ntrusted-host = {host}" if host else "")
 
 
-def _projects(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
-    entries = front.listing.entries
-    few, by_letter = len(entries) <= FEW, _by_letter(entries)
-    letters = {} if few else {letter: len(found) for letter, found in by_letter.items()}
-    shown = _lines(entries, front.cards) if few else []
-    more: dict[str, Any] = {"letters": letters, "letter": None, "shown": shown}
-    index = page(env, "projects.html", "projects/index.html", options, **more)
+def _projects(front: Front, env: Environment, options: LandingOptions, known: LastRendered) -> dict[str, bytes]:
+    entries, cards = front.listing.entries, front.cards
+    by_letter = _by_letter(entries) if len(entries) > FEW else {}
+    letters = {letter: len(found) for letter, found in by_letter.items()}
     pages: dict[str, bytes] = {}
-    since = {card.project: card.since for card in front.cards.values() if card.since}
     # The page of a new letter comes before those that lead to it.
-    for letter in sorted(letters, key=lambda letter: _first(by_letter[letter], since), reverse=True):
-        more |= {"letter": letter, "shown": _lines(by_letter[letter], front.cards)}
-        pages |= page(env, "projects.html", f"projects/{letter}/index.html", options, **more)
-    return pages | index
+    found = sorted(by_letter.items(), key=lambda one: _first(one[1], cards), reverse=True)
+    for letter, listed in [*found, (None, () if letters else entries)]:
+        path = f"projects/{letter}/index.html" if letter else "projects/index.html"
+        if known.note(path, tuple(letters.items()), _said(listed, cards)):
+            shown = {"letters": letters, "letter": letter, "shown": _lines(listed, cards)}
+            pages |= page(env, "projects.html", path, options, **shown)
+    return pages
 
 
-def _first(entries: Iterable[RootEntry], since: Mapping[str, str]) -> str:
+def _first(entries: Iterable[RootEntry], cards: Mapping[str, Card]) -> str:
     """When the first of these projects came."""
-    return min(since.get(entry.project, "now") for entry in entries)
+    found = (cards.get(entry.project) for entry in entries)
+    return min((card and card.since) or "now" for card in found)
+
+
+def _said(entries: Iterable[RootEntry], cards: Mapping[str, Card]) -> tuple[Hashable, ...]:
+    """What their lines in a list are made of."""
+    shown = ((entry, cards.get(entry.project)) for entry in entries)
+    return tuple(
+        (one.project, one.name, one.newest_version, one.newest_at, one.newest_yanked, card and card.summary)
+        for one, card in shown
+    )
 
 
 def _by_letter(entries: Iterable[RootEntry]) -> dict[str, list[RootEntry]]:

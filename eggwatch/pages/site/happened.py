@@ -11,8 +11,9 @@ from jinja2 import Environment
 from eggwatch.model.events import EventKind
 from eggwatch.model.site import Front, Happening
 from eggwatch.pages.landing import LandingOptions
-from eggwatch.pages.site.frame import page
+from eggwatch.pages.site.frame import LastRendered, page
 
+PATH = "history/index.html"
 MOST = 200
 """Events that the history shows, at most."""
 WORDS = {EventKind.ADMITTED: "published", EventKind.IMPORTED: "published"}
@@ -28,10 +29,12 @@ class Happenings:
     filenames: tuple[str, ...]
 
 
-def history_page(front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
-    """The page by its path: what happened, by days."""
+def history_page(front: Front, env: Environment, options: LandingOptions, known: LastRendered) -> dict[str, bytes]:
+    """The page by its path, if it changes: what happened, by days."""
+    if not known.note(PATH, front.history):
+        return {}
     days = [(at, list(_together(found))) for at, found in groupby(front.history, key=lambda one: one.at[:10])]
-    return page(env, "history.html", "history/index.html", options, days=days, most=MOST)
+    return page(env, "history.html", PATH, options, days=days, most=MOST)
 
 
 def _together(history: Iterable[Happening]) -> Iterator[Happenings]:

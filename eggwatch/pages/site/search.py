@@ -101,21 +101,20 @@ class Search:
         return self._shards.number == 0
 
     def pages(self, front: Front, env: Environment, options: LandingOptions) -> dict[str, bytes]:
-        """The page of the search and the changed shards, by path."""
-        shards = shards_for(len(front.listing.entries))
-        pages = page(
-            env, "search.html", "search/index.html", options, shards=shards
-        )  # it may fail: nothing is known then
-        every = set(range(shards.number))
-        is_first = shards != self._shards
-        if is_first:
+        """The page of the search and the shards, by path, as far as they change."""
+        shards, cards = shards_for(len(front.listing.entries)), front.cards.values()
+        if shards != self._shards:
+            pages = page(env, "search.html", "search/index.html", options, shards=shards)  # it may fail
             self._shards, self._known = shards, {}
-        words, shown = self._changed(front.cards.values(), shards)
-        having = [
-            card for card in front.cards.values() if any(row >> 32 in words for row in self._known[card.project][1])
-        ]
-        pages |= word_pages(having, shards, every if is_first else words)
-        return pages | card_pages(front.cards.values(), shards, every if is_first else shown)
+            self._changed(cards, shards)
+            every = range(shards.number)
+            return pages | word_pages(cards, shards, every) | card_pages(cards, shards, every)
+        words, shown = self._changed(cards, shards)
+        pages = card_pages(cards, shards, shown)
+        if words:
+            having = [card for card in cards if any(row >> 32 in words for row in self._known[card.project][1])]
+            pages = word_pages(having, shards, words) | pages
+        return pages
 
     def _changed(self, cards: Iterable[Card], shards: Shards) -> tuple[set[int], set[int]]:
         """The shards of words and those of cards that come out otherwise now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,8 @@ CREATE TABLE needs (needed TEXT NOT NULL, project TEXT NOT NULL, PRIMARY KEY (ne
 CREATE INDEX needs_of_project ON needs (project);
 """
 LAST_FILES = 1000
+MOST_CARDS = 20_000
+"""So many cards are kept in memory, of some 2 kB each."""
 _NEWEST = """
 WITH last AS (SELECT project, version, release FROM files WHERE state = 'present' ORDER BY upload_time DESC LIMIT ?),
 of_release AS (
@@ -37,15 +40,38 @@ WHERE EXISTS (
 ORDER BY at DESC, project, version LIMIT ?
 """
 _SHOWN = """
-SELECT offset, length FROM events WHERE CASE kind WHEN 'rejected' THEN ? ELSE EXISTS (
-    SELECT 1 FROM projects WHERE project = events.project AND page_serial >= events.serial
-) END
-ORDER BY serial DESC LIMIT ?
+WITH shown AS (
+    SELECT serial, offset, length, filename, project FROM events WHERE CASE kind WHEN 'rejected' THEN ? ELSE EXISTS (
+        SELECT 1 FROM projects WHERE project = events.project AND page_serial >= events.serial
+    ) END
+    ORDER BY serial DESC LIMIT ?
+)
+SELECT offset, length, EXISTS (SELECT 1 FROM cards WHERE project = shown.project) AS has_page,
+    CASE WHEN EXISTS (
+        SELECT 1 FROM site_pages AS page WHERE page.project = shown.project
+        AND path = 'project/' || shown.project || '/' || version || '/index.html'
+    ) THEN version END AS version,
+    CASE state WHEN 'present' THEN uploader END AS uploader
+FROM shown LEFT JOIN files ON files.filename = shown.filename ORDER BY shown.serial DESC
 """
 LAST = 0
 """The mark of pages that are rendered after all that change."""
 AFTERWARDS = -1
 """The mark of pages that list others: after all of those, so that many of them cost one rendering."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvent:
+    """The place of an event in the ledger, and what the site has of its file."""
+
+    offset: int
+    length: int
+    has_page: bool
+    """Whether its project has a page;"""
+    version: str | None
+    """the file's version, if that has a page;"""
+    uploader: str | None
+    """and of whom it is, as long as it is published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +126,17 @@ class SiteTables:
     def cards(self) -> dict[str, Card]:
         """What is known of each project, sorted by its name."""
         rows = self._db.execute("SELECT project, card FROM cards ORDER BY project")
-        return {row[0]: _card(row[0], json.loads(row[1])) for row in rows}
+        return {row[0]: _card(row[0], row[1]) for row in rows}
 
     def newest(self, limit: int) -> tuple[Card, ...]:
         """The releases with a file and a page that came last, among those of the last files."""
         rows = self._db.execute(_NEWEST, (LAST_FILES, limit))
         return tuple(Card(**{**dict(row), "yanked": bool(row["yanked"])}) for row in rows)
 
-    def last_events(self, limit: int, *, rejections: bool) -> list[tuple[int, int]]:
-        """(offset, length) of the last events that a page shows, newest first, and of rejections if they are wanted."""
-        return [(row[0], row[1]) for row in self._db.execute(_SHOWN, (rejections, limit))]
+    def last_events(self, limit: int, *, rejections: bool) -> list[ShownEvent]:
+        """The last events that a page shows, newest first, and rejections if they are wanted."""
+        rows = self._db.execute(_SHOWN, (rejections, limit))
+        return [ShownEvent(**{**dict(row), "has_page": bool(row["has_page"])}) for row in rows]
 
     def dependents(self, project: str) -> list[str]:
         """The projects of which a release requires this one, sorted."""
@@ -191,6 +218,9 @@ class SiteTables:
             self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", row)  # noqa: S608
 
 
-def _card(project: str, data: dict[str, Any]) -> Card:
+@functools.lru_cache(MOST_CARDS)
+def _card(project: str, text: str) -> Card:
+    """What is remembered of a project; kept, since few of them change from one time to the next."""
+    data = json.loads(text)
     lists: dict[str, Any] = {key: tuple(data.pop(key, ())) for key in ("keywords", "classifiers")}
     return Card(project=project, **{"name": project, **data}, **lists)
