@@ -16,9 +16,10 @@ from typing import Any
 import click
 
 from eggwatch.cli.output import say_error
+from eggwatch.cli.sending import form_of
 from eggwatch.errors import EggwatchError
 from eggwatch.model.instructions import trusted_host
-from eggwatch.readers.remote import NotReachedError, RemoteReader, not_reached
+from eggwatch.readers.remote import NoRedirects, NotReachedError, RemoteReader, not_reached
 from eggwatch.store.state.tokens import PATTERN
 
 LARGEST_ANSWER = 16 << 20
@@ -38,13 +39,6 @@ class NotNowError(EggwatchError):
     exit_code = 4
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A token is sent to the server that was named, and to no other."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """None: the redirect is an error."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Afar:
     """An index at a URL, and the token for it."""
@@ -59,26 +53,20 @@ class Afar:
             say_error(f"Warning: the token is sent unencrypted to {host}.")
         dry_run = "1" if order["dry_run"] else ""
         fields = {":action": order["verb"], "spec": order["spec"], "reason": order["reason"] or "", "dry_run": dry_run}
-        body, kind = _form(fields)
+        boundary = secrets.token_hex(16)  # no value has more than one line
+        body, kind = (
+            f"{form_of(fields, boundary)}--{boundary}--\r\n".encode(),
+            f"multipart/form-data; boundary={boundary}",
+        )
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind, "Accept": "application/json"}
         request = urllib.request.Request(door, body, headers)  # noqa: S310 - http(s) only
         try:
-            with urllib.request.build_opener(_NoRedirects).open(request, timeout=SECONDS) as answer:
+            with urllib.request.build_opener(NoRedirects).open(request, timeout=SECONDS) as answer:
                 return _report_of(answer.read(LARGEST_ANSWER), door)
         except urllib.error.HTTPError as error:
             return _refusal(error, door)
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise not_reached(door, error, "--url") from error
-
-
-def _form(fields: dict[str, str]) -> tuple[bytes, str]:
-    """A form as browsers send it, and its type; no value has more than one line."""
-    boundary = secrets.token_hex(16)
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    return "".join([*parts, f"--{boundary}--\r\n"]).encode(), f"multipart/form-data; boundary={boundary}"
 
 
 def _report_of(data: bytes, door: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -210,12 +210,16 @@ def _say(file: str, found: Verdict, *, as_json: bool) -> bool:
     say(f"{shown(file)}: {verdict}")
     if good and (note := only_for(Path(file).name)) is not None:
         say(f"  {shown(note)}")
-    for flaw in flaws:
-        say(f"  [{flaw.level}] {flaw.code}: {shown(flaw.subject)}\n      {flaw.message}")
-    known = dict.fromkeys(flaw.code for flaw in flaws if flaw.code in RULES)
-    if known:
-        say(f"  More: eggwatch explain {' '.join(known)}")
+    say_flaws(flaws, say)
     return good
+
+
+def say_flaws(flaws: Sequence[Flaw], say_line: Callable[[str], None]) -> None:
+    """Print flaws, and how to read more about them."""
+    for flaw in flaws:
+        say_line(f"  [{flaw.level}] {flaw.code}: {shown(flaw.subject)}\n      {flaw.message}")
+    if known := dict.fromkeys(flaw.code for flaw in flaws if flaw.code in RULES):
+        say_line(f"  More: eggwatch explain {' '.join(known)}")
 
 
 def inspection_of(file: Path) -> Inspection:

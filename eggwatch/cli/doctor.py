@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import click
 
@@ -72,18 +72,14 @@ def _in_front(selection: Selection, url: str) -> Examined:
 
 
 def _print_json(about: dict[str, str | None], checks: Collection[str], reported: list[Reported]) -> None:
-    findings = [
-        {"check": one.check, "where": one.outcome.where, "problem": one.outcome.problem, "remedy": one.outcome.remedy}
-        for one in reported
-        if isinstance(one.outcome, Finding)
-    ]
-    unchecked = [
-        {"check": one.check, "where": one.outcome.where, "reason": one.outcome.reason}
-        for one in reported
-        if isinstance(one.outcome, Unchecked)
-    ]
+    rows = {kind: [_row(one) for one in reported if isinstance(one.outcome, kind)] for kind in (Finding, Unchecked)}
+    findings = rows[Finding]
     row = {**about, "sound": not findings, "checks": list(checks), "findings": findings}
-    print_json({**row, "unchecked": unchecked})
+    print_json({**row, "unchecked": rows[Unchecked]})
+
+
+def _row(one: Reported) -> dict[str, str]:
+    return {"check": one.check, **{name: str(text) for name, text in asdict(one.outcome).items()}}
 
 
 def _say(about: dict[str, str | None], checks: Collection[str], reported: list[Reported]) -> None:

@@ -12,18 +12,17 @@ from typing import Any
 
 import click
 
+from eggwatch.cli.check import say_flaws
+from eggwatch.cli.options import seconds_of
 from eggwatch.cli.output import Bar, json_option, print_json, say, say_error
 from eggwatch.collecting.bundle import is_bundle, read_bundle, unpack
-from eggwatch.config.grammar import duration
 from eggwatch.linux import capabilities, leases
 from eggwatch.maintenance.index_folder import Changes, FolderIndex, MayRemove, at_once
 from eggwatch.maintenance.index_survey import OURS
 from eggwatch.model.counting import counted
 from eggwatch.model.names import shown
-from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.folder_index import LANDING, LINKS, Shape
 from eggwatch.policy.absence import Absences
-from eggwatch.policy.rules import RULES
 
 
 @click.command()
@@ -83,7 +82,7 @@ def index(
     place, given = _unpacked(paths or (Path(),), out)
     work = FolderIndex(place, Shape(site=not simple_only, easy_install=easy_install))
     if watch:
-        keep_current(work, given, _removed_after(removed_after), print_changes if as_json else say_news)
+        keep_current(work, given, seconds_of("--removed-after", removed_after), print_changes if as_json else say_news)
     else:
         changes = updated(work, given)
         (print_changes if as_json else say_changes)(changes, work.out)
@@ -98,13 +97,6 @@ def _unpacked(given: Sequence[Path], out: Path | None) -> tuple[Path, Sequence[P
     for bundle in bundles:
         unpack(bundle, place)
     return place, [*others, place] if bundles and place not in others else others
-
-
-def _removed_after(text: str) -> float:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise click.UsageError(f"--removed-after {text!r} {error}") from error
 
 
 def updated(work: FolderIndex, paths: Sequence[Path], may_remove: MayRemove = at_once, quiet: float = 0.0) -> Changes:
@@ -177,7 +169,7 @@ def _say(changes: Changes, out: Path, say_line: Callable[[str], None]) -> None:
     for one in changes.left_out:
         if one.flaws:
             say_line(f"{shown(one.path)}: left out")
-            _say_flaws(one.flaws, say_line)
+            say_flaws(one.flaws, say_line)
     for unread in changes.unread:
         say_line(f"{shown(unread.path)}: left out: {unread.why}")
     bad = sum(bool(one.flaws) for one in changes.left_out) + len(changes.unread)
@@ -185,13 +177,6 @@ def _say(changes: Changes, out: Path, say_line: Callable[[str], None]) -> None:
     numbers |= {word: count for word, count in (("left out", bad), ("not seen", changes.kept)) if count}
     text = ", ".join(f"{count} {word}" for word, count in numbers.items())
     say_line(f"{shown(str(out))}: {text}; {counted(changes.projects, 'project')}")
-
-
-def _say_flaws(flaws: Sequence[Flaw], say_line: Callable[[str], None]) -> None:
-    for flaw in flaws:
-        say_line(f"  [{flaw.level}] {flaw.code}: {flaw.subject}\n      {flaw.message}")
-    if known := dict.fromkeys(flaw.code for flaw in flaws if flaw.code in RULES):
-        say_line(f"  More: eggwatch explain {' '.join(known)}")
 
 
 def print_changes(changes: Changes, out: Path) -> None:

@@ -119,9 +119,12 @@ def _with_options(function: Callable[..., Any], *, hidden: bool) -> Callable[...
 
 def duration_option(text: str) -> float:
     """Seconds of a --timeout; `0` looks once."""
-    if text == "0":
-        return 0.0
+    return 0.0 if text == "0" else seconds_of("--timeout", text)
+
+
+def seconds_of(option: str, text: str) -> float:
+    """Seconds of an option; UsageError says what is wrong with it."""
     try:
         return duration(text)
     except ValueError as error:
-        raise click.UsageError(f"--timeout {text!r} {error}") from error
+        raise click.UsageError(f"{option} {text!r} {error}") from error

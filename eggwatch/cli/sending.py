@@ -7,6 +7,7 @@ import http.client
 import json
 import secrets
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -110,14 +111,16 @@ def _headers(repository: Repository, boundary: str, length: int) -> dict[str, st
 def _head(filename: str, sha256: str, boundary: str) -> bytes:
     """The form as far as the content of the file."""
     fields = {":action": "file_upload", "protocol_version": "1", "sha256_digest": sha256}
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
     name = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     disposition = f'Content-Disposition: form-data; name="content"; filename="{name}"'
-    parts.append(f"--{boundary}\r\n{disposition}\r\nContent-Type: application/octet-stream\r\n\r\n")
-    return "".join(parts).encode("utf-8", "surrogateescape")
+    content = f"--{boundary}\r\n{disposition}\r\nContent-Type: application/octet-stream\r\n\r\n"
+    return (form_of(fields, boundary) + content).encode("utf-8", "surrogateescape")
+
+
+def form_of(fields: Mapping[str, str], boundary: str) -> str:
+    """The first parts of a form, as browsers send it."""
+    head = f"--{boundary}\r\nContent-Disposition: form-data; name="
+    return "".join(f'{head}"{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
 
 
 def _said(answer: http.client.HTTPResponse, data: bytes) -> Said:

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from eggwatch.cli.options import Selection, index_options
+from eggwatch.cli.options import Selection, index_options, seconds_of
 from eggwatch.cli.orders import actor
 from eggwatch.cli.output import json_option, print_json, say, say_error
-from eggwatch.config.grammar import duration
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import TERMS
 from eggwatch.linux.accounts import HTTP_FOLDER, USER
@@ -64,7 +63,7 @@ def create(
         may=tuple(action for action in ACTIONS if action in may),
         created=timestamp(now),
         actor=actor(),
-        expires=None if expires is None else timestamp(now + _duration(expires)),
+        expires=None if expires is None else timestamp(now + seconds_of("--expires", expires)),
     )
     make_folders(config, permissions_of(config))
     _file(config).add(made)
@@ -91,13 +90,6 @@ def _patterns(projects: tuple[str, ...]) -> tuple[str, ...]:
     except ValueError as error:
         raise click.UsageError(f"--project {error}.") from error
     return patterns
-
-
-def _duration(text: str) -> float:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise click.UsageError(f"--expires {text!r} {error}.") from error
 
 
 def _file(config: IndexConfig) -> TokenFile:

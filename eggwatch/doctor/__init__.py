@@ -81,9 +81,9 @@ def _outcomes(check: Check, around: Environment) -> Iterator[CheckOutcome]:
     try:
         yield from check(around)
     except NobodyKnownError:
-        yield Unchecked(where=str(around.config.state), reason="it is not known which account the daemon runs as")
+        yield Unchecked(where=around.config.state, reason="it is not known which account the daemon runs as")
     except FolderError as error:
-        yield Unchecked(where=str(around.config.drop), reason=error.message)
+        yield Unchecked(where=around.config.drop, reason=error.message)
     except OSError as error:
         where = str(error.filename) if error.filename is not None else str(around.config.state)
         yield Unchecked(where=where, reason=error.strerror or str(error))

@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.names import JSON_NAME
-from eggwatch.readers.remote import SECONDS, NotReachedError, not_reached
+from eggwatch.readers.remote import SECONDS, NoRedirects, NotReachedError, not_reached
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
@@ -66,13 +66,6 @@ class HttpAnswer:
     def sha256(self) -> str:
         """The hash of what was sent."""
         return hashlib.sha256(self.body).hexdigest()
-
-
-class _AsItIs(urllib.request.HTTPRedirectHandler):
-    """Hands redirects over instead of following them."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Another request is never made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +140,7 @@ class ServedIndex:
 def _opened(request: urllib.request.Request) -> Any:
     """The answer, also that with an error."""
     try:
-        return urllib.request.build_opener(_AsItIs).open(request, timeout=SECONDS)
+        return urllib.request.build_opener(NoRedirects).open(request, timeout=SECONDS)
     except urllib.error.HTTPError as error:
         return error
 

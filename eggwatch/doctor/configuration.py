@@ -47,9 +47,7 @@ def logins(around: Environment) -> Iterator[CheckOutcome]:
         account = door.account or (around.account.name if around.account else "ACCOUNT-OF-THE-SERVER")
         account, file = shlex.quote(account), shell_word(str(door.users))
         problem = "every account of this machine may read the hashes, and guess the passwords"
-        yield Finding(
-            where=str(door.users), problem=problem, remedy=f"chmod o= {file}; setfacl -m u:{account}:r {file}"
-        )
+        yield Finding(where=door.users, problem=problem, remedy=f"chmod o= {file}; setfacl -m u:{account}:r {file}")
 
 
 def _is_for_everybody(file: Path) -> bool:

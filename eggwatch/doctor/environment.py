@@ -29,7 +29,7 @@ from eggwatch.store.state.lock import Lock
 class Finding:
     """Something to fix; `remedy` is a command to copy, or a sentence if no command can do it."""
 
-    where: str
+    where: str | Path
     problem: str
     remedy: str
 
@@ -38,7 +38,7 @@ class Finding:
 class Unchecked:
     """Something that cannot be checked on this machine or by this account."""
 
-    where: str
+    where: str | Path
     reason: str
 
 
@@ -117,7 +117,7 @@ def surroundings_of(config: IndexConfig, source: Path | None) -> Environment:
     """Collect the surroundings of one index."""
     reader = IndexReader(config=config)
     daemon, command = _daemon(config, reader) or (None, "")
-    unit = _unit(config, source, daemon)
+    unit = _unit(source, daemon)
     events, status = reader.last_events(1), reader.status() or Status()
     absences = [one for one in reader.missing() if one.what != "drop"]  # doctor has a check for it
     if daemon is None:
@@ -194,7 +194,7 @@ def of_unit(unit: Unit) -> Account | None:
     )
 
 
-def _unit(config: IndexConfig, source: Path | None, daemon: int | None) -> Unit | None:
+def _unit(source: Path | None, daemon: int | None) -> Unit | None:
     """The service that runs the index, or would; None without systemd, or if there is none."""
     if not SYSTEMD.is_dir():
         return None

@@ -47,17 +47,11 @@ def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:
     try:
         is_folder = stat.S_ISDIR(os.stat(drop).st_mode)
     except FileNotFoundError:
-        yield Finding(
-            where=str(drop),
-            problem="the drop folder does not exist; is its disk mounted?",
-            remedy=_making(drop),
-        )
+        yield Finding(where=drop, problem="the drop folder does not exist; is its disk mounted?", remedy=_making(drop))
         return
     if not is_folder:
         yield Finding(
-            where=str(drop),
-            problem="is not a folder",
-            remedy=f"mv {quoted(drop)} {quoted(drop)}.old && {_making(drop)}",
+            where=drop, problem="is not a folder", remedy=f"mv {quoted(drop)} {quoted(drop)}.old && {_making(drop)}"
         )
 
 
@@ -73,7 +67,7 @@ def way(around: Environment) -> Iterator[CheckOutcome]:
     ways = {closed: folder for folder in around.folders.values() if (closed := closed_on_the_way(account, folder))}
     for closed, folder in ways.items():
         problem = f"{account.name} ({account.whence}) can't pass through it to {folder}"
-        yield Finding(where=str(closed), problem=problem, remedy=granting(account, closed, ENTER))
+        yield Finding(where=closed, problem=problem, remedy=granting(account, closed, ENTER))
 
 
 def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
@@ -90,7 +84,7 @@ def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
     if wrongs:
         modes = ",".join(mode for mode, _ in wrongs)
         problem = "; ".join(problem for _, problem in wrongs)
-        yield Finding(where=str(drop), problem=problem, remedy=f"chmod {modes} {quoted(drop)}")
+        yield Finding(where=drop, problem=problem, remedy=f"chmod {modes} {quoted(drop)}")
 
 
 def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
@@ -105,11 +99,11 @@ def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
     except OSError as error:
         if error.errno != errno.EOPNOTSUPP:
             raise
-        yield Unchecked(where=str(drop), reason="its file system does not support ACLs")
+        yield Unchecked(where=drop, reason="its file system does not support ACLs")
         return
     if not acl or not by_acl(account, acl, ALL, gid=status.st_gid):
         yield Finding(
-            where=str(drop),
+            where=drop,
             problem=f"has no default ACL for {account.name}, which can't empty the folders that people create in it",
             remedy=f"setfacl -m d:u:{account_word(account.name)}:rwx {quoted(drop)}",
         )
@@ -129,12 +123,12 @@ def _no_access(account: Account, drop: Path, status: os.stat_result, restart: st
     if by_group and status.st_gid not in account.gids:
         if status.st_gid in group_ids_of(account.uid):
             problem = f"{account.name} has become a member of {group} since the daemon was started"
-            return Finding(where=str(drop), problem=problem, remedy=restart)
+            return Finding(where=drop, problem=problem, remedy=restart)
         problem = f"{account.name} ({account.whence}) is not in its group {group} and can't remove uploads from it"
         remedy = f"usermod --append --groups {group} {account.name}, and restart the daemon"
-        return Finding(where=str(drop), problem=problem, remedy=remedy)
+        return Finding(where=drop, problem=problem, remedy=remedy)
     problem = f"{account.name} ({account.whence}) may not read, write and enter it"
-    return Finding(where=str(drop), problem=problem, remedy=granting(account, drop, ALL))
+    return Finding(where=drop, problem=problem, remedy=granting(account, drop, ALL))
 
 
 def owners(around: Environment) -> Iterator[CheckOutcome]:
@@ -150,9 +144,7 @@ def _owner_of(folder: Path, account: Account) -> Iterator[CheckOutcome]:
         if not may(account, above, WRITE | ENTER):
             problem = f"does not exist, and {account.name} may not create it in {above}"
             yield Finding(
-                where=str(folder),
-                problem=problem,
-                remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}",
+                where=folder, problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"
             )
         return
     foreign = {name: uid for name in OURS if (uid := _owner(folder / name)) not in (None, account.uid)}
@@ -162,7 +154,7 @@ def _owner_of(folder: Path, account: Account) -> Iterator[CheckOutcome]:
         problem = f"belongs to {account_name(uid or 0)}, and the daemon runs as {account.name} ({account.whence})"
         owner = account_word(account.name) if account.name.startswith("uid:") else f"{account.name}:"
         remedy = f"chown -R {owner} {quoted(folder)}"
-        yield Finding(where=str(where), problem=problem, remedy=remedy)
+        yield Finding(where=where, problem=problem, remedy=remedy)
 
 
 def _owner(path: Path) -> int | None:
@@ -196,7 +188,7 @@ def _open_to(path: Path, allowed: int) -> str | None:
 
 
 def _too_open(where: Path, open_to: str, remedy: str) -> Finding:
-    return Finding(where=str(where), problem=f"{open_to} may write to it and bypass all rules", remedy=remedy)
+    return Finding(where=where, problem=f"{open_to} may write to it and bypass all rules", remedy=remedy)
 
 
 def web(around: Environment) -> Iterator[CheckOutcome]:
@@ -216,7 +208,7 @@ def web(around: Environment) -> Iterator[CheckOutcome]:
 def _unseen(around: Environment, folder: Path, wanted: str) -> Finding:
     group, verb = around.config.group, "pass through" if wanted == "x" else "read"
     return Finding(
-        where=str(folder),
+        where=folder,
         problem=f"{f'the group {group}' if group else 'others'} can't {verb} it: a web server can't show the pages",
         remedy=f"setfacl -m g:{group}:{wanted} {quoted(folder)}" if group else f"chmod o+{wanted} {quoted(folder)}",
     )

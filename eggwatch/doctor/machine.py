@@ -34,12 +34,10 @@ def space(around: Environment) -> Iterator[CheckOutcome]:
             problem = (
                 f"{free / MIB:.0f} MiB are free for {name}, and min-free is {around.config.min_free / MIB:.0f} MiB"
             )
-            yield Finding(
-                where=str(folder), problem=problem, remedy=f"make room, or enlarge it: df -h {quoted(folder)}"
-            )
+            yield Finding(where=folder, problem=problem, remedy=f"make room, or enlarge it: df -h {quoted(folder)}")
         if found.f_files and found.f_favail < FEW_INODES:
             problem = f"{found.f_favail} inodes are free for {name}: soon no new files can be created"
-            yield Finding(where=str(folder), problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
+            yield Finding(where=folder, problem=problem, remedy=f"delete small files: df -i {quoted(folder)}")
 
 
 def writable(around: Environment) -> Iterator[CheckOutcome]:
@@ -52,7 +50,7 @@ def writable(around: Environment) -> Iterator[CheckOutcome]:
             continue
         problem = f"{name} is mounted read-only (dmesg shows whether its disk fails)"
         remedy = f"mount -o remount,rw $(findmnt -no TARGET -T {quoted(folder)})"
-        yield Finding(where=str(folder), problem=problem, remedy=remedy)
+        yield Finding(where=folder, problem=problem, remedy=remedy)
 
 
 def _is_read_only(folder: Path) -> bool:
@@ -70,7 +68,7 @@ def _replaced(around: Environment, name: str, folder: Path) -> Iterator[CheckOut
         return  # only the daemon's account and root can see its mounts
     if is_closed and (around.unit is None or may_write(around.unit.properties, folder)):
         problem = f"{name} can be written to, but not by the daemon: was it replaced or mounted over since it started?"
-        yield Finding(where=str(folder), problem=problem, remedy=around.restart)
+        yield Finding(where=folder, problem=problem, remedy=around.restart)
 
 
 def linking(around: Environment) -> Iterator[CheckOutcome]:
@@ -83,13 +81,11 @@ def linking(around: Environment) -> Iterator[CheckOutcome]:
         part = public / name
         if part.exists() and os.stat(part).st_dev != device:
             remedy = f"mount one file system at {quoted(public)}, and none below it: umount {quoted(part)}"
-            yield Finding(
-                where=str(part), problem="is on a different file system from the rest of PUBLIC", remedy=remedy
-            )
+            yield Finding(where=part, problem="is on a different file system from the rest of PUBLIC", remedy=remedy)
     if kind := WITHOUT_LINKS.get(_magic(public)):
         remedy = f"put PUBLIC on ext4, xfs or btrfs: mkfs.ext4 for what is mounted at {quoted(public)}"
         yield Finding(
-            where=str(public), problem=f"{kind} does not support hard links, so nothing can be published", remedy=remedy
+            where=public, problem=f"{kind} does not support hard links, so nothing can be published", remedy=remedy
         )
 
 
@@ -107,7 +103,7 @@ def drop_file_system(around: Environment) -> Iterator[CheckOutcome]:
     magic = _magic(drop)
     if magic and magic not in LOCAL_FILE_SYSTEMS:
         yield Finding(
-            where=str(drop),
+            where=drop,
             problem=f"its file system (type {magic:#x}) may be written to by other machines: without events and "
             "leases, uploads are found by scanning, and accepted when they no longer change",
             remedy="run eggwatch where the disk is, or have people upload through this machine (scp, samba)",
@@ -119,7 +115,7 @@ def inotify(around: Environment) -> Iterator[CheckOutcome]:
     survey = Drop(around.config.drop, around.config.formats).scan()
     folders = len(survey.folders)
     for closed in survey.closed:
-        yield Unchecked(where=str(around.config.drop / closed.path), reason="this account has no permission to read it")
+        yield Unchecked(where=around.config.drop / closed.path, reason="this account has no permission to read it")
     yield from _limits(around, folders)
 
 

@@ -27,7 +27,7 @@ NEEDED = {
 def index(around: Environment) -> Iterator[CheckOutcome]:
     """The published tree and the ledger exist, and a daemon runs if uploads are waiting."""
     for one in around.absences:
-        yield Finding(where=str(one.where), problem=one.problem, remedy=one.remedy)
+        yield Finding(where=one.where, problem=one.problem, remedy=one.remedy)
 
 
 def capabilities(around: Environment) -> Iterator[CheckOutcome]:
@@ -85,16 +85,16 @@ def life(around: Environment) -> Iterator[CheckOutcome]:
     """A running daemon updates its status, and is of the installed version."""
     status = around.status
     if not around.sees_lock:
-        yield Unchecked(where=str(around.config.state), reason="this account can't see whether a daemon is running")
+        yield Unchecked(where=around.config.state, reason="this account can't see whether a daemon is running")
     if around.daemon is None or status.pid != around.daemon:
         return
     age = around.now - seconds_of(status.at) if status.at else 0.0
     if age > SILENCE:
         problem = f"process {around.daemon} holds the lock and has not reported for {age:.0f} s"
-        yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
+        yield Finding(where=around.config.state, problem=problem, remedy=around.restart)
     if status.eggwatch != __version__:
         problem = f"process {around.daemon} is eggwatch {status.eggwatch}, and {__version__} is installed"
-        yield Finding(where=str(around.config.state), problem=problem, remedy=around.restart)
+        yield Finding(where=around.config.state, problem=problem, remedy=around.restart)
 
 
 def libraries(around: Environment) -> Iterator[CheckOutcome]:
@@ -113,10 +113,10 @@ def textfile(around: Environment) -> Iterator[CheckOutcome]:
     if not folder.is_dir():
         problem = "the folder for metrics does not exist"
         yield Finding(
-            where=str(folder), problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"
+            where=folder, problem=problem, remedy=f"install -d -o {account_word(account.name)} {quoted(folder)}"
         )
     elif not may(account, folder, WRITE | ENTER):
         problem = f"{account.name} may not write metrics to it"
         yield Finding(
-            where=str(folder), problem=problem, remedy=f"setfacl -m u:{account_word(account.name)}:rwx {quoted(folder)}"
+            where=folder, problem=problem, remedy=f"setfacl -m u:{account_word(account.name)}:rwx {quoted(folder)}"
         )

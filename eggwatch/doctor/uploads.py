@@ -32,12 +32,12 @@ def server(around: Environment) -> Iterator[CheckOutcome]:
         status = os.stat(folder, follow_symlinks=False)
     except FileNotFoundError:
         remedy = f"sudo eggwatch setup, or: install -d -o {word} -g {word} -m 755 {quoted(folder)}"
-        yield Finding(where=str(folder), problem=f"there is no such folder for what {account} receives", remedy=remedy)
+        yield Finding(where=folder, problem=f"there is no such folder for what {account} receives", remedy=remedy)
         return
     if (owner := account_name(status.st_uid)) != account or status.st_mode & OTHERS_WRITE:
         problem = f"it belongs to {owner}, and has to belong to {account}, who alone may write to it"
         remedy = f"chown -R {word}: {quoted(folder)}; chmod 755 {quoted(folder)}"
-        yield Finding(where=str(folder), problem=problem, remedy=remedy)
+        yield Finding(where=folder, problem=problem, remedy=remedy)
 
 
 def _failed(around: Environment) -> Iterator[Finding]:

@@ -46,6 +46,13 @@ def not_reached(url: str, error: Exception, option: str) -> NotReachedError:
     return NotReachedError(f"{url} can't be reached: {words}.", remedy=f"Check {option}, or try again.")
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for the answer: what is sent along is for the server that was named, and for no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Another request is never made."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteReader:
     """An index at a URL, with or without /simple/ at its end; every call asks the server."""

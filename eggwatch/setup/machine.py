@@ -54,11 +54,7 @@ class Machine:
             return False
 
     def run(
-        self,
-        *command: str | Path,
-        given: str = "",
-        remedy: str = "",
-        environment: Mapping[str, str | None] = UNCHANGED,
+        self, *command: str | Path, given: str = "", remedy: str = "", environment: Mapping[str, str | None] = UNCHANGED
     ) -> str:
         """Run a program; InstallationError has its last lines if it fails. A variable that is None is unset."""
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 MANUAL = "share/man/man1/eggwatch.1"
@@ -14,78 +13,39 @@ COMPLETIONS = {
 """The path of each shell's completion file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """The paths that an installation consists of, below `root`."""
 
-    root: Path = Path("/")
-
-    @property
-    def home(self) -> Path:
+    def __init__(self, root: Path = Path("/")) -> None:
+        self.home = root / "opt/eggwatch"
         """The folder of the program, with all versions."""
-        return self.root / "opt/eggwatch"
-
-    @property
-    def versions(self) -> Path:
+        self.versions = self.home / "versions"
         """A virtual environment for each version that is kept."""
-        return self.home / "versions"
-
-    @property
-    def current(self) -> Path:
+        self.current = self.home / "current"
         """A link to the version that is used."""
-        return self.home / "current"
-
-    @property
-    def previous(self) -> Path:
+        self.previous = self.home / "previous"
         """A link to the version that was used before."""
-        return self.home / "previous"
-
-    @property
-    def program(self) -> Path:
+        self.program = self.home / "bin/eggwatch"
         """The program of the current version, which the units run."""
-        return self.home / "bin/eggwatch"
-
-    @property
-    def command(self) -> Path:
+        self.command = root / "usr/local/bin/eggwatch"
         """`eggwatch` in PATH, also under sudo."""
-        return self.root / "usr/local/bin/eggwatch"
-
-    def completion_in(self, home: Path, shell: str) -> Path:
-        """The folder of a version for its completion files."""
-        return home / "share/eggwatch/completions" / shell
-
-    @property
-    def shared(self) -> dict[Path, Path]:
-        """The links for man and the shells, and the files of the current version that they point to."""
-        completions = {self.root / path: self.completion_in(self.current, shell) for shell, path in COMPLETIONS.items()}
-        return {self.root / "usr/local" / MANUAL: self.current / MANUAL, **completions}
-
-    @property
-    def configurations(self) -> Path:
+        self.configurations = root / "etc/eggwatch"
         """eggwatch.toml, and NAME.toml of each eggwatch@NAME.service."""
-        return self.root / "etc/eggwatch"
-
-    @property
-    def configuration(self) -> Path:
-        """The files that eggwatch.service uses."""
-        return self.configurations / "eggwatch.toml"
-
-    @property
-    def units(self) -> Path:
+        self.configuration = self.configurations / "eggwatch.toml"
+        """The file that eggwatch.service uses."""
+        self.units = root / "etc/systemd/system"
         """The folder of locally installed units."""
-        return self.root / "etc/systemd/system"
-
-    @property
-    def accounts(self) -> Path:
+        self.accounts = root / "etc/sysusers.d/eggwatch.conf"
         """The account, for systemd-sysusers."""
-        return self.root / "etc/sysusers.d/eggwatch.conf"
-
-    @property
-    def http_accounts(self) -> Path:
-        """The account of the HTTP server, for systemd-sysusers."""
-        return self.accounts.with_name("eggwatch-http.conf")
-
-    @property
-    def catalog(self) -> Path:
+        self.http_accounts = self.accounts.with_name("eggwatch-http.conf")
+        """The account of the HTTP server, likewise."""
+        self.catalog = root / "usr/local/lib/systemd/catalog/eggwatch.catalog"
         """The explanations that `journalctl -x` shows."""
-        return self.root / "usr/local/lib/systemd/catalog/eggwatch.catalog"
+        completions = {root / path: completion_in(self.current, shell) for shell, path in COMPLETIONS.items()}
+        self.shared = {root / "usr/local" / MANUAL: self.current / MANUAL, **completions}
+        """The links for man and the shells, and the files of the current version that they point to."""
+
+
+def completion_in(home: Path, shell: str) -> Path:
+    """The completion file of a shell in the folder of a version."""
+    return home / "share/eggwatch/completions" / shell

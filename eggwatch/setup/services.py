@@ -56,6 +56,22 @@ def told_journal(steps: Iterator[Step], machine: Machine) -> Iterator[Step]:
         yield Step(what="update the journal's catalog (journalctl --update-catalog)", do=lambda: machine.run(*again))
 
 
+def reloaded(machine: Machine) -> Step:
+    """A step that has systemd read the units again."""
+    return Step(what="systemctl daemon-reload", do=lambda: machine.run("systemctl", "daemon-reload"))
+
+
+def stopped(names: list[str], machine: Machine, *instances: str) -> Step:
+    """A step that stops and disables units; `instances` are patterns of others that are only stopped."""
+
+    def stop() -> None:
+        if machine.is_booted_by_systemd:
+            machine.run("systemctl", "stop", *names, *instances)
+        machine.run("systemctl", "--quiet", "disable", *names)
+
+    return Step(what=f"stop and disable {', '.join(names)}", do=stop)
+
+
 class Units:
     """The units of one version, on this machine."""
 
@@ -78,15 +94,10 @@ class Units:
         names = sorted(set(unit_names(before)) - set(self._shipped))
         there = [name for name in names if "@" not in name and (self._places.units / name).exists()]
         if there:
-            yield Step(what=f"stop and disable {', '.join(there)}", do=lambda: self._stop(there))
+            yield stopped(there, self._machine)
         for name in names:
             yield from files.removed(self._places.units / f"{name}.d" / NAME)
             yield from files.removed(self._places.units / name)
-
-    def _stop(self, names: list[str]) -> None:
-        if self._machine.is_booted_by_systemd:
-            self._machine.run("systemctl", "stop", *names)
-        self._machine.run("systemctl", "--quiet", "disable", *names)
 
     def explained(self) -> Iterator[Step]:
         """The explanations of `journalctl -x`, if this version has them."""
@@ -114,15 +125,14 @@ class Life:
         if not self._machine.is_booted_by_systemd:
             return
         if changed or self._show("NeedDaemonReload") == "yes":
-            yield Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
+            yield reloaded(self._machine)
             changed = True
         for unit in (DAEMON, *self._instances(), *([HTTP] if WANTED[-1] in wanted else [])):
             yield from self._up_to_date(unit, home, changed=changed)
         others = [unit for unit in wanted if unit != DAEMON and self._show("ActiveState", unit) != "active"]
         if others:
             yield Step(
-                what=f"start {' and '.join(others)}",
-                do=lambda: self._machine.run("systemctl", "start", *others),
+                what=f"start {' and '.join(others)}", do=lambda: self._machine.run("systemctl", "start", *others)
             )
 
     def _instances(self) -> list[str]:

@@ -65,10 +65,6 @@ class Checkout:
             machine.run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", wheels, copy, environment=REPRODUCIBLE)
             machine.run(*pip, "install", "--quiet", *wheels.glob("*.whl"))
 
-    def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """Install the dependencies of extras (`eggwatch[metrics]`) into that environment, with pip."""
-        _add(extras, python, machine)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wheels:
@@ -101,13 +97,10 @@ class Wheels:
 
     def install(self, python: Path, machine: Machine) -> None:
         """Install with pip, from the folder if there is one."""
-        self._install(self.wheel, python, machine)
+        self.add(self.wheel, python, machine)
 
-    def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """Likewise."""
-        self._install(extras, python, machine)
-
-    def _install(self, wanted: str | Path, python: Path, machine: Machine) -> None:
+    def add(self, wanted: str | Path, python: Path, machine: Machine) -> None:
+        """Install something else likewise."""
         pip = (python, "-I", "-m", "pip", "install", "--quiet")
         if self.folder is None:
             machine.run(*pip, wanted)
@@ -146,17 +139,17 @@ class Installed:
     def install(self, python: Path, machine: Machine) -> None:
         """It is."""
 
-    def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """By pip."""
-        _add(extras, python, machine)
-
 
 Source = Checkout | Wheels | Installed
 """Something to install from; equal fingerprints mean equal installations."""
 
 
-def _add(extras: str, python: Path, machine: Machine) -> None:
-    machine.run(python, "-I", "-m", "pip", "install", "--quiet", extras)
+def add_extras(source: Source, extras: str, python: Path, machine: Machine) -> None:
+    """Install the dependencies of extras (`eggwatch[metrics]`) into an environment, from where the program came."""
+    if isinstance(source, Wheels):
+        source.add(extras, python, machine)
+    else:
+        machine.run(python, "-I", "-m", "pip", "install", "--quiet", extras)
 
 
 def _sha256(path: Path) -> str:

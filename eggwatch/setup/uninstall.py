@@ -14,7 +14,7 @@ from eggwatch.setup.drop_ins import BACKUPS, HTTP_ACCOUNT, NAME
 from eggwatch.setup.folders import UPLOADERS
 from eggwatch.setup.machine import Machine, Step
 from eggwatch.setup.paths import Places
-from eggwatch.setup.services import noted_account, told_journal, unit_names
+from eggwatch.setup.services import noted_account, reloaded, stopped, told_journal, unit_names
 
 
 class Removal:
@@ -27,9 +27,7 @@ class Removal:
         """The steps in order; the program is removed last, because it is running."""
         units = [*self._stopped(), *self._without_units()]
         if units and self._machine.is_booted_by_systemd:
-            units.append(
-                Step(what="systemctl daemon-reload", do=lambda: self._machine.run("systemctl", "daemon-reload"))
-            )
+            units.append(reloaded(self._machine))
         gone = [
             *files.removed(self._places.accounts),
             *files.removed(self._places.http_accounts),
@@ -42,15 +40,8 @@ class Removal:
         there = [name for name in self._units if (self._places.units / name).exists()]
         plain = [name for name in there if "@" not in name]
         instances = sorted({path.name for path in self._places.units.glob("*.wants/eggwatch*@?*.service")})
-        if not there:
-            return
-        names = [*plain, *instances]
-        yield Step(what=f"stop and disable {', '.join(names)}", do=lambda: self._stop(names))
-
-    def _stop(self, names: list[str]) -> None:
-        if self._machine.is_booted_by_systemd:
-            self._machine.run("systemctl", "stop", *names, "eggwatch@*.service", "eggwatch-*@*.service")
-        self._machine.run("systemctl", "--quiet", "disable", *names)
+        if there:
+            yield stopped([*plain, *instances], self._machine, "eggwatch@*.service", "eggwatch-*@*.service")
 
     def _without_units(self) -> Iterator[Step]:
         for drop_in in sorted(self._places.units.glob(f"eggwatch*.service.d/{NAME}")):

@@ -14,8 +14,8 @@ from eggwatch.errors import InstallationError
 from eggwatch.setup import files
 from eggwatch.setup.interpreter import Interpreter
 from eggwatch.setup.machine import Machine, Step
-from eggwatch.setup.paths import COMPLETIONS, Places
-from eggwatch.setup.source import STAMP, Installed, Source
+from eggwatch.setup.paths import COMPLETIONS, Places, completion_in
+from eggwatch.setup.source import STAMP, Installed, Source, add_extras
 
 KEPT = 3
 
@@ -58,7 +58,7 @@ class Versions:
         self._machine.run(home / "bin/eggwatch", "--version")
         for shell in COMPLETIONS:
             script = self._machine.run(home / "bin/eggwatch", environment={"_EGGWATCH_COMPLETE": f"{shell}_source"})
-            files.write(self._places.completion_in(home, shell), script.encode())
+            files.write(completion_in(home, shell), script.encode())
         noted = {"version": source.version, "fingerprint": source.fingerprint, "python": str(interpreter)}
         files.write(home / STAMP, json.dumps(noted).encode())
 
@@ -67,10 +67,7 @@ class Versions:
         link = self._packages(home, interpreter) / "systemd"
         is_of_another_python = home.exists() and not link.parent.is_dir()
         if interpreter.systemd is not None and not os.path.lexists(link) and not is_of_another_python:
-            yield Step(
-                what=f"link {interpreter.systemd} into {home}",
-                do=lambda: self.link_systemd(home, interpreter),
-            )
+            yield Step(what=f"link {interpreter.systemd} into {home}", do=lambda: self.link_systemd(home, interpreter))
 
     def link_systemd(self, home: Path, interpreter: Interpreter) -> None:
         """Link it, and keep the link only if it can be imported."""
@@ -90,7 +87,7 @@ class Versions:
             wanted = f"eggwatch[{','.join(extras)}]"
             yield Step(
                 what=f"install {wanted} into {home}, which the configuration needs",
-                do=lambda: source.add(wanted, home / "bin/python", self._machine),
+                do=lambda: add_extras(source, wanted, home / "bin/python", self._machine),
             )
 
     def _packages(self, home: Path, interpreter: Interpreter) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -25,17 +25,7 @@ MOST_PARTS = 5000
 LONGEST_VALUE = 4096
 
 
-class Hash(Protocol):
-    """A hash of hashlib's."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add some bytes."""
-
-    def hexdigest(self) -> str:
-        """The hash in hexadecimal."""
-
-
-DIGESTS: dict[str, Callable[[], Hash]] = {
+DIGESTS: dict[str, Callable[[], Any]] = {
     "md5_digest": partial(hashlib.md5, usedforsecurity=False),
     "sha256_digest": hashlib.sha256,
     "blake2_256_digest": partial(hashlib.blake2b, digest_size=32),

@@ -56,7 +56,7 @@ class ToldMachine(Machine):
 
 
 class Code:
-    """Something to install: a folder with a program, made in no time."""
+    """Something to install: a folder with a stand-in for the program."""
 
     def __init__(self, version: str, shipped: Mapping[str, bytes]) -> None:
         self.version, self.fingerprint, self._shipped = version, f"bytes of {version}", dict(shipped)
@@ -79,10 +79,6 @@ class Code:
         folder.mkdir(parents=True)
         for name, data in self._shipped.items():
             (folder / name).write_bytes(data)
-
-    def add(self, extras: str, python: Path, machine: Machine) -> None:
-        """Written down."""
-        machine.run(python, "-m", "pip", "install", extras)
 
 
 def installation_on(machine: Machine, root: Path, interpreter: Interpreter = PYTHON) -> Installation:

@@ -34,7 +34,7 @@ def wish(tmp_path: Path) -> Wish:
 def _a_machine_that_is_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests work below /tmp, where a service would see nothing, and its account owns what there is.
 
-    The accounts of the real machine have no say: where somebody uses eggwatch, its account exists.
+    The accounts of the real machine are ignored: it may have one called eggwatch.
     """
     monkeypatch.setattr("eggwatch.setup.folders._is_member", lambda account: False)
     monkeypatch.setattr("eggwatch.setup.installation.primary_group", lambda account: account)
@@ -46,7 +46,7 @@ def _a_machine_that_is_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_of_another_account_is_refused_with_what_to_do(
     tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stock that somebody has published by hand, or a change of --user."""
+    """As after publishing by hand under another account, or after a change of --user."""
     monkeypatch.setattr("eggwatch.setup.folders.account_name", lambda uid: "alice")
     with pytest.raises(ConfigurationError, match="belongs to alice, and the daemon is to run as eggwatch") as error:
         installation_on(ToldMachine(), tmp_path / "root").plan(FIRST, wish)
@@ -78,7 +78,7 @@ def test_planning_changes_nothing(tmp_path: Path, wish: Wish) -> None:
 
 
 def test_a_second_setup_has_nothing_to_do_but_the_account(tmp_path: Path, wish: Wish) -> None:
-    """The account is the real machine's matter; it stays missing here."""
+    """The account would be created on the real machine, so it is still missing."""
     machine, root = ToldMachine({"systemctl is-enabled": "enabled"}), tmp_path / "root"
     assert len(set_up(machine, root, FIRST, wish)) > 10
     assert [step.what.split("(")[1] for step in installation_on(machine, root).plan(FIRST, wish)] == [
@@ -158,7 +158,7 @@ def http_files(root: Path) -> list[str]:
 def test_an_http_server_is_installed_where_uploads_name_its_account(
     tmp_path: Path, wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its account and folder too; it is started, as requests may be waiting; and it goes with the setting."""
+    """With its account and folder. It is started, as requests may be waiting, and removed with the setting."""
     root, machine = tmp_path / "root", ToldMachine(booted=True)
     monkeypatch.setattr("eggwatch.setup.services.PROOF", 0.0)
     set_up(machine, root, FIRST, wish)
@@ -232,7 +232,7 @@ def test_a_url_is_written_at_the_first_setup_and_a_contradiction_is_an_error(tmp
 
 
 def test_every_version_gets_what_the_configuration_needs(tmp_path: Path, wish: Wish) -> None:
-    """An upgrade makes a new environment, where it would be missing; what is there is not installed again."""
+    """An upgrade makes a new environment, which needs the packages too; they are not installed twice."""
     machine, root = ToldMachine(), tmp_path / "root"
     set_up(machine, root, FIRST, wish)
     assert not any("eggwatch[" in line for line in machine.ran)
@@ -242,7 +242,7 @@ def test_every_version_gets_what_the_configuration_needs(tmp_path: Path, wish: W
         machine.ran.clear()
         set_up(machine, root, code, wish)
         home = Places(root=root).current.resolve()
-        assert f"{home}/bin/python -m pip install eggwatch[metrics,uploads]" in machine.ran
+        assert f"{home}/bin/python -I -m pip install --quiet eggwatch[metrics,uploads]" in machine.ran
     for module in ("passlib", "prometheus_client"):
         (home / "lib/python3.11/site-packages" / module).mkdir()
     machine.ran.clear()
