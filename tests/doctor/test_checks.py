@@ -97,7 +97,7 @@ def test_a_unit_that_may_not_write_is_found_with_the_line_that_it_lacks(around: 
 
 
 def test_a_failed_unit_is_found(around: Environment) -> None:
-    """systemd has given it up."""
+    """systemd does not restart it any more."""
     properties = {**STRICT, "ActiveState": "failed", "ProtectSystem": "no"}
     assert found(replace(around, unit=Unit(name="eggwatch.service", properties=properties)), "unit") == ["has failed"]
 
@@ -123,7 +123,7 @@ def test_the_server_of_uploads_has_an_account_and_a_folder_of_its_own(around: En
 
 
 def test_the_account_of_a_unit_has_its_capabilities() -> None:
-    """Root has them all; a system user what is ambient; one that this machine does not have is nobody."""
+    """Root has all, a system user its ambient ones; an account that does not exist here gives None."""
     root = of_unit(Unit(name="eggwatch.service", properties={}))
     assert root is not None and (root.uid, "CAP_LEASE" in (root.capabilities or ())) == (0, True)
     nobody = of_unit(Unit(name="eggwatch.service", properties={**STRICT, "User": "nobody"}))
@@ -133,7 +133,7 @@ def test_the_account_of_a_unit_has_its_capabilities() -> None:
 
 
 def test_a_daemon_that_fell_silent_is_found(around: Environment) -> None:
-    """It holds the lock and has not told of itself for minutes."""
+    """It holds the lock, and has not written its status for minutes."""
     status = Status(pid=7, at=timestamp(NOW - 100), eggwatch=__version__)
     assert found(replace(around, daemon=7, status=status), "daemon") == []
     (problem,) = found(replace(around, daemon=7, status=replace(status, at=timestamp(NOW - 400))), "daemon")
@@ -141,7 +141,7 @@ def test_a_daemon_that_fell_silent_is_found(around: Environment) -> None:
 
 
 def test_a_daemon_of_an_older_version_is_found(around: Environment) -> None:
-    """After an upgrade it has to be started anew."""
+    """After an upgrade it has to be restarted."""
     status = Status(pid=7, at=timestamp(NOW), eggwatch="0.0.1")
     (problem,) = found(replace(around, daemon=7, status=status), "daemon")
     assert "0.0.1" in problem and __version__ in problem
@@ -166,7 +166,7 @@ def test_a_missing_library_is_found(around: Environment, monkeypatch: pytest.Mon
 
 
 def test_owners_may_be_users_of_the_upload_door(around: Environment) -> None:
-    """By a password, a token, or as whom the web server in front names; `anonymous` where it is allowed."""
+    """With a password or a token, or logged in by the web server in front; `anonymous` where it is allowed."""
     names = frozenset(("with-password", "with-token", "anonymous", "root", "nobody-at-all"))
     users = around.config.state / "htpasswd"
     users.write_text("with-password:$2y$05$\n")
@@ -201,7 +201,7 @@ def test_passwords_and_tokens_that_others_may_write_to_are_found(around: Environ
 def test_passwords_that_are_sent_unencrypted_over_a_network_are_found(
     around: Environment, url: str, is_open: bool
 ) -> None:
-    """Not where nobody has any."""
+    """Nothing is found if no user has a password or token."""
     for door, has_any in ((UploadDoor(users=Path("/x")), True), (UploadDoor(), False), (None, False)):
         config = replace(around.config, url=url, uploads=door)
         assert len(found(replace(around, config=config), "logins")) == int(is_open and has_any)
@@ -239,7 +239,7 @@ def test_a_server_that_does_not_answer_is_found() -> None:
 
 
 def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Environment) -> None:
-    """Once for each server, also where a digest goes by the same."""
+    """One connection to each server, even if a digest is sent by the same one."""
     assert (found(around, "mail"), found(around, "webhooks")) == ([], [])
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -251,14 +251,14 @@ def test_mail_and_webhooks_are_asked_only_where_they_are_configured(around: Envi
 
 
 def test_without_a_known_account_its_checks_are_not_made(config: IndexConfig) -> None:
-    """Nobody can tell whose the index is: that is said, and nothing is called sound."""
+    """The owner of the index is unknown: the checks are reported as not made, and not as passed."""
     told = examine(Environment(config=config, account=None))
     unchecked = {one.check for one in told if isinstance(one.outcome, Unchecked)}
     assert unchecked >= {"way", "drop-acl", "drop-access", "owners", "capabilities"}
 
 
 def test_one_index_is_looked_around_without_a_trace(config: IndexConfig) -> None:
-    """Of an index that has never run: the owner of STATE stands for the daemon, and nothing is made."""
+    """If an index has never run, the owner of STATE counts as the daemon's account. Nothing is created."""
     around = surroundings_of(config, None)
     assert around.account is not None and around.account.uid == os.geteuid()
     assert (around.daemon, around.last_event_at) == (None, None)
@@ -291,7 +291,7 @@ INSTALLED = "/opt/eggwatch/bin/eggwatch --config /etc/eggwatch/eggwatch.toml run
     ],
 )
 def test_a_unit_runs_the_configuration_that_its_command_names(command: str, configuration: str | None) -> None:
-    """Else the one that is found without a name; what is no daemon of eggwatch's runs none."""
+    """Without --config it is the default one; a unit that does not run eggwatch has none."""
     found = configuration_of(Unit(name="x.service", properties={"ExecStart": exec_start(command)}))
     assert found == (None if configuration is None else Path(configuration))
 
@@ -309,7 +309,7 @@ def test_a_unit_runs_the_configuration_that_its_command_names(command: str, conf
 def test_another_configuration_is_not_the_installed_units(
     config: IndexConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str | None, unit: str | None
 ) -> None:
-    """Its findings would blame a unit that never reads it."""
+    """A finding must not name a unit that never reads this configuration."""
     properties = {**STRICT, "ExecStart": exec_start(INSTALLED)}
     monkeypatch.setattr(environment, "SYSTEMD", tmp_path)
     monkeypatch.setattr(environment, "_shown", lambda name: Unit(name=name, properties=properties))
@@ -342,7 +342,7 @@ def test_a_right_can_be_given_to_an_account_that_has_no_name(tmp_path: Path, nam
 
 @pytest.mark.parametrize("left", ["nothing", "a file"])
 def test_a_drop_folder_that_is_none_is_made_by_the_remedy(around: Environment, left: str) -> None:
-    """Carried out here: it names no group that this machine lacks, and afterwards there is nothing to find."""
+    """The remedy is carried out: it names only groups that exist here, and then nothing is found."""
     drop = around.config.drop
     drop.rmdir()
     if left == "a file":

@@ -98,7 +98,7 @@ class Installation:
         return row
 
     def finding(self, *, before: str = "", beside: str = "") -> dict[str, str]:
-        """The only finding, with all that it has to say; one of the check `beside` may stand beside it."""
+        """The only finding, apart from one of the check `beside`."""
         findings = [one for one in self.doctor(before=before)["findings"] if one["check"] != beside]
         assert len(findings) == 1, findings
         finding: dict[str, str] = findings[0]
@@ -116,7 +116,7 @@ def site(machine: Machine) -> Iterator[Installation]:
 
 
 def test_a_sound_installation_gives_no_finding(site: Installation) -> None:
-    """With a daemon at work and without; what could not be checked is said, and it is little."""
+    """With a running daemon and without. What can't be checked is reported, and is little."""
     row = site.doctor()
     assert (row["sound"], row["findings"], row["checks"]) == (True, [], list(CHECKS))
     assert "capabilities" in {one["check"] for one in row["unchecked"]}
@@ -132,7 +132,7 @@ def test_an_installation_that_has_never_run_gives_no_finding(machine: Machine) -
 
 
 def test_the_tree_of_a_single_person_gives_no_finding(tmp_path: Path) -> None:
-    """Everything is root's own, and served by the daemon itself: no group, no ACL, no web server is missed."""
+    """Root owns everything and the daemon serves the pages: no group, ACL or web server is asked for."""
     site = Site(tmp_path)
     with site.daemon("--serve", "0"):
         row = site.call("doctor", "--json").row
@@ -145,7 +145,7 @@ def without_drop(site: Installation) -> None:
 
 
 def drop_is_a_file(site: Installation) -> None:
-    """Somebody has copied to a name, not into a folder."""
+    """A file was copied to the name of the missing folder."""
     shutil.rmtree(site.drop)
     site.drop.write_text("an archive")
 
@@ -177,12 +177,12 @@ def way_closed(site: Installation) -> None:
 
 
 def public_of_root(site: Installation) -> None:
-    """Somebody has put PUBLIC back as root."""
+    """PUBLIC was restored by root."""
     os.chown(site.public, 0, 0)
 
 
 def ledger_of_root(site: Installation) -> None:
-    """Somebody has put the ledger back as root."""
+    """The ledger was restored by root."""
     os.chown(site.state / "ledger.jsonl", 0, 0)
 
 
@@ -212,7 +212,7 @@ def metrics_to_nowhere(site: Installation) -> None:
 
 
 def metrics_of_root(site: Installation) -> None:
-    """The folder for the textfile is not the daemon's to write."""
+    """The daemon may not write to the folder of the textfile."""
     (site.base / "exporter").mkdir(mode=0o755)
     site.configure(metrics='"exporter/eggwatch.prom"')
 
@@ -229,7 +229,7 @@ def event_of_tomorrow(site: Installation) -> None:
 
 @contextmanager
 def opened_as_owner(site: Installation) -> Iterator[Any]:
-    """The folders are root's for a moment, so that this process may work on the index."""
+    """The folders belong to root for the block, so that this process can work on the index."""
     folders = [site.state, site.public, *site.state.rglob("*"), *site.public.rglob("*"), *site.drop.rglob("*")]
     for path in folders:
         os.chown(path, 0, 0)
@@ -275,7 +275,7 @@ MENDED = ("drop not sticky", "drop not set-gid", "drop without default ACL", "wa
 @pytest.mark.long
 @pytest.mark.parametrize("name", MENDED)
 def test_the_command_that_it_names_mends_it(site: Installation, name: str) -> None:
-    """Copied to a shell as it stands, it leaves nothing to be found."""
+    """It is pasted into a shell unchanged; then nothing is found."""
     BROKEN[name][0](site)
     site.root("sh", "-ec", site.finding()["remedy"])
     assert site.doctor()["findings"] == []
@@ -318,7 +318,7 @@ def test_what_was_mounted_wrongly_is_found(site: Installation, name: str) -> Non
 
 
 def test_a_daemon_without_its_capabilities_is_found(site: Installation) -> None:
-    """Those that it lacks are named, with what goes without them."""
+    """The missing ones are named, with what does not work without them."""
     with site.running(*site.machine.as_account(EGGWATCH, "lease")):
         finding = site.finding()
     assert finding["check"] == "capabilities"
@@ -327,7 +327,7 @@ def test_a_daemon_without_its_capabilities_is_found(site: Installation) -> None:
 
 
 def test_a_daemon_from_before_it_became_a_member_of_the_group_is_found(site: Installation) -> None:
-    """The machine knows of the group, the process does not: it has to be started anew."""
+    """A process gets a new group only when it is restarted."""
     given = ",".join(f"+{name}" for name in CAPABILITIES)
     who = ["setpriv", "--reuid", str(EGGWATCH), "--regid", str(EGGWATCH), "--clear-groups"]
     with site.running(*site.machine.enter, *who, "--inh-caps", given, "--ambient-caps", given):
@@ -337,7 +337,7 @@ def test_a_daemon_from_before_it_became_a_member_of_the_group_is_found(site: Ins
 
 
 def test_another_account_is_told_what_it_may_not_look_at(site: Installation) -> None:
-    """With STATE and DROP closed, nothing of them is called sound: each check of them says that it was not made."""
+    """If STATE and DROP can't be entered, their checks are reported as not made, and not as passed."""
     site.state.chmod(0o700)
     row = site.doctor(CAROL)
     assert row["findings"] == []
@@ -357,7 +357,7 @@ def test_another_account_finds_what_can_be_seen(site: Installation) -> None:
 
 
 def test_a_private_folder_of_an_uploader_is_told_as_not_checked(site: Installation) -> None:
-    """For bob, alice's folder is closed: whether it could be watched nobody says."""
+    """bob can't enter alice's folder, so it is not known whether it can be watched."""
     site.machine.run(ALICE, "mkdir", "-m", "0700", site.drop / "mine")
     site.root("setfacl", "-b", site.drop / "mine")
     row = site.doctor(BOB)

@@ -70,7 +70,7 @@ def test_a_folder_without_acl_has_none(tmp_path: Path) -> None:
 
 
 def test_the_first_closed_folder_of_a_way_is_named(tmp_path: Path) -> None:
-    """The outer one first: it has to be mended first."""
+    """The outermost one, which has to be opened first."""
     account = Account(name="somebody", uid=54321, gids=frozenset())
     deep = tmp_path / "outer" / "inner" / "drop"
     deep.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A name in an archive calls nobody in a chat, and adds no header to a mail."""
+"""A text in an archive mentions nobody in a chat, and adds no header to a mail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CALLS = ["@everyone", "@here", "@channel", "@all", "@room", "<!channel>", "<!her
 
 
 def notice(call: str) -> Notice:
-    """A refusal in which everything that an uploader can choose calls somebody."""
+    """A rejection in which every text of the uploader mentions somebody."""
     event = Event(
         kind=EventKind.REJECTED,
         at="2026-01-02T03:04:05.000000Z",
@@ -38,7 +38,7 @@ def test_no_form_of_a_webhook_calls_anybody(call: str) -> None:
 
 
 def test_what_is_copied_out_of_a_chat_works() -> None:
-    """The line for pip is ours, and stays as it is."""
+    """The pip command is eggwatch's own, and is not changed."""
     event = Event(
         kind=EventKind.ADMITTED, at="2026-01-02T03:04:05.000000Z", project="demo", version="1.0", filename="demo"
     )
@@ -49,7 +49,7 @@ def test_what_is_copied_out_of_a_chat_works() -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\x85"])
 def test_a_subject_is_one_header(end: str) -> None:
-    """Whatever a template of the administrator's has let through."""
+    """Even if an administrator's template lets line breaks through."""
     subject = " ".join(f"demo{end}Bcc: victim@example.com was rejected".split())
     letter = Letter(key="k", to=("a@example.com",), subject=subject, body="x", at="2026-01-02T03:04:05.000000Z")
     message = message_of(letter, sender="eggwatch@example.com")

@@ -49,7 +49,7 @@ def deliver(settings: Mail, *notices: Notice) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Of 127.0.0.1, signed by itself: certificate and key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("certificate")
     cert, key = folder / "cert.pem", folder / "key.pem"
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
@@ -85,7 +85,7 @@ def locked_server(certificate: tuple[Path, Path], *, tls: bool) -> Iterator[tupl
 def test_mail_is_handed_in_encrypted_and_logged_in(
     certificate: tuple[Path, Path], security: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The password lies in a file; a wrong one, or a certificate that nobody vouches for, is an outage."""
+    """The password is in a file. With a wrong one, or an untrusted certificate, the mail is sent later."""
     password = tmp_path / "password"
     password.write_text("watch\n")
     with locked_server(certificate, tls=security == "tls") as (mailbox, port):

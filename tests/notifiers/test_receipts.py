@@ -120,7 +120,7 @@ def test_what_no_uploader_did_leaves_no_receipt(receipts: Receipts, drop: Path, 
 
 
 def test_what_is_older_than_a_week_is_not_told_any_more(answers: Answers, drop: Path) -> None:
-    """Unless it has happened since this process began: then only the clock says that it is old."""
+    """Unless it happened since this process started: then it is the clock that was changed."""
     old = Event(kind=EventKind.ADMITTED, at="2026-11-01T00:00:00.000000Z", filename="demo-1.0.tar.gz")
     for retold, is_told in ((entry(old).serial, False), (entry(old).serial - 1, True)):
         Receipts(answers, index_url=URL, oldest="2026-11-20T00:00:00.000000Z", retold=retold).tell(entry(old))
@@ -148,7 +148,7 @@ def flaw(code: str, level: Level = Level.REFUSE) -> Flaw:
     ],
 )
 def test_how_to_see_it_again_is_said_where_the_archive_alone_shows_it(flaws: tuple[Flaw, ...], told: bool) -> None:
-    """On another machine nobody knows what this index holds, and to whom it listens."""
+    """On another machine `check` knows neither the files of this index nor their owners."""
     assert ("on your own machine" in reason_text(event("rejected", flaws=flaws))) is told
 
 
@@ -173,7 +173,7 @@ def test_a_filename_can_be_pasted_into_a_shell(name: str) -> None:
 
 
 def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts, drop: Path) -> None:
-    """Its uploader can do nothing about a bug, and is not left without an answer."""
+    """It is an error in eggwatch: the uploader gets an answer, and has nothing to fix."""
     receipts.tell_held("dist/demo-1.0.tar.gz")
     text = (drop / "receipts" / "demo-1.0.tar.gz.txt").read_text()
     assert text.startswith("demo-1.0.tar.gz: HELD, it is not in the index yet\n")
@@ -185,7 +185,7 @@ def test_the_receipt_of_a_held_upload_says_whose_fault_it_is(receipts: Receipts,
 
 
 def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts: Receipts, drop: Path) -> None:
-    """It is told below it, the last such file only, and no longer when it is gone."""
+    """It is named below the verdict: only the last such file, and only as long as it is there."""
     file = drop / "receipts/demo-1.0.tar.gz.txt"
     refused = event("rejected", flaws=(flaw("a"),))
     receipts.tell(entry(refused))
@@ -206,7 +206,7 @@ def test_what_lies_at_another_path_does_not_take_the_place_of_a_verdict(receipts
 
 @pytest.mark.parametrize("kind", ["not_taken", "unfinished", "held", "waiting", "too_large"])
 def test_the_receipt_of_what_lies_there_says_that_it_is_gone(receipts: Receipts, drop: Path, kind: str) -> None:
-    """Whatever was said of it; not when something else of its name is gone."""
+    """Whatever the receipt said before; but not if another file of that name was removed."""
     words = {"unfinished": {"since": 0.0, "until": 1.0}}.get(kind, {})
     more = () if kind == "held" else ("Why.",)
     getattr(receipts, f"tell_{kind}")("x/demo-1.0.tar.gz", *more, **words)
@@ -232,7 +232,7 @@ def test_a_receipt_whose_bytes_a_power_cut_took_is_replaced_at_a_removal(
 
 
 def test_the_receipt_of_a_removed_file_says_so(receipts: Receipts, drop: Path) -> None:
-    """Until when its bytes can be had, and no longer how to install it; what else it says stays."""
+    """It says how long the file can be downloaded, and not how to install it; the rest is unchanged."""
     file = drop / "receipts/demo-1.0.tar.gz.txt"
     receipts.tell(entry(event()))
     receipts.tell_not_taken("x/demo-1.0.tar.gz", "It can't be read.")

@@ -15,14 +15,14 @@ KIB = 1024
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Ballast:
-    """Of an index whose two folders lie on one file system."""
+    """The ballast of an index whose two folders are on one file system."""
     for name in ("state", "public/.eggwatch"):
         (tmp_path / name).mkdir(parents=True)
     return Ballast(tmp_path / "state", tmp_path / "public")
 
 
 class DiskOf:
-    """A file system of so many free and so many bytes in all."""
+    """A file system with this many free bytes, and this many in all."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, free: int, size: int) -> None:
         self.free, self.f_blocks, self.f_frsize = free, size, 1
@@ -47,7 +47,7 @@ def test_one_on_each_file_system(kept: Ballast, tmp_path: Path, monkeypatch: pyt
 def test_it_is_thrown_off_only_when_the_disk_is_nearly_full(
     kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And taken in again, but for what others need at the least."""
+    """It is reserved again later, except for what others need at least."""
     disk = DiskOf(monkeypatch, free=900 * KIB, size=1600 * KIB)
     kept.take_in()
     kept.throw_off()

@@ -66,7 +66,7 @@ class Machine:
         return [*self.enter, "setpriv", "--reuid", str(uid), "--regid", str(uid), "--init-groups", *more]
 
     def run(self, uid: int, *command: str | Path) -> Done:
-        """An account's tool, which ends well and says nothing."""
+        """Run a tool as an account: it exits 0 and prints nothing."""
         return run_tool(*self.as_account(uid), *command)
 
     def fails(self, uid: int, *command: str | Path) -> bool:

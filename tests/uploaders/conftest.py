@@ -18,7 +18,7 @@ from tests.uploaders.servers import Sshd, need, running_sshd
 
 @pytest.fixture(scope="module")
 def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IndexDaemon]:
-    """One daemon for a module, with the linger of every day: all that its tests upload leaves in the end."""
+    """One daemon for a module, with the default linger; in the end the drop folder is empty."""
     with running(tmp_path_factory.mktemp("index")) as daemon:
         yield daemon
         daemon.wait_empty()

@@ -132,7 +132,7 @@ class IndexDaemon(Daemon):
     # What is asserted of it
 
     def go_round(self, times: int = 3) -> None:
-        """Wait until everything has been looked at again so often: a new upload has gone its whole way and left."""
+        """Wait for so many rounds: in each, a new upload is published and removed from the drop folder."""
         for _ in range(times):
             self._rounds += 1
             name, data = sdist("round", f"{self._rounds}.0")

@@ -1,4 +1,4 @@
-"""Forty people and one drop folder: whoever uploads however, it is published and theirs, and nobody else's to touch."""
+"""Forty accounts and one drop folder: every upload is published as its owner's, and no other account can change it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def daemon(machine: Machine) -> Iterator[IndexDaemon]:
 def test_what_an_account_uploads_is_published_and_its_own(
     daemon: IndexDaemon, users_sshd: Sshd, tmp_path: Path, label: str, account: str
 ) -> None:
-    """umask 077 and mode 0600: the file is nobody else's to read, and is published at once, by its owner's name."""
+    """umask 077 and mode 0600: no other account can read the file. It is published at once, as its owner's."""
     name, data = wheel_of(f"{account}-{slug(label)}", 200_000)
     source = tmp_path / name
     source.write_bytes(data)

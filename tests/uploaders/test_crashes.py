@@ -49,7 +49,7 @@ def test_two_hundred_at_once_are_all_published(
 def test_killed_in_the_middle_and_started_again_it_publishes_each_exactly_once(
     start_daemon: Callable[..., IndexDaemon], archives: dict[Path, bytes], kills: list[int]
 ) -> None:
-    """kill -9 when so many have been committed; each start takes up what the spool and the drop hold."""
+    """kill -9 after so many commits; each start continues with the files in the spool and the drop folder."""
     daemon = start_daemon(scan='"1s"')
     uploader = threading.Thread(target=run_tool, args=("cp", *archives, daemon.drop))
     uploader.start()

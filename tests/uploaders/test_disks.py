@@ -38,7 +38,7 @@ class Disk:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
 
     def fill(self, leaving: int) -> None:
-        """Let somebody else's file take all but so many bytes."""
+        """Fill the disk with a file, except for so many bytes."""
         with (self.path / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while (free := self.free() - leaving) > 0:
                 os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(free, MIB))
@@ -48,7 +48,7 @@ class Disk:
         return os.statvfs(self.path).f_bavail * os.statvfs(self.path).f_frsize
 
     def empty(self) -> None:
-        """That file goes."""
+        """Delete that file."""
         (self.path / "filler").unlink()
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ def ext4(path: Path) -> Iterator[Ext4]:
 
 
 def fill_by_dd(folder: Path) -> None:
-    """Somebody else takes all that is left."""
+    """Another process fills the disk."""
     for size in ("64k", "4k", "1k"):
         dd = ["dd", "if=/dev/zero", f"of={folder}/filler.{size}", f"bs={size}", "status=none"]
         dd += ["oflag=append", "conv=notrunc,fsync"]
@@ -129,7 +129,7 @@ def disk(base: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def start(base: Path, disk: Disk) -> Iterator[ExitStack]:
-    """For daemons that are to be stopped before the disk goes."""
+    """Start daemons, which are stopped before the disk is unmounted."""
     with ExitStack() as stack:
         yield stack
 
@@ -149,7 +149,7 @@ def drop(daemon: IndexDaemon, name: str, data: bytes) -> None:
 def test_uploads_wait_while_less_than_min_free_is_left_and_orders_are_obeyed(
     start: ExitStack, base: Path, disk: Disk
 ) -> None:
-    """Status and receipt say why; when there is room again they are published, without anybody's doing."""
+    """Status and receipt say why; they are published as soon as there is room again."""
     daemon = daemon_on(start, base, disk, min_free='"16MiB"', grace='"0s"')
     for project in ("first", "second"):
         drop(daemon, *wheel_of(project))
@@ -176,7 +176,7 @@ def test_uploads_wait_while_less_than_min_free_is_left_and_orders_are_obeyed(
 
 
 def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path, disk: Disk) -> None:
-    """A sparse TiB is no full disk: others go on, it is listed, and its uploader is told what to do, once."""
+    """A sparse TiB does not fill the disk: others are published; it is listed, its uploader told once what to do."""
     daemon = daemon_on(start, base, disk, min_free='"1MiB"')
     large = "large-1.0.tar.gz"
     with (daemon.drop / f".{large}").open("wb") as file:
@@ -200,7 +200,7 @@ def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path
 
 @pytest.mark.parametrize("more", [-300_000, 0, 8192, 20_480, 49_152, 102_400])
 def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk: Disk, more: int) -> None:
-    """Whichever step meets it: it is told, the uploads stay in the drop, and all goes on when there is room."""
+    """Whichever step fails, it is reported, uploads stay in the drop folder, and are published when there is room."""
     daemon = daemon_on(start, base, disk, min_free='"0B"')
     drop(daemon, *wheel_of("first"))
     daemon.wait_published(wheel_of("first")[0], time.time())
@@ -226,7 +226,7 @@ def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk
 
 @pytest.mark.long
 def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
-    """By the daemon and without it, again and again: room was kept back for them. The index stays up meanwhile."""
+    """With the daemon and without it, repeatedly: space was reserved for them. The index stays open."""
     with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"', grace='"0s"') as daemon:
         for project in ("first", "second", "third"):
             drop(daemon, *wheel_of(project))
@@ -264,7 +264,7 @@ def test_orders_are_obeyed_on_a_disk_without_a_free_byte(base: Path) -> None:
 @pytest.mark.long
 @pytest.mark.long
 def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
-    """In the end an order can't be given or obeyed; the daemon lives, and all goes on when there is room."""
+    """In the end no order can be given or carried out; the daemon runs, and continues when there is room."""
     with loop(base / "disk") as disk, running(base, **FOLDERS, min_free='"256KiB"') as daemon:
         drop(daemon, *wheel_of("first"))
         daemon.wait_published(wheel_of("first")[0], time.time())
@@ -287,7 +287,7 @@ def test_others_take_every_byte_that_an_order_has_left(base: Path) -> None:
 
 
 def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> None:
-    """It is no reason to end: nobody has to change the configuration."""
+    """It does not exit, as nothing is wrong with the configuration."""
     with loop(base / "disk") as disk:
         fill_by_dd(disk)
         timer = threading.Timer(4.0, lambda: [filler.unlink() for filler in disk.glob("filler.*")])
@@ -303,7 +303,7 @@ def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> N
 
 @pytest.mark.parametrize("trouble", ["public gone", "state full"])
 def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None:
-    """The daemon lives, the index does not: `status` says so here and from afar, until it is up again."""
+    """The daemon runs, but has closed the index: `status` says so, also with --url, until it is open again."""
     with loop(base / "disk", "16M") as disk, running(base, state='"disk/state"', min_free='"1MiB"') as daemon:
         drop(daemon, *wheel_of("first"))
         daemon.wait_published(wheel_of("first")[0], time.time())
@@ -332,7 +332,7 @@ def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None
 
 @pytest.mark.parametrize("how", ["read-only", "dead"])
 def test_a_disk_that_fails_for_a_while(base: Path, how: str) -> None:
-    """Read-only after an error of the file system (EROFS), or without an answer (EIO): told, and taken up again."""
+    """Read-only after an error of the file system (EROFS), or EIO: it is reported, and work continues afterwards."""
     with ext4(base / "disk") as disk, running(base, **FOLDERS, min_free='"1MiB"', linger='"100ms"') as daemon:
         drop(daemon, *wheel_of("first"))
         daemon.wait_published(wheel_of("first")[0], time.time())
@@ -354,7 +354,7 @@ def test_a_disk_that_fails_for_a_while(base: Path, how: str) -> None:
 
 
 def test_a_drop_folder_that_is_unmounted_and_mounted_again(base: Path) -> None:
-    """The empty mount point below is no drop folder that was emptied; what lay on the disk is taken when it returns."""
+    """The empty mount point is no emptied drop folder; uploads on the disk are published when it is mounted again."""
     image, mount_point = base / "drop.ext4", base / "drop"
     mount_point.mkdir()
     subprocess.run(["truncate", "-s", "16M", image], check=True)

@@ -1,4 +1,4 @@
-"""The drop folder's own disk is full, or turns read-only: answers lie elsewhere, refused files stay, all goes on."""
+"""The drop folder's disk is full or read-only: answers are below STATE, rejected files in place, work continues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def fill(folder: Path) -> None:
-    """Somebody else's file takes what is left, to the last byte."""
+    """Fill the disk with a file, to the last byte."""
     with (folder / ".filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(b"x" * 4096)
@@ -47,7 +47,7 @@ def bring(daemon: IndexDaemon, name: str) -> None:
 
 
 def assert_mended(daemon: IndexDaemon) -> None:
-    """What was refused meanwhile lies where it was, its reasons below STATE; what is refused now goes to rejected/."""
+    """Files rejected meanwhile are in place, their reasons below STATE; those rejected now are in rejected/."""
     before = daemon.log.count("answers are written there again")
     until("a try", lambda: daemon.log.count("answers are written there again") >= max(before, 2))
     until("no fault", lambda: daemon.status()["faults"] == {})

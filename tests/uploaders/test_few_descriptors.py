@@ -59,7 +59,7 @@ def test_no_descriptor_is_left_for_a_while(tmp_path: Path, more: int) -> None:
 
 
 def test_an_error_of_a_round_leaves_no_descriptor_of_an_original_open(tmp_path: Path) -> None:
-    """What was hidden when the index was let go is closed, and met by the next scan under its hidden name."""
+    """A hidden original is closed with the index, and found by the next scan under its hidden name."""
     with running(tmp_path, prefix=["prlimit", "--nofile=64:64"], linger='"100ms"') as daemon:
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (48, 64))
         drop_all(daemon)
@@ -71,13 +71,13 @@ def test_an_error_of_a_round_leaves_no_descriptor_of_an_original_open(tmp_path: 
 
 
 def test_a_low_limit_is_raised_as_far_as_it_may_be(tmp_path: Path) -> None:
-    """Only the soft one stood in the way."""
+    """Only the soft limit was too low."""
     with running(tmp_path, prefix=["prlimit", "--nofile=32:512"]) as daemon:
         assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (512, 512)
 
 
 def test_with_too_few_descriptors_nothing_is_begun_and_the_remedy_named(tmp_path: Path) -> None:
-    """Not an upload after the other held, for an error that nobody is told of."""
+    """It does not hold one upload after the other because of an error that is not reported."""
     for name in ("drop", "public", "state"):
         (tmp_path / name).mkdir()
     folders = [f"--{name}={tmp_path / name}" for name in ("drop", "public", "state")]

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 @pytest.fixture(scope="module")
 def daemon(machine: Machine) -> Iterator[IndexDaemon]:
-    """A system user's daemon over the drop folder of the documentation, in which Bob was before it."""
+    """A system user's daemon over the drop folder of the documentation, in which Bob has created files before."""
     base = machine.base / "hostile"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
     names = [name_of_old(name) for name in ("README.txt", "demo-1.0-py3-none-any.whl.txt")]
@@ -31,7 +31,7 @@ def daemon(machine: Machine) -> Iterator[IndexDaemon]:
 
 
 def name_of_old(name: str) -> str:
-    """A name that can be told beforehand."""
+    """A name that can be guessed."""
     return f".eggwatch-new-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
@@ -45,7 +45,7 @@ def publish(daemon: IndexDaemon, machine: Machine, project: str) -> float:
 
 
 def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: IndexDaemon, machine: Machine) -> None:
-    """It has begun, has written its README.txt, and publishes."""
+    """The daemon starts, writes its README.txt, and publishes."""
     assert (daemon.drop / "README.txt").stat().st_uid == EGGWATCH
     assert publish(daemon, machine, "demo") < 5.0
     until("an answer below STATE", lambda: list((daemon.state / "answers/receipts").glob("demo-*.txt")))

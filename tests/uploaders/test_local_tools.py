@@ -184,7 +184,7 @@ def test_the_source_of_a_hard_link_is_left_alone(
 def test_mode_and_times_may_be_set_by_name_after_publication_without_a_second_verdict(
     start_daemon: Callable[..., IndexDaemon], source: Callable[..., tuple[Path, bytes]]
 ) -> None:
-    """A client far away sets them a while after closing; its receipt goes on saying PUBLISHED."""
+    """A slow client sets them long after it has closed the file; its receipt still says PUBLISHED."""
     daemon = start_daemon(linger='"1h"')
     path, data = source("set-later")
     target = daemon.drop / path.name

@@ -43,8 +43,8 @@ def versions(folder: Path, project: str, count: int) -> tuple[str, list[bytes]]:
 def patiently(way: str, linger: str) -> str:
     """A way of uploading, tried twice where the daemon is told not to linger.
 
-    Between looking whether a file is there and opening it, cp and rsync can't bear that it goes; that is what
-    `linger` is for. With the linger of every day they meet it never, and are not given a second chance here.
+    cp and rsync fail if a file is removed between their check and their open, which `linger` prevents. With the
+    default linger it never happens, so there is no second try.
     """
     return WAYS[way] if linger == "2s" else f"{{ {WAYS[way]}; }} 2> /dev/null || {{ sleep 0.05; {WAYS[way]}; }}"
 
@@ -59,7 +59,7 @@ def sha256(data: bytes) -> str:
 def test_the_same_bytes_over_and_over_are_published_once(
     shared_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
-    """The daemon takes the original away in the midst of it; every command of the loop ends well."""
+    """The daemon removes the original meanwhile; every command of the loop exits 0."""
     need(way.split()[0])
     project = f"again-{slug(way)}"
     name, (data,) = versions(tmp_path, project, 1)
@@ -77,7 +77,7 @@ def test_the_same_bytes_over_and_over_are_published_once(
 def test_other_bytes_over_and_over_are_each_published_or_refused_whole(
     shared_daemon: Callable[..., IndexDaemon], tmp_path: Path, way: str, linger: str
 ) -> None:
-    """What was overwritten before it was read is the uploader's own doing; the last one always has a verdict."""
+    """A version that was overwritten before it was read has no verdict; the last one always has."""
     need(way.split()[0])
     name, contents = versions(tmp_path, f"changing-{slug(way)}", ROUNDS)
     daemon = shared_daemon(linger=f'"{linger}"')

@@ -98,7 +98,7 @@ def put(machine: Machine, daemon: IndexDaemon, place: str, number: int = 0) -> s
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_becomes_of_an_upload_is_what_the_table_says(machine: Machine, start: Start, way: str) -> None:
-    """Published or not, left or not; and where something is to be mended, log, status and receipt say it once."""
+    """Whether it is published, and removed; if something has to be fixed, log, status and receipt say so once."""
     daemon, (uid, capabilities, _, outcomes) = start(way), WAYS[way]
     for place, outcome in zip(PLACES, outcomes, strict=True):
         begun = time.time()

@@ -70,7 +70,7 @@ def test_the_command_that_is_advised_is_one_that_helps(machine: Machine) -> None
 
 
 def test_an_index_that_is_not_the_daemons_is_no_fault_of_an_upload(machine: Machine) -> None:
-    """Its uploader is told to wait, the administrator what to do; that done, it is published without a restart."""
+    """The uploader is told to wait, the administrator what to do. Then it is published without a restart."""
     base = machine.base / "foreign"
     make_folders(base, owner=EGGWATCH, drop_owner=EGGWATCH)
     with running(base, prefix=machine.as_account(EGGWATCH), linger='"100ms"', quiet='"200ms"') as daemon:
@@ -99,7 +99,7 @@ exec "$@"
 
 
 def test_a_drop_folder_that_was_replaced_under_a_service_is_told_as_that(tmp_path: Path) -> None:
-    """The unit sees the new one read-only: log, status and doctor say to start it anew, and that helps."""
+    """For the unit the new one is read-only: log, status and doctor say to restart it, and that helps."""
     drop = tmp_path / "drop"
     for name in ("drop", "public", "state"):
         (tmp_path / name).mkdir()

@@ -181,7 +181,7 @@ RESUMES: dict[str, Callable[[Sshd, Path, IndexDaemon], object]] = {
 def test_a_killed_upload_waits_and_is_published_the_moment_it_is_resumed(
     shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], resume: str
 ) -> None:
-    """A truncated archive is no refusal: the uploader goes on, or begins anew, and finds no message in its way."""
+    """A truncated archive is not rejected: the uploader continues, or begins again, without a message."""
     path, data = source
     daemon = shared_daemon()
     cut_short(daemon, sshd, "scp", path)
@@ -223,7 +223,7 @@ def test_a_killed_upload_is_refused_after_unfinished_after_and_may_come_again(
 def test_rsync_partial_leaves_a_short_file_under_its_final_name_which_waits(
     shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes]
 ) -> None:
-    """The one uploader that renames and is not finished: TERM makes `rsync --partial` keep what has come, renamed."""
+    """The only uploader that renames an unfinished file: after SIGTERM, `rsync --partial` keeps what has arrived."""
     path, data = source
     daemon = shared_daemon()
     options = ["--partial", "-t", "--bwlimit=1000", "-e", sshd.ssh]

@@ -1,4 +1,4 @@
-"""The upload door under an account of its own: whom it names is believed, and nobody else who names somebody is."""
+"""The upload door under an account of its own: only this account is believed when it says who has uploaded."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_owners_are_users_of_the_door_and_groups_those_of_accounts(upload: Uploa
 
 
 def test_no_other_account_can_put_anything_into_the_door_s_folder(upload: Upload, machine: Machine) -> None:
-    """Neither write nor link nor move, nor take the folder away."""
+    """It can neither write, link nor move a file there, nor remove the folder."""
     upload.post("alice", wheel_of("first"))
     name, data = wheel_of("guarded")
     (machine.base / name).write_bytes(data)
@@ -173,7 +173,7 @@ def test_folders_that_another_account_makes_name_nobody(machine: Machine) -> Non
 
 @pytest.mark.parametrize("taken", ["mkdir http", "mkdir away && ln -s away http", "touch http"])
 def test_a_folder_that_is_not_the_door_s_is_never_used(machine: Machine, taken: str) -> None:
-    """503 with the reason; nothing is stored in what somebody else has put there."""
+    """503 with the reason; nothing is stored in a folder of another account."""
     base = new_index(machine, "taken")
     prefix = machine.as_account(EGGWATCH, *CAPABILITIES)
     machine.run(BOB, "sh", "-c", f"cd {base}/drop && {taken}")
@@ -184,7 +184,7 @@ def test_a_folder_that_is_not_the_door_s_is_never_used(machine: Machine, taken: 
 
 
 def test_a_door_of_another_account_than_the_daemon_believes_does_not_open(machine: Machine) -> None:
-    """2 at start, with what to do: else everything would be uploaded by the door's account."""
+    """Exit status 2 at the start, with a remedy; otherwise every upload would belong to the door's account."""
     base = new_index(machine, "stranger")
     with running(base, prefix=machine.as_account(EGGWATCH, *CAPABILITIES), **settings_of(base)) as daemon:
         done = machine.eggwatch(BOB, "--config", base / "eggwatch.toml", "serve", "--listen", "0")

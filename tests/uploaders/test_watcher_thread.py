@@ -1,4 +1,4 @@
-"""The watcher's thread dies in a running daemon, by an error of the kernel's: nothing is lost, and it is begun anew."""
+"""The watcher's thread dies in a running daemon, by an error of the kernel: nothing is lost, and it is restarted."""
 
 from __future__ import annotations
 

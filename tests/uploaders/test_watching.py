@@ -1,4 +1,4 @@
-"""The kernel tells nothing of the drop folder, or too late: uploads are found nevertheless, and `status` says why."""
+"""There are no events of the drop folder, or too late: uploads are found nevertheless, and `status` says why."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def limit(name: str, value: int) -> list[str]:
 
 
 def set_limit(daemon: IndexDaemon, name: str, value: int) -> None:
-    """The administrator raises it."""
+    """Raise the limit, as an administrator does."""
     script = f"echo {value} >/proc/sys/user/max_inotify_{name}"
     subprocess.run(["nsenter", f"--user=/proc/{daemon.pid}/ns/user", "sh", "-c", script], check=True)
 
@@ -114,7 +114,7 @@ def test_a_limit_of_inotify_is_reached(tmp_path: Path, name: str, folder: str) -
 
 @contextlib.contextmanager
 def mounted(folder: Path, *command: str | Path) -> Iterator[None]:
-    """Something is mounted at a folder for the length of a block."""
+    """Mount something at a folder for the length of a block."""
     folder.mkdir(parents=True)
     subprocess.run([*command, folder], check=True)
     try:
@@ -209,7 +209,7 @@ def test_a_drop_folder_on_sshfs(tmp_path: Path, sshd: Sshd) -> None:
 
 
 def test_a_read_only_drop_folder(tmp_path: Path) -> None:
-    """What comes there is published or rejected as ever; originals stay, answers lie in STATE, and `status` says so."""
+    """Uploads there are published or rejected; originals are left, answers are in STATE, and `status` says so."""
     other, here = tmp_path / "other", tmp_path / "drop"
     other.mkdir()
     name, data = wheel_of("demo")

@@ -103,7 +103,7 @@ def servers(daemon: IndexDaemon, machine: Machine) -> Iterator[Servers]:
 def test_it_makes_no_difference_by_which_way_a_file_comes(
     daemon: IndexDaemon, servers: Servers, request: pytest.FixtureRequest
 ) -> None:
-    """Owner, mode and group decide, and those are alike, but for what is moved in with a group of its own."""
+    """Owner, mode and group decide. They are the same, except for files that are moved in with another group."""
     row = list(WAYS).index(request.node.callspec.params["daemon"])
     for label, (upload, outcomes) in UPLOADS.items():
         name, data = wheel_of("by-" + re.sub(r"\W+", "-", label).strip("-").lower(), 30_000)

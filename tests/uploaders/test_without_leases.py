@@ -82,7 +82,7 @@ def test_a_writer_that_pauses_for_less_than_quiet_is_not_published_before_it_end
 def test_a_writer_that_pauses_for_longer_is_deferred_and_published_when_it_goes_on(
     start_nobody: StartNobody, tmp_path: Path
 ) -> None:
-    """The quiet period is wrong about a frozen writer; the archive's missing end is not."""
+    """The quiet period ends although the writer is frozen, but the end of the archive is missing."""
     daemon = start_nobody(0o777)
     name, data = wheel_of("frozen")
     with (daemon.drop / name).open("wb", buffering=0) as file:
@@ -121,7 +121,7 @@ def test_originals_that_may_not_be_moved_stay_are_told_and_are_not_read_again(
 
 
 def test_a_refused_upload_of_another_account_goes_to_rejected(start_nobody: StartNobody) -> None:
-    """To link somebody else's file is forbidden to most accounts (protected_hardlinks); it is moved."""
+    """Most accounts may not link a file of another one (protected_hardlinks), so it is moved."""
     daemon = start_nobody(0o777)
     _, data = wheel_of("right")
     (daemon.drop / "wrong-2.0-py3-none-any.whl").write_bytes(data)
@@ -135,7 +135,7 @@ def test_a_refused_upload_of_another_account_goes_to_rejected(start_nobody: Star
 
 
 def test_an_upload_written_into_while_it_leaves_and_overtaken_by_another_is_not_lost(start_nobody: StartNobody) -> None:
-    """A writer goes on in the hidden original while its name is taken anew: both get their verdict, and soon."""
+    """A process writes to the hidden original while its name is used again: both get a verdict, and soon."""
     daemon = start_nobody(0o777, quiet='"100ms"')
     for number in range(40):
         name, first = wheel_of(f"stranded-{number}", 30_000, seed="first")

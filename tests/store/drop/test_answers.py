@@ -40,7 +40,7 @@ def test_folders_are_made_and_ours(answers: Answers, tmp_path: Path) -> None:
 
 
 def test_a_refusal_has_its_file_and_two_reasons(answers: Answers, tmp_path: Path) -> None:
-    """The file, why for people, and why for programs."""
+    """The file, its reason for people, and its reason for programs."""
     answers.explain_refusal(NAME, reason(1), "because\n")
     keep(answers, tmp_path, b"bad", 1)
     rejected = tmp_path / "drop/rejected"
@@ -85,7 +85,7 @@ def test_a_published_name_has_no_stale_reason(answers: Answers, tmp_path: Path) 
 
 
 def test_long_names_fit(answers: Answers, tmp_path: Path) -> None:
-    """A name of 255 bytes has a short stand-in, also in earlier/, and one for each name."""
+    """A name of 255 bytes is shortened, also in earlier/, and no two names become the same."""
     for tail in ("a", "b"):
         name = "é" * 122 + f"{tail}-1.tar.gz"
         for serial in (123456, 123457):
@@ -99,7 +99,7 @@ def test_long_names_fit(answers: Answers, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"", b"not json", b"[]", b"null", b"\xff"])
 def test_a_damaged_reason_is_moved_away(answers: Answers, tmp_path: Path, damage: bytes) -> None:
-    """What can't be read is no obstacle, and not lost."""
+    """A reason that can't be read is moved to earlier/, too."""
     answers.explain_refusal(NAME, reason(3), "no\n")
     (tmp_path / "drop/rejected" / f"{NAME}.reason.json").write_bytes(damage)
     answers.explain_refusal(NAME, reason(4), "no\n")
@@ -169,7 +169,7 @@ def test_receipts_are_forgotten_after_their_time(answers: Answers, tmp_path: Pat
 
 
 def test_refused_files_go_with_their_reasons_the_oldest_first(answers: Answers, tmp_path: Path) -> None:
-    """Also those in earlier/; a reason whose file stays elsewhere counts as well."""
+    """Also those in earlier/. A reason counts even if its file is elsewhere."""
     rejected = tmp_path / "drop/rejected"
     refuse(answers, tmp_path, 1, "other-1.0.tar.gz")
     refuse(answers, tmp_path, 2)
@@ -188,7 +188,7 @@ def test_refused_files_go_with_their_reasons_the_oldest_first(answers: Answers, 
 
 
 def test_folders_among_the_answers_are_left_alone(answers: Answers, tmp_path: Path) -> None:
-    """Somebody has made them: what lies beside them goes in its time all the same."""
+    """Folders of other accounts are kept; files beside them are deleted when they expire."""
     refuse(answers, tmp_path, 1)
     answers.write_receipt(NAME, "hello\n")
     for kind in ("rejected", "receipts"):
@@ -254,7 +254,7 @@ STRANGE = [put_fifo, put_full_fifo, put_folder, put_file, put_link]
 
 @pytest.mark.parametrize("put", STRANGE)
 def test_whatever_lies_under_a_name_of_ours_holds_up_nothing(answers: Answers, tmp_path: Path, put: Any) -> None:
-    """README.txt is left alone; a receipt and a reason are read as if they said nothing."""
+    """README.txt is not touched; a receipt or reason that is no file counts as empty."""
     put(tmp_path / "drop/README.txt")
     before = (tmp_path / "drop/README.txt").lstat()
     answers.write_readme(f"{README_MARK}\n")
@@ -270,7 +270,7 @@ def test_whatever_lies_under_a_name_of_ours_holds_up_nothing(answers: Answers, t
 def test_what_is_made_where_others_may_write_is_always_new(
     tmp_path: Path, put: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever lies under a name that comes next stays as it is, and another name is taken."""
+    """A file that has the chosen name already is not changed, and another name is chosen."""
     tokens = iter(["taken", "free"])
     monkeypatch.setattr("eggwatch.store.durable.secrets.token_hex", lambda _: next(tokens))
     taken = tmp_path / f"{durable.UNFINISHED_NAME}taken"
@@ -289,7 +289,7 @@ def test_what_is_made_where_others_may_write_is_always_new(
 
 
 def test_only_our_own_unfinished_files_are_swept(answers: Answers, tmp_path: Path) -> None:
-    """What a killed process has left goes; a FIFO, a folder and a link that are called so stay."""
+    """Files of a killed process are deleted; a FIFO, a folder or a link with such a name is not."""
     answers.prepare()
     (tmp_path / "drop" / f"{durable.UNFINISHED_NAME}1").write_text("half")
     os.mkfifo(tmp_path / "drop" / f"{durable.UNFINISHED_NAME}2")
@@ -302,7 +302,7 @@ def test_only_our_own_unfinished_files_are_swept(answers: Answers, tmp_path: Pat
 
 @pytest.mark.root
 def test_a_readme_with_our_mark_that_belongs_to_somebody_else_is_left_alone(answers: Answers, tmp_path: Path) -> None:
-    """Neither is it taken for ours, nor written over."""
+    """It is neither treated as ours nor overwritten."""
     readme = tmp_path / "drop/README.txt"
     readme.write_text(f"{README_MARK}\nforged\n")
     os.chown(readme, NOBODY, NOBODY)

@@ -22,7 +22,7 @@ from tests.store.drop.refusals import NAME, keep, names, reason
 
 
 def test_a_missing_drop_is_answered_in_state(answers: Answers, tmp_path: Path) -> None:
-    """An unmounted drop neither stops a verdict nor is made anew."""
+    """An unmounted drop folder prevents no verdict, and is not created."""
     (tmp_path / "drop").rmdir()
     answers.explain_refusal(NAME, reason(1), "no\n")
     answers.write_receipt(NAME, "hello\n")
@@ -66,7 +66,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_drop_that_fails_is_answered_in_state_until_it_is_in_order(
     answers: Answers, tmp_path: Path, operation: str, code: int
 ) -> None:
-    """Nothing is raised and nothing is lost; what was refused meanwhile stays, and so does its reason."""
+    """No error, and nothing is lost. Files rejected meanwhile are left in place, their reasons below STATE."""
     answers.explain_refusal(NAME, reason(1, "a"), "one\n")
     answers.sync()
     failing = Failing(tmp_path / "drop", operation, code)
@@ -94,7 +94,7 @@ def test_a_drop_that_fails_is_answered_in_state_until_it_is_in_order(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_refused_file_is_never_put_beside_the_reason_of_another(answers: Answers, tmp_path: Path) -> None:
-    """Its own lies below STATE, and a newer refusal of the same name in rejected/."""
+    """Its own reason is below STATE; that of a newer rejection of the same name is in rejected/."""
     with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
         answers.explain_refusal(NAME, reason(1, "a"), "one\n")
     assert answers.try_again()
@@ -106,7 +106,7 @@ def test_a_refused_file_is_never_put_beside_the_reason_of_another(answers: Answe
 
 
 def test_folders_that_fail_are_tried_again_after_a_while(answers: Answers, tmp_path: Path) -> None:
-    """Neither before something failed, nor all the time."""
+    """Not before something has failed, and not continuously."""
     assert answers.next_try() is None and not answers.try_again()
     with durable.observed(Failing(tmp_path / "drop", "write", errno.ENOSPC)):
         answers.write_receipt(NAME, "hello\n")
@@ -141,7 +141,7 @@ def test_only_so_many_names_are_remembered_while_the_drop_fails(
 
 
 def test_answers_below_state_have_their_time_too(answers: Answers, tmp_path: Path) -> None:
-    """Also when the drop is in order again."""
+    """They expire even after the drop folder works again."""
     put_file(tmp_path / "drop/receipts")
     answers.write_receipt("old", "x")
     again = Answers(Drop(tmp_path / "drop", ("sdist",)), tmp_path / "state")

@@ -61,7 +61,7 @@ def test_uploads_are_found_in_folders_too(drop: Drop) -> None:
     ],
 )
 def test_temporary_names_are_never_looked_at(drop: Drop, path: str) -> None:
-    """What uploaders use until a file is whole is neither an upload nor worth a remark."""
+    """Temporary names of uploaders are neither uploads nor listed."""
     put(drop, path)
     survey = drop.scan()
     assert (survey.uploads, survey.unreadable) == ([], {})
@@ -83,7 +83,7 @@ def test_folders_called_like_ours_are_entered_further_down(drop: Drop) -> None:
 
 
 def test_what_is_no_upload_is_noted(drop: Drop) -> None:
-    """Everything else stays, and is listed; our own README is not."""
+    """Every other file is left there and listed, except our README."""
     for name in (
         "README.txt",
         "notes.txt",
@@ -236,7 +236,7 @@ def test_names_as_long_as_names_can_be(drop: Drop) -> None:
 
 
 def test_a_tree_a_thousand_folders_deep_does_no_harm(drop: Drop, request: pytest.FixtureRequest) -> None:
-    """It is entered as far as anybody needs; what lies deeper is said, and costs neither stack nor descriptors."""
+    """It is entered to a limit; deeper folders are reported, and use neither stack nor descriptors."""
     request.addfinalizer(lambda: subprocess.run(["rm", "-rf", str(drop.root)], check=True))  # pytest's own can't
     fd = os.open(drop.root, os.O_RDONLY)
     for depth in range(1000):
@@ -266,7 +266,7 @@ def test_scan_and_look_agree_on_depth(drop: Drop) -> None:
 
 
 def test_a_folder_that_can_not_be_read_is_said(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest is seen all the same."""
+    """The other folders are scanned nevertheless."""
     put(drop, f"closed/{NAME}")
     put(drop, NAME)
     real = os.open
@@ -300,7 +300,7 @@ def test_the_drop_itself_may_be_a_link(drop: Drop, tmp_path: Path) -> None:
 
 
 def test_a_look_sees_what_was_named_only(drop: Drop) -> None:
-    """Events name paths; those that are gone, or escape, are nothing."""
+    """Paths that are gone, or lead out of the folder, are ignored."""
     put(drop, NAME)
     put(drop, f"team/{NAME}")
     (drop.root.parent / NAME).write_bytes(b"outside")

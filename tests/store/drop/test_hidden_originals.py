@@ -38,7 +38,7 @@ def test_what_a_crash_left_hidden_is_finished(drop: Drop, answers: Answers, reje
 
 
 def test_what_a_crash_left_hidden_is_put_back_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
-    """It is an upload again, which is refused and stays."""
+    """It becomes an upload again, which is rejected and left there."""
     leaving = hidden(drop, rejected=True)
     leaving.close()
     put_file(drop.root / "rejected")
@@ -59,7 +59,7 @@ def test_what_changed_under_a_hidden_name_is_put_back(drop: Drop, answers: Answe
 
 
 def test_a_file_of_another_size_is_not_read(drop: Drop, answers: Answers) -> None:
-    """Anybody can make a terabyte with a hidden name: it is put back without looking into it."""
+    """Anybody can create a terabyte under a hidden name: it gets its name back without being read."""
     leaving = hidden(drop)
     leaving.close()
     os.truncate(drop.root / "team" / leaving.name, 1 << 40)
@@ -69,7 +69,7 @@ def test_a_file_of_another_size_is_not_read(drop: Drop, answers: Answers) -> Non
 
 
 def test_hashing_a_hidden_original_is_progress(drop: Drop, answers: Answers) -> None:
-    """With every MiB, so that a supervisor sees that the daemon gets on."""
+    """It is reported with every MiB, so that the watchdog of systemd does not end the daemon."""
     leaving = hidden(drop)
     leaving.close()
     steps: list[None] = []

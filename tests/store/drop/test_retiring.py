@@ -76,7 +76,7 @@ def test_what_changed_before_it_was_hidden_stays(drop: Drop, meanwhile: Callable
 
 
 def test_what_somebody_has_open_for_writing_stays(drop: Drop) -> None:
-    """BUSY, where a lease can tell."""
+    """BUSY, if the file system supports leases."""
     judged = departure(drop)
     fd = os.open(original(drop), os.O_RDONLY)
     proved = leases.probe(fd) is not leases.Lease.UNPROVEN
@@ -106,7 +106,7 @@ def test_what_is_written_into_in_the_moment_of_its_renaming_is_put_back(
 
 
 def test_what_changes_while_it_is_hidden_is_put_back(drop: Drop, answers: Answers) -> None:
-    """Somebody who still had it open writes: the file gets its name again."""
+    """A process that has it open writes to it: the file gets its name back."""
     leaving = hidden(drop)
     (drop.root / "team" / leaving.name).chmod(0o600)
     with open(os.open(f"/proc/self/fd/{leaving.fd}", os.O_RDONLY), "rb"):
@@ -116,7 +116,7 @@ def test_what_changes_while_it_is_hidden_is_put_back(drop: Drop, answers: Answer
 
 
 def write_before_the_end(leaving: Hidden, folder: Path, monkeypatch: pytest.MonkeyPatch, *, overtaken: bool) -> None:
-    """Somebody without a lease to wait for writes into it between the last look and the end of its name."""
+    """A process that no lease delays writes to it between the last check and the unlink."""
     unlink_at = durable.unlink_at
 
     def late(place: durable.Place) -> bool:
@@ -135,7 +135,7 @@ def write_before_the_end(leaving: Hidden, folder: Path, monkeypatch: pytest.Monk
 def test_bytes_written_at_the_last_moment_come_back(
     drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch, overtaken: bool
 ) -> None:
-    """Its name is gone, its bytes are not: they get their name again, or the hidden one if that is taken."""
+    """The name is gone, but the bytes are linked again: to their name, or to the hidden one if that is taken."""
     leaving = replaced(hidden(drop), lease=leases.Lease.UNPROVEN)
     folder = drop.root / "team"
     write_before_the_end(leaving, folder, monkeypatch, overtaken=overtaken)
@@ -148,7 +148,7 @@ def test_bytes_written_at_the_last_moment_come_back(
 def test_bytes_are_never_written_into_a_file_of_somebody_else(
     drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody takes the hidden name in the very moment: his file stays as it is, and the bytes get their own name."""
+    """Another account takes the hidden name: its file is not changed, and the bytes get their own name."""
     leaving = replaced(hidden(drop), lease=leases.Lease.UNPROVEN)
     folder = drop.root / "team"
     write_before_the_end(leaving, folder, monkeypatch, overtaken=False)
@@ -168,7 +168,7 @@ def test_bytes_are_never_written_into_a_file_of_somebody_else(
 def test_a_copy_keeps_the_mode_that_says_who_else_may_have_written_it(
     drop: Drop, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was writable for a group is so afterwards, else it would pass for its owner's alone."""
+    """A group may write to it afterwards, too; else only its owner would seem to have written it."""
     original(drop).chmod(0o664)
     leaving = replaced(hidden(drop), lease=leases.Lease.UNPROVEN)
     write_before_the_end(leaving, drop.root / "team", monkeypatch, overtaken=False)
@@ -177,7 +177,7 @@ def test_a_copy_keeps_the_mode_that_says_who_else_may_have_written_it(
 
 
 def test_it_is_never_put_back_over_a_newer_file(drop: Drop, answers: Answers) -> None:
-    """A newer upload took the name: both stay, and the older one is said to be displaced."""
+    """A newer upload has the name: both are kept, and the older one is reported as displaced."""
     leaving = hidden(drop)
     os.utime(drop.root / "team" / leaving.name, (5, 5))
     original(drop).write_bytes(b"newer")
@@ -187,7 +187,7 @@ def test_it_is_never_put_back_over_a_newer_file(drop: Drop, answers: Answers) ->
 
 
 def test_a_newer_upload_of_the_name_is_not_touched(drop: Drop, answers: Answers) -> None:
-    """It came while the older one was hidden: the older one goes, the newer one stays."""
+    """It came while the older one was hidden, and only the older one is deleted."""
     leaving = hidden(drop)
     original(drop).write_bytes(b"newer")
     assert finish(leaving, answers) is RetireOutcome.GONE
@@ -195,7 +195,7 @@ def test_a_newer_upload_of_the_name_is_not_touched(drop: Drop, answers: Answers)
 
 
 def test_a_refused_original_stays_where_rejected_is_not_ours(drop: Drop, answers: Answers) -> None:
-    """STUCK, and back under its own name."""
+    """It is STUCK, and has its own name again."""
     (drop.root / "rejected").symlink_to(drop.root / "team")
     assert finish(refused(drop, answers), answers) is RetireOutcome.STUCK
     assert lying(drop) == [NAME]
@@ -243,7 +243,7 @@ def test_a_refused_original_on_another_file_system_is_copied(
 def test_what_lies_under_the_hidden_name_already_is_not_touched(
     drop: Drop, answers: Answers, put: Callable[[Path], None], rejected: bool
 ) -> None:
-    """Everybody who reads receipts can tell the name: another is taken, and the original leaves nevertheless."""
+    """The name can be guessed from receipts: another one is used, and the original is removed nevertheless."""
     name = hidden_name(7, hashlib.sha256(DATA).hexdigest())
     put(drop.root / "team" / name)
     before = (drop.root / "team" / name).lstat()
@@ -273,7 +273,7 @@ def test_nothing_is_ever_renamed_over_a_file_in_rejected(
 
 
 def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop, answers: Answers) -> None:
-    """A job that tries every night fills no disk."""
+    """A job that uploads it every night does not fill the disk."""
     for _ in range(3):
         original(drop).write_bytes(DATA)
         assert finish(refused(drop, answers), answers) is RetireOutcome.GONE

@@ -68,7 +68,7 @@ def claimed(spool: Spool, drop: Drop) -> Claim:
 
 
 def test_an_owner_proves_nothing_where_others_may_have_written(drop: Drop, spool: Spool) -> None:
-    """Writable for group or others, or with a second name; as it was when the bytes were read."""
+    """Files that group or others may write to, or with a second link, when their bytes are read."""
     upload = drop.root / NAME
     upload.chmod(0o644)
     assert claimed(spool, drop).doubt is None
@@ -120,7 +120,7 @@ def test_claims_are_found_again_in_their_order(spool: Spool, drop: Drop) -> None
 def test_claims_that_are_made_last_together_share_a_file_which_goes_with_the_last_of_them(
     spool: Spool, drop: Drop
 ) -> None:
-    """After a crash those that are not finished are found; the number of one that is stands for no other bytes."""
+    """After a crash the unfinished ones are found; the number of a finished one is not used again."""
     first, second, third = (copied(spool, drop, sighting(drop)) for _ in range(3))
     spool.sync([first, second, third])
     assert len(list(spool.folder.glob("*.json"))) == 1
@@ -137,7 +137,7 @@ def test_claims_that_are_made_last_together_share_a_file_which_goes_with_the_las
 def test_claims_that_can_not_be_written_down_are_let_go(
     spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full: their uploads lie in the drop folder, and are found again."""
+    """On a full disk: the uploads are still in the drop folder, and are found by the next scan."""
 
     def full(fd: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -160,7 +160,7 @@ def test_a_released_claim_leaves_nothing(spool: Spool, drop: Drop) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"not json", b"{}", b'{"number": 1}', b"[]", b"null"])
 def test_what_is_no_whole_intent_is_dropped(spool: Spool, drop: Drop, text: bytes) -> None:
-    """A torn sidecar, bytes without one, and one without bytes: none was told to anybody."""
+    """A torn intent, bytes without an intent, and an intent without bytes: none of them has had a verdict."""
     claim = claimed(spool, drop)
     torn = claimed(spool, drop)
     (spool.folder / f"{torn.number:012d}.json").write_bytes(text)
@@ -224,7 +224,7 @@ def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, dr
 
 
 def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ENOSPC in the middle of a copy: the error goes up, the piece goes."""
+    """ENOSPC in the middle of a copy: the error is raised, and the partial copy deleted."""
 
     def full(fd: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -351,7 +351,7 @@ def test_modes_are_what_is_configured_whatever_the_umask(tmp_path: Path, drop: D
 
 
 def test_every_change_is_announced_before_it_happens(tmp_path: Path, drop: Drop) -> None:
-    """What the crash tests stop at: nothing changes the disk without a word before."""
+    """The crash tests rely on it: they stop the process before each change of the disk."""
     seen: list[tuple[str, str]] = []
     spool, pool = Spool(tmp_path / "public"), Pool(tmp_path / "public")
     with durable.observed(lambda operation, subject: seen.append((operation, Path(subject).name))):

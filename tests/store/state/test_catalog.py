@@ -75,7 +75,7 @@ def test_rejected(catalog: Catalog) -> None:
 
 
 def test_a_later_admission_takes_a_refusal_back(catalog: Catalog) -> None:
-    """The latest word counts, in either direction."""
+    """The latest event decides, in either direction."""
     catalog.apply(entries([event("rejected"), event("admitted")]))
     assert catalog.refusal(key_of(ONE)) is None
     catalog.apply([Entry(serial=3, event=event("rejected"), offset=0, length=1, sha256="x")])
@@ -197,7 +197,7 @@ def test_originals_are_remembered_and_forgotten(catalog: Catalog, path: str) -> 
 
 
 def test_meta(catalog: Catalog) -> None:
-    """Small values of others."""
+    """Small values that other modules store."""
     catalog.set_meta({"a": 1, "b": "two", "c": None})
     assert (catalog.meta("a"), catalog.meta("b"), catalog.meta("c"), catalog.number("b")) == (1, "two", None, 0)
 
@@ -219,7 +219,7 @@ def test_a_value_that_was_taken_back_is_not_remembered(catalog: Catalog) -> None
 
 
 def test_every_page_can_be_made_stale(catalog: Catalog) -> None:
-    """Another renderer: all pages, and a value remembered with it."""
+    """All pages, for another renderer; a value is stored with it."""
     catalog.apply(entries([event("admitted"), event("admitted", "other-1.0.tar.gz", project="other")]))
     publish(catalog, "demo")
     catalog.mark_all_stale({"renderer": "2"})
@@ -227,7 +227,7 @@ def test_every_page_can_be_made_stale(catalog: Catalog) -> None:
 
 
 def test_single_pages_can_be_made_stale(catalog: Catalog) -> None:
-    """Another status: their pages, where there are any, and a value remembered with it."""
+    """The pages of projects with another status, if they exist; a value is stored with it."""
     catalog.apply(entries([event("admitted"), event("admitted", "other-1.0.tar.gz", project="other")]))
     publish(catalog, "demo")
     publish(catalog, "other")
@@ -294,7 +294,7 @@ def test_readers_see_what_the_writer_committed(tmp_path: Path) -> None:
 
 
 def test_a_reader_of_another_version_is_refused(tmp_path: Path) -> None:
-    """A catalog to come, or no catalog: sqlite3.Error, and nothing is made."""
+    """A catalog of a newer version, or none: sqlite3.Error, and no file is created."""
     path = tmp_path / "catalog.sqlite3"
     with pytest.raises(sqlite3.Error):
         Reader.open(path)

@@ -22,7 +22,7 @@ def begun(state: Path, *names: str, end: int) -> Mapping[str, int]:
 
 
 def test_who_is_new_begins_with_what_happens_from_now_on(tmp_path: Path) -> None:
-    """And goes on from there after a restart; who tells on this machine without being named is told everything."""
+    """It continues from there after a restart; a notifier that is not in the list gets every event."""
     assert begun(tmp_path, "journal", "mail", end=3) == {"receipts": 0, "journal": 3, "mail": 3}
     assert begun(tmp_path, "journal", "mail", end=5) == {"receipts": 0, "journal": 3, "mail": 3}
 
@@ -37,7 +37,7 @@ def test_a_subscription_that_was_given_up_begins_anew_when_it_returns(tmp_path: 
 
 
 def test_nobody_is_further_than_the_ledger(tmp_path: Path) -> None:
-    """A ledger that was put back may be shorter."""
+    """A restored ledger may be shorter."""
     begun(tmp_path, "journal", end=9)
     assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 4}
 
@@ -53,7 +53,7 @@ def test_what_can_t_be_read_is_begun_anew(tmp_path: Path, text: str, caplog: pyt
 
 
 def test_a_copy_holds_the_cursors_of_daemon_and_courier(tmp_path: Path) -> None:
-    """Of a subscription the courier knows better; and nothing in the copy goes back."""
+    """For subscriptions the courier's cursors count; no cursor in the copy is moved back."""
     state, backup = tmp_path / "state", tmp_path / "backup"
     begun(state, "journal", "mail", end=3)
     courier = Cursors(state, COURIER)

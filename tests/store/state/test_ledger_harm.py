@@ -73,7 +73,7 @@ def test_swapped_lines_are_refused(ledger: Ledger) -> None:
 
 
 def test_an_altered_last_line_is_known_by_its_position(ledger: Ledger) -> None:
-    """Nobody follows the last line, so the catalog's memory of it is what tells."""
+    """No line follows the last one, so it is compared with what the catalog remembers."""
     entry = ledger.append([event(1)])[0]
     assert ledger.follows(after(entry))
     ledger.path.write_bytes(ledger.path.read_bytes().replace(b"demo-1", b"demo-7"))
@@ -82,7 +82,7 @@ def test_an_altered_last_line_is_known_by_its_position(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("written", [0, 1, 100])
 def test_a_full_disk_leaves_the_file_as_before(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, written: int) -> None:
-    """ENOSPC in the middle of an append: nothing has happened, and the next append does well."""
+    """ENOSPC in the middle of an append: no event was committed, and the next append succeeds."""
     ledger.append([event(1)])
     before, real, calls = ledger.path.read_bytes(), os.write, 0
 

@@ -40,7 +40,7 @@ def test_a_lock_is_held_by_one(lock: Lock) -> None:
 
 
 def test_looking_is_not_taking(lock: Lock) -> None:
-    """Any number of looks; the lock can be had right after each."""
+    """It can be tested any number of times, and taken right afterwards."""
     for _ in range(3):
         assert not lock.is_held()
         lock.acquire()
@@ -54,7 +54,7 @@ def test_a_look_makes_no_file(lock: Lock) -> None:
 
 
 def test_readers_never_keep_a_writer_out(lock: Lock) -> None:
-    """While others look all the time, the lock is had at once."""
+    """While others test it continuously, it is taken at once."""
     lock.acquire()
     lock.release()
     ended = threading.Event()
@@ -83,7 +83,7 @@ def test_a_look_sees_a_writer_beside_other_looks(lock: Lock) -> None:
 
 
 def test_the_kernel_takes_it_back(lock: Lock) -> None:
-    """A killed holder leaves its text, and no lock."""
+    """After a kill, the holder's text is left, but not the lock."""
     code = "import sys; from pathlib import Path; from eggwatch.store.state.lock import Lock; Lock(Path(sys.argv[1])).acquire(); print(flush=True); sys.stdin.read()"  # noqa: E501
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(lock.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -102,7 +102,7 @@ def test_the_kernel_takes_it_back(lock: Lock) -> None:
 
 @pytest.mark.parametrize("how", [fcntl.LOCK_SH, fcntl.LOCK_EX], ids=["shared", "alone"])
 def test_whoever_may_only_look_can_not_keep_a_writer_out(lock: Lock, how: int) -> None:
-    """Any account may lock what it may read: that lock is not the one that counts."""
+    """Any account can lock a file that it can read, so the lock is on a private file."""
     lock.acquire()
     lock.release()
     fd = os.open(lock.path, os.O_RDONLY)
@@ -133,7 +133,7 @@ def test_what_root_makes_belongs_to_the_account_of_the_index(tmp_path: Path) -> 
 
 
 def test_a_dead_process_is_not_named_as_the_holder(lock: Lock) -> None:
-    """Between taking the lock and writing one's name there is a moment."""
+    """The lock is taken a moment before the new holder's name is written."""
     lock.acquire()
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
@@ -191,7 +191,7 @@ def box(tmp_path: Path) -> OrderBox:
 
 
 def test_orders_come_in_their_order_and_are_answered_once(box: OrderBox) -> None:
-    """Given, pending, begun, answered, and gone with their giver."""
+    """Given, pending, begun, answered, and deleted when their sender ends."""
     with box.giving({"verb": "yank", "spec": "demo"}) as first, box.giving({"verb": "round"}) as second:
         orders = box.pending()
         assert orders == [
@@ -208,7 +208,7 @@ def test_orders_come_in_their_order_and_are_answered_once(box: OrderBox) -> None
 
 
 def test_an_order_that_was_taken_back_is_not_begun(box: OrderBox) -> None:
-    """Whoever gives up knows that it will not be carried out."""
+    """A sender that gives up knows that its order will not be carried out."""
     with box.giving({"verb": "remove", "spec": "demo"}) as given:
         (order,) = box.pending()
         assert given.withdraw()
@@ -230,7 +230,7 @@ def killed_while_waiting(box: OrderBox) -> None:
 
 
 def test_an_order_whose_giver_is_gone_is_dropped(box: OrderBox, caplog: pytest.LogCaptureFixture) -> None:
-    """With a warning: it never fires later."""
+    """With a warning; it is never carried out later."""
     killed_while_waiting(box)
     assert len(list(box.folder.iterdir())) == 1
     assert box.pending() == []
@@ -250,7 +250,7 @@ def test_what_a_dead_writer_had_begun_comes_first(box: OrderBox, tmp_path: Path)
 
 
 def test_an_answer_without_a_reader_is_not_written(box: OrderBox) -> None:
-    """Nothing is left of an order whose giver went in the middle."""
+    """If the sender ends while its order is carried out, nothing is left of it."""
     with box.giving({"verb": "round"}) as given:
         assert box.begin(box.pending()[0], serial=1)
     box.answer(given.number, {"done": 1})
@@ -258,14 +258,14 @@ def test_an_answer_without_a_reader_is_not_written(box: OrderBox) -> None:
 
 
 def test_an_order_that_can_be_seen_is_whole(box: OrderBox) -> None:
-    """What is half written has another name, and its giver holds it from the first moment."""
+    """An incomplete order has another name, and its sender has locked it from the start."""
     (box.folder / ".2.json.new").write_text("half")
     assert box.pending() == []
 
 
 @pytest.mark.parametrize("text", ["", "not json", "[1]", "null", '"x"', "[" * 100_000])
 def test_nonsense_is_nobodys_order(box: OrderBox, text: str) -> None:
-    """Nobody waits for it: it is dropped, and what comes after it is seen."""
+    """No sender waits for it: it is deleted, and the orders after it are carried out."""
     (box.folder / "1.json").write_text(text)
     (box.folder / "README").write_text("hello")
     with box.giving({"verb": "round"}) as given:
@@ -274,7 +274,7 @@ def test_nonsense_is_nobodys_order(box: OrderBox, text: str) -> None:
 
 
 def test_nonsense_that_somebody_waits_for_is_an_empty_order(box: OrderBox) -> None:
-    """Whoever carries orders out answers it like any other wrong one."""
+    """It is answered like any other invalid order."""
     with box.giving({"verb": "round"}) as given:
         (box.folder / f"{given.number}.json").write_text("[" * 100_000)
         assert box.pending() == [PendingOrder(number=given.number, data={})]
@@ -293,7 +293,7 @@ def test_odd_entries_are_set_aside(box: OrderBox, caplog: pytest.LogCaptureFixtu
 
 
 def test_answers_that_nobody_came_for_are_dropped(box: OrderBox) -> None:
-    """After an hour, at the next start; what is nothing of ours stays."""
+    """After an hour, at the next start; other files are kept."""
     (box.folder / "folder.answer.json").mkdir()
     os.utime(box.folder / "folder.answer.json", (0, 0))
     for name, age in (("old", 7200), ("new", 10)):

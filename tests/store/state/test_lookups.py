@@ -85,7 +85,7 @@ def test_what_was_removed_is_no_rival() -> None:
 
 
 def test_the_first_uploader_is_the_first_who_is_known() -> None:
-    """An import that does not know whose files they were leaves the project to whoever comes next."""
+    """After an import that records no uploader, the next uploader counts as the first."""
     catalog = Catalog(":memory:")
     for serial, (name, uploader) in enumerate([("a-1.tar.gz", None), ("a-2.tar.gz", "bob"), ("a-3.tar.gz", "eve")], 1):
         event = Event(kind=EventKind.IMPORTED, at="2026-01-01T00:00:00.000000Z", project="a", filename=name,

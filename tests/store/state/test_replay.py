@@ -25,7 +25,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 
 def test_a_catalog_is_brought_to_the_end_of_the_ledger(ledger: Ledger) -> None:
-    """An empty one by all events, one that is behind by those that it has not, a current one by none."""
+    """An empty catalog applies all events, an older one those that it lacks, a current one none."""
     catalog = Catalog(":memory:")
     assert replay(ledger, catalog) == ledger.end == catalog.position()
     ledger.append([event("removed", "demo-0.0.tar.gz", number=4)])
@@ -45,7 +45,7 @@ def test_a_damaged_line_is_named(ledger: Ledger) -> None:
 
 
 def test_a_torn_last_line_is_left_out(ledger: Ledger) -> None:
-    """It was never told; the end is that of the line before."""
+    """It was never announced; the ledger ends with the line before."""
     with ledger.path.open("ab") as file:
         file.write(b'{"serial": 4')
     assert replay(ledger, Catalog(":memory:")) == ledger.end
