@@ -27,6 +27,7 @@ from tests.uploaders.running import IndexDaemon, running
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 MIB = 1 << 20
+LONG = pytest.mark.long
 
 
 class Disk:
@@ -198,7 +199,7 @@ def test_an_upload_larger_than_the_disk_waits_alone(start: ExitStack, base: Path
     until("gone", lambda: not daemon.reason_for(large))
 
 
-@pytest.mark.parametrize("more", [-300_000, 0, 8192, 20_480, 49_152, 102_400])
+@pytest.mark.parametrize("more", [0, *(pytest.param(n, marks=LONG) for n in (-300_000, 8192, 20_480, 49_152, 102_400))])
 def test_a_disk_that_is_full_to_the_last_byte(start: ExitStack, base: Path, disk: Disk, more: int) -> None:
     """Whichever step fails, it is reported, uploads stay in the drop folder, and are published when there is room."""
     daemon = daemon_on(start, base, disk, min_free='"0B"')
@@ -301,7 +302,7 @@ def test_a_daemon_that_is_started_on_a_full_disk_waits_for_room(base: Path) -> N
             daemon.assert_published_once(name, data)
 
 
-@pytest.mark.parametrize("trouble", ["public gone", "state full"])
+@pytest.mark.parametrize("trouble", ["public gone", pytest.param("state full", marks=LONG)])
 def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None:
     """The daemon runs, but has closed the index: `status` says so, also with --url, until it is open again."""
     with loop(base / "disk", "16M") as disk, running(base, state='"disk/state"', min_free='"1MiB"') as daemon:
@@ -330,7 +331,7 @@ def test_status_tells_of_an_index_that_is_down(base: Path, trouble: str) -> None
         until("all is well", lambda: daemon.call("status").returncode == 0)
 
 
-@pytest.mark.parametrize("how", ["read-only", "dead"])
+@pytest.mark.parametrize("how", [pytest.param("read-only", marks=LONG), "dead"])
 def test_a_disk_that_fails_for_a_while(base: Path, how: str) -> None:
     """Read-only after an error of the file system (EROFS), or EIO: it is reported, and work continues afterwards."""
     with ext4(base / "disk") as disk, running(base, **FOLDERS, min_free='"1MiB"', linger='"100ms"') as daemon:

@@ -63,7 +63,7 @@ def assert_mended(daemon: IndexDaemon) -> None:
     until("its receipt", lambda: "REJECTED" in daemon.receipt(LATER[0]))
 
 
-@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("restarted", [False, pytest.param(True, marks=pytest.mark.long)], ids=["running", "restarted"])
 def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
     """One refused upload there stops neither a good one nor an order, nor the start of a daemon."""
     with small_disk(tmp_path / "drop"), running(tmp_path, linger='"100ms"') as daemon:

@@ -42,7 +42,7 @@ def test_many_uploads_through_few_descriptors(tmp_path: Path) -> None:
         assert_all_published(daemon)
 
 
-@pytest.mark.parametrize("more", [0, 4, 8])
+@pytest.mark.parametrize("more", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (4, 8))])
 def test_no_descriptor_is_left_for_a_while(tmp_path: Path, more: int) -> None:
     """Told with growing pauses, whichever step it meets, and all is published when there are descriptors again."""
     with running(tmp_path, linger='"100ms"', scan='"1h"') as daemon:

@@ -42,7 +42,7 @@ def fill(machine: Machine, files: Path, daemon: IndexDaemon) -> None:
     until("the status", lambda: json.loads((daemon.public / "status.json").read_bytes())["files"] == 1)
 
 
-@pytest.fixture(params=["daemon up", "daemon down"])
+@pytest.fixture(params=["daemon up", pytest.param("daemon down", marks=pytest.mark.long)])
 def index(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iterator[IndexDaemon]:
     """A system user's index, with its daemon at work or not."""
     base = machine.base / f"index-{time.monotonic_ns()}"

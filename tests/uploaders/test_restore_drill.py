@@ -44,6 +44,7 @@ def project_pages(public: Path) -> dict[str, bytes]:
     return {path: data for path, data in unpacked(pages_of(public)).items() if path.startswith("simple/")}
 
 
+@pytest.mark.long
 def test_a_backup_by_one_account_is_restored_as_another(machine: Machine) -> None:
     """Other uid and paths: the same pages, nobody is told again, `verify` is content, and uploads go on."""
     old, new, kept = (machine.base / name for name in ("old", "new", "kept"))

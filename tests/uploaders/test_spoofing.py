@@ -16,7 +16,7 @@ from tests.uploaders.running import IndexDaemon, running
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
 
-@pytest.fixture(params=["owners", "first_uploader_owns"])
+@pytest.fixture(params=["owners", pytest.param("first_uploader_owns", marks=pytest.mark.long)])
 def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[IndexDaemon]:
     """A system user's daemon over the drop folder of the documentation, with a rule of each kind."""
     rule = {"owners": '{ "*" = ["alice"] }', "first_uploader_owns": "true"}[request.param]

@@ -19,7 +19,7 @@ from tests.uploaders.running import IndexDaemon
 from tests.uploaders.servers import Smbd, Sshd, running_smbd, running_sshd
 from tests.uploaders.test_privileges import DOCUMENTATION, LEAVES, STAYS, UNREAD, WAYS, running_as
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 
 LIKE_0640 = tuple(outcomes[0] for _, _, _, outcomes in WAYS.values())
 """By the first table: what becomes of a file of mode 0640, which has the drop folder's group."""
