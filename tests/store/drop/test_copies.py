@@ -11,6 +11,7 @@ from eggwatch.linux import leases
 from eggwatch.model.sightings import Lease
 from eggwatch.store.drop.copies import sweep_copies
 from eggwatch.store.drop.folder import Drop
+from tests.laws.at_work import IndexAtWork
 
 COPY = ".eggwatch-copy-12-ab34"
 OTHERS = (".eggwatch-7-01234567", "demo-1.0.tar.gz", ".eggwatch-copy-x")
@@ -45,3 +46,16 @@ def test_where_it_is_not_known_who_has_it_open_it_goes_after_a_day(drop: Drop, m
     (drop.root / COPY).touch()
     assert names_after(drop, 3600) == {COPY, *OTHERS}
     assert names_after(drop, 86401) == {*OTHERS}
+
+
+def test_the_next_start_deletes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first round, of a daemon or a command; an hour may pass before the next look."""
+    now = time.time()
+    with IndexAtWork(tmp_path) as work:
+        (work.config.drop / COPY).touch()
+        work.work()
+        assert (work.config.drop / COPY).exists()
+    monkeypatch.setattr("time.time", lambda: now + 120)
+    with work:
+        work.work()
+        assert not (work.config.drop / COPY).exists()
