@@ -229,7 +229,7 @@ def test_a_server_that_answers_is_sound_and_told_nothing() -> None:
 
 
 def test_a_server_that_does_not_answer_is_found() -> None:
-    """A closed port, and a host that nobody knows."""
+    """A closed port, and a host that does not exist."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     (closed,) = reached("mail", "127.0.0.1", port)

@@ -378,7 +378,7 @@ def test_nothing_is_changed_by_looking(site: Installation) -> None:
 
 
 def test_a_wrong_configuration_is_2(site: Installation) -> None:
-    """It is told as `config check` does."""
+    """It is reported as by `config check`."""
     site.config.write_text("[index.main]\nnonsense = 1\n")
     done = site.machine.eggwatch(0, "--config", site.config, "doctor")
     assert (done.returncode, "nonsense" in done.stderr) == (2, True)

@@ -235,7 +235,7 @@ def test_archives_with_other_bytes_than_their_page_says_are_found(site: Site) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_uploads_that_do_not_reach_the_index_are_found(kind: str, tmp_path: Path) -> None:
-    """Not passed on, passed on to nobody, and limited; nothing is found when they arrive."""
+    """Not passed on, passed on to a server that is down, and limited in size; nothing is found when they arrive."""
     with folder_for(kind) as folder:
         site = Site(folder / "site", uploads=ANONYMOUS)
         site.put(wheel("foo-bar"))
@@ -275,7 +275,7 @@ def test_of_a_hosting_without_configuration_it_is_told_what_is_missed(site: Site
 
 
 class _Foreign(BaseHTTPRequestHandler):
-    """A program that is no index of ours: one answer for everything."""
+    """A program that is no index: it answers every request alike."""
 
     kind, body = "text/html", b"<html>Log in to use this network.</html>"
 

@@ -67,7 +67,7 @@ def smtp_server(port: int = 0) -> Iterator[tuple[Mailbox, int]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """A port without a server."""
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         return int(server.server_address[1])
 

@@ -26,7 +26,7 @@ HOSTILE = "a\r\nBcc: everybody@example.com\x1b[31m"
 
 
 def notice(**values: object) -> Notice:
-    """A refusal, changed as is said."""
+    """A rejection with these changes."""
     event = {
         "kind": "rejected",
         "at": AT,

@@ -1,4 +1,4 @@
-"""A machine made of a folder and of answers; what it is told to do is written down."""
+"""A stand-in for a machine: a folder and prepared answers, which records the commands that it is to run."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _lines(kind: str) -> str:
 
 
 def _of_this_machine(kind: str) -> str:
-    """What it has, but for names that are given to accounts of ours."""
+    """The real machine's lines, except those of names that the tests use."""
     ours = {line.partition(":")[0] for line in _lines(kind).splitlines()}
     lines = Path(f"/etc/{kind}").read_text().splitlines(keepends=True)
     return "".join(line for line in lines if line.partition(":")[0] not in ours)

@@ -195,7 +195,7 @@ def moment(event: dict[str, Any]) -> float:
 
 @contextlib.contextmanager
 def running(base: Path, *, prefix: Sequence[str] = (), **settings: str) -> Iterator[IndexDaemon]:
-    """A daemon for the length of a block; it must stop well and leave things tidy."""
+    """A daemon for the length of a block; it must exit 0 and leave no stray files."""
     with IndexDaemon(base, prefix=prefix, **settings) as daemon:
         yield daemon
     daemon.assert_tidy()

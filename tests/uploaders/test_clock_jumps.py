@@ -21,7 +21,7 @@ LIBRARY = next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaket
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[tuple[IndexDaemon, Path]]:
-    """A daemon whose clock is what a file says; the kernel's, and its monotonic one, go on as ever."""
+    """A daemon that reads its clock from a file; the kernel's clock and the monotonic one are not changed."""
     if LIBRARY is None:
         pytest.skip("libfaketime is not installed")
     offset = tmp_path / "offset"

@@ -1,4 +1,4 @@
-"""The disk fills, turns read-only or vanishes under a running daemon: nothing is lost, and it goes on by itself."""
+"""The disk is full, read-only or gone under a running daemon: nothing is lost, and it continues by itself."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Ext4:
         os.close(fd)
 
     def come_back(self) -> None:
-        """The administrator unmounts it, as soon as nobody holds it, checks it, and mounts it again."""
+        """The administrator unmounts it as soon as no process uses it, checks it, and mounts it again."""
         command = ["umount", self.path]
         until("unmounted", lambda: subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0)
         # Whoever syncs all disks holds it a moment longer, and to mount it then would bring back the one that failed.

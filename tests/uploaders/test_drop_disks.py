@@ -93,7 +93,7 @@ def test_a_full_drop_folder(tmp_path: Path, restarted: bool) -> None:
 
 
 def test_a_drop_folder_that_turns_read_only(tmp_path: Path) -> None:
-    """Receipts lie below STATE, `status` says why, refused files stay; all goes on by itself when it is mended."""
+    """Receipts are below STATE, `status` says why, rejected files are left; all continues when it is writable again."""
     other = tmp_path / "other"
     other.mkdir()
     (tmp_path / "drop").mkdir()

@@ -1,4 +1,4 @@
-"""A daemon with too few file descriptors (EMFILE): it says so, goes on by itself, and loses nothing."""
+"""A daemon with too few file descriptors (EMFILE): it reports this, continues by itself, and loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ordinary account may put into the drop folder holds up neither the daemon nor anybody else."""
+"""Whatever an ordinary account puts into the drop folder, it delays neither the daemon nor other uploaders."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_fifos_under_the_names_of_our_unfinished_files_hold_up_nothing(daemon: I
 
 
 def test_a_forged_hidden_name_takes_over_nobodys_rejected_file(daemon: IndexDaemon, machine: Machine) -> None:
-    """Bob copies Alice's refused file under the name that a crash would have left; his is an upload like any other."""
+    """Bob copies Alice's rejected file to the name that a crash would leave; his copy is treated like any upload."""
     name = "forged-1.0-py3-none-any.whl"
     machine.run(ALICE, "sh", "-c", f"umask 022; echo no wheel > {daemon.drop}/{name}")
     (event,) = until("the refusal", lambda: daemon.events_of(name, "rejected"))
@@ -80,7 +80,7 @@ def test_a_folder_under_the_hidden_name_keeps_no_original(daemon: IndexDaemon, m
 
 
 def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: IndexDaemon, machine: Machine) -> None:
-    """Four GiB of holes each: one that looks like a wheel at its head, and one that has nothing there."""
+    """Four GiB of holes each: one begins like a wheel, and one with zeros."""
     names = [f"sparse{number}-1.0-py3-none-any.whl" for number in range(2)]
     line = f"printf 'PK\\003\\004' > {names[0]}; truncate -s 4G {' '.join(names)}"
     machine.run(BOB, "sh", "-c", f"cd {daemon.drop} && {line}")
@@ -91,7 +91,7 @@ def test_files_that_cost_their_owner_nothing_hold_up_nobody(daemon: IndexDaemon,
 
 
 def test_whoever_may_keep_an_upload_open_is_named(daemon: IndexDaemon) -> None:
-    """Alice uploads with umask 002, and somebody keeps her file open: she is told who can."""
+    """Alice uploads with umask 002, and another account keeps her file open: her receipt names who can do so."""
     name, data = wheel_of("open", 20_000)
     with (daemon.drop / f".{name}").open("wb") as kept:
         kept.write(data)

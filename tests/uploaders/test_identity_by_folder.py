@@ -75,7 +75,7 @@ def test_who_a_samba_server_stores_as_one_account_is_told_by_the_folder(
 def test_a_file_in_the_drop_folder_itself_is_nobody_s(
     index: tuple[IndexDaemon, Smbd], machine: Machine, tmp_path: Path
 ) -> None:
-    """With first-uploader-owns it is refused, and told to lie in a folder."""
+    """With first-uploader-owns it is rejected, and the reason asks for a folder."""
     daemon, _ = index
     name, data = wheel_of("whose")
     (machine.base / name).write_bytes(data)
@@ -89,7 +89,7 @@ def test_a_file_in_the_drop_folder_itself_is_nobody_s(
 
 
 def test_the_folder_that_bob_made_for_alice_is_nobody_s(machine: Machine) -> None:
-    """A DROP that a group may write to: what lies in DROP/alice of Bob's is not hers, also not where she owns it."""
+    """A group may write to DROP: a file in Bob's folder DROP/alice is not hers, even if she owns the project."""
     base = machine.base / f"index-{time.monotonic_ns()}"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
     name, data = wheel_of("guarded")

@@ -109,7 +109,7 @@ def source(tmp_path: Path) -> Callable[..., tuple[Path, bytes]]:
 def test_a_file_that_a_tool_puts_there_is_published_once_and_whole(
     open_daemon: IndexDaemon, source: Callable[..., tuple[Path, bytes]], record_property: Record, label: str
 ) -> None:
-    """The tool ends well and says nothing; a moment later the page shows its bytes."""
+    """The tool exits 0 and prints nothing; a moment later the page shows the file."""
     need(*({"rsync", "curl"} & set(label.split())))
     path, data = source(f"sh-{slug(label)}")
     names = f'SOURCE="{path}"; NAME="{path.name}"; DROP="{open_daemon.drop}"; TARGET="$DROP/$NAME"; '

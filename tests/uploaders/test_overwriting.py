@@ -41,7 +41,7 @@ def versions(folder: Path, project: str, count: int) -> tuple[str, list[bytes]]:
 
 
 def patiently(way: str, linger: str) -> str:
-    """A way of uploading, tried twice where the daemon is told not to linger.
+    """A way of uploading, tried twice if the daemon has no `linger`.
 
     cp and rsync fail if a file is removed between their check and their open, which `linger` prevents. With the
     default linger it never happens, so there is no second try.

@@ -104,7 +104,7 @@ def test_where_state_is_closed_pages_and_receipts_answer(machine: Machine, index
 
 
 def test_a_narrowed_mode_is_for_the_members_of_its_group(machine: Machine, files: Path) -> None:
-    """mode 0640 and a group: Alice is in it and sees everything, Carol is told who she would have to be."""
+    """mode 0640 and a group: Alice is a member and sees everything; the error for Carol names who may."""
     base = machine.base / "narrow"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
     for name in ("public", "state"):
@@ -135,7 +135,7 @@ def test_who_may_not_change_the_index_is_told_who_may(machine: Machine, index: I
 
 
 def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, index: IndexDaemon) -> None:
-    """Alice's file is taken by the daemon, and without one she is told so; Carol can't put it there."""
+    """The daemon publishes Alice's file; without one the command says so; Carol can't copy it there."""
     name, data = wheel_of(f"more-{int(index.is_running())}", 20_000)
     (machine.base / name).write_bytes(data)
     (machine.base / name).chmod(0o644)

@@ -117,7 +117,7 @@ def test_what_somebody_has_open_is_not_read(replayed: Replayed, label: str) -> N
 
 @pytest.mark.parametrize("label", STAYING)
 def test_what_ends_short_stays_in_the_drop_folder(replayed: Replayed, label: str) -> None:
-    """Truncated, or full of holes at its full size, or a symbolic link: never published, never refused, told."""
+    """Truncated, or of full size with holes, or a symbolic link: never published nor rejected, but listed."""
     trace, daemon = TRACES[label], replayed.daemon
     path = trace.here(WHEEL)
     daemon.assert_not_published(path)

@@ -46,7 +46,7 @@ def project_pages(public: Path) -> dict[str, bytes]:
 
 @pytest.mark.long
 def test_a_backup_by_one_account_is_restored_as_another(machine: Machine) -> None:
-    """Other uid and paths: the same pages, nobody is told again, `verify` is content, and uploads go on."""
+    """Another uid and other paths: the same pages, no news twice, `verify` finds nothing, and uploads continue."""
     old, new, kept = (machine.base / name for name in ("old", "new", "kept"))
     for base, owner in ((old, EGGWATCH), (new, CAROL)):
         make_folders(base, owner=owner, drop_owner=owner)

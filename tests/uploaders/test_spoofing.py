@@ -38,7 +38,7 @@ def payload(machine: Machine, project: str) -> tuple[str, bytes, Path]:
 
 
 def refusal(daemon: IndexDaemon, name: str) -> str:
-    """What the uploader is told of the only flaw."""
+    """What the receipt says of the only flaw."""
     (event,) = until(f"the refusal\n{daemon.log}", lambda: daemon.events_of(name, "rejected"))
     assert [flaw["code"] for flaw in event["flaws"]] == ["not-owner"]
     daemon.assert_not_published(name)

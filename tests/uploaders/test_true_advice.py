@@ -33,7 +33,7 @@ def remedies(text: str) -> list[str]:
 
 
 def laid(machine: Machine, daemon: IndexDaemon, name: str, data: bytes, group: Callable[[Path], None]) -> Path:
-    """An upload of Alice's that nobody else may read."""
+    """An upload of Alice's that no other account may read."""
     source = machine.base / name
     source.write_bytes(data)
     source.chmod(0o600)

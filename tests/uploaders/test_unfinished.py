@@ -120,7 +120,7 @@ def test_a_frozen_writer_is_neither_published_nor_refused_before_it_ends_however
 def test_a_frozen_upload_over_ssh_is_neither_published_nor_refused_before_it_ends(
     shared_daemon: Callable[..., IndexDaemon], sshd: Sshd, source: tuple[Path, bytes], tool: str
 ) -> None:
-    """The client is stopped; its server keeps the file open. When it goes on it ends well and says nothing."""
+    """The client is stopped; its server keeps the file open. When it continues, it exits 0 and prints nothing."""
     path, data = source
     daemon = shared_daemon(**IMPATIENT)
     with started(*slow_upload(sshd, tool, path, daemon)) as client:

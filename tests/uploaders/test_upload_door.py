@@ -150,7 +150,7 @@ def test_what_a_killed_door_has_left_goes_when_it_is_back_also_where_the_daemon_
 
 
 def test_folders_that_another_account_makes_name_nobody(machine: Machine) -> None:
-    """Before the door has one: what lies in bob's http/alice/ is bob's, also under the door's own file name."""
+    """Before the door has one: files in bob's http/alice/ are bob's, even with the door's own file name."""
     base = new_index(machine, "forged")
     name, data = wheel_of("guarded")
     (machine.base / name).write_bytes(data)

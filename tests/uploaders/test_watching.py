@@ -35,7 +35,7 @@ def drop(daemon: IndexDaemon, name: str, data: bytes, folder: str = ".") -> None
 
 
 def test_uploads_of_which_the_kernel_forgot_to_tell(tmp_path: Path) -> None:
-    """A stopped daemon, its queue of events full: when it goes on it looks at everything, and at once."""
+    """A stopped daemon with a full queue of events: when it continues, it scans everything at once."""
     longest = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     with running(tmp_path, scan=NEVER, linger='"100ms"') as daemon:
         os.kill(daemon.pid, signal.SIGSTOP)

@@ -86,7 +86,7 @@ def daemon(machine: Machine, request: pytest.FixtureRequest) -> Iterator[IndexDa
 
 @pytest.fixture
 def servers(daemon: IndexDaemon, machine: Machine) -> Iterator[Servers]:
-    """sshd with umask 027, smbd with the like of it, and Alice's home."""
+    """sshd with umask 027, smbd with similar masks, and Alice's home."""
     folder = machine.base / f"servers-{time.monotonic_ns()}"
     for path in (folder, folder / "sshd", folder / "smbd", folder / "home"):
         path.mkdir()

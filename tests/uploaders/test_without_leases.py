@@ -66,7 +66,7 @@ def test_an_upload_is_published_when_it_has_been_quiet_and_status_says_why(
 def test_a_writer_that_pauses_for_less_than_quiet_is_not_published_before_it_ends(
     start_nobody: StartNobody, tmp_path: Path
 ) -> None:
-    """Each piece begins the quiet period anew."""
+    """The quiet period begins again with each piece."""
     daemon = start_nobody(0o777)
     name, data = wheel_of("pieces")
     (tmp_path / name).write_bytes(data)

@@ -1,4 +1,4 @@
-"""What somebody may have put where we want to write."""
+"""What other accounts may put at the names that eggwatch writes to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def put_link(path: Path) -> None:
 
 
 def put_fifo(path: Path) -> None:
-    """A FIFO that nobody writes to."""
+    """A FIFO without a writer."""
     os.mkfifo(path)
 
 

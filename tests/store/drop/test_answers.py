@@ -113,7 +113,7 @@ def put_writable(path: Path) -> None:
 
 
 def put_foreign(path: Path) -> None:
-    """A folder of somebody else's."""
+    """A folder of another account."""
     path.mkdir()
     os.chown(path, NOBODY, NOBODY)
 
@@ -123,7 +123,7 @@ NOT_OURS = [put_link, put_file, put_writable, pytest.param(put_foreign, marks=py
 
 @pytest.mark.parametrize("put", NOT_OURS)
 def test_what_somebody_else_put_there_is_not_touched(answers: Answers, tmp_path: Path, put: Any) -> None:
-    """Answers lie in STATE/answers/, refused files stay where they are, and the fault says why."""
+    """Answers are in STATE/answers/, rejected files are left in place, and the fault says why."""
     for name in ("rejected", "receipts"):
         put(tmp_path / "drop" / name)
     before = _listing(tmp_path / "drop")
@@ -146,7 +146,7 @@ def _listing(folder: Path) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize("put", NOT_OURS)
 def test_an_earlier_folder_of_somebody_else_loses_nothing(answers: Answers, tmp_path: Path, put: Any) -> None:
-    """rejected/earlier is not ours: the older refusal stays in rejected/, under its serial."""
+    """If rejected/earlier is not eggwatch's, the older rejection is left in rejected/, under its serial."""
     answers.explain_refusal(NAME, reason(3, "one"), "no\n")
     keep(answers, tmp_path, b"one", 3)
     put(tmp_path / "drop/rejected/earlier")
@@ -209,7 +209,7 @@ def test_what_somebody_put_in_the_place_of_earlier_is_left_alone(answers: Answer
 
 
 def test_a_readme_of_ours_is_kept_current_and_anothers_left_alone(answers: Answers, tmp_path: Path) -> None:
-    """Ours begins with its mark; whatever does not is somebody else's."""
+    """Eggwatch's README begins with its mark; any other file is left alone."""
     readme = tmp_path / "drop/README.txt"
     answers.write_readme(f"{README_MARK}\none\n")
     answers.write_readme(f"{README_MARK}\ntwo\n")
@@ -233,7 +233,7 @@ def test_a_readme_that_is_a_link_is_not_followed(answers: Answers, tmp_path: Pat
 
 
 def test_links_in_our_own_folders_are_replaced_and_not_followed(answers: Answers, tmp_path: Path) -> None:
-    """A link under a receipt's name is taken away, and its target stays as it is."""
+    """A link with a receipt's name is removed, and its target not changed."""
     answers.prepare()
     (tmp_path / "target").write_text("precious")
     (tmp_path / "drop/receipts" / f"{NAME}.txt").symlink_to(tmp_path / "target")
@@ -311,7 +311,7 @@ def test_a_readme_with_our_mark_that_belongs_to_somebody_else_is_left_alone(answ
 
 
 def test_a_readme_that_can_not_be_put_in_its_place_leaves_nothing(answers: Answers, tmp_path: Path) -> None:
-    """As in a sticky folder, over a file of somebody else's."""
+    """As in a sticky folder, over a file of another account."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durable, "rename_at", _refuse)
         answers.write_readme(f"{README_MARK}\n")

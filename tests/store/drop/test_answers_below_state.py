@@ -43,7 +43,7 @@ FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 
 
 class Failing:
-    """Every change of one kind below a folder fails, as long as it is told to."""
+    """Makes every change of one kind below a folder fail."""
 
     def __init__(self, folder: Path, operation: str, code: int) -> None:
         self.folder, self.operation, self.code = str(folder), operation, code

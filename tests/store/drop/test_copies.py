@@ -41,7 +41,7 @@ def test_what_a_killed_command_has_left_goes_a_minute_later(drop: Drop) -> None:
 
 
 def test_where_it_is_not_known_who_has_it_open_it_goes_after_a_day(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its ctime; nothing else with a name of ours, and no folder."""
+    """By its ctime. No other hidden file of eggwatch's and no folder is deleted."""
     monkeypatch.setattr(leases, "probe", lambda _: Lease.UNPROVEN)
     (drop.root / COPY).touch()
     assert names_after(drop, 3600) == {COPY, *OTHERS}

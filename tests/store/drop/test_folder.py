@@ -191,7 +191,7 @@ def make_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [make_fifo, make_socket, make_folder])
 def test_what_is_no_file_is_no_upload(drop: Drop, make: Callable[[Path], None]) -> None:
-    """FIFOs, sockets and folders called like an archive are not read, and nobody waits for them."""
+    """FIFOs, sockets and folders with the name of an archive are neither read nor waited for."""
     make(drop.root / NAME)
     survey = drop.scan()
     assert survey.uploads == []

@@ -44,24 +44,24 @@ def test_a_refused_original_goes_to_rejected(drop: Drop, answers: Answers) -> No
 
 
 def write(drop: Drop) -> None:
-    """Somebody writes into it."""
+    """Another process writes to it."""
     with original(drop).open("ab") as file:
         file.write(b"more")
 
 
 def replace(drop: Drop) -> None:
-    """Somebody renames another file over it."""
+    """Another process renames a file over it."""
     (drop.root / "new").write_bytes(b"a newer upload")
     (drop.root / "new").rename(original(drop))
 
 
 def remove(drop: Drop) -> None:
-    """Somebody takes it away."""
+    """Another process removes it."""
     original(drop).unlink()
 
 
 def touch(drop: Drop) -> None:
-    """Somebody sets its times."""
+    """Another process sets its times."""
     os.utime(original(drop), (1, 1))
 
 
@@ -259,7 +259,7 @@ def test_what_lies_under_the_hidden_name_already_is_not_touched(
 def test_nothing_is_ever_renamed_over_a_file_in_rejected(
     drop: Drop, answers: Answers, put: Callable[[Path], None]
 ) -> None:
-    """What lies there stays as it is, and a refused original of that name is kept in earlier/, however often."""
+    """A file there is not changed; rejected originals of that name are kept in earlier/, however many."""
     answers.prepare()
     put(drop.root / "rejected" / NAME)
     before = (drop.root / "rejected" / NAME).lstat()
@@ -283,7 +283,7 @@ def test_the_same_file_refused_again_by_the_same_account_is_kept_once(drop: Drop
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY])
 def test_what_may_not_be_moved_is_stuck(drop: Drop, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """A sticky or read-only drop folder: no error, and the original stays."""
+    """A sticky or read-only drop folder: no error, and the original is left there."""
 
     def refused(source: object, target: object) -> None:
         raise OSError(number, os.strerror(number))

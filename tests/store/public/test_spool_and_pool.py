@@ -96,7 +96,7 @@ def test_the_folders_of_a_path_tell_whose_it_is(drop: Drop) -> None:
 
 
 def test_a_claim_is_a_private_copy_with_its_hash(spool: Spool, drop: Drop) -> None:
-    """Another inode, 0444, with sha256, size and owner; the original stays."""
+    """Another inode, 0444, with sha256, size and owner; the original is left there."""
     claim = claimed(spool, drop)
     data = (drop.root / NAME).read_bytes()
     assert (claim.sha256, claim.size) == (hashlib.sha256(data).hexdigest(), len(data))
@@ -290,7 +290,7 @@ def test_the_same_bytes_count_as_placed_and_others_are_refused(spool: Spool, dro
 
 
 def test_only_what_was_not_committed_is_withdrawn(spool: Spool, drop: Drop, pool: Pool) -> None:
-    """The public name goes if it is this very copy; anything else stays."""
+    """The public name is removed if it is this very copy; any other file is kept."""
     claim = claimed(spool, drop)
     source = spool.bytes_of(claim)
     pool.withdraw_uncommitted(source, **PLACE)

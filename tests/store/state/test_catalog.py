@@ -103,7 +103,7 @@ def _yanked(catalog: Catalog) -> str | None:
 
 @pytest.mark.parametrize("kind", ["removed", "quarantined"])
 def test_removed(catalog: Catalog, kind: str) -> None:
-    """The file leaves the page and stays known; its bytes are to be swept, bad ones at once; no yank outlives it."""
+    """The file is no longer on the page, but known; its bytes are to be deleted, bad ones at once; a yank ends."""
     catalog.apply(entries([event("admitted"), event("yanked"), event(kind, number=9)]))
     listing = catalog.listing("demo")
     assert listing is not None and listing.files == ()
@@ -156,7 +156,7 @@ def publish(catalog: Catalog, project: str) -> None:
 
 
 def test_a_page_that_changed_while_it_was_published_stays_stale(catalog: Catalog) -> None:
-    """What was published is the listing, not whatever happened meanwhile."""
+    """The listing was published, without events that happened meanwhile."""
     catalog.apply(entries([event("admitted")]))
     listing = catalog.listing("demo")
     assert listing is not None

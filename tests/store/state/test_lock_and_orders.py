@@ -21,12 +21,12 @@ from eggwatch.store.state.orders import OrderBox, PendingOrder
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Lock:
-    """A lock that nobody has."""
+    """A lock that is free."""
     return Lock(tmp_path / "lock")
 
 
 def test_a_lock_is_held_by_one(lock: Lock) -> None:
-    """The second is told who has the first: pid and command."""
+    """The error of the second names the holder: pid and command."""
     assert not lock.is_held() and lock.holder() is None
     lock.acquire()
     assert lock.is_held()

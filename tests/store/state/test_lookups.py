@@ -75,7 +75,7 @@ def test_a_file_is_neither_its_own_twin_nor_its_own_rival() -> None:
 
 
 def test_what_was_removed_is_no_rival() -> None:
-    """Its bytes and its release are free; who began the project stays."""
+    """Its bytes and its release are free again; the first uploader is still known."""
     catalog = filled(10)
     event = Event(
         kind=EventKind.REMOVED, at="2026-01-02T00:00:00.000000Z", project="demo7", filename="demo7-1.0.tar.gz"
