@@ -58,8 +58,8 @@ class RenderedRoot:
     pages: Mapping[str, bytes]
     serial: int
     projects: int
-    cards: int = 0
-    """How often the site had changed then."""
+    cards: int | None = None
+    """How often the site had changed then; None if its pages are not rendered."""
     seconds: float = 0.0
 
 
@@ -85,9 +85,9 @@ def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -
     env, options = sources.env, sources.options
     if known_projects < 0:
         sources.forget()
-    begun = time.process_time()
+    begun, cards = time.process_time(), reader.number("cards_wanted")
     listing = reader.root()
-    root = root_alone(reader, listing, env, known_projects=known_projects)
+    root = _root_of(listing, sources, known_projects=known_projects)
     pages = dict(root.pages)
     if known_projects < 0:
         whole = replace(options, weights={**weights(Terms()), **options.weights})
@@ -104,17 +104,21 @@ def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -
         begun += _render_search(pages, front, sources)
     elif not options.site:
         pages |= landing_page(listing, env, options)
-    return replace(root, pages=pages, seconds=time.process_time() - begun)
+    return replace(root, pages=pages, cards=cards, seconds=time.process_time() - begun)
 
 
-def root_alone(reader: Reader, listing: RootListing, env: Environment, *, known_projects: int) -> RenderedRoot:
+def render_root_alone(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
     """The pages that pip reads: the root's JSON, and its HTML when the set of projects differs."""
-    begun, cards = time.process_time(), reader.number("cards_wanted")
-    pages = root_json(listing)
+    begun = time.process_time()
+    root = _root_of(reader.root(), sources, known_projects=known_projects)
+    return replace(root, seconds=time.process_time() - begun)
+
+
+def _root_of(listing: RootListing, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
+    pages = root_json(listing) if sources.known.note("simple/", listing) else {}
     if len(listing.entries) != known_projects:
-        pages = root_html(listing, env) | pages
-    shown = {"serial": listing.last_serial, "projects": len(listing.entries), "cards": cards}
-    return RenderedRoot(pages=pages, seconds=time.process_time() - begun, **shown)
+        pages = root_html(listing, sources.env) | pages
+    return RenderedRoot(pages=pages, serial=listing.last_serial, projects=len(listing.entries))
 
 
 def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
@@ -124,7 +128,8 @@ def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects:
     except Exception:
         log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
         sources.forget()
-        return root_alone(reader, reader.root(), sources.env, known_projects=known_projects)
+        root = render_root_alone(reader, sources, known_projects=known_projects)
+        return replace(root, cards=reader.number("cards_wanted"))
 
 
 def _render_search(pages: dict[str, bytes], front: Front, sources: FrontSources) -> float:
@@ -160,6 +165,10 @@ class RootRenderer(Protocol):
         """Begin one rendering of the front pages."""
         ...
 
+    def begin_root(self, known_projects: int) -> None:
+        """Begin one of those among them that pip reads."""
+        ...
+
     def begin_site(self, projects: list[str]) -> None:
         """Begin one of these projects."""
         ...
@@ -192,6 +201,10 @@ class InlineRenderer:
         """Render now."""
         self._result = render_what_can_be(self._reader, self._sources, known_projects=known_projects)
 
+    def begin_root(self, known_projects: int) -> None:
+        """Render now."""
+        self._result = render_root_alone(self._reader, self._sources, known_projects=known_projects)
+
     def begin_site(self, projects: list[str]) -> None:
         """Render now."""
         self._result = self._site.render(projects)
@@ -213,7 +226,9 @@ class InlineRenderer:
 class RootPages:
     """When the front pages are due: the first change at once, then at most every max(1 s, 20 x what they cost).
 
-    In between the site's pages of projects, as far as there is one. `static` are files that never change.
+    In between the site's pages of projects, as far as there is one: those of one project once a second at most. Where
+    such pages are stale, the root comes first, and the other front pages after them, so that one upload is one
+    rendering of these. `static` are files that never change.
     """
 
     def __init__(
@@ -224,7 +239,11 @@ class RootPages:
         self._begun: float | None = None
         self._was_published = True
         """False after a rendering that could not be published: what the renderer left out of it may be missing."""
-        self._not_before = 0.0
+        self._not_before = self._root_not_before = 0.0
+        self._following: float | None = None
+        """Since when front pages wait for those of projects."""
+        self._resting: dict[str, float] = {}
+        """Until when the site's pages of a project, which have just been rendered, are not rendered again."""
 
     def is_stale(self) -> bool:
         """Whether the published front pages show less than the project pages do."""
@@ -251,9 +270,14 @@ class RootPages:
         """
         if self.is_busy() or self._is_incomplete():
             return None
-        if is_quiet and self.site_is_stale():
-            return 0.0
-        return self._not_before if self.is_stale() else None
+        moments = [self._root_not_before] if self.is_behind() else [self._not_before] if self.is_stale() else []
+        if is_quiet and (stale := self._stale_of_site()):
+            moments.append(min(self._resting.get(project, 0.0) for project in stale))
+        return min(moments, default=None)
+
+    def _stale_of_site(self) -> list[str]:
+        """The projects whose pages of the site come next, with those that rest."""
+        return self._catalog.site.next_stale(A_SLICE + len(self._resting)) if self._site else []
 
     def site_is_stale(self) -> bool:
         """Whether a page of the site is to be rendered."""
@@ -268,9 +292,19 @@ class RootPages:
         changed = self._collect(0.0)
         due = self.due(is_quiet=is_quiet)
         if due is not None and time.monotonic() >= due:
-            self._begin(front=self.is_stale() and time.monotonic() >= self._not_before)
+            self._begin_due(time.monotonic())
             changed += self._collect(0.0)
         return changed
+
+    def _begin_due(self, now: float) -> None:
+        if self.is_behind() and now >= self._root_not_before:
+            self._begin_root(now)
+        elif self.is_stale() and now >= self._not_before:
+            self._begin_front()
+        else:
+            self._resting = {project: end for project, end in self._resting.items() if end > now}
+            stale = [project for project in self._stale_of_site() if project not in self._resting]
+            self._begin_site(stale[:A_SLICE])
 
     def finish(self, *, site_seconds: float = 0.0) -> tuple[str, ...]:
         """Bring the front pages up to date now, whatever the pause, and the site's as far as that time suffices."""
@@ -278,7 +312,7 @@ class RootPages:
         end = time.monotonic() + site_seconds
         while (has_time := self.site_is_stale() and time.monotonic() < end) or self.is_busy() or self.is_stale():
             if not self.is_busy():
-                self._begin(front=not has_time)
+                self._begin_site(self._catalog.site.next_stale(A_SLICE)) if has_time else self._begin_front()
             changed += self._collect(1.0)
         return changed
 
@@ -294,15 +328,25 @@ class RootPages:
         self._begun = time.monotonic()
         self._renderer.begin_site(projects)
 
-    def _begin(self, *, front: bool) -> None:
-        if not front:
-            self._begin_site(self._catalog.site.next_stale(A_SLICE))
+    def _begin_root(self, now: float) -> None:
+        """The other front pages as well if none of the site's is to come, or has not come for long."""
+        self._following = self._following or now
+        if self._known_projects() < 0 or not self.site_is_stale() or now > self._following + MOST_HURRY:
+            self._begin_front()
             return
-        self._begun = time.monotonic()
+        self._begun = now
+        self._renderer.begin_root(self._known_projects())
+
+    def _begin_front(self) -> None:
+        self._begun, self._following = time.monotonic(), None
         if not self.site_is_stale() and self._catalog.meta(CAUGHT_UP) is None:
             self._catalog.set_meta({CAUGHT_UP: 1})
+        self._renderer.begin(self._known_projects())
+
+    def _known_projects(self) -> int:
+        """How many projects the published root has; -1 if all front pages are to be rendered anew."""
         never = self._catalog.meta("root_serial") is None or not self._was_published
-        self._renderer.begin(-1 if never else self._catalog.number("root_projects"))
+        return -1 if never else self._catalog.number("root_projects")
 
     def _collect(self, timeout: float) -> tuple[str, ...]:
         if self._begun is None:
@@ -319,16 +363,19 @@ class RootPages:
         self._was_published = False
         changed = self._target.publish({**self._static, **front.pages} if never else front.pages)
         self._was_published = True
-        shown = {"root_serial": front.serial, "root_projects": front.projects, "cards_shown": front.cards}
-        self._catalog.set_meta(shown)
+        shown = {"root_serial": front.serial, "root_projects": front.projects}
+        self._catalog.set_meta(shown if front.cards is None else {**shown, "cards_shown": front.cards})
         # What they cost, and not how long it took: a process had to start, or the disk was busy with others.
         cost = front.seconds + time.process_time() - begun
-        self._not_before = time.monotonic() + max(SHORTEST_PAUSE, PAUSE_FACTOR * cost)
+        self._root_not_before = time.monotonic() + max(SHORTEST_PAUSE, PAUSE_FACTOR * cost)
+        if front.cards is not None:
+            self._not_before = self._root_not_before
         return changed
 
     def _publish_site(self, rendered: RenderedSite) -> tuple[str, ...]:
         changed = self._target.publish(rendered.pages) if rendered.pages else ()
         self._catalog.mark_site(rendered.records)
+        self._resting |= {one.project: time.monotonic() + SHORTEST_PAUSE for one in rendered.records}
         return changed
 
     def close(self) -> None:

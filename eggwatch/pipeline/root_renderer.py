@@ -17,7 +17,7 @@ from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent, collect_less_often
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
-from eggwatch.pipeline.root_pages import FrontSources, RenderedRoot, render_what_can_be
+from eggwatch.pipeline.root_pages import FrontSources, RenderedRoot, render_root_alone, render_what_can_be
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
@@ -47,14 +47,18 @@ class SpawnedRenderer:
 
     def begin(self, known_projects: int) -> None:
         """Ask for one rendering of the front pages."""
-        self._ask(known_projects)
+        self._ask("front", known_projects)
+
+    def begin_root(self, known_projects: int) -> None:
+        """Ask for those among them that pip reads."""
+        self._ask("root", known_projects)
 
     def begin_site(self, projects: list[str]) -> None:
         """Ask for the pages of these projects."""
-        self._ask(projects)
+        self._ask("site", projects)
 
-    def _ask(self, request: int | list[str]) -> None:
-        self._request = json.dumps(request).encode() + b"\n"
+    def _ask(self, what: str, of: int | list[str]) -> None:
+        self._request = json.dumps([what, of]).encode() + b"\n"
         self._send()
 
     def _send(self) -> None:
@@ -134,19 +138,20 @@ def serve() -> None:
         setup = json.loads(requests.readline())
         env, options, readmes = environment(setup["templates"]), LandingOptions(**setup["options"]), Readmes()
         front = FrontSources(env, options, Ledger(Path(setup["ledger"])))
+        reader = Reader.open(Path(setup["catalog"]))
+        site = SiteRenderer(reader=reader, public=Path(setup["public"]), env=env, options=options, readmes=readmes)
         for name in setup["templates"]:
             env.get_template(name)  # compiled once, and not part of what a rendering costs
         collect_less_often()
         for line in requests:
-            reader = Reader.open(Path(setup["catalog"]))
             rendered: RenderedRoot | RenderedSite
-            if isinstance(request := json.loads(line), list):
-                public = Path(setup["public"])
-                renderer = SiteRenderer(reader=reader, public=public, env=env, options=options, readmes=readmes)
-                rendered = renderer.render(request)
-            else:
-                rendered = render_what_can_be(reader, front, known_projects=request)
-            reader.close()
+            match json.loads(line):
+                case ["site", projects]:
+                    rendered = site.render(projects)
+                case ["root", number]:
+                    rendered = render_root_alone(reader, front, known_projects=number)
+                case ["front", number]:
+                    rendered = render_what_can_be(reader, front, known_projects=number)
             try:
                 channel.sendall(_encode(rendered))
             except ConnectionError:  # the parent process has ended

@@ -29,6 +29,7 @@ def run_until_rest(pipeline: Pipeline) -> None:
             time.sleep(max(0.0, min(due - time.monotonic(), 0.25)))
         pipeline.round(set(), wait=0.05)
     pipeline.finish(site_seconds=math.inf)
+    pipeline.publish([])  # files go that pages of the site have led to until now
     pipeline.housekeeping.tidy(pipeline.config.keep_rejected, pipeline.config.keep_aside, now=time.time())
 
 

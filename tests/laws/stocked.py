@@ -90,6 +90,9 @@ class NoRenderer:
     def begin(self, known_projects: int) -> None:
         """Never done."""
 
+    def begin_root(self, known_projects: int) -> None:
+        """Never done."""
+
     def begin_site(self, projects: list[str]) -> None:
         """Never done."""
 

@@ -26,6 +26,8 @@ class LastRendered:
 
     def __init__(self) -> None:
         self._hashes: dict[str, int] = {}
+        self.lines: dict[Hashable, Markup] = {}
+        """The lines of the history by what they say."""
 
     def note(self, path: str, *said: Hashable) -> bool:
         """Remember what a page is rendered from, beside templates and options; True if it was something else before."""

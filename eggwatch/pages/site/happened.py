@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from eggwatch.model.events import EventKind
 from eggwatch.model.site import Front, Happening
@@ -34,7 +35,13 @@ def history_page(front: Front, env: Environment, options: LandingOptions, known:
     if not known.note(PATH, front.history):
         return {}
     days = [(at, list(_together(found))) for at, found in groupby(front.history, key=lambda one: one.at[:10])]
-    return page(env, "history.html", PATH, options, days=days, most=MOST)
+    known.lines = {one: known.lines.get(one) or _line(one, env) for _, found in days for one in found}
+    return page(env, "history.html", PATH, options, days=days, most=MOST, line=known.lines.__getitem__)
+
+
+def _line(one: Happenings, env: Environment) -> Markup:
+    html = env.get_template("site/history_line.html").render(one=one, root="../" * PATH.count("/"))
+    return Markup(html)  # noqa: S704 - what Jinja has escaped
 
 
 def _together(history: Iterable[Happening]) -> Iterator[Happenings]:

@@ -73,6 +73,7 @@ def words_in(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def words_of(card: Card) -> Words:
     """The words under which a project is found; none where no file of it is left."""
     if card.version is None:
