@@ -20,6 +20,8 @@ _COLON_IN_TAR = (
     "it contains a colon, which uv rejects on every system and pip accepts; "
     "on Windows a colon stands for a drive, or for a stream of another file"
 )
+_ODD = ("\\", ":", "//", "./", " /", "\n/", "/\n", ".\n", " \n", "\n\n")
+"""What is in no ordinary path, of several on a line each: other separators, empty parts, dots and spaces at an end."""
 _LOT = 1000
 _OF_INSTALLERS = re.compile(r"[^/]*\.(?:dist-info|data|egg-info)(?:/|\Z)", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -30,6 +32,20 @@ _NOT_UTF8 = re.compile(r"[\ud800-\udfff]")
 _STEERING = re.compile(r"[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 """Characters that PyPI rejects in the name of a zip member."""
+
+
+def are_ordinary(names: Sequence[str]) -> bool:
+    """True if each of these paths is short and printable ASCII without odd parts, as in most zips.
+
+    All at once, which takes a tenth of the time that checking each takes. Folders may end with one slash.
+    """
+    if max(map(len, names), default=0) > DEEPEST_PATH:
+        return False
+    text = "\n".join(["", *names, ""]).replace("/\n", "\n")
+    printable = text.replace("\n", "")
+    if len(text) - len(printable) != len(names) + 1 or not (printable.isascii() and printable.isprintable()):
+        return False
+    return not any(odd in text for odd in _ODD)
 
 
 def zip_path_danger(name: str) -> str | None:

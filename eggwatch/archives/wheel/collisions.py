@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped
 from eggwatch.archives.folder_tree import with_others_below
-from eggwatch.archives.paths import folded, in_lots, plain
+from eggwatch.archives.paths import folded, plain
 from eggwatch.archives.wheel import egg_info
 from eggwatch.archives.zip.directory import Directory, ZipMember
 from eggwatch.archives.zip.walk import ZipContents
@@ -21,6 +21,7 @@ from eggwatch.model.names import project_name
 
 SUFFIX = ".dist-info"
 DATA = ".data"
+_LOT = 500
 
 _PACKAGES = ""
 """site-packages: purelib, platlib and the root."""
@@ -43,14 +44,22 @@ of these files exists already.
 def check_places(directory: Directory, info: str, contents: ZipContents, findings: Findings) -> None:
     """Check all members where they will be installed; `info` is the valid dist-info."""
     _check_projects(directory.members, info, contents.kept, findings)
-    # Most wheels have none, and one search in all names is cheaper than one in each.
-    if any(DATA in "/".join(lot).lower() for lot in in_lots([member.name for member in directory.members])):
+    if in_data_folders(directory):
         _check_collisions(directory.members, contents.sha256, findings)
+
+
+def in_data_folders(directory: Directory) -> list[ZipMember]:
+    """The members that may be in a data folder."""
+    members = directory.members
+    # Most wheels have none, and one search in many names is cheaper than one in each.
+    lots = (members[at : at + _LOT] for at in range(0, len(members), _LOT))
+    found = (lot for lot in lots if DATA in "/".join(member.name for member in lot).lower())
+    return [member for lot in found for member in lot if DATA in member.name.lower()]
 
 
 def installed_scripts(directory: Directory) -> dict[str, str]:
     """The members that installers copy into the folder of scripts, by their folded path in it."""
-    names = (member.name for member in directory.members if not member.is_folder and DATA in member.name.lower())
+    names = (member.name for member in in_data_folders(directory) if not member.is_folder)
     return {path: name for name in names for place, path in [installed_place(name)] if place == "scripts"}
 
 

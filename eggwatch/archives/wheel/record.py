@@ -73,6 +73,7 @@ def check_record(content: bytes, path: str, files: Files, findings: Findings) ->
 # Two line ends of str.splitlines, and so of pip, in a row; or one at the beginning.
 _BREAK = r"(?>\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029])"
 _EMPTY_LINE = re.compile(rf"(?:\A|{_BREAK}){_BREAK}")
+_RARE_BREAKS = "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
@@ -81,7 +82,7 @@ def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8, and neither pip nor uv can read it") from None
-    if empty := _EMPTY_LINE.search(text):
+    if _may_have_empty_line(text) and (empty := _EMPTY_LINE.search(text)):
         line = text.count("\n", 0, empty.end())
         raise ValueError(f"line {line} is empty, at which pip fails (uv skips it)")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -98,6 +99,12 @@ def _entries(content: bytes, check: _Check) -> Iterator[RecordLine]:
             yield RecordLine(*row)
         elif row:
             raise ValueError(f"line {lines.line_num} has {len(row)} columns instead of 3, and uv can't read it")
+
+
+def _may_have_empty_line(text: str) -> bool:
+    """False for nearly every RECORD; to search it for all kinds of lines takes half of the time of all its checks."""
+    text = text.replace("\r\n", "\n")
+    return text.startswith("\n") or "\n\n" in text or any(rare in text for rare in _RARE_BREAKS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,8 +167,11 @@ class _Check:
     """Files that can't contain their own hash, or are created after RECORD."""
     folders: _Folders | None = None
     strangers: int = 0
+    right: Mapping[str, str] = field(init=False)
+    """How RECORD should list the hashes of intact members, by path."""
 
     def __post_init__(self) -> None:
+        self.right = dict(zip(self.files.sha256, _as_listed(self.files.sha256.values()), strict=True))
         self.unhashed = (self.path, f"{self.path}.jws", f"{self.path}.p7s")
 
     def entry(self, entry: RecordLine) -> None:
@@ -172,10 +182,8 @@ class _Check:
 
     def _is_right(self, entry: RecordLine) -> bool:
         """True if a line is entirely right, as nearly all are; otherwise `_judge` checks it step by step."""
-        digest = self.files.sha256.get(entry.path)
         return (
-            digest is not None
-            and entry.digest == f"sha256={_urlsafe(digest)}"
+            entry.digest == self.right.get(entry.path)
             and entry.size == str(self.files.sizes.get(entry.path))
             and entry.path not in self.seen
             and entry.path not in self.unhashed
@@ -317,6 +325,13 @@ def _and_parents(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.rpartition("/")[0]
+
+
+def _as_listed(digests: Iterable[bytes]) -> Iterator[str]:
+    """Each sha256 as RECORD should list it; encoded all at once, which takes a third of the time."""
+    # One more byte makes 44 characters of each, and the first 43 are those of the digest alone.
+    text = _urlsafe(b"".join(digest + b"\0" for digest in digests))
+    return (f"sha256={text[at : at + 43]}" for at in range(0, len(text), 44))
 
 
 def _urlsafe(digest: bytes) -> str:

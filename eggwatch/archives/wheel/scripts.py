@@ -10,7 +10,7 @@ import stat
 from collections.abc import Set
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings
-from eggwatch.archives.wheel.collisions import installed_scripts
+from eggwatch.archives.wheel.collisions import in_data_folders, installed_scripts
 from eggwatch.archives.zip.directory import Directory
 from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
@@ -43,7 +43,7 @@ def check_scripts(directory: Directory, filename: Filename, programs: Set[str], 
             message = f"{interpreter_named(path)} Give it another name."
             findings.refuse(Code.SCRIPT_UNSUPPORTED, name, message)
     idle = []
-    for member in directory.members:
+    for member in in_data_folders(directory):
         match = _IN_SCRIPTS.fullmatch(member.name)
         if match is None or member.name in reserved or match[1] in programs:
             continue

@@ -259,6 +259,8 @@ def _entry(directory: bytes, at: int, where: ByteRange) -> tuple[ZipMember, int]
 
 def _name(raw: bytes, flags: int, where: ByteRange) -> str:
     """APPNOTE appendix D: UTF-8 if bit 11 is set, else IBM code page 437."""
+    if raw.isascii():  # which both contain
+        return raw.decode("ascii")
     if not flags & UTF8_NAME:
         return raw.decode("cp437")
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, located
 from eggwatch.archives.folder_tree import respelled, with_others_below
 from eggwatch.archives.limits import refuse_many_folders
 from eggwatch.archives.paths import (
     CONTROL,
+    are_ordinary,
     folded,
     on_a_drive,
     plain,
@@ -25,6 +26,7 @@ from eggwatch.model.counting import counted
 
 KNOWN_FLAGS = 1 << 1 | 1 << 2 | DESCRIPTOR | UTF8_NAME
 """The flags of APPNOTE 4.4.4 that a wheel needs: the level of compression, a data descriptor, a UTF-8 name."""
+_LOT = 500
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 PATCHED = 1 << 5
 
@@ -42,11 +44,11 @@ def check_names(directory: Directory, findings: Findings) -> Doubles:
     if refuse_many_folders((member.name for member in members), findings):
         return doubles
     _check_folders(members, findings)
-    places = [folded(plain(member.name)) for member in members]
+    places = [place for lot in _lots(members) for place in _places([member.name for member in lot])]
     firsts = dict(zip(reversed(places), reversed(members), strict=True))
     crowded = with_others_below(firsts)
     for member, place in zip(members, places, strict=True):
-        if findings.full:
+        if findings.flaws and findings.full:
             break
         first = firsts[place]
         if first is not member and _may_be_copy(member, first):
@@ -56,6 +58,18 @@ def check_names(directory: Directory, findings: Findings) -> Doubles:
         elif place in crowded and not member.is_folder:
             _refuse_file(member, firsts[crowded[place]], findings)
     return doubles
+
+
+def _lots(members: Sequence[ZipMember]) -> Iterator[Sequence[ZipMember]]:
+    """Members, as many at a time as are likely to be all ordinary, or not."""
+    return (members[at : at + _LOT] for at in range(0, len(members), _LOT))
+
+
+def _places(names: Sequence[str]) -> list[str]:
+    """The paths as Windows and macOS compare them."""
+    if are_ordinary(names):
+        return [name.removesuffix("/").lower() for name in names]
+    return [folded(plain(name)) for name in names]
 
 
 def _may_be_copy(member: ZipMember, first: ZipMember) -> bool:
@@ -119,12 +133,18 @@ def _refuse_collision(member: ZipMember, other: str, findings: Findings) -> None
 
 def check_entries(directory: Directory, findings: Findings) -> None:
     """Check the names, types, flags and comments of all members."""
-    for member in directory.members:
-        _check_entry(member, findings)
-        if findings.full:
-            return
+    respelled: list[ZipMember] = []
+    for lot in _lots(directory.members):
+        ordinary = are_ordinary([member.name for member in lot])
+        for member in lot:
+            if not ordinary:
+                _check_name(member, findings)
+            if member.mode & _NOT_A_FILE or member.name.endswith("/"):
+                _check_type(member, findings)
+            if findings.flaws and findings.full:
+                return
+        respelled += [] if ordinary else [member for member in lot if respelled_zip_name(member.name)]
     note_strange([member.name for member in directory.members if not on_a_drive(member.name)], findings)
-    respelled = [member for member in directory.members if respelled_zip_name(member.name)]
     if respelled:
         what = counted(len(respelled), "member has a name", "members have names")
         message = f"{what} with an empty or '.' part, which installers drop, this one first. {IF_YOURS}"
@@ -134,7 +154,7 @@ def check_entries(directory: Directory, findings: Findings) -> None:
     _note_flags(directory, findings)
 
 
-def _check_entry(member: ZipMember, findings: Findings) -> None:
+def _check_name(member: ZipMember, findings: Findings) -> None:
     if CONTROL.search(member.name):
         message = f"The member's name contains control characters. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_NAME_CHARACTERS, member.name, message, at=member.offset)
@@ -154,15 +174,6 @@ def _check_entry(member: ZipMember, findings: Findings) -> None:
     if danger:
         message = f"The member's name is not safe to unpack: {danger}. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_UNSAFE_PATH, member.name, message, at=member.offset)
-    if member.name.endswith("/"):
-        # Some tools use the slash at the end of the name, others the mode: both should be those of a folder.
-        if member.size:
-            message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
-            findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
-        if stat.S_IFMT(member.mode) not in (0, stat.S_IFDIR):
-            _check_type(member, findings)
-    elif member.mode & _NOT_A_FILE:
-        _check_type(member, findings)
 
 
 _NOT_A_FILE = 0o070000
@@ -170,6 +181,12 @@ _NOT_A_FILE = 0o070000
 
 
 def _check_type(member: ZipMember, findings: Findings) -> None:
+    """Some tools use the slash at the end of the name, others the mode: both should be those of a folder, or a file."""
+    if member.is_folder and member.size:
+        message = f"A folder with {member.size} bytes of contents. {BUILD_AGAIN}"
+        findings.refuse(Code.ZIP_MALFORMED, member.name, message, at=member.offset)
+    if member.is_folder and stat.S_IFMT(member.mode) in (0, stat.S_IFDIR):
+        return
     if member.is_link:
         message = f"A symbolic link; installers write a file that contains the path of its target. {BUILD_AGAIN}"
         findings.refuse(Code.ZIP_LINK, member.name, message, at=member.offset)
