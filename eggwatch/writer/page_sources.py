@@ -27,8 +27,8 @@ from eggwatch.store import durable
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
 from eggwatch.targets.folder import FolderTarget
 
-FORMER = "former_static"
-"""Static files that were published before those of today, by path with their hashes."""
+STATIC = "static"
+"""The static files that are published, and former ones that have not been deleted yet, by path with their hashes."""
 FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html", "static/style.css")
 """Pages beside the root's JSON that are there from the first `ready`."""
 
@@ -133,10 +133,10 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
     if catalog.meta("renderer") != renderer:
         catalog.mark_all_stale({"renderer": renderer, "root_serial": None})
     front = _front_key(sources)
-    if (before := catalog.meta("front")) != front:
+    if catalog.meta("front") != front:
+        static = json.dumps(_published_static(catalog) | _digests(sources.static))
         shows_rejections = int(sources.options.rejections)
-        former = json.dumps(_former(catalog) | _static_in(before))
-        catalog.set_meta({"front": front, "root_serial": None, SHOWS_REJECTIONS: shows_rejections, FORMER: former})
+        catalog.set_meta({"front": front, "root_serial": None, SHOWS_REJECTIONS: shows_rejections, STATIC: static})
     site = site_key(sources.templates, sources.options, renders=can_render())
     if catalog.meta("site") != site:
         # Pages that were left when it was switched off may have been deleted since: none is taken for granted.
@@ -146,18 +146,16 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
 
 
 def _front_key(sources: PageSources) -> str:
-    digests = [hashlib.sha256(data).hexdigest() for data in sources.static.values()]
-    return front_key(sources.templates, sources.options, [*sources.static, *digests])
+    digests = _digests(sources.static)
+    return front_key(sources.templates, sources.options, [*digests, *digests.values()])
 
 
-def _static_in(front: object) -> dict[str, str]:
-    """The static files that a front key names, with their hashes."""
-    said = [] if front is None else json.loads(str(front))[2]
-    return dict(zip(said[: len(said) // 2], said[len(said) // 2 :], strict=True))
+def _digests(static: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(data).hexdigest() for path, data in static.items()}
 
 
-def _former(catalog: Catalog) -> dict[str, str]:
-    return dict(json.loads(str(catalog.meta(FORMER) or "{}")))
+def _published_static(catalog: Catalog) -> dict[str, str]:
+    return dict(json.loads(str(catalog.meta(STATIC) or "{}")))
 
 
 def sweep_former_static(catalog: Catalog, sources: PageSources, target: FolderTarget) -> None:
@@ -165,14 +163,15 @@ def sweep_former_static(catalog: Catalog, sources: PageSources, target: FolderTa
 
     What somebody else has put in their place is left there, and all of them while the site is switched off.
     """
-    former = _former(catalog)
+    published = _published_static(catalog)
+    former = published.keys() - sources.static.keys()
     if not former or not sources.options.site or catalog.meta("root_serial") is None or catalog.site.stale(1):
         return
-    for path in former.keys() - sources.static.keys():
-        if hashlib.sha256(target.read(path) or b"").hexdigest() == former[path]:
+    for path in former:
+        if hashlib.sha256(target.read(path) or b"").hexdigest() == published[path]:
             durable.unlink(target.root / path)
     durable.sync([target.root / "static"])
-    catalog.set_meta({FORMER: None})
+    catalog.set_meta({STATIC: json.dumps(_digests(sources.static))})
 
 
 def _renderer(sources: PageSources) -> str:
