@@ -198,7 +198,7 @@ def run_hidden(code: str, *arguments: str, cwd: Path) -> tuple[int, str]:
 
 def test_a_daemon_without_metrics_does_not_load_the_library() -> None:
     """The library costs a third of the start, so that only who wants metrics pays for it."""
-    code = "import sys, eggwatch.cli.run; assert 'prometheus_client' not in sys.modules"
+    code = "import sys, eggwatch.cli.watching; assert 'prometheus_client' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
