@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,14 +43,30 @@ def fill(machine: Machine, files: Path, daemon: IndexDaemon) -> None:
     until("the status", lambda: json.loads((daemon.public / "status.json").read_bytes())["files"] == 1)
 
 
-@pytest.fixture(params=["daemon up", pytest.param("daemon down", marks=pytest.mark.long)])
+UP_OR_DOWN = ["daemon up", pytest.param("daemon down", marks=pytest.mark.long)]
+
+
+@pytest.fixture(scope="module", params=UP_OR_DOWN)
 def index(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iterator[IndexDaemon]:
-    """A system user's index, with its daemon at work or not."""
+    """A system user's index that no test changes, with its daemon at work or not."""
+    with filled(machine, files, is_up=request.param == "daemon up") as daemon:
+        yield daemon
+
+
+@pytest.fixture(params=UP_OR_DOWN)
+def fresh(request: pytest.FixtureRequest, machine: Machine, files: Path) -> Iterator[IndexDaemon]:
+    """One like it, for one test."""
+    with filled(machine, files, is_up=request.param == "daemon up") as daemon:
+        yield daemon
+
+
+@contextmanager
+def filled(machine: Machine, files: Path, *, is_up: bool) -> Iterator[IndexDaemon]:
     base = machine.base / f"index-{time.monotonic_ns()}"
     make_folders(base, owner=EGGWATCH, drop_owner=0)
     with running(base, prefix=machine.as_account(EGGWATCH, *CAPABILITIES), linger='"100ms"') as daemon:
         fill(machine, files, daemon)
-        if request.param == "daemon down":
+        if not is_up:
             daemon.stop()
         yield daemon
 
@@ -134,28 +151,28 @@ def test_who_may_not_change_the_index_is_told_who_may(machine: Machine, index: I
     assert index.events() == before
 
 
-def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, index: IndexDaemon) -> None:
+def test_publish_is_for_whoever_may_write_to_the_drop(machine: Machine, fresh: IndexDaemon) -> None:
     """The daemon publishes Alice's file; without one the command says so; Carol can't copy it there."""
-    name, data = wheel_of(f"more-{int(index.is_running())}", 20_000)
+    name, data = wheel_of(f"more-{int(fresh.is_running())}", 20_000)
     (machine.base / name).write_bytes(data)
     (machine.base / name).chmod(0o644)
-    done = ask(machine, index, ALICE, "publish", machine.base / name, "--timeout", "20s")
-    if index.is_running():
+    done = ask(machine, fresh, ALICE, "publish", machine.base / name, "--timeout", "20s")
+    if fresh.is_running():
         assert (done.returncode, done.stderr) == (0, "")
-        assert [event["uploader"] for event in index.events_of(name)] == ["alice"]
+        assert [event["uploader"] for event in fresh.events_of(name)] == ["alice"]
     else:
         assert (done.returncode, AS_OWNER in done.stderr) == (1, True)
-    done = ask(machine, index, CAROL, "publish", machine.base / name)
+    done = ask(machine, fresh, CAROL, "publish", machine.base / name)
     assert (done.returncode, "can't be copied" in done.stderr) == (2, True)
 
 
-def test_root_orders_a_daemon_and_leaves_nothing_of_its_own_where_none_is(machine: Machine, index: IndexDaemon) -> None:
+def test_root_orders_a_daemon_and_leaves_nothing_of_its_own_where_none_is(machine: Machine, fresh: IndexDaemon) -> None:
     """What root made, the daemon's account could not change any more."""
-    command = [*machine.enter, sys.executable, "-m", "eggwatch", "--config", str(index.base / "eggwatch.toml")]
+    command = [*machine.enter, sys.executable, "-m", "eggwatch", "--config", str(fresh.base / "eggwatch.toml")]
     done = subprocess.run([*command, "yank", "demo"], capture_output=True, text=True, check=False, timeout=60)
-    if index.is_running():
+    if fresh.is_running():
         assert (done.returncode, done.stdout) == (0, f"yank {NAME}\n")
     else:
         assert (done.returncode, AS_OWNER in done.stderr) == (2, True)
-    owners = {path.stat().st_uid for folder in (index.state, index.public) for path in folder.rglob("*")}
+    owners = {path.stat().st_uid for folder in (fresh.state, fresh.public) for path in folder.rglob("*")}
     assert owners == {EGGWATCH}
