@@ -29,6 +29,12 @@ _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{0,61}[^\W_]")
 # `other (1.0)`, PEP 345's own example; in a requirement there is always an operator.
 _BARE_VERSION = re.compile(r"\A([\w.-]+) ?\(([0-9][\w.!+]*)\)\Z", re.ASCII)
+# What most requirements are: a name and versions that pip and uv read alike. It takes a tenth of the time to see that.
+_PLAIN_SPECIFIER = r"(?:[<>]=?|[=!]=) ?[0-9]{1,9}(?:\.[0-9]{1,9})*"
+_PLAIN = re.compile(
+    rf"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?: ?{_PLAIN_SPECIFIER}(?:, ?{_PLAIN_SPECIFIER})*)?"
+    r"(?: ?; ?extra == (?:'[A-Za-z0-9-]+'|\"[A-Za-z0-9-]+\"))?"
+)
 _SCHEMES = ("http", "https", "ftp", "git")
 
 
@@ -118,7 +124,8 @@ def _is_of_the_web(text: str) -> bool:
 def requirements(fields: dict[str, Any]) -> Iterator[FieldFlaw]:
     """M8 and M11: PEP 508, and no `name @ URL`."""
     for text in fields.get("requires_dist", []):
-        yield from _requirement(text)
+        if not _PLAIN.fullmatch(text):
+            yield from _requirement(text)
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,7 @@ from typing import Any, cast
 from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_email
 
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
+from eggwatch.archives.metadata.bounds import head_of, may_be_multipart
 from eggwatch.archives.metadata.field_rules import RULES, FieldFlaw
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.codes import Code
@@ -105,7 +106,20 @@ def parsed_fields(content: bytes) -> tuple[dict[str, Any], dict[str, list[str]]]
 
 
 def _apart(content: bytes) -> object:
-    return parse_email(content.decode("utf-8", "replace"))
+    """Email gets one character of the description only, because it takes a microsecond for each line."""
+    head = head_of(content)
+    text, description = head.decode("utf-8", "replace"), content[len(head) :].decode("utf-8", "replace")
+    fields, unparsed = parse_email(text + description[:1])
+    repeated = unparsed.get("description", [""])
+    if not description:
+        return fields, unparsed
+    if may_be_multipart(head) or description[0] not in (fields.get("description"), repeated[-1]):
+        return parse_email(text + description)  # several messages, or a description before the first empty line
+    if "description" in fields:
+        fields["description"] = description
+    else:
+        repeated[-1] = description
+    return fields, unparsed
 
 
 def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:

@@ -56,11 +56,12 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         findings.refuse(Code.METADATA_UNREADABLE, subject, trouble)
         return None
     head = head_of(content)
+    doubt = ambiguity(head)
     try:
         with warnings.catch_warnings():
             # pkginfo reads newer versions as the newest that it knows; `_is_known` decides about these.
             warnings.simplefilter("ignore")
-            distribution = _Distribution(head)
+            distribution = _Distribution(head if doubt else _used(head))
             known = any(True for _ in distribution)
     except Exception as error:  # pkginfo and email validate nothing, so they may raise anything
         message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
@@ -70,12 +71,26 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     findings.extend(_encoding_flaws(content, filename))
     check_controls(head, findings)
     if _is_known(core, subject, findings, known=known):
-        if doubt := ambiguity(head):
+        if doubt is not None:
             mild = is_of_old_sdist(core, filename)
             tell = findings.warn if mild else findings.refuse
             tell(Code.METADATA_AMBIGUOUS, subject, f"{doubt} {IF_YOURS if mild else BUILD_AGAIN}")
         findings.extend(flaw for rule in RULES for flaw in rule(core, filename))
     return _bounded(core)
+
+
+_USED = re.compile(
+    rb"^(?:metadata-version|name|version|requires-python|summary):.*\n?(?:[ \t].*\n?)*", re.IGNORECASE | re.MULTILINE
+)
+
+
+def _used(head: bytes) -> bytes:
+    """The lines of the fields that are used, because email takes ten microseconds for each line.
+
+    All of `head` if there are no fields, or if pkginfo reads it as Latin-1, should another field not be UTF-8.
+    """
+    lines = b"".join(_USED.findall(head))
+    return lines if lines.isascii() and not head.startswith((b"\n", b"\r")) else head
 
 
 def is_of_old_sdist(core: CoreMetadata, filename: Filename) -> bool:
