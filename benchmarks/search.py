@@ -28,7 +28,7 @@ from eggwatch.model.site import Card, Front
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pages.site.search import Search, shards_for
-from eggwatch.writer.page_sources import templates
+from eggwatch.writer.templates import templates
 from tests.browser import CHROMIUM, browser
 
 LETTERS = "etaoinsrhldcumfpgwybvkxjqz"

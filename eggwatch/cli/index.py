@@ -17,6 +17,7 @@ from eggwatch.cli.options import seconds_of
 from eggwatch.cli.output import Bar, json_option, print_json, say, say_error
 from eggwatch.collecting.bundle import is_bundle, read_bundle, unpack
 from eggwatch.linux import capabilities, leases
+from eggwatch.linux.process import collect_less_often
 from eggwatch.maintenance.index_folder import Changes, FolderIndex, MayRemove, at_once
 from eggwatch.maintenance.index_survey import OURS
 from eggwatch.model.counting import counted
@@ -74,6 +75,7 @@ def index(
     """
     capabilities.lower()
     leases.ignore_breaks()
+    collect_less_often()
     missing = [str(path) for path in paths if not os.path.lexists(path)]
     if paths and not any(map(os.path.exists, paths)):  # a link that leads nowhere begins no index
         missing = list(map(str, paths))

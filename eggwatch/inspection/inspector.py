@@ -7,19 +7,19 @@ import json
 import os
 import socket
 import traceback
-from dataclasses import asdict
+from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
 from eggwatch.archives.cpu_limit import OutOfTimeError, cpu_limit
 from eggwatch.archives.expected_cpu import expected_cpu
+from eggwatch.inspection.queues import TOO_MUCH
 from eggwatch.linux.process import allow_cpu, channel_to_parent, collect_less_often, die_with_parent, limit_memory
+from eggwatch.model.archives import CoreMetadata
 
 LARGEST_REQUEST = 64 * 1024
 SHORTEST_TRY = 0.008
 """CPU time that a first try has, however little the archive says of itself: enough for metadata of 150 requirements."""
-TOO_MUCH = 2.0
-"""An archive is not begun that says that it needs so many times what it may have: less may be said too carefully."""
 DOUBT = 2.5
 """How many times as long as an archive says that it needs its first try may take, beyond that: of 260 real archives
 two took longer."""
@@ -31,6 +31,7 @@ READMES = (
     "readme_renderer.rst",
     "readme_renderer.txt",
 )
+_CORE = tuple(field.name for field in fields(CoreMetadata))
 NOBODY = 65534
 """The kernel's overflow uid: where root inspects, the inspector becomes this account."""
 
@@ -111,13 +112,14 @@ def answer(request: dict[str, Any], file: Any, inspect: Any, checks: tuple[Any, 
         os._exit(71)  # whatever is left of this process can't be trusted with another file
     except Exception:
         return json.dumps({"trouble": traceback.format_exc(limit=-20)}).encode()
-    metadata = None if found.metadata is None else base64.b64encode(found.metadata).decode()
+    wanted = found.metadata if request.get("metadata", True) else None
+    metadata = None if wanted is None else base64.b64encode(wanted).decode()
     return json.dumps(
         {
             "flaws": [flaw.as_json() for flaw in found.flaws],
             "incomplete": found.incomplete,
             "metadata": metadata,
-            "core": None if found.core is None else asdict(found.core),
+            "core": None if found.core is None else {name: getattr(found.core, name) for name in _CORE},
         }
     ).encode()
 

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from eggwatch.errors import EggwatchError
-from eggwatch.inspection.inspector import TOO_MUCH
-from eggwatch.inspection.queues import NICE, Lane, LaneQueue, Turn, slow_seconds
+from eggwatch.inspection.queues import NICE, TOO_MUCH, Lane, LaneQueue, Turn, slow_seconds
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
 from eggwatch.linux.process import MEMORY_LIMIT
 from eggwatch.model.archives import Inspection

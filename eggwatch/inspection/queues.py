@@ -36,6 +36,9 @@ README_CPU = 0.04
 MORE = 8
 """So many times as long as the last try is the next one."""
 
+TOO_MUCH = 2.0
+"""An archive is not begun that says that it needs so many times what it may have: less may be said too carefully."""
+
 AGAIN_CPU = 4.0
 """The longest try that is not the last; the last one is ended by the clock."""
 

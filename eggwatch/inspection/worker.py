@@ -44,6 +44,8 @@ class Job:
     size: int
     readme: bool = False
     """Whether its README is to be rendered too, which takes milliseconds."""
+    metadata: bool = True
+    """Whether the bytes of its metadata are wanted."""
     owner: str = ""
     """Whose upload it is, as far as anybody knows."""
 
@@ -106,7 +108,7 @@ class Worker:
         if len(self._jobs) == 1:
             self.deadline = time.monotonic() + seconds
         times = {"cpu": seconds, "quick": quick, "first": first}
-        request = {"filename": job.filename, "readme": job.readme, **times}
+        request = {"filename": job.filename, "readme": job.readme, "metadata": job.metadata, **times}
         try:
             socket.send_fds(self.socket, [json.dumps(request).encode() + b"\n"], [fd])
         except OSError:

@@ -30,7 +30,7 @@ from eggwatch.pages.simple import environment
 from eggwatch.store import durable
 from eggwatch.store.durable import PRIVATE
 from eggwatch.targets.folder import FolderTarget, read_page
-from eggwatch.writer.page_sources import templates
+from eggwatch.writer.templates import templates
 
 SLICE = 200
 """The number of projects whose pages are written and synced together."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from eggwatch.errors import in_words
@@ -33,19 +35,23 @@ def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[In
 
     Where leases prove nothing, this means archives that were changed less than `quiet` seconds ago.
     """
-    finished = []
-    for found in archives:
-        if _is_being_written(found, quiet):
-            yield Unread(path=found.path, why="it is still being written", unfinished=True)
-        else:
-            finished.append(found)
-    for found, result in _inspected(finished):
+    unfinished = []
+
+    def finished() -> Iterator[FoundArchive]:
+        for found in archives:
+            if _is_being_written(found, quiet):
+                unfinished.append(Unread(path=found.path, why="it is still being written", unfinished=True))
+            else:
+                yield found
+
+    for found, result in _inspected(finished()):
         inspection = None if result is None else result.inspection
         if inspection is None:
             trouble = None if result is None else result.trouble
             yield Unread(path=found.path, why=trouble or "it can't be read")
         else:
             yield _judged(found, inspection)
+    yield from unfinished
 
 
 def _is_being_written(found: FoundArchive, quiet: float) -> bool:
@@ -62,19 +68,16 @@ def _is_being_written(found: FoundArchive, quiet: float) -> bool:
         os.close(fd)
 
 
-def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
+def _inspected(archives: Iterator[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
     """Each archive with its result; None if it could not be opened."""
-    waiting, missing = iter(enumerate(archives)), set(range(len(archives)))
-    if not archives:
-        return
+    numbers, handed = count(), dict[int, FoundArchive]()
     with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
         while True:
-            # An archive that cannot be opened raises OSError here, and is the only one without a result.
-            try:
-                while inspectors.busy() < AT_ONCE and (another := next(waiting, None)) is not None:
-                    inspectors.submit(_job(*another))
-            except OSError:
-                continue
+            while inspectors.busy() < AT_ONCE and (found := next(archives, None)) is not None:
+                handed[number := next(numbers)] = found
+                # An archive that cannot be opened raises OSError here, and is the only one without a result.
+                with suppress(OSError):
+                    inspectors.submit(_job(number, found))
             if not (jobs := inspectors.busy()):
                 break
             try:
@@ -84,16 +87,15 @@ def _inspected(archives: Sequence[FoundArchive]) -> Iterator[tuple[FoundArchive,
                     raise
                 continue
             for result in results:
-                missing.discard(result.number)
-                yield archives[result.number], result
-    for number in sorted(missing):
-        yield archives[number], None
+                yield handed.pop(result.number), result
+    for found in handed.values():
+        yield found, None
 
 
 def _job(number: int, found: FoundArchive) -> Job:
     # An inspector's descriptor never comes from a link.
     place = Path(os.path.realpath(found.place)) if os.path.islink(found.place) else found.place
-    return Job(number=number, path=place, filename=found.place.name, size=found.size)
+    return Job(number=number, path=place, filename=found.place.name, size=found.size, metadata=False)
 
 
 def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOut | Unread:

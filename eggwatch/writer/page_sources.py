@@ -6,7 +6,7 @@ import errno
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -26,6 +26,7 @@ from eggwatch.policy.weighing import weights
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
 from eggwatch.targets.folder import FolderTarget
+from eggwatch.writer.templates import files_in, templates
 
 STATIC = "static"
 """The static files that are published, and former ones that have not been deleted yet, by path with their hashes."""
@@ -43,19 +44,12 @@ class PageSources:
     files_url: str
 
 
-def templates() -> dict[str, str]:
-    """The templates of eggwatch by name."""
-    pages = importlib.resources.files("eggwatch.pages")
-    texts = {name: file.read_text("utf-8") for name, file in _files(pages / "templates")}
-    return texts | {f"site/{name}": file.read_text("utf-8") for name, file in _files(pages / "site" / "templates")}
-
-
 def page_sources(config: IndexConfig) -> PageSources:
     """Those of an index, with files of its own in place of ours. ConfigurationError if one can't be read."""
     site = config.site or Site()
-    ours = _files(importlib.resources.files("eggwatch.pages") / "site" / "static")
+    ours = files_in(importlib.resources.files("eggwatch.pages") / "site" / "static")
     try:
-        own = dict(_files(site.templates)) if site.templates is not None else {}
+        own = dict(files_in(site.templates)) if site.templates is not None else {}
         logo = {} if site.logo is None else {_logo(site.logo): _bytes_of(site.logo)}
         texts = {f"site/{name}": _text_of(file) for name, file in own.items() if name.endswith(".html")}
         static = {name: own.get(name, file).read_bytes() for name, file in ours}
@@ -83,11 +77,6 @@ def _check_syntax(name: str, text: str, config: IndexConfig) -> None:
             f"[index.{config.name}] site: {name.removeprefix('site/')}, line {error.lineno}: {error.message}",
             remedy="Correct this template, or delete it to have eggwatch's own.",
         ) from error
-
-
-def _files(folder: Path | Traversable) -> Iterator[tuple[str, Path | Traversable]]:
-    files = (item for item in folder.iterdir() if item.is_file())
-    return ((item.name, item) for item in sorted(files, key=lambda item: item.name))
 
 
 def _text_of(file: Path | Traversable) -> str:

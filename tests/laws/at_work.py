@@ -30,7 +30,8 @@ from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets.folder import same_page
 from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import carry_out
-from eggwatch.writer.page_sources import landing_options, templates
+from eggwatch.writer.page_sources import landing_options
+from eggwatch.writer.templates import templates
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
 START = 1_700_000_000.0

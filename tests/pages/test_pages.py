@@ -33,7 +33,7 @@ from eggwatch.model.releases import (
 )
 from eggwatch.pages.landing import LandingOptions, landing_page
 from eggwatch.pages.simple import HTML_NAMES, environment, project_pages, root_html, root_json
-from eggwatch.writer.page_sources import templates
+from eggwatch.writer.templates import templates
 
 GOLDEN = Path(__file__).parent / "golden"
 ENV = environment(templates())

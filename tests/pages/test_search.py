@@ -15,7 +15,7 @@ from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pages.site import search
 from eggwatch.pages.site.search import Search, Shards, shards_for, words_in, words_of
-from eggwatch.writer.page_sources import templates
+from eggwatch.writer.templates import templates
 
 ENV = environment(templates())
 OPTIONS = LandingOptions(index_url="https://packages.example.com/simple/", upload_to="host:drop", site=True)
