@@ -122,9 +122,9 @@ def chapter(title: str) -> Iterator[str]:
     yield from (title, "-" * len(title), "")
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]], widths: str = "") -> Iterator[str]:
     """The lines of a table, whose first row is its head."""
-    yield from (".. list-table::", "   :header-rows: 1", "")
+    yield from (".. list-table::", "   :header-rows: 1", *([f"   :widths: {widths}"] if widths else []), "")
     for first, *rest in rows:
         yield f"   * - {first}"
         yield from (f"     -{f' {cell}' if cell else ''}" for cell in rest)

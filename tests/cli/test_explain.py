@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eggwatch.cli.explain import chapter
 from eggwatch.policy.rules import RULES
 from tests.cli.program import Site
 
@@ -40,8 +39,3 @@ def test_scripts_get_objects(place: Site) -> None:
     rows = place.call("explain", "--json").rows
     assert [row["code"] for row in rows] == list(RULES)
     assert place.call("explain", "--json", "zip-comment").row["warehouse"] == ["Z12"]
-
-
-def test_the_documentation_is_printed(place: Site) -> None:
-    """--rst prints the chapter of the documentation."""
-    assert place.call("explain", "--rst").out == chapter()

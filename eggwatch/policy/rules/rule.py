@@ -27,7 +27,7 @@ class Rule:
     """A rule and its code.
 
     `rule`, `why` and `remedy` are sentences for people. `source` is the PEP or the section of the specifications.
-    `warehouse` has the ids of the checks by which PyPI rejects the same (see `warehouse.CHECKS`).
+    `warehouse` has the ids of the checks by which PyPI rejects the same (see docs/rules.rst).
     """
 
     code: Code
