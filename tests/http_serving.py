@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -31,3 +32,25 @@ def answering(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 def served(folder: Path, handler: type[SimpleHTTPRequestHandler] = Files) -> AbstractContextManager[str]:
     """The URL of a folder."""
     return answering(partial(handler, directory=str(folder)))
+
+
+@contextmanager
+def endless(piece: bytes, *, pause: float = 0.0) -> Iterator[str]:
+    """The URL of a server that answers with this piece again and again, until nobody listens."""
+    stop = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def send() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not stop.wait(pause):
+                    connection.sendall(piece)
+
+        thread = Thread(target=send)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        finally:
+            stop.set()
+            thread.join()

@@ -13,24 +13,18 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
-from queue import Empty, SimpleQueue
-from threading import Thread
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.names import JSON_NAME
-from eggwatch.readers.remote import SECONDS, NoRedirects, NotReachedError, not_reached
+from eggwatch.readers.remote import LARGEST, SECONDS, NoRedirects, in_time, not_reached, whole
 
 V1_JSON = "application/vnd.pypi.simple.v1+json"
 V1_HTML = "application/vnd.pypi.simple.v1+html"
 PIP = f"{V1_JSON}, {V1_HTML}; q=0.1, text/html; q=0.01"
 """What pip accepts."""
 
-LARGEST = 64 << 20
-"""No answer is larger, in bytes; the page of all projects has about 40 for each."""
-LONGEST = 30.0
-"""How long a whole answer may take, in seconds."""
 PROJECTS = 10
 """How many projects are searched for those that have files."""
 
@@ -85,32 +79,11 @@ class ServedIndex:
 
     def ask_anew(self, path: str, data: bytes | None = None, *, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """The answer to a request that may have a body; NotReachedError if it is not there in time, or endless."""
-        answers: SimpleQueue[HttpAnswer | NotReachedError] = SimpleQueue()
         url = urljoin(self.base, path)
-        # A timeout of a socket begins anew with each byte.
-        Thread(target=lambda: answers.put(self._answer(url, data, headers)), daemon=True).start()
         try:
-            answer = answers.get(timeout=LONGEST)
-        except Empty as error:
-            raise not_reached(url, TimeoutError(f"no whole answer in {LONGEST} seconds"), "--url") from error
-        if isinstance(answer, NotReachedError):
-            raise answer
-        return answer
-
-    def _answer(self, url: str, data: bytes | None, headers: Mapping[str, str] | None) -> HttpAnswer | NotReachedError:
-        sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
-        login = _login(url) if data is None else {}  # uploads have passwords of their own
-        try:
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise ValueError("it is not a URL of a web server")
-            request = urllib.request.Request(url, data, {**login, **sent})  # noqa: S310 - http(s) only
-            with _opened(request) as answer:
-                body = answer.read(LARGEST + 1)
-                if len(body) > LARGEST:
-                    raise ValueError(f"its answer is larger than {LARGEST >> 20} MiB")
-                return HttpAnswer(url=url, status=answer.status or 0, headers=answer.headers, body=body)
+            return in_time(lambda: _answer(url, data, headers))
         except (OSError, ValueError, http.client.HTTPException) as error:
-            return not_reached(url, error, "--url")
+            raise not_reached(url, error, "--url") from error
 
     def detail(self, folder: str) -> dict[str, Any]:
         """A page's JSON form as clients get it, else its file; empty if there is none."""
@@ -135,6 +108,16 @@ class ServedIndex:
         """nginx, apache or caddy, as the server calls itself; empty if it is none of them."""
         says = self.ask("simple/", Accept=PIP).header("Server")
         return next((kind for kind in ("nginx", "apache", "caddy") if kind in says), "")
+
+
+def _answer(url: str, data: bytes | None, headers: Mapping[str, str] | None) -> HttpAnswer:
+    sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+    login = _login(url) if data is None else {}  # uploads have passwords of their own
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("it is not a URL of a web server")
+    request = urllib.request.Request(url, data, {**login, **sent})  # noqa: S310 - http(s) only
+    with _opened(request) as answer:
+        return HttpAnswer(url=url, status=answer.status or 0, headers=answer.headers, body=whole(answer))
 
 
 def _opened(request: urllib.request.Request) -> Any:

@@ -9,9 +9,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from typing import Any
+from threading import Thread
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 from eggwatch.errors import EggwatchError, in_words
@@ -20,10 +22,13 @@ from eggwatch.model.names import JSON_NAME
 from eggwatch.model.status import Status
 from eggwatch.readers.status_fields import is_silent
 
+T = TypeVar("T")
 SECONDS = 15.0
-"""How long a server may take for one answer."""
-
-LARGEST_ANSWER = 256 << 20
+"""How long a server may be silent,"""
+LONGEST = 30.0
+"""and how long it may take for a whole answer."""
+LARGEST = 64 << 20
+"""No answer is larger, in bytes; the page of all projects has about 100 for each."""
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/json;q=0.1"
 
 
@@ -51,6 +56,31 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any) -> None:
         """Another request is never made."""
+
+
+def in_time(answer: Callable[[], T]) -> T:
+    """What the function returns or raises; TimeoutError if that takes too long: a timeout of a socket begins anew with
+    each byte."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(answer())
+        except BaseException as error:  # raised where the answer is waited for
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    if not wait([future], LONGEST).done:
+        raise TimeoutError(f"no whole answer in {LONGEST:g} seconds")
+    return future.result()
+
+
+def whole(answer: IO[bytes]) -> bytes:
+    """The body of an answer; ValueError if it is larger than any page."""
+    body = answer.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise ValueError(f"its answer is larger than {LARGEST >> 20} MiB")
+    return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +168,7 @@ class RemoteReader:
         """An answer, and when it was given by the server's own clock."""
         request = urllib.request.Request(self.base + path, headers={"Accept": accept})  # noqa: S310 - http(s) only
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-                return answer.read(LARGEST_ANSWER), _date(answer.headers.get("Date"))
+            return in_time(lambda: _answer(request))
         except urllib.error.HTTPError as error:
             if error.code in (404, 410):
                 return None
@@ -158,6 +187,11 @@ class RemoteReader:
 
     def _no_page(self, path: str) -> NotReachedError:
         return NotReachedError(f"{self.base}{path} is not a page of an index.", remedy="Check --url.")
+
+
+def _answer(request: urllib.request.Request) -> tuple[bytes, float]:
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        return whole(answer), _date(answer.headers.get("Date"))
 
 
 JSON_TYPE = "application/json"

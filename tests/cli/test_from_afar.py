@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.readers import remote
 from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist
 from tests.cli.program import Site
-from tests.http_serving import served
+from tests.http_serving import endless, served
 
 
 @pytest.fixture(params=["plain", "negotiating"])
@@ -105,3 +106,14 @@ def test_what_is_no_index_is_2(afar: Site, filled: Site, url: str) -> None:
         (filled.public / "simple" / "index.v1_json").write_text(text)
         done = afar.call("list", "--url", url)
         assert done.code == 2, text
+
+
+def test_an_answer_without_end_is_no_page(afar: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that comes fast nor one of which a byte comes now and then, before a socket's timeout."""
+    with endless(b" " * (1 << 20)) as url:
+        done = afar.call("list", "--url", url)
+    assert (done.code, "its answer is larger than 64 MiB" in done.err, done.out) == (2, True, ""), done
+    monkeypatch.setattr(remote, "LONGEST", 0.5)
+    with endless(b" ", pause=0.05) as url:
+        done = afar.call("list", "--url", url)
+    assert (done.code, "no whole answer in 0.5 seconds" in done.err, done.out) == (2, True, ""), done

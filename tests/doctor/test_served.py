@@ -6,13 +6,12 @@ import gzip
 import json
 import re
 import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,13 +20,14 @@ import pytest
 from eggwatch.doctor import asking
 from eggwatch.doctor.asking import V1_JSON, HttpAnswer, ServedIndex
 from eggwatch.doctor.served import CHECKS
+from eggwatch.readers import remote
 from eggwatch.readers.remote import NotReachedError
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Done, Site
 from tests.contrib import web_servers
 from tests.contrib.test_uploads_behind_httpd import with_uploads
 from tests.contrib.web_servers import SAMPLES, SERVERS, folder_for
-from tests.http_serving import served
+from tests.http_serving import endless, served
 from tests.webserver.door import ANONYMOUS, serving, url_of
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -333,24 +333,9 @@ def test_an_answer_is_neither_endless_nor_unpacked_without_end(site: Site, monke
 
 def test_a_server_that_sends_a_byte_now_and_then_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes well before a socket's timeout."""
-    monkeypatch.setattr(asking, "LONGEST", 0.5)
-    stop = Event()
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def drip() -> None:
-            connection, _ = server.accept()
-            with connection, suppress(OSError):
-                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                while not stop.wait(0.05):
-                    connection.sendall(b"x")
-
-        thread = Thread(target=drip)
-        thread.start()
-        served = ServedIndex(base=f"http://127.0.0.1:{server.getsockname()[1]}/")
-        with pytest.raises(NotReachedError, match=r"no whole answer in 0\.5 seconds"):
-            served.ask("simple/")
-        stop.set()
-        thread.join()
+    monkeypatch.setattr(remote, "LONGEST", 0.5)
+    with endless(b"x", pause=0.05) as url, pytest.raises(NotReachedError, match=r"no whole answer in 0\.5 seconds"):
+        ServedIndex(base=url).ask("simple/")
 
 
 @pytest.mark.parametrize("elsewhere", ["http://127.0.0.1:9/a.whl", "file:///etc/hostname"])
