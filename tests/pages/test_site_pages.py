@@ -6,13 +6,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from jinja2 import DictLoader, Environment
 
 from eggwatch.model.events import EventKind
 from eggwatch.model.releases import ProjectListing, PublishedFile, RemovedFile, RootEntry, RootListing
 from eggwatch.model.site import About, Card, Front, Happening, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.site.compatibility import Compatibility, compatibility
-from eggwatch.pages.site.frame import LastRendered, day, size
+from eggwatch.pages.site.frame import LastRendered, day, page, size
 from eggwatch.pages.site.front import FEW, front_pages
 from eggwatch.pages.site.project_site import MOST_RELEASES, Rendered, card_of, needed_by, project_site
 from tests.pages.test_pages import ENV, HOSTILE, compare_with_golden, published
@@ -272,6 +273,18 @@ def test_no_text_of_a_package_becomes_markup_and_nothing_is_inline(page: tuple[s
         assert tag != "style"
         if tag == "script":
             assert str(attributes["src"]).endswith("static/site.js")
+
+
+def test_a_character_that_no_page_may_have_is_replaced_and_every_other_one_is_kept() -> None:
+    """HTML, 13.2.3.5: noncharacters, and controls that are no white space."""
+    env = Environment(loader=DictLoader({"site/text.html": "{{ text }}"}), autoescape=False)
+    controls = {*range(32), *range(0x7F, 0xA0)} - {*b"\t\n\f\r"}
+    noncharacters = {*range(0xFDD0, 0xFDF0), *(plane << 16 | end for plane in range(17) for end in (0xFFFE, 0xFFFF))}
+    forbidden = controls | noncharacters
+    for code in forbidden | {code + 1 for code in forbidden if code < 0x10FFFF} | {0xD7, 0xFF, 0xFDCF, 0xFFFD, 0x1F600}:
+        text = f"a {chr(code)} é"
+        data = page(env, "text.html", "", OPTIONS, text=text)[""]
+        assert data.decode() == ("a \ufffd é" if code in forbidden else text), hex(code)
 
 
 def test_the_table_of_wheels_has_a_row_for_each_python_and_a_column_for_each_platform() -> None:
