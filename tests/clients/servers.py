@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import pytest
-
 from eggwatch.webserver.server import Server as WebServer
 from tests.contrib import web_servers
 from tests.http_asking import ask
@@ -77,12 +75,12 @@ def logging_caddy(folder: Path, public: Path, port: int, samples: Path) -> list[
 @contextmanager
 def all_servers(base: Path) -> Iterator[dict[str, Server]]:
     """One of each kind, over public/ of the index at `base`, started together."""
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setitem(web_servers.SERVERS, "caddy", logging_caddy)
+    with ExitStack() as stack:
         servers = {}
         for kind in KINDS[:-1]:
             folder = stack.enter_context(web_servers.folder_for(kind)) / "run"
-            url = stack.enter_context(web_servers.serving(kind, folder, base / "public"))
+            configure = logging_caddy if kind == "caddy" else web_servers.SERVERS[kind]
+            url = stack.enter_context(web_servers.serving_by(configure, folder, base / "public"))
             servers[kind] = Server(kind=kind, url=url, log=(folder / "eggwatch.log").read_text)
         servers["serve"] = stack.enter_context(_own(base / "public"))
         yield servers

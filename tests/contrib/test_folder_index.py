@@ -12,7 +12,7 @@ import pytest
 from tests.archive_factory import sdist, wheel, zip_of
 from tests.cli.program import Site
 from tests.cli.stocks import add
-from tests.contrib.web_servers import SERVERS, folder_for, serving
+from tests.contrib.web_servers import SERVERS, folder_for, serving_by
 from tests.installers import pip, pip_install, uv_install
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -57,14 +57,11 @@ def plain_apache(folder: Path, public: Path, port: int, _: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["plain", "nginx", "caddy"])
-def test_an_old_index_is_served_to_installers_of_all_times(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_index_is_served_to_installers_of_all_times(kind: str, tmp_path: Path) -> None:
     """By Apache without our sample, by nginx and Caddy with it.
 
     pip and uv by the simple API, pip by --find-links, and easy_install, which gets its egg.
     """
-    monkeypatch.setitem(SERVERS, "plain", plain_apache)
     with folder_for(kind) as folder:
         public = folder / "public"
         add(public, wheel("demo", "1.0"))
@@ -72,7 +69,7 @@ def test_an_old_index_is_served_to_installers_of_all_times(
         add(public, (f"MyTG.App-0.3-py{sys.version_info[0]}.{sys.version_info[1]}.egg", EGG))
         done = Site(public, bare=True).call("index", "--easy-install")
         assert done.code == 0, done.out
-        with serving(kind, folder / "run", public) as url:
+        with serving_by(SERVERS.get(kind, plain_apache), folder / "run", public) as url:
             assert (pip_install(tmp_path / "pip", f"{url}simple/", "demo==1.0") / "demo").is_dir()
             assert (uv_install(tmp_path / "uv", f"{url}simple/", "demo") / "demo").is_dir()
             links = ("--no-index", "--no-deps", "--find-links", f"{url}links.html")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,9 @@ def caddy(folder: Path, public: Path, port: int, samples: Path) -> list[str]:
     return ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
-SERVERS: dict[str, Callable[[Path, Path, int, Path], list[str]]] = {"apache": apache, "nginx": nginx, "caddy": caddy}
+Configure = Callable[[Path, Path, int, Path], list[str]]
+"""Writes the configuration into a folder, and returns the command that runs the server with it."""
+SERVERS: dict[str, Configure] = {"apache": apache, "nginx": nginx, "caddy": caddy}
 
 
 @contextmanager
@@ -92,11 +94,16 @@ def folder_for(kind: str) -> Iterator[Path]:
         yield folder
 
 
-@contextmanager
-def serving(kind: str, folder: Path, public: Path, samples: Path = SAMPLES) -> Iterator[str]:
+def serving(kind: str, folder: Path, public: Path, samples: Path = SAMPLES) -> AbstractContextManager[str]:
     """A web server over a published tree, by its sample in a folder; its URL."""
+    return serving_by(SERVERS[kind], folder, public, samples)
+
+
+@contextmanager
+def serving_by(configure: Configure, folder: Path, public: Path, samples: Path = SAMPLES) -> Iterator[str]:
+    """Likewise, by a configuration of the test's own."""
     port = free_port()
-    command = SERVERS[kind](folder, public, port, samples)
+    command = configure(folder, public, port, samples)
     program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
         pytest.skip(f"{command[0]} is not installed")
