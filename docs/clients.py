@@ -59,10 +59,12 @@ pip
 pipx
     Installs with ``--backend uv``. With pip it first installs a newer pip, from the same index.
 Renovate, Dependabot
-    Read ``/pypi/<project>/json``, or the simple pages. The address for Renovate is that of ``/simple/`` or ``/pypi/``.
-    The tests send their requests, and do not run the programs.
+    Read ``/pypi/<project>/json``, or the simple pages. The address for Renovate is that of ``/simple/``, or ``/pypi/``,
+    which also tells it dates and home pages. The tests send the requests of both, and run Renovate where it is
+    installed (39.99 proposes what pip would take, from every server by either address). Dependabot itself was not run.
 easy_install
-    Of setuptools for Python 2.7, 3.6 and 3.7: ``-i URL/simple/``, or ``-f URL/simple/PROJECT/``.
+    Of setuptools 79, the last one that has it, and of those for Python 2.7, 3.6 and 3.7: ``-i URL/simple/``, or
+    ``-f URL/simple/PROJECT/``. It knows neither yanked files nor ``Requires-Python``, and prefers pre-releases.
 pypi-simple
     Reads all pages, as JSON and as HTML.
 simpleindex, simple-repository-server
@@ -76,7 +78,11 @@ pip-audit
     ``-r requirements.txt --index-url URL`` finds what pip would install. The tests stop there (``--dry-run``): for
     vulnerabilities, it asks a service that is no index.
 
-Not tested: conda-lock needs conda, and pixi is no Python package.
+conda-lock
+    Reads an index that ``pip-repositories`` in ``environment.yml`` names; with ``allow-pypi-requests: false`` no other.
+    The tests give it a program in place of conda, which says that a channel has Python and pip.
+
+Not tested: pixi, which is no Python package.
 """
 
 
@@ -88,7 +94,7 @@ def page(seen: Seen) -> str:
 def _page(seen: Seen) -> Iterator[str]:
     yield from chapter("Requests")
     yield "What is requested of each server for one project; a page that is requested again costs a 304. Those without"
-    yield "``.metadata`` do not know these files. The last four only lock, and download no archive."
+    yield "``.metadata`` do not know these files. The last five only lock, and download no archive."
     yield ""
     rows = [[client, *(_requests(servers[kind]) for kind in SERVERS)] for client, servers in seen.items()]
     yield from table([["client", *SERVERS.values()], *rows])
@@ -98,6 +104,8 @@ def _page(seen: Seen) -> Iterator[str]:
     rows = [[name, what, f"``{answer}``", _others(seen, project)] for project, (name, what, answer) in CASES.items()]
     yield from table([["case", "published", "taken", "other clients"], *rows])
     yield "A lock file names all files of a version, so that no build shows. pip knows yanked files since version 19.2."
+    yield "easy_install was not asked for 5000 files: it sorts all files of a page again for each of them, which takes"
+    yield "a minute and more."
 
 
 def _requests(one: Mapping[str, Any]) -> str:
@@ -111,7 +119,7 @@ def _others(seen: Seen, project: str) -> str:
     others: dict[str, set[str]] = {}
     for client, servers in seen.items():
         for one in servers.values():
-            version = one["taken"][project]
+            version = one["taken"].get(project, answer)
             if version not in (answer, answer.partition("-")[0]):
                 others.setdefault(version, set()).add(client)
     return "; ".join(f"{', '.join(sorted(clients))}: ``{version}``" for version, clients in others.items())

@@ -11,6 +11,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+EASY_INSTALL = """
+import sys
+from setuptools import setup
+setup(packages=[], py_modules=[], script_args=["-q", "easy_install"] + sys.argv[1:])
+"""
+"""What the script easy_install does, which the last setuptools with that command no longer have."""
+
 
 def clean_environment(home: Path) -> dict[str, str]:
     """The environment without pip's, uv's and proxies' variables, and with a home of its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from itertools import chain
 from pathlib import Path
@@ -19,9 +20,9 @@ from tests.clients.installers import CLIENTS
 from tests.clients.servers import KINDS
 from tests.clients.tree import FILES, VERSIONS
 from tests.contrib.older_indexes import running
-from tests.contrib.test_old_story import EASY_INSTALL, PYTHONS, run
+from tests.contrib.test_old_story import PYTHONS, run
 from tests.http_asking import ask
-from tests.installers import clean_environment
+from tests.installers import EASY_INSTALL, clean_environment
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 RELEASES = {**dict.fromkeys(CASES, 2), "case-versions": VERSIONS, "case-files": 5}
@@ -52,6 +53,41 @@ def _check_files(files: list[dict[str, Any]], folder: Path) -> None:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", file["upload_time"])
         assert (type(file["yanked"]), file["yanked"]) == (bool, file["yanked_reason"] is not None)
         assert (folder / unquote(file["url"])).stat().st_size == file["size"]
+
+
+RENOVATE = shutil.which("renovate")
+"""Of `npm install --global --ignore-scripts renovate@39`: eight hundred packages, so that most machines lack it."""
+LOOKED_FOR = {"case-versions": "1.999", "case-epoch": "1!1.0", "case-pre": None, "case-yanked": None}
+"""What it proposes for projects whose first version is pinned."""
+RENOVATE_CONFIG = """
+const packageRules = [{matchDatasources: ["pypi"], registryUrls: [process.env.INDEX]}];
+module.exports = {enabledManagers: ["pip_requirements"], onboarding: false, requireConfig: "ignored", packageRules};
+"""
+
+if RENOVATE is not None:
+
+    @pytest.mark.long
+    @pytest.mark.parametrize("place", ["simple/", "pypi/"])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_renovate_proposes_what_pip_would_take(bench: Bench, kind: str, place: str, tmp_path: Path) -> None:
+        first = {project: "2026.1" if project == "case-epoch" else "1.0" for project in LOOKED_FOR}
+        (tmp_path / "requirements.txt").write_text("".join(f"{one}=={version}\n" for one, version in first.items()))
+        (tmp_path / "config.js").write_text(RENOVATE_CONFIG)
+        for words in (("init", "-q"), ("add", "requirements.txt")):
+            subprocess.run(["git", "-C", tmp_path, *words], check=True)
+        own = {"RENOVATE_CONFIG_FILE": "config.js", "LOG_FORMAT": "json", "LOG_LEVEL": "debug"}
+        done = subprocess.run(
+            [RENOVATE, "--platform=local", "--dry-run=lookup"],
+            cwd=tmp_path,
+            env={**clean_environment(tmp_path), **own, "INDEX": f"{bench.servers[kind].url}{place}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        (row,) = [row for row in map(json.loads, done.stdout.splitlines()) if row["msg"] == "packageFiles with updates"]
+        deps = row["config"]["pip_requirements"][0]["deps"]
+        assert [warning for dep in deps for warning in dep["warnings"]] == []
+        assert {dep["depName"]: next((one["newVersion"] for one in dep["updates"]), None) for dep in deps} == LOOKED_FOR
 
 
 @pytest.mark.parametrize("kind", KINDS)

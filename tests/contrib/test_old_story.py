@@ -17,9 +17,9 @@ from tests.cli.program import Site
 from tests.cli.stocks import add
 from tests.contrib.older_indexes import install
 from tests.contrib.test_folder_index import plain_apache
-from tests.contrib.web_servers import SERVERS, folder_for, serving
+from tests.contrib.web_servers import folder_for, serving_by
 from tests.http_serving import served
-from tests.installers import clean_environment, pip_install
+from tests.installers import EASY_INSTALL, clean_environment, pip_install
 from tests.once import once_a_run
 
 pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
@@ -28,12 +28,6 @@ SETUP = """
 from setuptools import setup
 setup(name="MyTG.App", version="0.3", py_modules=["mytgapp"], install_requires=["demo"], zip_safe=True)
 """
-EASY_INSTALL = """
-import sys
-from setuptools import setup
-setup(packages=[], py_modules=[], script_args=["-q", "easy_install"] + sys.argv[1:])
-"""
-"""What the script easy_install does, which the last setuptools with that command no longer have."""
 TRY = "import pkg_resources; pkg_resources.require('MyTG.App'); import mytgapp; print(mytgapp.ANSWER)"
 ANY = wheel("demo", "1.0", tags="py2.py3-none-any")
 
@@ -80,10 +74,9 @@ def environment_with_demo(folder: Path, index: str) -> Path:
 
 
 def test_what_is_installed_and_eggs_of_ones_own_are_an_index_for_easy_install_and_pip(
-    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    python: Path, tmp_path: Path
 ) -> None:
     """easy_install -i gets the egg from it, and the wheel that the egg requires; pip gets the wheel."""
-    monkeypatch.setitem(SERVERS, "plain", plain_apache)
     add(tmp_path / "world", ANY, "demo")
     source = tmp_path / "source"
     source.mkdir()
@@ -102,7 +95,7 @@ def test_what_is_installed_and_eggs_of_ones_own_are_an_index_for_easy_install_an
         names = sorted(path.name for path in site.base.iterdir())
         assert [name.partition("-")[0] for name in names] == ["MyTG.App", "demo"]
         assert site.call("index", "--easy-install", *names).code == 0
-        with serving("plain", folder / "run", public) as url:
+        with serving_by(plain_apache, folder / "run", public) as url:
             target = tmp_path / "installed"
             target.mkdir()
             words = ("--multi-version", "--install-dir", target, "-i", f"{url}mytgapp_index/index/", "MyTG.App")

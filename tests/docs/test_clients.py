@@ -17,10 +17,11 @@ def test_the_page_of_the_clients_is_current() -> None:
 
 
 def test_every_client_was_seen_with_every_server_in_every_case() -> None:
-    """No cell of the tables is missing."""
-    for servers in RECORDED.values():
+    """No cell of the tables is missing; the page says that easy_install was not asked for 5000 files."""
+    for client, servers in RECORDED.items():
         assert [*servers] == [*SERVERS]
-        assert all([*one["taken"]] == [*CASES] for one in servers.values())
+        left_out = {"case-files"} if client.startswith("easy_install") else set()
+        assert all({*one["taken"]} == {*CASES} - left_out for one in servers.values())
 
 
 def test_the_page_of_the_clients_is_sound() -> None:
