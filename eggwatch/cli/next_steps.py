@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.model.instructions import host_of, is_loopback, pip_install, upload
 from eggwatch.webserver.listening import LOOPBACK
+from eggwatch.webserver.samples import apache_modules
 
 GROUP = "packages"
 """Whose members may upload, where the folders were made by `setup`."""
@@ -99,8 +100,7 @@ def _web_server(index: IndexConfig, prints: str) -> Iterator[str]:
         program = "a2enmod" if debian else "nginx"
         yield "apt-get install -y apache2" if debian else "dnf install -y nginx"
     is_secure = index.url is not None and urlsplit(index.url).scheme == "https"
-    modules = "alias dir headers mime rewrite setenvif"
-    modules += (" proxy_http" if index.uploads else "") + (" ssl" if is_secure else "")
+    modules = apache_modules(uploads=index.uploads is not None, https=is_secure)
     for line in SERVERS[program]:
         yield line.format(print=prints, modules=modules, https=" --https CERTIFICATE KEY" if is_secure else "")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
@@ -234,7 +234,11 @@ def _rendered(kind: str, hosting: Hosting, **values: object) -> str:
         forever=FOREVER,
         policy=SECURITY["Content-Security-Policy"],
         types=TYPES,
-        modules=" ".join(_modules(hosting)),
+        modules=apache_modules(
+            uploads=any(index.door is not None for site in hosting.sites for index in site.indexes),
+            https=hosting.https is not None,
+            passwords=hosting.htpasswd is not None,
+        ),
         module_folder=_module_folder(),
         listens=sorted(_listens(hosting)),
         **values,
@@ -259,15 +263,12 @@ def _pattern(prefix: str) -> str:
     return re.sub(r"[.+]", r"\\\g<0>", prefix)
 
 
-def _modules(hosting: Hosting) -> Iterator[str]:
+def apache_modules(*, uploads: bool, https: bool, passwords: bool = False) -> str:
     """The modules of Apache that are needed beside those that every distribution loads."""
-    yield from ("alias", "dir", "headers", "mime", "rewrite", "setenvif")
-    if any(index.door is not None for site in hosting.sites for index in site.indexes):
-        yield from ("proxy", "proxy_http")
-    if hosting.https is not None:
-        yield from ("socache_shmcb", "ssl")
-    if hosting.htpasswd is not None:
-        yield from ("auth_basic", "authn_file", "authz_user")
+    modules = "alias dir headers mime rewrite setenvif"
+    modules += " proxy proxy_http" if uploads else ""
+    modules += " socache_shmcb ssl" if https else ""
+    return modules + (" auth_basic authn_file authz_user" if passwords else "")
 
 
 def _module_folder() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shlex
 import socket
 import subprocess
@@ -127,6 +128,8 @@ def test_setup_ends_with_the_lines_for_the_web_server_that_is_there(
     assert (done.code, done.err) == (0, "")
     assert f'"{site.public}' in done.out and "files.example.com" in done.out
     assert ("/team" in done.out) == ("/team" in url)
+    enabling = [line.replace(" -q", "") for line in lines if line.startswith("a2enmod")]
+    assert enabling == re.findall(r"(?m)^#   (a2enmod .*)", done.out)
     assert lines[-4:-1] == [
         "usermod --append --groups packages dora",
         "python -m build",

@@ -204,11 +204,8 @@ def gnu_form(source: Random) -> tuple[str, bytes]:
     return f"gnu form {flag!r} {payload!r} {times} {target!r}", targz([*sound(magic=GNU), *more, last])
 
 
-def link(source: Random) -> tuple[str, bytes]:
-    """Links of both kinds to whatever there is."""
-    flag = source.choice((b"1", b"2", b"2"))
-    front = f"{TOP}/" if flag == b"1" else ""
-    paths = [
+TARGETS = (
+    *(
         "setup.py",
         "./setup.py",
         "demo",
@@ -220,19 +217,19 @@ def link(source: Random) -> tuple[str, bytes]:
         "./link",
         "other",
         ".",
-    ]
-    paths += [
         "..",
-        f"../{TOP}/setup.py",
-        f"../{TOP}",
-        f"../{TOP}/link",
-        "demo/../setup.py",
-        "demo//__init__.py",
-        "/",
-        "",
-    ]
-    paths += ["../x", "a\\b", "a:b", "setup.py ", " setup.py", "a\tb", "\u202ea", "\udcff", "later", "link/x"]
-    path = source.choice(paths)
+    ),
+    *(f"../{TOP}/setup.py", f"../{TOP}", f"../{TOP}/link", "demo/../setup.py", "demo//__init__.py", "/", "", "../x"),
+    *("a\\b", "a:b", "setup.py ", " setup.py", "a\tb", "\u202ea", "\udcff", "later", "link/x"),
+)
+"""Of links: what is there, what is not, what is outside, and odd spellings."""
+
+
+def link(source: Random) -> tuple[str, bytes]:
+    """Links of both kinds to whatever there is."""
+    flag = source.choice((b"1", b"2", b"2"))
+    front = f"{TOP}/" if flag == b"1" else ""
+    path = source.choice(TARGETS)
     prefix = source.choice((front, front, f"./{front}" if front else "./"))
     target = f"{prefix}{path}".encode("utf-8", "surrogateescape")
     more = [member(f"{TOP}/link", kind=flag, target=target)]

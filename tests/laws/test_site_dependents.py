@@ -99,16 +99,15 @@ def test_what_is_to_be_listed_soon_is_no_damage(tmp_path: Path) -> None:
         assert dependents(work) == ["late"]
 
 
-def test_a_power_failure_leaves_no_page_that_lists_who_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The catalog forgets what was not synced, and a project that came and went meanwhile is news to nobody."""
-    with IndexAtWork(tmp_path) as work:
-        work.upload(*wheel("base", "1.0"))
-    kept, transaction = tmp_path / "kept", Catalog._transaction
+@contextmanager
+def kept_as_synced(state: Path, kept: Path) -> Iterator[None]:
+    """Meanwhile the catalog is copied whenever it is synced: this is what a power failure leaves of it."""
+    transaction = Catalog._transaction
 
     def keep() -> None:
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir()
-        for path in work.config.state.glob("catalog.sqlite3*"):
+        for path in state.glob("catalog.sqlite3*"):
             shutil.copy(path, kept)
 
     @contextmanager
@@ -119,8 +118,17 @@ def test_a_power_failure_leaves_no_page_that_lists_who_is_gone(tmp_path: Path, m
             keep()
 
     keep()
-    with monkeypatch.context() as noting:
+    with pytest.MonkeyPatch.context() as noting:
         noting.setattr(Catalog, "_transaction", noted)
+        yield
+
+
+def test_a_power_failure_leaves_no_page_that_lists_who_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog forgets what was not synced, and a project that came and went meanwhile is news to nobody."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("base", "1.0"))
+    kept = tmp_path / "kept"
+    with kept_as_synced(work.config.state, kept):
         pipeline = work.open().index.pipeline  # type: ignore[union-attr]
         work.upload(*requiring("late"))
         assert dependents(work) == ["late"]

@@ -163,10 +163,20 @@ def test_a_big_upload_that_is_overwritten_while_it_is_read_is_read_again(
     assert_all_accounted_for(daemon, name, [first, second], last=[second])
 
 
-def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
-    start_daemon: Callable[..., IndexDaemon], tmp_path: Path
-) -> None:
-    """Opened without truncating, at any moment around its departure, and written to a good while later."""
+def write_slowly(path: Path, content: bytes) -> None:
+    """Open without truncating, and write a good while later; or make a new file if it has left."""
+    try:
+        fd = os.open(path, os.O_WRONLY)
+    except FileNotFoundError:
+        path.write_bytes(content)
+        return
+    time.sleep(0.05)  # "a good while later"
+    os.pwrite(fd, content, 0)
+    os.close(fd)
+
+
+def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(start_daemon: Callable[..., IndexDaemon]) -> None:
+    """At any moment around its departure."""
     linger, chooser = 0.2, random.Random(7)
     daemon = start_daemon(linger=f'"{int(linger * 1000)}ms"')
     uploads = {}
@@ -180,14 +190,7 @@ def test_a_writer_who_opens_the_original_as_it_leaves_loses_nothing(
         written = time.monotonic()
         until("its event", lambda: daemon.events_of(name), pause=0.02)
         time.sleep(max(0.0, written + when - time.monotonic()))  # moments around the departure are the subject
-        try:
-            fd = os.open(path, os.O_WRONLY)
-        except FileNotFoundError:
-            path.write_bytes(second)
-            return
-        time.sleep(0.05)  # "a good while later"
-        os.pwrite(fd, second, 0)
-        os.close(fd)
+        write_slowly(path, second)
 
     threads = [
         threading.Thread(target=overwrite, args=(name, *both, linger + chooser.uniform(-0.03, 0.09)))
