@@ -291,7 +291,8 @@ class Verification:
             return False
         if project is None:
             wanted = max(catalog.root().last_serial, self._live.number("root_wanted"))
-            return self._root_serial(self._live) < wanted
+            is_late = self._live.number("root_late") != self._live.number("root_late_shown")
+            return is_late or self._root_serial(self._live) < wanted
         stale = self._live.stale()
         return self._live.listing(project) is None or not self._shown_on(path, project, catalog).isdisjoint(stale)
 

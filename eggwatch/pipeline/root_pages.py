@@ -58,6 +58,8 @@ class RenderedRoot:
     pages: Mapping[str, bytes]
     serial: int
     projects: int
+    late: int = 0
+    """How many had been published then after a project with a later serial."""
     cards: int | None = None
     """How often the site had changed then; None if its pages are not rendered."""
     seconds: float = 0.0
@@ -85,9 +87,9 @@ def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -
     env, options = sources.env, sources.options
     if known_projects < 0:
         sources.forget()
-    begun, cards = time.process_time(), reader.number("cards_wanted")
+    begun, cards, late = time.process_time(), reader.number("cards_wanted"), reader.number("root_late")
     listing = reader.root()
-    root = _root_of(listing, sources, known_projects=known_projects)
+    root = replace(_root_of(listing, sources, known_projects=known_projects), late=late)
     pages = dict(root.pages)
     if known_projects < 0:
         whole = replace(options, weights={**weights(Terms()), **options.weights})
@@ -109,9 +111,9 @@ def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -
 
 def render_root_alone(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
     """The pages that pip reads: the root's JSON, and its HTML when the set of projects differs."""
-    begun = time.process_time()
+    begun, late = time.process_time(), reader.number("root_late")
     root = _root_of(reader.root(), sources, known_projects=known_projects)
-    return replace(root, seconds=time.process_time() - begun)
+    return replace(root, late=late, seconds=time.process_time() - begun)
 
 
 def _root_of(listing: RootListing, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
@@ -253,7 +255,8 @@ class RootPages:
     def is_behind(self) -> bool:
         """Whether they show less than the simple pages of the projects do; the site may follow."""
         shown = self._catalog.meta("root_serial")
-        return shown is None or self._catalog.number("root_wanted") > int(str(shown))
+        is_late = self._catalog.number("root_late") != self._catalog.number("root_late_shown")
+        return shown is None or is_late or self._catalog.number("root_wanted") > int(str(shown))
 
     def is_busy(self) -> bool:
         """Whether a rendering is under way."""
@@ -363,7 +366,7 @@ class RootPages:
         self._was_published = False
         changed = self._target.publish({**self._static, **front.pages} if never else front.pages)
         self._was_published = True
-        shown = {"root_serial": front.serial, "root_projects": front.projects}
+        shown = {"root_serial": front.serial, "root_projects": front.projects, "root_late_shown": front.late}
         self._catalog.set_meta(shown if front.cards is None else {**shown, "cards_shown": front.cards})
         # What they cost, and not how long it took: a process had to start, or the disk was busy with others.
         cost = front.seconds + time.process_time() - begun

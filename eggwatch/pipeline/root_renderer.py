@@ -128,7 +128,8 @@ def _encode(rendered: RenderedRoot | RenderedSite) -> bytes:
     if isinstance(rendered, RenderedSite):
         header["records"] = [asdict(record) for record in rendered.records]
     else:
-        header["front"] = {name: getattr(rendered, name) for name in ("serial", "projects", "cards", "seconds")}
+        names = ("serial", "projects", "late", "cards", "seconds")
+        header["front"] = {name: getattr(rendered, name) for name in names}
     return json.dumps(header).encode() + b"\n" + b"".join(rendered.pages.values())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eggwatch.model.releases import ProjectListing
 from eggwatch.pipeline import root_pages
 from eggwatch.pipeline.root_pages import InlineRenderer
 from tests.archive_factory import wheel
@@ -74,4 +75,25 @@ def test_a_project_that_gets_more_uploads_is_rendered_for_the_site_once_in_a_whi
         assert not (work.config.public / "project/demo/1.2/index.html").exists()
         work.work()
         assert (work.config.public / "project/demo/1.2/index.html").exists()
+        assert_equals_fresh_render(work.config)
+
+
+def test_a_project_that_is_published_after_one_with_a_later_event_is_on_the_root_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had to wait while another of its archives was checked, and that was rejected."""
+    with IndexAtWork(tmp_path, site=None) as work:
+        assert work.index is not None
+        pipeline = work.index.pipeline
+        publish = pipeline.publish
+
+        def apart(listings: list[ProjectListing]) -> None:
+            for listing in sorted(listings, key=lambda one: one.last_serial, reverse=True):
+                publish([listing])
+                pipeline.components.front.finish()
+
+        monkeypatch.setattr(pipeline, "publish", apart)
+        work.put(*wheel("demo", "1.0"))
+        work.put(*wheel("other", "1.0"))
+        work.work()
         assert_equals_fresh_render(work.config)

@@ -285,7 +285,9 @@ class Catalog(Reader):
                     "(SELECT serial FROM projects WHERE project = stale.project) = ?",
                     (listing.project, listing.last_serial),
                 )
-                self._set({"root_wanted": max(self.number("root_wanted"), listing.last_serial)})
+                wanted = self.number("root_wanted")
+                self._add("root_late", int(listing.last_serial < wanted))  # the root has a later serial already
+                self._set({"root_wanted": max(wanted, listing.last_serial)})
                 self.site.mark(listing.project)
 
     def mark_site(self, records: Sequence[SiteRecord]) -> None:
