@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ MOST_KEPT = 8 << 20
 """Bytes of rendered READMEs that are kept, compressed: of a thousand or two."""
 
 
+@functools.cache
 def can_render() -> bool:
     """Whether there is a renderer; without one READMEs are shown as plain text."""
     return find_spec("readme_renderer") is not None
