@@ -43,7 +43,7 @@ def _option(_: click.Context, __: click.Parameter, value: str | None) -> str | N
     return None if value is None else _url(value)
 
 
-def url_option(function: Callable[..., Any]) -> Callable[..., Any]:
+def setting_of_url(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --url, for the `url` of a configuration that is written."""
     said = "The index as clients reach it, for the lines to copy."
     return click.option("--url", metavar="URL", callback=_option, help=said)(function)

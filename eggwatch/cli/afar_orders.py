@@ -54,10 +54,8 @@ class Afar:
         dry_run = "1" if order["dry_run"] else ""
         fields = {":action": order["verb"], "spec": order["spec"], "reason": order["reason"] or "", "dry_run": dry_run}
         boundary = secrets.token_hex(16)  # no value has more than one line
-        body, kind = (
-            f"{form_of(fields, boundary)}--{boundary}--\r\n".encode(),
-            f"multipart/form-data; boundary={boundary}",
-        )
+        body = f"{form_of(fields, boundary)}--{boundary}--\r\n".encode()
+        kind = f"multipart/form-data; boundary={boundary}"
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind, "Accept": "application/json"}
         request = urllib.request.Request(door, body, headers)  # noqa: S310 - http(s) only
         try:
@@ -80,17 +78,30 @@ def _report_of(data: bytes, door: str) -> dict[str, Any]:
 def _refusal(error: urllib.error.HTTPError, door: str) -> dict[str, Any]:
     """What the daemon answers beside an error; else the error is raised."""
     try:
-        said = json.loads(error.read(LARGEST_ANSWER))
+        data = error.read(LARGEST_ANSWER)
+        said = json.loads(data)
         message = str(said["message"])
     except (KeyError, TypeError, ValueError, OSError):
-        said, message = {}, f"{error.code} {error.reason}"
+        data, said, message = b"", {}, f"{error.code} {error.reason}"
     if isinstance(said.get("order"), dict):
-        return _report_of(json.dumps(said).encode(), door)
+        return _report_of(data, door)
     if error.code == 503:
         raise NotNowError(f"{door}: {message}", remedy="Try again later.") from error
     if error.code in (401, 403, 429):
         raise NotObeyedError(f"{door}: {message}") from error
     raise NotReachedError(f"{door}: the server says {message}.", remedy="Check --url, and that it accepts uploads.")
+
+
+TOKEN_OPTIONS = (
+    click.option(
+        "--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with the token."
+    ),
+    click.option(
+        "--token",
+        envvar="EGGWATCH_TOKEN",
+        help="Log in with a token; `ps` shows it to others.  [default: $EGGWATCH_TOKEN]",
+    ),
+)
 
 
 def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,12 +113,7 @@ def afar_options(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(afar=afar, **values)
 
     for option in (
-        click.option(
-            "--token-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with the token."
-        ),
-        click.option(
-            "--token", envvar="EGGWATCH_TOKEN", help="The token; `ps` shows it to others.  [default: $EGGWATCH_TOKEN]"
-        ),
+        *TOKEN_OPTIONS,
         click.option("--url", metavar="URL", help="The index on another machine, by its uploads over HTTP."),
     ):
         wrapper = option(wrapper)

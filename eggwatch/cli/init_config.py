@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eggwatch.cli.addresses import ask_for_url, url_option
+from eggwatch.cli.addresses import ask_for_url, setting_of_url
 from eggwatch.cli.next_steps import after_init
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
@@ -24,7 +24,7 @@ from eggwatch.webserver.passwords import check_passwords
 
 @click.command()
 @click.option("--output", default=str(LOCAL_FILE), show_default=True, metavar="FILE", help="Where to write it.")
-@url_option
+@setting_of_url
 @index_options
 def init(selection: Selection, output: str, url: str | None) -> None:
     """Write a commented eggwatch.toml that works as it is, and the drop folder that it names.

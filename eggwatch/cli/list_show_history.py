@@ -157,14 +157,13 @@ def history(
     if url is not None:
         if follow:
             raise click.UsageError("--follow and --url do not go together.")
-        for event in RemoteReader(url=url).events(name):
-            if _is_wanted(event, limits, name, uploader):
-                print_json({"serial": None, **event.as_json()}) if as_json else say(event_line(None, event))
-        return
-    for entry in _entries(IndexReader(config=selection.one()), follow=follow, until=limits[1]):
-        event = entry.event
+        found: Iterator[tuple[int | None, Event]] = ((None, event) for event in RemoteReader(url=url).events(name))
+    else:
+        entries = _entries(IndexReader(config=selection.one()), follow=follow, until=limits[1])
+        found = ((entry.serial, entry.event) for entry in entries)
+    for serial, event in found:
         if _is_wanted(event, limits, name, uploader):
-            print_json({"serial": entry.serial, **event.as_json()}) if as_json else say(event_line(entry.serial, event))
+            print_json({"serial": serial, **event.as_json()}) if as_json else say(event_line(serial, event))
 
 
 def _moment(text: str | None) -> str | None:

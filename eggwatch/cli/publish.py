@@ -22,7 +22,7 @@ from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.cli.wait import Answer, Wanted, understand, wait_for
 from eggwatch.collecting.bundle import Packed, is_bundle, read_bundle
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.errors import FolderError, LockHeldError, TimeoutReachedError
+from eggwatch.errors import FolderError, LockHeldError
 from eggwatch.model.names import shown
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.orders import parse_spec
@@ -158,12 +158,8 @@ def _report(config: IndexConfig, upload: ToCopy, seconds: float, *, as_json: boo
 
 
 def _verdict(config: IndexConfig, wanted: Wanted, seconds: float) -> Answer:
-    try:
-        work = partial(_work_if_nobody_does, config)
-        return wait_for(IndexReader(config=config), wanted, seconds=seconds, work=work)
-    except TimeoutReachedError as error:
-        say_error(str(error))
-        raise
+    work = partial(_work_if_nobody_does, config)
+    return wait_for(IndexReader(config=config), wanted, seconds=seconds, work=work)
 
 
 def _not_taken(upload: ToCopy) -> Answer:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from eggwatch.cli.addresses import ask_for_url, machine_name, url_option
+from eggwatch.cli.addresses import ask_for_url, machine_name, setting_of_url
 from eggwatch.cli.next_steps import after_setup
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import say
@@ -35,7 +35,7 @@ from eggwatch.setup.versions import Versions
     metavar="SOURCE",
     help="What to install: checkout, wheel, folder of wheels, or requirement for pip.",
 )
-@url_option
+@setting_of_url
 @click.option("--rollback", is_flag=True, help="Return to the previous version.")
 @click.option("--uninstall", is_flag=True, help="Uninstall the program and its units; keep data and configuration.")
 @click.option("--dry-run", is_flag=True, help="Only print the steps.")

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import click
 
-from eggwatch.cli.afar_orders import NotNowError, token_of
+from eggwatch.cli.afar_orders import TOKEN_OPTIONS, NotNowError, token_of
 from eggwatch.cli.options import Selection, duration_option, index_options
 from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.cli.sending import Repository, basic
 from eggwatch.cli.wait import Answer, look, understand, wait_for
-from eggwatch.errors import EggwatchError, TimeoutReachedError
+from eggwatch.errors import EggwatchError
 from eggwatch.model.instructions import trusted_host
 from eggwatch.model.names import shown
 from eggwatch.readers.remote import NotReachedError, RemoteReader
@@ -62,12 +62,7 @@ class Login:
 def login_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that make up a Login."""
     for option in (
-        click.option("--token-file", type=_FILE, help="A file with the token."),
-        click.option(
-            "--token",
-            envvar="EGGWATCH_TOKEN",
-            help="Log in with a token; `ps` shows it to others.  [default: $EGGWATCH_TOKEN]",
-        ),
+        *TOKEN_OPTIONS,
         click.option("--password-file", type=_FILE, help="A file with the password of --user."),
         click.option("--user", metavar="NAME", help="Log in as this user; asks for the password."),
     ):
@@ -172,11 +167,7 @@ def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float)
     copy_by_scp(to, [file])
     if reader is None:
         return None
-    try:
-        return wait_for(reader, understand(str(file.absolute())), seconds=seconds)
-    except TimeoutReachedError as error:
-        say_error(str(error))
-        raise
+    return wait_for(reader, understand(str(file.absolute())), seconds=seconds)
 
 
 def report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:

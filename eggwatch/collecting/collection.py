@@ -72,14 +72,18 @@ def collect_installed(environment: PythonEnvironment, pip: Pip, into: Path) -> I
 
 def collect_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
     """Collect the wheels that pip finds for requirements; NotFoundError if one is missing."""
-    for name, version, place in request.elsewhere:
-        yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    yield from _elsewhere(request)
     if not request.arguments:
         return
     with downloading(into, (name for name in _names_in(into) if name.endswith(".whl"))) as folder:
         names = _found_for(request, folder, pip.download)
     for (project, version), (file, *_) in wheels_of(names).items():
         yield Collected(name=project, version=version, outcome=Outcome.FOUND, file=file)
+
+
+def _elsewhere(request: PipRequest) -> Iterator[Collected]:
+    for name, version, place in request.elsewhere:
+        yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
 
 
 def _found_for(request: PipRequest, folder: Path, find: Callable[[Sequence[str], Path], list[str]]) -> list[str]:
@@ -99,8 +103,7 @@ def _found_for(request: PipRequest, folder: Path, find: Callable[[Sequence[str],
 
 def show_requested(request: PipRequest, pip: Pip, into: Path) -> Iterator[Collected]:
     """What `collect_requested` would collect, each with its URL if it would be downloaded."""
-    for name, version, place in request.elsewhere:
-        yield Collected(name=name, version=version, outcome=Outcome.ELSEWHERE, origin=place, reason=place)
+    yield from _elsewhere(request)
     if not request.arguments:
         return
     with _reporting() as folder:
@@ -222,17 +225,8 @@ def _judged(installed: InstalledDistribution, folder: Path, chosen: ArchiveNames
     return _collected(installed, Outcome.DIFFERS, file=files[0], reason=f"{other[0]}{more}")
 
 
-def _collected(
-    installed: InstalledDistribution,
-    outcome: Outcome,
-    *,
-    file: str | None = None,
-    origin: str | None = None,
-    reason: str | None = None,
-) -> Collected:
-    return Collected(
-        name=installed.name, version=installed.version, outcome=outcome, file=file, origin=origin, reason=reason
-    )
+def _collected(installed: InstalledDistribution, outcome: Outcome, **more: str | None) -> Collected:
+    return Collected(name=installed.name, version=installed.version, outcome=outcome, **more)
 
 
 def wheels_of(names: Iterable[str]) -> ArchiveNames:

@@ -36,12 +36,12 @@ def differences(wheel: Path, rows: Mapping[str, Row]) -> list[str]:
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
     """The members that are installed into site-packages, by their paths there."""
     for info in archive.infolist():
-        top, _, rest = info.filename.partition("/")
+        path = info.filename
+        top, _, rest = path.partition("/")
         if top.endswith(".data"):
-            scheme, _, rest = rest.partition("/")
+            scheme, _, path = rest.partition("/")
             if scheme not in ("purelib", "platlib"):  # installers rewrite scripts; the rest is installed elsewhere
                 continue
-        path = rest if top.endswith(".data") else info.filename
         if not info.is_dir() and not path.endswith(SIGNED):
             yield path, info
 
