@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from eggwatch.doctor.environment import CheckOutcome, Environment, Finding
-from eggwatch.model.instructions import shell_word, trusted_host
+from eggwatch.doctor.folders import quoted
+from eggwatch.model.instructions import trusted_host
 from eggwatch.policy.subscriptions import Mail, Webhook
 from eggwatch.readers.logins import ANONYMOUS, known_users, unknown_groups, unknown_owners
 
@@ -34,7 +35,7 @@ def _as_user(around: Environment, name: str) -> str:
         return ""
     if door.users is None:
         return f", or eggwatch token create --user {name}"
-    return f", or htpasswd -BC 12 {shell_word(str(door.users))} {name}"
+    return f", or htpasswd -BC 12 {quoted(door.users)} {name}"
 
 
 def logins(around: Environment) -> Iterator[CheckOutcome]:
@@ -45,7 +46,7 @@ def logins(around: Environment) -> Iterator[CheckOutcome]:
         yield _lacking(around, problem, "serve it over HTTPS by a web server in front, and set 'url' to https://...")
     if door is not None and door.users is not None and _is_for_everybody(door.users):
         account = door.account or (around.account.name if around.account else "ACCOUNT-OF-THE-SERVER")
-        account, file = shlex.quote(account), shell_word(str(door.users))
+        account, file = shlex.quote(account), quoted(door.users)
         problem = "every account of this machine may read the hashes, and guess the passwords"
         yield Finding(where=door.users, problem=problem, remedy=f"chmod o= {file}; setfacl -m u:{account}:r {file}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from eggwatch.linux.access import (
     names_somebody,
 )
 from eggwatch.linux.accounts import account_name, gid_of, group_ids_of, group_name
-from eggwatch.model.instructions import account_word
+from eggwatch.model.instructions import account_word, shell_word
 
 ALL = READ | WRITE | ENTER
 OURS = (
@@ -38,7 +37,7 @@ OURS = (
 
 def quoted(path: Path) -> str:
     """A path quoted for a shell."""
-    return shlex.quote(str(path))
+    return shell_word(str(path))
 
 
 def drop_is_there(around: Environment) -> Iterator[CheckOutcome]:

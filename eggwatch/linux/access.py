@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from eggwatch.model.instructions import account_word
+from eggwatch.model.instructions import account_word, shell_word
 
 READ, WRITE, ENTER = 4, 2, 1
 _OWNER, _USER, _GROUP, _NAMED_GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
@@ -118,7 +117,7 @@ def granting(account: Account, path: Path, wanted: int) -> str:
     """The command that gives an account rights on a path, in the class (user, group, other) that applies to it."""
     status, acl = os.stat(path), access_acl(path)
     rights = "".join(letter for letter, bit in (("r", READ), ("w", WRITE), ("x", ENTER)) if wanted & bit)
-    place = shlex.quote(str(path))
+    place = shell_word(str(path))
     if account.uid == status.st_uid:
         return f"chmod u+{rights} {place}"
     if acl or (wanted & WRITE and status.st_gid not in account.gids):

@@ -30,6 +30,7 @@ from eggwatch.doctor.service import may_write
 from eggwatch.linux import access
 from eggwatch.linux.access import ENTER, WRITE, Account, granting, is_granted
 from eggwatch.model.events import timestamp
+from eggwatch.model.names import shown
 from eggwatch.model.status import Status
 from eggwatch.policy.rules import Profile
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer, Webhook
@@ -338,6 +339,19 @@ def test_a_right_can_be_given_to_an_account_that_has_no_name(tmp_path: Path, nam
     """setfacl knows it by its bare number."""
     account = Account(name=name, uid=2001, gids=frozenset((2001,)))
     assert granting(account, tmp_path, WRITE | ENTER) == f"setfacl -m u:{word}:wx {tmp_path}"
+
+
+@pytest.mark.parametrize("name", ["two words", "two\nlines", "caf\udce9"])
+def test_a_remedy_reaches_a_folder_of_any_name(around: Environment, tmp_path: Path, name: str) -> None:
+    """Also as it is shown on a terminal, where control characters are escaped."""
+    drop = tmp_path / name
+    (finding,) = CHECKS["drop-there"](replace(around, config=replace(around.config, drop=drop)))
+    assert isinstance(finding, Finding)
+    subprocess.run(["bash", "-ec", shown(finding.remedy)], check=True)
+    assert drop.is_dir()
+    drop.chmod(0o040)
+    subprocess.run(["bash", "-ec", shown(granting(around.known_account, drop, WRITE))], check=True)
+    assert drop.stat().st_mode & 0o777 == 0o240
 
 
 @pytest.mark.parametrize("left", ["nothing", "a file"])
