@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -61,12 +62,13 @@ def import_(
     verbose: bool,
     **ways: bool,
 ) -> None:
-    """Bring a stock of archives in, from each SOURCE and the folders below it.
+    """Import existing archives, from each SOURCE and the folders below it.
 
     A SOURCE is a plain folder, the tree of another index (pypiserver, devpi's export, dir2pi, dumb-pypi,
     bandersnatch, another eggwatch and others), an archive, mypi's database, or a file with upload times, as of
     dumb-pypi or devpi.
-    Archives are judged like uploads, but by the profile 'default', since they can't be changed. Upload times,
+
+    Archives are checked like uploads, but by the profile 'default', since they can't be changed. Upload times,
     yanks and uploaders are kept where a SOURCE records them. No notification is sent. Stop the daemon first; when
     interrupted, run the same command again. Rejected archives are left where they are.
 
@@ -80,7 +82,7 @@ def import_(
       eggwatch import /srv/bandersnatch/web --link
       eggwatch import /srv/pool /srv/dumb-pypi/packages.json
       eggwatch import ~/wheelhouse --json > report.jsonl
-    Exit status: 0 all archives are in the index, 1 some were refused or can't
+    Exit status: 0 all archives are in the index, 1 some were rejected or can't
       be read, 3 a daemon runs.
     """
     way = _chosen(ways, sources)
@@ -101,7 +103,7 @@ def import_(
         say_error("Interrupted. Run the same command again to continue.")
         raise
     _summarise(work, config, as_json=as_json)
-    raise SystemExit(0 if work.counts.is_good() else 1)
+    sys.exit(0 if work.counts.is_good() else 1)
 
 
 def _chosen(ways: Mapping[str, bool], sources: Sequence[Path]) -> Way:

@@ -170,15 +170,7 @@ def rebuild(selection: Selection, as_json: bool) -> None:
     report = rebuild_index(config, progress=ticker)
     ticker.done()
     if as_json:
-        print_json(
-            {
-                "index": config.name,
-                "kept_events": report.kept_events,
-                "new_events": report.new_events,
-                "files": report.files,
-                "lost": report.lost,
-            }
-        )
+        print_json({"index": config.name, **asdict(report)})
         return
     counts = f"{counted(report.kept_events, 'event')} kept, {report.new_events} recovered from the pages"
     say(f"{config.name}: {counts}, {counted(report.files, 'file')}")

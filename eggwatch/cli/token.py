@@ -111,10 +111,10 @@ def list_(selection: Selection, as_json: bool) -> None:
     config = selection.one()
     uses, now = TokenUses(config.drop / HTTP_FOLDER).all(), time.time()
     tokens = list(_file(config).read().values())
-    for one in tokens:
-        if as_json:
+    if as_json:
+        for one in tokens:
             print_json(_row(one, uses.get(one.id)))
-    if not as_json:
+    else:
         _say_columns([_columns(one, uses.get(one.id), now) for one in tokens])
 
 
