@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +119,9 @@ def keep_current(
 
     if not all(path.is_dir() for path in paths):
         raise click.UsageError("--watch accepts folders only, not files.")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     watch = FolderWatch(paths, skipped=[work.out / name for name in (*OURS, LANDING, LINKS)])
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), closing(watch):
+        watch.end_on(signal.SIGTERM, signal.SIGINT)
         follower = Follower(
             lambda may_remove: updated(work, paths, may_remove, QUIET_SECONDS),
             work.out,

@@ -39,7 +39,7 @@ class Follower:
         """Run until the process is stopped. EggwatchError or OSError if the first update fails."""
         seconds = self._round(tell)
         say_error(f"ready: {shown(str(self._out))}")
-        while True:
+        while not self._watch.is_stopped:
             self._watch.wait(seconds)
             seconds = self._round(tell)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -34,6 +35,17 @@ class FolderWatch:
         self._inotify: InotifyFD | None = None
         self.fault: str | None = None
         """Why events are missing."""
+        self.is_stopped = False
+
+    def end_on(self, *signals: signal.Signals) -> None:
+        """Raise KeyboardInterrupt on these signals, and let `wait` return: what is raised in a finalizer gets lost."""
+        for number in signals:
+            signal.signal(number, self._interrupt)
+        signal.set_wakeup_fd(self._bell.writable, warn_on_full_buffer=False)
+
+    def _interrupt(self, *_: object) -> None:
+        self.is_stopped = True
+        raise KeyboardInterrupt
 
     def renew(self) -> bool:
         """Watch the current folders; True if a folder was replaced, or something was mounted or unmounted."""
@@ -78,4 +90,5 @@ class FolderWatch:
     def close(self) -> None:
         """Stop watching."""
         self._end()
+        signal.set_wakeup_fd(-1)
         self._bell.close()
