@@ -48,10 +48,8 @@ def list_(selection: Selection, project: str | None, url: str | None, as_json: b
 def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     """One line for each project, in columns for people; the pages of an older index have no newest version."""
     newest = [row.get("_newest") or {} for row in rows]
-    names, versions = (
-        max((len(str(one)) for one in column), default=0)
-        for column in ([row["name"] for row in rows], [one.get("version", "") for one in newest])
-    )
+    names = max((len(str(row["name"])) for row in rows), default=0)
+    versions = max((len(str(one.get("version", ""))) for one in newest), default=0)
     for row, one in zip(rows, newest, strict=True):
         if as_json:
             told = {"version": one.get("version"), "at": one.get("at"), "yanked": one.get("yanked", False)}

@@ -49,10 +49,8 @@ def serve(selection: Selection, listen: str | None, log_format: str) -> None:
     config = load()
     doors = doors_of(config, host)
     with signals_blocked():
-        server, supervisor = (
-            Server(config.trees(), doors=doors, host=host, port=port, listening=listening),
-            Supervisor(),
-        )
+        server = Server(config.trees(), doors=doors, host=host, port=port, listening=listening)
+        supervisor = Supervisor()
         server.start()
         supervisor.ready()
         say_error(f"ready at {server.url}")

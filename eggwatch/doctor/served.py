@@ -78,14 +78,11 @@ def _absent(served: ServedIndex, answer: HttpAnswer) -> Finding:
         403: f"let the web server's account read it: namei -l {public}/simple shows who may; sudo eggwatch doctor",
         404: f"let the web server show the folder {public} at {served.base}; without an index there, check --url",
     }
+    problem = f"the server says {answer.status}"
     remedy = remedies.get(answer.status, "look into the web server's error log")
     if location := answer.headers.get("Location"):
-        problem, remedy = (
-            f"it redirects to {location}",
-            "let clients, and --url, use that address; or remove the redirect",
-        )
-    else:
-        problem = f"the server says {answer.status}"
+        problem = f"it redirects to {location}"
+        remedy = "let clients, and --url, use that address; or remove the redirect"
     return Finding(where=answer.url, problem=problem, remedy=remedy)
 
 
