@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import io
 import json
 import logging
 import os
@@ -18,9 +19,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from eggwatch.archives import inspect
+from eggwatch.archives.metadata.about import about
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux import syncing
 from eggwatch.maintenance import verify
+from eggwatch.pipeline import root_pages
 from eggwatch.store import durable
 from eggwatch.writer import index, page_sources
 from tests.laws import readmes_here
@@ -340,9 +344,11 @@ def warm_up() -> None:
     env = index.environment(sources := page_sources.templates())
     for name in sources:
         env.get_template(name)
-    index.environment = verify.environment = lambda _: env
+    index.environment = verify.environment = root_pages.environment = lambda _: env
     Readmes.html = readmes_here.html  # type: ignore[method-assign]
-    readmes_here.rendered("A description.", "")
+    for filename, data in archives().values():
+        if metadata := inspect(io.BytesIO(data), filename).metadata:
+            readmes_here.rendered((said := about(metadata)).description, said.description_type)
     gc.freeze()
 
 
