@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eggwatch.store import durable
-from tests.laws.crash.places import Disks, Fates
+from tests.laws.crash.places import SECTION, Disks, Fates
 
 CHUNK = 4096
 OUTSIDE = ("journal", "told", "held.json")
@@ -41,7 +41,7 @@ class Keeper:
     def __init__(self, place: Disks, file: BinaryIO, *, fates: Fates, torn: bool) -> None:
         self._place, self._file, self._fates, self._torn = place, file, fates, torn
         self._power = place.open_power()
-        self._last: dict[str, bytes] = {}
+        self._last = {name: [bytes(SECTION)] * (disk.size // SECTION) for name, disk in place.disks.items()}
         self._write_all = durable.write_all
 
     def keep(self, point: int, operation: str) -> None:
@@ -55,7 +55,7 @@ class Keeper:
         changes = {}
         for name, disk in self._place.disks.items():
             blocks = disk.blocks(self._power[name], self._fates[name])
-            changes[name] = _differences(self._last.get(name), blocks)
+            changes[name] = _differences(self._last[name], blocks)
             self._last[name] = blocks
         files = [self._place.outside / name for name in OUTSIDE]
         outside = {file.name: file.read_bytes() for file in files if file.exists()}
@@ -74,12 +74,14 @@ class Keeper:
         durable.write_all = torn
 
 
-def _differences(before: bytes | None, now: bytes) -> dict[int, bytes]:
-    before = bytes(len(now)) if before is None else before
-    if before == now:
-        return {}
-    chunks = ((start, slice(start, start + CHUNK)) for start in range(0, len(now), CHUNK))
-    return {start: now[chunk] for start, chunk in chunks if before[chunk] != now[chunk]}
+def _differences(before: list[bytes], now: list[bytes]) -> dict[int, bytes]:
+    return {
+        number * SECTION + start: section[start : start + CHUNK]
+        for number, (former, section) in enumerate(zip(before, now, strict=True))
+        if former != section
+        for start in range(0, SECTION, CHUNK)
+        if former[start : start + CHUNK] != section[start : start + CHUNK]
+    }
 
 
 class Copies:

@@ -17,6 +17,8 @@ from eggwatch.policy.settling import Patience
 GRACE = 60.0
 MEGABYTES = 10
 """The size of a disk; 4 of it are the journal: a smaller one would be written out by itself now and then."""
+SECTION = 1 << 16
+"""Bytes of a disk that are compared at once: most of it is as it was."""
 SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, the same number as XFS_IOC_GOINGDOWN."""
 NOATIME = 1024
@@ -99,8 +101,8 @@ class Disk:
         """Shut it down."""
         fcntl.ioctl(power, SHUTDOWN, struct.pack("I", fate or LOST))
 
-    def blocks(self, power: int, fate: int) -> bytes:
-        """What would be on the disk if it were shut down now with this fate; it goes on."""
+    def blocks(self, power: int, fate: int) -> list[bytes]:
+        """What would be on the disk if it were shut down now with this fate, in sections; it goes on."""
         if fate == SAVED:
             syncfs(power)
         elif fate == KEPT:  # to sync a file commits the journal, in which are the names and sizes of all others
@@ -108,7 +110,8 @@ class Disk:
             os.utime(beat)
             os.fsync(beat)
             os.close(beat)
-        return self._image.read_bytes()
+        with self._image.open("rb", buffering=0) as image:
+            return list(iter(lambda: image.read(SECTION), b""))
 
     def put_back(self, blocks: bytes | bytearray) -> None:
         """Make it what it was."""
