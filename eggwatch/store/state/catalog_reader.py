@@ -95,6 +95,8 @@ def key_of(filename: str) -> str:
     return parsed.normalized if isinstance(parsed, Filename) else stored_name(filename)
 
 
+MOST_ENTRIES = 20_000
+"""So many projects of the root are kept in memory, of some 0.5 kB each."""
 ROOM = 128 * 1024
 """Bytes that must be free where a catalog is opened."""
 
@@ -256,12 +258,10 @@ class Reader:
     def root(self) -> RootListing:
         """What the root page has to show: the projects whose own page is published."""
         rows = self._db.execute(
-            "SELECT project, name, page_serial AS last_serial, newest_version, newest_at, newest_yanked FROM projects "
+            "SELECT project, name, page_serial, newest_version, newest_at, newest_yanked FROM projects "
             "WHERE page_serial IS NOT NULL ORDER BY project"
         )
-        return RootListing(
-            entries=tuple(RootEntry(**{**row, "newest_yanked": bool(row["newest_yanked"])}) for row in map(dict, rows))
-        )
+        return RootListing(entries=tuple(_root_entry(*row) for row in rows))
 
     def projects(self) -> list[str]:
         """The names of all projects, sorted."""
@@ -360,6 +360,20 @@ class Reader:
     def counts(self) -> tuple[int, int]:
         """(projects, present files)."""
         return self.number("count_projects"), self.number("count_files")
+
+
+@functools.lru_cache(MOST_ENTRIES)
+def _root_entry(project: str, name: str, last_serial: int, *newest: Any) -> RootEntry:
+    """Kept, since few of them change from one rendering to the next."""
+    version, at, is_yanked = newest
+    return RootEntry(
+        project=project,
+        name=name,
+        last_serial=last_serial,
+        newest_version=version,
+        newest_at=at,
+        newest_yanked=bool(is_yanked),
+    )
 
 
 def _removed(record: FileRecord) -> RemovedFile:
