@@ -4,12 +4,13 @@
 #   contrib/test.sh                 style, types, and the tests on one Python: at most 8 minutes on two idle cores
 #   contrib/test.sh all             everything, as CI does: at most 30 minutes
 #   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
-#   contrib/test.sh container       builds and runs contrib/container with podman, which takes two minutes more
+#   contrib/test.sh container       only what builds and runs contrib/container with podman: two minutes
 #   contrib/test.sh ARG…            run only pytest with these arguments, on one Python
 #
 # What only `all` does:
 #   - tests marked `crash`: kill and power cut at every point of a history, every planted fault;
 #   - tests marked `boot`: machines with systemd as PID 1, and every command of the handbook in one;
+#   - the test marked `container`: contrib/container, built and run with podman;
 #   - tests marked `long`: more of what other tests cover in part (random archives, all bombs at once);
 #   - the tests that depend on Python, with the newest other version that is installed;
 #   - twenty seconds of mutated archives, and the coverage of model, policy, archives and pages.
@@ -47,7 +48,7 @@ programs='
     faketime:faketime:libfaketime  chromium:chromium:chromium
     /etc/apache2/mods-available/wsgi.load:libapache2-mod-wsgi-py3:-
 '
-# Only for the container.
+# Only for the container, which `all` runs too.
 container='podman:podman:podman  podman-compose:podman-compose:podman-compose  crun:crun:crun  iptables:iptables:iptables
     /usr/lib/cni/bridge:containernetworking-plugins:-  mmdebstrap:mmdebstrap:-'
 # Modules of the distribution's Python with which the booted machine sets up eggwatch: MODULE:DEBIAN:FEDORA.
@@ -122,13 +123,13 @@ everything() {
     # shellcheck disable=SC2086
     step "Pure rooms, with coverage: $(python -V)" tests .venv-test --cov --cov-report=term:skip-covered $pure
     # shellcheck disable=SC2046
-    step "All other tests: $(python -V)" tests .venv-test -m "not container" $(printf -- '--ignore=%s ' $pure)
+    step "All other tests: $(python -V)" tests .venv-test $(printf -- '--ignore=%s ' $pure)
 }
 
 need_python
 case ${1-} in
     unit) shift; part=unit ;;
-    all) part=all; need_programs ;;
+    all) part=all; programs="$programs $container"; need_programs ;;
     container) part=some; programs=$container; need_programs; set -- -m container tests/contrib ;;
     "") part=default; need_programs ;;
     *) part=some ;;
