@@ -15,14 +15,20 @@ from benchmarks.measuring.table import Row
 def turns(
     drop: Path, work: Path, commands: dict[str, Callable[[Path], Words]], rounds: int, *, may_reject: bool = False
 ) -> dict[str, list[Cost]]:
-    """Costs of commands that take turns, each time in a folder of its own with a copy of the drop folder."""
+    """Costs of commands that take turns, each time in a folder of its own with a copy of the drop folder.
+
+    Nothing is deleted meanwhile: ext4 does not reuse what was deleted in the last half a minute, and looks for others,
+    so that a program that makes many files would take twice as long after one that had made some.
+    """
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds):
         for name, command in commands.items():
             base = work / f"{name}-{number}"
             shutil.copytree(drop, base / "drop")
             costs[name].append(run(command(base), may_reject=may_reject))
-            shutil.rmtree(base)
+    for name in commands:
+        for number in range(rounds):
+            shutil.rmtree(work / f"{name}-{number}")
     return costs
 
 
