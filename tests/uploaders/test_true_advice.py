@@ -32,15 +32,14 @@ def remedies(text: str) -> list[str]:
     return [line.partition(": ")[2] for line in text.splitlines() if "can't be read" in line]
 
 
-def laid(machine: Machine, daemon: IndexDaemon, name: str, data: bytes, group: Callable[[Path], None]) -> Path:
-    """An upload of Alice's that no other account may read."""
+def lay(machine: Machine, daemon: IndexDaemon, upload: tuple[str, bytes], kind: str, mode: int = 0o600) -> None:
+    """An upload of Alice's, which no other account may read by that mode."""
+    name, data = upload
     source = machine.base / name
     source.write_bytes(data)
-    source.chmod(0o600)
-    group(source)
-    target = daemon.drop / name
-    os.rename(source, target)
-    return target
+    source.chmod(mode)
+    KINDS[kind](source)
+    os.rename(source, daemon.drop / name)
 
 
 def test_the_command_that_is_advised_is_one_that_helps(machine: Machine) -> None:
@@ -51,7 +50,7 @@ def test_the_command_that_is_advised_is_one_that_helps(machine: Machine) -> None
     with running(base, prefix=machine.as_account(EGGWATCH), **settings) as daemon:
         names = {mode: wheel_of(f"mode{mode}", 10_000)[0] for mode in KINDS}
         for mode, name in names.items():
-            laid(machine, daemon, name, wheel_of(f"mode{mode}", 10_000)[1], KINDS[mode])
+            lay(machine, daemon, (name, wheel_of(f"mode{mode}", 10_000)[1]), mode)
         name, data = wheel_of("closed", 10_000)
         folder = base / "private"
         folder.mkdir(mode=0o700)
@@ -78,7 +77,7 @@ def test_an_index_that_is_not_the_daemons_is_no_fault_of_an_upload(machine: Mach
             os.chown(daemon.public / ".eggwatch", 0, 0)
             (daemon.public / ".eggwatch").chmod(mode)
             name, data = wheel_of(f"foreign{mode:o}", 10_000)
-            laid(machine, daemon, name, data, KINDS["640"]).chmod(0o644)
+            lay(machine, daemon, (name, data), "640", mode=0o644)
             text = until("its receipt", lambda name=name: daemon.receipt(name))
             assert text.startswith(f"{name}: WAITING") and "chmod" not in text and "administrator" in text
             fault = until("why", lambda: daemon.status()["faults"].get("public"))
