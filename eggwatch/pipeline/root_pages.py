@@ -5,6 +5,7 @@ Root and landing pages grow with the index, so they are coalesced. The site's pa
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -17,6 +18,7 @@ from typing import Protocol
 from jinja2 import Environment
 
 from eggwatch.config.index_config import IndexConfig
+from eggwatch.errors import in_words
 from eggwatch.model.releases import RootListing
 from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
@@ -47,6 +49,8 @@ CAUGHT_UP = "site_caught_up"
 """Set once all projects have had their pages of the site: an index without its catalog keeps its front until then."""
 MOST_HURRY = 5.0
 """Seconds for which what is to go at once waits for the pages of the site."""
+ROOM_PAUSE = 10.0
+"""Seconds until pages are rendered again that found no room on the disk."""
 A_SLICE = 8
 """Projects whose pages of the site are rendered at a time."""
 
@@ -241,7 +245,7 @@ class RootPages:
         self._begun: float | None = None
         self._was_published = True
         """False after a rendering that could not be published: what the renderer left out of it may be missing."""
-        self._not_before = self._root_not_before = 0.0
+        self._not_before = self._root_not_before = self._no_room_before = 0.0
         self._following: float | None = None
         """Since when front pages wait for those of projects."""
         self._resting: dict[str, float] = {}
@@ -273,6 +277,8 @@ class RootPages:
         """
         if self.is_busy() or self._is_incomplete():
             return None
+        if time.monotonic() < self._no_room_before:
+            return self._no_room_before
         moments = [self._root_not_before] if self.is_behind() else [self._not_before] if self.is_stale() else []
         if is_quiet and (stale := self._stale_of_site()):
             moments.append(min(self._resting.get(project, 0.0) for project in stale))
@@ -292,11 +298,19 @@ class RootPages:
 
     def step(self, *, is_quiet: bool) -> tuple[str, ...]:
         """Publish what has been rendered, begin what is due; answers with the changed pages."""
-        changed = self._collect(0.0)
-        due = self.due(is_quiet=is_quiet)
-        if due is not None and time.monotonic() >= due:
-            self._begin_due(time.monotonic())
-            changed += self._collect(0.0)
+        try:
+            changed = self._collect(0.0)
+            due = self.due(is_quiet=is_quiet)
+            if due is not None and time.monotonic() >= due:
+                self._begin_due(time.monotonic())
+                changed += self._collect(0.0)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # What is left on the disk is for the pages of projects and for orders.
+            log.warning("publish  front pages and site wait for room: %s", in_words(error))
+            self._no_room_before = time.monotonic() + ROOM_PAUSE
+            return ()
         return changed
 
     def _begin_due(self, now: float) -> None:
