@@ -101,7 +101,8 @@ class InstallationError(EggwatchError):
     exit_code = 1
 
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (*DISK_FULL, errno.EROFS)
 OF_DISKS = (*UNWRITABLE, errno.EIO)
 """What a disk says that is full or fails."""
 

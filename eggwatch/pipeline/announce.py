@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from eggwatch.errors import FolderError, in_words
+from eggwatch.errors import DISK_FULL, FolderError, in_words
 from eggwatch.linux.accounts import door_user
 from eggwatch.model.events import Entry, Event, EventKind, is_news
 from eggwatch.model.queue import Fate
@@ -231,7 +230,7 @@ class News:
                 cursors.keep({one.name: Progress(cursor=one.cursor) for one in moved})
             except OSError as error:
                 # Pages and orders go on; after a crash, what was announced meanwhile is announced once more.
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.errno not in DISK_FULL:
                     raise
                 log.warning("announce %s can't be written now, and is tried again: %s", cursors.path, in_words(error))
                 self._keep_at = now + FULL_SECONDS

@@ -5,7 +5,6 @@ Root and landing pages grow with the index, so they are coalesced. The site's pa
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
@@ -18,7 +17,7 @@ from typing import Protocol
 from jinja2 import Environment
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.errors import in_words
+from eggwatch.errors import DISK_FULL, in_words
 from eggwatch.model.releases import RootListing
 from eggwatch.model.site import Front
 from eggwatch.pages.landing import LandingOptions, landing_page
@@ -305,7 +304,7 @@ class RootPages:
                 self._begin_due(time.monotonic())
                 changed += self._collect(0.0)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno not in DISK_FULL:
                 raise
             # What is left on the disk is for the pages of projects and for orders.
             log.warning("publish  front pages and site wait for room: %s", in_words(error))

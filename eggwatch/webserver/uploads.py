@@ -6,7 +6,6 @@ page, and not before.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sqlite3
@@ -22,7 +21,7 @@ from werkzeug.wsgi import get_input_stream
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.uploads import Anonymous, Register, UploadDoor
-from eggwatch.errors import FolderError
+from eggwatch.errors import DISK_FULL, FolderError
 from eggwatch.linux.accounts import HTTP_FOLDER
 from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown
 from eggwatch.policy.settling import NameKind, kind_of_name, remark_on
@@ -52,7 +51,6 @@ GONE_SECONDS = 3.0
 """How long the daemon must be missing before uploads are rejected: it may be restarting, and only twine tries again."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 SWEEP_SECONDS = 60.0
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _NO_DAEMON = "The index is not accepting uploads at the moment: its daemon is not running. Try again later."
 _FULL = "The disk of the index is full. Try again later."

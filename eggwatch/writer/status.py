@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch import __version__
+from eggwatch.errors import DISK_FULL
 from eggwatch.linux import capabilities
 from eggwatch.linux.accounts import account_name
 from eggwatch.model.events import timestamp
@@ -180,7 +180,7 @@ class StatusFile:
         try:
             durable.replace(path, text, self._permissions)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._make_room is None:
+            if error.errno not in DISK_FULL or self._make_room is None:
                 raise
             log.warning("status   %s: ballast is freed for it: %s", path, error)
             self._make_room()
