@@ -11,6 +11,8 @@ from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
 
 SECOND = 1_000_000_000
+NEW = ".new"
+"""How the names of pages end that are being written."""
 
 
 class FolderTarget:
@@ -46,6 +48,7 @@ class FolderTarget:
             durable.sync(self._folders_of(pages))  # a crash may have come between the renames and their sync
             return ()
         # First of all into `scratch`: where that is gone, so is the disk, and no folders are made in its place.
+        self._clear()
         written = self._write(changed)
         folders = self._make_folders(changed)
         durable.sync({data: written[path] for path, data in changed.items()}.values())  # each file once
@@ -81,6 +84,12 @@ class FolderTarget:
                 made.append(folder.parent)
         return made
 
+    def _clear(self) -> None:
+        """Remove what a failed publication has left: it may be a second name of a page, which writing would change."""
+        for name in os.listdir(self._scratch):
+            if name.endswith(NEW):
+                durable.unlink(self._scratch / name)
+
     def _write(self, pages: Mapping[str, bytes]) -> dict[str, Path]:
         """Each page under a name in `scratch`; pages of the same bytes, as the two of HTML, are one file."""
         same: dict[bytes, list[str]] = {}
@@ -92,7 +101,7 @@ class FolderTarget:
         for data, paths in same.items():
             stamp = max(stamps[path.removesuffix(".gz")] for path in paths)
             for path in paths:
-                written[path] = self._scratch / f"{len(written)}.new"
+                written[path] = self._scratch / f"{len(written)}{NEW}"
                 if path == paths[0]:
                     durable.write(written[path], data, permissions=self._permissions, mtime_ns=stamp)
                 else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gzip
 import itertools
 import os
@@ -143,6 +145,25 @@ def test_nothing_unfinished_is_ever_seen_in_the_published_folder(folder: FolderT
     with durable.observed(lambda *_: seen.update(path.name for path in folder.root.rglob("*"))):
         folder.publish({"demo/a": b"1", "demo/b": b"2"})
     assert seen <= {"demo", "a", "b"}
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_no_page_is_written_to_after_a_publication_that_failed(folder: FolderTarget, number: int) -> None:
+    """What it left behind may have become a second name of a page, as of the two of HTML."""
+    steps = itertools.count(1)
+
+    def fail(*_: str) -> None:
+        if next(steps) == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    first = {"a.html": b"html", "a.v1_html": b"html", "a.v1_json": b"json"}
+    with durable.observed(fail), contextlib.suppress(OSError):
+        folder.publish(first)
+    published = {path: data for path in first if (data := folder.read(path)) is not None}
+    folder.publish({"b.html": b"other", "c.html": b"another", "d.html": b"a third"})
+    assert {path: folder.read(path) for path in published} == {path: first[path] for path in published}
+    folder.publish(first)
+    assert {path: folder.read(path) for path in first} == first
 
 
 def test_no_folder_is_made_where_the_tree_has_gone(folder: FolderTarget) -> None:

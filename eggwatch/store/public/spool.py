@@ -143,6 +143,7 @@ class Spool:
             fd = os.open(target, flags, 0o600)
         try:
             result = yield from copying(source, fd)
+            durable.changing("write", target)  # anything may have come in between
             self.publishable(fd)
             if result[1] > LARGE:
                 yield from _synced(fd)
