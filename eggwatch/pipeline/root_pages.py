@@ -5,13 +5,11 @@ Root and landing pages grow with the index, so they are coalesced. The site's pa
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jinja2 import Environment
@@ -29,7 +27,7 @@ from eggwatch.pages.site.front import front_pages
 from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.site_history import History
 from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
-from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, RULES, Profile
+from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
@@ -40,10 +38,6 @@ log = logging.getLogger("eggwatch")
 
 PAUSE_FACTOR = 20.0
 SHORTEST_PAUSE = 1.0
-FRONT_VERSION = 3
-"""To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
-SITE_VERSION = 5
-"""Likewise of the site's pages of projects."""
 CAUGHT_UP = "site_caught_up"
 """Set once all projects have had their pages of the site: an index without its catalog keeps its front until then."""
 MOST_HURRY = 5.0
@@ -84,7 +78,7 @@ class FrontSources:
 def render_root(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
     """Render root and landing page; the root's HTML only when the set of projects differs from `known_projects`.
 
-    Also the rules, if nothing is known: they only change with `front_key`. Projects are never removed from the root, so
+    Also the rules, if nothing is known: no event changes them. Projects are never removed from the root, so
     their number shows whether the set changed. Of the site only what differs from the last time, if something is known.
     """
     env, options = sources.env, sources.options
@@ -142,25 +136,6 @@ def _render_search(pages: dict[str, bytes], front: Front, sources: FrontSources)
     begun, is_first = time.process_time(), sources.search.is_new
     pages |= sources.search.pages(front, sources.env, sources.options)
     return time.process_time() - begun if is_first else 0.0
-
-
-def front_key(sources: Mapping[str, str], options: LandingOptions, static: Sequence[str]) -> str:
-    """What the front pages depend on beside the ledger: when it changes, all of them are rendered again."""
-    texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
-    digest = hashlib.sha256(texts.encode()).hexdigest()
-    return json.dumps([asdict(options), templates_digest(sources), static, digest])
-
-
-def site_key(sources: Mapping[str, str], options: LandingOptions, *, renders: bool) -> str | None:
-    """What the site's pages of projects depend on beside the ledger; `renders` if READMEs can be rendered."""
-    said = [options.index_url, options.base_url, options.contact, options.title, options.logo]
-    return json.dumps([SITE_VERSION, *said, renders, templates_digest(sources)]) if options.site else None
-
-
-def templates_digest(sources: Mapping[str, str]) -> str:
-    """The digest of all templates but that of a project's simple page."""
-    texts = sorted((name, text) for name, text in sources.items() if name != "project.html")
-    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 class RootRenderer(Protocol):

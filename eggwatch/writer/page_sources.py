@@ -7,7 +7,7 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION, environment
 from eggwatch.pages.site.colours import accent_style
-from eggwatch.pipeline.root_pages import CAUGHT_UP, front_key, site_key
+from eggwatch.pipeline.root_pages import CAUGHT_UP
+from eggwatch.policy.rules import PRINCIPLES, RULES
 from eggwatch.policy.weighing import weights
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
@@ -30,6 +31,10 @@ from eggwatch.writer.templates import files_in, templates
 
 STATIC = "static"
 """The static files that are published, and former ones that have not been deleted yet, by path with their hashes."""
+FRONT_VERSION = 3
+"""To be raised when the front pages of the same index come out otherwise, or there is one more of them."""
+SITE_VERSION = 5
+"""Likewise of the site's pages of projects."""
 FRONT_PAGES = ("index.html", "rules/index.html", "simple/index.html", "simple/index.v1_html", "static/style.css")
 """Pages beside the root's JSON that are there from the first `ready`."""
 
@@ -126,7 +131,7 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
         static = json.dumps(_published_static(catalog) | _digests(sources.static))
         shows_rejections = int(sources.options.rejections)
         catalog.set_meta({"front": front, "root_serial": None, SHOWS_REJECTIONS: shows_rejections, STATIC: static})
-    site = site_key(sources.templates, sources.options, renders=can_render())
+    site = _site_key(sources)
     if catalog.meta("site") != site:
         # Pages that were left when it was switched off may have been deleted since: none is taken for granted.
         catalog.mark_all_of_site({"site": site} if site is not None else {"site": None, CAUGHT_UP: None})
@@ -135,8 +140,23 @@ def mark_stale_pages(catalog: Catalog, sources: PageSources, archived: Sequence[
 
 
 def _front_key(sources: PageSources) -> str:
-    digests = _digests(sources.static)
-    return front_key(sources.templates, sources.options, [*digests, *digests.values()])
+    """What the front pages depend on beside the ledger: when it changes, all of them are rendered again."""
+    texts = json.dumps([FRONT_VERSION, [rule.as_json() for rule in RULES.values()], PRINCIPLES])
+    digest = hashlib.sha256(texts.encode()).hexdigest()
+    static = _digests(sources.static)
+    return json.dumps([asdict(sources.options), _templates_digest(sources), [*static, *static.values()], digest])
+
+
+def _site_key(sources: PageSources) -> str | None:
+    """What the site's pages of projects depend on beside the ledger: a template of one's own may show any option."""
+    said = [SITE_VERSION, asdict(sources.options), can_render(), _templates_digest(sources)]
+    return json.dumps(said) if sources.options.site else None
+
+
+def _templates_digest(sources: PageSources) -> str:
+    """The digest of all templates but that of a project's simple page."""
+    texts = sorted((name, text) for name, text in sources.templates.items() if name != "project.html")
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 def _digests(static: Mapping[str, bytes]) -> dict[str, str]:

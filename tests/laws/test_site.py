@@ -344,6 +344,18 @@ def test_title_text_logo_and_files_of_ones_own_are_shown(tmp_path: Path) -> None
         assert_equals_fresh_render(work.config)
 
 
+@pytest.mark.parametrize("setting", ["text", "rejections"])
+def test_a_setting_that_a_frame_of_ones_own_shows_is_changed_on_every_page(setting: str, tmp_path: Path) -> None:
+    """Also one that no page of a project shows otherwise."""
+    (own := tmp_path / "own").mkdir()
+    (own / "base.html").write_text(f"{{{{ options.{setting} }}}}{{% block main %}}{{% endblock %}}")
+    for value in ("Our packages", "Their packages"):
+        site = Site(templates=own, text=value, rejections=value.startswith("Our"))
+        with IndexAtWork(tmp_path, site=site) as work:
+            work.upload(*wheel("demo", "1.0"))
+        assert_equals_fresh_render(work.config)
+
+
 def test_a_logo_of_another_type_goes_when_no_page_shows_it_any_longer(tmp_path: Path) -> None:
     """With the next start after all pages were rendered; a file that somebody has put in its place stays."""
     logos = [tmp_path / f"logo.{suffix}" for suffix in ("svg", "gif", "png")]

@@ -9,7 +9,7 @@ import pytest
 
 from eggwatch import __version__
 from eggwatch.maintenance.verify import Verification
-from eggwatch.pipeline import pipeline, root_pages
+from eggwatch.pipeline import pipeline
 from eggwatch.store.state import catalog, catalog_reader
 from eggwatch.writer import page_sources
 from eggwatch.writer.status import state_of
@@ -65,7 +65,7 @@ def test_pages_of_an_older_version_are_no_damage(old: IndexAtWork, monkeypatch: 
     elif part == "project pages":
         monkeypatch.setattr(page_sources, "RENDERER_VERSION", page_sources.RENDERER_VERSION + 1)
     elif part == "front pages":
-        monkeypatch.setattr(root_pages, "FRONT_VERSION", root_pages.FRONT_VERSION + 1)
+        monkeypatch.setattr(page_sources, "FRONT_VERSION", page_sources.FRONT_VERSION + 1)
     else:
         sources = page_sources.templates() | {"landing.html": "another"}
         monkeypatch.setattr(page_sources, "templates", lambda: sources)
