@@ -219,6 +219,8 @@ class RootPages:
         self._begun: float | None = None
         self._was_published = True
         """False after a rendering that could not be published: what the renderer left out of it may be missing."""
+        self._is_in_doubt = False
+        """Whether pages of the site may have been published that the catalog does not know of."""
         self._not_before = self._root_not_before = self._no_room_before = 0.0
         self._following: float | None = None
         """Since when front pages wait for those of projects."""
@@ -364,8 +366,13 @@ class RootPages:
         return changed
 
     def _publish_site(self, rendered: RenderedSite) -> tuple[str, ...]:
+        was_in_doubt, self._is_in_doubt = self._is_in_doubt, True
         changed = self._target.publish(rendered.pages) if rendered.pages else ()
-        self._catalog.mark_site(rendered.records)
+        if was_in_doubt:  # what was left out of these may be among them: they are rendered once more
+            self._catalog.doubt_site()
+        else:
+            self._catalog.mark_site(rendered.records)
+        self._is_in_doubt = False
         self._resting |= {one.project: time.monotonic() + SHORTEST_PAUSE for one in rendered.records}
         return changed
 

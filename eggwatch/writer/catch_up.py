@@ -29,6 +29,7 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
         if end.serial < shown:
             raise older_ledger(ledger, f"the published root page shows serial {shown}, the ledger ends at {end.serial}")
         _refuse_vanished(config, catalog)
+        catalog.doubt_site()
         ledger.open(end)
     except BaseException:
         catalog.close()

@@ -153,31 +153,21 @@ class Catalog(Reader):
     def apply(self, entries: Iterable[Entry], originals: Iterable[Original] = ()) -> None:
         """Project committed events, and remember their originals, in one transaction."""
         with self._transaction():
-            self._project(entries)
+            last = None
+            for entry in entries:
+                self._apply(entry)
+                last = entry
+            if last is not None:
+                self._set(
+                    {
+                        "ledger_offset": last.offset + last.length,
+                        "ledger_serial": last.serial,
+                        "ledger_sha256": last.sha256,
+                        "ledger_length": last.length,
+                    }
+                )
             for original in originals:
                 self._remember(original)
-
-    def apply_again(self, entries: Iterable[Entry]) -> None:
-        """Project events that were committed before a crash. After a power failure, the pages of the site may be newer
-        than this catalog, and what each was rendered from is not known any more."""
-        with self._transaction():
-            self._project(entries)
-            self._db.execute("UPDATE site_pages SET digest = '' WHERE project IN (SELECT project FROM stale)")
-
-    def _project(self, entries: Iterable[Entry]) -> None:
-        last = None
-        for entry in entries:
-            self._apply(entry)
-            last = entry
-        if last is not None:
-            self._set(
-                {
-                    "ledger_offset": last.offset + last.length,
-                    "ledger_serial": last.serial,
-                    "ledger_sha256": last.sha256,
-                    "ledger_length": last.length,
-                }
-            )
 
     def _apply(self, entry: Entry) -> None:
         event = entry.event
@@ -299,6 +289,12 @@ class Catalog(Reader):
             self.site.remember(records, sorted(lists))
             self._add("cards_wanted", 1)
         self._db.execute("PRAGMA synchronous=NORMAL")
+
+    def doubt_site(self) -> None:
+        """Pages of the site that are to be rendered may have been published since: what each was rendered from is not
+        known any more. So after a crash, a power failure, or a publication that failed in the middle."""
+        with self._transaction():
+            self.site.doubt()
 
     def mark_all_of_site(self, values: Mapping[str, int | str | None]) -> None:
         """All pages of the site are to be rendered anew, after those that change; remembers `values` with it."""

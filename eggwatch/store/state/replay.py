@@ -18,7 +18,7 @@ def replay(ledger: Ledger, catalog: Catalog) -> Position:
     """
     entries = ledger.read(catalog.position())
     while batch := list(islice(entries, BATCH)):
-        catalog.apply_again(batch)
+        catalog.apply(batch)
     return catalog.position()
 
 

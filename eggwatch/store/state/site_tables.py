@@ -169,6 +169,13 @@ class SiteTables:
             "INSERT OR REPLACE INTO site_stale SELECT project, ? FROM projects WHERE page_serial IS NOT NULL", (LAST,)
         )
 
+    def doubt(self) -> None:
+        """What the pages of stale projects were rendered from is not known any more."""
+        self._db.execute(
+            "UPDATE site_pages SET digest = '' "
+            "WHERE project IN (SELECT project FROM stale UNION SELECT project FROM site_stale)"
+        )
+
     def forget_pages(self, project: str) -> None:
         """All pages of a project are to be rendered anew, whatever they were rendered from."""
         self._db.execute("UPDATE site_pages SET digest = '' WHERE project = ?", (project,))
