@@ -16,6 +16,7 @@ from packaging.metadata import InvalidMetadata, Metadata, RawMetadata, parse_ema
 from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped, quoted
 from eggwatch.archives.metadata.bounds import head_of, may_be_multipart
 from eggwatch.archives.metadata.field_rules import RULES, FieldFlaw
+from eggwatch.archives.metadata.plain import divided, plain_fields
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
@@ -108,7 +109,10 @@ def parsed_fields(content: bytes) -> tuple[dict[str, Any], dict[str, list[str]]]
 def _apart(content: bytes) -> object:
     """Email gets one character of the description only, because it takes a microsecond for each line."""
     head = head_of(content)
-    text, description = head.decode("utf-8", "replace"), content[len(head) :].decode("utf-8", "replace")
+    description = content[len(head) :].decode("utf-8", "replace")
+    if (plain := plain_fields(head)) is not None:
+        return plain | ({"description": description} if description else {}), {}
+    text = head.decode("utf-8", "replace")
     fields, unparsed = parse_email(text + description[:1])
     repeated = unparsed.get("description", [""])
     if not description:
@@ -127,15 +131,7 @@ def _set_aside(unparsed: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
     names = [name for name in sorted(unparsed) if _is_known(name)]
     for values in zip_longest(*(unparsed[name] for name in names)):
         said = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        yield {_RAW_NAMES.get(name, name.replace("-", "_")): _taken_apart(name, value) for name, value in said.items()}
-
-
-def _taken_apart(name: str, value: str) -> object:
-    """A single value in the form that packaging returns."""
-    if name == "project-url":
-        label, _, url = value.partition(",")
-        return {label.strip(): url.strip()}
-    return [word.strip() for word in value.split(",")] if name == "keywords" else value
+        yield {_RAW_NAMES.get(name, name.replace("-", "_")): divided(name, value) for name, value in said.items()}
 
 
 _RAW_NAMES = {"project-url": "project_urls"}

@@ -13,6 +13,7 @@ from packaging.version import Version
 from eggwatch.archives.findings import BUILD_AGAIN, IF_YOURS, Findings, clipped, quoted
 from eggwatch.archives.metadata.bounds import ambiguity, excess, head_of
 from eggwatch.archives.metadata.field_rules import LONGEST_SUMMARY
+from eggwatch.archives.metadata.plain import plain_fields
 from eggwatch.archives.metadata.resolving import repaired, unread_list, unread_specifiers
 from eggwatch.model.archives import CoreMetadata
 from eggwatch.model.codes import Code
@@ -31,6 +32,9 @@ NEWEST = (2, 6)
 _FORMAT = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})", re.ASCII)
 
 _WANTED = frozenset(("metadata_version", "name", "version", "requires_python", "summary"))
+
+_PLAIN_VERSIONS = ("1.2", "2.1", "2.2", "2.3", "2.4")
+"""Standardised metadata versions that have all of these fields."""
 
 
 class _Distribution(pkginfo.Distribution):  # type: ignore[misc, unused-ignore]
@@ -56,20 +60,17 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
         findings.refuse(Code.METADATA_UNREADABLE, subject, trouble)
         return None
     head = head_of(content)
-    doubt = ambiguity(head)
-    try:
-        with warnings.catch_warnings():
-            # pkginfo reads newer versions as the newest that it knows; `_is_known` decides about these.
-            warnings.simplefilter("ignore")
-            distribution = _Distribution(head if doubt else _used(head))
-            known = any(True for _ in distribution)
-    except Exception as error:  # pkginfo and email validate nothing, so they may raise anything
-        message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
-        findings.refuse(Code.METADATA_UNREADABLE, subject, message)
-        return None
-    core = _core(distribution)
+    core, doubt, known = plain_core(head), None, True
+    if core is None:
+        doubt = ambiguity(head)
+        try:
+            core, known = _as_pkginfo_reads(head)
+        except Exception as error:  # pkginfo and email validate nothing, so they may raise anything
+            message = f"pkginfo can't read it: {clipped(type(error).__name__ + ': ' + str(error))}. {BUILD_AGAIN}"
+            findings.refuse(Code.METADATA_UNREADABLE, subject, message)
+            return None
+        check_controls(head, findings)
     findings.extend(_encoding_flaws(content, filename))
-    check_controls(head, findings)
     if _is_known(core, subject, findings, known=known):
         if doubt is not None:
             mild = is_of_old_sdist(core, filename)
@@ -79,18 +80,13 @@ def read_metadata(content: bytes, filename: Filename, subject: str, findings: Fi
     return _bounded(core)
 
 
-_USED = re.compile(
-    rb"^(?:metadata-version|name|version|requires-python|summary):.*\n?(?:[ \t].*\n?)*", re.IGNORECASE | re.MULTILINE
-)
-
-
-def _used(head: bytes) -> bytes:
-    """The lines of the fields that are used, because email takes ten microseconds for each line.
-
-    All of `head` if there are no fields, or if pkginfo reads it as Latin-1, should another field not be UTF-8.
-    """
-    lines = b"".join(_USED.findall(head))
-    return lines if lines.isascii() and not head.startswith((b"\n", b"\r")) else head
+def plain_core(head: bytes) -> CoreMetadata | None:
+    """What pkginfo reads in plain metadata; None if pkginfo has to read it, for example UNKNOWN, which it ignores."""
+    fields = plain_fields(head)
+    if fields is None or fields.get("metadata_version") not in _PLAIN_VERSIONS:
+        return None
+    values = {name: fields.get(name) for name in _WANTED}
+    return None if "UNKNOWN" in values.values() else CoreMetadata(**values)
 
 
 def is_of_old_sdist(core: CoreMetadata, filename: Filename) -> bool:
@@ -138,14 +134,20 @@ def _encoding_flaws(content: bytes, filename: Filename) -> Iterator[Flaw]:
         yield Flaw(code=Code.METADATA_ENCODING, subject=f"line {line}", message=message, level=level)
 
 
-def _core(distribution: _Distribution) -> CoreMetadata:
-    return CoreMetadata(
+def _as_pkginfo_reads(head: bytes) -> tuple[CoreMetadata, bool]:
+    """The fields, and whether pkginfo knows the metadata version, or a newer one as the newest that it knows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `_is_known` decides about newer versions
+        distribution = _Distribution(head)
+        known = any(True for _ in distribution)
+    core = CoreMetadata(
         metadata_version=_text(distribution.metadata_version),
         name=_text(distribution.name),
         version=_text(distribution.version),
         requires_python=_text(distribution.requires_python),
         summary=_text(distribution.summary),
     )
+    return core, known
 
 
 def _text(value: object) -> str | None:

@@ -165,7 +165,7 @@ def test_what_pkginfo_can_not_read_is_a_flaw(monkeypatch: pytest.MonkeyPatch) ->
         raise AttributeError("no such thing")
 
     monkeypatch.setattr(pkginfo.Distribution, "parse", broken)
-    inspection = judge(*wheel())
+    inspection = judge(*wheel(metadata_extra="License: of\n several lines\n"))
     assert refusals(inspection) == ["metadata-unreadable"]
     assert "AttributeError: no such thing" in message(inspection, "metadata-unreadable")
 

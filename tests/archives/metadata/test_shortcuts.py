@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from unittest import mock
 
 from hypothesis import assume, given, settings
@@ -13,7 +11,7 @@ from packaging.metadata import parse_email
 from eggwatch.archives.metadata import bounds, field_rules, metadata
 from eggwatch.archives.metadata.bounds import ambiguity, excess, head_of
 from eggwatch.archives.metadata.fields import parsed_fields
-from eggwatch.model.archives import CoreMetadata
+from eggwatch.archives.metadata.plain import plain_fields
 
 LINES = (
     *("Metadata-Version: 2.1", "METADATA-VERSION: 2.4", "Name: demo", "name:other", "Version: 1.0", "Summary: short"),
@@ -39,30 +37,80 @@ def test_the_fields_are_those_that_packaging_reads_in_the_whole_text(content: by
         ]
 
 
+NAMES = (
+    *(
+        "Name",
+        "NAME",
+        "Version",
+        "Summary",
+        "Requires-Python",
+        "Metadata-Version",
+        "Author",
+        "Author-email",
+        "Keywords",
+    ),
+    *(
+        "License",
+        "License-Expression",
+        "License-File",
+        "Classifier",
+        "Platform",
+        "Project-URL",
+        "project-url",
+        "Dynamic",
+    ),
+    *("Requires-Dist", "Provides-Extra", "Import-Name", "Home-page", "Description", "Unknown", "Content-Type"),
+)
+VALUES = (
+    *("one", "two", "1.0", "2.1", "1.1", "2.7", "UNKNOWN", "one, two", "Docs, https://example.com", "Docs,other", ","),
+    *(
+        "länger",
+        "a: b",
+        "=?utf-8?q?a?=",
+        "a\x85b",
+        "a\u2028b",
+        "a\xa0b",
+        "a\xa0",
+        "a\tb",
+        " a",
+        "a ",
+        "",
+        "\udcff",
+        "\x1b[0m",
+    ),
+)
+plain = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)).map(": ".join), max_size=9).map(
+    lambda lines: "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+)
+
+
+@settings(max_examples=2000)
+@given(plain | metadatas, st.sampled_from((b"", b"\n", b"\n\n", b"\nName: of the description\n")))
+def test_plain_metadata_is_read_as_packaging_and_pkginfo_read_it(head: bytes, rest: bytes) -> None:
+    content = b"Metadata-Version: 2.1\n" + head + rest
+    fields = head_of(content)
+    assume(plain_fields(fields) is not None)
+    assert parsed_fields(content) == parse_email(content.decode("utf-8", "replace"))
+    core = metadata.plain_core(fields)
+    assert core is None or (core, True) == metadata._as_pkginfo_reads(fields)
+    assert ambiguity(fields) is None and not metadata._COMMANDS.search(fields.decode())
+
+
+def test_ordinary_metadata_is_plain() -> None:
+    """It is read without email: every field of each name once, and several of those that may be repeated."""
+    names = [
+        name for name in NAMES if name not in ("Description", "Unknown", "Content-Type", "NAME", "Metadata-Version")
+    ]
+    head = "".join(f"{name}: {name}, länger\n" for name in ("Metadata-Version", *names, "Classifier", "Requires-Dist"))
+    assert plain_fields(head.encode()) == parse_email(head)[0]
+
+
 @settings(max_examples=1000)
 @given(metadatas)
-def test_pkginfo_reads_the_same_in_the_lines_that_are_used(content: bytes) -> None:
-    head = head_of(content)
-    assume(ambiguity(head) is None)
-    assert _as_pkginfo_reads(metadata._used(head)) == _as_pkginfo_reads(head)
-
-
-def _as_pkginfo_reads(head: bytes) -> CoreMetadata:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return metadata._core(metadata._Distribution(head))
-
-
-@settings(max_examples=1000)
-@given(metadatas)
-def test_what_is_found_to_be_unambiguous_at_once_is_so_line_by_line(content: bytes) -> None:
-    head = head_of(content)
-    at_once = ambiguity(head), excess(content)
-    with mock.patch.object(bounds, "_FIELDS", _NOTHING), mock.patch.object(bounds, "may_be_multipart", lambda _: True):
-        assert (ambiguity(head), excess(content)) == at_once
-
-
-_NOTHING = re.compile(rb"(?!)")
+def test_limits_are_the_same_if_every_line_is_looked_at(content: bytes) -> None:
+    at_once = excess(content)
+    with mock.patch.object(bounds, "may_be_multipart", lambda _: True):
+        assert excess(content) == at_once
 
 
 @settings(max_examples=1000)
