@@ -15,10 +15,12 @@ from packaging.metadata import parse_email
 _LINES = re.compile(rb"(?>[A-Za-z-]+: (?! )[ -~\x80-\xff]+(?<! )\n)++\n?")
 
 
+@lru_cache(maxsize=1)  # all who read the metadata of an archive ask one after the other
 def plain_fields(head: bytes) -> dict[str, Any] | None:
     """The fields as packaging names and divides them; None if packaging has to read them.
 
-    `head` is metadata without its description; where one is among the fields, packaging has to decide, too.
+    `head` is metadata without its description; where one is among the fields, packaging has to decide, too. The same
+    result may be given again: it is not to be changed.
     """
     text = _text(head)
     if text is None:
