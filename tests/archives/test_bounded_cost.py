@@ -102,7 +102,7 @@ def test_a_parser_that_gives_up_makes_the_metadata_unreadable(
         raise error
 
     monkeypatch.setattr("eggwatch.archives.metadata.fields.parse_email", fail)
-    assert refusals(judge(SDIST, sdist(""))) == ["metadata-unreadable"]
+    assert refusals(judge(SDIST, sdist("License: of\n several lines\n"))) == ["metadata-unreadable"]
 
 
 def test_of_a_record_with_countless_stray_lines_a_few_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
