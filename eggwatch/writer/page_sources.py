@@ -24,6 +24,7 @@ from eggwatch.pages.site.colours import accent_style
 from eggwatch.pipeline.root_pages import CAUGHT_UP
 from eggwatch.policy.rules import PRINCIPLES, RULES
 from eggwatch.policy.weighing import weights
+from eggwatch.readers.missing import shown_serial
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
 from eggwatch.targets.folder import FolderTarget
@@ -196,8 +197,10 @@ def is_rendered_by_us(catalog: Reader, config: IndexConfig) -> bool:
 
 
 def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:
-    """Without a root page, no page is taken for granted: PUBLIC may have been put back without them."""
-    if not (config.public / "simple" / JSON_NAME).exists():
+    """Without a root page, or with an older one than was published, no page is taken for granted: PUBLIC may have been
+    put back without them, or with those of some time ago."""
+    root = config.public / "simple" / JSON_NAME
+    if not root.exists() or shown_serial(config.public) < catalog.number("root_serial"):
         catalog.mark_all_stale({"root_serial": None})
         catalog.mark_all_of_site({})
     elif not all((config.public / page).exists() for page in FRONT_PAGES):

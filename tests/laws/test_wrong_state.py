@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.config.settings import Site as SiteSettings
 from eggwatch.errors import FolderError, LedgerError, NewerStateError
 from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.writer.index import open_index
@@ -354,3 +355,20 @@ def test_root_pages_that_are_gone_come_back_when_an_index_is_opened(tmp_path: Pa
     with work:
         work.work()
     assert pages_of(work.config.public) == before
+
+
+@pytest.mark.parametrize("site", [None, SiteSettings()], ids=["list", "site"])
+def test_older_pages_that_were_put_back_become_those_of_the_ledger_when_an_index_is_opened(
+    tmp_path: Path, site: SiteSettings | None
+) -> None:
+    """PUBLIC is as it was an hour ago, beside a newer STATE; the bytes of the last upload are there."""
+    work, older = IndexAtWork(tmp_path, site=site), tmp_path / "older"
+    with work:
+        work.upload(*ONE)
+        shutil.copytree(work.config.public, older)
+        work.upload(*TWO)
+        work.order("yank", "demo==1.0", "breaks")
+    shutil.copytree(older, work.config.public, dirs_exist_ok=True, ignore=shutil.ignore_patterns("files"))
+    with work:
+        work.work()
+        assert_equals_fresh_render(work.config)
