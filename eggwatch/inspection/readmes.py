@@ -69,7 +69,10 @@ class Readmes:
             return zlib.decompress(packed).decode("utf-8", "surrogatepass") or None
         if self._asked is None:
             self._ask(key, request)
-        return self._answer() or None
+        if (answer := self._answer()) is None:  # it was killed, maybe not by this README
+            self._ask(key, request)
+            answer = self._answer()
+        return answer or None
 
     def _ask(self, key: bytes, request: bytes) -> None:
         process = self._process = self._process or _started()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -69,3 +71,16 @@ def test_a_readme_that_is_rendered_is_shown_when_the_process_has_died_of_the_one
     this = renderer.html("# This one", MARKDOWN)
     renderer.close()
     assert this is not None and "This one" in this
+
+
+def test_a_readme_whose_process_was_killed_is_rendered_by_another() -> None:
+    """A page that had its text instead would stay so until it changes."""
+    renderer = Readmes()
+    assert renderer.html("# The first one", MARKDOWN) is not None
+    assert renderer._process is not None
+    os.kill(renderer._process.pid, signal.SIGSTOP)  # it does not answer before
+    renderer.begin("# The next one", MARKDOWN)
+    os.kill(renderer._process.pid, signal.SIGKILL)
+    following = renderer.html("# The next one", MARKDOWN)
+    renderer.close()
+    assert following is not None and "The next one" in following
