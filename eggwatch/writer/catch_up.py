@@ -31,10 +31,10 @@ def open_catalog(config: IndexConfig, ledger: Ledger, permissions: Permissions) 
         _refuse_vanished(config, catalog)
         catalog.doubt_site()
         ledger.open(end)
+        catalog.narrow(permissions)
     except BaseException:
         catalog.close()
         raise
-    catalog.narrow(permissions)
     return catalog
 
 

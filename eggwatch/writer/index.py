@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -169,8 +169,29 @@ def _assemble(
     now: Callable[[], float],
 ) -> Pipeline:
     leases.ignore_breaks()
-    ledger = Ledger(config.ledger, permissions)
-    catalog = open_catalog(config, ledger, permissions)
+    with ExitStack() as opened:
+        ledger = Ledger(config.ledger, permissions)
+        opened.callback(ledger.close)
+        catalog = open_catalog(config, ledger, permissions)
+        opened.callback(catalog.close)
+        components = _components(
+            config, permissions, ledger, catalog, renderer=renderer, inspectors=inspectors, now=now
+        )
+        pipeline = Pipeline(components, config)
+        opened.pop_all()  # it is the index that closes them from now on
+    return pipeline
+
+
+def _components(
+    config: IndexConfig,
+    permissions: Permissions,
+    ledger: Ledger,
+    catalog: Catalog,
+    *,
+    renderer: RendererMaker,
+    inspectors: type[Inspectors],
+    now: Callable[[], float],
+) -> Components:
     cursors = Cursors(config.state, DAEMON, permissions)
     cursors.begin([JournalNotifier.name, *(one.name for one in config.subscriptions)], end=ledger.end.serial)
     spool, pool = _spool_and_pool(config, permissions)
@@ -185,7 +206,7 @@ def _assemble(
     prepare_drop(config, answers)
     receipts = _receipts(config, answers, catalog, now=now(), retold=ledger.end.serial)
     rendering = renderer(catalog, sources.templates, sources.options, config)
-    components = Components(
+    return Components(
         drop=drop,
         spool=spool,
         pool=pool,
@@ -201,7 +222,6 @@ def _assemble(
         notifiers=[receipts, JournalNotifier(config.name)],
         now=now,
     )
-    return Pipeline(components, config)
 
 
 def _receipts(config: IndexConfig, answers: Answers, catalog: Catalog, *, now: float, retold: int) -> Receipts:

@@ -1,0 +1,58 @@
+"""How an index is opened, and what is left of it when that fails."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eggwatch.config.settings import Site
+from eggwatch.errors import ConfigurationError
+from eggwatch.store import durable
+from tests.archive_factory import wheel
+from tests.laws.at_work import IndexAtWork
+
+
+@contextmanager
+def no_file_left_open() -> Iterator[None]:
+    """Afterwards as many files are open as before."""
+    gc.collect()
+    before = os.listdir("/proc/self/fd")
+    yield
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def failing_at(number: int) -> durable.Observer:
+    """A file system that becomes read-only before the step of that number."""
+    steps = itertools.count()
+
+    def fail(*_: str) -> None:
+        if next(steps) == number:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    return fail
+
+
+def test_an_index_that_can_not_be_opened_leaves_no_file_open(tmp_path: Path) -> None:
+    """The daemon tries again every minute, for as long as a file system is read-only, or a logo is missing."""
+    work = IndexAtWork(tmp_path, site=Site(logo=tmp_path / "logo.svg"))
+    with no_file_left_open(), pytest.raises(ConfigurationError):
+        work.open()
+    (tmp_path / "logo.svg").write_text("<svg/>")
+    with work:
+        work.upload(*wheel("demo", "1.0"))
+
+    steps: list[str] = []
+    with durable.observed(lambda operation, _: steps.append(operation)):
+        work.open()
+    work.close()
+    for number in range(len(steps)):
+        with durable.observed(failing_at(number)), no_file_left_open(), pytest.raises(OSError):
+            work.open()
