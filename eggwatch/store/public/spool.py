@@ -148,7 +148,8 @@ class Spool:
             if result[1] > LARGE:
                 yield from _synced(fd)
         except BaseException:
-            durable.unlink(target)
+            with suppress(OSError):  # the disk fails: what is left is deleted at the next start
+                durable.unlink(target)
             raise
         finally:
             os.close(fd)

@@ -238,6 +238,22 @@ def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monke
     assert spool.free_bytes() > 0
 
 
+def test_a_copy_that_can_not_be_deleted_is_given_up_and_deleted_at_the_next_start(spool: Spool, drop: Drop) -> None:
+    """Whoever lets go of it has met an error already, such as a disk that became read-only, and has more to close."""
+
+    def fail(operation: str, subject: str) -> None:
+        if operation == "unlink":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), subject)
+
+    steps = spool.claiming(drop, sighting(drop), at="2026")
+    next(steps)
+    with durable.observed(fail):
+        steps.close()
+    assert len(list(spool.folder.glob("*.bytes"))) == 1
+    spool.prepare()
+    assert [path.name for path in spool.folder.iterdir()] == ["pages"]
+
+
 def test_without_proc_a_full_disk_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The path of the error is read there."""
     monkeypatch.setattr(os, "readlink", Mock(side_effect=FileNotFoundError))
