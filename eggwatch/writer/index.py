@@ -200,9 +200,9 @@ def _components(
     target = FolderTarget(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions
     )
+    mark_lost_pages(config, catalog)
     mark_stale_pages(catalog, sources, config.terms.archived)
     sweep_former_static(catalog, sources, target)
-    mark_lost_pages(config, catalog)
     prepare_drop(config, answers)
     receipts = _receipts(config, answers, catalog, now=now(), retold=ledger.end.serial)
     rendering = renderer(catalog, sources.templates, sources.options, config)

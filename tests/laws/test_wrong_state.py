@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -357,9 +358,10 @@ def test_root_pages_that_are_gone_come_back_when_an_index_is_opened(tmp_path: Pa
     assert pages_of(work.config.public) == before
 
 
+@pytest.mark.parametrize("contact", [None, "staff@example.com"], ids=["the same", "another contact"])
 @pytest.mark.parametrize("site", [None, SiteSettings()], ids=["list", "site"])
 def test_older_pages_that_were_put_back_become_those_of_the_ledger_when_an_index_is_opened(
-    tmp_path: Path, site: SiteSettings | None
+    tmp_path: Path, site: SiteSettings | None, contact: str | None
 ) -> None:
     """PUBLIC is as it was an hour ago, beside a newer STATE; the bytes of the last upload are there."""
     work, older = IndexAtWork(tmp_path, site=site), tmp_path / "older"
@@ -369,6 +371,7 @@ def test_older_pages_that_were_put_back_become_those_of_the_ledger_when_an_index
         work.upload(*TWO)
         work.order("yank", "demo==1.0", "breaks")
     shutil.copytree(older, work.config.public, dirs_exist_ok=True, ignore=shutil.ignore_patterns("files"))
+    work.config = replace(work.config, contact=contact)
     with work:
         work.work()
         assert_equals_fresh_render(work.config)
