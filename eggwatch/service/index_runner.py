@@ -126,7 +126,8 @@ class IndexRunner:
                 self._reopen()
             else:
                 self._work(self.index)
-                self._failures = 0
+                if time.monotonic() > self._open_at + PAUSES[-1]:  # else the same error may come a round later
+                    self._failures = 0
             return
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)

@@ -1,14 +1,23 @@
-"""One index in the daemon: how often it looks at everything."""
+"""One index in the daemon: how often it looks at everything, and how it starts again after an error."""
 
 from __future__ import annotations
 
+import re
+import time
+from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from eggwatch.config.settings import Site
+from eggwatch.service import index_runner
 from eggwatch.service.index_runner import BLIND_SCAN, IDLE_REST, REST, IndexRunner
+from eggwatch.service.watcher import Bell
+from tests.archive_factory import wheel
+from tests.laws.at_work import IndexAtWork
 
 
 @pytest.mark.parametrize(
@@ -26,3 +35,24 @@ def test_a_large_drop_folder_is_scanned_less_often(blind: bool, cost: float, pau
     runner: Any = mock.Mock(index=SimpleNamespace(pipeline=pipeline), config=SimpleNamespace(scan=30.0))
     runner.watcher.is_blind.return_value = False
     assert IndexRunner._scan_pause(runner) == pause
+
+
+def test_an_error_that_comes_back_in_each_round_is_met_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one that comes later than the first round, as of the site: the pauses grow, and so the log does not."""
+    monkeypatch.setattr(index_runner, "PAUSES", (0.0, 0.01, 60.0))
+    work = IndexAtWork(tmp_path, site=Site())
+    work.put(*wheel("demo", "1.0"))
+    work.config.public.mkdir()
+    (work.config.public / "project").write_text("in the way of a folder")
+    with closing(Bell()) as bell:
+        runner = IndexRunner(work.config, bell, lambda: None)
+        runner.open()
+        pauses: list[str] = []
+        while len(pauses) < 3:
+            runner.beat()
+            pauses = re.findall(r"retrying in (\S+) s", caplog.text)
+            time.sleep(0.01)
+        runner.close()
+    assert pauses == ["0", "0.01", "60"]
