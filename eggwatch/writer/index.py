@@ -243,6 +243,8 @@ def _spool_and_pool(config: IndexConfig, permissions: Permissions) -> tuple[Spoo
     spool, pool = Spool(config.public, permissions, identify=identify), Pool(config.public, permissions)
     spool.prepare()
     pool.prepare()
-    durable.make_folders(config.public / "simple", permissions)
-    spool.check_linking(pool.folder)
+    simple = config.public / "simple"
+    durable.make_folders(simple, permissions)
+    for folder in (pool.folder, simple):
+        spool.check_linking(folder)
     return spool, pool

@@ -79,13 +79,22 @@ class Spool:
         # Nor a number that is written down beside those of whole claims: its bytes would be taken for those of old.
         self._next = 1 + max((claim.number for claim, _ in written), default=0)
 
-    def check_linking(self, files: Path) -> None:
-        """Raises FolderError if the spool and files/ are on two file systems."""
-        if os.stat(self.folder).st_dev != os.stat(files).st_dev:
+    def check_linking(self, folder: Path) -> None:
+        """Raises FolderError if nothing in the spool can be linked or renamed into another folder of PUBLIC."""
+        if os.stat(self.folder).st_dev != os.stat(folder).st_dev or self._is_mounted_apart(folder):
             raise FolderError(
-                f"{self.folder} and {files} are on two file systems: archives can't be linked from one to the other.",
+                f"{self.folder} and {folder} are on two file systems, or mounted each for itself: archives can't be "
+                "linked from one to the other.",
                 remedy=f"Mount one file system at {self.folder.parent}, not parts of it.",
             )
+
+    def _is_mounted_apart(self, folder: Path) -> bool:
+        """The kernel looks at that before it says that folders can't be linked at all: nothing is made."""
+        try:
+            os.link(self.scratch, folder / self.folder.name)
+        except OSError as error:
+            return error.errno == errno.EXDEV
+        return False
 
     def intents(self) -> Iterator[Claim]:
         """Claims that can be read and have their bytes, in the order in which they were made."""

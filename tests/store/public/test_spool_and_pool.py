@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -278,6 +279,19 @@ def test_two_file_systems_are_an_error(spool: Spool) -> None:
     """Linking would fail for every upload."""
     with pytest.raises(FolderError, match="two file systems"):
         spool.check_linking(Path("/proc"))
+
+
+@pytest.mark.root
+def test_one_file_system_that_is_mounted_twice_is_an_error(spool: Spool, pool: Pool) -> None:
+    """As volumes of a container, which have the same device number: the kernel links nothing between mounts."""
+    spool.check_linking(pool.folder)
+    subprocess.run(["mount", "--bind", pool.folder, pool.folder], check=True)
+    try:
+        with pytest.raises(FolderError, match="mounted each for itself"):
+            spool.check_linking(pool.folder)
+    finally:
+        subprocess.run(["umount", pool.folder], check=True)
+    assert list(pool.folder.iterdir()) == []
 
 
 def test_a_placed_file_is_a_link_of_the_private_copy(spool: Spool, drop: Drop, pool: Pool) -> None:
