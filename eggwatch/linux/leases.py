@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 
 from eggwatch.linux import capabilities
 from eggwatch.model.sightings import Lease
@@ -35,15 +34,12 @@ def file_system_magic(fd: int) -> int:
     return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
 
 
-_local_devices: dict[int, bool] = {}
-
-
 def proves_something(fd: int) -> bool:
-    """Whether a lease on this file system sees every writer (never on a network file system)."""
-    device = os.fstat(fd).st_dev
-    if device not in _local_devices:
-        _local_devices[device] = file_system_magic(fd) in LOCAL_FILE_SYSTEMS
-    return _local_devices[device]
+    """Whether a lease on this file system sees every writer (never on a network file system).
+
+    Asked each time: the number of a device that was unmounted is given to the next one.
+    """
+    return file_system_magic(fd) in LOCAL_FILE_SYSTEMS
 
 
 def take(fd: int) -> Lease:

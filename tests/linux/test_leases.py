@@ -98,7 +98,13 @@ def test_closing_gives_a_lease_back(file: Path) -> None:
 
 def test_leases_prove_nothing_on_other_file_systems(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where writers may pass through another kernel (NFS, FUSE), a lease is not asked for."""
-    monkeypatch.setattr(leases, "_local_devices", {})
+    monkeypatch.setattr(leases, "file_system_magic", lambda fd: 0x6969)
+    assert probe(file) is Lease.UNPROVEN
+
+
+def test_a_file_system_is_asked_for_each_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device number of one that was unmounted is given to the next that is mounted."""
+    probe(file)
     monkeypatch.setattr(leases, "file_system_magic", lambda fd: 0x6969)
     assert probe(file) is Lease.UNPROVEN
 
