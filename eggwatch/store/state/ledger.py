@@ -182,7 +182,10 @@ class Ledger:
         durable.sync([self.path])
 
     def append(self, events: Iterable[Event]) -> list[Entry]:
-        """Commit events: one write, one fsync. When this returns they have happened."""
+        """Commit events: one write, one fsync. When this returns they have happened.
+
+        LedgerError if the path names another file by now: what was written to this one would be lost with it.
+        """
         assert self._fd is not None, "the ledger is not open"
         entries, lines, position = [], [], self.end
         for event in events:
@@ -193,6 +196,7 @@ class Ledger:
             position = after(entry)
         if not entries:
             return []
+        self._refuse_another(self._fd)
         durable.append(self._fd, b"".join(lines), self.path)
         self._commit()
         self.end = position
@@ -200,7 +204,19 @@ class Ledger:
 
     def _commit(self) -> None:
         assert self._fd is not None
-        durable.sync_descriptor(self._fd, self.path)
+        try:
+            durable.sync_descriptor(self._fd, self.path)
+        except OSError:
+            # What could not be written counts as written from now on (fsync(2)): whoever read it would believe in it.
+            os.ftruncate(self._fd, self.end.offset)
+            raise
+
+    def _refuse_another(self, fd: int) -> None:
+        if not os.path.samestat(os.fstat(fd), os.stat(self.path)):
+            raise LedgerError(
+                f"{self.path} was replaced while it was in use, by an editor or from a backup.",
+                remedy="The daemon goes on by itself if the new one follows on. Stop it before you change the ledger.",
+            )
 
     def skip_to(self, serial: int) -> None:
         """Let the next event get a serial above `serial` (rebuild: serials never go back)."""

@@ -95,6 +95,36 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(ledger: Ledger, monkeypatch: py
     assert [entry.serial for entry in ledger.append([event(2)])] == [2]
 
 
+def test_nothing_is_written_to_a_ledger_that_has_been_replaced(ledger: Ledger) -> None:
+    """By an editor or from a backup, while it is in use: what was told from then on would be lost with the old file."""
+    ledger.append([event(1)])
+    copy = ledger.path.with_name("copy")
+    copy.write_bytes(ledger.path.read_bytes())
+    copy.rename(ledger.path)
+    with pytest.raises(LedgerError, match="was replaced while it was in use"):
+        ledger.append([event(2)])
+    again = Ledger(ledger.path)
+    again.open(ledger.end)
+    again.append([event(2)])
+    again.close()
+    assert [entry.serial for entry in again.read()] == [1, 2]
+
+
+def test_what_could_not_be_synced_has_not_happened(ledger: Ledger) -> None:
+    """After an error fsync(2) says that all is well, although it is not: nobody may come to believe in the line."""
+    before = ledger.append([event(1)])
+
+    def failing(operation: str, subject: str) -> None:
+        if (operation, subject) == ("sync", str(ledger.path)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with durable.observed(failing), pytest.raises(OSError, match="Input/output"):
+        ledger.append([event(2)])
+    assert list(Ledger(ledger.path).read()) == before
+    after_it = ledger.append([event(3)])
+    assert list(Ledger(ledger.path).read()) == [*before, *after_it]
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [
