@@ -41,23 +41,31 @@ class Cursors:
         self._progress: dict[str, Progress] = {}
 
     def read(self) -> dict[str, Progress]:
-        """What is kept of every notifier; nothing if there is nothing to be read."""
+        """What is kept of every notifier, as far as this account and the disk let it be read."""
+        try:
+            return self._kept()
+        except OSError as error:
+            log.warning("announce %s can't be read: %s", self.path, in_words(error))
+            return {}
+
+    def _kept(self) -> dict[str, Progress]:
+        """The same; OSError if there is a file that can't be read."""
         try:
             data = json.loads(self.path.read_bytes())
             return {str(name): _progress(values) for name, values in data["subscriptions"].items()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("announce %s can't be read (%s): begun anew", self.path, in_words(error))
             return {}
 
     def open(self, names: Collection[str]) -> None:
         """Go on from what is kept; subscriptions that are not in `names` are forgotten, and begin anew if they return.
 
-        OSError if the folder can't be made.
+        OSError if the folder can't be made, or what is kept can't be read: nothing that was not told is left out.
         """
         durable.make_folders(self.path.parent, self._permissions)
-        kept = self.read()
+        kept = self._kept()
         self._progress = {name: one for name, one in kept.items() if name in names or not is_outside(name)}
 
     def begin(self, names: Collection[str], *, end: int) -> None:

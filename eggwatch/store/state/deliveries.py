@@ -54,19 +54,29 @@ class Deliveries:
     def put_aside(self, letter: DeadLetter) -> None:
         """Keep what could not be delivered."""
         with self._lock:
-            kept = [one for one in self.letters() if (one.subscription, one.key) != (letter.subscription, letter.key)]
+            kept = [one for one in self._kept() if (one.subscription, one.key) != (letter.subscription, letter.key)]
             self._write([*kept, letter])
 
     def delivered(self, letter: DeadLetter) -> None:
         """A dead letter has arrived after all."""
         with self._lock:
-            self._write([one for one in self.letters() if one != letter])
+            self._write([one for one in self._kept() if one != letter])
 
     def letters(self) -> list[DeadLetter]:
-        """Everything that could not be delivered, oldest first; a line that can't be read is left out, and said."""
+        """Everything that could not be delivered, oldest first, as far as this account and the disk let it be read."""
+        try:
+            return self._kept()
+        except OSError:
+            return []
+
+    def _kept(self) -> list[DeadLetter]:
+        """The same; OSError if there is a file that can't be read, which then must not be replaced.
+
+        A line that can't be read is left out, and said.
+        """
         try:
             lines = (self.folder / LETTERS).read_bytes().splitlines()
-        except OSError:
+        except FileNotFoundError:
             return []
         letters = []
         for number, line in enumerate(lines, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from eggwatch.policy.retries import Progress
 from eggwatch.store.durable import OURS
 from eggwatch.store.state.cursors import COURIER, DAEMON, Cursors, copy, read_all
+from eggwatch.store.state.deliveries import LETTERS, DeadLetter, Deliveries
 
 
 def begun(state: Path, *names: str, end: int) -> Mapping[str, int]:
@@ -50,6 +52,29 @@ def test_what_can_t_be_read_is_begun_anew(tmp_path: Path, text: str, caplog: pyt
     path.write_text(text)
     assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 4}
     assert str(path) in caplog.text
+
+
+def test_what_the_disk_does_not_give_back_is_not_begun_anew(tmp_path: Path) -> None:
+    """Nor is a list of what could not be delivered replaced: what was not announced yet would never be."""
+    begun(tmp_path, "journal", end=1)
+    cursors, deliveries = tmp_path / "news" / DAEMON, Deliveries(tmp_path)
+    letter = DeadLetter(subscription="mail", key="main-1", serial=1, at="2026", error="down")
+    deliveries.put_aside(letter)
+    letters, kept = deliveries.folder / LETTERS, {}
+    for path in (cursors, letters):
+        kept[path] = path.read_bytes()
+        path.unlink()
+        path.symlink_to("/proc/self/mem")  # it can be opened, and not read
+    with pytest.raises(OSError, match="Input/output"):
+        begun(tmp_path, "journal", end=4)
+    with pytest.raises(OSError, match="Input/output"):
+        deliveries.put_aside(replace(letter, key="main-2", serial=2))
+    for path, data in kept.items():
+        assert path.is_symlink()
+        path.unlink()
+        path.write_bytes(data)
+    assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 1}
+    assert deliveries.letters() == [letter]
 
 
 def test_a_copy_holds_the_cursors_of_daemon_and_courier(tmp_path: Path) -> None:
