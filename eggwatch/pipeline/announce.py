@@ -127,8 +127,13 @@ class DelayedRefusals:
 
     def release(self, serial: int) -> None:
         """Release a rejection whose original is in its final place."""
-        if serial in self._due:
-            self._due[serial] = 0.0
+        self._due.pop(serial, None)
+
+    def release_late(self) -> None:
+        """Release those whose moment has come: what they wait for now, such as a notifier that fails, is no moment."""
+        if self._due:
+            now = time.monotonic()
+            self._due = {serial: moment for serial, moment in self._due.items() if moment > now}
 
     def release_name(self, filename: str | None) -> bool:
         """Release the rejections of a name that has a newer verdict; returns whether there were any."""
@@ -139,15 +144,14 @@ class DelayedRefusals:
 
     def release_all(self) -> None:
         """A stop is at hand: nothing is waited for any more."""
-        self._due = dict.fromkeys(self._due, 0.0)
+        self._due.clear()
 
     def may_tell(self, serial: int) -> bool:
         """Whether its time has come."""
-        return time.monotonic() >= self._due.get(serial, 0.0)
+        return serial not in self._due
 
     def told(self, entry: Entry) -> None:
         """Forget an event that all notifiers have delivered."""
-        self._due.pop(entry.serial, None)
         if self._latest.get(entry.event.filename) == entry.serial:
             del self._latest[entry.event.filename]
 
@@ -207,6 +211,7 @@ class News:
     def tell(self) -> None:
         """Deliver the events whose pages are visible; a notifier that fails is retried, and does not delay others."""
         if self._untold:
+            self._refusals.release_late()
             for delivery in self._deliveries:
                 delivery.tell(self._untold, may_tell=self._may_tell, make_last=self._answers.sync)
             lowest = self._told_by_all()
@@ -217,6 +222,7 @@ class News:
                 delivery.cursor = max(delivery.cursor, self._ledger.end.serial)
         self._keep_cursors()
         self.remarks.tell(entry.serial for entry in self._untold)
+        self._answers.sync()  # of what is no event, too: until then their files are open, and their disk is busy
 
     def _keep_cursors(self) -> None:
         """Write the cursors of the notifiers, once for several events in a row."""

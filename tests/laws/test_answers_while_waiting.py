@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,22 @@ def test_an_interrupted_upload_is_answered_after_a_while(
     assert time.strftime("until %Y-%m-%dT%H:%M:%SZ", time.gmtime(changed + 3600)) in until
     work.upload(NAME, DATA)
     assert receipt(work, NAME).startswith(f"{NAME}: PUBLISHED\n")
+
+
+def test_no_answer_is_left_open(work: IndexAtWork) -> None:
+    """Else nobody could unmount the disk of the drop folder until an upload comes."""
+    work.put("demo.exe", b"MZ")
+    work.work()
+    assert receipt(work, "demo.exe")
+    names = [name for name in map(name_of, os.listdir("/proc/self/fd")) if name.startswith(str(work.config.drop))]
+    assert names == []
+
+
+def name_of(descriptor: str) -> str:
+    """What a descriptor of this process stands for."""
+    with suppress(FileNotFoundError):  # that of listing them
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    return ""
 
 
 def test_an_equal_receipt_stays_as_it_is(work: IndexAtWork) -> None:
