@@ -23,7 +23,7 @@ from eggwatch.model.events import timestamp
 from eggwatch.model.names import Filename, parse_filename, shown
 from eggwatch.model.sightings import Claim, Sighting
 from eggwatch.store.drop.folder import Drop
-from eggwatch.store.public.spool import CHUNK, Changed, Spool, Steps, UnwritableError
+from eggwatch.store.public.spool import CHUNK, Changed, Spool, Steps, UnreadableError, UnwritableError
 from eggwatch.store.state.catalog import key_of
 
 log = logging.getLogger("eggwatch")
@@ -253,7 +253,7 @@ class ClaimQueue:
             return claim
         except UnwritableError as error:
             self._space.is_closed(copy.sighting, error)
-        except PermissionError as error:
+        except (PermissionError, UnreadableError) as error:
             self._unreadable(copy.sighting, error)
         except (Changed, FileNotFoundError, FolderError):
             self._uploads.timers.later(path, now=time.monotonic())

@@ -93,7 +93,7 @@ class Pipeline:
             now=components.now,
             rules_url=config.rules_url,
         )
-        self._grace = GracePeriod(config.grace, catalog, components.pool, components.now, has_site=bool(config.site))
+        self._grace = GracePeriod(config, catalog, components.pool, components.now, faults=self.uploads.faults)
         self._looking = DropWatch(
             *seen, drop=drop, catalog=catalog, receipts=receipts, now=components.now, progress=spool.progress
         )

@@ -373,6 +373,8 @@ def _read_text(place: Place) -> str | None:
         return ""
     try:
         return os.read(fd, LONGEST).decode("utf-8", "replace") if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+    except OSError:
+        return ""
     finally:
         os.close(fd)
 

@@ -136,7 +136,7 @@ class Drop:
         seen: set[str] = set()
         self._turn = (self._turn + 1) % LOOKED_AT_AGAIN
         with self.opened() as fd:
-            for part in self._scan_folder(fd, ""):
+            for part in self._scan_folder(fd, "", _listed(fd)):
                 seen.update([found.path for found in part.others])
                 yield part
         for path in self._others.keys() - seen:
@@ -157,14 +157,12 @@ class Drop:
             if error.errno in EXHAUSTED:
                 raise
 
-    def _scan_folder(self, fd: int, prefix: str) -> Iterator[Survey]:
+    def _scan_folder(self, fd: int, prefix: str, entries: dict[str, os.DirEntry[str]]) -> Iterator[Survey]:
         survey, status = Survey(complete=False), os.fstat(fd)
         if _may_read(status):
             survey.folders.add(status.st_ino)
         else:
             survey.unwatched = True
-        with os.scandir(fd) as listed:
-            entries = {entry.name: entry for entry in listed}
         for number, name in enumerate(sorted(entries), 1):
             if number % PORTION == 0:
                 yield survey
@@ -200,16 +198,17 @@ class Drop:
             yield Survey(unreadable={folder.path: f"more than {DEEPEST} folders deep, ignored"}, complete=False)
             return
         try:
-            fd = os.open(folder.name, FOLDER_FLAGS, dir_fd=parent)
+            fd, entries = _entered(parent, folder.name)
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
-            what_to_do = granting.advice(Place(parent, folder.name), folder.path)
-            why = f"folder can't be read ({error.strerror}): {what_to_do}"
+            why = f"folder can't be read ({error.strerror})"
+            if isinstance(error, PermissionError):
+                why += f": {granting.advice(Place(parent, folder.name), folder.path)}"
             yield Survey(unreadable={folder.path: why}, closed=[folder], complete=False)
             return
         try:
-            yield from self._scan_folder(fd, f"{folder.path}/")
+            yield from self._scan_folder(fd, f"{folder.path}/", entries)
         finally:
             os.close(fd)
 
@@ -341,6 +340,21 @@ class Drop:
 
 def _found(prefix: str, name: str, status: os.stat_result) -> Found:
     return Found(prefix + name, name, identity_of(status), status.st_uid)
+
+
+def _entered(parent: int, name: str) -> tuple[int, dict[str, os.DirEntry[str]]]:
+    """A folder, open, and what is in it; OSError if it can't be opened, or listed, as with bad blocks."""
+    fd = os.open(name, FOLDER_FLAGS, dir_fd=parent)
+    try:
+        return fd, _listed(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def _listed(fd: int) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(fd) as listed:
+        return {entry.name: entry for entry in listed}
 
 
 def _leads_in(folders: list[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,6 +12,11 @@ from pathlib import Path
 from eggwatch.errors import EggwatchError
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, PRIVATE, Permissions
+
+DAMAGED = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+"""What a disk says of a file with bad blocks, and some file systems where a checksum is wrong."""
+UNREADABLE = "unreadable-bytes"
+"""In place of the sha256 of such a file."""
 
 
 class StrangerInPoolError(EggwatchError):
@@ -53,20 +59,20 @@ class Pool:
         self._touched |= {target, target.parent}
 
     def _recognise(self, target: Path, sha256: str) -> None:
-        if digest(target) != sha256:
+        if _digest_found(target) != sha256:
             raise StrangerInPoolError(
                 f"{target} exists with other bytes, and the ledger knows nothing of it.",
                 remedy="If it came from a backup, run 'eggwatch rebuild'; else move it out of the published tree.",
             )
 
     def heal(self, source: Path, aside: Path, *, project: str, filename: str, sha256: str) -> bool:
-        """Restore the right bytes if they are missing or replaced by others; False if nothing had to be done.
+        """Restore the right bytes if they are missing, unreadable or others; False if nothing had to be done.
 
         The other bytes get a name in `aside`. Not durable before `sync`.
         """
         target, temporary = self.path_of(project, filename), self._scratch / "healed"
         try:
-            found = digest(target)
+            found = _digest_found(target)
         except FileNotFoundError:
             durable.make_folders(target.parent, self._permissions)
             self._touched |= {self.folder}
@@ -133,6 +139,16 @@ def _same_inode(one: Path, other: Path) -> bool:
         return os.path.samestat(os.lstat(one), os.lstat(other))
     except FileNotFoundError:
         return False
+
+
+def _digest_found(path: Path) -> str:
+    """The sha256 of what lies there; UNREADABLE if its disk can't read all of it."""
+    try:
+        return digest(path)
+    except OSError as error:
+        if error.errno not in DAMAGED:
+            raise
+        return UNREADABLE
 
 
 def digest(path: Path) -> str:

@@ -40,6 +40,10 @@ class Changed(Exception):  # noqa: N818 - not an error: the upload simply goes o
     """The original changed, vanished or is being written while it was read."""
 
 
+class UnreadableError(OSError):
+    """A file can't be read to its end: a bad block, or a server that does not answer; others can be."""
+
+
 class UnwritableError(FolderError):
     """The spool itself may not be written to, which is no fault of an upload."""
 
@@ -113,7 +117,8 @@ class Spool:
         return _bytes_in(self.folder, claim.number)
 
     def claiming(self, drop: Drop, sighting: Sighting, *, at: str) -> Steps[Claim]:
-        """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if unreadable.
+        """Copy an upload while hashing it, from one descriptor. Changed if it moved meanwhile; OSError if it can't be
+        opened, UnreadableError if only a part of it can be read.
 
         In steps of a MiB; whoever closes it before its end gives up the copy. Not durable before `sync`.
         """
@@ -123,7 +128,7 @@ class Spool:
             if identity_of(status) != sighting.identity:
                 raise Changed(sighting.path)
             uploader = self._identify(sighting, _traces(drop, sighting, status))
-            digest, size = yield from self._copy(source, target)
+            digest, size = yield from self._copy(source, target, most=status.st_size)
             if not _untouched(drop, sighting, source):
                 durable.unlink(target)
                 raise Changed(sighting.path)
@@ -145,13 +150,13 @@ class Spool:
         number, self._next = self._next, self._next + 1
         return number, _bytes_in(self.folder, number)
 
-    def _copy(self, source: int, target: Path) -> Steps[tuple[str, int]]:
+    def _copy(self, source: int, target: Path, *, most: int) -> Steps[tuple[str, int]]:
         durable.changing("write", target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._writing():
             fd = os.open(target, flags, 0o600)
         try:
-            result = yield from copying(source, fd)
+            result = yield from copying(source, fd, most=most)
             durable.changing("write", target)  # anything may have come in between
             self.publishable(fd)
             if result[1] > LARGE:
@@ -212,12 +217,14 @@ class Spool:
 
     def is_whole(self, claim: Claim) -> bool:
         """Whether a claim found at start still has the bytes that were read (a power cut may have taken some)."""
-        digest = hashlib.sha256()
-        with self.reading(claim) as fd:
-            while data := os.read(fd, CHUNK):
-                digest.update(data)
+        digest, buffer = hashlib.sha256(), bytearray(CHUNK)
+        view = memoryview(buffer)
+        with self.reading(claim) as fd, suppress(UnreadableError):
+            while count := _read(fd, buffer):
+                digest.update(view[:count])
                 self.progress()
-        return digest.hexdigest() == claim.sha256
+            return digest.hexdigest() == claim.sha256
+        return False
 
     @contextmanager
     def reading(self, claim: Claim) -> Iterator[int]:
@@ -275,11 +282,16 @@ def copy_hashing(source: int, target: int) -> tuple[str, int]:
     return finished(copying(source, target))
 
 
-def copying(source: int, target: int) -> Steps[tuple[str, int]]:
-    """The same in steps of a MiB. Where there is nothing but zeros no room on the disk is taken."""
+def copying(source: int, target: int, *, most: int | None = None) -> Steps[tuple[str, int]]:
+    """The same in steps of a MiB. Where there is nothing but zeros no room on the disk is taken.
+
+    Changed if there are more than `most` bytes: what grows faster than it is copied would fill the disk.
+    """
     digest, size, buffer = hashlib.sha256(), 0, bytearray(CHUNK)
     view = memoryview(buffer)
-    while count := os.readv(source, [buffer]):
+    while count := _read(source, buffer):
+        if most is not None and size + count > most:
+            raise Changed
         digest.update(view[:count])
         if count == CHUNK and buffer == ZEROS:
             os.ftruncate(target, size + count)
@@ -289,6 +301,13 @@ def copying(source: int, target: int) -> Steps[tuple[str, int]]:
         size += count
         yield
     return digest.hexdigest(), size
+
+
+def _read(source: int, buffer: bytearray) -> int:
+    try:
+        return os.readv(source, [buffer])
+    except OSError as error:
+        raise UnreadableError(error.errno, error.strerror) from error
 
 
 def _synced(fd: int) -> Steps[None]:

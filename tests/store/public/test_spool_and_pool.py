@@ -224,6 +224,27 @@ def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, dr
         assert [name.name for name in spool.folder.iterdir()] == ["pages"], meanwhile
 
 
+def test_of_an_upload_that_grows_while_it_is_read_no_more_is_copied_than_was_seen(
+    spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever appends to it as fast as it is copied would fill the disk, whatever `min-free` says."""
+    real, copied_then = os.readv, list[int]()
+
+    def readv(fd: int, buffers: list[bytearray]) -> int:
+        copied_then.append(sum(path.stat().st_size for path in spool.folder.glob("*.bytes")))
+        if len(copied_then) < 20:
+            with (drop.root / NAME).open("ab") as file:
+                file.write(b"more" * 300_000)
+        return real(fd, buffers)
+
+    seen = sighting(drop)
+    monkeypatch.setattr(os, "readv", readv)
+    with pytest.raises(Changed):
+        copied(spool, drop, seen)
+    assert max(copied_then) <= seen.identity.size
+    assert [name.name for name in spool.folder.iterdir()] == ["pages"]
+
+
 def test_a_full_disk_leaves_nothing_in_the_spool(spool: Spool, drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC in the middle of a copy: the error is raised, and the partial copy deleted."""
 
