@@ -16,7 +16,7 @@ from eggwatch.store.public.spool import Spool, UnwritableError
 log = logging.getLogger("eggwatch")
 
 LOOK_AGAIN = 1.0
-"""Seconds after which an upload is looked at again that waits for the disk."""
+"""Seconds after which an upload is looked at again that waits for the disk; many wait for longer."""
 LARGE_LOOK_AGAIN = 10.0
 """The same for one that is larger than what the disk has left, which is hardly ever over soon."""
 
@@ -87,7 +87,8 @@ class DiskSpace:
 
     def _wait(self, sighting: Sighting, reason: str, seconds: float) -> None:
         now = time.monotonic()
-        self._uploads.wait(sighting.path, Wait(reason=reason, until=now + seconds, finished=True), now=now)
+        self._uploads.wait(sighting.path, Wait(reason=reason, finished=True), now=now)
+        self._uploads.timers.after(sighting.path, seconds, now=now)
 
 
 def readable(size: int) -> str:
