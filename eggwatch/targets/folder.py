@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
+from eggwatch.store.public.pool import DAMAGED
 
 SECOND = 1_000_000_000
 NEW = ".new"
@@ -34,8 +35,13 @@ class FolderTarget:
         return f"FolderTarget({str(self.root)!r})"
 
     def read(self, path: str) -> bytes | None:
-        """The page that is published at this path, None if there is none."""
-        return read_page(self.root / path)
+        """The page that is published at this path, None if there is none, or its disk can't read it: it is replaced."""
+        try:
+            return read_page(self.root / path)
+        except OSError as error:
+            if error.errno not in DAMAGED:
+                raise
+            return None
 
     def publish(self, pages: Mapping[str, bytes]) -> tuple[str, ...]:
         """Publish pages in their order, each atomically; durable when this returns. Answers with the changed paths.

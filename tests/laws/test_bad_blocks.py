@@ -97,6 +97,17 @@ def test_a_copy_in_the_spool_that_can_not_be_read_is_made_again(tmp_path: Path, 
         assert site.files("bad") and site.lying() == []
 
 
+def test_a_page_that_can_not_be_read_is_replaced_when_it_changes(tmp_path: Path) -> None:
+    with IndexAtWork(tmp_path) as site:
+        site.upload(*GOOD)
+        page = tmp_path / "public" / "simple" / "good" / "index.v1_json"
+        page.unlink()
+        page.symlink_to("/proc/self/mem")  # it can be opened, and not read
+        site.upload(*wheel("good", "2.0"))
+        assert len(site.files("good")) == 2 and not page.is_symlink()
+    assert_equals_fresh_render(site.config)
+
+
 def test_a_receipt_that_can_not_be_read_is_replaced_by_the_next_one(
     tmp_path: Path, spoil: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
