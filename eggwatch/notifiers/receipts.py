@@ -92,6 +92,11 @@ class Receipts:
         verdict = _VERDICT.search(self._answers.receipt(filename) or "")
         return at < self._oldest or (verdict is not None and verdict["at"] > at)
 
+    def make_last(self) -> None:
+        """Sync the receipts of what is no event: until then their files are open, so that their disk is busy."""
+        with _no_obstacle("receipts"):
+            self._answers.sync()
+
     def tell_known(self, event: Event, *, since: str) -> None:
         """Write the receipt of an upload that was published already."""
         if event.filename is not None:

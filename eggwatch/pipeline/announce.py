@@ -222,7 +222,7 @@ class News:
                 delivery.cursor = max(delivery.cursor, self._ledger.end.serial)
         self._keep_cursors()
         self.remarks.tell(entry.serial for entry in self._untold)
-        self._answers.sync()  # of what is no event, too: until then their files are open, and their disk is busy
+        self._receipts.make_last()
 
     def _keep_cursors(self) -> None:
         """Write the cursors of the notifiers, once for several events in a row."""
