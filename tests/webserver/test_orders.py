@@ -14,7 +14,10 @@ import pytest
 
 from eggwatch.config.loading import load
 from eggwatch.readers.local import IndexReader
-from eggwatch.store.state.orders import hold
+from eggwatch.store.drop.door_orders import DoorOrders
+from eggwatch.store.drop.folder import Drop
+from eggwatch.store.durable import OURS
+from eggwatch.store.state.orders import OrderBox, hold
 from eggwatch.webserver.orders import Orders
 from eggwatch.webserver.users import User
 from tests.archive_factory import sdist
@@ -161,8 +164,8 @@ FORGED = {"verb": "yank", "spec": "demo", "user": "alice", "actor": "root"}
 
 @pytest.mark.parametrize("how", ["writable for others", "a second name", "of another account", "nobody waits"])
 def test_orders_that_may_not_be_the_door_s_are_not_carried_out(site: Site, daemon: Daemon, how: str) -> None:
-    fd = leave(site, "1", FORGED, 0o666 if how == "writable for others" else 0o644)
-    path = site.drop / "http/.orders/1.json"
+    fd = leave(site, "http-1", FORGED, 0o666 if how == "writable for others" else 0o644)
+    path = site.drop / "http/.orders/http-1.json"
     if how == "a second name":
         os.link(path, site.drop / "http/.orders/.2")
     elif how == "of another account":
@@ -190,10 +193,38 @@ def test_orders_that_may_not_be_the_door_s_are_not_carried_out(site: Site, daemo
 )
 @pytest.mark.usefixtures("daemon")
 def test_the_door_can_order_nothing_else_nor_in_another_s_name(site: Site, forged: object) -> None:
-    fd = leave(site, "1", forged)
-    answer = site.state / "orders/1.answer.json"
+    fd = leave(site, "http-1", forged)
+    answer = site.state / "orders/http-1.answer.json"
     told = json.loads(until("an answer", lambda: answer.exists() and answer.read_bytes()))
     os.close(fd)
     assert (told["changed"], bool(told["error"])) == ([], True)
     assert site.filenames("demo") == ["demo-1.0.tar.gz"]
     assert all(event["event"] == "admitted" for event in site.events())
+
+
+@pytest.mark.parametrize("number", ["x" * 250, "http-" + "1" * 245])
+def test_no_name_in_its_folder_stops_the_daemon(site: Site, daemon: Daemon, number: str) -> None:
+    """Not even one that leaves no room for the name of its answer."""
+    order(site, ALICE, "yank", "acme-tool", dry_run="1")
+    odd = site.drop / f"http/.orders/{number}.json"
+    odd.touch()
+    odd.chmod(0o666)
+    for action in ("yank", "unyank"):  # the first has it seen, the second that it is gone
+        told = order(site, ALICE, action, "acme-tool==1.0")
+        assert told is not None and told["changed"], action
+        odd.unlink(missing_ok=True)
+    assert "retrying" not in daemon.log
+
+
+def test_no_name_in_its_folder_touches_the_answer_to_another_order(site: Site) -> None:
+    """That of a command on this machine lies beside those to the door."""
+    config = load(site.config).indexes["main"]
+    given = OrderBox(config.state)
+    given.prepare()
+    answer = given.folder / "00000000000000000001-0badcafe.answer.json"
+    orders = DoorOrders(Drop(config.drop, config.formats), None, given.folder, OURS)
+    os.close(leave(site, "00000000000000000001-0badcafe", FORGED, 0o666))
+    answer.touch()
+    assert orders.pending() == []
+    (site.drop / "http/.orders/00000000000000000001-0badcafe.json").unlink()
+    assert orders.pending() == [] and answer.exists()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from eggwatch.store.state.orders import PendingOrder, parsed, read_awaited
 ORDERS_FOLDER = ".orders"
 """In the folder of the door; the daemon looks for no uploads in a folder with such a name."""
 SUFFIX = ".json"
+_NAME = re.compile(r"(http-[0-9a-f-]{1,40})\.json")
+"""How the door calls an order. Answers to commands on this machine lie in the same folder, under other names."""
 FROM_AFAR = ("yank", "unyank", "remove")
 
 log = logging.getLogger("eggwatch")
@@ -50,7 +53,7 @@ class DoorOrders:
                 names = os.listdir(place.folder)
         except (OSError, FolderError):  # there is none, or no drop folder, which every scan says
             return []
-        return sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+        return sorted(match[1] for name in names if (match := _NAME.fullmatch(name)))
 
     def _look(self, number: str) -> PendingOrder | None:
         try:
