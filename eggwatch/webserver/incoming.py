@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
 import time
@@ -31,6 +32,8 @@ READABLE = 0o644
 LEFT_SECONDS = 60.0
 """A younger file may belong to a process that has not locked it yet."""
 _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+log = logging.getLogger("eggwatch.http")
 
 
 class TooLargeError(ValueError):
@@ -74,9 +77,12 @@ class Arrival:
         self.fd = reading
 
     def close(self) -> None:
-        """Delete it, unless it got its name."""
-        durable.unlink_at(self.place)
-        os.close(self.fd)
+        """Delete it, unless it got its name; what can't be deleted is left to a later sweep."""
+        try:
+            os.close(self.fd)
+            durable.unlink_at(self.place)
+        except OSError as error:
+            log.warning("upload: %s can't be deleted: %s", self.place, error)
 
 
 class Incoming:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
+from eggwatch.config.loading import load
+from eggwatch.store import durable
+from eggwatch.webserver import server as server_module
+from eggwatch.webserver.doors import doors_of
+from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist
+from tests.cli.program import Site
+from tests.http_asking import ask
 from tests.running import PATIENT, until
-from tests.webserver.door import fields_of, multipart, open_door, serving, url_of
+from tests.webserver.door import ANONYMOUS, fields_of, multipart, open_door, serving, url_of
 
 
 def half_sent(url: str, body: bytes, kind: str) -> socket.socket:
@@ -38,3 +49,30 @@ def test_what_was_arriving_at_a_killed_server_goes_when_another_starts_and_nothi
             slow.sendall(body[-10:])
             assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
         assert os.listdir(arriving) == []
+
+
+def test_pages_are_served_also_when_what_was_arriving_can_t_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the drop folder is read-only by now. Another time, a sweep deletes it."""
+    monkeypatch.setattr(server_module, "IDLE_SECONDS", 1)
+    site = Site(tmp_path, uploads=ANONYMOUS)
+    site.public.mkdir()
+    config = load(site.config)
+    server = Server(config.trees(), doors=doors_of(config, "127.0.0.1"))
+    body, kind = multipart(fields_of(sdist()), sdist())
+    arriving = site.drop / "http" / ".arriving"
+
+    def fail(operation: str, subject: str) -> None:
+        if operation == "unlink" and ".arriving" in subject:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    server.start()
+    try:
+        with durable.observed(fail), closing(half_sent(server.url, body, kind)) as silent:
+            (name,) = until("it arrives", lambda: os.listdir(arriving))
+            assert silent.recv(1) == b""
+            assert ask(server.url, "/").status == 404
+        assert not [fd for fd in Path("/proc/self/fd").iterdir() if name in os.path.realpath(fd)]
+    finally:
+        server.stop()
