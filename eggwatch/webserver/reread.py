@@ -18,25 +18,32 @@ class Reread(Generic[T]):
 
     def __init__(self, path: Path, parse: Callable[[bytes], T], empty: T) -> None:
         self.path, self._parse, self._empty = path, parse, empty
-        self._seen: object = None
-        self._value = empty
+        self._known: tuple[object, T] = None, empty
+        """What the file looked like, and its value: one assignment, because threads share it."""
+        self._error = ""
 
     def current(self) -> T:
         """The value of the file; if `parse` raises ValueError, the file counts as unreadable."""
         seen = _look(self.path)
-        if seen != self._seen:
-            self._value = self._read()
-            self._seen = seen
-        return self._value
+        known, value = self._known
+        if seen != known:
+            value, is_known = self._read()
+            if is_known:
+                self._known = seen, value
+        return value
 
-    def _read(self) -> T:
+    def _read(self) -> tuple[T, bool]:
+        """The value, and whether it is that of the file until it changes: too many open files say nothing of it."""
         try:
-            return self._parse(self.path.read_bytes())
+            value, self._error = self._parse(self.path.read_bytes()), ""
         except FileNotFoundError:
-            return self._empty
+            return self._empty, True
         except (OSError, ValueError) as error:
-            log.error("%s can't be read, and none of its users can log in: %s", self.path, error)
-            return self._empty
+            if str(error) != self._error:
+                log.error("%s can't be read, and none of its users can log in: %s", self.path, error)
+            self._error = str(error)
+            return self._empty, not isinstance(error, OSError)
+        return value, True
 
 
 def _look(path: Path) -> tuple[int, int, int] | str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,31 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, caplog: pytest.
     (tmp_path / "tokens.json").write_text('{"tokens": [{"id": 1}]}')
     assert status(door.basic("ci", secret)) == 401
     assert "can't be read" in caplog.text
+
+
+def test_a_moment_without_descriptors_shuts_nobody_out_for_longer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file looks the same afterwards. It is said once, however many try to log in."""
+    door = Door(tmp_path)
+    assert status(door.ask()) == 403
+    secret = door.token()
+    with no_descriptors():
+        assert [status(door.basic("ci", secret)) for _ in range(3)] == [401] * 3
+    assert isinstance(door.basic("ci", secret), User)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process can open nothing more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(lowest := os.open("/dev/null", os.O_RDONLY))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.root
