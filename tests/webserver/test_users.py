@@ -169,6 +169,18 @@ def test_who_is_unknown_costs_as_much_as_who_is_known(door: Door, hashed: list[s
     assert status(door.basic("mallory", "secret")) == 401
 
 
+def test_the_password_of_another_user_looks_like_any_wrong_one(door: Door, hashed: list[str]) -> None:
+    """It takes as long as others also if that user has just logged in: the limit of failures is another name's."""
+    assert door.basic("alice", "secret") == User(name="alice")
+    for number, password in enumerate(("secret", "secret", "wrong")):
+        assert status(door.basic(f"mallory{number}", password)) == 401
+    assert len(hashed) == 4
+    door.now += passwords.VERIFIED_SECONDS
+    assert status(door.basic("mallory", "secret")) == 401
+    assert door.basic("alice", "secret") == User(name="alice")
+    assert len(hashed) == 6
+
+
 def test_passwords_that_were_right_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "MOST_VERIFIED", 3)
     verifier = passwords.Verifier()
