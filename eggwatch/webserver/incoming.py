@@ -1,7 +1,7 @@
 """Stores uploads in DROP/http/: hidden while they arrive, and under their name when they are complete.
 
 DROP/http/USER/NAME is the only upload of that name by that user that waits for its verdict, so the name acts as a lock
-between all processes that accept uploads. The folder of a user is changed only while it is locked (flock).
+between all processes that accept uploads. The folder of a user is changed only while its `LOCK` is held (flock).
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ from eggwatch.store.state.catalog_reader import Original
 
 ARRIVING = ".arriving"
 """The folder of uploads that are not complete; the daemon skips folders with such a name."""
+LOCK = ".lock"
+"""For its owner alone: any account that may read a file, or a folder, may lock it, for as long as it likes."""
 READABLE = 0o644
 LEFT_SECONDS = 60.0
 """A younger file may belong to a process that has not locked it yet."""
+_LOCKING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 log = logging.getLogger("eggwatch.http")
@@ -159,8 +162,13 @@ class Incoming:
     @contextmanager
     def _locked(self, user: str, how: int = fcntl.LOCK_EX) -> Iterator[Place]:
         with self._opened(user) as folder:
-            fcntl.flock(folder.folder, how)
-            yield folder
+            durable.changing("write", inside(folder, LOCK))
+            fd = os.open(LOCK, _LOCKING, durable.UNFINISHED_FILE, dir_fd=folder.folder)
+            try:
+                fcntl.flock(fd, how)
+                yield folder
+            finally:
+                os.close(fd)
 
 
 def _unlink_unlocked(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from eggwatch.webserver.incoming import LOCK
 from tests.archive_factory import sdist, wheel
 from tests.http_asking import ask, raw
 from tests.running import PATIENT, until
@@ -203,6 +205,19 @@ def test_who_does_not_log_in_fills_no_disk(tmp_path: Path) -> None:
         assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Basic realm="pypi"')
         assert arriving.stat().st_mtime_ns == before
         assert door.upload(sdist(), Authorization="Basic YWxpY2U6d3Jvbmc=").status == 401
+
+
+def test_no_other_account_holds_up_a_user_by_a_lock(door: Door) -> None:
+    """Any account may lock a folder that it may read; what is locked here, only its owner can open."""
+    assert door.upload(sdist("locked", "1.0")).status == 200
+    folder = door.site.drop / "http" / "anonymous"
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        assert door.upload(sdist("locked", "2.0")).status == 200
+    finally:
+        os.close(fd)
+    assert (folder / LOCK).stat().st_mode & 0o077 == 0
 
 
 def test_two_uploads_of_one_name_at_once_are_judged_one_after_the_other(door: Door) -> None:
