@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.model.events import timestamp
+from eggwatch.store import durable
 from eggwatch.store.state.tokens import TokenFile, TokenUses, digest, id_of
 from eggwatch.webserver.users import User
 from tests.webserver.logins import NOW, Door, status
@@ -101,6 +102,14 @@ def test_a_damaged_file_of_tokens_lets_nobody_in(tmp_path: Path, caplog: pytest.
     (tmp_path / "tokens.json").write_text('{"tokens": [{"id": 1}]}')
     assert status(door.basic("ci", secret)) == 401
     assert "can't be read" in caplog.text
+
+
+def test_a_power_cut_leaves_the_old_tokens_or_the_new_ones(tmp_path: Path) -> None:
+    """The name is given only to what is on the disk: many file systems keep a new name before the bytes."""
+    steps: list[tuple[str, str]] = []
+    with durable.observed(lambda operation, subject: steps.append((operation, Path(subject).name))):
+        Door(tmp_path).token()
+    assert steps[-3:] == [("sync", ".tokens.json.new"), ("rename", "tokens.json"), ("sync", tmp_path.name)]
 
 
 def test_a_moment_without_descriptors_shuts_nobody_out_for_longer(

@@ -167,11 +167,16 @@ class TokenFile:
             os.close(fd)
 
     def _write(self, tokens: Mapping[str, Token]) -> None:
+        """Replace the file, which is its owner's and on the disk before it gets the name."""
         rows = [asdict(token) for token in tokens.values()]
-        durable.replace(self.path, json.dumps({"schema": 1, "tokens": rows}, indent=1).encode(), self._permissions)
-        fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        new = self.path.with_name(f".{self.path.name}.new")
+        durable.unlink(new)  # of a killed command, perhaps of root
+        durable.write(new, json.dumps({"schema": 1, "tokens": rows}, indent=1).encode(), permissions=self._permissions)
+        fd = os.open(new, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             durable.give_to_owner(fd, self.path.parent)
         finally:
             os.close(fd)
-        durable.sync([self.path, self.path.parent])
+        durable.sync([new])
+        durable.rename(new, self.path)
+        durable.sync([self.path.parent])
