@@ -47,10 +47,23 @@ class Afar:
     token: str
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Have an order carried out, and answer as the daemon does. EggwatchError says why it is not."""
+        """Have an order carried out, and answer as the daemon does. EggwatchError says why it is not.
+
+        Of the files that a person has agreed to (`only`), each by an order of its own: there may be more by now.
+        """
         door = f"{RemoteReader(url=self.url).base}legacy/"
         if (host := trusted_host(door)) is not None:
             say_error(f"Warning: the token is sent unencrypted to {host}.")
+        changed: list[str] = []
+        matched, report = 0, dict[str, Any]()
+        for spec in order.get("only", [order["spec"]]):
+            report = self._ask({**order, "spec": spec}, door)
+            changed, matched = [*changed, *report["changed"]], matched + report["matched"]
+            if report.get("error"):
+                break
+        return {**report, "changed": changed, "matched": matched}
+
+    def _ask(self, order: dict[str, Any], door: str) -> dict[str, Any]:
         dry_run = "1" if order["dry_run"] else ""
         fields = {":action": order["verb"], "spec": order["spec"], "reason": order["reason"] or "", "dry_run": dry_run}
         boundary = secrets.token_hex(16)  # no value has more than one line

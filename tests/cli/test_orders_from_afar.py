@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from eggwatch.store.state.tokens import new_secret
 from tests.archive_factory import sdist
 from tests.cli.program import Done, Site
+from tests.running import until
 from tests.webserver.door import Door, open_door
 
 
@@ -101,6 +103,23 @@ def test_without_a_daemon_it_is_4_and_without_a_server_2(door: Door, afar: Site)
     assert (done.code, "daemon" in done.err) == (4, True), done
     door.server.stop()
     assert give(afar, door, secret, "yank", "demo").code == 2
+
+
+def test_only_files_that_were_listed_before_the_question_are_removed(
+    door: Door, afar: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the machine itself: what is published meanwhile stays."""
+
+    def confirm(*_: object, **__: object) -> None:
+        door.site.put(sdist("acme-tool", "3.0"), "http/alice")
+        until("it is published", lambda: len(door.site.filenames("acme-tool")) == 3)
+
+    monkeypatch.setattr("sys.stdin", mock.Mock(isatty=lambda: True))
+    monkeypatch.setattr("click.confirm", confirm)
+    done = give(afar, door, token(door, "alice", "remove"), "remove", "acme-tool")
+    assert done.code == 0, done
+    assert done.out.splitlines()[4:6] == ["remove acme_tool-1.0.tar.gz", "remove acme_tool-2.0.tar.gz"]
+    assert door.site.filenames("acme-tool") == ["acme_tool-3.0.tar.gz"]
 
 
 def test_what_only_the_machine_itself_may_do_is_refused(afar: Site) -> None:
