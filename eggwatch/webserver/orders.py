@@ -107,9 +107,10 @@ class Orders:
                     durable.rename_at(new, place)
                     yield self._answers / f"{number}.answer.json"
                 finally:
-                    durable.unlink_at(new)
-                    durable.unlink_at(place)
-                    os.close(fd)
+                    os.close(fd)  # from now on it is not carried out
+                    for left in (new, place):
+                        with suppress(OSError):
+                            durable.unlink_at(left)
         except NotOurs as reason:
             remedy = f"Give {HTTP_FOLDER}/ in the drop folder to the account that the HTTP server runs as."
             raise FolderError(f"Orders can't be left for the daemon: {reason}.", remedy=remedy) from reason

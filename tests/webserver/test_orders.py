@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -14,10 +15,11 @@ import pytest
 
 from eggwatch.config.loading import load
 from eggwatch.readers.local import IndexReader
+from eggwatch.store import durable
 from eggwatch.store.drop.door_orders import DoorOrders
 from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import OURS
-from eggwatch.store.state.orders import OrderBox, hold
+from eggwatch.store.state.orders import OrderBox, hold, read_awaited
 from eggwatch.webserver.orders import Orders
 from eggwatch.webserver.users import User
 from tests.archive_factory import sdist
@@ -104,6 +106,22 @@ def test_what_is_no_spec_is_told(site: Site) -> None:
 def test_without_a_daemon_there_is_no_answer_and_nothing_is_left(site: Site) -> None:
     assert order(site, ALICE, "yank", "demo") is None
     assert left(site) == [".orders"]
+
+
+@pytest.mark.usefixtures("daemon")
+def test_an_order_that_can_t_be_deleted_is_worth_nothing_after_its_answer(site: Site) -> None:
+    """A daemon that started again would carry it out once more, for as long as the server runs."""
+
+    def fail(operation: str, subject: str) -> None:
+        if operation == "unlink" and subject.endswith(".json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with durable.observed(fail):
+        told = order(site, ALICE, "yank", "acme-tool==1.0")
+    assert told is not None and told["changed"] == ["acme_tool-1.0.tar.gz"]
+    (path,) = (site.drop / "http/.orders").iterdir()
+    with path.open("rb") as left_behind:
+        assert read_awaited(left_behind.fileno()) is None
 
 
 def as_account(uid: int, work: Callable[[], object]) -> object:
