@@ -33,6 +33,8 @@ LOCK = ".lock"
 READABLE = 0o644
 LEFT_SECONDS = 60.0
 """A younger file may belong to a process that has not locked it yet."""
+_NEW = NEW_FILE ^ os.O_WRONLY | os.O_RDWR
+"""For both, because NFS shares only what is open for reading, and locks only what is open for writing (flock(2))."""
 _LOCKING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_ONCE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
@@ -54,7 +56,7 @@ class Arrival:
         self._size, self._most, self._min_free = 0, most, min_free
         durable.changing("write", place)
         self.place = place
-        self.fd = os.open(place.name, NEW_FILE, durable.UNFINISHED_FILE, dir_fd=place.folder)
+        self.fd = os.open(place.name, _NEW, durable.UNFINISHED_FILE, dir_fd=place.folder)
         fcntl.flock(self.fd, fcntl.LOCK_SH)
 
     def write(self, data: bytes) -> None:
@@ -173,7 +175,7 @@ class Incoming:
 
 def _unlink_unlocked(place: Place) -> None:
     """Unlink a file. BlockingIOError if a process has it locked."""
-    fd = os.open(place.name, READING, dir_fd=place.folder)
+    fd = os.open(place.name, READING | os.O_RDWR, dir_fd=place.folder)
     try:
         fcntl.flock(fd, _AT_ONCE)
         durable.unlink_at(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 from contextlib import closing
@@ -13,8 +14,10 @@ import pytest
 
 from eggwatch.config.loading import load
 from eggwatch.store import durable
+from eggwatch.store.drop.folder import Drop
 from eggwatch.webserver import server as server_module
 from eggwatch.webserver.doors import doors_of
+from eggwatch.webserver.incoming import Incoming
 from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist
 from tests.cli.program import Site
@@ -76,3 +79,26 @@ def test_pages_are_served_also_when_what_was_arriving_can_t_be_deleted(
         assert not [fd for fd in Path("/proc/self/fd").iterdir() if name in os.path.realpath(fd)]
     finally:
         server.stop()
+
+
+def test_uploads_are_locked_in_ways_that_nfs_supports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There flock(2) shares only what is open for reading, and takes only what is open for writing."""
+    real = fcntl.flock
+
+    def flock(fd: int, how: int) -> None:
+        lacking = os.O_WRONLY if how & fcntl.LOCK_SH else os.O_RDONLY
+        if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == lacking:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        real(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    incoming = Incoming(Drop(tmp_path, ("sdist",)), most=1 << 20, min_free=0)
+    with incoming.arriving() as arrival:
+        arrival.write(b"x")
+        arrival.finish()
+        assert incoming.give(arrival, "alice", "demo-1.0.tar.gz")
+    left = tmp_path / "http/.arriving/left"
+    left.touch()
+    os.utime(left, (0, 0))
+    incoming.sweep([])
+    assert (tmp_path / "http/alice/demo-1.0.tar.gz").exists() and not left.exists()
