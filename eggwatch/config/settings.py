@@ -322,11 +322,14 @@ GROUPS: dict[str, dict[str, Setting]] = {
     "Rules and owners": TERMS,
     "Published files and state": {
         "mode": Setting(
-            says="The mode of published files and of the state. Whoever may read a file may enter its folder.",
+            says="The mode of published files and of the state when they are made; what exists already keeps its own: "
+            "change that with chmod. Whoever may read a file may enter its folder.",
             read=file_mode,
             default='"0644"',
         ),
-        "group": Setting(says="The group of published files and of the state.", read=text, example='"packages"'),
+        "group": Setting(
+            says="The group of published files and of the state when they are made.", read=text, example='"packages"'
+        ),
         "grace": Setting(
             says="How long the bytes of a removed file can still be downloaded.", read=duration, default='"10m"'
         ),
