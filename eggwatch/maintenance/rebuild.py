@@ -177,14 +177,17 @@ def _unnamed(public: Path, catalog: Catalog) -> list[str]:
 def _missing_events(
     listing: ProjectListing, catalog: Catalog, public: Path, report: RebuildReport, progress: Callable[[str], None]
 ) -> Iterator[Event]:
+    """What the page shows and the ledger does not know. An older page says nothing of a file that the ledger knows."""
+    is_newer = _is_newer(listing, catalog)
     for file in listing.files:
         progress(file.filename)
-        yield from _events_of_file(listing, file, catalog, public, report)
+        if is_newer or catalog.file(key_of(file.filename)) is None:
+            yield from _events_of_file(listing, file, catalog, public, report)
     for removed in listing.removed:
         record = catalog.file(key_of(removed.filename))
-        if record is None or record.present or (removed.blocked and not record.blocked):
+        if record is None or (is_newer and (record.present or (removed.blocked and not record.blocked))):
             yield _removal(listing, removed)
-        elif record.blocked and not removed.blocked and _is_newer(listing, catalog):
+        elif is_newer and record.blocked and not removed.blocked:
             yield replace(_removal(listing, removed), kind=EventKind.UNBLOCKED, at=timestamp(time.time()))
 
 

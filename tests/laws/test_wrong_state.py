@@ -294,6 +294,27 @@ def test_rebuild_twice_changes_nothing_more(work: IndexAtWork) -> None:
     assert snapshot(work.config.public) == before
 
 
+def test_rebuild_undoes_nothing_that_a_page_does_not_show_yet(tmp_path: Path) -> None:
+    """A page is older than the ledger after a kill, or when it comes from a backup: what has happened since is kept."""
+    work, older = IndexAtWork(tmp_path), tmp_path / "older"
+    three = sdist("demo", "3.0")
+    with work:
+        for upload in (ONE, TWO, three):
+            work.upload(*upload)
+        work.order("yank", "demo==3.0", "breaks")
+        shutil.copytree(work.config.public / "simple", older)
+        work.order("yank", "demo==1.0", "breaks too")
+        work.order("unyank", "demo==3.0")
+        work.order("remove", "demo==2.0", "leaks a key")
+        page = work.page("demo")
+    shutil.rmtree(work.config.public / "simple")
+    older.rename(work.config.public / "simple")
+    done = Site(work.config.drop.parent).run("rebuild", "--json")
+    assert (done.code, done.row["new_events"], done.row["lost"]) == (0, 0, [])
+    assert work.page("demo") == page
+    assert_equals_fresh_render(work.config)
+
+
 def test_a_torn_last_line_is_cut_with_a_warning(work: IndexAtWork, caplog: pytest.LogCaptureFixture) -> None:
     """A last line that was never told to anybody is cut, a warning says so, and its serial is given again."""
     ledger = work.config.state / "ledger.jsonl"
