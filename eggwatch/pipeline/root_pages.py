@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -203,6 +204,12 @@ class InlineRenderer:
         self._site.readmes.close()
 
 
+def _found_no_room(error: OSError | sqlite3.OperationalError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in DISK_FULL
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
 class RootPages:
     """When the front pages are due: the first change at once, then at most every max(1 s, 20 x what they cost).
 
@@ -280,13 +287,16 @@ class RootPages:
             if due is not None and time.monotonic() >= due:
                 self._begin_due(time.monotonic())
                 changed += self._collect(0.0)
-        except OSError as error:
-            if error.errno not in DISK_FULL:
+        except (OSError, sqlite3.OperationalError) as error:
+            if not _found_no_room(error):
                 raise
             # What is left on the disk is for the pages of projects and for orders.
-            log.warning("publish  front pages and site wait for room: %s", in_words(error))
+            if not self._no_room_before:
+                log.warning("publish  front pages and site wait for room: %s", in_words(error))
             self._no_room_before = time.monotonic() + ROOM_PAUSE
             return ()
+        if changed:
+            self._no_room_before = 0.0
         return changed
 
     def _begin_due(self, now: float) -> None:

@@ -124,12 +124,13 @@ class Catalog(Reader):
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            changing("sqlite-commit", self.path)
+            self._db.execute("COMMIT")
         except BaseException:
             self._known.clear()
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite itself ends it after some errors, for example if the disk is full
+                self._db.execute("ROLLBACK")
             raise
-        changing("sqlite-commit", self.path)
-        self._db.execute("COMMIT")
 
     def meta(self, key: str) -> object:
         """A value of the table `meta`, None if there is none; cached."""
