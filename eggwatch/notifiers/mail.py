@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
@@ -88,17 +88,21 @@ class Letter:
     at: str
 
 
+Handed = set[tuple[str, str]]
+"""The key of a letter and an address that has had it, while the other readers have to wait for theirs."""
+
+
 class MailMessenger:
     """One mail for each event and circle of readers."""
 
     def __init__(self, settings: Mail, templates: Templates) -> None:
-        self._settings, self._templates = settings, templates
+        self._settings, self._templates, self._handed = settings, templates, Handed()
 
     def deliver(self, notices: Sequence[Notice]) -> None:
         """Send all mails in one session; a repeated one has the same Message-ID, so that readers recognise it."""
         letters = [letter for notice in notices for letter in self._letters(notice)]
         if letters:
-            hand_in(letters, self._settings)
+            hand_in(letters, self._settings, self._handed)
 
     def _letters(self, notice: Notice) -> Iterator[Letter]:
         event, settings = notice.event, self._settings
@@ -115,7 +119,7 @@ class DigestMessenger:
     """One mail for many events."""
 
     def __init__(self, settings: Digest, templates: Templates) -> None:
-        self._settings, self._templates = settings, templates
+        self._settings, self._templates, self._handed = settings, templates, Handed()
 
     def deliver(self, notices: Sequence[Notice]) -> None:
         """Hand in one mail; its key is that of the first and the last event."""
@@ -123,7 +127,8 @@ class DigestMessenger:
         values = {"notices": notices, "index": last.index, "index_url": last.index_url}
         subject, body = self._templates.render("digest.txt", **values)
         key = f"{first.key}.to.{last.serial}"
-        hand_in([Letter(key=key, to=self._settings.to, subject=subject, body=body, at=last.event.at)], self._settings)
+        letter = Letter(key=key, to=self._settings.to, subject=subject, body=body, at=last.event.at)
+        hand_in([letter], self._settings, self._handed)
 
 
 def values_of(notice: Notice) -> dict[str, Any]:
@@ -143,34 +148,37 @@ def values_of(notice: Notice) -> dict[str, Any]:
     }
 
 
-def hand_in(letters: Sequence[Letter], settings: Mail) -> None:
-    """Give letters to the server; what it will never take does not keep the others back."""
-    refused: list[str] = []
+def hand_in(letters: Sequence[Letter], settings: Mail, handed: Handed) -> None:
+    """Give letters to the server, but to nobody again; what it takes later or never does not keep the others back."""
+    refused, later = list[str](), list[str]()
+    lacking = [replace(one, to=tuple(to for to in one.to if (one.key, to) not in handed)) for one in letters]
     with session(settings.server, settings.timeout) as smtp:
-        for letter in letters:
-            refused += _hand_in(smtp, letter, settings)
+        for letter in filter(lambda one: one.to, lacking):
+            not_taken = _not_taken(smtp, letter, settings)
+            handed.update((letter.key, address) for address in letter.to if address not in not_taken)
+            for address, (code, answer) in not_taken.items():
+                (later if code < 500 else refused).append(f"{address}: {code} {_text(answer)}")
+    if later:
+        raise NotDelivered("; ".join(later))
+    handed.clear()
     if refused:
         raise NeverDelivered("; ".join(refused))
 
 
-def _hand_in(smtp: smtplib.SMTP, letter: Letter, settings: Mail) -> list[str]:
-    """The readers that the server will never take it for, and why. NotDelivered if it may take it later."""
+def _not_taken(smtp: smtplib.SMTP, letter: Letter, settings: Mail) -> Mapping[str, tuple[int, bytes | str]]:
+    """The readers that the server does not take it for, and its answers. NotDelivered if it gives none."""
     message = message_of(letter, sender=settings.sender or f"eggwatch@{socket.gethostname()}")
-    answers: Mapping[str, tuple[int, bytes | str]]
+    answer: tuple[int, bytes | str]
     try:
-        answers = smtp.send_message(message)
+        return smtp.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
-        answers = error.recipients
+        answer = 421, "the session has ended"  # of those that are not among them
+        return dict.fromkeys(letter.to, answer) | error.recipients
     except smtplib.SMTPResponseException as error:
-        answer: tuple[int, bytes | str] = (error.smtp_code, error.smtp_error)
-        answers = dict.fromkeys(letter.to, answer)
+        answer = error.smtp_code, error.smtp_error
+        return dict.fromkeys(letter.to, answer)
     except (OSError, smtplib.SMTPException) as error:
         raise NotDelivered(f"{settings.server.host}: {in_words(error)}") from error
-    said = {address: f"{address}: {code} {_text(answer)}" for address, (code, answer) in answers.items()}
-    for address, (code, _) in answers.items():
-        if code < 500:
-            raise NotDelivered(said[address])
-    return list(said.values())
 
 
 def _text(answer: bytes | str) -> str:

@@ -140,6 +140,24 @@ def test_warnings_are_told_with_what_was_published() -> None:
     assert "[summary-too-long] Summary" in message.get_content()
 
 
+def test_while_one_reader_s_mail_has_to_wait_the_others_get_theirs_once() -> None:
+    """A full mailbox may be full for days, and is tried every hour."""
+    with smtp_server() as (mailbox, port):
+        server = MailServer(host="127.0.0.1", port=port)
+        to, known = ("a@example.com", "b@example.com"), {"alice": "c@example.com"}
+        settings = Mail(server=server, to=to, addresses=known)
+        messenger = MailMessenger(settings, Templates(own_template, None))
+        mailbox.refuses = {"b@example.com": "452 mailbox full", "c@example.com": "450 greylisted"}
+        for _ in range(3):
+            with pytest.raises(NotDelivered, match=r"c@\S+: 450 greylisted; b@\S+: 452 mailbox full"):
+                messenger.deliver([notice()])
+        assert [to for to, _ in mailbox.messages] == [["a@example.com"]]
+        mailbox.refuses = {"c@example.com": "550 no such user"}
+        with pytest.raises(NeverDelivered, match=r"c@\S+: 550"):
+            messenger.deliver([notice()])
+        assert [to for to, _ in mailbox.messages] == [["a@example.com"], ["b@example.com"]]
+
+
 @pytest.mark.parametrize(("answer", "error"), [("451 later", NotDelivered), ("554 never", NeverDelivered)])
 def test_a_server_that_will_not_take_a_message_says_whether_to_come_again(
     answer: str, error: type[NotDelivered]
