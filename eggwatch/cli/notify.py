@@ -8,7 +8,8 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from eggwatch.cli.logs import log_as, log_format_option
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import json_option, print_json, say
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.errors import EggwatchError, LockHeldError
+from eggwatch.errors import OF_DISKS, EggwatchError, FolderError, LockHeldError, in_words
 from eggwatch.linux import capabilities
 from eggwatch.linux.systemd import Supervisor
 from eggwatch.notifiers.registry import messenger_of
@@ -32,6 +33,8 @@ from eggwatch.writer.folders import permissions_of
 log = logging.getLogger("eggwatch")
 
 STOP_SECONDS = 5.0
+RETRY_SECONDS = 30.0
+"""A pause after an error of a disk, as of one that is full."""
 
 
 @click.command()
@@ -135,8 +138,8 @@ def deliver_once(indexes: Iterable[IndexConfig]) -> None:
                     courier.deliver_once()
         except LockHeldError:
             continue  # another courier sends it
-        except EggwatchError as error:
-            log.error("announce [%s] %s", index.name, error)
+        except (EggwatchError, OSError) as error:
+            log.error("announce [%s] %s", index.name, in_words(error))
 
 
 class _Wishes:
@@ -148,28 +151,51 @@ class _Wishes:
             signal.signal(number, lambda *_: self.stop.set())
         signal.signal(signal.SIGHUP, lambda *_: self.reload.set())
 
+    def have_come(self) -> bool:
+        """Whether there is one at the end of a moment."""
+        return self.stop.wait(LOOK_SECONDS) or self.reload.is_set()
+
 
 def _carry(selection: Selection, *, until_eof: bool) -> None:
-    """Send news until stopped; start again with another configuration when it is reloaded."""
+    """Send news until stopped; begin again with another configuration, and after an error of a disk."""
     supervisor, wishes = Supervisor(), _Wishes()
     is_over = _eof if until_eof else lambda: False
     indexes = selection.all()
     while not (wishes.stop.is_set() or is_over()):
-        with _couriers(indexes) as couriers:
-            for courier in couriers:
-                courier.start()
-            supervisor.ready()
-            while not (wishes.stop.wait(LOOK_SECONDS) or wishes.reload.is_set() or is_over()):
-                for courier in couriers:
-                    courier.look_around()
-                if all(courier.is_alive() for courier in couriers):
-                    supervisor.progress()
-            for courier in couriers:
-                courier.stop(STOP_SECONDS)
+        try:
+            with _couriers(indexes) as couriers:
+                _work(couriers, supervisor, lambda: wishes.have_come() or is_over())
+        except (OSError, FolderError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in OF_DISKS:
+                raise
+            log.error("announce %s; retrying in %g s, nothing is lost", in_words(cause), RETRY_SECONDS)
+            _pause(supervisor, lambda: wishes.have_come() or is_over())
         if wishes.reload.is_set():
             wishes.reload.clear()
             indexes = _read_again(selection, indexes, supervisor)
     supervisor.stopping()
+
+
+def _work(couriers: Sequence[Courier], supervisor: Supervisor, is_over: Callable[[], bool]) -> None:
+    """Let them deliver until it is over."""
+    for courier in couriers:
+        courier.start()
+    supervisor.ready()
+    try:
+        while not is_over():
+            for courier in couriers:
+                courier.look_around()
+            if all(courier.is_alive() for courier in couriers):
+                supervisor.progress()
+    finally:
+        for courier in couriers:
+            courier.stop(STOP_SECONDS)
+
+
+def _pause(supervisor: Supervisor, is_over: Callable[[], bool]) -> None:
+    end = time.monotonic() + RETRY_SECONDS
+    _work([], supervisor, lambda: is_over() or time.monotonic() >= end)
 
 
 def _read_again(selection: Selection, before: list[IndexConfig], supervisor: Supervisor) -> list[IndexConfig]:

@@ -32,8 +32,8 @@ class Progress:
         return replace(self, cursor=serial, sending=None)
 
     def failed(self, error: str, *, now: float) -> Progress:
-        """The delivery failed."""
-        since = now if self.since is None else self.since
+        """The delivery failed. (A clock that was set back must not make the outage end later.)"""
+        since = now if self.since is None else min(self.since, now)
         return replace(self, failures=self.failures + 1, since=since, error=error)
 
 

@@ -49,6 +49,9 @@ class Route:
         self._reader = IndexReader(config=config)
         self._again = 0.0
         self._seen: tuple[int, ...] | None = None
+        self._has_written = False
+        self._unwritten: Progress | None = None
+        self._letters: list[DeadLetter] = []
 
     @property
     def name(self) -> str:
@@ -63,9 +66,8 @@ class Route:
         seen = self._size()
         if seen == self._seen and not isinstance(self.subscription, Digest):
             return LOOK_SECONDS
-        finished = self._deliver_all()
-        self._seen = seen if finished else None
-        return LOOK_SECONDS if finished else min(max(self._again - time.monotonic(), 0.0), LOOK_SECONDS)
+        self._seen = seen if self._deliver_all() else None
+        return LOOK_SECONDS
 
     def _size(self) -> tuple[int, ...]:
         """A value that changes with every event."""
@@ -77,6 +79,7 @@ class Route:
 
     def _deliver_all(self) -> bool:
         """True if all events were delivered or put aside."""
+        self._write_down()
         progress = self._deliveries.cursors.of(self.name) or self._begun()
         if progress is None:
             return False
@@ -91,7 +94,7 @@ class Route:
 
     def _begun(self) -> Progress | None:
         """The cursor of a new subscription: after all events that happened before the daemon first read it."""
-        begun = Cursors(self.config.state, DAEMON).read().get(self.name)
+        begun = Cursors(self.config.state, DAEMON).kept().get(self.name)
         return None if begun is None else self._keep(begun)
 
     def _tell(self, entries: list[Entry], progress: Progress) -> bool:
@@ -109,7 +112,7 @@ class Route:
     def _pass(self, entries: list[Entry], progress: Progress) -> bool:
         """Record that these were delivered; returns whether there are no further ones."""
         if entries and (passed := progress.passed(entries[-1].serial)) != self._deliveries.cursors.of(self.name):
-            self._deliveries.keep(self.name, passed)
+            self._keep(passed)
         return len(entries) < AT_MOST
 
     def _tell_together(self, entries: list[Entry], progress: Progress, *, every: float) -> bool:
@@ -121,21 +124,23 @@ class Route:
             return self._pass(entries, progress)
         if progress.sending is None and not self._is_time(wanted[0], progress, every):
             return True
-        begun = replace(progress, sending=wanted[-1].serial)
-        self._deliveries.keep(self.name, begun)
+        begun = self._keep(replace(progress, sending=wanted[-1].serial))
         return self._deliver(wanted, begun) is not None
 
     def _is_time(self, first: Entry, progress: Progress, every: float) -> bool:
-        return time.time() - max(seconds_of(first.event.at), progress.told_at) >= every
+        age = time.time() - max(seconds_of(first.event.at), progress.told_at)
+        return age >= every or age < 0  # the clock was set back, perhaps by years
 
     def _concerns(self, entry: Entry) -> bool:
         return is_news(entry.event) and self.subscription.wants(entry.event)
 
     def _deliver(self, entries: Sequence[Entry], progress: Progress) -> Progress | None:
         """The cursor after these events were delivered or put aside; None if they have to wait."""
+        if not self._has_written:  # nor is the first told where it can't be written down: it would be after each start
+            self._keep(progress)
         notices = [notice_of(self.config, entry.serial, entry.sha256, entry.event) for entry in entries]
         try:
-            self._messenger.deliver(notices)
+            self._send(notices)
         except NeverDelivered as error:
             self._put_aside(notices, in_words(error))
             return self._keep(progress.told(entries[-1].serial, now=time.time()))
@@ -145,9 +150,29 @@ class Route:
             log.info("announce %s: %s, by %s", notice.event.filename or "", notice.event.kind, self.name)
         return self._keep(progress.told(entries[-1].serial, now=time.time()))
 
+    def _send(self, notices: Sequence[Notice]) -> None:
+        """Deliver; whatever else goes wrong, as in a template of the administrator's, is an outage like any other."""
+        try:
+            self._messenger.deliver(notices)
+        except NotDelivered:
+            raise
+        except Exception as error:
+            log.exception("announce %s: an error in eggwatch itself, or in a template", self.name)
+            raise NotDelivered(f"{type(error).__name__}: {in_words(error)}") from error
+
     def _keep(self, progress: Progress) -> Progress:
-        self._deliveries.keep(self.name, progress)
+        self._unwritten = progress
+        self._write_down()
         return progress
+
+    def _write_down(self) -> None:
+        """Write what was put aside, and how far this is. Before that, as on a full disk, nothing more is delivered."""
+        while self._letters:
+            self._deliveries.put_aside(self._letters[0])
+            del self._letters[0]
+        if self._unwritten is not None:
+            self._deliveries.keep(self.name, self._unwritten)
+            self._unwritten, self._has_written = None, True
 
     def _failed(self, notices: Sequence[Notice], progress: Progress, error: str) -> Progress | None:
         now = time.time()
@@ -156,7 +181,7 @@ class Route:
         if gives_up(failed, give_up_after=self.subscription.give_up_after, now=now):
             self._put_aside(notices, error)
             failed = failed.passed(notices[-1].serial)
-        self._deliveries.keep(self.name, failed)
+        self._keep(failed)
         log.log(
             logging.ERROR if failed.failures == 1 else logging.WARNING,
             "announce %s: %s; retrying in %g s, nothing is lost",
@@ -167,10 +192,12 @@ class Route:
         return None
 
     def _put_aside(self, notices: Sequence[Notice], error: str) -> None:
+        """To be written with the next progress."""
         at = timestamp(time.time())
-        for notice in notices:
-            letter = DeadLetter(subscription=self.name, key=notice.key, serial=notice.serial, at=at, error=error)
-            self._deliveries.put_aside(letter)
+        self._letters += [
+            DeadLetter(subscription=self.name, key=notice.key, serial=notice.serial, at=at, error=error)
+            for notice in notices
+        ]
         log.error("announce %s: put aside for 'eggwatch notify --retry': %s", self.name, error)
 
     def retry(self) -> bool:
@@ -186,7 +213,7 @@ class Route:
             return False
         notice = notice_of(self.config, entry.serial, entry.sha256, entry.event)
         try:
-            self._messenger.deliver([notice])
+            self._send([notice])
         except NotDelivered as error:
             self._deliveries.put_aside(replace(letter, at=timestamp(time.time()), error=in_words(error)))
             return False

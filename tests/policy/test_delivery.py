@@ -31,3 +31,8 @@ def test_news_are_put_aside_when_the_outage_has_lasted_long_enough() -> None:
 def test_what_is_put_aside_does_not_end_the_outage() -> None:
     progress = Progress(cursor=1, sending=2).failed("down", now=5.0).passed(2)
     assert (progress.cursor, progress.sending, progress.since) == (2, None, 5.0)
+
+
+def test_an_outage_that_a_wrong_clock_has_begun_in_years_to_come_begins_when_the_clock_is_right() -> None:
+    progress = Progress().failed("down", now=9000.0).failed("down", now=100.0)
+    assert progress.since == 100.0

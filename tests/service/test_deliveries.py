@@ -176,6 +176,23 @@ def test_the_daemon_starts_its_courier_anew_and_tells_when_it_can_t(tmp_path: Pa
         until("told", lambda: "delivers mails" in site.call("status", "--json").row["faults"].get("news", ""))
 
 
+def test_where_it_can_not_be_read_what_was_told_a_round_is_good_and_nothing_is_told_again(tmp_path: Path) -> None:
+    """Everything since the subscription was set up would be; a courier says so and ends."""
+    with http_server() as hooks:
+        site = Site(tmp_path)
+        configured(site, hook_table(hooks.url))
+        site.put(GOOD)
+        assert site.call("run", "--once").code == 0
+        kept = site.state / "news" / "state.json"
+        kept.unlink()
+        kept.mkdir()
+        site.put(sdist("other"))
+        done = site.call("run", "--once")
+        assert (done.code, f"Is a directory: {kept}" in done.err) == (0, True), done
+        assert site.call("notify", "--once").code == 2
+        assert len(hooks.keys) == 1
+
+
 def test_a_stop_waits_for_no_slow_server(tmp_path: Path) -> None:
     """SIGTERM ends daemon and courier before it answers; what was under way is told by the next."""
     with http_server() as hooks:

@@ -43,12 +43,12 @@ class Cursors:
     def read(self) -> dict[str, Progress]:
         """What is kept of every notifier, as far as this account and the disk let it be read."""
         try:
-            return self._kept()
+            return self.kept()
         except OSError as error:
             log.warning("announce %s can't be read: %s", self.path, in_words(error))
             return {}
 
-    def _kept(self) -> dict[str, Progress]:
+    def kept(self) -> dict[str, Progress]:
         """The same; OSError if there is a file that can't be read."""
         try:
             data = json.loads(self.path.read_bytes())
@@ -65,7 +65,7 @@ class Cursors:
         OSError if the folder can't be made, or what is kept can't be read: nothing that was not told is left out.
         """
         durable.make_folders(self.path.parent, self._permissions)
-        kept = self._kept()
+        kept = self.kept()
         self._progress = {name: one for name, one in kept.items() if name in names or not is_outside(name)}
 
     def begin(self, names: Collection[str], *, end: int) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from eggwatch.errors import OF_DISKS
 from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
 from eggwatch.store.durable import OURS, Permissions
@@ -92,8 +93,13 @@ class Deliveries:
         durable.write(self.folder / RETRY, b"", permissions=self._permissions)
 
     def is_asked_to_retry(self) -> bool:
-        """True if there was a request, which is deleted."""
-        return durable.unlink(self.folder / RETRY)
+        """True if there was a request, which is deleted; on a disk that is read-only or fails, it has to wait."""
+        try:
+            return durable.unlink(self.folder / RETRY)
+        except OSError as error:
+            if error.errno not in OF_DISKS:
+                raise
+            return False
 
     def _write(self, letters: Iterable[DeadLetter]) -> None:
         data = b"".join(json.dumps(asdict(letter)).encode() + b"\n" for letter in letters)
