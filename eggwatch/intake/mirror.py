@@ -41,9 +41,9 @@ class Mirror:
         return sorted(self._absences.may_leave(gone, now=now))
 
     def _may_lie_unseen(self, original: Original, survey: Survey) -> bool:
-        """Whether it is in a folder that can't be read, or was on a disk that is not mounted any more."""
+        """Whether it is there and can't be read, or a folder of it, or its disk is not mounted any more."""
         path = original.path
-        if any(path.startswith(f"{closed}/") for closed in survey.unreadable):
+        if path in survey.unreadable or any(path.startswith(f"{closed}/") for closed in survey.unreadable):
             return True
         try:
             with capabilities.raised():

@@ -56,20 +56,19 @@ class FoundArchive:
 
 @dataclass(slots=True, kw_only=True)
 class Contents:
-    """What was found: archives and errors by relative path, folders that cannot be read, the number of other files."""
+    """What was found: archives and errors by relative path, also of folders, and the number of other files."""
 
     out: Path
     found: dict[str, FoundArchive] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
-    closed: list[str] = field(default_factory=list)
     others: int = 0
 
     def may_lie_unseen(self, file: IndexedFile) -> bool:
         """Whether an archive may exist where this account cannot read, or on a disk that is not mounted."""
-        path = file.path
-        if path in self.unreadable or any(path.startswith(f"{folder}/") for folder in self.closed):
+        parts = file.path.split("/")
+        if any("/".join(parts[:end]) in self.unreadable for end in range(1, len(parts) + 1)):
             return True
-        return file.apart and not is_apart(os.path.dirname(self.out / path), self.out)
+        return file.apart and not is_apart(os.path.dirname(self.out / file.path), self.out)
 
 
 def is_apart(folder: str, out: Path) -> bool:
@@ -88,7 +87,6 @@ def survey(paths: Iterable[Path], out: Path) -> Contents:
             _take(item, path, relative, result)
         elif item.sort in (StockKind.CLOSED, StockKind.BROKEN):
             result.unreadable[path] = item.why
-            result.closed += [path] * (item.sort is StockKind.CLOSED)
         else:
             result.others += 1
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -69,6 +70,23 @@ def test_archives_in_an_unreadable_folder_are_kept_in_the_index(folder: Folder) 
     with mock.patch("os.scandir", partial(_closed, os.scandir, closed)):
         done = folder.index()
     assert done.code == 1 and "old: left out: this folder can't be read" in done.out and "1 not seen" in done.out
+    assert folder.urls("other") == ["../../old/2017/other-2.0.tar.gz"]
+
+
+def test_archives_in_a_folder_that_can_be_opened_and_not_be_listed_are_kept_too(folder: Folder) -> None:
+    """As on a disk with a bad block, or where a server refuses it."""
+    folder.index()
+    scandir, opened = os.scandir, itertools.count()
+
+    def broken(path: Any) -> Any:
+        if Path(path) == folder.path / "old" and next(opened):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return scandir(path)
+
+    with mock.patch("os.scandir", broken):
+        done = folder.index()
+    assert done.code == 1 and "old: left out: can't be read: Input/output error" in done.out, done
+    assert "1 not seen" in done.out
     assert folder.urls("other") == ["../../old/2017/other-2.0.tar.gz"]
 
 

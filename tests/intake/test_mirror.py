@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.intake.mirror import Mirror
+from eggwatch.model.queue import Fate
+from eggwatch.store.drop.folder import Drop, Found
+from eggwatch.store.state.catalog import Original
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site
@@ -146,6 +152,37 @@ def test_of_a_mirror_that_becomes_a_drop_folder_again_the_files_leave(tmp_path: 
     with site.daemon():
         until("an empty folder", lambda: FIRST[0] not in names_in(site))
     assert site.filenames("demo") == [FIRST[0]]
+
+
+def test_a_file_that_is_there_and_can_not_be_looked_at_was_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad block, a stale handle, or a folder that may be listed and not entered; nor was one that is a link now."""
+    for name in ("demo-1.0.tar.gz", "demo-2.0.tar.gz", "demo-3.0.tar.gz"):
+        (tmp_path / name).touch()
+    drop, mirror = Drop(tmp_path, ("sdist",)), Mirror(tmp_path, 0.0)
+    known = {found.path: _kept(found) for found in drop.scan().uploads}
+    del known["demo-3.0.tar.gz"]
+    stat = os.stat
+
+    def fails(path: str, **options: object) -> os.stat_result:
+        if path == "demo-1.0.tar.gz":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, **options)  # type: ignore[arg-type]
+
+    (tmp_path / "demo-2.0.tar.gz").unlink()
+    (tmp_path / "demo-2.0.tar.gz").symlink_to("demo-3.0.tar.gz")
+    monkeypatch.setattr(os, "stat", fails)
+    survey = drop.scan()
+    monkeypatch.undo()
+    assert mirror.deleted(known, survey, now=1.0) == []
+    (tmp_path / "demo-2.0.tar.gz").unlink()
+    (tmp_path / "demo-1.0.tar.gz").unlink()
+    assert mirror.deleted(known, drop.scan(), now=2.0) == sorted(known), "but now"
+
+
+def _kept(found: Found) -> Original:
+    return Original(path=found.path, identity=found.identity, sha256="", serial=1, fate=Fate.KEPT, reason=None)
 
 
 @pytest.mark.root
