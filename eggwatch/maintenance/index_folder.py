@@ -21,6 +21,7 @@ from eggwatch.maintenance.index_pages import PublishedIndex, refuse_foreign_page
 from eggwatch.maintenance.index_survey import Contents, FoundArchive, Memory, recall, survey
 from eggwatch.model.codes import Code
 from eggwatch.model.indexed import IndexedFile, LeftOut, Unread
+from eggwatch.model.names import shown
 from eggwatch.model.older_names import ArchiveName, parse_archive_name
 from eggwatch.model.verdicts import Flaw
 from eggwatch.pages.folder_index import VERSION, Projects, Shape, left_out_page
@@ -215,11 +216,12 @@ def _key(filename: str) -> str:
 
 
 def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:
+    place = shown(first.path)  # its folders may have any bytes
     message = (
-        f"{first.path} has the same name and different bytes (sha256 {first.sha256[:16]}…, this one "
+        f"{place} has the same name and different bytes (sha256 {first.sha256[:16]}…, this one "
         f"{file.sha256[:16]}…). Keep one of them, or increase the version of the other and build it again."
     )
-    flaw = Flaw(code=Code.FILE_EXISTS, subject=first.path, message=message)
+    flaw = Flaw(code=Code.FILE_EXISTS, subject=place, message=message)
     flaws = () if file.sha256 == first.sha256 else (flaw,)
     return LeftOut(path=file.path, mtime=file.mtime, size=file.size, flaws=flaws, instead=first.path)
 

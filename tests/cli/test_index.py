@@ -214,6 +214,16 @@ def test_links_to_unusual_paths_work(folder: Folder, tmp_path: Path) -> None:
     assert folder.index().out.startswith(f"{folder.path}: 0 added, 0 removed, 5 unchanged")
 
 
+def test_of_two_archives_of_one_name_one_may_lie_in_a_folder_whose_name_is_no_utf_8(folder: Folder) -> None:
+    """The other one is left out, and the list of those names the first as it is shown."""
+    add(folder.path, wheel("twice", "1.0"), below=os.fsdecode(b"caf\xe9"))
+    add(folder.path, wheel("twice", "1.0", files={"twice.py": b"other"}), below="z")
+    done = folder.index()
+    assert (done.code, r"caf\xe9/twice-1.0-py3-none-any.whl has the same name" in done.out) == (1, True), done
+    assert folder.urls("twice") == ["../../caf%E9/twice-1.0-py3-none-any.whl"]
+    assert folder.index().out == done.out.replace("3 added", "0 added").replace("0 unchanged", "3 unchanged")
+
+
 def test_archives_can_be_in_a_folder_called_index(folder: Folder) -> None:
     """With --easy-install, which needs this folder for its pages, it is an error."""
     add(folder.path, wheel("inner", "1.0"), below="index")
