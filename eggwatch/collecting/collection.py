@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -170,9 +171,21 @@ def rebuilt_instead(collected: Collected, environment: PythonEnvironment, into: 
     try:
         with downloading(into) as folder:
             wheel = rebuild(installed, environment, folder)
+            kept = into / wheel.name
+            if kept.exists() and not filecmp.cmp(kept, wheel, shallow=False):
+                wheel.unlink()
+                return _kept(collected, kept, installed)
     except NotRebuiltError as error:
         return replace(collected, reason=f"can't be rebuilt: {error}")
     return replace(collected, outcome=Outcome.REBUILT, file=wheel.name, reason=None)
+
+
+def _kept(collected: Collected, wheel: Path, installed: InstalledDistribution) -> Collected:
+    """A wheel that is in the collection is never replaced: it may be what was installed, whose hash others know."""
+    if other := differences(wheel, installed.rows):
+        why = f"{wheel.name} is there already, and differs from the installed files ({other[0]})"
+        return replace(collected, reason=why)
+    return replace(collected, outcome=Outcome.FOUND, file=wheel.name, origin=None, reason=None)
 
 
 @contextmanager

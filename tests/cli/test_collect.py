@@ -132,6 +132,21 @@ def test_a_wheel_rebuilt_from_its_record_is_admitted_and_installs_the_same_files
     assert said.stdout == b"run\n"
 
 
+def test_a_rebuilt_wheel_never_replaces_one_that_is_there(tmp_path: Path, index: Index, python: Path) -> None:
+    """The one that was installed has a hash that others know; of another one, the installed files say nothing."""
+    name, data = local_wheel()
+    (tmp_path / "kgs").mkdir()
+    (tmp_path / "kgs" / name).write_bytes(data)
+    what = ("--site-packages", "--python", python, "--into", "kgs", "--rebuild")
+    assert f"Own.Tool 0.1: found: {name}" in collect(tmp_path, index, *what).out.splitlines()
+    assert (tmp_path / "kgs" / name).read_bytes() == data
+    other = wheel("own_tool", "0.1")[1]
+    (tmp_path / "kgs" / name).write_bytes(other)
+    lines = collect(tmp_path, index, *what).out.splitlines()
+    assert any(line.startswith(f"Own.Tool 0.1: not on an index: {name} is there already") for line in lines)
+    assert (tmp_path / "kgs" / name).read_bytes() == other
+
+
 def test_an_index_that_does_not_answer_is_an_error_and_not_a_missing_archive(
     tmp_path: Path, index: Index, python: Path
 ) -> None:
