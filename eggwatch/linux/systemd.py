@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from eggwatch.model.names import shown
+
 log = logging.getLogger("eggwatch")
 
 EXTENSION = 120.0
@@ -54,7 +56,7 @@ class Supervisor:
 
     def status(self, text: str) -> None:
         """What `systemctl status` shows, in one line; sent when it has changed, at most once a second."""
-        now, text = time.monotonic(), " ".join(text.split())[:LONGEST_STATUS]
+        now, text = time.monotonic(), shown(" ".join(text.split())[:LONGEST_STATUS])
         if text != self._said and now >= self._say_at:
             self._said, self._say_at = text, now + STATUS_EVERY
             self._tell(f"STATUS={text}")
@@ -135,8 +137,8 @@ def line_lacking(folder: Path) -> str | None:
     """
     if "INVOCATION_ID" not in os.environ:
         return None
-    # The folder, or the one that it would be made in.
-    there = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    # The folder, or the one that it would be made in; one of a network file system whose server is gone is not there.
+    there = next((path for path in (folder, *folder.parents) if os.path.exists(path)), Path("/"))
     if not os.statvfs(there).f_flag & os.ST_RDONLY:
         _found_writable.add(folder)
         return None

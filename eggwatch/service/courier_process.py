@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from eggwatch.errors import in_words
 from eggwatch.linux.process import Process
 
 log = logging.getLogger("eggwatch")
@@ -41,12 +42,23 @@ class CourierProcess:
             self._not_before = time.monotonic() + (float("inf") if status == UNUSABLE else PAUSE)
             how = f"ended with status {status}" if status >= 0 else f"was ended by signal {-status}"
             again = "not started again before a reload" if status == UNUSABLE else f"restarting in {PAUSE:g} s"
-            self.fault = f"the process that delivers mails and webhooks {how}; it is {again}; see the log"
-            log.error("announce %s", self.fault)
+            self._tell(f"{how}; it is {again}; see the log")
         if self._process is None and time.monotonic() >= self._not_before:
-            self.fault = None
-            environment = {**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}
+            self._start()
+
+    def _start(self) -> None:
+        environment = {**os.environ, "NOTIFY_SOCKET": "", "WATCHDOG_USEC": ""}
+        try:
             self._process = Process(CODE, *self._arguments, environment=environment, folder=None)
+        except OSError as error:  # no process or descriptor is left: the indexes continue
+            self._not_before = time.monotonic() + PAUSE
+            self._tell(f"can't be started ({in_words(error)}); retrying in {PAUSE:g} s")
+        else:
+            self.fault = None
+
+    def _tell(self, what: str) -> None:
+        self.fault = f"the process that delivers mails and webhooks {what}"
+        log.error("announce %s", self.fault)
 
     def reload(self) -> None:
         """Restart it with the current configuration."""

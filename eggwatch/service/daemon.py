@@ -152,8 +152,11 @@ class Daemon:
         except EggwatchError as error:
             log.error("reload failed, still using the old configuration: %s", error)
             return
-        for runner in self._runners:
-            runner.close()
+        self._close_indexes()
+        before = {runner.config.name: runner for runner in self._runners}
+        for runner in runners:
+            if runner.config.name in before:
+                runner.follow(before[runner.config.name])
         self._runners = runners
         self._when_reloaded(config)
         if self._courier is not None:
@@ -174,13 +177,16 @@ class Daemon:
         self._supervisor.stopping()
         if self._courier is not None:
             self._courier.begin_to_stop()  # stops in parallel with the indexes: both can take seconds
-        for runner in self._runners:
-            try:
-                runner.close()
-            except Exception:
-                log.exception("[%s] could not stop cleanly; the next start recovers", runner.config.name)
+        self._close_indexes()
         if self._courier is not None:
             self._courier.stop()
         self._metrics.end()
         self._bell.close()
         self._mounts.close()
+
+    def _close_indexes(self) -> None:
+        for runner in self._runners:
+            try:
+                runner.close()
+            except Exception:
+                log.exception("[%s] could not stop cleanly; the next start recovers", runner.config.name)

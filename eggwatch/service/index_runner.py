@@ -18,6 +18,7 @@ from eggwatch.model.events import timestamp
 from eggwatch.model.status import Status
 from eggwatch.notifiers.log_index import of_index
 from eggwatch.pipeline.measures import Measures, Sample
+from eggwatch.pipeline.pipeline import Pipeline
 from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.pipeline.rounds import horizon, summary
 from eggwatch.service.watcher import Bell, Watcher
@@ -147,7 +148,10 @@ class IndexRunner:
             self.fail(str(error))
             return
         self.fail(f"the catalog is damaged ({error}); it is rebuilt from the ledger")
-        set_aside(self.config.catalog)
+        try:
+            set_aside(self.config.catalog)
+        except OSError as failure:  # a kernel mounts a disk with damage read-only: the other indexes continue
+            log.error("[%s] the catalog can't be set aside yet: %s", self.config.name, in_words(failure))
 
     def _reopen(self) -> None:
         if time.monotonic() < self._open_at:
@@ -167,7 +171,10 @@ class IndexRunner:
         self._open_at = time.monotonic() + pause
         if self.index is not None:
             index, self.index = self.index, None
-            index.abandon()
+            try:
+                index.abandon()
+            except OSError as failure:  # a network file system reports at close(2) what it could not write
+                log.error("[%s] %s", self.config.name, in_words(failure))
         self._status.tell_down(f"stopped after an error, retrying in {pause:g} s: {what}", at=timestamp(time.time()))
 
     def _work(self, index: Index) -> None:
@@ -284,16 +291,26 @@ class IndexRunner:
 
     @_labelled
     def close(self) -> None:
-        """Finish the current uploads, publish stale pages, and close the index."""
+        """Finish the current uploads, publish stale pages, and close the index; after an error, as a crash would."""
         self.watcher.stop()
         if self.index is None:
             return
         index, self.index = self.index, None
-        pipeline = index.pipeline
+        try:
+            self._finish(index.pipeline)
+        except BaseException:
+            index.abandon()
+            raise
+        index.close()
+
+    def _finish(self, pipeline: Pipeline) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         while pipeline.in_hand() and time.monotonic() < deadline:
             pipeline.inspect(0.1)
             pipeline.admit(pipeline.judge())
         pipeline.finish()
         tell_last(pipeline, self._status)
-        index.close()
+
+    def follow(self, before: IndexRunner) -> None:
+        """Take the place of another one, which is closed: what was there once is still not made anew."""
+        self._was_there = before._was_there

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -71,14 +71,17 @@ class Index:
 
     def abandon(self) -> None:
         """Let go after an error, as a crash would: nothing more is written."""
-        self.pipeline.let_go()
-        self._end(self.pipeline.components.catalog.close)
+        try:
+            self.pipeline.let_go()
+        finally:
+            self._end(self.pipeline.components.catalog.close)
 
     def _end(self, end_catalog: Callable[[], None]) -> None:
         components = self.pipeline.components
-        with closing(self.lock):
-            for end in (components.front.close, components.inspectors.close, end_catalog, components.ledger.close):
-                end()
+        with ExitStack() as last_first:
+            for end in (self.lock.close, components.ledger.close, end_catalog, components.inspectors.close):
+                last_first.callback(end)
+            components.front.close()
 
 
 def open_index(

@@ -151,9 +151,10 @@ class StatusFile:
     def write_now(self, status: Status, *, at: str) -> None:
         """Write what changed; each file for itself, since one of the disks may be full, or gone."""
         forms = [replace(status, at=None, running=None).as_json()]
-        # An empty folder is the place where the disk of PUBLIC is to be mounted: it is left as it is.
+        # An empty folder is the place where the disk of PUBLIC is to be mounted: it is left as it is. (Path.is_dir
+        # raises what a network file system says whose server is gone.)
         public = self._paths[1].parent
-        if not public.is_dir() or any((public / name).exists() for name in ("simple", "files")):
+        if not os.path.isdir(public) or any(os.path.exists(public / name) for name in ("simple", "files")):
             forms.append(replace(status, at=None, running=status.pid is not None).as_public_json())
         for number, data in enumerate(forms):
             content = {key: data[key] for key in data.keys() - AGING}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -136,7 +137,10 @@ def test_a_status_is_one_line_sent_when_it_changes_and_at_most_once_a_second(
     supervisor.status("three\nMAINPID=1")
     clock[0] += 1
     supervisor.status("x" * 5000)
-    assert ear.hear() == ["STATUS=one", "STATUS=three MAINPID=1", "STATUS=" + "x" * 300]
+    clock[0] += 1
+    supervisor.status("/srv/dr\udcf6p is not there")  # a folder whose name is no UTF-8
+    said = ["one", "three MAINPID=1", "x" * 300, "/srv/dr\\xf6p is not there"]
+    assert ear.hear() == [f"STATUS={text}" for text in said]
 
 
 @pytest.mark.parametrize("wrong", ["", "0", "soon", "-5"])
@@ -246,6 +250,22 @@ def test_a_folder_that_the_unit_closes_is_told_with_the_line_that_opens_it(
     monkeypatch.undo()
     monkeypatch.setenv("INVOCATION_ID", "1")
     assert systemd.line_lacking(folder) is None
+
+
+def test_nothing_is_said_of_the_unit_where_the_server_of_a_folder_is_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """stat(2) fails there, as for a folder of sshfs; whoever looks into it reports that."""
+    stat = os.stat
+
+    def gone(path: str | Path, **options: object) -> os.stat_result:
+        if str(path) == str(tmp_path / "drop"):
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return stat(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setenv("INVOCATION_ID", "1")
+    monkeypatch.setattr(os, "stat", gone)
+    assert systemd.line_lacking(tmp_path / "drop") is None
 
 
 def test_one_large_upload_is_progress_all_along(tmp_path: Path) -> None:
