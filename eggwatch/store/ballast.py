@@ -34,6 +34,8 @@ class Ballast:
     def __init__(self, state: Path, public: Path, permissions: Permissions = OURS) -> None:
         self._paths = (state / NAME, public / ".eggwatch" / NAME)
         self._permissions = permissions
+        self._faults: dict[Path, str] = {}
+        """What was said of a file that can't be reserved."""
 
     def throw_off(self) -> None:
         """Give the bytes free where less is free than they are; what fails is left to the order to meet."""
@@ -67,8 +69,11 @@ class Ballast:
                 missing = min(_wanted(path.parent) - size, _free(path.parent) - SLACK)
                 if missing > 0:
                     _grow(path, size, missing, self._permissions)
+                self._faults.pop(path, None)
             except OSError as error:
-                log.warning("%s can't be reserved: %s", path, error)
+                if self._faults.get(path) != str(error):
+                    log.warning("%s can't be reserved: %s", path, error)
+                self._faults[path] = str(error)
 
     def _files(self) -> list[Path]:
         """One on each file system."""

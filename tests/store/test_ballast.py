@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -89,3 +90,20 @@ def test_folders_that_are_not_there_are_no_error(tmp_path: Path) -> None:
     kept = Ballast(tmp_path / "nowhere", tmp_path / "neither")
     kept.throw_off()
     kept.take_in()
+
+
+def test_what_can_not_be_reserved_is_said_once(
+    kept: Ballast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon tries it again with each scan: where a quota is used up, for ever."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        kept.take_in()
+        kept.take_in()
+    assert caplog.text.count("can't be reserved") == 1
+    kept.take_in()
+    assert caplog.text.count("can't be reserved") == 1

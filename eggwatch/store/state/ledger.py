@@ -157,12 +157,15 @@ class Ledger:
 
     def open(self, end: Position) -> None:
         """Get ready to append after `end`, which the caller has found by `read`."""
-        if not self.path.exists():
-            durable.write(self.path, b"", permissions=self._permissions)
-            durable.sync([self.path, self.path.parent])
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        if end.offset == 0:
+            durable.changing("write", self.path)
+        # Whether there is one already is not asked before: a disk that fails for a moment must not cost what is in it.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._fd = os.open(self.path, flags, durable.UNFINISHED_FILE)
         if stat.S_IMODE(os.fstat(self._fd).st_mode) == durable.UNFINISHED_FILE:
             durable.chmod(self.path, self._permissions)
+        if end.offset == 0:
+            durable.sync([self.path, self.path.parent])
         self.end = end
 
     def make_last(self) -> None:
@@ -184,7 +187,8 @@ class Ledger:
     def append(self, events: Iterable[Event]) -> list[Entry]:
         """Commit events: one write, one fsync. When this returns they have happened.
 
-        LedgerError if the path names another file by now: what was written to this one would be lost with it.
+        LedgerError if the path names another file by now, so that what was written to this one would be lost with it, or
+        if somebody else has written to it.
         """
         assert self._fd is not None, "the ledger is not open"
         entries, lines, position = [], [], self.end
@@ -212,9 +216,10 @@ class Ledger:
             raise
 
     def _refuse_another(self, fd: int) -> None:
-        if not os.path.samestat(os.fstat(fd), os.stat(self.path)):
+        mine = os.fstat(fd)
+        if mine.st_size != self.end.offset or not os.path.samestat(mine, os.stat(self.path)):
             raise LedgerError(
-                f"{self.path} was replaced while it was in use, by an editor or from a backup.",
+                f"{self.path} was changed or replaced while it was in use, by an editor or from a backup.",
                 remedy="The daemon goes on by itself if the new one follows on. Stop it before you change the ledger.",
             )
 

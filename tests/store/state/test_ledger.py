@@ -101,13 +101,36 @@ def test_nothing_is_written_to_a_ledger_that_has_been_replaced(ledger: Ledger) -
     copy = ledger.path.with_name("copy")
     copy.write_bytes(ledger.path.read_bytes())
     copy.rename(ledger.path)
-    with pytest.raises(LedgerError, match="was replaced while it was in use"):
+    with pytest.raises(LedgerError, match="was changed or replaced while it was in use"):
         ledger.append([event(2)])
     again = Ledger(ledger.path)
     again.open(ledger.end)
     again.append([event(2)])
     again.close()
     assert [entry.serial for entry in again.read()] == [1, 2]
+
+
+def test_nothing_is_written_behind_what_somebody_else_has_written(ledger: Ledger) -> None:
+    ledger.append([event(1)])
+    with ledger.path.open("ab") as file:
+        file.write(b"a note")
+    before = ledger.path.read_bytes()
+    with pytest.raises(LedgerError, match="was changed or replaced while it was in use"):
+        ledger.append([event(2)])
+    assert ledger.path.read_bytes() == before
+
+
+def test_a_ledger_that_could_not_be_seen_for_a_moment_is_opened_as_it_is(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of Python 3.14 a path whose disk fails does not exist (docs of pathlib.Path.exists)."""
+    ledger.append([event(1)])
+    before = ledger.path.read_bytes()
+    monkeypatch.setattr(Path, "exists", lambda _: False)
+    again = Ledger(ledger.path)
+    again.open(ledger.end)
+    again.close()
+    assert ledger.path.read_bytes() == before
 
 
 def test_what_could_not_be_synced_has_not_happened(ledger: Ledger) -> None:
