@@ -187,8 +187,8 @@ class Ledger:
     def append(self, events: Iterable[Event]) -> list[Entry]:
         """Commit events: one write, one fsync. When this returns they have happened.
 
-        LedgerError if the path names another file by now, so that what was written to this one would be lost with it, or
-        if somebody else has written to it.
+        LedgerError if somebody else has written to it, or the path names another file by now: what was written to this
+        one would be lost with it.
         """
         assert self._fd is not None, "the ledger is not open"
         entries, lines, position = [], [], self.end

@@ -32,7 +32,8 @@ from eggwatch.store.durable import Permissions
 log = logging.getLogger("eggwatch")
 
 UNREAD_SECONDS = 3600.0
-LONGEST_ORDER = 1 << 16
+LONGEST_ORDER = 1 << 24
+"""Bytes; one that was confirmed at a terminal names each file, and a project may have ten thousand."""
 _NAME = re.compile(r"([^.]+)\.(?:json|begun-(\d+))")
 _FLOCK = "hhqqi"
 """struct flock of fcntl(2): type, whence, start, length, pid."""
@@ -201,7 +202,7 @@ def read_awaited(fd: int) -> bytes | None:
     # Asking takes nothing; and only who may write to the file can hold what is asked for.
     wanted = struct.pack(_FLOCK, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
     held = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
-    return None if held[0] == fcntl.F_UNLCK else os.read(fd, LONGEST_ORDER)
+    return None if held[0] == fcntl.F_UNLCK else os.read(fd, min(os.fstat(fd).st_size, LONGEST_ORDER))
 
 
 def parsed(text: bytes) -> dict[str, Any]:

@@ -207,6 +207,14 @@ def test_orders_come_in_their_order_and_are_answered_once(box: OrderBox) -> None
     assert list(box.folder.iterdir()) == []
 
 
+def test_an_order_may_name_all_files_of_a_large_project(box: OrderBox) -> None:
+    """As a removal does that was confirmed at a terminal."""
+    order = {"verb": "remove", "spec": "demo", "only": [f"demo-1.0.dev{number}.tar.gz" for number in range(10_000)]}
+    with box.giving(order):
+        (pending,) = box.pending()
+        assert pending.data == order
+
+
 def test_an_order_that_was_taken_back_is_not_begun(box: OrderBox) -> None:
     """A sender that gives up knows that its order will not be carried out."""
     with box.giving({"verb": "remove", "spec": "demo"}) as given:
