@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import select
 import sys
 import time
@@ -13,6 +14,7 @@ import zlib
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from eggwatch.archives.metadata.readme import MOST_SECONDS_OF_PAGE, content_type, readme_html
 from eggwatch.errors import RendererError, in_words
@@ -25,12 +27,25 @@ MOST_SECONDS = 30.0
 LONGEST_ANSWER = 8 << 20
 MOST_KEPT = 8 << 20
 """Bytes of rendered READMEs that are kept, compressed: of a thousand or two."""
+_PACKAGE = re.compile(
+    r"((?:readme_renderer|nh3|docutils|pygments|comrak|cmarkgfm)-[^-]+?)(?:-py[^-]+)?\.(?:dist|egg)-info", re.IGNORECASE
+)
 
 
 @functools.cache
-def can_render() -> bool:
-    """Whether there is a renderer; without one READMEs are shown as plain text."""
-    return find_spec("readme_renderer") is not None
+def renderer_version() -> str | None:
+    """The versions of what READMEs are rendered with, each of which may give them other HTML; None without a renderer:
+    then they are shown as plain text.
+
+    By the names of their folders: importlib.metadata takes 20 ms to import.
+    """
+    spec = find_spec("readme_renderer")
+    if spec is None or spec.origin is None:
+        return None
+    with suppress(OSError):  # in an archive, there are no folders
+        names = os.listdir(Path(spec.origin).parents[1])
+        return " ".join(sorted(match[1].lower() for name in names if (match := _PACKAGE.fullmatch(name))))
+    return ""
 
 
 class Readmes:
@@ -108,7 +123,7 @@ class Readmes:
 
 def _question(text: str, said: str) -> bytes | None:
     """What the process is asked; None for what is shown as the text that it is."""
-    if not text.strip() or content_type(said)[0] == "text/plain" or not can_render():
+    if not text.strip() or content_type(said)[0] == "text/plain" or renderer_version() is None:
         return None
     return json.dumps([text, said]).encode() + b"\n"
 

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import TemplateSyntaxError
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import Site
 from eggwatch.errors import ConfigurationError, in_words
-from eggwatch.inspection.readmes import can_render
+from eggwatch.inspection.readmes import renderer_version
 from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import RENDERER_VERSION, environment
@@ -150,7 +151,7 @@ def _front_key(sources: PageSources) -> str:
 
 def _site_key(sources: PageSources) -> str | None:
     """What the site's pages of projects depend on beside the ledger: a template of one's own may show any option."""
-    said = [SITE_VERSION, asdict(sources.options), can_render(), _templates_digest(sources)]
+    said = [asdict(sources.options), SITE_VERSION, renderer_version(), _templates_digest(sources)]
     return json.dumps(said) if sources.options.site else None
 
 
@@ -192,8 +193,15 @@ def _renderer(sources: PageSources) -> str:
 def is_rendered_by_us(catalog: Reader, config: IndexConfig) -> bool:
     """Whether pages were last rendered by this very renderer; what they say beside may have been configured since."""
     sources = page_sources(config)
-    known, wanted = str(catalog.meta("front") or "[]"), _front_key(sources)
-    return catalog.meta("renderer") == _renderer(sources) and json.loads(known)[1:] == json.loads(wanted)[1:]
+    site, known = _site_key(sources), catalog.meta("site")
+    is_ours = None in (site, known) or _but_options(known) == _but_options(site)
+    is_ours = is_ours and _but_options(catalog.meta("front")) == _but_options(_front_key(sources))
+    return is_ours and catalog.meta("renderer") == _renderer(sources)
+
+
+def _but_options(key: object) -> list[Any]:
+    """What front pages, or those of projects, depend on beside the ledger and what is configured."""
+    return list(json.loads(str(key or "[]"))[1:])
 
 
 def mark_lost_pages(config: IndexConfig, catalog: Catalog) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,10 @@ def test_a_readme_whose_process_was_killed_is_rendered_by_another() -> None:
     following = renderer.html("# The next one", MARKDOWN)
     renderer.close()
     assert following is not None and "The next one" in following
+
+
+def test_the_version_of_the_renderer_is_that_of_all_that_it_is_made_of() -> None:
+    packages = [("readme_renderer", "readme-renderer"), ("nh3", "nh3"), ("docutils", "docutils")]
+    packages += [("pygments", "Pygments"), ("comrak", "comrak")]
+    wanted = sorted(f"{folder}-{version(package)}" for folder, package in packages)
+    assert (readmes.renderer_version() or "").split() == wanted

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from eggwatch import __version__
+from eggwatch.config.settings import Site
+from eggwatch.inspection.readmes import Readmes
 from eggwatch.maintenance.verify import Verification
 from eggwatch.pipeline import pipeline
 from eggwatch.store.state import catalog, catalog_reader
 from eggwatch.writer import page_sources
 from eggwatch.writer.status import state_of
-from tests.archive_factory import sdist
+from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import (
     START,
     IndexAtWork,
@@ -75,6 +77,22 @@ def test_pages_of_an_older_version_are_no_damage(old: IndexAtWork, monkeypatch: 
         old.work()
     found = Verification(old.config)
     assert (found.run(), found.older_pages) == ([], False)
+
+
+def test_readmes_that_another_version_of_the_renderer_renders_otherwise_are_rendered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are no damage before the daemon has been restarted, and are as it renders them afterwards."""
+    with IndexAtWork(tmp_path, site=Site()) as work:
+        work.upload(*wheel("demo", metadata_extra="Description-Content-Type: text/markdown\n\n# A title\n"))
+    monkeypatch.setattr(Readmes, "html", lambda *_: "<p>another</p>")
+    monkeypatch.setattr(page_sources, "renderer_version", lambda: "another", raising=False)
+    found = Verification(work.config)
+    assert (found.run(), found.older_pages) == ([], True)
+    with work:
+        work.work()
+    assert "<p>another</p>" in (work.config.public / "project/demo/index.html").read_text()
+    assert_equals_fresh_render(work.config)
 
 
 def test_it_goes_on(old: IndexAtWork) -> None:
