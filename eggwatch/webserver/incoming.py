@@ -1,7 +1,7 @@
 """Stores uploads in DROP/http/: hidden while they arrive, and under their name when they are complete.
 
 DROP/http/USER/NAME is the only upload of that name by that user that waits for its verdict, so the name acts as a lock
-between all processes that accept uploads. The folder of a user is changed only while its `LOCK` is held (flock).
+between all processes that accept uploads. The folder of a user is changed only while the user's lock is held (flock).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from eggwatch.store.state.catalog_reader import Original
 
 ARRIVING = ".arriving"
 """The folder of uploads that are not complete; the daemon skips folders with such a name."""
-LOCK = ".lock"
-"""For its owner alone: any account that may read a file, or a folder, may lock it, for as long as it likes."""
+LOCKS = ".locks"
+"""A file for each user, which only its owner can open: any account that may read a file, or a folder, may lock it."""
 READABLE = 0o644
 LEFT_SECONDS = 60.0
 """A younger file may belong to a process that has not locked it yet."""
@@ -163,9 +163,9 @@ class Incoming:
 
     @contextmanager
     def _locked(self, user: str, how: int = fcntl.LOCK_EX) -> Iterator[Place]:
-        with self._opened(user) as folder:
-            durable.changing("write", inside(folder, LOCK))
-            fd = os.open(LOCK, _LOCKING, durable.UNFINISHED_FILE, dir_fd=folder.folder)
+        with self._opened(LOCKS) as locks, self._opened(user) as folder:
+            durable.changing("write", inside(locks, user))
+            fd = os.open(user, _LOCKING, durable.UNFINISHED_FILE, dir_fd=locks.folder)
             try:
                 fcntl.flock(fd, how)
                 yield folder

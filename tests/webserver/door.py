@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eggwatch.webserver.incoming import LOCK
+from eggwatch.webserver.incoming import LOCKS
 from tests.cli.program import Site, clean_environment
 from tests.http_asking import Reply, ask
 from tests.running import Daemon
@@ -46,7 +46,7 @@ class Door:
 
 def kept(door: Door) -> list[str]:
     """Files of the door, in its folder or in a server's hand."""
-    lying = [name for _, _, names in os.walk(door.site.drop / "http") for name in names if name != LOCK]
+    lying = [name for at, _, names in os.walk(door.site.drop / "http") for name in names if LOCKS not in at]
     links = Path(f"/proc/{door.server.pid}/fd").iterdir()
     held = [os.readlink(link) for link in links if link.is_symlink()]
     return lying + [path for path in held if "/http/" in path]

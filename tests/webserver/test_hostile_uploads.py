@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from eggwatch.webserver.incoming import LOCK
+from eggwatch.webserver.incoming import LOCKS
 from tests.archive_factory import sdist, wheel
 from tests.http_asking import ask, raw
 from tests.running import PATIENT, until
@@ -217,7 +217,7 @@ def test_no_other_account_holds_up_a_user_by_a_lock(door: Door) -> None:
         assert door.upload(sdist("locked", "2.0")).status == 200
     finally:
         os.close(fd)
-    assert (folder / LOCK).stat().st_mode & 0o077 == 0
+    assert (folder.parent / LOCKS / folder.name).stat().st_mode & 0o077 == 0
 
 
 def test_two_uploads_of_one_name_at_once_are_judged_one_after_the_other(door: Door) -> None:

@@ -19,7 +19,7 @@ from eggwatch.config.loading import load
 from eggwatch.readers.local import IndexReader
 from eggwatch.webserver import uploads
 from eggwatch.webserver.doors import doors_of
-from eggwatch.webserver.incoming import LOCK
+from eggwatch.webserver.incoming import LOCKS
 from eggwatch.webserver.server import Server
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
@@ -95,7 +95,7 @@ def assert_empty(door: Door) -> None:
 
 def left(door: Door) -> list[str]:
     """What lies in the door's folder."""
-    return [name for _, _, names in os.walk(door.site.drop / "http") for name in names if name != LOCK]
+    return [name for at, _, names in os.walk(door.site.drop / "http") for name in names if LOCKS not in at]
 
 
 def test_a_rejection_says_all_that_is_wrong_in_the_body_and_in_the_reason_phrase(door: Door) -> None:
