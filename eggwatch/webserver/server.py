@@ -22,6 +22,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher, WSGITask
+from waitress.utilities import BadRequest
 
 from eggwatch.model.instructions import is_loopback
 from eggwatch.webserver.app import Application
@@ -266,6 +267,10 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Read on. A body that does not say how long it is, and is of no use, is read in vain only so far."""
         consumed = int(super().received(data))
+        # Around the chunks waitress keeps what has no end yet, and looks through all of it with each piece that comes.
+        if self.chunked and max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LONGEST_HEAD:
+            self.error = BadRequest("a line outside of the chunks is too long")
+            self.completed = True
         is_in_vain = self.chunked and self.body_bytes_received > HEARD_OUT and self._taker.is_dropped()
         if is_in_vain and not self.completed:
             self.headers["CONNECTION"] = "close"

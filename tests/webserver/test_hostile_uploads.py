@@ -114,6 +114,20 @@ def test_a_body_without_an_end_is_hung_up_on(door: Door, case: str) -> None:
     assert door.upload(sdist("still-open")).status == 200
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("start", [b"1;x=", b"0\r\nX: "], ids=["a chunk", "what follows the chunks"])
+def test_a_line_without_an_end_is_hung_up_on(door: Door, kind: str, start: bytes) -> None:
+    """Outside of the chunks, long before 16 MiB: it would be kept, and looked through with each piece that comes."""
+    parts = urlsplit(door.url)
+    head = f"POST /legacy/ HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with closing(socket.create_connection((parts.hostname, parts.port), timeout=PATIENT)) as connection:
+        connection.sendall(head.encode() + start)
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(120):
+                connection.sendall(b"a" * (1 << 16))
+    assert door.upload(sdist("still-open")).status == 200
+
+
 def test_ten_thousand_fields_are_too_many(door: Door) -> None:
     file = sdist("many-fields")
     classifiers = [("classifiers", f"Topic :: {number}") for number in range(10_000)]
