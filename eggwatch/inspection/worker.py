@@ -148,7 +148,7 @@ def read_answer(number: int, data: bytes) -> Result:
         if "trouble" in answer:
             return Result(number=number, trouble=_text(answer["trouble"], 20_000))
         return Result(number=number, inspection=_inspection(answer))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Result(number=number, trouble=f"the inspector's answer makes no sense: {error!r}")
 
 
@@ -156,7 +156,7 @@ def read_given_up(data: bytes) -> float | None:
     """The seconds of CPU time that an archive says it needs, 0 if it does not; None if nothing was given up."""
     try:
         needs = json.loads(data)["given up"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return float(needs) if isinstance(needs, int | float) and 0 <= needs <= LONGEST_NEED else LONGEST_NEED
 

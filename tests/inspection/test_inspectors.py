@@ -317,6 +317,7 @@ def test_what_says_that_it_needs_little_has_less_than_its_size_would_buy(
         (b'{"flaws": []}\n', None),
         (b"[1]\n", None),
         (b"given up\n", None),
+        (b"[" * 100_000 + b"\n", None),
     ],
 )
 def test_what_an_archive_says_that_it_needs_is_believed_within_reason(answer: bytes, needs: float | None) -> None:
@@ -346,6 +347,7 @@ def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
         b'{"flaws": [{"code": 1}], "incomplete": null, "metadata": null, "core": null}\n',
         b'{"flaws": [], "incomplete": 7, "metadata": null, "core": null}\n',
         b'{"flaws": [], "incomplete": null, "metadata": "%%%", "core": null}\n',
+        b"[" * 100_000 + b"\n",
     ],
 )
 def test_an_answer_that_makes_no_sense_holds_the_file(answer: bytes) -> None:
