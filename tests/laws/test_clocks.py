@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from eggwatch.pipeline.housekeeping import TIDY_SECONDS, UNSURE_SECONDS
 from eggwatch.policy.retention import Keeping
 from tests.archive_factory import sdist
-from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render
+from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_folder
 
 YEAR = 365 * 86400.0
 JUMPS = pytest.mark.parametrize("jump", [YEAR, -YEAR], ids=["ahead", "back"])
@@ -145,3 +146,16 @@ def test_a_suspended_machine_is_no_jump(tmp_path: Path, monkeypatch: pytest.Monk
         clock.pass_by(31 * 86400.0)
         housekeeping.tidy(Keeping(age=7 * 86400.0), now=clock.day)
         assert housekeeping.kept["rejected"].kept == 0
+
+
+@pytest.mark.parametrize("year", [1600, 1900, 2262, 2300, 2440])
+def test_a_file_of_any_time_is_published_and_leaves(year: int) -> None:
+    """Anybody can set one with touch, as far as the file system goes; 64 bits of nanoseconds end in the year 2262."""
+    name, data = sdist("demo", "1.0")
+    seconds = round((year - 1970) * 365.2425 * 86400)
+    with quick_folder() as base, IndexAtWork(base) as work:
+        work.put(f"{name}.part", data)
+        os.utime(work.config.drop / f"{name}.part", (seconds, seconds))
+        (work.config.drop / f"{name}.part").rename(work.config.drop / name)
+        work.upload(*sdist("other", "1.0"))
+        assert work.files("demo") and work.files("other") and work.lying() == []

@@ -34,14 +34,20 @@ TAIL = 64 * 1024
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors that say nothing of the file: the daemon itself, or the machine, has run out of something."""
 
+FURTHEST = (1 << 63) - 1
+"""Nanoseconds from 1970 to the year 2262."""
+
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 """Flags to open files of other accounts, so that a FIFO, a link or a lease never blocks."""
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """The identity of what stat(2) saw."""
-    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    """The identity of what stat(2) saw; any account can set a time that is too far away for the catalog."""
+    mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+    if not -FURTHEST <= min(mtime, ctime) <= max(mtime, ctime) <= FURTHEST:
+        mtime, ctime = (min(max(moment, -FURTHEST), FURTHEST) for moment in (mtime, ctime))
+    return Identity(status.st_dev, status.st_ino, status.st_size, mtime, ctime)
 
 
 class Found(NamedTuple):

@@ -85,6 +85,11 @@ def _path_key(path: str) -> str | bytes:
     return path
 
 
+def _signed(number: int) -> int:
+    """An inode's number as SQLite can keep it; on mergerfs and others they have all 64 bits."""
+    return number - (1 << 64) if number >> 63 else number
+
+
 NO_DAMAGE = (
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_BUSY,
@@ -339,9 +344,9 @@ class Catalog(Reader):
         self._db.execute(
             "INSERT OR REPLACE INTO originals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                _path_key(original.path), identity.dev, identity.ino, identity.size, identity.mtime_ns,
-                identity.ctime_ns, original.fate, original.serial, original.sha256, original.reason,
-                original.told,
+                _path_key(original.path), _signed(identity.dev), _signed(identity.ino), identity.size,
+                identity.mtime_ns, identity.ctime_ns, original.fate, original.serial, original.sha256,
+                original.reason, original.told,
             ),
         )  # fmt: skip
 

@@ -390,9 +390,8 @@ def _removed(record: FileRecord) -> RemovedFile:
 
 
 def _original(row: sqlite3.Row) -> Original:
-    identity = Identity(
-        dev=row["dev"], ino=row["ino"], size=row["size"], mtime_ns=row["mtime_ns"], ctime_ns=row["ctime_ns"]
-    )
+    dev, ino = (row[key] % (1 << 64) for key in ("dev", "ino"))  # SQLite knows no unsigned ones
+    identity = Identity(dev=dev, ino=ino, size=row["size"], mtime_ns=row["mtime_ns"], ctime_ns=row["ctime_ns"])
     path = row["path"].decode("utf-8", "surrogateescape") if isinstance(row["path"], bytes) else row["path"]
     more = {key: row[key] for key in ("serial", "sha256", "reason", "told")}
     return Original(path=path, identity=identity, fate=Fate(row["fate"]), **more)

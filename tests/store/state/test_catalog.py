@@ -184,6 +184,14 @@ def test_an_error_in_a_batch_applies_nothing(catalog: Catalog) -> None:
     assert catalog.counts() == (0, 0) and catalog.position().serial == 0
 
 
+def test_the_number_of_an_inode_may_have_all_its_bits(catalog: Catalog) -> None:
+    """As on mergerfs and rclone, of each second file."""
+    identity = IDENTITY._replace(ino=(1 << 64) - 1, dev=1 << 63)
+    original = Original(path="demo-1.0.tar.gz", identity=identity, fate=Fate.HELD)
+    catalog.remember([original])
+    assert catalog.originals() == [original]
+
+
 @pytest.mark.parametrize("path", ["team/demo-1.0.tar.gz", "t\udcff/demo-1.0.tar.gz", "zeile\n.whl", "ü"])
 def test_originals_are_remembered_and_forgotten(catalog: Catalog, path: str) -> None:
     """What became of a file in the drop, also under a name that is no UTF-8."""
