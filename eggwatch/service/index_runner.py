@@ -74,7 +74,7 @@ class IndexRunner:
         self.index: Index | None = None
         self.ready = False
         self._failures = 0
-        self._next_scan = self._open_at = 0.0
+        self._next_scan = self._open_at = self._due = 0.0
         self._was_there: tuple[Path, ...] = ()
         self._errands: list[tuple[str, float, tuple[int, int, int]]] = []
         self._status_owed = True
@@ -129,6 +129,8 @@ class IndexRunner:
                 self._work(self.index)
                 if time.monotonic() > self._open_at + PAUSES[-1]:  # else the same error may come a round later
                     self._failures = 0
+            if self.index is not None:
+                self._due = self._next_due(self.index)
             return
         except sqlite3.DatabaseError as error:
             self.doubt_catalog(error)
@@ -279,12 +281,14 @@ class IndexRunner:
 
     def next_due(self) -> float:
         """When this index needs the next beat, on the monotonic clock."""
-        if self.index is None:
-            return self._open_at
-        due = self.index.pipeline.next_due()
+        return self._open_at if self.index is None else self._due
+
+    def _next_due(self, index: Index) -> float:
+        """The same, to be asked where an error of the catalog, as of its disk, ends no other index."""
+        due = index.pipeline.next_due()
         moments = [self._next_scan, *([due] if due is not None else [])]
         if self.watcher.asks_for_everything():
-            moments.append(self.index.pipeline.scan.rests_until(REST))
+            moments.append(index.pipeline.scan.rests_until(REST))
         if self._status_owed or self._errands:
             moments.append(time.monotonic() + (0.05 if self._errands else 1.0))
         return min(moments)

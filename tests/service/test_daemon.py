@@ -114,6 +114,18 @@ def test_a_damaged_catalog_on_a_disk_that_has_become_read_only_ends_nothing(site
     runner.close()
 
 
+def test_a_disk_that_fails_while_it_is_asked_when_to_go_on_ends_nothing(site: Site) -> None:
+    """The catalog is asked then, too."""
+    runner = runner_of(site)
+    runner.open()
+    with mock.patch.object(Pipeline, "next_due", side_effect=sqlite3.OperationalError("disk I/O error")):
+        runner.beat()
+        assert runner.next_due() > 0.0
+    assert runner.index is None
+    runner.open()
+    runner.close()
+
+
 def test_an_index_whose_disk_fails_also_when_it_is_let_go_ends_nothing(site: Site) -> None:
     """Network file systems report at close(2) what could not be written; the lock is free all the same."""
     runner = runner_of(site)
