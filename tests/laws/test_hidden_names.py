@@ -89,3 +89,11 @@ def test_many_files_under_names_of_unknown_events_are_one_fault(work: IndexAtWor
     assert work.index is not None
     (fault,) = work.index.pipeline.uploads.faults.values()
     assert "and 49 more: left by an unknown event" in fault
+
+
+@pytest.mark.parametrize("serial", ["0", "9" * 18, "9" * 20, "9" * 200, "\u0664"])
+def test_a_hidden_name_with_any_number_stops_nothing(work: IndexAtWork, serial: str) -> None:
+    """Anybody may give one to a file of his own; SQLite knows no number of twenty digits."""
+    (work.config.drop / f".eggwatch-{serial}-01234567").write_bytes(b"of somebody else")
+    work.upload(NAME, DATA)
+    assert work.files("demo") and work.lying() == [f".eggwatch-{serial}-01234567"]

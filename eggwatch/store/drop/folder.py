@@ -20,7 +20,8 @@ from eggwatch.store import granting
 from eggwatch.store.durable import Place
 
 ANSWER_FOLDERS = ("rejected", "receipts")
-LEFTOVER = re.compile(r"\.eggwatch-(\d+)-([0-9a-f]{8})")
+LEFTOVER = re.compile(r"\.eggwatch-([0-9]{1,18})-([0-9a-f]{8})")
+"""An original under its hidden name, with a serial that the catalog can be asked for."""
 DEEPEST = 32
 HEAD = 512
 """Zero bytes in a row that count as a block that was never written."""
