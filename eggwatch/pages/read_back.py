@@ -121,8 +121,10 @@ def _time(value: object) -> str:
 
 
 def _text(value: object, what: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{what} is no text")
+    if value is None:
+        return None
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{what} is no text")  # a page with half a surrogate pair could never be written again
     return value
 
 
