@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from eggwatch.model.names import shown
 from eggwatch.model.sightings import Sighting
 
 ACCOUNT = re.compile(r"\w[\w.@+-]{0,63}\$?")
@@ -47,9 +48,9 @@ Identify = Callable[[Sighting, Traces], Uploader]
 
 
 def account_name(uid: int) -> str:
-    """The account's current name, else `uid:1043`."""
+    """The account's current name, which a page can show, else `uid:1043`."""
     try:
-        return pwd.getpwuid(uid).pw_name
+        return shown(pwd.getpwuid(uid).pw_name)
     except KeyError:
         return f"uid:{uid}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,6 +52,13 @@ def test_a_folder_of_another_account_is_not_whom_it_is_called_after(folder_owner
     sighting = Sighting(path="daemon/x", filename="x", identity=identity, uid=1_234_567, since=0.0)
     folder = status_of(mode=0o755, uid=folder_owner)
     assert by_folder(sighting, Traces(file=status_of(mode=0o644), folders=(folder,))).name == name
+
+
+def test_an_account_s_name_that_is_no_utf_8_is_one_that_a_page_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory service may have such names; the page of a project could not be written with one."""
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name=os.fsdecode(b"m\xfcller")))
+    sighting = Sighting(path="x", filename="x", identity=Identity(1, 1, 1, 1, 1), uid=1, since=0.0)
+    assert by_owner(sighting, Traces(file=status_of(mode=0o644))).name == r"m\xfcller"
 
 
 DOOR = 4321
