@@ -27,6 +27,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWork]:
         yield work
 
 
+def put_file(path: Path) -> None:
+    path.write_bytes(b"no archive")
+
+
 def put_link(path: Path) -> None:
     path.symlink_to("nowhere")
 
@@ -213,3 +217,15 @@ def test_an_index_that_is_let_go_in_the_middle_of_a_scan_leaves_no_folder_open(w
         if os.path.exists(f"/proc/self/fd/{fd}")
     ]
     assert not [link for link in links if link.startswith(str(work.config.drop))]
+
+
+@pytest.mark.parametrize(
+    "name", [b"M\xfcller.exe", b"a" + b"\xc3\xa9" * 100 + b"-1.0.tar.gz", b"a" + b"\xc3\xa9" * 100 + b".exe"]
+)
+@pytest.mark.parametrize("put", [put_file, put_link, put_folder, put_fifo])
+def test_a_name_that_is_no_utf_8_stops_nothing(put: Callable[[Path], None], name: bytes) -> None:
+    """Nor one that is not any more when it is cut to 160 bytes, as the names of receipts are."""
+    with quick_folder() as base, IndexAtWork(base) as work:
+        put(work.config.drop / os.fsdecode(name))
+        work.upload(*wheel("demo"))
+        assert work.files("demo")

@@ -92,7 +92,8 @@ def _record(row: sqlite3.Row) -> FileRecord:
 def key_of(filename: str) -> str:
     """The key under which events and refusals of a filename are found: normalised, where it can be parsed."""
     parsed = parse_filename(filename)
-    return parsed.normalized if isinstance(parsed, Filename) else stored_name(filename)
+    key = parsed.normalized if isinstance(parsed, Filename) else stored_name(filename)
+    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()  # it may be no UTF-8
 
 
 MOST_ENTRIES = 20_000
