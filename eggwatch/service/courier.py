@@ -34,6 +34,8 @@ log = logging.getLogger("eggwatch")
 
 LOOK_SECONDS = 0.25
 """Seconds between checks of the ledger's size; nothing else is read until it changes."""
+LONGEST_WAIT = 60.0
+"""Seconds after which it is looked again whether a digest is due: the clock may be set."""
 AT_MOST = 500
 """How many events are in one digest, and how many are read before the cursor is saved."""
 
@@ -64,7 +66,7 @@ class Route:
         if now < self._again:
             return min(self._again - now, LOOK_SECONDS)
         seen = self._size()
-        if seen == self._seen and not isinstance(self.subscription, Digest):
+        if seen == self._seen:
             return LOOK_SECONDS
         self._seen = seen if self._deliver_all() else None
         return LOOK_SECONDS
@@ -122,14 +124,15 @@ class Route:
             wanted = [entry for entry in wanted if entry.serial <= progress.sending]
         if not wanted:
             return self._pass(entries, progress)
-        if progress.sending is None and not self._is_time(wanted[0], progress, every):
-            return True
+        if progress.sending is None and (left := self._time_left(wanted[0], progress, every)) > 0:
+            self._again = time.monotonic() + min(left, LONGEST_WAIT)
+            return False
         begun = self._keep(replace(progress, sending=wanted[-1].serial))
         return self._deliver(wanted, begun) is not None
 
-    def _is_time(self, first: Entry, progress: Progress, every: float) -> bool:
+    def _time_left(self, first: Entry, progress: Progress, every: float) -> float:
         age = time.time() - max(seconds_of(first.event.at), progress.told_at)
-        return age >= every or age < 0  # the clock was set back, perhaps by years
+        return 0.0 if age < 0 else every - age  # the clock was set back, perhaps by years
 
     def _concerns(self, entry: Entry) -> bool:
         return is_news(entry.event) and self.subscription.wants(entry.event)

@@ -21,7 +21,7 @@ from eggwatch.model.news import Notice
 from eggwatch.notifiers import NeverDelivered
 from eggwatch.policy import retries
 from eggwatch.service import courier
-from eggwatch.service.courier import LOOK_SECONDS, Route
+from eggwatch.service.courier import LONGEST_WAIT, LOOK_SECONDS, Route
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import Reader
 from eggwatch.store.state.cursors import DAEMON, FOLDER
@@ -154,8 +154,8 @@ def test_a_request_for_a_retry_waits_on_a_disk_that_is_read_only(tmp_path: Path)
         assert not Deliveries(tmp_path).is_asked_to_retry()
 
 
-def test_a_digest_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
-    """Events, or the digest before, are of the future then, perhaps by years."""
+def test_a_digest_is_not_put_together_all_day_and_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """Events, or the digest before, are of the future then, perhaps by years; it is looked again after a minute."""
     ear, site = Ear(), Site(tmp_path)
     configured(site, mail_table(9, 'digest = "1d"\n'))
     site.put(sdist())
@@ -166,7 +166,10 @@ def test_a_digest_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path) ->
     route = Route(config, digest, ear, deliveries)
     route.step()
     assert ear.heard == [], "a day is not over"
-    with mock.patch.object(courier, "time", mock.Mock(time=lambda: 1e9, monotonic=time.monotonic)):
+    with mock.patch.object(Reader, "open", side_effect=AssertionError):
+        route.step()
+    later = mock.Mock(time=lambda: 1e9, monotonic=lambda: time.monotonic() + LONGEST_WAIT)
+    with mock.patch.object(courier, "time", later):
         route.step()
     assert ear.heard == [1]
 
