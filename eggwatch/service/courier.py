@@ -249,6 +249,7 @@ class Courier:
         self.routes = [Route(config, one, messenger_of(one), deliveries) for one in config.subscriptions]
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._retries: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start delivering."""
@@ -270,10 +271,11 @@ class Courier:
         return all(thread.is_alive() for thread in self._threads)
 
     def look_around(self) -> None:
-        """Carry out a requested retry."""
-        if self._deliveries.is_asked_to_retry():
-            for route in self.routes:
-                threading.Thread(target=self._retry, args=(route,), daemon=True).start()
+        """Carry out a requested retry, after one that is under way: two would send the same."""
+        if not any(thread.is_alive() for thread in self._retries) and self._deliveries.is_asked_to_retry():
+            self._retries = [threading.Thread(target=self._retry, args=(one,), daemon=True) for one in self.routes]
+            for thread in self._retries:
+                thread.start()
 
     def stop(self, seconds: float) -> None:
         """Start no new deliveries, and wait at most so long for running ones; interrupted ones are repeated later."""

@@ -25,10 +25,11 @@ from eggwatch.service.courier import LONGEST_WAIT, LOOK_SECONDS, Route
 from eggwatch.store import durable
 from eggwatch.store.state.catalog import Reader
 from eggwatch.store.state.cursors import DAEMON, FOLDER
-from eggwatch.store.state.deliveries import Deliveries
+from eggwatch.store.state.deliveries import RETRY, Deliveries
 from eggwatch.store.state.lock import Lock
 from tests.archive_factory import sdist
 from tests.cli.program import Site
+from tests.running import until
 from tests.service.news import configured, hook_table, letters_of, mail_table, state_of
 
 
@@ -190,3 +191,26 @@ def test_a_courier_that_begins_on_a_full_disk_begins_again_later(tmp_path: Path)
         pytest.raises(LockHeldError),
     ):
         notify._carry(selection, until_eof=False)
+
+
+def test_two_requests_for_a_retry_are_carried_out_one_after_the_other(tmp_path: Path) -> None:
+    """As by cron, while a server takes its time: nothing is sent twice at once, and threads do not pile up."""
+
+    class Slow(Ear):
+        def deliver(self, notices: Sequence[Notice]) -> None:
+            super().deliver(notices)
+            answered.wait()
+
+    answered, ear, site = Event(), Slow(NeverDelivered("no")), Site(tmp_path)
+    route_to(ear, site).step()
+    deliveries = Deliveries(site.state)
+    with mock.patch.object(courier, "messenger_of", return_value=ear):
+        working = courier.Courier(load(site.config).indexes["main"], deliveries)
+    for _ in range(2):
+        deliveries.ask_to_retry()
+        working.look_around()
+        until("it is sent", lambda: ear.heard == [1, 1])
+    answered.set()
+    until("it has arrived", lambda: letters_of(site) == [])
+    until("the second is carried out", lambda: working.look_around() or not (site.state / FOLDER / RETRY).exists())
+    assert ear.heard == [1, 1]
