@@ -222,13 +222,19 @@ class Backup:
         if not self._kept.exists():
             durable.write(self._kept, b"", permissions=self._permissions)
         fd = os.open(self._kept, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        before = os.fstat(fd).st_size
         try:
             with self._ledger.path.open("rb") as file:
-                file.seek(os.fstat(fd).st_size)
+                file.seek(before)
                 while data := file.read(min(CHUNK, end.offset - file.tell())):
                     durable.append(fd, data, self._kept)
         finally:
             os.close(fd)
+        if not Ledger(self._kept).follows(end):
+            durable.truncate(self._kept, before)
+            raise LedgerError(
+                f"{self._ledger.path} was replaced meanwhile.", remedy="Run 'eggwatch backup' again, after the rebuild."
+            )
         durable.sync([self._kept, self._kept.parent])
 
     def _forget_removed(self, catalog: Catalog, report: BackupReport) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from eggwatch.errors import LedgerError
 from eggwatch.maintenance import backup
 from eggwatch.maintenance.backup import Backup
+from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.store import durable
 from tests.archive_factory import sdist, wheel
 from tests.laws.at_work import IndexAtWork, quick_folder
@@ -91,3 +93,23 @@ def test_a_name_is_given_only_to_bytes_that_last(base: Path) -> None:
             unsynced = 0
         elif line.startswith("rename ") and "/public/files/" in line:
             assert unsynced == 0, seen
+
+
+def test_a_ledger_that_is_replaced_meanwhile_is_not_mixed_with_that_of_the_backup(base: Path) -> None:
+    """As by `rebuild`: the backup stays as it was before."""
+    kept = base / "kept"
+    with IndexAtWork(base / "site") as site:
+        site.upload(*wheel("alpha", "1.0"))
+        Backup(site.config, kept).run()
+        site.upload(*sdist("beta", "1.0"))
+    before = (kept / "state/ledger.jsonl").read_bytes()
+
+    def replaced(_: str) -> None:
+        if site.config.ledger.exists():
+            site.config.ledger.unlink()
+            rebuild(site.config)
+
+    with pytest.raises(LedgerError, match="replaced"):
+        Backup(site.config, kept, progress=replaced).run()
+    assert (kept / "state/ledger.jsonl").read_bytes() == before
+    assert sound_files(kept).keys() == {wheel("alpha", "1.0")[0]}
