@@ -11,6 +11,7 @@ from pathlib import Path
 
 from eggwatch.model.events import Event
 from eggwatch.model.names import stored_name
+from eggwatch.readers.missing import is_gone
 from eggwatch.store.public.pool import Pool, digest
 from eggwatch.store.state.catalog import Reader, key_of
 from eggwatch.store.state.history import event_at
@@ -51,7 +52,7 @@ def _lying(drop: Path, catalog: Reader, events: list[Event]) -> Iterator[Path]:
     """Uploads that are still in the drop folder."""
     hashes = {event.sha256 for event in events}
     paths = [drop / one.path for one in catalog.originals() if one.sha256 in hashes]
-    yield from (path for path in paths if path.is_file())
+    yield from (path for path in paths if not is_gone(path))  # it may lie where only claiming may look
 
 
 def _refused(rejected: Path, ledger: Ledger, catalog: Reader, events: list[Event]) -> Iterator[Path]:

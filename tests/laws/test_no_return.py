@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,21 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexAtWor
         assert list(work.files("demo")) == [NAME] and work.lying() == [NAME]
         work.now = time.time()
         yield work
+
+
+def test_an_original_in_a_folder_of_others_does_not_hinder_the_removal(
+    work: IndexAtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only claiming may look there: it may lie there still, so that the answer names it."""
+    original, stat = work.config.drop / NAME, Path.stat
+
+    def closed(path: Path, **more: bool) -> os.stat_result:
+        if path == original:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **more)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert work.order("remove", "demo")["elsewhere"] == [str(original)]
 
 
 def test_many_originals_that_stay_are_planned_once_a_round(work: IndexAtWork, monkeypatch: pytest.MonkeyPatch) -> None:
