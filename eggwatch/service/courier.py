@@ -44,14 +44,22 @@ class Route:
     """The delivery of the ledger's events to one subscription."""
 
     def __init__(
-        self, config: IndexConfig, subscription: Subscription, messenger: Messenger, deliveries: Deliveries
+        self,
+        config: IndexConfig,
+        subscription: Subscription,
+        messenger: Messenger,
+        deliveries: Deliveries,
+        *,
+        stop: threading.Event | None = None,
     ) -> None:
+        """After `stop` it begins no further delivery."""
+        self._stop = stop or threading.Event()
         self.config, self.subscription = config, subscription
         self._messenger, self._deliveries = messenger, deliveries
         self._reader = IndexReader(config=config)
         self._again = 0.0
         self._seen: tuple[int, ...] | None = None
-        self._has_written = False
+        self._has_written = self._is_let_go = False
         self._unwritten: Progress | None = None
         self._letters: list[DeadLetter] = []
 
@@ -103,6 +111,8 @@ class Route:
         if isinstance(self.subscription, Digest):
             return self._tell_together(entries, progress, every=self.subscription.every)
         for entry in entries:
+            if self._stop.is_set():  # another courier tells the rest
+                return False
             if not self._concerns(entry):
                 progress = progress.passed(entry.serial)
             elif (after := self._deliver([entry], progress)) is None:
@@ -170,12 +180,18 @@ class Route:
 
     def _write_down(self) -> None:
         """Write what was put aside, and how far this is. Before that, as on a full disk, nothing more is delivered."""
+        if self._is_let_go:
+            return
         while self._letters:
             self._deliveries.put_aside(self._letters[0])
             del self._letters[0]
         if self._unwritten is not None:
             self._deliveries.keep(self.name, self._unwritten)
             self._unwritten, self._has_written = None, True
+
+    def let_go(self) -> None:
+        """Write nothing any more: what is still being delivered comes too late, and another courier delivers it too."""
+        self._is_let_go = True
 
     def _failed(self, notices: Sequence[Notice], progress: Progress, error: str) -> Progress | None:
         now = time.time()
@@ -246,8 +262,8 @@ class Courier:
         """
         self._deliveries, self._label = deliveries, label
         deliveries.cursors.open([subscription.name for subscription in config.subscriptions])
-        self.routes = [Route(config, one, messenger_of(one), deliveries) for one in config.subscriptions]
-        self._stop = threading.Event()
+        self._stop = stop = threading.Event()
+        self.routes = [Route(config, one, messenger_of(one), deliveries, stop=stop) for one in config.subscriptions]
         self._threads: list[threading.Thread] = []
         self._retries: list[threading.Thread] = []
 
@@ -283,6 +299,8 @@ class Courier:
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        for route in self.routes:
+            route.let_go()
 
     def deliver_once(self) -> bool:
         """Deliver what can be delivered now; returns whether nothing has failed."""

@@ -193,24 +193,50 @@ def test_a_courier_that_begins_on_a_full_disk_begins_again_later(tmp_path: Path)
         notify._carry(selection, until_eof=False)
 
 
+class Slow(Ear):
+    """Answers when it is told to."""
+
+    def __init__(self, *raised: Exception) -> None:
+        super().__init__(*raised)
+        self.answered = Event()
+
+    def deliver(self, notices: Sequence[Notice]) -> None:
+        """Take it, and wait."""
+        super().deliver(notices)
+        self.answered.wait()
+
+
+def courier_to(ear: Ear, site: Site) -> courier.Courier:
+    """All that a site has to tell, to an ear."""
+    with mock.patch.object(courier, "messenger_of", return_value=ear):
+        return courier.Courier(load(site.config).indexes["main"], Deliveries(site.state))
+
+
+def test_what_a_stopped_courier_is_still_delivering_is_the_last_of_it(tmp_path: Path) -> None:
+    """After a reload another one is at work in the same process: it would tell all the rest, too, and note it."""
+    ear, site = Slow(), Site(tmp_path)
+    with mock.patch.object(Reader, "is_visible", return_value=False):
+        route_to(ear, site, "", sdist(), sdist("other")).step()
+    old = courier_to(ear, site)
+    old.start()
+    until("it is being delivered", lambda: ear.heard)
+    old.stop(0.0)
+    ear.answered.set()
+    until("its threads have ended", lambda: not old.is_alive())
+    assert ear.heard == [1]
+    assert state_of(site)["webhook.one"]["cursor"] == 0
+
+
 def test_two_requests_for_a_retry_are_carried_out_one_after_the_other(tmp_path: Path) -> None:
     """As by cron, while a server takes its time: nothing is sent twice at once, and threads do not pile up."""
-
-    class Slow(Ear):
-        def deliver(self, notices: Sequence[Notice]) -> None:
-            super().deliver(notices)
-            answered.wait()
-
-    answered, ear, site = Event(), Slow(NeverDelivered("no")), Site(tmp_path)
+    ear, site = Slow(NeverDelivered("no")), Site(tmp_path)
     route_to(ear, site).step()
-    deliveries = Deliveries(site.state)
-    with mock.patch.object(courier, "messenger_of", return_value=ear):
-        working = courier.Courier(load(site.config).indexes["main"], deliveries)
+    working = courier_to(ear, site)
     for _ in range(2):
-        deliveries.ask_to_retry()
+        Deliveries(site.state).ask_to_retry()
         working.look_around()
         until("it is sent", lambda: ear.heard == [1, 1])
-    answered.set()
+    ear.answered.set()
     until("it has arrived", lambda: letters_of(site) == [])
     until("the second is carried out", lambda: working.look_around() or not (site.state / FOLDER / RETRY).exists())
     assert ear.heard == [1, 1]
