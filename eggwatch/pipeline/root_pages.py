@@ -129,7 +129,8 @@ def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects:
         log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
         sources.forget()
         root = render_root_alone(reader, sources, known_projects=known_projects)
-        return replace(root, cards=reader.number("cards_wanted"))
+        projects = root.projects if known_projects >= 0 else -1  # all of them are to be rendered once
+        return replace(root, cards=reader.number("cards_wanted"), projects=projects)
 
 
 def _render_search(pages: dict[str, bytes], front: Front, sources: FrontSources) -> float:

@@ -230,6 +230,18 @@ def test_pip_finds_new_projects_while_a_template_of_the_front_can_not_be_rendere
         assert_equals_fresh_render(work.config)
 
 
+def test_a_template_that_can_not_render_an_empty_index_leaves_no_page_out_once_it_can(tmp_path: Path) -> None:
+    """Among them the rules, which do not change with what is published."""
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_text("The latest: {{ newest[0][0].name }}")
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        work.work()
+        assert not (work.config.public / "index.html").exists()
+        work.upload(*wheel("demo", "1.0"))
+        assert shown(work, "index.html") == "The latest: demo"
+        assert_equals_fresh_render(work.config)
+
+
 def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
     """Lists lead to its simple page until it can, and nothing tries again and again."""
     (own := tmp_path / "own").mkdir()
