@@ -190,7 +190,7 @@ def message_of(letter: Letter, *, sender: str) -> EmailMessage:
     """The message, marked as sent by a program (RFC 3834), so that vacation replies ignore it."""
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = sender, ", ".join(letter.to)
-    message["Subject"] = letter.subject
+    message["Subject"] = letter.subject.replace("=?", "= ?")  # else EmailMessage decodes it, line breaks and all
     message["Date"] = format_datetime(moment_of(letter.at))
     message["Message-ID"] = f"<{letter.key}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"

@@ -112,6 +112,20 @@ def test_text_from_archives_adds_no_header_and_sends_no_control_character() -> N
         assert "everybody" in message["Subject"], "shown, and harmless"
 
 
+@pytest.mark.parametrize(
+    "name", ["=?utf-8?q?a=0d=0aBcc:_everybody=40example.com?=", "=?utf-7?q?+2AA-?=", "=?utf-8?q?=00?="]
+)
+def test_a_filename_like_an_encoded_word_is_not_decoded(name: str) -> None:
+    """It could hold a line break, and so a header; and half a surrogate pair, with which no mail could be sent."""
+    with smtp_server() as (mailbox, port):
+        settings = Mail(server=MailServer(host="127.0.0.1", port=port), to=("team@example.com",))
+        deliver(settings, notice(filename=name))
+    ((_, message),) = mailbox.messages
+    assert message["Bcc"] is None
+    assert message["Subject"].startswith(f"[main] {name.replace('=?', '= ?')} was rejected")
+    assert f"file     {name}" in message.get_content()
+
+
 def test_a_mail_says_that_no_person_has_written_it_and_names_the_event() -> None:
     with smtp_server() as (mailbox, port):
         server = MailServer(host="127.0.0.1", port=port)
