@@ -36,6 +36,8 @@ def declared(key: str, settings: Mapping[str, Setting]) -> Setting:
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 36_500 * 86400.0
+"""A century: a moment that is so far ahead can still be written as a date."""
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
@@ -44,7 +46,9 @@ def duration(value: object) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('is not a time; write "90s", "10m", "1h" or "30d"')
-    return float(match[1]) * _UNITS[match[2]]
+    if (seconds := float(match[1]) * _UNITS[match[2]]) > _LONGEST:
+        raise ValueError('is longer than "36500d"')
+    return seconds
 
 
 def size(value: object) -> int:

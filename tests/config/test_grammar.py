@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from eggwatch.config.grammar import accent, duration, size
 from eggwatch.config.settings import SETTINGS
+from eggwatch.model.events import timestamp
 from eggwatch.policy.retention import Keeping
 
 
@@ -34,6 +37,14 @@ def test_what_is_no_time(text: object) -> None:
     """Anything else is told the grammar."""
     with pytest.raises(ValueError, match='write "90s", "10m", "1h" or "30d"'):
         duration(text)
+
+
+def test_no_time_is_longer_than_a_century() -> None:
+    """Of some times a date is made, as when removed bytes go: one after the year 9999 can't be written."""
+    assert timestamp(time.time() + duration("36500d"))
+    for text in ("36501d", "9999999d", f"{'9' * 400}s"):
+        with pytest.raises(ValueError, match='longer than "36500d"'):
+            duration(text)
 
 
 @pytest.mark.parametrize(
