@@ -183,7 +183,8 @@ class StatusFile:
         except OSError as error:
             if error.errno not in DISK_FULL or self._make_room is None:
                 raise
-            log.warning("status   %s: ballast is freed for it: %s", path, error)
+            if path not in self._faults:
+                log.warning("status   %s: ballast is freed for it: %s", path, error)
             self._make_room()
             durable.replace(path, text, self._permissions)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eggwatch.model.status import Status
+from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.writer import status
 from eggwatch.writer.status import BUSY_PAUSE, IDLE_PAUSE, StatusFile
@@ -85,6 +88,26 @@ def test_an_idle_daemon_tells_that_it_is_alive(file: StatusFile, tmp_path: Path,
     clock.now += IDLE_PAUSE
     assert told(file, tmp_path, "b") == "b"
     assert json.loads((tmp_path / "state" / "status.json").read_bytes())["at"] == "b"
+
+
+def test_a_full_disk_is_told_once_however_long_it_lasts(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each file is tried again every few seconds, and bytes are freed for it as long as there are any."""
+    for name in ("state", "simple"):
+        (tmp_path / name).mkdir()
+    freed: list[float] = []
+    file = StatusFile(tmp_path / "state", tmp_path, Permissions(), make_room=lambda: freed.append(clock.now))
+
+    def fail(_: str, subject: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), subject)
+
+    with durable.observed(fail):
+        for serial in range(3):
+            clock.now += 60.0
+            file.write(state(serial=serial), at="a")
+    assert len(freed) == 6
+    assert [caplog.text.count(f"{path}/status.json: ballast") for path in (tmp_path, tmp_path / "state")] == [1, 1]
 
 
 def test_nothing_is_written_where_no_disk_is_mounted(file: StatusFile, tmp_path: Path, clock: Clock) -> None:
