@@ -155,11 +155,10 @@ def _check_dist_info(
 
 
 def _files(file: BinaryIO, directory: Directory, contents: ZipContents) -> Files:
-    members = {member.name: member for member in directory.members if not member.is_folder}
     return Files(
-        sizes={name: member.size for name, member in members.items()},
+        sizes={member.name: member.size for member in directory.members if not member.is_folder},
         sha256=contents.sha256,
-        rehash=lambda path, algorithm: rehash(file, members[path], contents.starts[path], algorithm),
+        rehash=lambda path, algorithm: rehash(file, *contents.intact[path], algorithm),
     )
 
 

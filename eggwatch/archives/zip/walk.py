@@ -41,8 +41,8 @@ class ZipContents:
     sha256: dict[str, bytes] = field(default_factory=dict)
     heads: dict[str, bytes] = field(default_factory=dict)
     """The first `HEAD` bytes of each intact member."""
-    starts: dict[str, int] = field(default_factory=dict)
-    """Where in the file the packed bytes of an intact member begin."""
+    intact: dict[str, tuple[ZipMember, int]] = field(default_factory=dict)
+    """Which member the sha256 is of (two may have one name), and where in the file its packed bytes begin."""
     oddities: list[Oddity] = field(default_factory=list)
     """What uv rejects in local headers and data descriptors."""
 
@@ -156,17 +156,16 @@ def _read_member(
         raise broken(Code.ZIP_OVERLAP, member, "It overlaps the next member or the directory.", where)
     is_wide = _check_end(file, head, start + member.packed, member, where)
     _check_method(member)
-    contents.starts[member.name] = where[0] + start
     oddity = local.oddity
     if member.flags & DESCRIPTOR and oddity is None:
         oddity = descriptor_oddity(member.method, is_wide=is_wide, has_zip64=local.has_zip64)
     if oddity:
         contents.oddities.append((member.name, oddity, member.offset))
-    first = head[start : start + member.packed]
-    if inflated := _whole(first, member):
-        return inflated
-    packed = _packed(file, first, contents.starts[member.name], member.packed)
-    return _in_chunks(packed, member, where, keep=keep)
+    first, at = head[start : start + member.packed], where[0] + start
+    packed = _packed(file, first, at, member.packed)
+    inflated = _whole(first, member) or _in_chunks(packed, member, where, keep=keep)
+    contents.intact[member.name] = member, at
+    return inflated
 
 
 def _check_end(file: BinaryIO, head: bytes, end: int, member: ZipMember, where: ByteRange) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zipfile
 import zlib
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,18 @@ import pytest
 from eggwatch.archives.zip import directory as zip_directory
 from eggwatch.archives.zip import walk
 from tests.archive_factory import core_metadata, recorded, wheel, wheel_members, zip_of
-from tests.archives.judging import WHEEL, Part, judge, message, raw_wheel, raw_zip, refusals, warnings, wheel_parts
+from tests.archives.judging import (
+    WHEEL,
+    Part,
+    judge,
+    message,
+    raw_wheel,
+    raw_zip,
+    recorded_parts,
+    refusals,
+    warnings,
+    wheel_parts,
+)
 
 INFO = "demo-1.0.dist-info"
 NAME = b"demo/data.bin"
@@ -241,6 +254,16 @@ def test_every_flaw_is_told_at_once() -> None:
     data = named("../evil.py", drop=f"{INFO}/METADATA")
     assert refusals(judge(WHEEL, data)) == ["metadata-missing", "zip-unsafe-path"]
     assert refusals(judge("demo-1.0 (1).whl", data)) == ["filename-copy", "zip-unsafe-path"]
+
+
+def test_a_damaged_second_copy_of_a_member_that_record_has_another_hash_of_is_refused() -> None:
+    """The hash is that of the intact copy: the damaged one was read for it, which ended the inspection."""
+    first, *rest = recorded_parts([STORED, *wheel_parts()])
+    sha256, sha512 = (urlsafe_b64encode(hashlib.new(name, TEXT).digest()).rstrip(b"=") for name in ("sha256", "sha512"))
+    named = [replace(part, content=part.content.replace(b"sha256=" + sha256, b"sha512=" + sha512)) for part in rest]
+    assert judge(WHEEL, raw_zip([first, *named])).flaws == ()
+    damaged = judge(WHEEL, raw_zip([first, replace(PART, packed=b"no deflate stream"), *named]))
+    assert (refusals(damaged), warnings(damaged)) == (["zip-malformed", "zip-duplicate-member"], [])
 
 
 def test_a_renamed_wheel_says_what_it_was_built_as() -> None:
