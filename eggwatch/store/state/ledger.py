@@ -105,6 +105,8 @@ class Ledger:
             file.seek(start.offset)
             while line := file.readline(LONGEST_LINE):
                 if not line.endswith(b"\n"):
+                    if len(line) == LONGEST_LINE:  # what follows must not be cut off as the rest of an incomplete line
+                        raise self._damage(position, f"it has more than {LONGEST_LINE} bytes")
                     return
                 try:
                     entry = decode(line, position)

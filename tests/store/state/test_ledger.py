@@ -110,6 +110,16 @@ def test_nothing_is_written_to_a_ledger_that_has_been_replaced(ledger: Ledger) -
     assert [entry.serial for entry in again.read()] == [1, 2]
 
 
+def test_a_line_that_is_too_long_is_damage_and_no_incomplete_end(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that follows would be cut off with it."""
+    ledger.append([event(1), event(2)])
+    monkeypatch.setattr("eggwatch.store.state.ledger.LONGEST_LINE", 100)
+    with pytest.raises(LedgerError, match=r"after serial 0 .*more than 100 bytes"):
+        list(ledger.read())
+
+
 def test_nothing_is_written_behind_what_somebody_else_has_written(ledger: Ledger) -> None:
     ledger.append([event(1)])
     with ledger.path.open("ab") as file:
