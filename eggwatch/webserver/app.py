@@ -149,6 +149,8 @@ class Application:
     def answer(self, request: Request) -> Response:
         """The response to one request; errors of clients and of the disk are responses too."""
         target = _target(request)
+        if not request.query_string.isascii():
+            return refusal(HTTPStatus.BAD_REQUEST, "A query has no such characters (RFC 3986, 3.4).")
         if (door := self.door_at(target)) is not None and (answered := self._at_door(door, request)) is not None:
             return answered
         if request.method not in ("GET", "HEAD"):

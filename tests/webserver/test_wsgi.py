@@ -15,7 +15,7 @@ import pytest
 
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
-from tests.http_asking import ask
+from tests.http_asking import ask, raw
 from tests.running import PATIENT, Daemon, until
 from tests.webserver.door import ANONYMOUS, Door, multipart, url_of
 
@@ -54,6 +54,11 @@ def test_pages_are_served_and_uploads_accepted(door: Door) -> None:
     assert b"demo-1.0.tar.gz" in ask(door.url, "/simple/demo/").body
     assert ask(door.url, "/packages/simple/Demo").headers["location"] == "/packages/simple/demo/"
     assert door.upload(("demo-2.0.tar.gz", b"x")).status == 400
+
+
+@pytest.mark.parametrize("path", [b"/legacy/", b"/simple/"])
+def test_a_query_of_other_bytes_than_a_url_has_is_the_client_s_fault(door: Door, path: bytes) -> None:
+    assert raw(door.url, b"GET " + path + b"?format=\xe9 HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 400 ")
 
 
 def test_a_connection_that_breaks_leaves_nothing(door: Door) -> None:
