@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from eggwatch.webserver.incoming import LOCKS
 from tests.archive_factory import sdist
 from tests.running import Daemon, until
 
@@ -121,11 +122,13 @@ class IndexDaemon(Daemon):
             return ""
 
     def lying(self) -> list[str]:
-        """Everything in the drop folder but answers, README and empty folders."""
+        """Everything in the drop folder but answers, README, empty folders, and the locks of uploads over HTTP."""
         found = []
         for folder, folders, names in os.walk(self.drop):
             if folder == str(self.drop):
                 folders[:] = [name for name in folders if name not in ("rejected", "receipts")]
+            elif folder == f"{self.drop}/http":
+                folders[:] = [name for name in folders if name != LOCKS]
             found += [os.path.relpath(os.path.join(folder, name), self.drop) for name in names]
         return sorted(name for name in found if name != "README.txt")
 
