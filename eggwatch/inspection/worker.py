@@ -131,7 +131,9 @@ class Worker:
     def kill(self) -> str:
         """End the process; says how it ended."""
         code = self._process.end()
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        if code >= 0:
+            return f"exit status {code}"
+        return f"signal {signal.Signals(-code).name if -code in set(signal.Signals) else -code}"  # others are real-time
 
     def rest(self) -> None:
         """Its job is done; the next one begins."""

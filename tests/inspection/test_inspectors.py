@@ -60,7 +60,7 @@ def workers_of(inspectors: Inspectors) -> list[Worker]:
     return list(inspectors._workers())
 
 
-def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: signal.Signals) -> None:
+def signal_first_job(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
     """Whoever is given job 1 gets these signals before it can answer."""
     give = Worker.give
 
@@ -172,6 +172,15 @@ def test_a_job_that_is_killed_twice_by_somebody_else_is_held_and_not_refused(
     signal_first_job(monkeypatch, signal.SIGKILL)
     inspectors.submit(job(1, archive))
     assert "out of memory" in str(results(inspectors, 1)[1].trouble)
+
+
+def test_a_signal_without_a_name_ends_an_inspector_and_not_the_daemon(
+    inspectors: Inspectors, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signal_first_job(monkeypatch, signal.SIGRTMIN + 3, signal.SIGCONT)
+    inspectors.submit(job(1, archive))
+    found = results(inspectors, 1)[1].inspection
+    assert found is not None and f"died (signal {signal.SIGRTMIN + 3})" in found.flaws[0].message
 
 
 def test_a_job_that_takes_too_long_is_begun_again_in_the_slow_lane_and_then_refused(
