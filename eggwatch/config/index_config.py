@@ -9,7 +9,7 @@ from pathlib import Path
 from eggwatch.config.settings import SUPPORTED_FORMATS, Site
 from eggwatch.config.uploads import UploadDoor
 from eggwatch.model.instructions import UNKNOWN_HOST, upload_address
-from eggwatch.model.names import FILES
+from eggwatch.model.names import FILES, shown
 from eggwatch.policy.retention import Keeping
 from eggwatch.policy.settling import Patience
 from eggwatch.policy.subscriptions import Subscription
@@ -87,8 +87,8 @@ class IndexConfig:
 
     @property
     def upload_address(self) -> str:
-        """The target that uploaders copy to: `upload-to`, or made from `url` and `drop`."""
-        return self.upload_to or upload_address(self.url, str(self.drop))
+        """The target that uploaders copy to: `upload-to`, or made from `url` and `drop`, as text."""
+        return self.upload_to or upload_address(self.url, shown(str(self.drop)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,3 +109,14 @@ def test_a_daemon_logs_no_control_characters(hostile: Site) -> None:
         hostile.put(sdist("demo", "2.0"))
         until("others are served", lambda: hostile.filenames("demo"))
     assert_clean(daemon.log)
+
+
+def test_an_index_works_in_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    """Pages and README.txt name the drop folder as what to copy to: they could not be written, nor the index opened."""
+    site = Site(tmp_path / os.fsdecode(b"line\nfeed\xff"))
+    site.put(sdist("demo", "1.0"))
+    assert site.call("run", "--once").code == 0
+    assert site.filenames("demo")
+    assert site.call("verify").code == 0
+    for page in (site.drop / "README.txt", site.public / "index.html"):
+        assert r"line\x0afeed\xff/drop/" in page.read_text("utf-8")
