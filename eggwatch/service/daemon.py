@@ -18,6 +18,7 @@ from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.index_runner import IndexRunner
 from eggwatch.service.metrics import Metrics
 from eggwatch.service.watcher import Bell
+from eggwatch.writer.index import check_sources
 
 log = logging.getLogger("eggwatch")
 
@@ -147,6 +148,8 @@ class Daemon:
         try:
             config = self._reload()
             self._check_folders(config)
+            for index in config.indexes.values():
+                check_sources(index)
             runners = self._runners_of(config)
             self._metrics.configure(config)
         except EggwatchError as error:

@@ -116,6 +116,12 @@ def open_index(
         raise
 
 
+def check_sources(config: IndexConfig) -> None:
+    """ConfigurationError if an index can't be opened for want of a renderer, or because of a template or its logo."""
+    _check_renderer(config)
+    page_sources(config)
+
+
 def _check_renderer(config: IndexConfig) -> None:
     if needs_renderer(config.terms) and find_spec("readme_renderer") is None:
         raise ConfigurationError(

@@ -237,6 +237,18 @@ def test_hang_up_with_a_wrong_configuration_keeps_the_old(site: Site, wrong: str
         until("uploads go on", lambda: site.filenames("demo"))
 
 
+def test_hang_up_with_a_template_that_is_none_keeps_the_old_pages(site: Site) -> None:
+    """A typing error in a template of one's own: the log says where, and uploads go on."""
+    (own := site.base / "own").mkdir()
+    (own / "front.html").write_text("\n{% if %}")
+    with site.daemon() as daemon:
+        site.write_config(f"{site.config.read_text()}\n[index.main.site]\ntemplates = '{own}'\n")
+        daemon.send_signal(signal.SIGHUP)
+        daemon.wait_for("still using the old configuration.*front.html, line 2")
+        site.put(sdist())
+        until("uploads go on", lambda: site.filenames("demo"))
+
+
 def is_served(url: str) -> bool:
     """Whether there is such a page."""
     try:
