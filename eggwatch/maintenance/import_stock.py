@@ -110,7 +110,8 @@ class Stock:
         self.archives = self.others = self.recorded = 0
 
     def survey(self, progress: Callable[[str], None]) -> None:
-        """Count what is there, and read what is recorded of it. FolderError for a file that says nothing."""
+        """Count what is there, and read what is recorded of it. FolderError for a file that can't be read, or that was
+        named and says nothing."""
         for item in self.items():
             progress(item.name)
             self.archives += item.sort is StockKind.ARCHIVE
@@ -121,7 +122,13 @@ class Stock:
             self.recorded += self.times.learn(mypi.read_mypi(source))
 
     def _learn(self, path: Path) -> None:
-        count = self.times.learn(read_document(path))
+        try:
+            count = self.times.learn(read_document(path))
+        except OSError as error:  # an upload time is never changed later
+            raise FolderError(
+                f"{shown(str(path))} can't be read, and may record upload times: {error.strerror}.",
+                remedy="Give this account permission to read it, or move it away, and run the same command again.",
+            ) from error
         self.recorded += count
         if not count and path in self.sources:
             raise FolderError(

@@ -228,6 +228,26 @@ def test_a_folder_that_can_not_be_read_is_told_and_passed_by(
     assert site.call("list").out
 
 
+def test_nothing_is_imported_while_a_record_of_upload_times_can_not_be_read(
+    site: Site, stock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be the time of the import, for ever."""
+    record, opened = stock / "packages.json", Path.open
+    record.write_text("{}")
+
+    def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == record:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    done = site.call("import", stock)
+    monkeypatch.undo()
+    assert (done.code, f"{record} can't be read, and may record upload times" in done.err) == (2, True), done
+    assert site.call("list").out == ""
+    assert site.call("import", stock).code == 0
+
+
 def test_what_can_not_be_an_archive_is_told_one_by_one(site: Site, stock: Path) -> None:
     """A loop, a link to nowhere, a FIFO and a folder, called like wheels: exit status 1, and the rest comes in."""
     names = {key: f"{key}-1.0-py3-none-any.whl" for key in ("loop", "nowhere", "fifo", "folder", "linked")}

@@ -19,19 +19,16 @@ LARGEST_LINE = 1 << 20
 
 
 def read_document(path: Path) -> Iterator[Recorded]:
-    """What a document says of files; nothing if it is of no known form."""
+    """What a document says of files; nothing if it is of no known form. OSError if it can't be read."""
     most = LARGEST_EXPORT if path.name == "dataindex.json" else LARGEST_DOCUMENT
-    try:
-        with path.open("rb") as file:
-            line = file.readline(LARGEST_LINE)
-            if isinstance(_parsed(line), dict):
-                while line:
-                    yield from _files_of(_parsed(line))
-                    line = file.readline(LARGEST_LINE)
-                return
-            data = line + file.read(most + 1 - len(line))
-    except OSError:
-        return
+    with path.open("rb") as file:
+        line = file.readline(LARGEST_LINE)
+        if isinstance(_parsed(line), dict):
+            while line:
+                yield from _files_of(_parsed(line))
+                line = file.readline(LARGEST_LINE)
+            return
+        data = line + file.read(most + 1 - len(line))
     if len(data) > most:
         return
     if data.lstrip().startswith(b"<"):
