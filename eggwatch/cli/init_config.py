@@ -39,9 +39,12 @@ def init(selection: Selection, output: str, url: str | None) -> None:
     if url is None and not os.path.lexists(path):
         url = ask_for_url("URL that clients will use (Enter: where 'run --serve' listens)", None)
     try:
+        text = sample({**folders, **({} if url is None else {"url": url})}).encode()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x") as file:
-            file.write(sample({**folders, **({} if url is None else {"url": url})}))
+        with path.open("xb") as file:
+            file.write(text)
+    except UnicodeEncodeError:
+        raise ConfigurationError("A folder whose name is no UTF-8 can't be written in a configuration.") from None
     except FileExistsError:
         raise ConfigurationError(f"{path} already exists.", remedy="Edit it, or choose another --output.") from None
     except OSError as error:

@@ -55,7 +55,7 @@ def load(path: Path) -> Config:
         data = tomllib.loads(text)
     except OSError as error:
         raise ConfigurationError(f"{in_full(path)} can't be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ConfigurationError(
             f"{in_full(path)} is not TOML: {error}.", remedy="https://toml.io has the grammar."
         ) from error

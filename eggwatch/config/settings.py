@@ -65,7 +65,7 @@ def _formats(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError('is not a list; write ["wheel", "sdist"]')
     for item in value:
-        if item not in SUFFIXES:
+        if not isinstance(item, str) or item not in SUFFIXES:
             raise ValueError(f"names {item!r}; known are {', '.join(SUFFIXES)}")
         if item not in SUPPORTED_FORMATS:
             raise ValueError(f"names {item!r}, which this version can't judge yet")
@@ -364,7 +364,7 @@ OF_NEWS = """
 
 def sample(values: Mapping[str, str]) -> str:
     """The text of a configuration with the three folders and `values` in use, and all others commented out."""
-    used = {key: json.dumps(values.get(key, key)) for key in (*FOLDERS, *values)}
+    used = {key: json.dumps(values.get(key, key), ensure_ascii=False) for key in (*FOLDERS, *values)}
     settings = chain.from_iterable(group.items() for group in GROUPS.values())
     lines = chain.from_iterable(_lines(*item, used) for item in settings)
     return "".join(

@@ -91,6 +91,16 @@ def test_init_writes_the_folders_that_were_named(tmp_path: Path) -> None:
     assert config.drop.is_dir()
 
 
+def test_init_writes_folders_with_any_characters_that_a_configuration_may_have(tmp_path: Path) -> None:
+    """JSON writes some of them as two halves, which TOML does not know; bytes that are no UTF-8 are refused."""
+    site = Site(tmp_path, bare=True)
+    for name, code in (("\N{PACKAGE}\xe9", 0), ("\udcff", 2)):
+        folders = [f"--{key}={tmp_path / f'{key}{name}'}" for key in ("drop", "public", "state")]
+        assert site.call(*folders, "init", "--output", f"{code}.toml").code == code
+        assert (tmp_path / f"{code}.toml").exists() == (code == 0)
+    assert load(tmp_path / "0.toml").indexes["main"].drop == tmp_path / "drop\N{PACKAGE}\xe9"
+
+
 def test_the_sample_names_every_setting() -> None:
     """What can be set can be found in the file that `init` writes."""
     main = tomllib.loads(uncommented(sample({})))["index"]["main"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -54,6 +55,14 @@ def test_no_time_is_longer_than_a_century() -> None:
 def test_sizes(text: str, number: int) -> None:
     """One number and one unit of 1024."""
     assert size(text) == number
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_a_value_of_another_type_is_told_the_grammar(key: str) -> None:
+    """Any other error would end a daemon that reads its configuration again."""
+    for value in (1, 1.5, True, "", [], [1], [[]], [["wheel"]], [{}], {}, {"a": 1}, {"a": [[]]}, {"a": {"b": []}}):
+        with suppress(ValueError):
+            SETTINGS[key].read(value)
 
 
 @pytest.mark.parametrize("text", ["", "64", 64, "64MB", "64M", "1.5GiB", "-1B", None, True, "MiB"])

@@ -178,7 +178,16 @@ def test_an_index_that_is_no_table_is_wrong(tmp_path: Path) -> None:
     assert "[index.main]: is not a table" in problems(tmp_path, "[index]\nmain = 3\n")
 
 
-@pytest.mark.parametrize("data", [b"[index.main", b"\xff\xfe", b'[index.main]\ndrop = "a"\ndrop = "b"\n'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[index.main",
+        b"\xff\xfe",
+        b'[index.main]\ndrop = "a"\ndrop = "b"\n',
+        b"[index.main]\nscan = " + b"9" * 5000,
+        b"[index.main]\nscan = " + b"[" * 5000,
+    ],
+)
 def test_what_is_not_toml_is_said(tmp_path: Path, data: bytes) -> None:
     """A file that can't be parsed is named with the parser's word."""
     path = tmp_path / "eggwatch.toml"
