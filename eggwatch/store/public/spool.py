@@ -348,6 +348,6 @@ def _untouched(drop: Drop, sighting: Sighting, source: int) -> bool:
     try:
         with drop.place(sighting.path) as place, capabilities.raised():
             status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
-    except OSError:
+    except (OSError, FolderError):
         return False
     return identity_of(status) == sighting.identity

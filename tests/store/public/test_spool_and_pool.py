@@ -196,7 +196,7 @@ def test_an_upload_that_changed_since_it_was_seen_is_not_claimed(spool: Spool, d
 
 
 def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, drop: Drop) -> None:
-    """Written to, replaced or taken away between the first byte and the last."""
+    """Written to, replaced or taken away between the first byte and the last, or the folder with it."""
     path, real = drop.root / NAME, os.readv
     data = path.read_bytes()
 
@@ -208,7 +208,10 @@ def test_an_upload_that_changes_while_it_is_read_is_not_claimed(spool: Spool, dr
         (path.parent / ".new").write_bytes(data)
         (path.parent / ".new").rename(path)
 
-    for meanwhile in (write, replace, path.unlink):
+    def unmount() -> None:
+        drop.root.rename(drop.root.with_name("gone"))
+
+    for meanwhile in (write, replace, path.unlink, unmount):
         path.write_bytes(data)
         seen, done = sighting(drop), []
 
