@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.model.codes import Code
 from eggwatch.model.counting import counted
 from eggwatch.model.parsing import parsed
@@ -36,7 +36,7 @@ def check_license_files(opened: OpenedArchive, listed: Iterable[str], version: s
     standard = said is not None and said >= Version("2.4")
     missing = [path for path in listed if not opened.files & set(opened.license_places(path, standard))]
     if missing:
-        expected = opened.license_places(missing[0], standard)[0]
+        expected = clipped(opened.license_places(missing[0], standard)[0])
         message = (
             f"{counted(len(missing), 'License-File is', 'License-Files are')} missing; expected {expected}. "
             f"{BUILD_AGAIN}"

@@ -96,3 +96,13 @@ def test_sound_metadata_has_no_odd_field() -> None:
     lines = "Author: J\u00fcrgen \u540d\nKeywords: \u00fc\n"
     for filename, data in (wheel(metadata_extra=lines), sdist(metadata_extra=lines)):
         assert not refusals(judge(filename, data)) and not warnings(judge(filename, data))
+
+
+@pytest.mark.parametrize("value", ["\x1b[2Jx", "x" * 9000, "\u202ex"], ids=["a command", "long", "a direction"])
+def test_no_message_acts_on_a_terminal_or_fills_it(value: str) -> None:
+    """Two quoted what an archive says: a licence file that is missing, and a script in a folder named python."""
+    members = {**wheel_members(), f"demo-1.0.data/scripts/python/{value}": b"#!python\n"}
+    content = core_metadata(metadata_extra=f"License-File: {value}\n")
+    inspection = judge(WHEEL, zip_of(with_record({**members, "demo-1.0.dist-info/METADATA": content})))
+    assert {"license-file-missing", "script-unsupported"} <= {flaw.code for flaw in inspection.flaws}
+    assert all(flaw.message.isprintable() and len(flaw.message) < 1000 for flaw in inspection.flaws)

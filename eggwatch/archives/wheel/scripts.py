@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Set
 
-from eggwatch.archives.findings import BUILD_AGAIN, Findings
+from eggwatch.archives.findings import BUILD_AGAIN, Findings, clipped
 from eggwatch.archives.wheel.collisions import in_data_folders, installed_scripts
 from eggwatch.archives.zip.directory import Directory
 from eggwatch.model.codes import Code
@@ -27,7 +27,9 @@ def is_interpreter(name: str) -> bool:
 
 def interpreter_named(name: str) -> str:
     """The message for a script with such a name."""
-    return f"A script is named {name}: uv refuses to install it, and pip overwrites the interpreter of that name."
+    return (
+        f"A script is named {clipped(name)}: uv refuses to install it, and pip overwrites the interpreter of that name."
+    )
 
 
 def check_scripts(directory: Directory, filename: Filename, programs: Set[str], findings: Findings) -> None:
