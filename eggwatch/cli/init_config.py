@@ -20,6 +20,7 @@ from eggwatch.linux.access import is_shared
 from eggwatch.model.counting import counted
 from eggwatch.readers.logins import unknown_groups, unknown_owners
 from eggwatch.webserver.passwords import check_passwords
+from eggwatch.writer.index import check_sources
 
 
 @click.command()
@@ -105,7 +106,15 @@ def _lacking(index: IndexConfig) -> list[str]:
             "that has none yet; chmod 755 it, and make the folders yourself"
         )
     lacking += [f"{where}: this machine has no group {group!r}" for group in unknown_groups(index)]
-    return lacking + _lacking_users(index, where)
+    return lacking + _lacking_sources(index) + _lacking_users(index, where)
+
+
+def _lacking_sources(index: IndexConfig) -> list[str]:
+    try:
+        check_sources(index)
+    except ConfigurationError as error:
+        return [str(error)]
+    return []
 
 
 def _lacking_users(index: IndexConfig, where: str) -> list[str]:

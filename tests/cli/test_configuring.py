@@ -161,6 +161,16 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
     assert len(site.call("config", "check", "--json").row["lacking"]) == 4
 
 
+def test_a_template_that_is_none_is_told(tmp_path: Path) -> None:
+    """Before the daemon meets it at its next start, and ends."""
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_text("\n{% if %}")
+    site = Site(tmp_path)
+    site.write_config(f"{site.config.read_text()}\n[index.main.site]\ntemplates = '{own}'\n")
+    done = site.call("config", "check")
+    assert done.code == 1 and "[index.main] site: front.html, line 2" in done.out
+
+
 def test_users_of_the_upload_door_are_no_lack_and_lines_by_which_nobody_can_log_in_are(tmp_path: Path) -> None:
     """The hash itself is not shown."""
     from passlib.hash import bcrypt
