@@ -139,8 +139,7 @@ class Incoming:
             try:
                 durable.rename_new_at(arrival.place, target)
             except FileExistsError:
-                lying = os.stat(filename, dir_fd=folder.folder, follow_symlinks=False)
-                if time.time() - lying.st_ctime < FORGOTTEN:
+                if not _is_forgotten(target):
                     return False
                 durable.rename_at(arrival.place, target)
         return True
@@ -171,6 +170,13 @@ class Incoming:
                 yield folder
             finally:
                 os.close(fd)
+
+
+def _is_forgotten(place: Place) -> bool:
+    """Whether nobody waits any more for the verdict on an upload; False if it has just left."""
+    with suppress(FileNotFoundError):
+        return time.time() - os.stat(place.name, dir_fd=place.folder, follow_symlinks=False).st_ctime >= FORGOTTEN
+    return False
 
 
 def _unlink_unlocked(place: Place) -> None:

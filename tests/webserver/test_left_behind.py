@@ -102,3 +102,20 @@ def test_uploads_are_locked_in_ways_that_nfs_supports(tmp_path: Path, monkeypatc
     os.utime(left, (0, 0))
     incoming.sweep([])
     assert (tmp_path / "http/alice/demo-1.0.tar.gz").exists() and not left.exists()
+
+
+def test_an_earlier_upload_that_leaves_just_now_is_waited_for_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had the name when this one was to get it, and not when it was looked at."""
+
+    def taken(*_: object) -> None:
+        raise FileExistsError
+
+    incoming = Incoming(Drop(tmp_path, ("sdist",)), most=1 << 20, min_free=0)
+    with incoming.arriving() as arrival:
+        arrival.finish()
+        with monkeypatch.context() as patched:
+            patched.setattr(durable, "rename_new_at", taken)
+            assert not incoming.give(arrival, "alice", "demo-1.0.tar.gz")
+        assert incoming.give(arrival, "alice", "demo-1.0.tar.gz")
