@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -232,6 +233,24 @@ def test_no_name_in_its_folder_stops_the_daemon(site: Site, daemon: Daemon, numb
         assert told is not None and told["changed"], action
         odd.unlink(missing_ok=True)
     assert "retrying" not in daemon.log
+
+
+def test_a_folder_that_can_t_be_read_for_a_moment_has_no_order_carried_out_twice(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor is its answer lost; and the administrator is told, once."""
+    config = load(site.config).indexes["main"]
+    orders = DoorOrders(Drop(config.drop, config.formats), None, site.state / "orders", OURS)
+    fd = leave(site, "http-1", FORGED)
+    (one,) = orders.pending()
+    orders.begin(one, serial=0)
+    orders.answer(one.number, {"changed": []})
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", mock.Mock(side_effect=OSError(errno.EMFILE, os.strerror(errno.EMFILE))))
+        assert [orders.pending() for _ in range(3)] == [[]] * 3
+    assert orders.pending() == [] and (site.state / "orders/http-1.answer.json").exists()
+    assert [record.levelname for record in caplog.records if "can't be read" in record.message] == ["WARNING"]
+    os.close(fd)
 
 
 def test_no_name_in_its_folder_touches_the_answer_to_another_order(site: Site) -> None:

@@ -37,22 +37,33 @@ class DoorOrders:
     def __init__(self, drop: Drop, account: str | None, answers: Path, permissions: Permissions) -> None:
         self._drop, self._account, self._answers, self._permissions = drop, account, answers, permissions
         self._seen: set[str] = set()
+        self._trouble = ""
 
     def pending(self) -> list[PendingOrder]:
         """What the door waits for and this process has not begun, by age; answers that were taken are cleared."""
         numbers = self._numbers()
+        if numbers is None:
+            return []
         for number in self._seen - set(numbers):
             durable.unlink(self._answer(number))
         self._seen &= set(numbers)
         orders = (self._look(number) for number in numbers if number not in self._seen)
         return [order for order in orders if order is not None]
 
-    def _numbers(self) -> list[str]:
+    def _numbers(self) -> list[str] | None:
+        """The orders that lie there; None if that can't be seen at the moment."""
         try:
             with self._drop.place(f"{HTTP_FOLDER}/{ORDERS_FOLDER}/") as place:
                 names = os.listdir(place.folder)
-        except (OSError, FolderError):  # there is none, or no drop folder, which every scan says
+        except FileNotFoundError:
             return []
+        except FolderError:  # every scan says so
+            return None
+        except OSError as error:
+            if str(error) != self._trouble:
+                log.warning("orders   %s/%s can't be read: %s", HTTP_FOLDER, ORDERS_FOLDER, error)
+            self._trouble = str(error)
+            return None
         return sorted(match[1] for name in names if (match := _NAME.fullmatch(name)))
 
     def _look(self, number: str) -> PendingOrder | None:
