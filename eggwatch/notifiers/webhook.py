@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch import __version__
+from eggwatch.config import grammar
 from eggwatch.errors import in_words
 from eggwatch.model.events import EventKind
 from eggwatch.model.instructions import pip_install
@@ -57,8 +58,8 @@ class WebhookMessenger:
 
     def _request(self, notice: Notice) -> Request:
         settings = self._settings
-        url = settings.url if settings.url is not None else secret(settings.url_file)
-        token = {"Authorization": f"Bearer {secret(settings.token_file)}"} if settings.token_file else {}
+        url = settings.url if settings.url is not None else _held(settings.url_file, grammar.url)
+        token = {"Authorization": f"Bearer {_held(settings.token_file, grammar.text)}"} if settings.token_file else {}
         if settings.form == "slack":
             return Request(method="POST", url=url, body=_json(slack(notice)), headers=token)
         if settings.form == "matrix":
@@ -100,6 +101,14 @@ def _refusal(where: str, error: urllib.error.HTTPError) -> NotDelivered:
     if 300 <= error.code < 400:
         return NotDelivered(f"{text} (redirects are not followed: write the new URL into the configuration)")
     return NotDelivered(text) if error.code >= 500 or error.code in LATER else NeverDelivered(text)
+
+
+def _held(path: str | None, read: grammar.Grammar) -> str:
+    """A secret that is used as it is. NotDelivered if it can't be: of the libraries some errors would show it."""
+    try:
+        return str(read(secret(path)))
+    except ValueError as error:
+        raise NotDelivered(f"what {path} holds {error}") from None
 
 
 def secret(path: str | None) -> str:
