@@ -115,11 +115,15 @@ def shown(name: str) -> str:
     r"""A name for people: bytes that are not UTF-8 and control characters become `\xNN`."""
     if name.isascii() and name.isprintable():
         return name
-    try:
-        raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may hold it
-        raw = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    raw = _as_bytes(name).decode("utf-8", "backslashreplace")
     return raw if raw.isprintable() else "".join(_shown_character(character) for character in raw)
+
+
+def _as_bytes(name: str) -> bytes:
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a pair of UTF-16, as JSON may hold it
+        return name.encode("utf-8", "backslashreplace")
 
 
 def _shown_character(character: str) -> str:
@@ -133,7 +137,7 @@ def stored_name(filename: str) -> str:
 
     Names over 200 bytes become their first 160 bytes and 8 hex digits of their hash (docs/contract.rst).
     """
-    raw = filename.encode("utf-8", "surrogateescape")
+    raw = _as_bytes(filename)
     if len(raw) <= LONGEST_FILENAME:
         return filename
     import hashlib
@@ -144,7 +148,7 @@ def stored_name(filename: str) -> str:
 @functools.lru_cache(maxsize=1024)
 def parse_filename(text: str) -> Filename | Flaw:
     """Parse a filename; returns a flaw if it is not the name of a wheel or sdist."""
-    if len(text.encode("utf-8", "surrogateescape")) > LONGEST_FILENAME:
+    if len(_as_bytes(text)) > LONGEST_FILENAME:
         return Flaw(
             code=Code.FILENAME_TOO_LONG,
             subject=shown(stored_name(text)),

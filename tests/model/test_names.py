@@ -112,12 +112,17 @@ def test_bad_names_have_a_code_and_a_remedy(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\x00", "\x1b", "\n", "\r", "\x7f", "\x85", "\u202e", "\udcff", "é", " ", '"', "<", "/"]
+    "character", ["\x00", "\x1b", "\n", "\r", "\x7f", "\x85", "\u202e", "\udcff", "\ud800", "é", " ", '"', "<", "/"]
 )
 @pytest.mark.parametrize("pattern", ["de{}mo-1.0.tar.gz", "demo-1.0-py3-no{}ne-any.whl", "demo-1.{}0-py3-none-any.whl"])
 def test_strange_characters_are_refused_wherever_they_stand(pattern: str, character: str) -> None:
     """Whatever gets onto a page, into a path or onto a terminal is made of plain characters."""
     assert code(pattern.format(character)).startswith("filename-")
+
+
+def test_a_long_name_with_half_a_surrogate_pair_is_refused_too() -> None:
+    """JSON may hold it: in an order it ended the index again and again, while its sender waited."""
+    assert code("\ud800" * 100 + "-1.0.tar.gz") == "filename-too-long"
 
 
 def test_a_name_of_200_bytes_is_the_longest() -> None:
