@@ -17,7 +17,7 @@ import click
 
 from eggwatch.cli import GROUPS, cli
 from eggwatch.config.grammar import Grammar, Setting, duration, flag, index_url, size, url
-from eggwatch.config.news import COMMON, NEWS, TABLES
+from eggwatch.config.news import COMMON, NEWS, TABLES, timeout
 from eggwatch.config.settings import GROUPS as SETTINGS
 from eggwatch.config.settings import PAGES, SITE
 from eggwatch.config.uploads import DOOR, UPLOADS
@@ -87,7 +87,14 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
-TYPES: dict[Grammar, str] = {duration: "time", size: "size", flag: "true or false", url: "URL", index_url: "URL"}
+TYPES: dict[Grammar, str] = {
+    duration: "time",
+    timeout: "time",
+    size: "size",
+    flag: "true or false",
+    url: "URL",
+    index_url: "URL",
+}
 """What values are called, where their grammar tells more than TOML does."""
 
 

@@ -149,7 +149,9 @@ def file_mode(value: object) -> int:
     """A mode in octal digits, as text."""
     if not isinstance(value, str) or not re.fullmatch(r"0?[0-7]{3}", value):
         raise ValueError('is not a mode; write "0644" or "0640"')
-    return int(value, 8)
+    if (mode := int(value, 8)) & 0o600 != 0o600:
+        raise ValueError('keeps the daemon itself from reading or writing; write "0644" or "0640"')
+    return mode
 
 
 def either(one: str, other: str) -> Grammar:

@@ -11,7 +11,7 @@ from typing import Any
 from eggwatch.config.grammar import Grammar, KeyPath, Setting, SeveralError, duration, read_table, text, url
 from eggwatch.model.events import EventKind
 from eggwatch.model.news import ANNOUNCED
-from eggwatch.policy.subscriptions import Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
+from eggwatch.policy.subscriptions import DAY, Apprise, Digest, Mail, MailServer, Program, Subscription, Webhook
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"]+@[A-Za-z0-9.-]+")
 _SECURITY = ("none", "starttls", "tls")
@@ -75,13 +75,20 @@ def _server(value: object) -> tuple[str, int]:
     return match[1].strip("[]"), int(match[2] or 25)
 
 
+def timeout(value: object) -> float:
+    """More than nothing, which no server is fast enough for, and no more than the kernel can wait for."""
+    if not 0 < (seconds := duration(value)) <= DAY:
+        raise ValueError('is not between "1ms" and "1d"')
+    return seconds
+
+
 COMMON: dict[str, Setting] = {
     "events": Setting(
         says="Which events are announced.",
         read=_events,
         default=json.dumps(ANNOUNCED),
     ),
-    "timeout": Setting(says="How long one attempt may take.", read=duration, default='"10s"'),
+    "timeout": Setting(says="How long one attempt may take.", read=timeout, default='"10s"'),
     "give-up-after": Setting(
         says="How long delivery is retried. After that it is put aside for `eggwatch notify --retry`.",
         read=duration,

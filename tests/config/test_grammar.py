@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from eggwatch.config.grammar import accent, duration, size
+from eggwatch.config.grammar import accent, duration, file_mode, size
 from eggwatch.config.settings import SETTINGS
 from eggwatch.model.events import timestamp
 from eggwatch.policy.retention import Keeping
@@ -55,6 +55,14 @@ def test_no_time_is_longer_than_a_century() -> None:
 def test_sizes(text: str, number: int) -> None:
     """One number and one unit of 1024."""
     assert size(text) == number
+
+
+def test_a_mode_leaves_the_owner_its_rights() -> None:
+    """The state and its folders have it, too: with 0444 the daemon could write nothing into what it had just made."""
+    assert [file_mode(mode) for mode in ("0600", "640", "0664")] == [0o600, 0o640, 0o664]
+    for mode in ("0444", "0400", "0000", "0244"):
+        with pytest.raises(ValueError, match="reading or writing"):
+            file_mode(mode)
 
 
 @pytest.mark.parametrize("key", SETTINGS)

@@ -47,6 +47,13 @@ give-up-after = "1d"
     assert (mail.events, mail.give_up_after) == (frozenset({"rejected"}), 86400.0)
 
 
+@pytest.mark.parametrize("time", ["0s", "25d"])
+def test_a_timeout_in_which_nothing_can_be_delivered_is_wrong(tmp_path: Path, time: str) -> None:
+    """After none each command was killed, and no server answered; more than 24 days no socket can wait."""
+    (problem,) = problems(tmp_path, f'[index.main.webhook.ci]\nurl = "http://h/"\ntimeout = "{time}"\n')
+    assert "is not between" in problem
+
+
 def test_a_digest_is_a_subscription_of_its_own(tmp_path: Path) -> None:
     """With its own cursor: maintainers get it, uploaders hear at once."""
     text = '[index.main.mail]\nto = ["a@example.com"]\ndomain = "example.com"\ndigest = "1d"\n'
