@@ -23,6 +23,8 @@ from eggwatch.model.archives import CoreMetadata, Inspection
 from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_ANSWER = 32 * 1024 * 1024
+MOST_COMMAS = 500_000
+"""Some hundred texts have fewer. Each may be a value more, of 64 bytes: 32 MiB of empty lists take 700 MiB."""
 MOST_FLAWS = 256
 """More flaws than an inspector reports: 50 that reject, 50 that warn, and one of each further code."""
 LONGEST_NEED = 3600.0
@@ -146,7 +148,7 @@ class Worker:
 def read_answer(number: int, data: bytes) -> Result:
     """Check a worker's answer as if the archive had written it."""
     try:
-        answer = json.loads(data)
+        answer = _value(data)
         if "trouble" in answer:
             return Result(number=number, trouble=_text(answer["trouble"], 20_000))
         return Result(number=number, inspection=_inspection(answer))
@@ -157,10 +159,16 @@ def read_answer(number: int, data: bytes) -> Result:
 def read_given_up(data: bytes) -> float | None:
     """The seconds of CPU time that an archive says it needs, 0 if it does not; None if nothing was given up."""
     try:
-        needs = json.loads(data)["given up"]
+        needs = _value(data)["given up"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return float(needs) if isinstance(needs, int | float) and 0 <= needs <= LONGEST_NEED else LONGEST_NEED
+
+
+def _value(data: bytes) -> Any:
+    if data.count(b",") > MOST_COMMAS:
+        raise ValueError("it has too many values")
+    return json.loads(data)
 
 
 def _inspection(answer: dict[str, Any]) -> Inspection:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -361,6 +362,17 @@ def test_inspectors_that_cannot_start_refuse_nothing_and_tell_the_operator(
 )
 def test_an_answer_that_makes_no_sense_holds_the_file(answer: bytes) -> None:
     assert read_answer(1, answer).trouble
+
+
+def test_an_answer_of_very_many_values_takes_no_more_memory_than_its_bytes() -> None:
+    answer = b'{"flaws": [' + b"[]," * 600_000 + b"[]]}\n"
+    tracemalloc.start()
+    try:
+        assert read_given_up(answer) is None
+        assert read_answer(1, answer).trouble
+        assert tracemalloc.get_traced_memory()[1] < len(answer)
+    finally:
+        tracemalloc.stop()
 
 
 def test_texts_of_an_answer_are_bounded() -> None:
