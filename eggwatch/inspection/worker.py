@@ -20,6 +20,7 @@ from typing import Any
 
 from eggwatch.linux.process import Process
 from eggwatch.model.archives import CoreMetadata, Inspection
+from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Flaw, Level
 
 LONGEST_ANSWER = 32 * 1024 * 1024
@@ -183,9 +184,9 @@ def _inspection(answer: dict[str, Any]) -> Inspection:
 
 def _flaw(data: dict[str, Any]) -> Flaw:
     return Flaw(
-        code=_text(data["code"], 100),
-        subject=_text(data["subject"], 1000),
-        message=_text(data["message"], 4000),
+        code=_line(data["code"], 100),
+        subject=_line(data["subject"], 1000),
+        message=_line(data["message"], 4000),
         level=Level(data["level"]),
     )
 
@@ -196,7 +197,12 @@ def _core(data: dict[str, Any]) -> CoreMetadata:
 
 
 def _optional(value: object, longest: int) -> str | None:
-    return None if value is None else _text(value, longest)
+    return None if value is None else _line(value, longest)
+
+
+def _line(value: object, longest: int) -> str:
+    """Text without control characters: feeds with one could not be read, and terminals act on some."""
+    return shown(_text(value, longest))
 
 
 def _text(value: object, longest: int) -> str:

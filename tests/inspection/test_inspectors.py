@@ -383,6 +383,19 @@ def test_texts_of_an_answer_are_bounded() -> None:
     assert len(inspection.flaws) == worker.MOST_FLAWS and len(inspection.flaws[0].code) == 100
 
 
+def test_texts_of_an_answer_are_printable() -> None:
+    odd = "a\x1b[2J\n\0\ud800\u2028b"
+    core = dict.fromkeys(("metadata_version", "name", "version", "requires_python", "summary"), odd)
+    flaw = {"code": odd, "subject": odd, "message": odd, "level": "warn"}
+    inspection = read_answer(
+        1, json.dumps({"flaws": [flaw], "incomplete": odd, "metadata": None, "core": core}).encode()
+    ).inspection
+    assert inspection is not None and inspection.core is not None
+    (told,) = inspection.flaws
+    texts = (told.code, told.subject, told.message, inspection.incomplete or "", inspection.core.name or "")
+    assert all(text.isprintable() and text.startswith("a\\x1b[2J") for text in texts)
+
+
 def test_a_copy_that_can_not_be_opened_is_no_fault_of_a_worker(inspectors: Inspectors, tmp_path: Path) -> None:
     """The disk below the spool has gone: that is the operator's error, and says nothing about any archive."""
     path = tmp_path / "gone-1.0.tar.gz"
