@@ -113,12 +113,22 @@ class RemoteReader:
         root = self._page("simple/")
         if root is None:
             raise NotReachedError(f"There is no index at {self.base}simple/.", remedy="Check --url.")
-        projects: list[dict[str, Any]] = root["projects"]
-        return projects
+        try:
+            return [_checked(row, "name") for row in root["projects"]]
+        except (KeyError, TypeError) as error:
+            raise self._no_page("simple/") from error
 
     def project(self, name: str) -> dict[str, Any] | None:
-        """A project's page (PEP 691); None if it has none."""
-        return self._page(f"simple/{name}/")
+        """A project's page (PEP 691), with what only eggwatch has; None if it has none."""
+        page = self._page(f"simple/{name}/")
+        if page is None:
+            return None
+        try:
+            files = [_file(file) for file in page["files"]]
+            removed = [_checked(file, "filename", "sha256", "at") for file in page.get("_removed", [])]
+        except (KeyError, TypeError) as error:
+            raise self._no_page(f"simple/{name}/") from error
+        return {**page, "files": files, "_removed": removed}
 
     def status(self) -> Status | None:
         """What the daemon lets monitors know; None if the server does not show it."""
@@ -179,7 +189,7 @@ class RemoteReader:
     def _parsed(self, path: str, data: bytes) -> dict[str, Any]:
         try:
             found = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or not (found.get("schema") == 1 or "meta" in found):
             raise self._no_page(path)
@@ -202,6 +212,23 @@ def _date(header: str | None) -> float:
         return parsedate_to_datetime(header or "").timestamp()
     except ValueError:
         return time.time()
+
+
+_OPTIONAL = {"requires-python": None, "yanked": False, "size": None, "upload-time": ""}
+"""Of a file, what pages of other indexes may lack (PEP 691, PEP 700)."""
+
+
+def _checked(row: dict[str, Any], *texts: str) -> dict[str, Any]:
+    """A row of a page. KeyError or TypeError if it is none, or one of these is no text."""
+    if wrong := [key for key in texts if not isinstance(row[key], str)]:
+        raise TypeError(wrong)
+    return row
+
+
+def _file(row: dict[str, Any]) -> dict[str, Any]:
+    file = {**row, **{key: value for key, value in _OPTIONAL.items() if key not in row}}
+    _checked(file["hashes"], "sha256")
+    return _checked(file, "filename", "upload-time")
 
 
 def _published(project: str, file: dict[str, Any]) -> Event:

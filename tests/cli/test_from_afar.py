@@ -102,10 +102,24 @@ def test_what_is_no_index_is_2(afar: Site, filled: Site, url: str) -> None:
     for path in (filled.public / "simple").glob("index*"):
         path.unlink()
     assert afar.call("list", "--url", url).code == 2
-    for text in ("<html>", "[]", '{"a": 1}'):
+    for text in ("<html>", "[]", '{"a": 1}', "[" * 100_000, '{"meta": {}}', '{"meta": {}, "projects": [1]}'):
         (filled.public / "simple" / "index.v1_json").write_text(text)
         done = afar.call("list", "--url", url)
         assert done.code == 2, text
+
+
+def test_a_project_s_page_of_another_index_is_read_and_one_that_is_none_is_2(afar: Site, filled: Site) -> None:
+    """Others than eggwatch leave out what is optional, and do not say what was removed."""
+    page = filled.public / "simple" / "demo" / "index.v1_json"
+    file = '{"filename": "demo-2.0.tar.gz", "url": "x", "hashes": {"sha256": "00"}}'
+    with served(filled.public) as url:
+        page.write_text(f'{{"meta": {{"api-version": "1.0"}}, "name": "demo", "files": [{file}]}}')
+        for arguments in (("list", "demo"), ("show", "demo"), ("wait", "demo==2.0"), ("history", "--project", "demo")):
+            assert afar.call(*arguments, "--url", url).code == 0
+        for text in ("{}", '{"files": 1}', '{"files": [1]}', '{"files": [{"filename": 1, "hashes": []}]}'):
+            page.write_text(text.replace("{", '{"meta": {}, ', 1).replace(", }", "}"))
+            for arguments in (("list", "demo"), ("show", "demo"), ("wait", "demo==2.0"), ("history",)):
+                assert afar.call(*arguments, "--url", url).code == 2
 
 
 def test_an_answer_without_end_is_no_page(afar: Site, monkeypatch: pytest.MonkeyPatch) -> None:
