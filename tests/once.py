@@ -1,12 +1,13 @@
-"""What is expensive to make, and only read by tests, is made once a run, by whichever process needs it first."""
+"""What takes long is not done more often than needed: what tests only read is made once a run, by whoever is first."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,3 +25,8 @@ def once_a_run(factory: pytest.TempPathFactory, name: str, make: Callable[[Path]
             make(folder)
             is_made.touch()
     return folder
+
+
+def mostly_long(cases: Iterable[Any], *, of: int = 4) -> list[Any]:
+    """Cases for `parametrize`: the first, and each `of`-th after it, run always, the others with the long tests."""
+    return [case if at % of == 0 else pytest.param(case, marks=pytest.mark.long) for at, case in enumerate(cases)]

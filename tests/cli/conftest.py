@@ -65,7 +65,7 @@ def filled(tmp_path: Path, filled_once: Path) -> Site:
     return site
 
 
-@pytest.fixture(params=[False, True], ids=["without a daemon", "with a daemon"])
+@pytest.fixture(params=[pytest.param(False, marks=pytest.mark.long), True], ids=["without a daemon", "with a daemon"])
 def order(request: pytest.FixtureRequest, filled: Site) -> Iterator[Call]:
     """Gives orders to an index, at work or at rest."""
     with filled.daemon() if request.param else nullcontext():

@@ -23,6 +23,7 @@ from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site, clean_environment
 from tests.cli.stocks import add, state_of
 from tests.laws.at_work import pages_of
+from tests.once import mostly_long
 
 OLD_TEXT = "2017-07-14T02:40:00.000000Z"
 EARLIER = "2015-03-04T05:06:07.000000Z"
@@ -32,7 +33,7 @@ LINUX = wheel("lin", "1.0", tags="py3-none-linux_x86_64")
 """A wheel that the default profile warns of, and pypi and strict refuse."""
 
 
-@pytest.mark.parametrize("profile", ["pypi", "strict"])
+@pytest.mark.parametrize("profile", mostly_long(("pypi", "strict")))
 def test_a_stock_is_judged_by_the_profile_default(tmp_path: Path, profile: str) -> None:
     """Whatever the index asks of uploads, a stock is what it is; --profile asks more."""
     site = Site(tmp_path, profile=f'"{profile}"')

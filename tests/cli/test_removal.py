@@ -18,6 +18,7 @@ from eggwatch.writer import copies
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import Call
 from tests.cli.program import Done, Site, clean_environment
+from tests.once import mostly_long
 
 WHEEL, SDIST = wheel("demo", "1.0"), sdist("demo", "1.0")
 
@@ -128,7 +129,7 @@ def restart(site: Site) -> None:
         pass
 
 
-@pytest.mark.parametrize("event", [lose_catalog, lose_ledger, restore, restart])
+@pytest.mark.parametrize("event", mostly_long((restart, lose_catalog, lose_ledger, restore), of=4))
 def test_a_block_outlives(filled: Site, event: Callable[[Site], None]) -> None:
     """A lost catalog, a lost ledger, a restored backup, a new daemon; unblocked it may return after each of them."""
     filled.call("remove", "demo==1.0", "--now", "--block", "--reason", "holds a password")

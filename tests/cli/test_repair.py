@@ -11,6 +11,7 @@ from eggwatch.store import durable
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of
+from tests.once import mostly_long
 
 ROTTEN = b"rotten" * 10
 
@@ -40,7 +41,7 @@ def test_a_sound_index_is_left_alone(filled: Site) -> None:
 @pytest.mark.parametrize(
     "page", ["simple/demo/index.v1_json", "simple/demo/index.html.gz", "simple/index.v1_json", "index.html"]
 )
-@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("lost", mostly_long((False, True)))
 def test_altered_and_missing_pages_are_rendered_again(filled: Site, page: str, lost: bool) -> None:
     """Every page is as it was; the others keep their inode."""
     before = pages_of(filled.public)

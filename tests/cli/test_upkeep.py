@@ -18,6 +18,7 @@ from eggwatch.store.state.lock import Lock
 from tests.archive_factory import sdist
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of, unpacked
+from tests.once import mostly_long
 
 
 def test_pages_that_are_gone_as_a_whole_are_rendered_at_the_next_start(filled: Site) -> None:
@@ -123,7 +124,7 @@ HARM = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("harm", mostly_long(HARM))
 def test_damage_is_1_and_is_named(filled: Site, harm: Callable[[Site], str]) -> None:
     """Each kind of damage is found, named with its place and a remedy, and nothing is changed by looking."""
     where = harm(filled)
@@ -136,7 +137,7 @@ def test_damage_is_1_and_is_named(filled: Site, harm: Callable[[Site], str]) -> 
     assert {path: path.read_bytes() for path in filled.public.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("harm", [change_page, lose_page, change_twin, tear_twin])
+@pytest.mark.parametrize("harm", mostly_long((change_page, lose_page, change_twin, tear_twin)))
 def test_rebuild_mends_pages(filled: Site, harm: Callable[[Site], str]) -> None:
     """Damaged pages are rendered anew by `rebuild`, from the ledger that is there."""
     events = filled.events()
@@ -160,7 +161,7 @@ def lose_root(filled: Site) -> None:
         catalog.set_meta({"root_serial": None})
 
 
-@pytest.mark.parametrize("lose", [lose_page, lose_root])
+@pytest.mark.parametrize("lose", mostly_long((lose_page, lose_root)))
 def test_stale_pages_are_left_out_beside_a_daemon_only(filled: Site, lose: Callable[[Site], None]) -> None:
     """Nobody is about to render them: they are damage, and `repair` mends it."""
     lose(filled)

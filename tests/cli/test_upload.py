@@ -12,6 +12,7 @@ import pytest
 
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Done, Site
+from tests.once import mostly_long
 from tests.uploaders.servers import running_sshd
 from tests.webserver.door import Door, open_door
 
@@ -55,7 +56,7 @@ def test_what_is_uploaded_with_a_password_can_be_installed_at_once(door: Door, a
     assert with_password(afar, door, archives(afar)[0]).code == 0
 
 
-@pytest.mark.parametrize("suffix", ["", "legacy", "legacy/", "simple/"])
+@pytest.mark.parametrize("suffix", mostly_long(("", "legacy", "legacy/", "simple/")))
 def test_each_url_of_the_index_and_a_token_will_do(door: Door, afar: Site, suffix: str) -> None:
     secret = str(door.site.call("token", "create", "--user", "alice", "--json").row["token"])
     done = afar.call("upload", *archives(afar), "--to", door.url + suffix, "--json", env={"EGGWATCH_TOKEN": secret})

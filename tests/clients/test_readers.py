@@ -24,7 +24,7 @@ from tests.contrib.test_old_story import PYTHONS, run
 from tests.http_asking import ask
 from tests.installers import EASY_INSTALL, clean_environment
 
-pytestmark = [pytest.mark.parts, pytest.mark.root]
+pytestmark = [pytest.mark.parts, pytest.mark.root, pytest.mark.long]
 RELEASES = {**dict.fromkeys(CASES, 2), "case-versions": VERSIONS, "case-files": 5}
 RELEASES |= dict.fromkeys(("case-removed", "case-unicode", "case-build", "case-archived", "case-quarantined"), 1)
 

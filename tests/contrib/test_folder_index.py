@@ -14,6 +14,7 @@ from tests.cli.program import Site
 from tests.cli.stocks import add
 from tests.contrib.web_servers import SERVERS, folder_for, serving_by
 from tests.installers import pip, pip_install, uv_install
+from tests.once import mostly_long
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
 
@@ -56,7 +57,7 @@ def plain_apache(folder: Path, public: Path, port: int, _: Path) -> list[str]:
     return ["apache2", "-d", str(folder), "-f", str(folder / "main.conf"), "-DFOREGROUND"]
 
 
-@pytest.mark.parametrize("kind", ["plain", "nginx", "caddy"])
+@pytest.mark.parametrize("kind", mostly_long(("plain", "nginx", "caddy"), of=3))
 def test_an_old_index_is_served_to_installers_of_all_times(kind: str, tmp_path: Path) -> None:
     """By Apache without our sample, by nginx and Caddy with it.
 

@@ -23,6 +23,7 @@ from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist
 from tests.cli.program import Site
+from tests.once import mostly_long
 from tests.running import until
 from tests.uploaders.accounts import ALICE, BOB, CAPABILITIES, CAROL, EGGWATCH, Machine, make_folders
 
@@ -259,7 +260,7 @@ BROKEN: dict[str, tuple[Callable[[Installation], None], str, str]] = {
 """What is broken, which check finds it, and how the remedy begins."""
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", mostly_long(BROKEN))
 def test_what_was_broken_is_found_and_nothing_else(site: Installation, name: str) -> None:
     """One finding, of the right check, with the command that mends it."""
     break_it, check, remedy = BROKEN[name]
@@ -305,7 +306,7 @@ MOUNTED = {
 """What is mounted where, which check finds it, and what its remedy names."""
 
 
-@pytest.mark.parametrize("name", MOUNTED)
+@pytest.mark.parametrize("name", mostly_long(MOUNTED))
 def test_what_was_mounted_wrongly_is_found(site: Installation, name: str) -> None:
     """Disks and limits of the kernel."""
     script, check, remedy = MOUNTED[name]

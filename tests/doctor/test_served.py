@@ -28,6 +28,7 @@ from tests.contrib import web_servers
 from tests.contrib.test_uploads_behind_httpd import with_uploads
 from tests.contrib.web_servers import SAMPLES, SERVERS, folder_for
 from tests.http_serving import endless, served
+from tests.once import mostly_long
 from tests.webserver.door import ANONYMOUS, serving, url_of
 
 pytestmark = [pytest.mark.parts, pytest.mark.root]
@@ -77,7 +78,7 @@ def test_the_documentation_lists_every_check_of_a_web_server() -> None:
     assert re.findall(r"^``([a-z-]+)``  ", text, re.MULTILINE) == list(CHECKS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_long(KINDS))
 def test_of_a_sample_as_it_is_shipped_nothing_is_found(kind: str, site: Site) -> None:
     with behind(kind, site) as url:
         done = site.call("doctor", "--url", f"{url}simple/", "--json")
@@ -145,7 +146,7 @@ BROKEN: dict[str, tuple[str, list[tuple[str, str]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", mostly_long(BROKEN))
 def test_what_is_wrong_with_a_configuration_is_found(name: str, site: Site) -> None:
     """With the server's own words for it in the remedy, and nothing that is not wrong."""
     kind, changes, check, problem = BROKEN[name]
@@ -233,7 +234,7 @@ def test_archives_with_other_bytes_than_their_page_says_are_found(site: Site) ->
     assert "eggwatch verify" in finding["remedy"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_long(KINDS))
 def test_uploads_that_do_not_reach_the_index_are_found(kind: str, tmp_path: Path) -> None:
     """Not passed on, passed on to a server that is down, and limited in size; nothing is found when they arrive."""
     with folder_for(kind) as folder:

@@ -56,6 +56,7 @@ FAIL: dict[str, tuple[str, dict[str, Any]]] = {
 """The client that can't install it, or both where they differ or both fail, and what is special about a wheel."""
 
 
+@pytest.mark.long
 @pytest.mark.parts
 def test_the_verdict_names_the_client_that_can_not_install_it(tmp_path: Path) -> None:
     """And it is so, with the pip and the uv that are installed here."""

@@ -58,6 +58,7 @@ def scripts(members: dict[str, bytes]) -> list[str]:
     return [name for group in groups if parser.has_section(group) for name in parser.options(group)]
 
 
+@pytest.mark.long
 @pytest.mark.parts
 def test_all_installers_make_the_same_tree_of_what_we_accept(tmp_path: Path) -> None:
     """It is the tree that the specification asks for, and our own walk reads."""

@@ -48,6 +48,7 @@ def measured(base: Path, archives: int) -> tuple[float, float]:
 
 
 @pytest.mark.parts
+@pytest.mark.long
 def test_the_daemon_needs_as_much_memory_over_a_large_index_as_over_a_small_one(tmp_path: Path) -> None:
     """At 1 000 and at 20 000 archives."""
     small, large = measured(tmp_path / "small", SMALL), measured(tmp_path / "large", LARGE)

@@ -92,7 +92,9 @@ def shows_all(site: Site) -> bool:
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("running", [False, True], ids=["daemon down", "daemon up"])
+@pytest.mark.parametrize(
+    "running", [pytest.param(False, marks=pytest.mark.long), True], ids=["daemon down", "daemon up"]
+)
 def test_where_others_may_not_enter_state_they_still_get_answers(open_site: Site, running: bool) -> None:
     """list, show, wait and status answer from PUBLIC and the receipts; history says 2 and what to do."""
     os.chmod(open_site.state, 0o700)

@@ -228,7 +228,9 @@ def test_commands_over_an_older_ledger_end_with_2(work: IndexAtWork, command: tu
 
 
 @pytest.mark.parametrize("harm", WRONG)
-@pytest.mark.parametrize("copied", [False, True], ids=["in place", "from a plain rsync"])
+@pytest.mark.parametrize(
+    "copied", [False, pytest.param(True, marks=pytest.mark.long)], ids=["in place", "from a plain rsync"]
+)
 def test_rebuild_mends_it(work: IndexAtWork, harm: Callable[[IndexAtWork], None], copied: bool) -> None:
     """`rebuild` brings back files, upload times, yanks and removed names, also from a copy without dotfiles."""
     projects = {name: work.page(name) for name in ("demo", "other")}
@@ -328,7 +330,9 @@ def test_a_torn_last_line_is_cut_with_a_warning(work: IndexAtWork, caplog: pytes
         assert_equals_fresh_render(work.config)
 
 
-@pytest.mark.parametrize("catalog", [True, False], ids=["with the catalog", "without the catalog"])
+@pytest.mark.parametrize(
+    "catalog", [True, pytest.param(False, marks=pytest.mark.long)], ids=["with the catalog", "without the catalog"]
+)
 def test_a_forged_line_is_refused_by_its_place(work: IndexAtWork, catalog: bool) -> None:
     """An altered line is found where the chain is read: `verify` and whoever reads the ledger name serial and byte."""
     ledger = work.config.state / "ledger.jsonl"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import CHROMIUM, Browser, browser
+from tests.once import mostly_long
 from tests.site.checkers import AXE, INCOMPLETE, axe_report, open_front_with_a_pale_link
 from tests.site.sample import PAGES
 
@@ -26,7 +27,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield opened
 
 
-@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize("kind", mostly_long(PAGES))
 def test_axe_finds_no_violation(tab: Browser, sample: Path, kind: str) -> None:
     """And leaves nothing to be decided by people but what docs/accessibility.rst explains."""
     for width, scheme in LOOKS:

@@ -11,6 +11,7 @@ import pytest
 from tests.browser import CHROMIUM, Browser
 from tests.contrib.web_servers import SERVERS, folder_for, serving
 from tests.http_asking import ask
+from tests.once import mostly_long
 from tests.site.sample import PAGES
 
 pytestmark = [
@@ -20,7 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", params=sorted(SERVERS))
+@pytest.fixture(scope="module", params=mostly_long(sorted(SERVERS), of=3))
 def url(request: pytest.FixtureRequest, sample: Path) -> Iterator[str]:
     with folder_for(request.param) as folder:
         shutil.copytree(sample / "public", folder / "public")

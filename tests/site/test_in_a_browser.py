@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.browser import CHROMIUM, Browser
+from tests.once import mostly_long
 from tests.site.sample import PAGES
 
 pytestmark = [pytest.mark.parts, pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")]
@@ -18,7 +19,7 @@ OUTSIDE = "../"
 FOCUSED = "document.activeElement"
 
 
-@pytest.fixture(params=["disk", "server"])
+@pytest.fixture(params=mostly_long(("server", "disk")))
 def url(request: pytest.FixtureRequest, sample: Path, served: str) -> str:
     return f"{(sample / 'public').as_uri()}/" if request.param == "disk" else served
 

@@ -25,7 +25,7 @@ metadatas = st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(ENDS)).ma
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(metadatas)
 def test_the_fields_are_those_that_packaging_reads_in_the_whole_text(content: bytes) -> None:
     found = parsed_fields(content)
@@ -84,7 +84,7 @@ plain = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)).map(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(plain | metadatas, st.sampled_from((b"", b"\n", b"\n\n", b"\nName: of the description\n")))
 def test_plain_metadata_is_read_as_packaging_and_pkginfo_read_it(head: bytes, rest: bytes) -> None:
     content = b"Metadata-Version: 2.1\n" + head + rest
@@ -105,7 +105,7 @@ def test_ordinary_metadata_is_plain() -> None:
     assert plain_fields(head.encode()) == parse_email(head)[0]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(metadatas)
 def test_limits_are_the_same_if_every_line_is_looked_at(content: bytes) -> None:
     at_once = excess(content)
@@ -113,7 +113,7 @@ def test_limits_are_the_same_if_every_line_is_looked_at(content: bytes) -> None:
         assert excess(content) == at_once
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(st.from_regex(field_rules._PLAIN, fullmatch=True))
 def test_a_plain_requirement_has_no_flaws(text: str) -> None:
     assert field_rules._requirement(text) == ()
