@@ -177,13 +177,13 @@ class Reader:
         return value if isinstance(value, int) else 0
 
     def position(self) -> Position:
-        """The place in the ledger up to which it was applied."""
-        offset, serial, sha256, length = (
-            self.meta(key) for key in ("ledger_offset", "ledger_serial", "ledger_sha256", "ledger_length")
-        )
+        """The place in the ledger up to which it was applied; read at once, because a daemon may commit meanwhile."""
+        rows = self._db.execute("SELECT key, value FROM meta WHERE key GLOB 'ledger_*'")
+        known = {row["key"]: row["value"] for row in rows}
+        offset, serial, length = (known.get(f"ledger_{name}") for name in ("offset", "serial", "length"))
         if not (isinstance(offset, int) and isinstance(serial, int) and isinstance(length, int)):
             return Position()
-        return Position(offset=offset, serial=serial, sha256=str(sha256), length=length)
+        return Position(offset=offset, serial=serial, sha256=str(known["ledger_sha256"]), length=length)
 
     def file(self, key: str) -> FileRecord | None:
         """A file by its normalised name, present or removed."""

@@ -159,13 +159,14 @@ class Ledger:
 
     def open(self, end: Position) -> None:
         """Get ready to append after `end`, which the caller has found by `read`."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
         if end.offset == 0:
             durable.changing("write", self.path)
-        # Whether there is one already is not asked before: a disk that fails for a moment must not cost what is in it.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags |= os.O_CREAT  # never O_TRUNC: a disk that fails for a moment must not cost what is in it
         self._fd = os.open(self.path, flags, durable.UNFINISHED_FILE)
         if stat.S_IMODE(os.fstat(self._fd).st_mode) == durable.UNFINISHED_FILE:
-            durable.chmod(self.path, self._permissions)
+            durable.changing("chmod", self.path)
+            self._permissions.apply(self._fd, self._permissions.file)
         if end.offset == 0:
             durable.sync([self.path, self.path.parent])
         self.end = end

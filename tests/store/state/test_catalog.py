@@ -346,3 +346,17 @@ def test_pages_of_the_site_that_get_a_link_are_rendered_once_and_after_all_that_
     assert catalog.site.stale() == ["dependent"]
     rendered("dependent", "also-needed", "needed")
     assert catalog.site.stale() == []
+
+
+def test_the_position_in_the_ledger_is_read_at_once(tmp_path: Path) -> None:
+    """A daemon that commits while another process reads it does not mix two of them."""
+    writer = Catalog(tmp_path / "catalog.sqlite3")
+    committed = entries([event("admitted", f"demo-{number}.0.tar.gz") for number in range(20)])
+    writer.apply(committed[:1])
+    reader, rest = Reader.open(writer.path), iter(committed[1:])
+    reader._db.set_trace_callback(lambda _: writer.apply([next(rest)]))
+    position = reader.position()
+    assert (position.offset, position.sha256) == (position.serial * 100 + 100, f"line {position.serial}")
+    reader._db.set_trace_callback(None)
+    reader.close()
+    writer.close()
