@@ -87,16 +87,21 @@ def test_a_courier_that_has_to_wait_for_the_daemon_looks_now_and_then(tmp_path: 
     assert ear.heard == []
 
 
-def test_on_a_full_disk_nothing_is_told_twice(tmp_path: Path) -> None:
-    """Where it can't be written down that something was told, nothing more is told; later it is written down."""
-    ear, site = Ear(), Site(tmp_path)
-    route = route_to(ear, site, "", sdist(), sdist("other"))
+def step_on_a_full_disk(route: Route) -> None:
+    """Begin where nothing is to be told yet; then there is no room, three times."""
     with mock.patch.object(Reader, "is_visible", return_value=False):
         route.step()
     with durable.observed(full):
         for _ in range(3):
             with pytest.raises(OSError, match="No space left"):
                 route.step()
+
+
+def test_on_a_full_disk_nothing_is_told_twice(tmp_path: Path) -> None:
+    """Where it can't be written down that something was told, nothing more is told; later it is written down."""
+    ear, site = Ear(), Site(tmp_path)
+    route = route_to(ear, site, "", sdist(), sdist("other"))
+    step_on_a_full_disk(route)
     assert ear.heard == [1]
     route.step()
     assert ear.heard == [1, 2]
@@ -107,12 +112,7 @@ def test_what_is_refused_on_a_full_disk_is_put_aside_later_and_not_sent_again(tm
     """Of a mail that one reader's server refuses, the others have had theirs."""
     ear, site = Ear(NeverDelivered("no such user here")), Site(tmp_path)
     route = route_to(ear, site)
-    with mock.patch.object(Reader, "is_visible", return_value=False):
-        route.step()
-    with durable.observed(full):
-        for _ in range(3):
-            with pytest.raises(OSError, match="No space left"):
-                route.step()
+    step_on_a_full_disk(route)
     route.step()
     assert ear.heard == [1]
     assert [letter["error"] for letter in letters_of(site)] == ["no such user here"]
