@@ -122,9 +122,15 @@ def _root_of(listing: RootListing, sources: FrontSources, *, known_projects: int
 
 
 def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects: int) -> RenderedRoot:
-    """As `render_root`; the root alone if another page fails: pip does not wait for a template of one's own."""
+    """As `render_root`; the root alone if another page fails: pip does not wait for a template of one's own.
+
+    Errors of the machine pass: the pages are rendered again, as all else is then.
+    """
     try:
         return render_root(reader, sources, known_projects=known_projects)
+    except (OSError, sqlite3.Error):
+        sources.forget()
+        raise
     except Exception:
         log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
         sources.forget()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +29,8 @@ from eggwatch.store.state.site_tables import SiteRecord
 
 log = logging.getLogger("eggwatch")
 
+OF_MACHINE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What a machine says that has no more descriptors or memory: nothing is wrong with the file."""
 LARGEST_METADATA = 4 << 20
 KEPT, LARGEST_KEPT = 256, 64 << 10
 """What so many metadata files say is kept, if they have no more bytes than this."""
@@ -67,7 +71,7 @@ class SiteRenderer:
                 continue
             try:
                 changed, record = self._project(with_status(listing, archived), mark, following)
-            except RendererError:  # it concerns all of them, and whoever asked says so
+            except (RendererError, OSError, sqlite3.Error):  # it concerns all of them, and whoever asked says so
                 raise
             except Exception:  # a bug, or a template of one's own: one project must not stop all others
                 log.exception("publish  %s: its pages of the site can't be rendered, and stay as they are", project)
@@ -141,8 +145,10 @@ def _metadata(path: Path) -> bytes | None:
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_METADATA)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in OF_MACHINE:
+            raise
+        return None  # one bad block stops no other page
 
 
 def releases_of(listing: ProjectListing, abouts: Mapping[str, About], linked: set[str]) -> tuple[Release, ...]:
