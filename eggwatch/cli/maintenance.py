@@ -29,7 +29,7 @@ from eggwatch.store.state.replay import catalog_of
 from eggwatch.store.state.verified import Verified
 from eggwatch.store.state.verified import keep as keep_verified
 from eggwatch.writer.folders import permissions_of
-from eggwatch.writer.page_sources import landing_options
+from eggwatch.writer.page_sources import page_sources
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def render(selection: Selection, directory: Path) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise FolderError(f"{directory} is not empty.", remedy="Choose a new or empty folder.")
     try:
-        for _, pages in fresh_pages(catalog_of(ledger), config, landing_options(config)):
+        for _, pages in fresh_pages(catalog_of(ledger), config, page_sources(config).options):
             for path, data in pages.items():
                 file = directory / path
                 file.parent.mkdir(parents=True, exist_ok=True)

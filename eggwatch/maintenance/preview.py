@@ -18,7 +18,8 @@ from eggwatch.maintenance.verify import fresh_pages
 from eggwatch.readers.local import IndexReader
 from eggwatch.store.state.catalog import Catalog
 from eggwatch.store.state.ledger import Ledger
-from eggwatch.writer.page_sources import landing_options
+from eggwatch.writer.index import check_sources
+from eggwatch.writer.page_sources import page_sources
 
 MOST_PROJECTS = 50
 """So many projects are shown: those that changed last."""
@@ -82,9 +83,10 @@ class Preview:
         config = self._load()
         self._config = config
         shown = replace(config, site=config.site or Site(), **self._places)
+        check_sources(shown)
         self._catalog.mark_all_of_site({})
         pages: dict[str, bytes] = {}
-        for _, some in fresh_pages(self._catalog, shown, landing_options(shown)):
+        for _, some in fresh_pages(self._catalog, shown, page_sources(shown).options):
             pages |= some
         digest = hashlib.sha256(b"".join(pages.values())).hexdigest()
         self._write({path: _watched(path, page, digest) for path, page in pages.items()}, digest)

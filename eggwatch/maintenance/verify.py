@@ -28,7 +28,7 @@ from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import catalog_of
 from eggwatch.store.state.site_tables import LAST, SiteRecord
 from eggwatch.targets.folder import same_page
-from eggwatch.writer.page_sources import is_rendered_by_us, landing_options, page_sources
+from eggwatch.writer.page_sources import is_rendered_by_us, page_sources
 
 OLDER_PAGES = "The pages were made by an older eggwatch and not compared: restart the daemon, which renders them again."
 
@@ -195,7 +195,7 @@ class Verification:
         stored = None if self._live is None else self._live.meta("front")
         options = {} if stored is None else json.loads(str(stored))[0]
         known = options.keys() == {item.name for item in fields(LandingOptions)}
-        return LandingOptions(**options) if known else landing_options(self.config)
+        return LandingOptions(**options) if known else page_sources(self.config).options
 
     def _find(
         self, sort: DiscrepancyKind, where: Path, problem: str, *, key: str | None = None, remedy: str = ""

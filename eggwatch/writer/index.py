@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -43,6 +44,8 @@ from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
 from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
 from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources, sweep_former_static
+
+log = logging.getLogger("eggwatch")
 
 RendererMaker = Callable[[Catalog, Mapping[str, str], LandingOptions, IndexConfig], RootRenderer]
 
@@ -119,7 +122,8 @@ def open_index(
 def check_sources(config: IndexConfig) -> None:
     """ConfigurationError if an index can't be opened for want of a renderer, or because of a template or its logo."""
     _check_renderer(config)
-    page_sources(config)
+    if faults := page_sources(config).faults:
+        raise ConfigurationError("\n".join(faults), remedy="Correct this file, or delete it to have eggwatch's own.")
 
 
 def _check_renderer(config: IndexConfig) -> None:
@@ -205,6 +209,10 @@ def _components(
     cursors.begin([JournalNotifier.name, *(one.name for one in config.subscriptions)], end=ledger.end.serial)
     spool, pool = _spool_and_pool(config, permissions)
     sources, drop = page_sources(config), Drop(config.drop, config.formats)
+    for fault in sources.faults:  # it stops no upload
+        log.error(
+            "%s; eggwatch's own is used until this is corrected and the configuration reloaded", fault.rstrip(".")
+        )
     answers = (AnswersAway if config.is_mirror else Answers)(drop, config.state, permissions)
     target = FolderTarget(
         config.public, scratch=spool.scratch, now_ns=lambda: int(now() * 1e9), permissions=permissions

@@ -6,17 +6,16 @@ import errno
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import TemplateSyntaxError
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.config.settings import Site
-from eggwatch.errors import ConfigurationError, in_words
+from eggwatch.errors import in_words
 from eggwatch.inspection.readmes import renderer_version
 from eggwatch.model.names import FILES, JSON_NAME
 from eggwatch.pages.landing import LandingOptions
@@ -30,6 +29,8 @@ from eggwatch.store import durable
 from eggwatch.store.state.catalog import SHOWS_REJECTIONS, Catalog, Reader
 from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.templates import files_in, templates
+
+T = TypeVar("T")
 
 STATIC = "static"
 """The static files that are published, and former ones that have not been deleted yet, by path with their hashes."""
@@ -49,48 +50,57 @@ class PageSources:
     static: Mapping[str, bytes]
     options: LandingOptions
     files_url: str
+    faults: tuple[str, ...]
+    """Which of the administrator's files can't be used, and why: ours stand in for them, or nothing for a logo."""
 
 
 def page_sources(config: IndexConfig) -> PageSources:
-    """Those of an index, with files of its own in place of ours. ConfigurationError if one can't be read."""
-    site = config.site or Site()
-    ours = files_in(importlib.resources.files("eggwatch.pages") / "site" / "static")
-    try:
-        own = dict(files_in(site.templates)) if site.templates is not None else {}
-        logo = {} if site.logo is None else {_logo(site.logo): _bytes_of(site.logo)}
-        texts = {f"site/{name}": _text_of(file) for name, file in own.items() if name.endswith(".html")}
-        static = {name: own.get(name, file).read_bytes() for name, file in ours}
-        if site.accent is not None:
-            static["style.css"] += accent_style(site.accent)
-    except OSError as error:
-        raise ConfigurationError(
-            f"[index.{config.name}] site: {in_words(error)}.", remedy="See the table's settings."
-        ) from error
-    for name, text in texts.items():
-        _check_syntax(name, text, config)
+    """Those of an index, with files of its own in place of ours where they can be used."""
+    site, faults = config.site or Site(), list[str]()
+    own = {} if site.templates is None else _usable(_files_of, site.templates, faults) or {}
+    texts, static = templates(), dict[str, bytes]()
+    for name, file in own.items():
+        if name.endswith(".html") and (text := _usable(_template_in, file, faults)) is not None:
+            texts[f"site/{name}"] = text
+    for name, ours in files_in(importlib.resources.files("eggwatch.pages") / "site" / "static"):
+        data = _usable(_bytes_of, own[name], faults) if name in own else None
+        static[f"static/{name}"] = ours.read_bytes() if data is None else data
+    if site.accent is not None:
+        static["static/style.css"] += accent_style(site.accent)
+    logo = None if site.logo is None else _usable(_bytes_of, site.logo, faults)
+    if site.logo is not None and logo is not None:
+        static[f"static/{_logo(site.logo)}"] = logo
     return PageSources(
-        templates=templates() | texts,
-        static={f"static/{name}": data for name, data in sorted({**static, **logo}.items())},
-        options=landing_options(config),
+        templates=texts,
+        static=dict(sorted(static.items())),
+        options=_options(config, logo=None if site.logo is None or logo is None else _logo(site.logo)),
         files_url=config.files_url,
+        faults=tuple(f"[index.{config.name}] site: {fault}" for fault in faults),
     )
 
 
-def _check_syntax(name: str, text: str, config: IndexConfig) -> None:
+def _usable(read: Callable[[Path], T], path: Path, faults: list[str]) -> T | None:
+    """What is read of a file of one's own; None, with one fault more, if it can't be used."""
     try:
-        environment({}).compile(text)
+        return read(path)
+    except OSError as error:
+        faults.append(in_words(error))
+    except UnicodeDecodeError:
+        faults.append(f"It is not UTF-8: {path}")
     except TemplateSyntaxError as error:
-        raise ConfigurationError(
-            f"[index.{config.name}] site: {name.removeprefix('site/')}, line {error.lineno}: {error.message}",
-            remedy="Correct this template, or delete it to have eggwatch's own.",
-        ) from error
+        message = (error.message or "").rstrip(".")
+        faults.append(f"{path.name}, line {error.lineno}: {message}")
+    return None
 
 
-def _text_of(file: Path | Traversable) -> str:
-    try:
-        return file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise OSError(errno.EILSEQ, "It is not UTF-8", str(file)) from error
+def _files_of(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _template_in(path: Path) -> str:
+    text = path.read_text("utf-8")
+    environment({}).compile(text)
+    return text
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -103,7 +113,7 @@ def _logo(path: Path) -> str:
     return f"logo{path.suffix.lower()}"
 
 
-def landing_options(config: IndexConfig) -> LandingOptions:
+def _options(config: IndexConfig, *, logo: str | None) -> LandingOptions:
     """What the front pages say that is not in the ledger."""
     site = config.site or Site()
     base_url = None if config.url is None else config.index_url.removesuffix("simple/")
@@ -116,7 +126,7 @@ def landing_options(config: IndexConfig) -> LandingOptions:
         site=config.site is not None,
         title=site.title,
         text=site.text,
-        logo=None if site.logo is None else _logo(site.logo),
+        logo=logo,
         base_url=base_url,
         rejections=site.rejections,
         uploads_url=f"{base_url}legacy/" if base_url and config.uploads else None,

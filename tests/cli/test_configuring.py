@@ -162,7 +162,7 @@ def test_what_this_machine_lacks_is_told(tmp_path: Path) -> None:
 
 
 def test_a_template_that_is_none_is_told(tmp_path: Path) -> None:
-    """Before the daemon meets it at its next start, and ends."""
+    """Before the daemon meets it at its next start, and does without."""
     (own := tmp_path / "own").mkdir()
     (own / "front.html").write_text("\n{% if %}")
     site = Site(tmp_path)

@@ -30,7 +30,7 @@ from eggwatch.store.state.replay import catalog_of
 from eggwatch.targets.folder import same_page
 from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import carry_out
-from eggwatch.writer.page_sources import landing_options
+from eggwatch.writer.page_sources import page_sources
 from eggwatch.writer.templates import templates
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
@@ -209,7 +209,7 @@ def assert_equals_fresh_render(config: IndexConfig) -> None:
     """Law 1: the tree equals, page by page, one rendered afresh from the ledger; and nothing else is wrong with it."""
     fresh: dict[str, bytes] = {}
     catalog = catalog_of(Ledger(config.state / "ledger.jsonl"))
-    for _, pages in fresh_pages(catalog, config, landing_options(config)):
+    for _, pages in fresh_pages(catalog, config, page_sources(config).options):
         fresh |= pages
     assert unpacked(pages_of(config.public)) == unpacked(fresh)
     assert [finding.as_json() for finding in Verification(config).run()] == []

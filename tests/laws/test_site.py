@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from eggwatch.config.settings import Site
-from eggwatch.errors import ConfigurationError
 from eggwatch.maintenance.verify import Verification
 from eggwatch.pipeline import site_pages
 from eggwatch.writer.orders import carry_out
@@ -178,35 +176,6 @@ def test_front_pages_that_are_to_follow_those_of_the_projects_are_no_damage(tmp_
         while front.site_is_stale():
             front.step(is_quiet=True)  # within its pause, the front is not rendered again
         assert Verification(work.config).run() == []
-
-
-def test_a_template_that_is_not_one_is_named_with_its_line(tmp_path: Path) -> None:
-    """Before anything is published with it."""
-    (own := tmp_path / "own").mkdir()
-    (own / "front.html").write_text("one line\n{% if %}\n")
-    with pytest.raises(ConfigurationError, match=r"site: front.html, line 2: .*expr"):
-        IndexAtWork(tmp_path, site=Site(templates=own)).open()
-
-
-def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
-    (own := tmp_path / "own").mkdir()
-    (own / "front.html").write_bytes(b"\xff")
-    with pytest.raises(ConfigurationError, match=r"site: It is not UTF-8: .*front.html"):
-        IndexAtWork(tmp_path, site=Site(templates=own)).open()
-
-
-def test_nobody_waits_for_a_logo_that_is_a_pipe(tmp_path: Path) -> None:
-    os.mkfifo(logo := tmp_path / "logo.svg")
-    with pytest.raises(ConfigurationError, match=r"site: It is no file: .*logo.svg"):
-        IndexAtWork(tmp_path, site=Site(logo=logo)).open()
-
-
-def test_an_unknown_filter_is_named_with_its_line(tmp_path: Path) -> None:
-    """It would fail as soon as the template is compiled."""
-    (own := tmp_path / "own").mkdir()
-    (own / "front.html").write_text("one line\n{{ 1 | nosuch }}\n")
-    with pytest.raises(ConfigurationError, match=r"site: front.html, line 2: No filter named"):
-        IndexAtWork(tmp_path, site=Site(templates=own)).open()
 
 
 @pytest.mark.parametrize("name", ["front.html", "search.html"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -45,4 +47,51 @@ def test_a_page_that_can_not_be_rendered_for_want_of_a_descriptor_does_not_wait_
         work.index = None
     with IndexAtWork(tmp_path, site=Site()) as work:
         work.work()
+        assert_equals_fresh_render(work.config)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"one line\n{% if %}\n", r"site: front.html, line 2: .*expr"),
+        (b"one line\n{{ 1 | nosuch }}\n", r"site: front.html, line 2: No filter named"),
+        (b"\xff", r"site: It is not UTF-8: .*front.html"),
+    ],
+)
+def test_ours_stands_in_for_a_template_that_is_none(
+    text: bytes, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that is being edited while the index is opened: it is named with its line, and uploads are published."""
+    (own := tmp_path / "own").mkdir()
+    (own / "front.html").write_bytes(text)
+    (own / "search.html").write_text("Mine.")
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        work.upload(*wheel("demo", "1.0"))
+        assert re.search(told, caplog.text)
+        assert "demo" in (work.config.public / "index.html").read_text()
+        assert (work.config.public / "search/index.html").read_text() == "Mine."
+        assert_equals_fresh_render(work.config)
+    (own / "front.html").write_text("Whole again.")
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        work.work()
+        assert (work.config.public / "index.html").read_text() == "Whole again."
+
+
+def make_pipe(path: Path) -> None:
+    """As a logo nobody would ever write."""
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(("make", "told"), [(make_pipe, "It is no file"), (Path.mkdir, "directory"), (None, "No such")])
+def test_pages_are_without_a_logo_that_can_not_be_read(
+    make: Callable[[Path], None] | None, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And without their templates, if their folder is not there."""
+    logo = tmp_path / "logo.svg"
+    if make is not None:
+        make(logo)
+    with IndexAtWork(tmp_path, site=Site(logo=logo, templates=tmp_path / "nowhere")) as work:
+        work.upload(*wheel("demo", "1.0"))
+        assert re.search(f"site: .*{told}.*logo.svg", caplog.text) and "nowhere" in caplog.text
+        assert "static/logo" not in (work.config.public / "index.html").read_text()
         assert_equals_fresh_render(work.config)
