@@ -80,10 +80,10 @@ class Inspectors:
         self._wait(turn)
         self._start_waiting()
 
-    def warm_up(self) -> None:
-        """Start one worker before the first upload comes: it takes a fifth of a second to import what it needs."""
-        queue = self._queues[Lane.FAST]
-        if not queue.workers:
+    def warm_up(self, jobs: int = 1) -> None:
+        """Start workers before so many jobs come: each takes a fifth of a second to import what it needs."""
+        queue = self._queues[self._first]
+        while len(queue.workers) < min(jobs, queue.size):
             queue.workers.append(self._worker(queue))
 
     def busy(self) -> int:

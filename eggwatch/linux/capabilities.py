@@ -13,6 +13,8 @@ import sys
 from contextlib import ContextDecorator, suppress
 from typing import Self
 
+from eggwatch.linux.libc import check, libc
+
 CAPABILITIES = {"CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_FOWNER": 3, "CAP_LEASE": 28}
 """The capabilities that claiming and retiring use, by the kernel's numbers; `lower` gives up all others."""
 
@@ -30,27 +32,17 @@ class _Held:
     bits = 0
 
 
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def sets() -> Sets:
     """The capability sets of this thread; raises OSError if the kernel does not report them."""
     header, data = (ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)()
-    _check(_libc().capget(header, data))
+    check(libc().capget(header, data))
     effective, permitted, inheritable = (data[i] | data[i + 3] << 32 for i in range(3))
     return effective, permitted, inheritable
 
 
 def _set(effective: int, permitted: int, inheritable: int) -> None:
     words = [bits >> shift & 0xFFFFFFFF for shift in (0, 32) for bits in (effective, permitted, inheritable)]
-    _check(_libc().capset((ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)(*words)))
-
-
-def _check(result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    check(libc().capset((ctypes.c_uint32 * 2)(_VERSION_3, 0), (ctypes.c_uint32 * 6)(*words)))
 
 
 def lower() -> None:
@@ -112,6 +104,6 @@ def forsake() -> None:
 
 def _empty_bounding_set() -> None:
     """Needs CAP_SETPCAP. A process without it cannot gain any either, once no_new_privs is set."""
-    prctl = _libc().prctl
+    prctl = libc().prctl
     for bit in range(_HIGHEST):
         prctl(_PR_CAPBSET_DROP, bit, 0, 0, 0)

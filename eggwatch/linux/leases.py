@@ -6,6 +6,7 @@ import ctypes
 import errno
 
 from eggwatch.linux import capabilities
+from eggwatch.linux.libc import libc
 from eggwatch.model.sightings import Lease
 
 LOCAL_FILE_SYSTEMS = {
@@ -28,8 +29,7 @@ _REFUSED = (errno.EAGAIN, errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTTY,
 def file_system_magic(fd: int) -> int:
     """The `f_type` of the file system of an open file; 0 if unknown."""
     buffer = ctypes.create_string_buffer(512)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.fstatfs(fd, buffer) != 0:
+    if libc().fstatfs(fd, buffer) != 0:
         return 0
     return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
 

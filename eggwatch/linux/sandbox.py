@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from eggwatch.linux import capabilities
+from eggwatch.linux.libc import libc
 
 MOST_FILES = 64
 
@@ -79,7 +80,7 @@ def enclose(*, loads_code: bool) -> list[str]:
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     # Python's own paths for modules, without the folder that was added for eggwatch itself.
     landlocked = _landlock([path for path in sys.path[1:] if os.path.isdir(path)] if loads_code else ())
     if not _seccomp(loads_code=loads_code):
@@ -99,22 +100,22 @@ _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 
 def _landlock(readable: Iterable[str]) -> bool:
     """Close the file system (and from version 4 on TCP, from 6 on others' signals and sockets); False if it can't."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
+    syscall = libc().syscall
+    version = syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return False
     rights = (1 << _FILE_RIGHTS.get(version, 16)) - 1
     attributes = struct.pack("=QQQ", rights, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0)
+    ruleset = syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(size), 0)
     if ruleset < 0:
         return False
     try:
         for path in readable:
             folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            libc.syscall(_LANDLOCK_ADD, ruleset, 1, struct.pack("=Qi", _READ_FILE_AND_FOLDER, folder), 0)
+            syscall(_LANDLOCK_ADD, ruleset, 1, struct.pack("=Qi", _READ_FILE_AND_FOLDER, folder), 0)
             os.close(folder)
-        return bool(libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0)
+        return bool(syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0)
     finally:
         os.close(ruleset)
 
@@ -133,8 +134,7 @@ def _seccomp(*, loads_code: bool) -> bool:
         return False
     code = b"".join(struct.pack("=HBBI", *line) for line in program(machine, loads_code=loads_code))
     filter_ = _Program(len(code) // 8, code)
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    return bool(prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0) == 0)
+    return bool(libc().prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filter_), 0, 0) == 0)
 
 
 def program(machine: _Machine, *, loads_code: bool) -> Iterator[Instruction]:

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from eggwatch.linux.libc import check, libc
+
 FEW = 3
 """With fewer files, threads take more time than they save."""
 MOST_THREADS = 16
@@ -69,13 +71,12 @@ class _Queue:
     """A queue of requests to the kernel."""
 
     def __init__(self, setup: int, submit: int, events: int) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._libc = libc()
         self._submit, self._events = submit, events
         self._context = ctypes.c_ulong(0)
         self._lock = threading.Lock()
         self._last = 0
-        if self._libc.syscall(setup, MOST, ctypes.byref(self._context)) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        check(self._libc.syscall(setup, MOST, ctypes.byref(self._context)))
 
     def sync(self, fds: Collection[int]) -> bool:
         """Sync all of them, and wait; False if the kernel did not accept all."""
@@ -106,7 +107,7 @@ class _Queue:
             wanted = ctypes.c_long(len(numbers) - len(results))
             count = self._libc.syscall(self._events, self._context, wanted, ctypes.c_long(MOST), events, None)
             if count < 0 and ctypes.get_errno() != errno.EINTR:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+                check(count)
             for at in range(max(0, count)):
                 number, _, result, _ = _EVENT.unpack_from(events, at * _EVENT.size)
                 if number in numbers:

@@ -90,12 +90,14 @@ class FolderIndex:
                     remedy=f"If a disk is not mounted, mount it. To delete the index, delete {self.out / 'simple'}.",
                 )
             plan = _Plan(memory, seen, may_remove)
-            plan.read(progress, quiet)
-            plan.settle()
-            self._publish(plan, progress)
+            with PublishedIndex(self.out, self._shape).changing() as published:
+                for project in plan.read(progress, quiet):
+                    published.publish_soon(project, plan.projects[project])
+                plan.settle()
+                self._publish(plan, published, progress)
             return plan.changes()
 
-    def _publish(self, plan: _Plan, progress: TellProgress) -> None:
+    def _publish(self, plan: _Plan, published: PublishedIndex, progress: TellProgress) -> None:
         state = _state(self._shape, plan.projects)
         stale = plan.stale(everything=not _is_of(plan.memory.state, self._shape))
         gone = sorted(plan.memory.projects.keys() - plan.projects.keys())
@@ -103,14 +105,11 @@ class FolderIndex:
         is_told = plan.memory.left_out == {one.path: one for one in plan.left_out}
         if state == plan.memory.state and not stale and not gone and is_told:
             return
-        published = PublishedIndex(self.out, self._shape)
-        with published.changing():
-            published.begin()
-            published.publish_projects(stale, lambda name: progress(name, len(stale)))
-            published.publish_left_out(page)
-            published.publish_front(plan.projects, state)
-            published.remove_projects(gone)
-            published.remove_others(plan.projects)
+        published.publish_projects(stale, progress)
+        published.publish_left_out(page)
+        published.publish_front(plan.projects, state)
+        published.remove_projects(gone)
+        published.remove_others(plan.projects)
 
 
 class _Plan:
@@ -127,6 +126,9 @@ class _Plan:
         self._kept = [file for path, file in self._known.items() if path not in seen.found and path not in self._gone]
         self._unchanged = [file for path, file in self._known.items() if self._is_unchanged(path, file)]
         self._new: list[IndexedFile] = []
+        self._changed: set[str] = set()
+        for file in [*self._unchanged, *self._kept]:
+            self.projects.setdefault(file.project, []).append(file)
 
     def _is_unchanged(self, path: str, file: IndexedFile | LeftOut) -> bool:
         found = self._seen.found.get(path)
@@ -147,29 +149,37 @@ class _Plan:
             else:
                 yield found
 
-    def read(self, progress: TellProgress, quiet: float) -> None:
-        """Inspect all archives that are new or have changed."""
+    def read(self, progress: TellProgress, quiet: float) -> Iterator[str]:
+        """Inspect all archives that are new or have changed; yields each project with new ones once it is complete."""
         archives = list(self._to_read())
         if not archives:
             return
         from eggwatch.maintenance.index_reading import read  # imported late: takes as long as a run without changes
 
-        for one in read(archives, quiet=quiet):
+        for one, complete in read(archives, quiet=quiet):
             progress(one.path, len(archives))
-            if isinstance(one, IndexedFile):
-                self._new.append(one)
-            elif isinstance(one, LeftOut):
-                self.left_out.append(one)
-            else:
-                self._unread.append(one)
+            self._note(one)
+            if complete in self._changed:
+                self._settle(complete)
+                yield complete
+
+    def _note(self, one: IndexedFile | LeftOut | Unread) -> None:
+        if isinstance(one, IndexedFile):
+            self._new.append(one)
+            self.projects.setdefault(one.project, []).append(one)
+            self._changed.add(one.project)
+        elif isinstance(one, LeftOut):
+            self.left_out.append(one)
+        else:
+            self._unread.append(one)
+
+    def _settle(self, project: str) -> None:
+        """Of two archives with the same filename, only the one whose path sorts first is kept."""
+        self.projects[project], others = _one_of_each_name(self.projects[project])
+        self.left_out += others
 
     def settle(self) -> None:
-        """Group the archives by project; of two with the same filename, only the one whose path sorts first is kept."""
-        for file in [*self._unchanged, *self._kept, *self._new]:
-            self.projects.setdefault(file.project, []).append(file)
-        for project in {file.project for file in self._new}:
-            self.projects[project], others = _one_of_each_name(self.projects[project])
-            self.left_out += others
+        """Sort what was found."""
         for files in self.projects.values():
             files.sort(key=lambda file: file.path)
         self.left_out.sort(key=lambda one: one.path)

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from eggwatch.store.durable import PRIVATE
 from eggwatch.targets.folder import FolderTarget, read_page
 from eggwatch.writer.templates import templates
 
-SLICE = 200
+SLICE = 100
 """The number of projects whose pages are written and synced together."""
 SCRATCH = ".eggwatch-new"
 BEGUN = "begun"
@@ -65,46 +66,77 @@ class PublishedIndex:
     """The pages below one folder, while they are changed."""
 
     def __init__(self, out: Path, shape: Shape) -> None:
-        self._out, self._shape = out, shape
+        self._out, self._shape, self._scratch = out, shape, out / "simple" / SCRATCH
         self._env = environment(templates())
-        self._target = FolderTarget(out, scratch=out / "simple" / SCRATCH, now_ns=time.time_ns)
+        self._target = FolderTarget(out, scratch=self._scratch, now_ns=time.time_ns)
+        self._begun = False
+        self._soon: dict[str, Sequence[IndexedFile]] = {}
+        self._begun_projects: set[str] = set()
+        self._running: Future[None] | None = None
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Provide an empty folder for files that are being written, and remove it at the end."""
-        scratch = self._out / "simple" / SCRATCH
-        with suppress(FileNotFoundError):
-            shutil.rmtree(scratch)
-        durable.make_folder(scratch, PRIVATE)
+    def changing(self) -> Iterator[PublishedIndex]:
+        """Provide an empty folder for files that are being written, once there are any, and remove it at the end."""
         try:
-            yield
+            with ThreadPoolExecutor(1, "pages") as self._thread:
+                yield self
         finally:
-            shutil.rmtree(scratch)
+            if self._begun:
+                shutil.rmtree(self._scratch)
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Write the pages that mark the folders as ours before all others, as the next run needs them after a crash."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._scratch)
+        durable.make_folder(self._scratch, PRIVATE)
+        self._begun = True
         first = [path for path in (ROOT, EASY) if not (self._out / path).exists()]
         empty = front_of({}, self._env, self._shape, BEGUN)
         self._target.publish({path: empty[path] for path in first if path in empty})
 
-    def publish_projects(self, projects: Projects, progress: Callable[[str], None]) -> None:
-        """Write the pages of some projects."""
-        names = sorted(projects)
+    def _publish(self, pages: Mapping[str, bytes]) -> None:
+        if not self._begun:
+            self._begin()
+        self._target.publish(pages)
+
+    def publish_soon(self, project: str, files: Sequence[IndexedFile]) -> None:
+        """Write the pages of a project in a thread, with those of others; raises the error of earlier ones."""
+        self._soon[project] = files
+        if len(self._soon) < SLICE or (self._running is not None and not self._running.done()):
+            return
+        self._wait()
+        names = list(self._soon)[:SLICE]
+        self._begun_projects.update(names)
+        self._running = self._thread.submit(self._publish_projects, {name: self._soon.pop(name) for name in names})
+
+    def _wait(self) -> None:
+        if self._running is not None:
+            self._running.result()
+
+    def _publish_projects(self, projects: Projects) -> None:
+        pages: dict[str, bytes] = {}
+        for name in sorted(projects):
+            pages |= project_of(name, projects[name], self._env, self._shape)
+        self._publish(pages)
+
+    def publish_projects(self, projects: Projects, progress: Callable[[str, int], None]) -> None:
+        """Write the pages of those of some projects that were not written before."""
+        self._wait()
+        names = sorted(projects.keys() - self._begun_projects)
         for start in range(0, len(names), SLICE):
-            pages: dict[str, bytes] = {}
-            for name in names[start : start + SLICE]:
-                pages |= project_of(name, projects[name], self._env, self._shape)
-                progress(name)
-            self._target.publish(pages)
+            part = names[start : start + SLICE]
+            self._publish_projects({name: projects[name] for name in part})
+            for name in part:
+                progress(name, len(names))
 
     def publish_front(self, projects: Projects, state: str) -> None:
         """Write the pages of the whole index."""
-        self._target.publish(front_of(projects, self._env, self._shape, state))
+        self._publish(front_of(projects, self._env, self._shape, state))
 
     def publish_left_out(self, page: bytes | None) -> None:
         """Write the list of archives that were left out; None removes it."""
         if page is not None:
-            self._target.publish({LEFT_OUT: page})
+            self._publish({LEFT_OUT: page})
         else:
             durable.unlink(self._out / LEFT_OUT)
 

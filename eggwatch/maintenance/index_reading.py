@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -19,7 +20,7 @@ from eggwatch.maintenance.index_survey import FoundArchive, changed_since
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
 from eggwatch.model.indexed import IndexedFile, LeftOut, Unread
-from eggwatch.model.names import parse_filename, project_name
+from eggwatch.model.names import Project, parse_filename, project_name
 from eggwatch.model.older_names import OLDER, ArchiveName, parse_archive_name
 from eggwatch.model.sightings import Lease
 from eggwatch.model.verdicts import Flaw, Reject
@@ -30,11 +31,29 @@ AT_ONCE = 128
 """How many archives wait for an inspector at most."""
 
 
-def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[IndexedFile | LeftOut | Unread]:
-    """Yield the result for each archive as soon as it is ready; archives that are being written are not opened.
+def read(
+    archives: Sequence[FoundArchive], *, quiet: float = 0.0
+) -> Iterator[tuple[IndexedFile | LeftOut | Unread, Project | None]]:
+    """Yield the result for each archive as soon as it is ready, and its project if that was its last one.
 
-    Where leases prove nothing, this means archives that were changed less than `quiet` seconds ago.
+    Archives that are being written are not opened. Where leases prove nothing, this means archives that were changed
+    less than `quiet` seconds ago.
     """
+    with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
+        inspectors.warm_up(len(archives))
+        names = {found.path: parse_archive_name(found.place.name) for found in archives}
+        projects = {path: name.project for path, name in names.items() if isinstance(name, ArchiveName)}
+        left = Counter(projects.values())
+        for one in _results(inspectors, archives, names, quiet):
+            project = projects.get(one.path)
+            if project is not None:
+                left[project] -= 1
+            yield one, project if project is not None and not left[project] else None
+
+
+def _results(
+    inspectors: Inspectors, archives: Sequence[FoundArchive], names: Mapping[str, ArchiveName | Flaw], quiet: float
+) -> Iterator[IndexedFile | LeftOut | Unread]:
     unfinished = []
 
     def finished() -> Iterator[FoundArchive]:
@@ -44,13 +63,13 @@ def read(archives: Sequence[FoundArchive], *, quiet: float = 0.0) -> Iterator[In
             else:
                 yield found
 
-    for found, result in _inspected(finished()):
+    for found, result in _inspected(inspectors, finished()):
         inspection = None if result is None else result.inspection
         if inspection is None:
             trouble = None if result is None else result.trouble
             yield Unread(path=found.path, why=trouble or "it can't be read")
         else:
-            yield _judged(found, inspection)
+            yield _judged(found, names[found.path], inspection)
     yield from unfinished
 
 
@@ -68,26 +87,27 @@ def _is_being_written(found: FoundArchive, quiet: float) -> bool:
         os.close(fd)
 
 
-def _inspected(archives: Iterator[FoundArchive]) -> Iterator[tuple[FoundArchive, Result | None]]:
+def _inspected(
+    inspectors: Inspectors, archives: Iterator[FoundArchive]
+) -> Iterator[tuple[FoundArchive, Result | None]]:
     """Each archive with its result; None if it could not be opened."""
     numbers, handed = count(), dict[int, FoundArchive]()
-    with Inspectors(slow=os.cpu_count() or 1, first_try=LAST_TRY) as inspectors:
-        while True:
-            while inspectors.busy() < AT_ONCE and (found := next(archives, None)) is not None:
-                handed[number := next(numbers)] = found
-                # An archive that cannot be opened raises OSError here, and is the only one without a result.
-                with suppress(OSError):
-                    inspectors.submit(_job(number, found))
-            if not (jobs := inspectors.busy()):
-                break
-            try:
-                results = inspectors.poll(1.0)
-            except OSError:
-                if inspectors.busy() == jobs:  # none of them: no inspector can be started
-                    raise
-                continue
-            for result in results:
-                yield handed.pop(result.number), result
+    while True:
+        while inspectors.busy() < AT_ONCE and (found := next(archives, None)) is not None:
+            handed[number := next(numbers)] = found
+            # An archive that cannot be opened raises OSError here, and is the only one without a result.
+            with suppress(OSError):
+                inspectors.submit(_job(number, found))
+        if not (jobs := inspectors.busy()):
+            break
+        try:
+            results = inspectors.poll(1.0)
+        except OSError:
+            if inspectors.busy() == jobs:  # none of them: no inspector can be started
+                raise
+            continue
+        for result in results:
+            yield handed.pop(result.number), result
     for found in handed.values():
         yield found, None
 
@@ -98,10 +118,9 @@ def _job(number: int, found: FoundArchive) -> Job:
     return Job(number=number, path=place, filename=found.place.name, size=found.size, metadata=False)
 
 
-def _judged(found: FoundArchive, inspection: Inspection) -> IndexedFile | LeftOut | Unread:
-    name = parse_archive_name(found.place.name)
+def _judged(found: FoundArchive, name: ArchiveName | Flaw, inspection: Inspection) -> IndexedFile | LeftOut | Unread:
     upload = Upload(
-        filename=parse_filename(found.place.name),
+        filename=(name.filename if isinstance(name, ArchiveName) else None) or parse_filename(found.place.name),
         sha256="",
         inspection=_of_its_format(found, inspection, name),
         holding=None,

@@ -31,14 +31,21 @@ class ArchiveName:
     name: str
     version: Version
     key: str
+    filename: Filename | None = None
+    """The same, if it is that of a wheel or sdist."""
 
 
 def parse_archive_name(text: str) -> ArchiveName | Flaw:
     """Take the name of an archive of any format apart, or say in one flaw why that can't be."""
     filename = parse_filename(text)
     if isinstance(filename, Filename):
-        name = filename.name_part
-        return ArchiveName(project=filename.project, name=name, version=filename.version, key=filename.normalized)
+        return ArchiveName(
+            project=filename.project,
+            name=filename.name_part,
+            version=filename.version,
+            key=filename.normalized,
+            filename=filename,
+        )
     suffix = next((suffix for suffix in OLDER if text.lower().endswith(suffix)), None)
     if suffix is None or filename.code != Code.FILENAME_FORMAT:
         return filename

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eggwatch.linux import syncing
+from eggwatch.linux.libc import check, libc
 
 Observer = Callable[[str, str], None]
 
@@ -259,10 +260,7 @@ def _open_to_sync(path: Path) -> int:
 
 
 def _syncfs(fd: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(fd) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    check(libc().syncfs(fd))
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +369,8 @@ def rename_new_at(source: Place, target: Place) -> None:
     If possible without link(2), which only works for an account's own files (proc(5), protected_hardlinks).
     """
     changing("rename", target)
-    libc = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(source.name), os.fsencode(target.name)
-    if libc.renameat2(source.folder, names[0], target.folder, names[1], _RENAME_NOREPLACE) == 0:
+    if libc().renameat2(source.folder, names[0], target.folder, names[1], _RENAME_NOREPLACE) == 0:
         return
     number = ctypes.get_errno()
     if number not in (errno.EINVAL, errno.ENOSYS):

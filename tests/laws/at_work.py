@@ -58,7 +58,7 @@ class InlineInspectors(Inspectors):
         """How many results wait."""
         return len(self._results)
 
-    def warm_up(self) -> None:
+    def warm_up(self, jobs: int = 1) -> None:
         """Nothing to start."""
 
     def left_open(self) -> list[str]:

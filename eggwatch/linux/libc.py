@@ -1,0 +1,20 @@
+"""The C library, for system calls that Python's own modules do not have."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+
+
+@functools.cache
+def libc() -> ctypes.CDLL:
+    """It, loaded once: to load it takes longer than most of its calls, of which one upload needs dozens."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, *names: str | None) -> None:
+    """Raise OSError if a call has failed, for the `names` that OSError takes after its message."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), *names)

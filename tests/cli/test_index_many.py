@@ -1,0 +1,81 @@
+"""eggwatch index in a folder of so many projects that pages are written while other archives are read."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eggwatch.maintenance.index_folder import Changes, FolderIndex
+from eggwatch.maintenance.index_pages import SLICE
+from eggwatch.pages.folder_index import Shape
+from eggwatch.store import durable
+from tests.archive_factory import sdist, wheel
+from tests.cli.indexing import contents
+from tests.cli.stocks import add
+from tests.running import until
+
+PROJECTS = 2 * SLICE
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A folder of two archives of each project: their names sort far from each other."""
+    for number in range(PROJECTS):
+        add(tmp_path, sdist(f"demo-{number}", "1.0"), "sdists")
+        add(tmp_path, wheel(f"demo-{number}", "1.0"), "wheels")
+    return tmp_path
+
+
+def run(folder: Path, progress: Callable[[str, int], None] = lambda _name, _of: None) -> Changes:
+    """One run."""
+    return FolderIndex(folder, Shape()).update([folder], progress=progress)
+
+
+class Late:
+    """Progress that lets the last archives wait until some project has a page, and then ends as `how` says."""
+
+    def __init__(self, folder: Path, how: BaseException | None = None) -> None:
+        self._folder, self._how, self._read = folder, how, 0
+
+    def __call__(self, _name: str, _of: int) -> None:
+        """One more archive was read."""
+        self._read += 1
+        if self._read == 2 * PROJECTS - 1:
+            until("a page", lambda: any((self._folder / "simple").glob("*/index.v1_json")))
+            if self._how is not None:
+                raise self._how
+
+
+def test_projects_are_published_while_archives_of_others_are_read(many: Path) -> None:
+    """The pages equal those of a second folder, where nothing waits."""
+    assert len(run(many, Late(many)).added) == 2 * PROJECTS
+    for page in ("simple", "index.html", "links.html"):
+        (many / page).rename(many.parent / f"{page}.before")
+    run(many)
+    assert contents(many / "simple") == contents(many.parent / "simple.before")
+
+
+def test_what_was_published_before_an_interruption_is_not_read_again(many: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(many, Late(many, KeyboardInterrupt()))
+    assert not (many / "simple" / ".eggwatch-new").exists()
+    rest = run(many)
+    assert (len(rest.added) + rest.unchanged, rest.projects) == (2 * PROJECTS, PROJECTS)
+    assert rest.unchanged >= 2 * SLICE
+
+
+def test_a_page_that_cannot_be_written_ends_the_run_with_its_error(many: Path) -> None:
+    """Also if another page was to be written meanwhile; the next run completes the index."""
+
+    def full(operation: str, subject: str) -> None:
+        if operation == "rename" and "/simple/demo-" in subject:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), subject)
+
+    with durable.observed(full), pytest.raises(OSError, match="No space left"):
+        run(many)
+    assert not (many / "simple" / ".eggwatch-new").exists()
+    assert len(run(many).added) == 2 * PROJECTS
