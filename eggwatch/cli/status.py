@@ -168,4 +168,4 @@ def _say_surroundings(state: Status) -> None:
             say(f"  free for {folder}: {free / (1 << 20):.0f} MiB{short}")
     if state.last_verify is not None:
         found = counted(state.last_verify.findings, "finding")
-        say(f"  last verified {state.last_verify.at}:  {found}")
+        say(f"  last verified {state.last_verify.at}: {found}")

@@ -70,10 +70,13 @@ def way(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
-    """A drop folder that several people use is sticky and set-gid, unless a server stores all files as one account."""
+    """A drop folder that several people use is sticky and set-gid, unless a server stores all files as one account.
+
+    Not a mirror: people replace and remove files there, also those of others.
+    """
     drop = around.config.drop
     status = os.stat(drop)
-    if around.config.identity == "folder" or not is_shared(status):
+    if around.config.is_mirror or around.config.identity == "folder" or not is_shared(status):
         return
     wrongs = []
     if not status.st_mode & stat.S_ISVTX:
@@ -87,11 +90,11 @@ def drop_mode(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
-    """The default ACL lets the daemon empty folders that people create, whatever their umask."""
+    """The default ACL lets the daemon empty folders that people create, whatever their umask; it empties no mirror."""
     drop, account = around.config.drop, around.known_account
     status = os.stat(drop)
     by_power = account.uid == 0 or "CAP_DAC_OVERRIDE" in (account.capabilities or ())
-    if by_power or around.config.identity == "folder" or not is_shared(status):
+    if by_power or around.config.is_mirror or around.config.identity == "folder" or not is_shared(status):
         return
     try:
         acl = acl_of(drop, "default")
@@ -109,10 +112,14 @@ def drop_acl(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def drop_access(around: Environment) -> Iterator[CheckOutcome]:
-    """The daemon's account can read, write and enter DROP."""
+    """The daemon's account can read, write and enter DROP; it writes nothing into a mirror."""
     drop, account = around.config.drop, around.known_account
     status, acl = os.stat(drop), access_acl(drop)
-    if not is_granted(account, status, acl, ALL):
+    if around.config.is_mirror:
+        if not is_granted(account, status, acl, READ | ENTER):
+            problem = f"{account.name} ({account.whence}) may not read and enter it"
+            yield Finding(where=drop, problem=problem, remedy=granting(account, drop, READ | ENTER))
+    elif not is_granted(account, status, acl, ALL):
         yield _no_access(account, drop, status, around.restart)
 
 

@@ -41,9 +41,9 @@ def space(around: Environment) -> Iterator[CheckOutcome]:
 
 
 def writable(around: Environment) -> Iterator[CheckOutcome]:
-    """None of the three folders is mounted read-only, in general or for the daemon only."""
+    """None of the three folders is mounted read-only, in general or for the daemon only; a mirror may be."""
     for name, folder in around.folders.items():
-        if not folder.exists():
+        if not folder.exists() or (name == "drop" and around.config.is_mirror):
             continue
         if not _is_read_only(folder):
             yield from _replaced(around, name, folder)

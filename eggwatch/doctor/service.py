@@ -40,7 +40,8 @@ def capabilities(around: Environment) -> Iterator[CheckOutcome]:
     if account.capabilities is None:
         yield Unchecked(where=account.name, reason="no daemon is running, and no unit gives it capabilities")
         return
-    if lacking := [name for name in NEEDED if name not in account.capabilities]:
+    unneeded = {"CAP_FOWNER"} if around.config.is_mirror else set[str]()
+    if lacking := [name for name in NEEDED if name not in account.capabilities | unneeded]:
         names = " ".join(lacking)
         unit_name = "eggwatch" if around.unit is None else around.unit.name
         yield Finding(

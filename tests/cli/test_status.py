@@ -163,7 +163,7 @@ def test_verify_leaves_its_time_and_findings(filled: Site) -> None:
     second = filled.call("status", "--json").row["last_verify"]
     assert (first["findings"], second["findings"]) == (0, 1)
     assert second["at"] > first["at"]
-    assert f"last verified {second['at']}:  1 finding\n" in filled.call("status").out
+    assert f"last verified {second['at']}: 1 finding\n" in filled.call("status").out
 
 
 @pytest.mark.root

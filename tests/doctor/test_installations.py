@@ -391,3 +391,17 @@ def test_the_help_of_three_commands_tells_them_apart(site: Installation) -> None
     for command in commands:
         text = site.machine.eggwatch(0, command, "--help").stdout
         assert all(f"`{other}`" in text for other in commands - {command}), text
+
+
+def test_a_mirror_that_the_daemon_only_reads_gives_no_finding(machine: Machine) -> None:
+    """Nothing leaves it: it need not be writable, sticky or set-gid, nor empty the folders that people create."""
+    site = Installation(machine, intake='"mirror"')
+    site.root("setfacl", "-b", site.drop)
+    site.drop.chmod(0o775)
+    site.root("chgrp", "alice", site.drop)
+    with site.running(*site.machine.as_account(EGGWATCH, "lease", "dac_read_search")):
+        read_only = f"mount --bind {site.drop} {site.drop}; mount -o remount,ro,bind {site.drop}"
+        assert site.doctor(before=read_only)["findings"] == []
+        site.drop.chmod(0o770)
+        finding = site.finding()
+    assert (finding["check"], finding["remedy"]) == ("drop-access", f"chmod o+rx {site.drop}"), finding
