@@ -136,6 +136,8 @@ case ${1-} in
 esac
 make_venv .venv-test "$python" -e '.[test]'
 PATH=$PWD/.venv-test/bin:$PATH
+# Tests start thousands of commands, and each takes twice the CPU time if Python compiles its modules again.
+unset PYTHONDONTWRITEBYTECODE
 # A new one for each run, but the same for all workers: xdist needs the tests in the same order everywhere.
 PYTHONHASHSEED=${PYTHONHASHSEED:-$(python -c 'import random; print(random.randrange(2**32))')}
 export PYTHONHASHSEED
