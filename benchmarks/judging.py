@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.model.verdicts import Level
 from tests.archive_factory import sdist, wheel
 

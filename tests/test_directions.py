@@ -186,9 +186,13 @@ def test_who_only_looks_loads_no_writer(module: str) -> None:
     assert len(ours) <= (64 if module.endswith("courier") else 58)
 
 
-def test_who_reads_an_index_here_loads_no_http() -> None:
-    """What asks other machines (urllib, ssl) is in `readers.remote`, and whoever reads folders does without it."""
-    code = "import sys, eggwatch.readers.status; print({'ssl', 'http.client', 'urllib.request'} & sys.modules.keys())"
+NEEDLESS = {"ssl", "http.client", "urllib.request", "werkzeug", "waitress", "packaging.metadata", "xml.sax"}
+
+
+@pytest.mark.parametrize("name", [*LOOKING, "run", "watching"])
+def test_a_command_loads_only_what_its_own_process_needs(name: str) -> None:
+    """HTTP only with --url or --serve; parsers of metadata only in the processes of inspectors and renderers."""
+    code = f"import sys, eggwatch.cli.{name}; print({NEEDLESS} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
     assert done.stdout == "set()\n"
 

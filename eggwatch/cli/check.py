@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from eggwatch.archives import ExtraCheck, inspect
+from eggwatch.archives.inspecting import ExtraCheck, inspect
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import Ticker, json_option, print_json, say
 from eggwatch.config.index_config import Config

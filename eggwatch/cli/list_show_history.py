@@ -12,14 +12,13 @@ from packaging.utils import is_normalized_name
 
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import event_line, json_option, print_json, say
-from eggwatch.cli.url_option import AnyReader, reader_of, url_option
+from eggwatch.cli.url_option import AnyReader, reader_afar, reader_of, url_option
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
 from eggwatch.model.names import project_name
 from eggwatch.policy.orders import parse_spec
 from eggwatch.readers.local import IndexReader
-from eggwatch.readers.remote import RemoteReader
 from eggwatch.store.state.ledger import START, after
 
 
@@ -155,7 +154,7 @@ def history(
     if url is not None:
         if follow:
             raise click.UsageError("--follow and --url do not go together.")
-        found: Iterator[tuple[int | None, Event]] = ((None, event) for event in RemoteReader(url=url).events(name))
+        found: Iterator[tuple[int | None, Event]] = ((None, event) for event in reader_afar(url).events(name))
     else:
         entries = _entries(IndexReader(config=selection.one()), follow=follow, until=limits[1])
         found = ((entry.serial, entry.event) for entry in entries)

@@ -6,20 +6,23 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from eggwatch.cli.options import Selection, index_options
 from eggwatch.cli.output import event_line, json_option, print_json, say
-from eggwatch.cli.url_option import url_option
+from eggwatch.cli.url_option import reader_afar, url_option
 from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, EventKind
 from eggwatch.model.queue import Stage
 from eggwatch.model.status import Status
-from eggwatch.readers.remote import RemoteReader
 from eggwatch.readers.status import Standing, standing
 from eggwatch.readers.status_fields import is_silent
+
+if TYPE_CHECKING:
+    from eggwatch.readers.remote import RemoteReader
 
 KEPT_IN = {
     "quarantine": "quarantine (public/.eggwatch/quarantine/)",
@@ -48,7 +51,7 @@ def status(selection: Selection, url: str | None, as_json: bool) -> None:
     wait and no daemon runs).
     """
     if url is not None:
-        _say_remote(RemoteReader(url=url), as_json=as_json)
+        _say_remote(reader_afar(url), as_json=as_json)
         return
     states = [standing(index) for index in selection.all()]
     for state in states:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from eggwatch.cli.options import Selection
 from eggwatch.readers.local import IndexReader
-from eggwatch.readers.remote import RemoteReader
 
-AnyReader = IndexReader | RemoteReader
+if TYPE_CHECKING:
+    from eggwatch.readers.remote import RemoteReader
+
+AnyReader: TypeAlias = "IndexReader | RemoteReader"
 """What is asked; of one afar only what is published can be known."""
 
 
@@ -24,4 +26,11 @@ def url_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def reader_of(selection: Selection, url: str | None) -> AnyReader:
     """Who reads the index that was selected, or the one at a URL."""
-    return IndexReader(config=selection.one()) if url is None else RemoteReader(url=url)
+    return IndexReader(config=selection.one()) if url is None else reader_afar(url)
+
+
+def reader_afar(url: str) -> RemoteReader:
+    """Who reads the index at a URL."""
+    from eggwatch.readers.remote import RemoteReader  # with HTTP, which takes a tenth of what starting a command takes
+
+    return RemoteReader(url=url)

@@ -20,7 +20,6 @@ from eggwatch.model.names import shown
 from eggwatch.model.verdicts import Level
 from eggwatch.policy.orders import Spec, parse_spec
 from eggwatch.readers.local import IndexReader
-from eggwatch.readers.remote import RemoteReader
 from eggwatch.store.state.catalog_reader import key_of
 
 PAUSE = 0.1
@@ -115,7 +114,7 @@ def wait_for(reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callabl
             idle_since = idle_since or time.monotonic()
             sure = idle_since + IDLE_SECONDS
             if time.monotonic() >= (min(sure, deadline) if pending else sure):
-                where = f" on {reader.base}" if isinstance(reader, RemoteReader) else ""
+                where = "" if isinstance(reader, IndexReader) else f" on {reader.base}"
                 what = "waits in the drop folder" if pending else "not installable"
                 return Answer(there=False, text=f"{wanted.text}: {what}, and no daemon is running{where}.")
         if time.monotonic() >= deadline:
@@ -125,7 +124,7 @@ def wait_for(reader: AnyReader, wanted: Wanted, *, seconds: float, work: Callabl
 
 
 def _too_late(reader: AnyReader, wanted: Wanted) -> TimeoutReachedError:
-    if isinstance(reader, RemoteReader):
+    if not isinstance(reader, IndexReader):
         where = "Over HTTP a rejection can't be seen: look for the receipt in receipts/ of the drop folder."
         return TimeoutReachedError(f"{wanted.text} is not installable yet.", remedy=where)
     return TimeoutReachedError(

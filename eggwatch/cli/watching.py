@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from eggwatch.cli.addresses import address_for_others
 from eggwatch.cli.options import Selection
@@ -13,9 +14,11 @@ from eggwatch.model.instructions import pip_install
 from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
-from eggwatch.webserver.doors import doors_of
 from eggwatch.webserver.listening import parse_listen
-from eggwatch.webserver.server import Server
+
+if TYPE_CHECKING:
+    from eggwatch.webserver.server import Server
+    from eggwatch.webserver.uploads import Door
 
 
 def serve_and_watch(config: Config, selection: Selection, serve: str | None, metrics: str | None, news: str) -> None:
@@ -39,12 +42,12 @@ def serve_and_watch(config: Config, selection: Selection, serve: str | None, met
 
         def when_reloaded(new: Config) -> None:
             if server is not None:
-                server.show(new.trees(), doors_of(new, server.host))
+                server.show(new.trees(), _doors(new, server.host))
 
         def reload() -> Config:
             new = selection.load(needed=())
             if server is not None:
-                doors_of(new, server.host)  # what is wrong with them leaves the old configuration in use
+                _doors(new, server.host)  # what is wrong with them leaves the old configuration in use
             return new
 
         Daemon(config, reload, when_ready=when_ready, when_reloaded=when_reloaded, metrics=told, courier=courier).run()
@@ -58,13 +61,21 @@ def _courier(config: Config, selection: Selection, log_format: str) -> list[str]
 
 
 def _server(config: Config, serve: str) -> Server:
+    from eggwatch.webserver.server import Server  # with HTTP, which takes a tenth of what starting the daemon takes
+
     host, port = parse_listen(serve)
     trees = config.trees()
     for tree in trees.values():
         tree.mkdir(parents=True, exist_ok=True)
-    server = Server(trees, doors=doors_of(config, host), host=host, port=port)
+    server = Server(trees, doors=_doors(config, host), host=host, port=port)
     server.start()
     return server
+
+
+def _doors(config: Config, host: str) -> dict[str, Door]:
+    from eggwatch.webserver.doors import doors_of  # as above
+
+    return doors_of(config, host)
 
 
 def _say_ready(config: Config, server: Server | None) -> None:

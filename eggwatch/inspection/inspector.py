@@ -56,7 +56,7 @@ def serve(*, niceness: int, readme: bool) -> None:
 
 def _load(*, readme: bool) -> Any:
     """Import all that an inspection may come to need: afterwards no file can be opened, and modules are files."""
-    from eggwatch.archives import inspect
+    from eggwatch.archives.inspecting import inspect
 
     for name in (*LOADED_LATE, *(READMES if readme else ())):
         import_module(name)

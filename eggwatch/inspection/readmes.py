@@ -16,9 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from eggwatch.archives.metadata.readme import MOST_SECONDS_OF_PAGE, content_type, readme_html
 from eggwatch.errors import RendererError, in_words
-from eggwatch.inspection.inspector import READMES, shut_in
 from eggwatch.linux.process import Process, allow_cpu, channel_to_parent, collect_less_often
 
 CODE = "from eggwatch.inspection.readmes import serve; serve()"
@@ -123,6 +121,8 @@ class Readmes:
 
 def _question(text: str, said: str) -> bytes | None:
     """What the process is asked; None for what is shown as the text that it is."""
+    from eggwatch.archives.metadata.readme import content_type  # with parsers that a daemon never needs
+
     if not text.strip() or content_type(said)[0] == "text/plain" or renderer_version() is None:
         return None
     return json.dumps([text, said]).encode() + b"\n"
@@ -155,6 +155,9 @@ def _received(process: Process) -> str | None:
 
 def serve() -> None:
     """The process itself: one README after the other, each a line of JSON."""
+    from eggwatch.archives.metadata.readme import MOST_SECONDS_OF_PAGE, readme_html
+    from eggwatch.inspection.inspector import READMES, shut_in
+
     with channel_to_parent(niceness=10) as channel:
         for name in READMES:
             import_module(name)

@@ -13,11 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 _ROOT = str(Path(__file__).resolve().parents[2])
-_BEGIN = "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+_ALLOCATIONS = 10_000
+_BEGIN = f"import gc, sys; gc.set_threshold({_ALLOCATIONS}, 10, 10); sys.path.insert(0, sys.argv.pop(1))\n"
 PLAIN = {"LC_ALL": "C.UTF-8", "PATH": os.defpath}
 MEMORY_LIMIT = 1 << 30
 """Bytes of address space of a process that reads foreign bytes."""
-_ALLOCATIONS = 10_000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from jinja2 import Environment
 from packaging.version import Version
 
-from eggwatch.archives.metadata.about import about
 from eggwatch.errors import RendererError
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.model.names import Filename, parse_filename
@@ -128,11 +127,17 @@ def abouts_of(listing: ProjectListing, folder: Path) -> dict[str, About]:
 
 def _said_in(content: bytes) -> About:
     """What it says of a release; an upload reads it of all releases of its project, and parsing takes 0.5 ms each."""
-    return _kept(content) if len(content) <= LARGEST_KEPT else about(content)
+    return _kept(content) if len(content) <= LARGEST_KEPT else _about(content)
 
 
 @functools.lru_cache(KEPT)
 def _kept(content: bytes) -> About:
+    return _about(content)
+
+
+def _about(content: bytes) -> About:
+    from eggwatch.archives.metadata.about import about  # with parsers that a daemon never needs
+
     return about(content)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.model.archives import Inspection
 from eggwatch.model.verdicts import Level
 from tests.archive_factory import recorded, sdist_members, wheel_members

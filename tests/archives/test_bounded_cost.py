@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.archives.metadata import readme
 from eggwatch.archives.metadata.bounds import LARGEST_FIELDS, MOST_HEADERS, MOST_LINES, MOST_NAMES, excess
 from eggwatch.archives.metadata.readme import readme_flaws

@@ -8,7 +8,7 @@ import io
 
 import pytest
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from tests.archive_factory import sdist_members, tar_of, zip_of
 
 MEMBERS = {"demo-1.0/setup.py": b"raise SystemExit\n", "demo-1.0/data": bytes(range(256)) * 1000}

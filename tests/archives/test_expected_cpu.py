@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eggwatch.archives import inspect
 from eggwatch.archives.expected_cpu import A_MEMBER, AN_INFLATED_MIB, AT_LEAST, expected_cpu
+from eggwatch.archives.inspecting import inspect
 from tests.archive_factory import sdist, wheel
 from tests.counting import calls_of
 from tests.hostile.bombs import (

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 import pytest
 
-from eggwatch.archives import inspect, unwritten
+from eggwatch.archives import unwritten
+from eggwatch.archives.inspecting import inspect
 from eggwatch.model.archives import Inspection
 from tests.archive_factory import recorded, sdist, sdist_members, tar_of, wheel, wheel_members, zip_of
 from tests.archives.judging import (

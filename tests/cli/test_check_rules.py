@@ -199,13 +199,13 @@ def test_a_file_that_takes_too_much_memory_is_a_reject_of_its_own(place: Site, m
 
 
 GREEDY = """
-from eggwatch import archives
+from eggwatch.archives import inspecting
 from eggwatch.inspection import inspector
-inspect = archives.inspect
+inspect = inspecting.inspect
 def greedily(file, filename, **more):
     hoard = bytearray(4 << 30) if filename.startswith("greedy") else b""
     return inspect(file, filename, **more)
-archives.inspect = greedily
+inspecting.inspect = greedily
 inspector.serve(niceness=int(sys.argv[1]), readme=bool(sys.argv[2]))
 """
 """An inspector that asks for more memory than it may have, for some files."""

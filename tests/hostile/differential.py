@@ -22,7 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.model.names import parse_filename
 from eggwatch.model.verdicts import Flaw, Reject
 from eggwatch.policy.admission import Upload, judge

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eggwatch.archives import inspect
 from eggwatch.archives.filename_rules import filename_flaws
 from eggwatch.archives.findings import Findings
+from eggwatch.archives.inspecting import inspect
 from eggwatch.archives.wheel.entry_points import check_entry_points
 from eggwatch.model.archives import Inspection
 from eggwatch.model.names import Filename, parse_filename

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from installer.sources import WheelFile
 from installer.utils import parse_entrypoints
 
-from eggwatch.archives import inspect
 from eggwatch.archives.findings import Findings
+from eggwatch.archives.inspecting import inspect
 from eggwatch.archives.paths import plain
 from eggwatch.archives.tar.gzip_stream import GzipStream
 from eggwatch.archives.tar.walk import FOLDER, REGULAR, SYMBOLIC_LINK, ByteStream, TarMember, TarWalk

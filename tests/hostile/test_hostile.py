@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import eggwatch
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.archives.metadata.readme import readme_flaws
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code

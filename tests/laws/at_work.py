@@ -17,7 +17,7 @@ from unittest import mock
 from jinja2 import Environment
 from pypi_simple import ProjectPage
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.worker import Job, Result

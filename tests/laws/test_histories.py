@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import eggwatch
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.model.events import timestamp
 from eggwatch.model.names import Filename, parse_filename
 from eggwatch.model.verdicts import Level

@@ -233,7 +233,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 @pytest.mark.parametrize("readme", [False, pytest.param(True, marks=pytest.mark.long)], ids=["alone", "with READMEs"])
 def test_what_is_inspected_in_the_sandbox_is_judged_as_outside(archives: list[Path], readme: bool) -> None:
     """Every hostile archive and its twin: the same flaws, the same metadata, and no trouble."""
-    from eggwatch.archives import inspect
+    from eggwatch.archives.inspecting import inspect
     from eggwatch.archives.metadata.readme import readme_flaws
 
     jobs, expected = [], {}

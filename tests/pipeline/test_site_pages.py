@@ -32,7 +32,7 @@ def test_metadata_that_did_not_change_is_not_parsed_again(tmp_path: Path, monkey
         parsed.append(content)
         return about.about(content)
 
-    monkeypatch.setattr(site_pages, "about", counted)
+    monkeypatch.setattr(site_pages, "_about", counted)
     files = tuple(write_metadata(tmp_path, f"{number}.0", f"of test {tmp_path}") for number in range(3))
     large = write_metadata(tmp_path, "3.0", "x" * LARGEST_KEPT)
     listing = ProjectListing(project="demo", name="Demo", files=(*files, large), removed=(), last_serial=1)

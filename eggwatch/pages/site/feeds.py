@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nlargest
+from html import escape
 from typing import Any
 from urllib.parse import quote, urlsplit
-from xml.sax.saxutils import escape
 
 from eggwatch.model.site import Card, Front, Release, SiteProject
 from eggwatch.pages.landing import LandingOptions
@@ -18,11 +18,10 @@ from eggwatch.pages.site.frame import LastRendered, path_of
 MOST = 50
 """Entries of a feed."""
 ATOM = "http://www.w3.org/2005/Atom"
-QUOTE = {'"': "&quot;"}
 REPLACED = "\ufffd"
 EPOCH = "1970-01-01T00:00:00.000000Z"
 """When a feed without entries was updated: Atom wants a time, and there is none."""
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that no XML document may have, not even escaped (XML 1.0, section 2.2)."""
 
 
@@ -138,12 +137,13 @@ def _entry(feed: Feed, item: FeedEntry, options: LandingOptions) -> str:
 
 def _element(name: str, text: str) -> str:
     """Written out: ElementTree takes several times as long for it."""
-    return f"<{name}>{escape(_NO_XML.sub(REPLACED, text))}</{name}>" if text else f"<{name} />"
+    return f"<{name}>{escape(_NO_XML.sub(REPLACED, text), quote=False)}</{name}>" if text else f"<{name} />"
 
 
 def _link(rel: str, href: str) -> str:
     kind = "application/atom+xml" if rel == "self" else "text/html"
-    return f'<link rel="{rel}" type="{kind}" href="{escape(href, QUOTE)}" />'
+    target = escape(href, quote=False).replace('"', "&quot;")
+    return f'<link rel="{rel}" type="{kind}" href="{target}" />'
 
 
 def _json_feed(feed: Feed, options: LandingOptions) -> dict[str, Any]:

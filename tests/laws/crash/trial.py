@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from eggwatch.archives import inspect
+from eggwatch.archives.inspecting import inspect
 from eggwatch.archives.metadata.about import about
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux import syncing
