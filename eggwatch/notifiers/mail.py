@@ -58,7 +58,7 @@ class Templates:
                 env.from_string(texts[name])
             except (OSError, UnicodeDecodeError, TemplateError) as error:
                 raise ConfigurationError(
-                    f"The mail template {path or name}: {error}.", remedy="Fix the template."
+                    f"The mail template {path or name}: {str(error).rstrip('.')}.", remedy="Fix the template."
                 ) from error
         self._templates = {name: env.from_string(text) for name, text in texts.items()}
 

@@ -47,12 +47,12 @@ class Route:
         self,
         config: IndexConfig,
         subscription: Subscription,
-        messenger: Messenger,
+        messenger: Messenger | None,
         deliveries: Deliveries,
         *,
         stop: threading.Event | None = None,
     ) -> None:
-        """After `stop` it begins no further delivery."""
+        """Without a `messenger` each delivery tries to make one. After `stop` it begins no further delivery."""
         self._stop = stop or threading.Event()
         self.config, self.subscription = config, subscription
         self._messenger, self._deliveries = messenger, deliveries
@@ -166,9 +166,12 @@ class Route:
     def _send(self, notices: Sequence[Notice]) -> None:
         """Deliver; whatever else goes wrong, as in a template of the administrator's, is an outage like any other."""
         try:
+            self._messenger = self._messenger or messenger_of(self.subscription)
             self._messenger.deliver(notices)
         except NotDelivered:
             raise
+        except EggwatchError as error:
+            raise NotDelivered(error.message) from error
         except Exception as error:
             log.exception("announce %s: an error in eggwatch itself, or in a template", self.name)
             raise NotDelivered(f"{type(error).__name__}: {in_words(error)}") from error
@@ -225,6 +228,10 @@ class Route:
         arrived = [self._retry(letter) for letter in letters]  # try each, even if others have failed
         return all(arrived)
 
+    def is_ready(self) -> bool:
+        """Whether nothing that it needs for a delivery is missing or wrong."""
+        return self._messenger is not None
+
     def _retry(self, letter: DeadLetter) -> bool:
         entry = self._entry(letter.serial)
         if entry is None:
@@ -256,14 +263,11 @@ class Courier:
     """All routes of one index, each in a thread of its own."""
 
     def __init__(self, config: IndexConfig, deliveries: Deliveries, *, label: str | None = None) -> None:
-        """ConfigurationError if a template, a library or a file of some subscription is missing.
-
-        `label` is the index's name in log lines, where there are several.
-        """
+        """`label` is the index's name in log lines, where there are several."""
         self._deliveries, self._label = deliveries, label
         deliveries.cursors.open([subscription.name for subscription in config.subscriptions])
         self._stop = stop = threading.Event()
-        self.routes = [Route(config, one, messenger_of(one), deliveries, stop=stop) for one in config.subscriptions]
+        self.routes = [Route(config, one, _messenger(one), deliveries, stop=stop) for one in config.subscriptions]
         self._threads: list[threading.Thread] = []
         self._retries: list[threading.Thread] = []
 
@@ -310,7 +314,17 @@ class Courier:
                 before = cursor
                 _guarded(route.name, route.step)
         known = [self._deliveries.cursors.of(route.name) for route in self.routes]
-        return not any(progress is not None and progress.since is not None for progress in known)
+        has_failed = any(progress is not None and progress.since is not None for progress in known)
+        return not has_failed and all(route.is_ready() for route in self.routes)
+
+
+def _messenger(subscription: Subscription) -> Messenger | None:
+    """What delivers to it; None, and it is said, if a template, a library or a file is missing or wrong."""
+    try:
+        return messenger_of(subscription)
+    except EggwatchError as error:
+        log.error("announce %s: %s Its news wait, and no others", subscription.name, error.message)
+        return None
 
 
 def _guarded(name: str, step: Callable[[], float]) -> float:

@@ -179,8 +179,26 @@ def test_mail_templates_can_be_replaced_one_by_one_and_a_broken_one_is_named(tmp
         )
         (folder / "rejected.txt").write_text("Subject: {{ oops\n")
         done = site.call("notify", "--once")
-        assert done.code == 2
+        assert done.code == 1
         assert str(folder / "rejected.txt") in done.err
+
+
+def test_a_mail_template_that_is_none_delays_no_other_news(tmp_path: Path) -> None:
+    """Neither of its index nor of others; its mails follow once it is corrected."""
+    with smtp_server() as (mailbox, port), http_server() as hooks:
+        site, folder = Site(tmp_path), tmp_path / "mails"
+        folder.mkdir()
+        (folder / "admitted.txt").write_text("Subject: {{ oops\n")
+        configured(site, mail_table(port, 'templates = "mails"\n') + hook_table(hooks.url))
+        site.put(GOOD)
+        assert site.call("run", "--once").code == 0
+        assert [body["event"] for body in hooks.bodies] == ["admitted"]
+        done = site.call("status", "--json")
+        assert f"The mail template {folder / 'admitted.txt'}" in done.row["news"]["mail"]["error"]
+        (folder / "admitted.txt").write_text("Subject: at last\n\nIt is here.\n")
+        assert site.call("notify", "--once").code == 0
+        assert [str(message["Subject"]) for _, message in mailbox.messages] == ["at last"] * 2
+        assert len(hooks.requests) == 1
 
 
 def test_status_tells_who_is_behind_and_what_is_undelivered(tmp_path: Path) -> None:
