@@ -192,6 +192,19 @@ def test_where_it_can_not_be_read_what_was_told_a_round_is_good_and_nothing_is_t
         assert len(hooks.keys) == 1
 
 
+def test_a_courier_that_has_lost_its_cursors_tells_nothing_that_was_told_before_the_last_start(tmp_path: Path) -> None:
+    """The daemon notes how far it was whenever an index is opened: thousands of mails would follow."""
+    with http_server() as hooks:
+        site = Site(tmp_path)
+        configured(site, hook_table(hooks.url))
+        for name in ("one", "two", "three"):
+            if name == "three":
+                (site.state / "news" / "state.json").unlink()
+            site.put(sdist(name))
+            assert site.call("run", "--once").code == 0
+        assert [body["project"] for body in hooks.bodies] == ["one", "two", "two", "three"]
+
+
 def test_a_stop_waits_for_no_slow_server(tmp_path: Path) -> None:
     """SIGTERM ends daemon and courier before it answers; what was under way is told by the next."""
     with http_server() as hooks:

@@ -69,11 +69,15 @@ class Cursors:
         self._progress = {name: one for name, one in kept.items() if name in names or not is_outside(name)}
 
     def begin(self, names: Collection[str], *, end: int) -> None:
-        """Open the cursors of a ledger that ends at a serial: new ones begin there, and none is further."""
+        """Open the cursors of a ledger that ends at a serial: new ones begin there, and none is further.
+
+        A subscription begins where the courier was, should its file be lost.
+        """
         self.open(names)
         kept = self._progress or _of_earlier_version(self._state)
+        told = {name: one.cursor for name, one in Cursors(self._state, COURIER).read().items()}
         begun = {name: Progress(cursor=end) for name in names} | {
-            name: but(one, cursor=min(one.cursor, end)) for name, one in kept.items()
+            name: but(one, cursor=min(max(one.cursor, told.get(name, 0)), end)) for name, one in kept.items()
         }
         if begun != self.read():
             self._progress = {}
