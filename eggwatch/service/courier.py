@@ -241,7 +241,7 @@ class Route:
         try:
             self._send([notice])
         except NotDelivered as error:
-            self._deliveries.put_aside(replace(letter, at=timestamp(time.time()), error=in_words(error)))
+            self._deliveries.failed_again(replace(letter, at=timestamp(time.time()), error=in_words(error)))
             return False
         self._deliveries.delivered(letter)
         log.info("announce %s: %s, by %s, after retries", entry.event.filename or "", entry.event.kind, self.name)

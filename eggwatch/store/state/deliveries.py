@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -19,7 +20,7 @@ from pathlib import Path
 from eggwatch.errors import OF_DISKS
 from eggwatch.policy.retries import Progress
 from eggwatch.store import durable
-from eggwatch.store.durable import OURS, Permissions
+from eggwatch.store.durable import OURS, UNFINISHED_FILE, Permissions
 from eggwatch.store.state.cursors import COURIER, FOLDER, Cursors, replace
 
 log = logging.getLogger("eggwatch")
@@ -53,7 +54,21 @@ class Deliveries:
         durable.sync([self.folder])
 
     def put_aside(self, letter: DeadLetter) -> None:
-        """Keep what could not be delivered."""
+        """Keep what could not be delivered: a line more, as there can be thousands."""
+        path = self.folder / LETTERS
+        with self._lock:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, UNFINISHED_FILE)
+            try:
+                self._permissions.apply(fd, self._permissions.file)
+                is_torn = (size := os.fstat(fd).st_size) and os.pread(fd, 1, size - 1) != b"\n"  # by a power cut
+                durable.append(fd, b"\n" * is_torn + _line(letter), path)
+                durable.sync_descriptor(fd, path)
+            finally:
+                os.close(fd)
+            durable.sync([self.folder])
+
+    def failed_again(self, letter: DeadLetter) -> None:
+        """A dead letter could not be delivered once more: it is said when and why."""
         with self._lock:
             kept = [one for one in self._kept() if (one.subscription, one.key) != (letter.subscription, letter.key)]
             self._write([*kept, letter])
@@ -73,20 +88,22 @@ class Deliveries:
     def _kept(self) -> list[DeadLetter]:
         """The same; OSError if there is a file that can't be read, which then must not be replaced.
 
-        A line that can't be read is left out, and said.
+        A line that can't be read is left out, and said. The last one of a letter counts.
         """
         try:
             lines = (self.folder / LETTERS).read_bytes().splitlines()
         except FileNotFoundError:
             return []
-        letters = []
+        letters = dict[tuple[str, str], DeadLetter]()
         for number, line in enumerate(lines, 1):
             try:
                 data = json.loads(line)
-                letters.append(DeadLetter(**{item.name: data[item.name] for item in fields(DeadLetter)}))
+                letter = DeadLetter(**{item.name: data[item.name] for item in fields(DeadLetter)})
+                letters.pop(key := (letter.subscription, letter.key), None)
+                letters[key] = letter
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("announce %s, line %d can't be read: %s", self.folder / LETTERS, number, error)
-        return letters
+        return list(letters.values())
 
     def ask_to_retry(self) -> None:
         """Ask the courier that is at work to try the dead letters again."""
@@ -102,6 +119,9 @@ class Deliveries:
             return False
 
     def _write(self, letters: Iterable[DeadLetter]) -> None:
-        data = b"".join(json.dumps(asdict(letter)).encode() + b"\n" for letter in letters)
-        replace(self.folder / LETTERS, data, self._permissions)
+        replace(self.folder / LETTERS, b"".join(map(_line, letters)), self._permissions)
         durable.sync([self.folder])
+
+
+def _line(letter: DeadLetter) -> bytes:
+    return json.dumps(asdict(letter)).encode() + b"\n"

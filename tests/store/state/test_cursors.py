@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import sqlite3
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from eggwatch.policy.retries import Progress
-from eggwatch.store.durable import OURS
+from eggwatch.store.durable import OURS, Permissions
 from eggwatch.store.state.cursors import COURIER, DAEMON, Cursors, copy, read_all
 from eggwatch.store.state.deliveries import LETTERS, DeadLetter, Deliveries
+from tests.counting import calls_of
 
 
 def begun(state: Path, *names: str, end: int) -> Mapping[str, int]:
@@ -68,6 +72,8 @@ def test_what_the_disk_does_not_give_back_is_not_begun_anew(tmp_path: Path) -> N
     with pytest.raises(OSError, match="Input/output"):
         begun(tmp_path, "journal", end=4)
     with pytest.raises(OSError, match="Input/output"):
+        deliveries.delivered(letter)
+    with pytest.raises(OSError, match="symbolic links"):
         deliveries.put_aside(replace(letter, key="main-2", serial=2))
     for path, data in kept.items():
         assert path.is_symlink()
@@ -75,6 +81,38 @@ def test_what_the_disk_does_not_give_back_is_not_begun_anew(tmp_path: Path) -> N
         path.write_bytes(data)
     assert begun(tmp_path, "journal", end=4) == {"receipts": 0, "journal": 1}
     assert deliveries.letters() == [letter]
+
+
+def test_a_letter_that_is_put_aside_costs_the_same_however_many_there_are(tmp_path: Path) -> None:
+    """A line more, of the same mode; one that is cut off by a power cut is left out, and the next one is whole."""
+    deliveries, sent = Deliveries(tmp_path, Permissions(file=0o640)), itertools.count(1)
+    deliveries.cursors.open([])
+
+    def put_aside() -> None:
+        number = next(sent)
+        deliveries.put_aside(DeadLetter(subscription="mail", key=f"main-{number}", serial=number, at="", error="no"))
+
+    first = [calls_of(put_aside) for _ in range(2)][-1]
+    for _ in range(50):
+        put_aside()
+    assert calls_of(put_aside) == first
+    letters = deliveries.folder / LETTERS
+    assert stat.S_IMODE(letters.stat().st_mode) == 0o640
+    os.truncate(letters, letters.stat().st_size - 9)
+    put_aside()
+    assert [letter.serial for letter in deliveries.letters()] == [*range(1, 53), 54]
+
+
+def test_a_letter_that_is_put_aside_twice_is_one(tmp_path: Path) -> None:
+    """As after a power cut between it and the cursor."""
+    deliveries = Deliveries(tmp_path)
+    deliveries.cursors.open([])
+    letters = [DeadLetter(subscription="mail", key=key, serial=1, at="", error=why) for key, why in ("ax", "by", "az")]
+    for letter in letters:
+        deliveries.put_aside(letter)
+    assert deliveries.letters() == letters[1:]
+    deliveries.delivered(letters[2])
+    assert deliveries.letters() == [letters[1]]
 
 
 def test_a_copy_holds_the_cursors_of_daemon_and_courier(tmp_path: Path) -> None:
