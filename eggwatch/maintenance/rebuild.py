@@ -23,11 +23,10 @@ from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.state.catalog import Catalog, key_of
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
-from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.replay import catalog_of
 from eggwatch.writer.ask import told_index
 from eggwatch.writer.catch_up import set_aside
-from eggwatch.writer.folders import make_folders, permissions_of
+from eggwatch.writer.folders import permissions_of, taken_lock
 
 log = logging.getLogger("eggwatch")
 
@@ -44,10 +43,7 @@ class RebuildReport:
 
 def rebuild(config: IndexConfig, *, progress: Callable[[str], None] = lambda _: None) -> RebuildReport:
     """Make ledger and catalog anew, then bring every page up to date. The old ones are kept under other names."""
-    permissions = permissions_of(config)
-    make_folders(config, permissions)
-    lock = Lock(config.state / "lock", permissions)
-    lock.acquire()
+    lock = taken_lock(config, permissions_of(config))
     try:
         report = _rebuild_ledger(config, progress)
         if config.catalog.exists():

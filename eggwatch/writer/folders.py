@@ -10,7 +10,8 @@ from eggwatch.linux.accounts import gid_of
 from eggwatch.notifiers.readme import readme_text
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
-from eggwatch.store.durable import Permissions
+from eggwatch.store.durable import PRIVATE, Permissions
+from eggwatch.store.state.lock import Lock
 
 log = logging.getLogger("eggwatch")
 
@@ -34,6 +35,21 @@ def make_folders(config: IndexConfig, permissions: Permissions) -> None:
             raise FolderError(
                 f"{folder} can't be made: {error.strerror}.", remedy="Make it, or run as its owner."
             ) from error
+
+
+def taken_lock(config: IndexConfig, permissions: Permissions) -> Lock:
+    """The lock of an index, taken, with its spool: another configuration may name the same PUBLIC."""
+    make_folders(config, permissions)
+    lock = Lock(config.state / "lock", permissions)
+    lock.acquire()
+    try:
+        spool = config.public / ".eggwatch"
+        durable.make_folders(spool, PRIVATE)
+        lock.take_folder(spool)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
 
 
 def prepare_drop(config: IndexConfig, answers: Answers) -> None:

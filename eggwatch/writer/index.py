@@ -41,7 +41,7 @@ from eggwatch.store.state.lock import Lock
 from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.targets.folder import FolderTarget
 from eggwatch.writer.catch_up import open_catalog, set_damaged_aside
-from eggwatch.writer.folders import make_folders, permissions_of, prepare_drop
+from eggwatch.writer.folders import permissions_of, prepare_drop, taken_lock
 from eggwatch.writer.orders import Box
 from eggwatch.writer.page_sources import mark_lost_pages, mark_stale_pages, page_sources, sweep_former_static
 
@@ -98,9 +98,7 @@ def open_index(
     capabilities.lower()
     _check_renderer(config)
     permissions = permissions_of(config)
-    make_folders(config, permissions)
-    lock = Lock(config.state / "lock", permissions)
-    lock.acquire()
+    lock = taken_lock(config, permissions)
     try:
         _check_owner(config)
         orders = OrderBox(config.state, permissions)

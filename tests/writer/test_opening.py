@@ -8,15 +8,16 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from eggwatch.config.settings import Site
-from eggwatch.errors import ConfigurationError
+from eggwatch.errors import LockHeldError
+from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.store import durable
 from tests.archive_factory import wheel
-from tests.laws.at_work import IndexAtWork
+from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render
 
 
 @contextmanager
@@ -41,12 +42,8 @@ def failing_at(number: int) -> durable.Observer:
 
 
 def test_an_index_that_can_not_be_opened_leaves_no_file_open(tmp_path: Path) -> None:
-    """The daemon tries again every minute, for as long as a file system is read-only, or a logo is missing."""
-    work = IndexAtWork(tmp_path, site=Site(logo=tmp_path / "logo.svg"))
-    with no_file_left_open(), pytest.raises(ConfigurationError):
-        work.open()
-    (tmp_path / "logo.svg").write_text("<svg/>")
-    with work:
+    """The daemon tries again every minute, for as long as a file system is read-only."""
+    with IndexAtWork(tmp_path) as work:
         work.upload(*wheel("demo", "1.0"))
 
     steps: list[str] = []
@@ -56,3 +53,19 @@ def test_an_index_that_can_not_be_opened_leaves_no_file_open(tmp_path: Path) -> 
     for number in range(len(steps)):
         with durable.observed(failing_at(number)), no_file_left_open(), pytest.raises(OSError):
             work.open()
+
+
+def test_two_configurations_can_not_publish_into_one_folder(tmp_path: Path) -> None:
+    """Each has a STATE of its own, so that the other's lock says nothing."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*wheel("demo", "1.0"))
+        (tmp_path / "other").mkdir()
+        other = IndexAtWork(tmp_path / "other")
+        other.config = replace(other.config, public=work.config.public)
+        with no_file_left_open(), pytest.raises(LockHeldError, match=rf"{work.config.public} .*"):
+            other.open()
+        with no_file_left_open(), pytest.raises(LockHeldError, match=rf"{work.config.public} .*"):
+            rebuild(other.config)
+        assert not other.config.ledger.exists()
+        work.upload(*wheel("demo", "2.0"))
+        assert_equals_fresh_render(work.config)

@@ -46,6 +46,20 @@ class Lock:
             self.release()
             raise
 
+    def take_folder(self, folder: Path) -> None:
+        """Take a folder that other configurations may name as well, where its file system can lock folders."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._fds.append(fd)
+        try:
+            is_taken = _taken(fd)
+        except OSError:  # NFS
+            return
+        if not is_taken:
+            raise LockHeldError(
+                f"Another process publishes into {folder.parent} and uses another STATE.",
+                remedy="Give each index a PUBLIC of its own: see the configuration of that process.",
+            )
+
     def _open(self, path: Path, permissions: Permissions) -> int:
         durable.changing("write", path)
         try:
