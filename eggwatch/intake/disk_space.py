@@ -66,7 +66,9 @@ class DiskSpace:
     def _wait_as_too_large(self, sighting: Sighting, left: int) -> None:
         """Nothing is wrong with the disk: smaller uploads go on."""
         size = sighting.identity.size
-        reason = f"larger than the free space: {readable(size)}, and the index's disk has {readable(left)} left"
+        reason = (
+            f"larger than the free space: {readable(size)}, and the index's disk has {readable(left)} above min-free"
+        )
         self._wait(sighting, reason, LARGE_LOOK_AGAIN)
         if self._uploads.answered.is_news(sighting, "waiting", sighting.identity):
             log.warning("claim    %s: waiting: %s", shown(sighting.path), reason)

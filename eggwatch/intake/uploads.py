@@ -285,5 +285,7 @@ class Uploads:
         if original.fate is Fate.KEPT:
             return original.reason or ""
         if original.fate in (Fate.HELD, Fate.STUCK, Fate.DEFERRED):
-            return f"{original.fate}: {(original.reason or '').strip().splitlines()[-1] if original.reason else ''}"
+            reason = (original.reason or "").strip().splitlines()[-1:]
+            again = ["to have it checked again, touch it"] if original.fate is Fate.HELD else []
+            return f"{original.fate}: {'; '.join(reason + again)}"
         return f"{original.fate}; will be removed from the drop folder in a moment"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def test_a_held_upload_has_a_receipt_that_is_written_once(
         assert receipt.read_text().startswith(f"{BAD[0]}: HELD, it is not in the index yet\n")
         assert site.lying() == [BAD[0]] and site.files("good") and site.files("last")
         assert site.index is not None
-        assert [row.reason[:5] for row in site.index.pipeline.uploads.waiting()] == ["held:"]
+        (reason,) = [row.reason for row in site.index.pipeline.uploads.waiting()]
+        assert reason.startswith("held: ") and reason.endswith("; to have it checked again, touch it")
         before = receipt.stat()
         site.work()
     with site:
@@ -52,3 +54,8 @@ def test_a_held_upload_has_a_receipt_that_is_written_once(
     after = receipt.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert caplog.text.count(": held") == 1
+    if place == "inspector":
+        os.utime(tmp_path / "drop" / BAD[0])
+        with IndexAtWork(tmp_path) as mended:
+            mended.work()
+            assert mended.files("bad") and not mended.lying()
