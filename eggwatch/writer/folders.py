@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
-from eggwatch.linux.accounts import gid_of
+from eggwatch.linux.accounts import gid_of, run_as_owner
 from eggwatch.notifiers.readme import readme_text
 from eggwatch.store import durable
 from eggwatch.store.drop.answers import Answers
@@ -43,6 +44,7 @@ def taken_lock(config: IndexConfig, permissions: Permissions) -> Lock:
     lock = Lock(config.state / "lock", permissions)
     lock.acquire()
     try:
+        _check_owner(config)
         spool = config.public / ".eggwatch"
         durable.make_folders(spool, PRIVATE)
         lock.take_folder(spool)
@@ -50,6 +52,15 @@ def taken_lock(config: IndexConfig, permissions: Permissions) -> Lock:
         lock.release()
         raise
     return lock
+
+
+def _check_owner(config: IndexConfig) -> None:
+    """Root would leave folders of its own in another account's index: its daemon couldn't go on."""
+    if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
+        raise FolderError(
+            f"{config.state} belongs to another account, which could not change what root makes in it.",
+            remedy=run_as_owner(config.state),
+        )
 
 
 def prepare_drop(config: IndexConfig, answers: Answers) -> None:

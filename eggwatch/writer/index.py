@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import ConfigurationError, FolderError
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.linux import capabilities, leases
-from eggwatch.linux.accounts import IDENTITIES, run_as_owner, through_door
+from eggwatch.linux.accounts import IDENTITIES, through_door
 from eggwatch.model.events import timestamp
 from eggwatch.notifiers.journal import JournalNotifier
 from eggwatch.notifiers.receipts import Receipts
@@ -100,7 +99,6 @@ def open_index(
     permissions = permissions_of(config)
     lock = taken_lock(config, permissions)
     try:
-        _check_owner(config)
         orders = OrderBox(config.state, permissions)
         orders.prepare()
         try:
@@ -129,15 +127,6 @@ def _check_renderer(config: IndexConfig) -> None:
         raise ConfigurationError(
             f"[index.{config.name}] refuses READMEs that do not render, and readme-renderer is not installed.",
             remedy="Install it ('pip install eggwatch[readme]'), or set rules = { readme-unrenderable = \"warn\" }.",
-        )
-
-
-def _check_owner(config: IndexConfig) -> None:
-    """Root would leave folders of its own in another account's index: its daemon couldn't go on."""
-    if os.geteuid() == 0 and os.stat(config.state).st_uid != 0:
-        raise FolderError(
-            f"{config.state} belongs to another account, which could not change what root makes in it.",
-            remedy=run_as_owner(config.state),
         )
 
 

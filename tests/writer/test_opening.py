@@ -6,14 +6,14 @@ import errno
 import gc
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from eggwatch.errors import LockHeldError
+from eggwatch.errors import FolderError, LockHeldError
 from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.store import durable
 from tests.archive_factory import wheel
@@ -69,3 +69,17 @@ def test_two_configurations_can_not_publish_into_one_folder(tmp_path: Path) -> N
         assert not other.config.ledger.exists()
         work.upload(*wheel("demo", "2.0"))
         assert_equals_fresh_render(work.config)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes owners")
+@pytest.mark.parametrize("begin", [lambda work: work.open(), lambda work: rebuild(work.config)])
+def test_root_leaves_no_folder_in_the_index_of_another_account(
+    tmp_path: Path, begin: Callable[[IndexAtWork], object]
+) -> None:
+    """Its daemon could not write there."""
+    work = IndexAtWork(tmp_path)
+    work.config.state.mkdir()
+    os.chown(work.config.state, 12345, 12345)
+    with no_file_left_open(), pytest.raises(FolderError, match="belongs to another account"):
+        begin(work)
+    assert list(work.config.public.iterdir()) == []
