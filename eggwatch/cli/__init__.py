@@ -6,6 +6,8 @@ import importlib
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,17 @@ __all__ = ["COMMANDS", "cli", "main"]
 ELSEWHERE = "--config, --index, --drop, --public and --state: eggwatch --help"
 
 
+@contextmanager
+def _silent_where_nobody_reads() -> Iterator[None]:
+    """End with 0 and without a word if whoever reads the output has had enough; click itself would end with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still to be said, also at exit, goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
 class LazyGroup(click.Group):
     """Loads a command's module only when it is used, so that `check` needs no Linux and starts fast."""
 
@@ -82,16 +95,17 @@ class LazyGroup(click.Group):
         """All commands, in the order of the documentation."""
         return list(COMMANDS)
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Read the arguments, which may ask for help."""
+        with _silent_where_nobody_reads():
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. If its output is closed, it ends silently; click itself would end with 1."""
-        try:
+        """Run a command."""
+        with _silent_where_nobody_reads():
             result = super().invoke(ctx)
             if sys.stdout is not None:  # closed by whoever started this
                 sys.stdout.flush()
-        except BrokenPipeError:
-            # What is still to be said, also at exit, goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         return result
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

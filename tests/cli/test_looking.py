@@ -290,8 +290,8 @@ def _stamps(base: Path) -> dict[str, int]:
 
 
 def test_a_reader_who_has_had_enough_is_no_error(filled: Site) -> None:
-    """`history | head -1`: exit status 0, and nothing on standard error, also where a pipe's buffer is full."""
-    for command in (("history",), ("history", "--follow"), ("history", "--json")):
+    """`history | head -1`: exit status 0, and nothing on standard error; `--help | true` likewise."""
+    for command in (("history",), ("history", "--follow"), ("history", "--json"), ("--help",), ("--version",)):
         process = filled.start(*command)
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
