@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,7 @@ from eggwatch.cli.upload import Login, is_afar, login_options, send_on
 from eggwatch.collecting.bundle import SUFFIX, write_bundle
 from eggwatch.collecting.collection import (
     GOOD,
+    TEMPORARY,
     Collected,
     Outcome,
     collect_installed,
@@ -213,10 +215,20 @@ def _are_good(told: Sequence[Collected]) -> bool:
 def _folder(into: str | None, bundle: Path | None) -> Iterator[Path]:
     """The folder to collect into; a temporary one if the archives are sent elsewhere or only packed."""
     if is_afar(into) if into is not None else bundle is not None:
-        with TemporaryDirectory(prefix=".eggwatch-collect-", dir=None if bundle is None else bundle.parent) as name:
+        with TemporaryDirectory(prefix=TEMPORARY, dir=None if bundle is None else bundle.parent) as name:
+            _delete_left_behind(Path(name).parent)
             yield Path(name)
     else:
+        _delete_left_behind(Path(into or "."))
         yield Path(into or ".")
+
+
+def _delete_left_behind(folder: Path) -> None:
+    """Delete the temporary folders of runs that were killed, by their age: others may be at work."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(FileNotFoundError):  # it has just ended
+            if path.lstat().st_mtime < time.time() - 86400:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _pips(pip: Pip, platforms: Sequence[str], versions: Sequence[str]) -> list[Pip]:

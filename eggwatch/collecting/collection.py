@@ -26,6 +26,9 @@ from eggwatch.model.parsing import parsed
 AT_ONCE = 16
 """How many archives one call of pip downloads: its results are printed only when it ends."""
 
+TEMPORARY = ".eggwatch-collect-"
+"""How the names of temporary folders begin. A daemon that watches a collection does not enter such."""
+
 ArchiveNames = dict[tuple[Project, str], list[str]]
 """Filenames by normalised project and version."""
 
@@ -192,8 +195,7 @@ def _kept(collected: Collected, wheel: Path, installed: InstalledDistribution) -
 def downloading(into: Path, there: Iterable[str] = ()) -> Iterator[Path]:
     """Provide a folder below the collection, with links to the archives in `there`; at the end, move new files up."""
     into.mkdir(parents=True, exist_ok=True)
-    # A daemon that watches the collection does not enter folders whose names begin with a dot.
-    with TemporaryDirectory(prefix=".eggwatch-collect-", dir=into) as name:
+    with TemporaryDirectory(prefix=TEMPORARY, dir=into) as name:
         folder = Path(name, "archives")
         folder.mkdir()
         for file in there:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -124,6 +125,18 @@ def test_a_stopped_run_leaves_nothing_behind_and_no_pip_at_work(
     assert process.returncode == 130
     until("the end of pip", lambda: not [pid for pid in pips if Path("/proc", pid).exists()])
     assert not list((site.base / "kgs").iterdir())
+
+
+def test_what_a_killed_run_has_left_is_deleted_a_day_later(tmp_path: Path, index: Index) -> None:
+    """Until then it may be of one that is at work."""
+    for place, more in ((tmp_path / "kgs", ("--into", "kgs")), (tmp_path, ("--bundle", "all.tar"))):
+        left, new = (place / f".eggwatch-collect-{name}" for name in ("left", "new"))
+        for folder in (left, new):
+            (folder / "archives").mkdir(parents=True)
+        yesterday = time.time() - 90_000
+        os.utime(left, (yesterday, yesterday))
+        assert collect(tmp_path, index, "demo==1.0", "--python", sys.executable, *more).code == 0
+        assert [path.name for path in place.glob(".eggwatch*")] == [new.name]
 
 
 def test_what_is_no_file_in_the_collection_is_not_taken_for_a_wheel(tmp_path: Path, index: Index) -> None:
