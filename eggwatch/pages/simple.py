@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +22,16 @@ HTML_NAMES = ("index.html", "index.v1_html")
 
 
 def environment(templates: Mapping[str, str]) -> Environment:
-    """The jinja2 environment of the pages: everything is escaped, a misspelled name is an error."""
+    """The jinja2 environment of the pages: everything is escaped, a misspelled name is an error.
+
+    The same one for the same templates: to compile them takes as long as to render some hundred pages.
+    """
+    return _environment(frozenset(templates.items()))
+
+
+@lru_cache(maxsize=4)
+def _environment(items: frozenset[tuple[str, str]]) -> Environment:
+    templates = dict(items)
     return Environment(
         # With its name, which errors say.
         loader=FunctionLoader(lambda name: (templates[name], name, None) if name in templates else None),

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from typing import Any
-from unittest import mock
 
-from jinja2 import Environment
 from pypi_simple import ProjectPage
 
 from eggwatch.archives.inspecting import inspect
@@ -22,7 +20,6 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.inspection.inspectors import Inspectors
 from eggwatch.inspection.worker import Job, Result
 from eggwatch.maintenance.verify import Verification, fresh_pages
-from eggwatch.pages.simple import environment
 from eggwatch.pipeline.rounds import run_until_rest
 from eggwatch.policy.settling import Patience
 from eggwatch.store.state.ledger import Ledger
@@ -31,7 +28,6 @@ from eggwatch.targets.folder import same_page
 from eggwatch.writer.index import Index, open_index
 from eggwatch.writer.orders import carry_out
 from eggwatch.writer.page_sources import page_sources
-from eggwatch.writer.templates import templates
 
 HASTY = Patience(quiet=0.0, unfinished_after=3600.0, linger=0.0)
 START = 1_700_000_000.0
@@ -74,23 +70,6 @@ class InlineInspectors(Inspectors):
 
     def close(self) -> None:
         """Nothing to end."""
-
-
-@contextmanager
-def templates_compiled_once() -> Iterator[None]:
-    """Compile the pages' templates once and not for each render: that takes longer than everything else here."""
-    compiled = environment(templates())
-
-    def same(sources: dict[str, str]) -> Environment:
-        assert sources == templates()
-        return compiled
-
-    with (
-        mock.patch("eggwatch.maintenance.verify.environment", same),
-        mock.patch("eggwatch.writer.index.environment", same),
-        mock.patch("eggwatch.pipeline.root_pages.environment", same),
-    ):
-        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from eggwatch.inspection.readmes import Readmes
 from tests.laws import readmes_here
-from tests.laws.at_work import quick_folder, templates_compiled_once
+from tests.laws.at_work import quick_folder
 
 
 @pytest.fixture(autouse=True)
@@ -22,5 +22,5 @@ def _readmes_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def base() -> Iterator[Path]:
     """A folder in memory."""
-    with quick_folder() as folder, templates_compiled_once():
+    with quick_folder() as folder:
         yield folder

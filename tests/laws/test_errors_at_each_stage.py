@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from tests.laws.at_work import (
     InlineInspectors,
     assert_equals_fresh_render,
     quick_folder,
-    templates_compiled_once,
 )
 from tests.running import until
 
@@ -44,7 +43,7 @@ def open_inline(config: IndexConfig, **_: Any) -> Index:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No processes and no long pauses."""
     monkeypatch.setattr(announce, "LONGEST_WAIT", 0.2)
     monkeypatch.setattr(announce, "PAUSES", (0.0,))
@@ -52,8 +51,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(retire, "TROUBLE_SECONDS", 0.0)
     monkeypatch.setattr("eggwatch.service.index_runner.open_index", open_inline)
     monkeypatch.setattr("eggwatch.service.index_runner.PAUSES", (0.0,))
-    with templates_compiled_once():
-        yield
 
 
 class Failing:
@@ -119,7 +116,7 @@ def explained_away(config: IndexConfig, name: str) -> bool:
 
 def points() -> list[str]:
     """The changes of the disk on the way."""
-    with quick_folder() as base, templates_compiled_once():
+    with quick_folder() as base:
         failing = Failing()
         with mock.patch("eggwatch.service.index_runner.open_index", open_inline):
             play(base, failing)

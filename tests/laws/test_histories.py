@@ -31,7 +31,6 @@ from tests.laws.at_work import (
     quick_folder,
     read_back,
     snapshot,
-    templates_compiled_once,
     unpacked,
 )
 
@@ -221,17 +220,16 @@ def _wanted(known: Expected) -> tuple[int, str, object]:
 
 def test_any_history_keeps_the_laws() -> None:
     """Whatever happens to an index, its tree equals a fresh render, and no filename ever changes its bytes or time."""
-    with templates_compiled_once():
-        run_state_machine_as_test(
-            Histories,
-            settings=settings(
-                max_examples=25,
-                stateful_step_count=12,
-                deadline=None,
-                derandomize=bool(os.environ.get("CI")),
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+    run_state_machine_as_test(
+        Histories,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=12,
+            deadline=None,
+            derandomize=bool(os.environ.get("CI")),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
 
 
 def lived_through(base: Path) -> IndexAtWork:

@@ -14,7 +14,7 @@ from eggwatch.pipeline import root_pages
 from eggwatch.pipeline.root_pages import RootPages
 from eggwatch.store import durable
 from tests.archive_factory import wheel
-from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_folder, templates_compiled_once
+from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render, quick_folder
 
 
 class FullDisk:
@@ -67,7 +67,7 @@ def test_whatever_finds_no_room_waits_and_stops_nothing_else(
     while was_full:
         number += 1
         caplog.clear()
-        with monkeypatch.context() as patch, quick_folder() as base, templates_compiled_once():
+        with monkeypatch.context() as patch, quick_folder() as base:
             disk = FullDisk(number)
             disk.watch(patch)
             with IndexAtWork(Path(base)) as work:
