@@ -23,6 +23,9 @@ MARKER = Path(tempfile.gettempdir()) / "eggwatch-ran-uploaded-code"
 TRAP = f"import pathlib\npathlib.Path({str(MARKER)!r}).touch()\n"
 """Python source that leaves `MARKER` behind."""
 
+MARKDOWN, RST = "Description-Content-Type: text/markdown\n", "Description-Content-Type: text/x-rst\n"
+"""For `metadata_extra`: a README that a process of its own renders. Else it is plain text, and takes no process."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -42,6 +45,8 @@ def core_metadata(
     headers = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: The {name} project\n"
     if requires_python is not None:
         headers += f"Requires-Python: {requires_python}\n"
+    if "description-content-type:" not in metadata_extra.lower():
+        headers += "Description-Content-Type: text/plain\n"
     return f"{headers}{metadata_extra}\nA description of {name}.\n".encode()
 
 

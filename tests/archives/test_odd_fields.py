@@ -6,7 +6,7 @@ import pytest
 
 from eggwatch.archives.metadata import fields
 from eggwatch.archives.metadata.readme import readme_flaws
-from tests.archive_factory import core_metadata, sdist, sdist_members, targz_of, wheel, wheel_members, zip_of
+from tests.archive_factory import RST, core_metadata, sdist, sdist_members, targz_of, wheel, wheel_members, zip_of
 from tests.archive_factory import recorded as with_record
 from tests.archives.judging import SDIST, WHEEL, judge, refusals, warnings
 
@@ -87,7 +87,7 @@ def test_one_field_that_a_parser_gives_up_over_hides_no_other(monkeypatch: pytes
 
 def test_a_readme_that_is_not_utf8_is_rendered_all_the_same() -> None:
     """Or one byte would keep it from being judged."""
-    content = core_metadata() + b".. raw:: html\n\n   <script>alert(1)</script>\n" + NO_UTF8
+    content = core_metadata(metadata_extra=RST) + b".. raw:: html\n\n   <script>alert(1)</script>\n" + NO_UTF8
     assert [flaw.code for flaw in readme_flaws(content)] == ["readme-unrenderable"]
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from eggwatch.store.state.catalog import Catalog
 from eggwatch.store.state.lock import Lock
-from tests.archive_factory import sdist
+from tests.archive_factory import MARKDOWN, sdist
 from tests.cli.program import Site
 from tests.laws.at_work import pages_of, unpacked
 from tests.once import mostly_long
+from tests.running import until
 
 
 def test_pages_that_are_gone_as_a_whole_are_rendered_at_the_next_start(filled: Site) -> None:
@@ -191,6 +192,15 @@ def test_verify_beside_a_daemon_finds_nothing(filled: Site) -> None:
             filled.put(sdist(f"new{number}"))
             done = filled.call("verify", "--json")
             assert (done.code, done.row["findings"]) == (0, [])
+
+
+def test_a_readme_is_rendered_by_the_daemon_and_verify_renders_the_same(filled: Site) -> None:
+    """Each has a process of its own for it."""
+    page = filled.public / "project/told/index.html"
+    with filled.daemon():
+        filled.put(sdist("told", metadata_extra=f"{MARKDOWN}\n# A title\n"))
+        until("its README", lambda: page.exists() and ">A title</h3>" in page.read_text())
+    assert filled.call("verify").code == 0
 
 
 def test_removed_bytes_within_their_grace_are_no_damage(filled: Site) -> None:

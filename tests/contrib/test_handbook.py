@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.archive_factory import sdist, wheel
+from tests.archive_factory import MARKDOWN, sdist, wheel
 from tests.contrib.booting import CLONE, SECONDS, boot
 from tests.contrib.handbook_story import HANDBOOK, commands
 
@@ -36,7 +36,11 @@ def lived(page: str, wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory)
     for name in ("uploads", "stock"):
         (share / name).mkdir()
     tools = wheel("acme-tool"), wheel("acme-tool", "1.1")
-    for filename, data in (wheel("demo"), *tools, ("junk-1.0-py3-none-any.whl", b"no archive" * 50)):
+    for filename, data in (
+        wheel("demo", metadata_extra=MARKDOWN),
+        *tools,
+        ("junk-1.0-py3-none-any.whl", b"no archive" * 50),
+    ):
         (share / "uploads" / filename).write_bytes(data)
     filename, data = sdist("old-stock")
     (share / "stock" / filename).write_bytes(data)

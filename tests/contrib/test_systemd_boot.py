@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.archive_factory import sdist
+from tests.archive_factory import MARKDOWN, sdist
 from tests.contrib.booting import SECONDS, boot
 
 pytestmark = [pytest.mark.root, pytest.mark.parts, pytest.mark.boot, pytest.mark.timeout(SECONDS + 60)]
@@ -44,7 +44,7 @@ def share(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     share.chmod(0o755)
     (share / "uploads").mkdir()
     for project in PROJECTS:
-        filename, data = sdist(project)
+        filename, data = sdist(project, metadata_extra=MARKDOWN)
         (share / "uploads" / filename).write_bytes(data)
     for name in ("bad", "worse", "worst"):
         (share / "uploads" / f"{name}-1.0.tar.gz").write_bytes(b"no archive" * 50)

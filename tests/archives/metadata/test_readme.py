@@ -7,7 +7,7 @@ import re
 import pytest
 
 from eggwatch.archives.metadata.readme import LINK_REL, readme_flaws, readme_html, unfolded
-from tests.archive_factory import core_metadata
+from tests.archive_factory import RST, core_metadata
 
 README = """\
 .. image:: https://example.org/demo.svg
@@ -52,7 +52,7 @@ def test_other_descriptions_are_left_as_they_are(text: str) -> None:
 
 def test_a_description_behind_the_fields_is_rendered_as_it_stands() -> None:
     """Since metadata 2.1 nothing is indented."""
-    sound = core_metadata().partition(b"\n\n")[0] + b"\n\n" + README.encode()
+    sound = core_metadata(metadata_extra=RST).partition(b"\n\n")[0] + b"\n\n" + README.encode()
     assert list(readme_flaws(sound)) == []
     broken = sound.replace(b"=====\nTitle", b"=======\nTitle")
     assert [flaw.code for flaw in readme_flaws(broken)] == ["readme-unrenderable"]
