@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -67,12 +67,14 @@ class Process:
             return self._process.wait()
 
 
-def channel_to_parent(*, niceness: int) -> socket.socket:
+@contextmanager
+def channel_to_parent(*, niceness: int) -> Iterator[socket.socket]:
     """Our end of the socket, in such a process; it does not outlive its parent from now on, and gives way to others."""
     die_with_parent()
     with suppress(OSError):
         os.nice(niceness)
-    return socket.socket(fileno=0)
+    with suppress(ConnectionError), socket.socket(fileno=0) as channel:  # the parent has ended, maybe amid an answer
+        yield channel
 
 
 def die_with_parent() -> None:

@@ -153,7 +153,4 @@ def serve() -> None:
                     rendered = render_root_alone(reader, front, known_projects=number)
                 case ["front", number]:
                     rendered = render_what_can_be(reader, front, known_projects=number)
-            try:
-                channel.sendall(_encode(rendered))
-            except ConnectionError:  # the parent process has ended
-                return
+            channel.sendall(_encode(rendered))

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from eggwatch.linux.process import PLAIN, Process
 from tests.running import until
 
@@ -31,9 +33,15 @@ while True:
 """
 LEFT_BEHIND = """
 from eggwatch.linux.process import channel_to_parent
-channel = channel_to_parent(niceness=3)
-channel.sendall(b"here\\n")
-while True:
+with channel_to_parent(niceness=3) as channel:
+    channel.sendall(b"here\\n")
+    while True:
+        channel.recv(1)
+"""
+UNREAD = """
+from eggwatch.linux.process import channel_to_parent
+with channel_to_parent(niceness=0) as channel:
+    channel.sendall(b"an answer that nobody reads")
     channel.recv(1)
 """
 PARENT = f"""
@@ -105,6 +113,13 @@ def test_it_does_not_outlive_a_parent_that_was_killed() -> None:
         assert os.getpriority(os.PRIO_PROCESS, pid) >= 3
         parent.kill()
     until("its end", lambda: not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text())
+
+
+def test_it_ends_quietly_if_its_parent_ended_before_it_read_the_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    """The kernel resets the connection then; a traceback in the log looked like a fault."""
+    process = Process(UNREAD)
+    process.channel.recv(2)
+    assert (process.end(5.0), capfd.readouterr().err) == (0, "")
 
 
 def test_garbage_is_collected_once_in_ten_thousand_objects() -> None:
