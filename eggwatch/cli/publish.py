@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ import click
 
 from eggwatch.cli.logs import log_to_stderr
 from eggwatch.cli.options import Selection, duration_option, index_options
-from eggwatch.cli.output import json_option, print_json, say, say_error
-from eggwatch.cli.wait import Answer, Wanted, understand, wait_for
+from eggwatch.cli.output import json_option, say_error
+from eggwatch.cli.wait import Answer, Wanted, answer_by, exit_status, report, understand
 from eggwatch.collecting.bundle import Packed, is_bundle, read_bundle
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import FolderError, LockHeldError
@@ -64,8 +65,9 @@ def publish(selection: Selection, files: tuple[Path, ...], timeout: str, as_json
         copy_in(upload, config)
     if copied:
         _work_if_nobody_does(config)
-    good = [_report(config, upload, seconds, as_json=as_json) for upload in uploads]
-    sys.exit(0 if all(good) else 1)
+    deadline = time.monotonic() + seconds
+    answers = [report("file", one.text, _verdict(config, one, deadline), as_json=as_json) for one in uploads]
+    sys.exit(exit_status(answers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,19 +149,11 @@ def _work_if_nobody_does(config: IndexConfig) -> bool:
     return True
 
 
-def _report(config: IndexConfig, upload: ToCopy, seconds: float, *, as_json: bool) -> bool:
-    answer = _not_taken(upload) if upload.wanted is None else _verdict(config, upload.wanted, seconds)
-    if as_json:
-        event = None if answer.event is None else answer.event.as_json()
-        print_json({"file": upload.text, "installable": answer.there, "text": answer.text, "event": event})
-    else:
-        say(answer.text)
-    return answer.there
-
-
-def _verdict(config: IndexConfig, wanted: Wanted, seconds: float) -> Answer:
+def _verdict(config: IndexConfig, upload: ToCopy, deadline: float) -> Answer:
+    if upload.wanted is None:
+        return _not_taken(upload)
     work = partial(_work_if_nobody_does, config)
-    return wait_for(IndexReader(config=config), wanted, seconds=seconds, work=work)
+    return answer_by(IndexReader(config=config), upload.wanted, deadline=deadline, work=work)
 
 
 def _not_taken(upload: ToCopy) -> Answer:

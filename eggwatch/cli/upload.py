@@ -173,7 +173,7 @@ def _by_scp(to: str, reader: RemoteReader | None, file: Path, *, seconds: float)
 def report(file: Path, answer: Answer | None, *, as_json: bool) -> bool:
     """Print what became of a file; whether it is good."""
     text = "copied. The verdict is in receipts/ of the drop folder, or use --url." if answer is None else answer.text
-    is_good = answer is None or answer.there
+    is_good = answer is None or answer.there is True
     if as_json:
         print_json({"file": shown(str(file)), "installable": None if answer is None else answer.there, "text": text})
     elif answer is None:

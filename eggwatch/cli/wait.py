@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from eggwatch.cli.options import Selection, duration_option, index_options
-from eggwatch.cli.output import json_option, print_json, say
+from eggwatch.cli.output import json_option, print_json, say, say_error
 from eggwatch.cli.url_option import AnyReader, reader_of, url_option
 from eggwatch.errors import TimeoutReachedError
 from eggwatch.model.events import Event, EventKind
@@ -40,40 +40,64 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How the waiting ended: there (True), refused (False)."""
+    """How the waiting ended: there (True), refused (False), or the time was up (None)."""
 
-    there: bool
+    there: bool | None
     text: str
     event: Event | None = None
 
 
 @click.command()
-@click.argument("what", metavar="SPEC|FILE")
+@click.argument("what", nargs=-1, required=True, metavar="SPEC|FILE…")
 @index_options
-@click.option("--timeout", default="5m", show_default=True, help="0 looks once.")
+@click.option("--timeout", default="5m", show_default=True, help="For all together; 0 looks once.")
 @url_option
 @json_option
-def wait(selection: Selection, what: str, timeout: str, url: str | None, as_json: bool) -> None:
-    """Wait until a file, version or project can be installed, or say why it was rejected.
+def wait(selection: Selection, what: tuple[str, ...], timeout: str, url: str | None, as_json: bool) -> None:
+    """Wait until files, versions or projects can be installed, or say why they were rejected.
 
     An argument with a slash, or the name of an existing file, means a file with exactly these bytes.
 
     \b
     Examples:
       eggwatch wait demo==1.0
-      eggwatch wait dist/demo-1.0.tar.gz --timeout 30s
+      eggwatch wait dist/* --timeout 30s
       eggwatch wait dist/demo-1.0.tar.gz --url http://packages.example.com/
     Exit status: 0 installable, 1 rejected or no daemon is running, 4 timeout.
     """
     reader = reader_of(selection, url)
-    wanted = understand(what)
-    answer = wait_for(reader, wanted, seconds=duration_option(timeout))
+    deadline = time.monotonic() + duration_option(timeout)
+    answers = [
+        report("what", one, answer_by(reader, wanted, deadline=deadline), as_json=as_json)
+        for one, wanted in [(one, understand(one)) for one in what]
+    ]
+    sys.exit(exit_status(answers))
+
+
+def answer_by(reader: AnyReader, wanted: Wanted, *, deadline: float, work: Callable[[], bool] = lambda: True) -> Answer:
+    """`wait_for` as one of several: the time that is up for one does not hide what became of the next."""
+    try:
+        return wait_for(reader, wanted, seconds=max(0.0, deadline - time.monotonic()), work=work)
+    except TimeoutReachedError as error:
+        return Answer(there=None, text=str(error))
+
+
+def report(key: str, what: str, answer: Answer, *, as_json: bool) -> Answer:
+    """Print an answer; `what` was asked for, and `key` is its name in JSON."""
     if as_json:
         event = None if answer.event is None else answer.event.as_json()
-        print_json({"what": what, "installable": answer.there, "text": answer.text, "event": event})
+        print_json({key: what, "installable": answer.there, "text": answer.text, "event": event})
+    elif answer.there is None:
+        say_error(f"eggwatch: {answer.text}")
     else:
         say(answer.text)
-    sys.exit(0 if answer.there else 1)
+    return answer
+
+
+def exit_status(answers: Iterable[Answer]) -> int:
+    """1 if one was refused, else 4 if the time was up for one."""
+    there = {answer.there for answer in answers}
+    return 1 if False in there else TimeoutReachedError.exit_code if None in there else 0
 
 
 def understand(what: str) -> Wanted:

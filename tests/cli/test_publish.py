@@ -130,6 +130,15 @@ def test_a_timeout_is_4(site: Site) -> None:
         assert site.call("wait", "demo==1.0").code == 0
 
 
+def test_a_verdict_is_printed_also_after_a_timeout(site: Site) -> None:
+    """An upload that is not finished in time does not hide what became of the others."""
+    known, (name, data) = site.build(sdist()), wheel("other")
+    with site.daemon():
+        assert site.call("publish", known).code == 0
+        done = site.call("publish", site.build((name, data[:200])), known, "--timeout", "1s", "--json")
+    assert ([row["installable"] for row in done.rows], done.code) == ([None, True], 4), done
+
+
 def test_the_original_is_untouched(site: Site) -> None:
     """`publish` copies: the built file stays, and the published one is another inode."""
     file = site.build(sdist())

@@ -155,6 +155,19 @@ def test_with_a_daemon_an_unfinished_upload_is_waited_for(site: Site) -> None:
         assert site.call("wait", name, "--timeout", "20s").code == 0
 
 
+def test_each_of_several_is_answered_within_one_time(filled: Site) -> None:
+    """1 if one was rejected, else 4 if the time was up for one; the others are answered nevertheless."""
+    assert filled.call("wait", "demo==1.0", "other").code == 0
+    done = filled.call("wait", "absent", "broken", "demo", "--timeout", "0")
+    assert (done.code, "absent" in done.err, "rejected at" in done.out, "demo: installable" in done.out) == (
+        1,
+        *[True] * 3,
+    )
+    done = filled.call("wait", "absent", "demo", "--timeout", "0", "--json")
+    assert [(row["what"], row["installable"]) for row in done.rows] == [("absent", None), ("demo", True)]
+    assert (done.code, done.err) == (4, "")
+
+
 @pytest.mark.parametrize("what", ["demo==not a version", "--", "dist/absent-1.0.tar.gz", "a b", ""])
 def test_what_means_nothing_is_2(filled: Site, what: str) -> None:
     """No spec and no file: a usage error."""
