@@ -156,8 +156,10 @@ class Backup:
             self._progress(record.file.filename)
             report.files += 1
             self._copy(record, record.file.filename, record.file.sha256, record.file.size, report)
-            if record.file.metadata_sha256 is not None:
-                self._copy(record, f"{record.file.filename}.metadata", record.file.metadata_sha256, None, report)
+            name = f"{record.file.filename}.metadata"
+            sha256 = record.file.metadata_sha256 or _digest_if_there(self._source(record, name))
+            if sha256 is not None:
+                self._copy(record, name, sha256, None, report)
         self._settle()
         durable.sync_everything([self._folder])
 
@@ -166,7 +168,7 @@ class Backup:
         target = self._files / record.project / name
         if _is_there(target, sha256, size):
             return
-        source = self._config.public / "files" / record.project / name
+        source = self._source(record, name)
         found, copied = self._copied(source, target, sha256)
         if found is None:
             report.damaged.append(f"{source}: is missing")
@@ -175,6 +177,9 @@ class Backup:
         else:
             report.copied += size is not None
             report.bytes += copied
+
+    def _source(self, record: FileRecord, name: str) -> Path:
+        return self._config.public / "files" / record.project / name
 
     def _copied(self, source: Path, target: Path, sha256: str) -> tuple[str | None, int]:
         new = self._new / str(len(self._arrived))
@@ -255,6 +260,14 @@ class Backup:
         at = timestamp(time.time())
         data = {"schema": 1, "index": self._config.name, "at": at, "serial": serial, "files": files}
         durable.replace(path, json.dumps(data).encode() + b"\n", self._permissions)
+
+
+def _digest_if_there(path: Path) -> str | None:
+    """The sha256 of an sdist's PKG-INFO, which the ledger does not have, and some archives lack; the site shows it."""
+    try:
+        return digest(path)
+    except FileNotFoundError:
+        return None
 
 
 def _is_there(path: Path, sha256: str, size: int | None) -> bool:

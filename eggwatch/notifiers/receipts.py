@@ -159,9 +159,7 @@ class Receipts:
 
     def tell_too_large(self, path: str, reason: str) -> None:
         """Write the receipt of an upload that waits because of its own size."""
-        what = (
-            "If it is a package, ask the administrator for more disk space; it is then checked. Otherwise delete it."
-        )
+        what = "If it is a package, ask the administrator for more disk space; it is then checked. Otherwise delete it."
         self._tell_waiting(path, reason, f"It stays at {shown(path)}. {what}")
 
     def _tell_waiting(self, path: str, reason: str, what_to_do: str) -> None:

@@ -22,8 +22,9 @@ def restore(backup: Path, site: Site) -> None:
 
 
 def project_pages(site: Site) -> dict[str, bytes]:
-    """Every page but the landing page, which names the drop folder; compressed ones unpacked."""
-    return {path: data for path, data in unpacked(pages_of(site.public)).items() if "simple/" in path}
+    """Every page of a project, and the root; compressed ones unpacked. (The landing page names the drop folder.)"""
+    pages = unpacked(pages_of(site.public))
+    return {path: data for path, data in pages.items() if path.startswith(("simple/", "project/", "pypi/"))}
 
 
 def cursor(site: Site) -> int:
