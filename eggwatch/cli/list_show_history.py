@@ -16,7 +16,7 @@ from eggwatch.cli.url_option import AnyReader, reader_afar, reader_of, url_optio
 from eggwatch.config.grammar import duration
 from eggwatch.errors import NotFoundError
 from eggwatch.model.events import Entry, Event, seconds_of, timestamp
-from eggwatch.model.names import project_name
+from eggwatch.model.names import project_name, shown
 from eggwatch.policy.orders import parse_spec
 from eggwatch.readers.local import IndexReader
 from eggwatch.store.state.ledger import START, after
@@ -41,7 +41,7 @@ def list_(selection: Selection, project: str | None, url: str | None, as_json: b
         _list_projects(reader.projects(), as_json=as_json)
         return
     for file in _page(reader, project)["files"]:
-        print_json(file) if as_json else say(file["filename"] + (" (yanked)" if file["yanked"] else ""))
+        print_json(file) if as_json else say(shown(file["filename"] + (" (yanked)" if file["yanked"] else "")))
 
 
 def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -54,10 +54,10 @@ def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             told = {"version": one.get("version"), "at": one.get("at"), "yanked": one.get("yanked", False)}
             print_json({"project": row["name"], **told})
         elif not one:
-            say(row["name"])
+            say(shown(row["name"]))
         else:
             mark = "  (yanked)" if one.get("yanked") else ""
-            say(f"{row['name']:{names}}  {one['version']:{versions}}  {one['at'][:10]}{mark}")
+            say(shown(f"{row['name']:{names}}  {one['version']:{versions}}  {one['at'][:10]}{mark}"))
 
 
 def _page(reader: AnyReader, project: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _say_file(file: dict[str, Any]) -> None:
         lines.append(f"  python    {file['requires-python']}")
     if file["yanked"]:
         lines.append(f"  yanked    {file['yanked'] if isinstance(file['yanked'], str) else 'without a reason'}")
-    say("\n".join(lines))
+    say("\n".join(map(shown, lines)))
 
 
 def _say_removed(file: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _say_removed(file: dict[str, Any]) -> None:
         lines.append(f"  bytes     can be downloaded until {until[:19]}Z")
     if file.get("blocked"):
         lines.append("  blocked   neither this file nor this name can be uploaded before 'eggwatch unblock'")
-    say("\n".join(lines))
+    say("\n".join(map(shown, lines)))
 
 
 @click.command()

@@ -138,7 +138,7 @@ class Bar:
 def event_line(serial: int | None, event: Event) -> str:
     """One event for a person."""
     who = event.actor or event.uploader or "?"
-    line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {shown(event.filename or '')} by {who}"
+    line = f"{'' if serial is None else serial:6} {event.at} {event.kind:10} {event.filename or ''} by {who}"
     if event.flaws and event.kind is EventKind.REJECTED:
-        return f"{line}: {', '.join(flaw.code for flaw in event.flaws)}"
-    return (f"{line}: {event.reason}" if event.reason else line) + of_removal(event)
+        return shown(f"{line}: {', '.join(flaw.code for flaw in event.flaws)}")
+    return shown((f"{line}: {event.reason}" if event.reason else line) + of_removal(event))

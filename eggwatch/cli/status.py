@@ -16,6 +16,7 @@ from eggwatch.cli.url_option import reader_afar, url_option
 from eggwatch.errors import NotFoundError
 from eggwatch.model.counting import counted
 from eggwatch.model.events import Event, EventKind
+from eggwatch.model.names import shown
 from eggwatch.model.queue import Stage
 from eggwatch.model.status import Status
 from eggwatch.readers.status import Standing, standing
@@ -71,9 +72,9 @@ def _say_remote(reader: RemoteReader, *, as_json: bool) -> None:
     if as_json:
         print_json({"problems": problems, **state.as_public_json()})
     else:
-        say(f"{reader.base}: {'ready' if state.ready else 'not ready'}; last updated {state.at}")
+        say(f"{reader.base}: {'ready' if state.ready else 'not ready'}; last updated {shown(str(state.at))}")
         for problem in problems:
-            say(f"  problem: {problem}")
+            say(f"  problem: {shown(problem)}")
         if state.projects is not None:  # a daemon that could not open its index has not counted them
             _say_counts(state)
         _say_surroundings(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,27 @@ def test_a_project_s_page_of_another_index_is_read_and_one_that_is_none_is_2(afa
             page.write_text(text.replace("{", '{"meta": {}, ', 1).replace(", }", "}"))
             for arguments in (("list", "demo"), ("show", "demo"), ("wait", "demo==2.0"), ("history",)):
                 assert afar.call(*arguments, "--url", url).code == 2
+
+
+def test_no_value_of_a_page_makes_a_line_of_its_own(afar: Site, filled: Site) -> None:
+    """A hostile server could say what a command of eggwatch would say."""
+    evil = "x\neggwatch: all is well\x1b[2J"
+    folder = filled.public / "simple"
+    file = {"filename": "demo-2.0.tar.gz", "hashes": {"sha256": evil}, "size": 1, "upload-time": evil}
+    file |= {"yanked": evil, "requires-python": evil, "_uploader": evil}
+    gone = {"filename": "demo-1.0.tar.gz", "sha256": evil, "at": evil, "bytes-until": f"9{evil}"}
+    page = {"meta": {}, "name": "demo", "files": [file, {**file, "filename": evil}], "_removed": [gone]}
+    newest = {"version": evil, "at": evil, "yanked": True}
+    rows = [{"name": evil}, {"name": evil, "_newest": newest}]
+    (folder / "demo" / "index.v1_json").write_text(json.dumps(page))
+    (folder / "index.v1_json").write_text(json.dumps({"meta": {}, "projects": rows}))
+    status = json.loads((filled.public / "status.json").read_bytes())
+    (filled.public / "status.json").write_text(json.dumps({**status, "at": evil}))
+    with served(filled.public) as url:
+        for arguments in (("list",), ("list", "demo"), ("show", "demo"), ("history", "--project", "demo"), ("status",)):
+            done = afar.call(*arguments, "--url", url)
+            assert "all is well" in done.out, arguments
+            assert not [line for line in done.out.splitlines() if line.startswith("eggwatch:") or "\x1b" in line]
 
 
 def test_an_answer_without_end_is_no_page(afar: Site, monkeypatch: pytest.MonkeyPatch) -> None:
