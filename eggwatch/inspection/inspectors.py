@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ from collections.abc import Iterable
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.queues import NICE, TOO_MUCH, Lane, LaneQueue, Turn, slow_seconds
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
-from eggwatch.linux.process import MEMORY_LIMIT
+from eggwatch.linux.process import MEMORY_LIMIT, readable
 from eggwatch.model.archives import Inspection
 from eggwatch.model.codes import Code
 from eggwatch.model.verdicts import Flaw
@@ -112,9 +111,8 @@ class Inspectors:
         """Results that have arrived; waits for the first one up to `timeout` seconds."""
         if not self._results and (sockets := self.sockets()):
             deadline = self.next_deadline()
-            limit = timeout if deadline is None else max(0.0, min(timeout, deadline - time.monotonic()))
-            readable, _, _ = select.select(sockets, [], [], limit)
-            self._collect(set(readable))
+            limit = timeout if deadline is None else min(timeout, deadline - time.monotonic())
+            self._collect(readable(sockets, limit))
         now = time.monotonic()
         for queue in self._queues.values():
             for worker in list(queue.workers):

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import select
 import sys
 import time
 import zlib
@@ -17,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eggwatch.errors import RendererError, in_words
-from eggwatch.linux.process import Process, allow_cpu, channel_to_parent, collect_less_often
+from eggwatch.linux.process import Process, allow_cpu, channel_to_parent, collect_less_often, readable
 
 CODE = "from eggwatch.inspection.readmes import serve; serve()"
 MOST_SECONDS = 30.0
@@ -146,7 +145,7 @@ def _received(process: Process) -> str | None:
     """Its answer, "" if it could not render it; None if it died or takes too long."""
     deadline, data = time.monotonic() + MOST_SECONDS, bytearray()
     while not data.endswith(b"\n"):
-        ready = select.select([process.channel], [], [], max(0.0, deadline - time.monotonic()))[0]
+        ready = readable([process.channel], deadline - time.monotonic())
         if not ready or not (more := process.receive()) or len(data) > LONGEST_ANSWER:
             return None
         data += more

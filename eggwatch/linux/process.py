@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -65,6 +66,15 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
+
+
+def readable(channels: Iterable[socket.socket], seconds: float) -> set[socket.socket]:
+    """Those from which something can be received, after at most so many seconds. select(2) names no descriptor above
+    1023."""
+    by_descriptor, poll = {channel.fileno(): channel for channel in channels}, select.poll()
+    for descriptor in by_descriptor:
+        poll.register(descriptor, select.POLLIN)
+    return {by_descriptor[descriptor] for descriptor, _ in poll.poll(max(0.0, seconds) * 1000)}
 
 
 @contextmanager

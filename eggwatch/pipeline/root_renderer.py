@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 import socket
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any
 from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.readmes import Readmes
-from eggwatch.linux.process import Process, channel_to_parent, collect_less_often
+from eggwatch.linux.process import Process, channel_to_parent, collect_less_often, readable
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment
 from eggwatch.pipeline.root_pages import FrontSources, RenderedRoot, render_root_alone, render_what_can_be
@@ -24,6 +23,8 @@ from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.site_tables import SiteRecord
 
 MOST_DEATHS = 3
+LENGTH = 8
+"""Bytes that say how many others an answer has."""
 CODE = "from eggwatch.pipeline.root_renderer import serve; serve()"
 
 
@@ -73,14 +74,14 @@ class SpawnedRenderer:
         """The pages, when the whole answer has come. A renderer that died is asked again, anew."""
         deadline = time.monotonic() + timeout
         while self._process is not None:
-            if not select.select([self._process.channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            if not readable([self._process.channel], deadline - time.monotonic()):
                 return None
             if not (data := self._process.receive()):
                 self._begin_again()
                 return None
             self._received += data
-            pages = _decode(self._received)
-            if pages is not None:
+            if len(self._received) >= LENGTH + int.from_bytes(self._received[:LENGTH]):
+                pages = _decode(self._received[LENGTH:])
                 self._received.clear()
                 self._deaths = 0
                 return pages
@@ -107,13 +108,9 @@ class SpawnedRenderer:
         self._process = None
 
 
-def _decode(data: bytearray) -> RenderedRoot | RenderedSite | None:
-    head, newline, body = data.partition(b"\n")
-    if not newline:
-        return None
+def _decode(data: bytearray) -> RenderedRoot | RenderedSite:
+    head, _, body = data.partition(b"\n")
     header = json.loads(head)
-    if len(body) < sum(size for _, size in header["pages"]):
-        return None
     pages, offset = {}, 0
     for path, size in header["pages"]:
         pages[path] = bytes(body[offset : offset + size])
@@ -130,7 +127,8 @@ def _encode(rendered: RenderedRoot | RenderedSite) -> bytes:
     else:
         names = ("serial", "projects", "late", "cards", "seconds")
         header["front"] = {name: getattr(rendered, name) for name in names}
-    return json.dumps(header).encode() + b"\n" + b"".join(rendered.pages.values())
+    data = json.dumps(header).encode() + b"\n" + b"".join(rendered.pages.values())
+    return len(data).to_bytes(LENGTH) + data
 
 
 def serve() -> None:
