@@ -19,11 +19,11 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from eggwatch.errors import ConfigurationError, in_words
 from eggwatch.model.events import moment_of
 from eggwatch.model.instructions import pip_install
-from eggwatch.model.names import shown
+from eggwatch.model.names import shown, stored_name
 from eggwatch.model.news import Notice, headline
 from eggwatch.model.verdicts import Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
-from eggwatch.notifiers.receipts import again, flaw_lines, refusing_first
+from eggwatch.notifiers.receipts import again, flaw_lines, is_kept, refusing_first
 from eggwatch.policy.subscriptions import Digest, Mail, MailServer
 
 TEMPLATES = ("admitted.txt", "rejected.txt", "changed.txt", "digest.txt")
@@ -142,6 +142,7 @@ def values_of(notice: Notice) -> dict[str, Any]:
         "headline": headline(event),
         "install": pip_install(notice.index_url, f"{event.project}=={event.version}"),
         "again": again(event),
+        "kept_as": stored_name(event.filename or "") if is_kept(event) else None,
         "reasons": [flaw_lines(flaw, notice.rules_url) for flaw in refusing_first(event)],
         "refusing": [flaw for flaw in event.flaws if flaw.level is Level.REFUSE],
         "warnings": [flaw for flaw in event.flaws if flaw.level is Level.WARN],

@@ -11,7 +11,7 @@ from eggwatch.errors import FolderError, in_words
 from eggwatch.linux.accounts import door_user
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.instructions import pip_install, shell_word
-from eggwatch.model.names import only_for, shown
+from eggwatch.model.names import only_for, shown, stored_name
 from eggwatch.model.news import headline
 from eggwatch.model.verdicts import Flaw, Level, parted
 from eggwatch.policy.rules import OF_THE_INDEX, RULES
@@ -249,19 +249,22 @@ def known_text(event: Event, *, since: str, index_url: str) -> str:
 def refused_text(event: Event, *, since: str | None = None, rules_url: str | None = None) -> str:
     """The five lines about a refused file; `since` when there is a published one of that name."""
     refusing = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
-    name = shown(event.filename or "")
     more = f" (and {len(refusing) - 1} more)" if len(refusing) > 1 else ""
     page = f"; the rule: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
-    is_kept = door_user(event.path or "") is None
-    where = "The file is now in rejected/, and" if is_kept else "It came over HTTP and is not kept;"
+    where = "The file is now in rejected/, and" if is_kept(event) else "It came over HTTP and is not kept;"
     lines = [
         headline_of(event.filename or "", "REJECTED, it is not in the index", since=since),
         f"Reason: {summary(refusing[0])}{more}" if refusing else f"Reason: {event.reason}",
         *([f"To fix it: {remedy(refusing[0])}"] if refusing else []),
-        f"{where} all reasons are in rejected/{name}.reason.txt{page}",
+        f"{where} all reasons are in rejected/{shown(stored_name(event.filename or ''))}.reason.txt{page}",
         f"{_facts(event)}, {_bytes(event)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def is_kept(event: Event) -> bool:
+    """Whether a rejected file is kept: one that came over HTTP is not."""
+    return door_user(event.path or "") is None
 
 
 def reason_text(event: Event, *, rules_url: str | None = None) -> str:

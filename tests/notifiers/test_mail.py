@@ -13,10 +13,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from eggwatch.model.events import Event, EventKind
+from eggwatch.model.names import stored_name
 from eggwatch.model.news import Notice
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.notifiers import NeverDelivered, NotDelivered
-from eggwatch.notifiers.mail import MailMessenger, Templates
+from eggwatch.notifiers.mail import MailMessenger, Templates, values_of
 from eggwatch.notifiers.registry import own_template
 from eggwatch.policy.subscriptions import Mail, MailServer
 from tests.notifiers.receiving import Mailbox, free_port, smtp_server
@@ -45,6 +46,19 @@ def notice(**values: object) -> Notice:
 def deliver(settings: Mail, *notices: Notice) -> None:
     """By eggwatch's own templates."""
     MailMessenger(settings, Templates(own_template, None)).deliver(notices)
+
+
+def mailed(**values: object) -> str:
+    """The mail to the uploader about such a rejection."""
+    one = notice(**values)
+    return Templates(own_template, None).render("rejected.txt", **values_of(one), circle="uploader")[1]
+
+
+def test_a_mail_names_the_rejected_file_that_is_there() -> None:
+    """Under a shorter name if its own is over 200 bytes; none if it came over HTTP."""
+    long = f"{'a' * 210}-1.0.tar.gz"
+    assert f" rejected/{stored_name(long)}." in mailed(filename=long)
+    assert "rejected/" not in mailed(path="http/alice/demo-1.0.tar.gz")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from eggwatch.model.events import Entry, Event, EventKind
 from eggwatch.model.instructions import shell_word
+from eggwatch.model.names import stored_name
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.notifiers.receipts import (
     Receipts,
@@ -89,6 +90,12 @@ def test_the_receipt_of_a_refused_file_names_the_first_reason_and_where_the_rest
     assert "rejected/demo-1.0.tar.gz.reason.txt" in lines[3]
     assert lines[3].endswith("https://packages.example.com/rules/#a")
     assert "alice" in lines[4] and "ab" * 32 in lines[4]
+
+
+def test_the_receipt_of_a_long_name_names_the_reason_that_is_there() -> None:
+    """Files of eggwatch about a name over 200 bytes have a shorter one."""
+    long = event("rejected", filename=f"{'a' * 210}-1.0.tar.gz", flaws=(Flaw(code="a", subject="s", message="m"),))
+    assert f" rejected/{stored_name(long.filename or '')}.reason.txt" in refused_text(long)
 
 
 def test_the_reason_names_every_flaw_and_how_to_see_it_again() -> None:
