@@ -73,7 +73,8 @@ def test_a_rotten_archive_leaves_the_pages_and_is_kept_aside(filled: Site) -> No
 
 
 def test_the_same_bytes_dropped_again_restore_it(filled: Site) -> None:
-    """With the upload-time that it had; other bytes are refused, as ever."""
+    """With the upload-time that it had, and yanked if it was; other bytes are refused, as ever."""
+    filled.call("yank", "demo==1.0", "--reason", "insecure")
     before = {file["filename"]: file for file in filled.page("demo")["files"]}
     rot(filled)
     filled.call("repair")

@@ -214,7 +214,7 @@ class Catalog(Reader):
     def _admitted(self, entry: Entry, key: str) -> None:
         event, before = entry.event, self.file(key)
         upload_time = before.file.upload_time if before else (event.first_upload_time or event.at)
-        yanked = before.file.yanked if before and before.present else None
+        yanked = before.file.yanked if before else None
         parsed = parse_filename(str(event.filename))
         version = str(parsed.version) if isinstance(parsed, Filename) else str(event.version)
         self._db.execute(
@@ -245,11 +245,12 @@ class Catalog(Reader):
             self._admitted(entry, key)
         again = before is not None and not before.present  # to be blocked, or to be rid of its bytes at once
         self._db.execute(
-            "UPDATE files SET state = 'removed', yanked = NULL, serial = ?, changed_at = ?, bytes_until = ?, "
-            "blocked = MAX(blocked, ?) WHERE filename = ?",
+            # A quarantined file that returns is as it was, and so yanked if it was.
+            "UPDATE files SET state = 'removed', yanked = CASE WHEN ? THEN yanked END, serial = ?, "
+            "changed_at = ?, bytes_until = ?, blocked = MAX(blocked, ?) WHERE filename = ?",
             (
-                entry.serial, before.changed_at if again and before else event.at, event.bytes_until,
-                bool(event.blocked), key,
+                event.kind is EventKind.QUARANTINED, entry.serial,
+                before.changed_at if again and before else event.at, event.bytes_until, bool(event.blocked), key,
             ),
         )  # fmt: skip
         if not again:

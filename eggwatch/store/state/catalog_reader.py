@@ -20,7 +20,7 @@ from eggwatch.store.state.ledger import Position
 if TYPE_CHECKING:
     from eggwatch.store.state.site_tables import SiteTables
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Raised whenever a table changes: a catalog of another version is made anew from the ledger."""
 
 
