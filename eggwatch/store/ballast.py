@@ -6,8 +6,10 @@ STATE/ballast, and PUBLIC/.eggwatch/ballast where that is another file system: a
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +26,8 @@ LARGEST = 16 * 1024 * 1024
 PART = 16
 PIECE = 16 * 1024
 """Bytes of it that are given to a status file; a quarter of it is never given to anything but orders."""
+PROBE = 1024 * 1024
+"""Bytes that are written, to no file with a name, to see whether this account may."""
 SLACK = 64 * 1024
 """Bytes that are left free for everything else when a nearly full disk is taken back from."""
 
@@ -41,7 +45,7 @@ class Ballast:
         """Give the bytes free where less is free than they are; what fails is left to the order to meet."""
         for path in self._files():
             with contextlib.suppress(OSError):
-                if _size(path) and _free(path.parent) < _wanted(path.parent):
+                if _size(path) and _is_short(path.parent, _wanted(path.parent)):
                     durable.truncate(path, 0)
                     durable.sync([path])  # ext4 hands blocks out again only when their freeing is in the journal
 
@@ -57,7 +61,7 @@ class Ballast:
         for path in self._files():
             with contextlib.suppress(OSError):
                 size = _size(path)
-                if _free(path.parent) < PIECE and size - PIECE >= _wanted(path.parent) // 4:
+                if size - PIECE >= _wanted(path.parent) // 4 and _is_short(path.parent, PIECE):
                     durable.truncate(path, size - PIECE)
                     durable.sync([path])
 
@@ -94,6 +98,18 @@ def _size(path: Path) -> int:
 def _free(folder: Path) -> int:
     status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize
+
+
+def _is_short(folder: Path, wanted: int) -> bool:
+    """Whether less is free there; where a quota is used up, only a write says so."""
+    if _free(folder) < wanted:
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            durable.write_all(file.fileno(), bytes(min(wanted, PROBE)))
+    except OSError as error:
+        return error.errno == errno.EDQUOT
+    return False
 
 
 def _wanted(folder: Path) -> int:

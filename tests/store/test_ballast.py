@@ -78,6 +78,26 @@ def test_a_quarter_of_it_is_for_orders_alone(kept: Ballast, tmp_path: Path, monk
     assert sizes == [84, 68, 52, 36, 36]
 
 
+def test_it_is_given_free_where_a_quota_is_used_up_on_a_disk_with_room(
+    kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is free on the disk is not free for this account."""
+
+    def used_up(*_: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    DiskOf(monkeypatch, free=1 << 40, size=1 << 41)
+    kept.take_in()
+    sizes = []
+    with monkeypatch.context() as patch:
+        patch.setattr(ballast.durable, "write_all", used_up)
+        for free in (kept.give_piece, kept.throw_off):
+            free()
+            sizes.append((tmp_path / "state/ballast").stat().st_size)
+    assert sizes == [ballast.LARGEST - ballast.PIECE, 0]
+    assert os.listdir(tmp_path / "state") == ["ballast"]
+
+
 def test_it_is_at_most_16_mib(kept: Ballast, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the disk is."""
     DiskOf(monkeypatch, free=1 << 40, size=1 << 41)
