@@ -197,6 +197,13 @@ def test_a_command_loads_only_what_its_own_process_needs(name: str) -> None:
     assert done.stdout == "set()\n"
 
 
+def test_the_process_that_renders_loads_no_configuration() -> None:
+    """It is told all that it needs."""
+    code = "import sys, eggwatch.pipeline.root_renderer; print('eggwatch.config' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_no_file_is_too_long_to_read() -> None:
     """No file of eggwatch has more than 400 lines."""
     long = {str(path): lines for path in FILES if (lines := len(path.read_text("utf-8").splitlines())) > 400}

@@ -11,11 +11,10 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jinja2 import Environment
 
-from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import DISK_FULL, in_words
 from eggwatch.model.releases import RootListing
 from eggwatch.model.site import Front
@@ -34,6 +33,9 @@ from eggwatch.policy.weighing import weights
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.targets.folder import FolderTarget
+
+if TYPE_CHECKING:
+    from eggwatch.config.index_config import IndexConfig
 
 log = logging.getLogger("eggwatch")
 

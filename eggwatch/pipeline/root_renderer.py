@@ -8,9 +8,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError
 from eggwatch.inspection.readmes import Readmes
 from eggwatch.linux.process import Process, channel_to_parent, collect_less_often, readable
@@ -21,6 +20,9 @@ from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
 from eggwatch.store.state.catalog import Catalog, Reader
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.site_tables import SiteRecord
+
+if TYPE_CHECKING:
+    from eggwatch.config.index_config import IndexConfig
 
 MOST_DEATHS = 3
 LENGTH = 8
