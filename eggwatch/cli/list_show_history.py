@@ -41,7 +41,7 @@ def list_(selection: Selection, project: str | None, url: str | None, as_json: b
         _list_projects(reader.projects(), as_json=as_json)
         return
     for file in _page(reader, project)["files"]:
-        print_json(file) if as_json else say(shown(file["filename"] + (" (yanked)" if file["yanked"] else "")))
+        print_json(_row(file)) if as_json else say(shown(file["filename"] + (" (yanked)" if file["yanked"] else "")))
 
 
 def _list_projects(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -91,9 +91,14 @@ def show(selection: Selection, spec: str, url: str | None, as_json: bool) -> Non
     if not files and not removed and (parsed.version is not None or parsed.filename is not None):
         raise NotFoundError(f"{spec} is not in the index.", remedy=f"'eggwatch list {parsed.project}' lists its files.")
     for file in files:
-        print_json(file) if as_json else _say_file(file)
+        print_json(_row(file)) if as_json else _say_file(file)
     for file in removed:
-        print_json({**file, "removed": True}) if as_json else _say_removed(file)
+        print_json({"bytes-until": None, "blocked": False, **file, "removed": True}) if as_json else _say_removed(file)
+
+
+def _row(file: dict[str, Any]) -> dict[str, Any]:
+    """A file as its project's page has it, with every key."""
+    return {"core-metadata": None, **file, "removed": False}
 
 
 def _say_file(file: dict[str, Any]) -> None:

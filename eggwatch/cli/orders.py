@@ -99,7 +99,8 @@ def report(config: IndexConfig | None, order: dict[str, Any], answer: dict[str, 
     undo = _undo(spec, answer) if verb == "remove" else None
     if as_json:
         more = {} if undo is None else {"undo": undo}
-        print_json({"order": verb, "spec": spec, "dry_run": dry_run, **answer, **more})
+        told = {"order": verb, "spec": spec, "dry_run": dry_run, "serials": [], "error": None, **answer, **more}
+        print_json(told)
         return
     if answer.get("error"):
         say(answer["error"])

@@ -107,7 +107,11 @@ def _row(one: Token, used: float | None) -> dict[str, Any]:
 @index_options
 @json_option
 def list_(selection: Selection, as_json: bool) -> None:
-    """List all tokens: id, user, projects, what they allow, when they expire and were last used (UTC)."""
+    """List all tokens: id, user, projects, what they allow, when they expire and were last used (UTC).
+
+    \b
+    Example:  eggwatch token list --json
+    """
     config = selection.one()
     uses, now = TokenUses(config.drop / HTTP_FOLDER).all(), time.time()
     tokens = list(_file(config).read().values())

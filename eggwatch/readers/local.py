@@ -16,7 +16,7 @@ from eggwatch.config.index_config import IndexConfig
 from eggwatch.errors import EggwatchError, FolderError, in_words
 from eggwatch.linux.accounts import run_as_owner
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
-from eggwatch.model.names import JSON_NAME, stored_name
+from eggwatch.model.names import JSON_NAME, Filename, parse_filename, stored_name
 from eggwatch.model.queue import FINAL
 from eggwatch.model.status import Delivery, Status
 from eggwatch.policy.retries import Progress
@@ -30,6 +30,9 @@ from eggwatch.store.state.deliveries import Deliveries
 from eggwatch.store.state.history import event_at
 from eggwatch.store.state.ledger import START, Ledger, Position
 from eggwatch.store.state.lock import Lock
+
+REASON = ".reason.json"
+"""How the name of a reason file ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +181,14 @@ class IndexReader:
         with self.catalog() as reader:
             if reader is not None:
                 return self._visible(reader, reader.events_of(key_of(filename)), wanted)
-        reason = self._reason(filename)
-        return reason if reason is not None and wanted(reason) else None
+        return self._reason([f"{stored_name(filename)}{REASON}"], wanted)
 
     def latest_of(self, project: str, wanted: Callable[[Event], bool]) -> Event | None:
-        """The last visible event of a project that `wanted` is true of, if this account may read STATE."""
+        """The last visible event of a project for which `wanted` is true; else as `latest`."""
         with self.catalog() as reader:
-            return None if reader is None else self._visible(reader, reader.latest_events(project), wanted)
+            if reader is not None:
+                return self._visible(reader, reader.latest_events(project), wanted)
+        return self._reason(list(self._reasons_of(project)), wanted)
 
     def _visible(
         self, reader: Reader, places: Iterable[tuple[int, int, int]], wanted: Callable[[Event], bool]
@@ -196,13 +200,26 @@ class IndexReader:
                 return event if self._is_visible(reader, serial, event) else None
         return None
 
-    def _reason(self, filename: str) -> Event | None:
+    @property
+    def _refusals(self) -> list[Path]:
+        return [folder / "rejected" for folder in (self.config.drop, self.config.state / "answers")]
+
+    def _reasons_of(self, project: str) -> Iterator[str]:
+        """The names of reason files about a project."""
+        for folder in self._refusals:
+            with suppress(OSError):
+                for name in os.listdir(folder):
+                    parsed = parse_filename(name.removesuffix(REASON)) if name.endswith(REASON) else None
+                    if isinstance(parsed, Filename) and parsed.project == project:
+                        yield name
+
+    def _reason(self, names: Iterable[str], wanted: Callable[[Event], bool]) -> Event | None:
+        """The last rejection for which `wanted` is true, of the reason files with these names."""
         found = []
-        for folder in (self.config.drop, self.config.state / "answers"):
+        for path in [folder / name for folder in self._refusals for name in names]:
             with suppress(OSError, ValueError, KeyError, TypeError):
-                path = folder / "rejected" / f"{stored_name(filename)}.reason.json"
                 found.append(Event.from_json(json.loads(read_foreign(path))))
-        return max(found, key=lambda event: event.at, default=None)
+        return max(filter(wanted, found), key=lambda event: event.at, default=None)
 
     def missing(self) -> list[Absence]:
         """What is missing of the index, as far as this account may look."""

@@ -48,8 +48,8 @@ class Standing:
     news: Mapping[str, Delivery]
 
     def as_json(self) -> dict[str, Any]:
-        """As `status --json` has it: faults and what is waiting come first."""
-        status = self.status.as_json()
+        """As `status --json` has it: faults and what is waiting come first; what is not known is null."""
+        status = dict.fromkeys(self.status.__slots__) | self.status.as_json()
         first = {key: status[key] for key in ("index", "faults", "waiting")}
         events = [{"serial": serial, **event.as_json()} for serial, event in self.last_events]
         news = {name: asdict(one) for name, one in self.news.items()}

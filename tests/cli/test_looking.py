@@ -92,12 +92,23 @@ def test_show_tells_everything_about_a_file(filled: Site) -> None:
     assert filled.call("show", "Demo-1.0.tar.gz", "--json").row["filename"] == "demo-1.0.tar.gz"
 
 
+def test_json_has_the_same_keys_for_all_files(filled: Site) -> None:
+    """What a file has not is null; so is what only some removed files have."""
+    filled.call("remove", "other")
+    wheels, sdists, removed = (
+        filled.call("show", spec, "--json").row for spec in ("demo-1.0-py3-none-any.whl", "demo-1.0.tar.gz", "other")
+    )
+    assert wheels.keys() == sdists.keys() and (wheels["removed"], sdists["core-metadata"]) == (False, None)
+    assert [row.keys() for row in filled.call("list", "demo", "--json").rows] == [wheels.keys()] * 3
+    assert (removed["removed"], removed["blocked"]) == (True, False) and "bytes-until" in removed
+
+
 def test_show_tells_what_was_removed(filled: Site) -> None:
     """Removed names are shown with the time of their removal."""
     filled.call("remove", "demo==1.0")
     rows = filled.call("show", "demo", "--json").rows
-    assert [(row["filename"], row.get("removed")) for row in rows] == [
-        ("demo-2.0.tar.gz", None),
+    assert [(row["filename"], row["removed"]) for row in rows] == [
+        ("demo-2.0.tar.gz", False),
         ("demo-1.0-py3-none-any.whl", True),
         ("demo-1.0.tar.gz", True),
     ]

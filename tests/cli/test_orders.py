@@ -100,7 +100,7 @@ def test_dry_run_changes_nothing(filled: Site, order: Call) -> None:
         assert done.code == 0
         assert done.out.startswith(f"would {verb} demo-1.0-py3-none-any.whl\nwould {verb} demo-1.0.tar.gz\n")
     row = order("yank", "demo==1.0", "--dry-run", "--json").row
-    assert row["dry_run"] is True and len(row["changed"]) == 2
+    assert (row["dry_run"], row["serials"], row["error"]) == (True, [], None) and len(row["changed"]) == 2
     assert filled.events() == before
 
 

@@ -197,7 +197,10 @@ def test_an_account_that_may_not_enter_state_is_told_that_nobody_is_at_work(fill
         (site.public / "status.json").write_text(json.dumps(said | more[end]))
         (site.state / "news").mkdir(exist_ok=True)
         site.state.chmod(0o700)
-        waited, told = run_as_nobody(site, ["wait", "new", "--timeout", "20s"], ["status"])
+        commands = (["wait", "new", "--timeout", "20s"], ["wait", "broken==1.0"], ["status"], ["status", "--json"])
+        waited, refused, told, row = run_as_nobody(site, *commands)
     assert (waited.code, "no daemon is running" in waited.out) == (1, True), waited
+    assert (refused.code, "not-a-gzip" in refused.out) == (1, True), refused
+    assert row.row.keys() == filled.call("status", "--json").row.keys()
     assert (told.code, "problem: daemon: " in told.out, "no daemon is running" in told.out) == (1, True, True), told
     assert "Errno" not in told.err and "begun anew" not in told.err
