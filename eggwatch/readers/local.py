@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eggwatch.config.index_config import IndexConfig
-from eggwatch.errors import EggwatchError, FolderError, in_words
+from eggwatch.errors import EggwatchError, FolderError, LedgerError, in_words
 from eggwatch.linux.accounts import run_as_owner
 from eggwatch.model.events import Entry, Event, EventKind, timestamp
 from eggwatch.model.names import JSON_NAME, Filename, parse_filename, stored_name
@@ -143,8 +143,13 @@ class IndexReader:
         return Ledger(path)
 
     def visible_entries(self, start: Position = START) -> Iterator[Entry]:
-        """Everything after `start` that can be seen, oldest first."""
+        """Everything after `start` that can be seen, oldest first. LedgerError if the ledger is lost."""
         ledger = self.ledger()
+        if is_gone(ledger.path) and root_serial(self.config):
+            raise LedgerError(
+                f"{ledger.path} is missing, but events were published from it.",
+                remedy="Restore it from a backup, or stop the daemon and run 'eggwatch rebuild'.",
+            )
         with self.catalog() as reader:
             shown = reader.published_serials() if reader is not None else {}
         for entry in ledger.read(start):

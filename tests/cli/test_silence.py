@@ -159,6 +159,13 @@ def test_what_is_lost_under_a_daemon_is_told_at_once(filled: Site) -> None:
         daemon.kill()
 
 
+@pytest.mark.parametrize("harm", [state_lost, ledger_lost])
+def test_a_history_that_is_lost_is_not_shown_as_an_empty_one(filled: Site, harm: Callable[[Site], None]) -> None:
+    harm(filled)
+    done = filled.call("history")
+    assert (done.code, done.out, "eggwatch rebuild" in done.err) == (2, "", True)
+
+
 def test_uploads_that_wait_for_a_daemon_are_1(filled: Site) -> None:
     """Nobody is at work: `status` and `doctor` name the cause and what to do; with nothing to do all is well."""
     assert (filled.call("status").code, filled.call("wait", "demo").code) == (0, 0)
