@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO
 
+from eggwatch.errors import in_words
 from eggwatch.model.names import shown
 from eggwatch.model.news import Notice
 from eggwatch.notifiers import NotDelivered
@@ -32,14 +33,15 @@ class ProgramMessenger:
 
     def _run(self, notice: Notice) -> None:
         program = self._settings.run[0]
-        with tempfile.TemporaryFile() as said:
-            try:
+        try:
+            with tempfile.TemporaryFile() as said:
                 status = self._status(notice, said)
-            except OSError as error:
-                raise NotDelivered(f"{program}: {error.strerror}") from error
-            if status != 0:
-                what = f"was ended by signal {-status}" if status < 0 else f"exit status {status}"
-                raise NotDelivered(f"{program}: {what}{_last_line(said)}")
+                last_line = _last_line(said)
+        except OSError as error:
+            raise NotDelivered(in_words(error)) from error
+        if status != 0:
+            what = f"was ended by signal {-status}" if status < 0 else f"exit status {status}"
+            raise NotDelivered(f"{program}: {what}{last_line}")
 
     def _status(self, notice: Notice, said: IO[bytes]) -> int:
         process = subprocess.Popen(
