@@ -63,9 +63,12 @@ class Receipts:
             return
         if event.kind is EventKind.ADMITTED:
             self._answers.retract_refusal(event.filename, before=entry.serial)
-            self._answers.write_receipt(event.filename, published_text(event, index_url=self._index_url))
+            self._answers.write_receipt(
+                event.filename, published_text(event, index_url=self._index_url, rest=self._answers.REST)
+            )
         elif event.kind is EventKind.REJECTED:
-            text = refused_text(event, since=self._since(event.filename), rules_url=self._rules_url)
+            since, place = self._since(event.filename), self._answers.rejected
+            text = refused_text(event, since=since, rules_url=self._rules_url, place=place)
             self._answers.write_receipt(event.filename, text)
         elif event.kind is EventKind.REMOVED:
             self._tell_removed(event.filename, event)
@@ -101,7 +104,8 @@ class Receipts:
         """Write the receipt of an upload that was published already."""
         if event.filename is not None:
             with _no_obstacle(event.filename):
-                self._answers.write_receipt(event.filename, known_text(event, since=since, index_url=self._index_url))
+                text = known_text(event, since=since, index_url=self._index_url, rest=self._answers.REST)
+                self._answers.write_receipt(event.filename, text)
 
     def tell_staying(self, filename: str, path: str, why: str) -> None:
         """Add to the receipt of a name that its original can't be removed, why, and what can be done."""
@@ -220,43 +224,50 @@ def _bytes(event: Event) -> str:
     return f"{event.size} bytes, sha256 {event.sha256}"
 
 
-def published_text(event: Event, *, index_url: str) -> str:
-    """The five lines about a published file; warnings follow."""
+def published_text(event: Event, *, index_url: str, rest: str = Answers.REST) -> str:
+    """The five lines about a published file; warnings follow. `rest` says what becomes of the upload."""
     lines = [
         f"{shown(event.filename or '')}: PUBLISHED",
         _facts(event),
         _bytes(event),
         f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
-        "The upload is removed from the drop folder by itself. The filename can't be used for another file.",
+        f"{rest} The filename can't be used for another file.",
     ]
     notes = filter(None, [only_for(event.filename or "")])
     warnings = [f"Warning, {shown(flaw.code)}: {shown(flaw.subject)}: {shown(flaw.message)}" for flaw in event.flaws]
     return "\n".join([*lines, *map(shown, notes), *warnings]) + "\n"
 
 
-def known_text(event: Event, *, since: str, index_url: str) -> str:
+def known_text(event: Event, *, since: str, index_url: str, rest: str = Answers.REST) -> str:
     """The five lines about an upload of bytes that are published already."""
     lines = [
         f"{shown(event.filename or '')}: PUBLISHED, unchanged: the same file has been in the index since {since}",
         _facts(event),
         _bytes(event),
         f"Install it: {pip_install(index_url, f'{event.project}=={event.version}')}",
-        "Nothing was changed. The upload is removed from the drop folder by itself.",
+        f"Nothing was changed. {rest}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def refused_text(event: Event, *, since: str | None = None, rules_url: str | None = None) -> str:
-    """The five lines about a refused file; `since` when there is a published one of that name."""
+def refused_text(
+    event: Event, *, since: str | None = None, rules_url: str | None = None, place: str = "rejected"
+) -> str:
+    """The five lines about a refused file; `since` when there is a published one of that name.
+
+    `place` is the folder of the reasons; if it is not in the drop folder, rejected files stay where they are.
+    """
     refusing = [flaw for flaw in event.flaws if flaw.level is Level.REFUSE]
     more = f" (and {len(refusing) - 1} more)" if len(refusing) > 1 else ""
     page = f"; the rule: {rules_url}#{refusing[0].code}" if rules_url and refusing else ""
-    where = "The file is now in rejected/, and" if is_kept(event) else "It came over HTTP and is not kept;"
+    where = "The file is now in rejected/, and" if place == "rejected" else f"It stays at {shown(event.path or '')};"
+    where = where if is_kept(event) else "It came over HTTP and is not kept;"
+    reason = f"{place}/{shown(stored_name(event.filename or ''))}.reason.txt"
     lines = [
         headline_of(event.filename or "", "REJECTED, it is not in the index", since=since),
         f"Reason: {summary(refusing[0])}{more}" if refusing else f"Reason: {event.reason}",
         *([f"To fix it: {remedy(refusing[0])}"] if refusing else []),
-        f"{where} all reasons are in rejected/{shown(stored_name(event.filename or ''))}.reason.txt{page}",
+        f"{where} all reasons are in {reason}{page}",
         f"{_facts(event)}, {_bytes(event)}",
     ]
     return "\n".join(lines) + "\n"

@@ -20,6 +20,7 @@ from eggwatch.notifiers.receipts import (
     refused_text,
 )
 from eggwatch.store.drop.answers import Answers
+from eggwatch.store.drop.answers_away import AnswersAway
 from eggwatch.store.drop.folder import Drop
 
 URL = "https://packages.example.com/simple/"
@@ -96,6 +97,32 @@ def test_the_receipt_of_a_long_name_names_the_reason_that_is_there() -> None:
     """Files of eggwatch about a name over 200 bytes have a shorter one."""
     long = event("rejected", filename=f"{'a' * 210}-1.0.tar.gz", flaws=(Flaw(code="a", subject="s", message="m"),))
     assert f" rejected/{stored_name(long.filename or '')}.reason.txt" in refused_text(long)
+
+
+def test_the_receipt_of_a_refused_file_that_stays_says_where_it_lies(
+    receipts: Receipts, answers: Answers, drop: Path
+) -> None:
+    """rejected/ is a file of somebody's: neither the archive nor its reasons are there."""
+    (drop / "rejected").touch()
+    refused = event("rejected", flaws=(Flaw(code="a", subject="s", message="m"),))
+    answers.explain_refusal("demo-1.0.tar.gz", {"sha256": refused.sha256}, "why")
+    receipts.tell(entry(refused))
+    text = (drop / "receipts/demo-1.0.tar.gz.txt").read_text()
+    reason = drop.parent / "state/answers/rejected/demo-1.0.tar.gz.reason.txt"
+    assert f"It stays at dist/demo-1.0.tar.gz; all reasons are in {reason}\n" in text and reason.exists()
+
+
+def test_the_receipts_of_a_mirror_say_that_files_stay(drop: Path, tmp_path: Path) -> None:
+    away = AnswersAway(Drop(drop, ("wheel", "sdist")), tmp_path / "state")
+    receipts = Receipts(away, index_url=URL, oldest="2026-11-20T00:00:00.000000Z")
+    receipts.tell(entry(event()))
+    published = away.receipt("demo-1.0.tar.gz")
+    receipts.tell_known(event(), since="2026-01-01T00:00:00.000000Z")
+    known = away.receipt("demo-1.0.tar.gz")
+    receipts.tell(entry(event("rejected", flaws=(Flaw(code="a", subject="s", message="m"),))))
+    for text in (published, known, away.receipt("demo-1.0.tar.gz")):
+        assert text is not None and " stays " in text
+        assert "removed from the drop folder by itself" not in text and "now in rejected/" not in text
 
 
 def test_the_reason_names_every_flaw_and_how_to_see_it_again() -> None:

@@ -44,6 +44,9 @@ Writing = Callable[[Place], object]
 class Answers:
     """The places where answers are left."""
 
+    REST = "The upload is removed from the drop folder by itself."
+    """What becomes of an upload that is published."""
+
     def __init__(self, drop: Drop, state: Path, permissions: Permissions = durable.OURS) -> None:
         self._drop = drop
         self._fallback = state / "answers"
@@ -60,6 +63,11 @@ class Answers:
     def fault(self) -> str | None:
         """Why answers are in STATE/answers/, if they are."""
         return "; ".join(dict.fromkeys(self._faults.values())) or None
+
+    @property
+    def rejected(self) -> str:
+        """The folder with the reasons of rejections: rejected, in the drop folder, or a path."""
+        return str(self._fallback / "rejected") if "rejected" in self._faults else "rejected"
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Place]:

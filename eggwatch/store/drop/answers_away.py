@@ -13,6 +13,8 @@ from eggwatch.store.durable import Permissions
 class AnswersAway(Answers):
     """The answers of a drop folder that is managed by others, who would delete them: all of them lie below STATE."""
 
+    REST = "The upload stays in the drop folder; if it is deleted there, it is removed from the index."
+
     def __init__(self, drop: Drop, state: Path, permissions: Permissions = durable.OURS) -> None:
         super().__init__(drop, state, permissions)
         self._faults = dict.fromkeys(ANSWER_FOLDERS, "the drop folder is a mirror")
