@@ -23,6 +23,7 @@ from eggwatch.pipeline.root_renderer import SpawnedRenderer
 from eggwatch.pipeline.rounds import horizon, summary
 from eggwatch.service.watcher import Bell, Watcher
 from eggwatch.store.ballast import Ballast
+from eggwatch.store.state.catalog import is_damaged
 from eggwatch.store.state.orders import OrderBox, PendingOrder
 from eggwatch.writer.catch_up import set_aside
 from eggwatch.writer.folders import permissions_of, prepare_drop
@@ -146,7 +147,7 @@ class IndexRunner:
     @_labelled
     def doubt_catalog(self, error: sqlite3.DatabaseError) -> None:
         """Start again after an error of the catalog, which is rebuilt if it is damaged."""
-        if isinstance(error, sqlite3.OperationalError):
+        if not is_damaged(error):
             self.fail(str(error))
             return
         self.fail(f"the catalog is damaged ({error}); it is rebuilt from the ledger")

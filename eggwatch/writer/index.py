@@ -33,7 +33,7 @@ from eggwatch.store.drop.folder import Drop
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.public.spool import Spool
-from eggwatch.store.state.catalog import Catalog
+from eggwatch.store.state.catalog import Catalog, is_damaged
 from eggwatch.store.state.cursors import DAEMON, Cursors
 from eggwatch.store.state.ledger import Ledger
 from eggwatch.store.state.lock import Lock
@@ -104,7 +104,7 @@ def open_index(
         try:
             pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, or the disk: nothing is wrong with what is in it
+            if not is_damaged(error):
                 raise
             set_damaged_aside(config.catalog, str(error))
             pipeline = _assemble(config, permissions, renderer=renderer, inspectors=inspectors, now=now)
@@ -142,7 +142,7 @@ def opened_index(config: IndexConfig) -> Iterator[Index]:
         yield index
     except sqlite3.DatabaseError as error:
         index.abandon()
-        if isinstance(error, sqlite3.OperationalError):
+        if not is_damaged(error):
             raise
         set_damaged_aside(config.catalog, str(error))
         raise FolderError(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eggwatch.service.index_runner import IndexRunner
+from eggwatch.service.watcher import Bell
 from eggwatch.store import durable
 from tests.archive_factory import wheel
 from tests.laws.at_work import IndexAtWork, assert_equals_fresh_render
@@ -153,3 +157,23 @@ def test_a_removed_file_that_can_not_be_deleted_stops_nothing_else_and_goes_late
         monkeypatch.setattr(pipeline._grace, "_again", 0.0)
         site.work()
         assert not published.exists() and pipeline.uploads.faults == {}
+
+
+def test_a_catalog_with_a_bad_block_is_made_anew(tmp_path: Path) -> None:
+    """SQLite says so with an error that it has for disks. Mapped into memory, it would be SIGBUS, and no error."""
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*GOOD)
+    with IndexAtWork(tmp_path) as work:
+        work.upload(*BAD)
+        assert f"{work.config.catalog}\n" not in Path("/proc/self/maps").read_text()
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+    with closing(Bell()) as bell:
+        runner = IndexRunner(work.config, bell, lambda: None)
+        runner.open()
+        runner.doubt_catalog(error)
+        assert not work.config.catalog.exists()
+        runner.close()
+    with IndexAtWork(tmp_path) as work:
+        work.work()
+        assert_equals_fresh_render(work.config)
