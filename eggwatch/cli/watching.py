@@ -14,7 +14,9 @@ from eggwatch.model.instructions import pip_install
 from eggwatch.service.courier_process import CourierProcess
 from eggwatch.service.daemon import Daemon
 from eggwatch.service.metrics import Endpoint, Metrics
+from eggwatch.store.durable import make_folders
 from eggwatch.webserver.listening import parse_listen
+from eggwatch.writer.folders import permissions_of
 
 if TYPE_CHECKING:
     from eggwatch.webserver.server import Server
@@ -64,10 +66,9 @@ def _server(config: Config, serve: str) -> Server:
     from eggwatch.webserver.server import Server  # with HTTP, which takes a tenth of what starting the daemon takes
 
     host, port = parse_listen(serve)
-    trees = config.trees()
-    for tree in trees.values():
-        tree.mkdir(parents=True, exist_ok=True)
-    server = Server(trees, doors=_doors(config, host), host=host, port=port)
+    for index in config.indexes.values():
+        make_folders(index.public, permissions_of(index))
+    server = Server(config.trees(), doors=_doors(config, host), host=host, port=port)
     server.start()
     return server
 

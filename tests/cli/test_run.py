@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -262,6 +263,13 @@ def test_mode_narrows_public_and_state(tmp_path) -> None:  # type: ignore[no-unt
             archive = path.suffix == ".whl"
             wanted = 0o750 if path.is_dir() else 0o440 if archive else 0o640
             assert path.stat().st_mode & 0o7777 == wanted, path
+
+
+def test_mode_narrows_a_public_folder_that_is_served_at_once(tmp_path: Path) -> None:
+    """The embedded server, which needs the folder first, makes it as everybody else."""
+    site = Site(tmp_path, mode='"0640"')
+    with site.daemon("--serve", "0"):
+        assert site.public.stat().st_mode & 0o7777 == 0o750
 
 
 def test_files_in_public_that_are_not_ours_are_left_alone(site: Site) -> None:
