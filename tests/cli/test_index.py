@@ -20,6 +20,7 @@ from tests.cli.program import clean_environment
 from tests.cli.stocks import add, state_of
 from tests.http_serving import served
 from tests.installers import pip, pip_install, uv_install
+from tests.once import mostly_long
 
 
 def test_the_line_of_the_readme_makes_an_index_that_pip_and_uv_install_from(folder: Folder, tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_archives_can_be_in_a_folder_called_index(folder: Folder) -> None:
     assert done.code == 2 and f"{folder.path}/index." in done.err
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_long(range(3)))
 def test_after_any_history_the_pages_equal_those_of_an_index_made_in_one_run(tmp_path: Path, seed: int) -> None:
     """Archives are added, changed, damaged, moved and deleted in any order; each run reads only changed ones."""
     chance, folder, copy = random.Random(seed), Folder(tmp_path / "packages"), tmp_path / "copy"

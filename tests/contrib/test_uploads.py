@@ -62,7 +62,7 @@ def get_way(machine: Machine, daemon: IndexDaemon) -> Iterator[Callable[[str], W
         @cache
         def get(name: str) -> Way:
             folder = machine.base / name
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # where the server is not installed, each test asks again
             folder.chmod(0o755)
             return stack.enter_context(WAYS[name](machine, folder, daemon))
 
