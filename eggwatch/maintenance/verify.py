@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -98,6 +99,8 @@ def _fresh_front(
     sources = FrontSources(env, options, Ledger(config.ledger))
     try:
         return render_root(catalog, sources, known_projects=-1).pages
+    except (OSError, sqlite3.Error):
+        raise
     except Exception as error:
         if config.site is None or config.site.templates is None:
             raise

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eggwatch.config.settings import Site
+from eggwatch.maintenance.verify import Verification
 from eggwatch.pipeline import site_pages
 from eggwatch.pipeline.site_history import History
 from tests.archive_factory import wheel
@@ -48,6 +49,16 @@ def test_a_page_that_can_not_be_rendered_for_want_of_a_descriptor_does_not_wait_
     with IndexAtWork(tmp_path, site=Site()) as work:
         work.work()
         assert_equals_fresh_render(work.config)
+
+
+def test_verify_blames_no_template_for_want_of_a_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what the machine lacks."""
+    (own := tmp_path / "own").mkdir()
+    with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
+        work.upload(*wheel("demo", "1.0"))
+        monkeypatch.setattr(History, "happenings", with_no_descriptor_left(History.happenings))
+        with pytest.raises(OSError, match="Too many open files"):
+            Verification(work.config).run()
 
 
 @pytest.mark.parametrize(
