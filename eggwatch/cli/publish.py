@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -145,8 +145,14 @@ def _work_if_nobody_does(config: IndexConfig) -> bool:
         return False
     except FolderError as error:
         if not IndexReader(config=config).is_running():
-            say_error(f"No daemon is running, and this command can't publish the files itself: {error}")
+            _say_once(f"No daemon is running, and this command can't publish the files itself: {error}")
     return True
+
+
+@cache
+def _say_once(text: str) -> None:
+    """Say what each of the files would meet."""
+    say_error(text)
 
 
 def _verdict(config: IndexConfig, upload: ToCopy, deadline: float) -> Answer:

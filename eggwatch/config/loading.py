@@ -54,7 +54,10 @@ def load(path: Path) -> Config:
         text = path.read_text("utf-8")
         data = tomllib.loads(text)
     except OSError as error:
-        raise ConfigurationError(f"{in_full(path)} can't be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"{in_full(path)} can't be read: {error.strerror}.",
+            remedy="Name one that this account may read with --config, or write one with 'eggwatch init'.",
+        ) from error
     except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         raise ConfigurationError(
             f"{in_full(path)} is not TOML: {error}.", remedy="https://toml.io has the grammar."

@@ -110,6 +110,13 @@ def test_a_missing_file_is_2_and_nothing_is_copied(site: Site) -> None:
     assert list(site.drop.iterdir()) == []
 
 
+@pytest.mark.root
+def test_why_nobody_publishes_the_files_is_said_once(filled: Site) -> None:
+    os.chown(filled.state, 65534, 65534)
+    done = filled.call("publish", filled.build(sdist("new")), filled.build(wheel("new")))
+    assert (done.code, done.err.count("can't publish the files itself")) == (1, 1), done
+
+
 def test_a_missing_drop_folder_is_2(site: Site) -> None:
     """Without its drop folder nothing can be published, and none is made."""
     site.drop.rmdir()

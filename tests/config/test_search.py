@@ -97,7 +97,7 @@ def test_a_system_file_that_can_not_be_looked_for_is_named_with_the_reason(
 ) -> None:
     (search / "closed").mkdir(mode=0o700)
     monkeypatch.setattr(configuration, "SYSTEM_FILE", search / "closed" / "eggwatch.toml")
-    denied = r"closed/eggwatch\.toml can't be read: Permission denied"
+    denied = r"closed/eggwatch\.toml can't be read: Permission denied\.\n  .*--config"
     with as_nobody(), pytest.raises(ConfigurationError, match=denied):
         find(None, environment={}, needed=())
 

@@ -125,9 +125,10 @@ class Drop:
             with capabilities.raised():
                 return os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
+            remedy = "Let the daemon's account read it." if error.errno == errno.EACCES else "Mount or create it."
             raise FolderError(
                 f"The drop folder {self.root} can't be opened: {error.strerror}.",
-                remedy="Mount or create it. The daemon keeps looking for it, and nothing is lost.",
+                remedy=f"{remedy} The daemon keeps looking for it, and nothing is lost.",
             ) from error
 
     def scan(self) -> Survey:

@@ -292,6 +292,18 @@ def test_a_missing_drop_is_an_error_with_its_remedy(tmp_path: Path) -> None:
             Drop(path, FORMATS).scan()
 
 
+@pytest.mark.root
+def test_a_drop_that_may_not_be_read_is_an_error_with_its_own_remedy(tmp_path: Path) -> None:
+    """It is there: to mount or create it would be no remedy."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(FolderError, match=r"Permission denied\.\n  Let the daemon's account read it"):
+            Drop(tmp_path / "closed", FORMATS).scan()
+    finally:
+        os.seteuid(0)
+
+
 def test_the_drop_itself_may_be_a_link(drop: Drop, tmp_path: Path) -> None:
     """The operator may link the drop folder; the uploaders may link nothing inside."""
     put(drop, NAME)
