@@ -214,7 +214,7 @@ def test_help_names_every_command(nowhere: Site) -> None:
         assert (done.code, "Example" in done.out) == (0, True), command
 
 
-@pytest.mark.parametrize("wrong", [["frobnicate"], ["list", "--nonsense"], ["show"], ["wait", "a", "b"]])
+@pytest.mark.parametrize("wrong", [["frobnicate"], ["list", "--nonsense"], ["show"], ["show", "a", "b"]])
 def test_wrong_usage_is_2(filled: Site, wrong: list[str]) -> None:
     """An unknown command or option, a missing or surplus argument: exit status 2, nothing on standard output."""
     done = filled.call(*wrong)
