@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from eggwatch.archives.inspecting import inspect
@@ -38,6 +39,12 @@ def warnings(inspection: Inspection) -> list[str]:
 def message(inspection: Inspection, code: str) -> str:
     """The message of the first flaw with this code."""
     return next(flaw.message for flaw in inspection.flaws if flaw.code == code)
+
+
+@lru_cache(maxsize=4)  # both headers of a member ask for it
+def _deflated(content: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-15)
+    return deflate.compress(content) + deflate.flush()
 
 
 @dataclass(kw_only=True)
@@ -71,10 +78,7 @@ class Part:
         """The packed bytes."""
         if self.packed is not None:
             return self.packed
-        if self.method != 8:
-            return self.content
-        deflate = zlib.compressobj(wbits=-15)
-        return deflate.compress(self.content) + deflate.flush()
+        return _deflated(self.content) if self.method == 8 else self.content
 
     def facts(self, lies: Mapping[str, int | bytes]) -> dict[str, int | bytes]:
         """The fields of a header, and what a lie says instead."""
