@@ -34,12 +34,12 @@ def test_a_daemon_takes_up_a_drop_folder_that_appears(tmp_path: Path) -> None:
     site = Site(tmp_path, scan='"200ms"')
     site.drop.rmdir()
     with site.daemon():
-        until("the fault", lambda: "drop" in site.run("status", "--json").row["faults"])
+        until("the fault", lambda: "drop" in site.call("status", "--json").row["faults"])
         assert not site.drop.exists()
         site.drop.mkdir()
         site.put(ONE)
         until("the page", lambda: site.filenames("demo"))
-        until("no fault", lambda: site.run("status").code == 0)
+        until("no fault", lambda: site.call("status").code == 0)
 
 
 def test_a_drop_folder_replaced_while_the_daemon_runs_is_watched_anew(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_uploads_in_a_vanished_drop_folder_are_not_forgotten(tmp_path: Path) -> 
         site.put(ONE)
         until("the page", lambda: ONE[0] in site.filenames("demo"))
         site.drop.rename(tmp_path / "away")
-        until("the fault", lambda: "drop" in site.run("status", "--json").row["faults"])
+        until("the fault", lambda: "drop" in site.call("status", "--json").row["faults"])
         (tmp_path / "away" / TWO[0]).write_bytes(TWO[1])
         (tmp_path / "away").rename(site.drop)
         until("what it holds", lambda: TWO[0] in site.filenames("demo"))
