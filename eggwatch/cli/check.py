@@ -66,7 +66,7 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
       eggwatch check dist/*
       eggwatch check --profile pypi --json dist/demo-1.0.tar.gz
     """
-    terms = Terms(profile=Profile(profile)) if profile is not None else terms_of(selection)
+    rules = (Terms(profile=Profile(profile)), FORMATS) if profile is not None else rules_of(selection)
     paths = [Path(file) for file in files]
     problems = [problem for file in paths if (problem := _unreadable(file))]
     if problems:
@@ -74,30 +74,30 @@ def check(selection: Selection, files: tuple[str, ...], profile: str | None, as_
     ticker, good = Ticker("checked", total=len(files)), True
     for file, path, found in zip(files, paths, inspected(paths), strict=True):
         ticker.done()
-        good &= _say(file, verdict_on(path, found, terms), as_json=as_json)
+        good &= _say(file, verdict_on(path, found, *rules), as_json=as_json)
         ticker(file)
     ticker.done()
     sys.exit(0 if good else 1)
 
 
-def terms_of(selection: Selection) -> Terms:
-    """The terms of the configured index, or the defaults where nothing is configured."""
+def rules_of(selection: Selection) -> tuple[Terms, tuple[str, ...]]:
+    """The terms and formats of the configured index, or the defaults where nothing is configured."""
     try:
         config = selection.load()
     except NoIndexError:
-        return Terms()
-    return _only_terms(config)
+        return Terms(), FORMATS
+    return _only_rules(config)
 
 
-def _only_terms(config: Config) -> Terms:
+def _only_rules(config: Config) -> tuple[Terms, tuple[str, ...]]:
     """Several indexes may well have the same rules; where they have not, one has to be chosen."""
-    terms = [_looked_at(index.terms) for index in config.indexes.values()]
-    if any(one != terms[0] for one in terms):
+    rules = [(_looked_at(index.terms), index.formats) for index in config.indexes.values()]
+    if any(one != rules[0] for one in rules):
         raise ConfigurationError(
-            f"There are {len(terms)} indexes with different rules.",
+            f"There are {len(rules)} indexes with different rules.",
             remedy=f"Choose with --index: {', '.join(config.indexes)}; or with --profile.",
         )
-    return terms[0]
+    return rules[0]
 
 
 def _looked_at(terms: Terms) -> Terms:
@@ -105,8 +105,10 @@ def _looked_at(terms: Terms) -> Terms:
     return replace(terms, first_uploader_owns=False, owners=terms.owners if terms.reserved_prefixes else {})
 
 
-def verdict_on(file: Path, inspection: Inspection, terms: Terms) -> Verdict:
+def verdict_on(file: Path, inspection: Inspection, terms: Terms, formats: tuple[str, ...]) -> Verdict:
     """The daemon's verdict on a complete file of no particular account, in an empty index."""
+    if (flaw := _no_upload(file, formats)) is not None:
+        return Reject(flaws=(flaw,))
     upload = Upload(
         filename=parse_filename(file.name),
         sha256="",
@@ -228,9 +230,9 @@ def inspection_of(file: Path) -> Inspection:
     return _inspect(file) if flaw is None else Inspection(flaws=(flaw,))
 
 
-def _no_upload(file: Path) -> Flaw | None:
+def _no_upload(file: Path, formats: tuple[str, ...] = FORMATS) -> Flaw | None:
     """Why the drop folder would leave a file of this name alone; None if it would not."""
-    if kind_of_name(file.name, FORMATS) is NameKind.UPLOAD:
+    if kind_of_name(file.name, formats) is NameKind.UPLOAD:
         return None
     message = remark_on(file.name) or "A temporary name: uploads under it are never looked at. Rename it."
     return Flaw(code=Code.FILENAME_FORMAT, subject=shown(file.name), message=message)

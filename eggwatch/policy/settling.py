@@ -47,7 +47,10 @@ _KNOWN_STRANGERS = {
     ".tar.bz2": f"An sdist's name ends in .tar.gz, not in .tar.bz2. {_BUILD_ONE}",
     ".tar.xz": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
     ".tar": f"An sdist's name ends in .tar.gz. {_BUILD_ONE}",
+    ".whl": "This index does not accept wheels.",
+    ".tar.gz": "This index does not accept sdists.",
 }
+"""What is said about a package that is no upload by `formats`."""
 
 
 class NameKind(StrEnum):
@@ -85,7 +88,7 @@ def _decodable(name: str) -> bool:
 def is_foreign_package(name: str) -> bool:
     """True for a package in a format that is not published."""
     is_package = name.lower().endswith(tuple(_KNOWN_STRANGERS)) or original_name(name) is not None
-    return not is_temporary(name) and is_package
+    return is_package and not is_temporary(name) and _decodable(name)
 
 
 @functools.lru_cache(REMEMBERED)

@@ -40,6 +40,15 @@ def test_the_profile_strict_refuses_for_form(place: Site) -> None:
     assert levels(place, "--profile", "strict", file) == {"sdist-no-pyproject": "refuse"}
 
 
+def test_a_format_that_the_index_does_not_accept_is_rejected(tmp_path: Path) -> None:
+    """As the daemon would leave it where it is; --profile asks for no index."""
+    site = Site(tmp_path, formats='["wheel"]')
+    done = site.call("check", site.build(wheel()), site.build(sdist()), "--json")
+    assert [(row["verdict"], len(row["flaws"])) for row in done.rows] == [("admit", 0), ("reject", 1)]
+    assert "does not accept sdists" in done.rows[1]["flaws"][0]["message"]
+    assert site.call("check", "--profile", "default", site.build(sdist())).code == 0
+
+
 @pytest.mark.parametrize("platform", ["win_amd64", "macosx_11_0_arm64", "manylinux_2_28_aarch64"])
 def test_a_wheel_for_another_system_has_a_line_that_says_so(place: Site, platform: str) -> None:
     """It is no fault, and no warning; one for any system, or for the usual server, has none."""

@@ -56,6 +56,8 @@ def test_formats_may_be_named() -> None:
         ("a\udcff.whl", "not valid UTF-8"),
         ("a.EXE", "Windows"),
         ("a.tar", ".tar.gz"),
+        ("demo-1.0-py3-none-any.whl", "does not accept wheels"),
+        ("demo-1.0.tar.gz", "does not accept sdists"),
         ("holiday.jpg", "Not a package"),
     ],
 )
@@ -73,6 +75,7 @@ def test_nobody_asks_about_a_temporary_name() -> None:
 def test_a_package_of_another_kind_was_meant_to_be_published() -> None:
     """An egg is told off, a photograph is not."""
     assert is_foreign_package("a.egg") and not is_foreign_package("a.jpg")
+    assert is_foreign_package("a.tar.gz") and not is_foreign_package("a\udcff.tar.gz")
 
 
 def test_an_upload_that_is_being_written_waits() -> None:
