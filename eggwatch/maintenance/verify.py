@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,7 +18,7 @@ from eggwatch.model.releases import newest, with_status
 from eggwatch.pages.landing import LandingOptions
 from eggwatch.pages.simple import environment, project_pages
 from eggwatch.pipeline.root_pages import CAUGHT_UP, FrontSources, render_root
-from eggwatch.pipeline.site_pages import SiteRenderer, abouts_of, needs_of
+from eggwatch.pipeline.site_pages import SiteRenderer, abouts_of, is_of_machine, needs_of
 from eggwatch.readers.missing import shown_serial
 from eggwatch.store.public.pool import digest
 from eggwatch.store.state.catalog import Catalog, FileRecord, Reader
@@ -99,10 +98,8 @@ def _fresh_front(
     sources = FrontSources(env, options, Ledger(config.ledger))
     try:
         return render_root(catalog, sources, known_projects=-1).pages
-    except (OSError, sqlite3.Error):
-        raise
     except Exception as error:
-        if config.site is None or config.site.templates is None:
+        if is_of_machine(error) or config.site is None or config.site.templates is None:
             raise
         raise RendererError(
             f"A template in {config.site.templates} can't be rendered: {_place_of(error)}{error}.",

@@ -26,7 +26,7 @@ from eggwatch.pages.site.frame import LastRendered
 from eggwatch.pages.site.front import front_pages
 from eggwatch.pages.site.search import Search
 from eggwatch.pipeline.site_history import History
-from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer
+from eggwatch.pipeline.site_pages import RenderedSite, SiteRenderer, is_of_machine
 from eggwatch.policy.rules import CHAPTERS, PRINCIPLES, Profile
 from eggwatch.policy.terms import Terms
 from eggwatch.policy.weighing import weights
@@ -130,12 +130,11 @@ def render_what_can_be(reader: Reader, sources: FrontSources, *, known_projects:
     """
     try:
         return render_root(reader, sources, known_projects=known_projects)
-    except (OSError, sqlite3.Error):
+    except Exception as error:
         sources.forget()
-        raise
-    except Exception:
+        if is_of_machine(error):
+            raise
         log.exception("publish  the landing page and others of the site can't be rendered, and stay as they are")
-        sources.forget()
         root = render_root_alone(reader, sources, known_projects=known_projects)
         projects = root.projects if known_projects >= 0 else -1  # all of them are to be rendered once
         return replace(root, cards=reader.number("cards_wanted"), projects=projects)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment
+from jinja2 import Environment, TemplateNotFound
 from packaging.version import Version
 
 from eggwatch.errors import RendererError
@@ -46,6 +46,12 @@ class RenderedSite:
     records: tuple[SiteRecord, ...]
 
 
+def is_of_machine(error: Exception) -> bool:
+    """Whether it concerns all pages, and whoever asked says so: nothing is wrong with a template."""
+    # A template that includes one that is not there raises an OSError, too.
+    return isinstance(error, (RendererError, OSError, sqlite3.Error)) and not isinstance(error, TemplateNotFound)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteRenderer:
     """Renders the pages of projects in `public`, the folder in which the metadata lies beside the files."""
@@ -70,9 +76,9 @@ class SiteRenderer:
                 continue
             try:
                 changed, record = self._project(with_status(listing, archived), mark, following)
-            except (RendererError, OSError, sqlite3.Error):  # it concerns all of them, and whoever asked says so
-                raise
-            except Exception:  # a bug, or a template of one's own: one project must not stop all others
+            except Exception as error:  # a bug, or a template of one's own: one project must not stop all others
+                if is_of_machine(error):
+                    raise
                 log.exception("publish  %s: its pages of the site can't be rendered, and stay as they are", project)
                 changed, record = {}, SiteRecord(project=project, mark=mark, card=None)
             pages |= changed

@@ -178,21 +178,30 @@ def test_front_pages_that_are_to_follow_those_of_the_projects_are_no_damage(tmp_
         assert Verification(work.config).run() == []
 
 
-@pytest.mark.parametrize("name", ["front.html", "search.html"])
-def test_pip_finds_new_projects_while_a_template_of_the_front_can_not_be_rendered(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "fault", "told"),
+    [
+        ("front.html", "{{ nothing.x }}", "'nothing' is undefined"),
+        ("search.html", "{{ nothing.x }}", "'nothing' is undefined"),
+        ("front.html", '{% include "site/nowhere.html" %}', "site/nowhere.html"),  # for jinja, an OSError
+    ],
+)
+def test_pip_finds_new_projects_while_a_template_of_the_front_can_not_be_rendered(
+    name: str, fault: str, told: str, tmp_path: Path
+) -> None:
     """The pages for people stay as they were, verify says why they were not compared, and they follow once it can."""
     with IndexAtWork(tmp_path) as work:
         work.upload(*wheel("demo", "1.0"))
         before = shown(work, "index.html")
     (own := tmp_path / "own").mkdir()
-    (own / name).write_text('{% extends "site/base.html" %}\n{% block main %}{{ nothing.x }}{% endblock %}')
+    (own / name).write_text(f'{{% extends "site/base.html" %}}\n{{% block main %}}{fault}{{% endblock %}}')
     with IndexAtWork(tmp_path, site=Site(templates=own)) as work:
         work.upload(*wheel("late", "1.0"))
         assert ">late</a>" in shown(work, "simple/index.html")
         assert "late" in shown(work, "simple/index.v1_json")
         assert shown(work, "index.html") == before
         audit = Verification(work.config)
-        assert audit.run() == [] and f"{name}, line 2: 'nothing' is undefined" in str(audit.not_compared)
+        assert audit.run() == [] and f"{name}, line 2: {told}" in str(audit.not_compared)
     with IndexAtWork(tmp_path) as work:
         work.work()
         assert "late" in shown(work, "index.html")
@@ -211,7 +220,10 @@ def test_a_template_that_can_not_render_an_empty_index_leaves_no_page_out_once_i
         assert_equals_fresh_render(work.config)
 
 
-def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "fault", ["{{ nothing.x if project == 'bad' }}", "{% if project == 'bad' %}{% include 'no' %}{% endif %}"]
+)
+def test_a_project_whose_pages_can_not_be_rendered_stops_no_other(fault: str, tmp_path: Path) -> None:
     """Lists lead to its simple page until it can, and nothing tries again and again."""
     (own := tmp_path / "own").mkdir()
     whole = (resources.files("eggwatch.pages.site") / "templates/release.html").read_text()
