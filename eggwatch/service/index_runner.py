@@ -139,7 +139,7 @@ class IndexRunner:
             is_for_operators = isinstance(
                 error, (OSError, EggwatchError)
             )  # without a message, developers need its class
-            why = " ".join(in_words(error).split("\n  ")) if is_for_operators else f"{type(error).__name__}: {error}"
+            why = in_words(error) if is_for_operators else f"{type(error).__name__}: {error}"
             self.fail(why, traceback=not is_for_operators)
         # Objects in the traceback can keep files open, so that the administrator could not unmount the disk.
         gc.collect()
@@ -168,6 +168,7 @@ class IndexRunner:
     @_labelled
     def fail(self, what: str, *, traceback: bool = False) -> None:
         """Close the index after an error, to open it again later."""
+        what = " ".join(what.split("\n  ")).rstrip(".")
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
         log.error("[%s] %s; retrying in %g s, nothing is lost", self.config.name, what, pause, exc_info=traceback)

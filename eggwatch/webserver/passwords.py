@@ -93,9 +93,11 @@ def check_passwords(path: Path) -> None:
     try:
         problems = parse_passwords(path.read_bytes()).problems
     except OSError as error:
-        raise ConfigurationError(
-            f"{path} can't be read: {error.strerror}.", remedy=f"Make it: htpasswd -BC 12 -c {path} USER"
-        ) from error
+        is_missing = isinstance(error, FileNotFoundError)  # otherwise -c would empty it
+        remedy = (
+            f"Make it: htpasswd -BC 12 -c {path} USER" if is_missing else "The HTTP server's account has to read it."
+        )
+        raise ConfigurationError(f"{path} can't be read: {error.strerror}.", remedy=remedy) from error
     if problems:
         raise ConfigurationError("\n  ".join([f"{path} has users who can't log in:", *problems]))
 

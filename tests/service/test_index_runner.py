@@ -13,6 +13,7 @@ from unittest import mock
 import pytest
 
 from eggwatch.config.settings import Site
+from eggwatch.errors import FolderError
 from eggwatch.service import index_runner
 from eggwatch.service.index_runner import BLIND_SCAN, IDLE_REST, REST, IndexRunner
 from eggwatch.service.watcher import Bell
@@ -56,3 +57,13 @@ def test_an_error_that_comes_back_in_each_round_is_met_less_and_less_often(
             time.sleep(0.01)
         runner.close()
     assert pauses == ["0", "0.01", "60"]
+
+
+def test_an_error_and_its_remedy_are_one_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several indexes, one that can't be opened; the line feed between the two was logged as \\x0a."""
+    work = IndexAtWork(tmp_path)
+    with closing(Bell()) as bell:
+        runner = IndexRunner(work.config, bell, lambda: None)
+        runner.fail(str(FolderError("It can't be opened.", remedy="Run it as its owner.")))
+        runner.close()
+    assert "It can't be opened. Run it as its owner; retrying in 1 s" in caplog.text

@@ -91,6 +91,13 @@ def test_a_file_that_is_missing_is_an_error_that_says_how_to_make_it(tmp_path: P
         Users(UploadDoor(users=tmp_path / "none"), tmp_path, tmp_path / "tokens.json")
 
 
+def test_nobody_is_told_to_make_a_file_that_only_can_not_be_read(tmp_path: Path) -> None:
+    """With -c, htpasswd empties the file."""
+    with pytest.raises(ConfigurationError, match="can't be read") as error:
+        Users(UploadDoor(users=tmp_path), tmp_path, tmp_path / "tokens.json")
+    assert "htpasswd" not in error.value.remedy
+
+
 def test_without_the_extra_the_error_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
