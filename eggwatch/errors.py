@@ -56,6 +56,12 @@ class FolderError(EggwatchError):
     """A folder is missing, not ours, or cannot do what eggwatch needs (linking, writing)."""
 
 
+class FolderTakenError(FolderError):
+    """Another process, with another configuration, is the writer of PUBLIC."""
+
+    exit_code = 3
+
+
 class RendererError(EggwatchError):
     """What renders pages could not be started, or fails."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
 
 import pytest
 
 from eggwatch.cli.publish import copy_in, upload_of
 from eggwatch.config.loading import load
+from eggwatch.store.state.lock import Lock
 from tests.archive_factory import sdist, wheel
 from tests.cli.conftest import BROKEN
 from tests.cli.program import Site
@@ -31,6 +33,20 @@ def test_several_at_once_do_the_round_for_each_other(site: Site) -> None:
     ended = [(*one.communicate(timeout=60), one.returncode) for one in [site.start("publish", file) for file in files]]
     assert [code for _, _, code in ended] == [0] * 3, ended
     assert not list(site.drop.glob("*.tar.gz"))
+
+
+def test_where_another_configuration_publishes_it_does_not_wait_for_a_daemon(site: Site) -> None:
+    """Nor do other commands: nobody works on this index, however long they wait."""
+    (spool := site.public / ".eggwatch").mkdir(mode=0o700, parents=True)
+    other = Lock(site.base / "other")
+    other.take_folder(spool)
+    with closing(other):
+        done = site.call("publish", site.build(wheel()))
+        assert done.code == 1 and f"into {site.public} and uses another STATE" in done.err
+        assert "waits in the drop folder, and no daemon is running" in done.out
+        for command in (["run", "--once"], ["yank", "demo"]):
+            done = site.call(*command)
+            assert done.code == 3 and f"into {site.public} and uses another STATE" in done.err
 
 
 def test_its_copy_can_be_read_by_the_daemon(site: Site) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from eggwatch.errors import FolderError, LockHeldError
+from eggwatch.errors import FolderError, FolderTakenError
 from eggwatch.maintenance.rebuild import rebuild
 from eggwatch.store import durable
 from tests.archive_factory import wheel
@@ -62,9 +62,9 @@ def test_two_configurations_can_not_publish_into_one_folder(tmp_path: Path) -> N
         (tmp_path / "other").mkdir()
         other = IndexAtWork(tmp_path / "other")
         other.config = replace(other.config, public=work.config.public)
-        with no_file_left_open(), pytest.raises(LockHeldError, match=rf"{work.config.public} .*"):
+        with no_file_left_open(), pytest.raises(FolderTakenError, match=rf"{work.config.public} .*"):
             other.open()
-        with no_file_left_open(), pytest.raises(LockHeldError, match=rf"{work.config.public} .*"):
+        with no_file_left_open(), pytest.raises(FolderTakenError, match=rf"{work.config.public} .*"):
             rebuild(other.config)
         assert not other.config.ledger.exists()
         work.upload(*wheel("demo", "2.0"))

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from eggwatch.errors import FolderError, LockHeldError
+from eggwatch.errors import FolderError, FolderTakenError, LockHeldError
 from eggwatch.linux.accounts import run_as_owner
 from eggwatch.store import durable
 from eggwatch.store.durable import PRIVATE, Permissions
@@ -47,7 +47,10 @@ class Lock:
             raise
 
     def take_folder(self, folder: Path) -> None:
-        """Take a folder that other configurations may name as well, where its file system can lock folders."""
+        """Take a folder that other configurations may name as well, where its file system can lock folders.
+
+        FolderTakenError if one of them has it; that is no LockHeldError: nobody works on this index.
+        """
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self._fds.append(fd)
         try:
@@ -55,7 +58,7 @@ class Lock:
         except OSError:  # NFS
             return
         if not is_taken:
-            raise LockHeldError(
+            raise FolderTakenError(
                 f"Another process publishes into {folder.parent} and uses another STATE.",
                 remedy="Give each index a PUBLIC of its own: see the configuration of that process.",
             )
