@@ -24,10 +24,10 @@ from eggwatch.writer.index import check_sources
 
 
 @click.command()
-@click.option("--output", default=str(LOCAL_FILE), show_default=True, metavar="FILE", help="Where to write it.")
+@click.option("--output", metavar="FILE", help=f"Where to write it.  [default: --config, else {LOCAL_FILE}]")
 @setting_of_url
 @index_options
-def init(selection: Selection, output: str, url: str | None) -> None:
+def init(selection: Selection, output: str | None, url: str | None) -> None:
     """Write a commented eggwatch.toml that works as it is, and the drop folder that it names.
 
     Without --url it asks for the URL on a terminal; the default is where 'run --serve' listens.
@@ -35,7 +35,7 @@ def init(selection: Selection, output: str, url: str | None) -> None:
     \b
     Example:  eggwatch init && eggwatch run --serve 8080
     """
-    path = in_full(Path(output))
+    path = in_full(Path(output) if output else selection.config or LOCAL_FILE)
     folders = {key: os.path.abspath(folder) for key in FOLDERS if (folder := getattr(selection, key)) is not None}
     if url is None and not os.path.lexists(path):
         url = ask_for_url("URL that clients will use (Enter: where 'run --serve' listens)", None)
@@ -51,8 +51,9 @@ def init(selection: Selection, output: str, url: str | None) -> None:
     except OSError as error:
         raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
     drop = selection.drop.absolute() if selection.drop else path.resolve().parent / "drop"
+    made = "" if drop.is_dir() else f", and made {drop}"
     drop.mkdir(parents=True, exist_ok=True)
-    say_error(f"Wrote {path}, and made {drop}.")
+    say_error(f"Wrote {path}{made}.")
     for line in after_init(next(iter(load(path).indexes.values())), path):
         say_error(line)
 

@@ -33,6 +33,17 @@ def test_init_then_run_once_works(tmp_path: Path) -> None:
     assert site.call("verify").code == 0
 
 
+def test_init_writes_the_file_that_config_names(tmp_path: Path) -> None:
+    """It wrote ./eggwatch.toml beside it. A drop folder that was there is not said to be made."""
+    (tmp_path / "drop").mkdir()
+    file = tmp_path / "etc" / "packages.toml"
+    done = CliRunner().invoke(
+        cli, ["--config", str(file), "--drop", str(tmp_path / "drop"), "init", "--url", "http://pypi.example.com/"]
+    )
+    assert (done.exit_code, file.is_file()) == (0, True), done.output
+    assert f"Wrote {file}.\n" in done.output
+
+
 def test_every_line_of_the_sample_is_a_setting(tmp_path: Path) -> None:
     """Uncommented, each setting of the sample is valid, and those that are no examples have the default's value."""
     site = Site(tmp_path, bare=True)
