@@ -101,7 +101,7 @@ class PublishedIndex:
 
     def publish_soon(self, project: str, files: Sequence[IndexedFile]) -> None:
         """Write the pages of a project in a thread, with those of others; raises the error of earlier ones."""
-        self._soon[project] = files
+        self._soon[project] = tuple(files)  # a list is empty while it is sorted
         if len(self._soon) < SLICE or (self._running is not None and not self._running.done()):
             return
         self._wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eggwatch.maintenance.index_folder import Changes, FolderIndex
-from eggwatch.maintenance.index_pages import SLICE
+from eggwatch.maintenance.index_pages import SLICE, PublishedIndex
 from eggwatch.pages.folder_index import Shape
 from eggwatch.store import durable
 from tests.archive_factory import sdist, wheel
@@ -66,6 +66,18 @@ def test_what_was_published_before_an_interruption_is_not_read_again(many: Path)
     rest = run(many)
     assert (len(rest.added) + rest.unchanged, rest.projects) == (2 * PROJECTS, PROJECTS)
     assert rest.unchanged >= 2 * SLICE
+
+
+def test_pages_are_made_of_the_files_that_a_project_had_when_it_was_complete(tmp_path: Path) -> None:
+    """Its list may be sorted meanwhile, and is empty as long as that takes."""
+    add(tmp_path, wheel("demo", "1.0"))
+    files = run(tmp_path).added
+    lists = {f"demo-{number}": list(files) for number in range(SLICE)}
+    with PublishedIndex(tmp_path, Shape()).changing() as published:
+        for project, its_files in lists.items():
+            published.publish_soon(project, its_files)
+            its_files.clear()
+    assert all(files[0].filename in (tmp_path / "simple" / one / "index.html").read_text() for one in lists)
 
 
 def test_a_page_that_cannot_be_written_ends_the_run_with_its_error(many: Path) -> None:
