@@ -46,7 +46,7 @@ class AnswerFolders:
         try:
             fd, label = self._drop.open(), str(self._drop.root)
         except FolderError as error:
-            raise NotOurs(error.message) from error
+            raise NotOurs(error.message.removesuffix(".")) from error
         try:
             for name in names:
                 label = f"{label}/{name}"

@@ -30,7 +30,7 @@ def test_a_missing_drop_is_answered_in_state(answers: Answers, tmp_path: Path) -
     answers.tidy("rejected", Keeping(age=1), now=0)
     assert not (tmp_path / "drop").exists()
     assert names(tmp_path / "state/answers/receipts") == [f"{NAME}.txt"]
-    assert answers.fault is not None and "drop" in answers.fault
+    assert answers.fault == f"The drop folder {tmp_path}/drop can't be opened: No such file or directory"
     (tmp_path / "drop").mkdir()
     assert answers.try_again()
     answers.write_receipt(NAME, "hello again\n")
