@@ -257,9 +257,9 @@ def site(value: object) -> Site | None:
 
 
 PAGES = Setting(
-    says='The pages for people. With site = "off" before the first table there is only a list of all projects. The '
-    "pages that were there before are left as they are: delete `project`, `projects`, `pypi`, `search`, `history` and "
-    "`feeds` in the public folder, or they will show what is no longer so.",
+    says='The pages for people. With site = "off" in [index.NAME], before its tables, there is only a list of all '
+    "projects. The pages that were there before are left as they are: delete `project`, `projects`, `pypi`, `search`, "
+    "`history` and `feeds` in the public folder, or they will show what is no longer so.",
     read=site,
 )
 
