@@ -2,7 +2,7 @@
 
 There is no state but the pages: they record size, mtime and sha256 of each archive, so the next run reads only archives
 that have changed. The JSON of the root is written last, and has a digest of all archives: if it differs from the
-archives on the other pages, a run was interrupted, and the next run writes what is missing.
+archives on the other pages, a run was interrupted, and the next run writes all pages that differ.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class FolderIndex:
 
     def _publish(self, plan: _Plan, published: PublishedIndex, progress: TellProgress) -> None:
         state = _state(self._shape, plan.projects)
-        stale = plan.stale(everything=not _is_of(plan.memory.state, self._shape))
+        is_whole = plan.memory.state == state or plan.memory.state == _state(self._shape, plan.memory.projects)
+        stale = plan.stale(everything=not is_whole)
         gone = sorted(plan.memory.projects.keys() - plan.projects.keys())
         page = left_out_page(plan.left_out, __version__) if plan.left_out else None
         is_told = plan.memory.left_out == {one.path: one for one in plan.left_out}
@@ -237,20 +238,12 @@ def _another(file: IndexedFile, first: IndexedFile) -> LeftOut:
 
 
 def _state(shape: Shape, projects: Projects) -> str:
-    """Identifies what all pages were made from: the shape in plain text, and a digest of the archives."""
+    """Identifies what all pages were made from: version, shape and archives."""
     digest = hashlib.sha256()
     for _, files in sorted(projects.items()):
-        for file in files:
+        for file in sorted(files, key=lambda file: file.path):
             digest.update(f"{file.path}\0{file.size}\0{file.mtime}\0{file.sha256}\n".encode("utf-8", "surrogateescape"))
-    return f"{_shape_of(shape)} {digest.hexdigest()}"
-
-
-def _shape_of(shape: Shape) -> str:
-    return f"{VERSION} {__version__} {'site' * shape.site} {'easy' * shape.easy_install}"
-
-
-def _is_of(state: str | None, shape: Shape) -> bool:
-    return state is not None and state.rpartition(" ")[0] == _shape_of(shape)
+    return f"{VERSION} {__version__} {'site' * shape.site} {'easy' * shape.easy_install} {digest.hexdigest()}"
 
 
 @contextmanager

@@ -135,6 +135,21 @@ def test_the_next_run_completes_one_that_was_interrupted_at_any_point(folder: Fo
     assert number > 20
 
 
+def test_a_run_that_was_interrupted_leaves_no_page_behind_that_it_did_not_write(folder: Folder) -> None:
+    """As for easy_install, which it was not asked for, but the runs before and after it were."""
+    folder.index("--easy-install")
+    add(folder.path, wheel("demo", "9.0"))
+
+    def end(operation: str, subject: str) -> None:
+        if (operation, subject) == ("rename", str(folder.path / "simple/index.v1_json")):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), durable.observed(end):
+        FolderIndex(folder.path, Shape()).update([folder.path])
+    folder.index("--easy-install")
+    assert "demo-9.0" in (folder.path / "index/demo/index.html").read_text()
+
+
 def test_two_runs_cannot_overlap(folder: Folder) -> None:
     """The second one exits with 3."""
     folder.index()
