@@ -24,12 +24,13 @@ class Leaving:
 
 
 def outlived(leavings: Iterable[Leaving], keeping: Keeping, *, now: float) -> list[Leaving]:
-    """Those that may go, the oldest first; `now` in seconds since the epoch."""
+    """Those that may go, the oldest first; `now` in seconds since the epoch. One larger than all may be goes alone."""
     gone, room = [], keeping.size
     for leaving in sorted(leavings, key=lambda leaving: (leaving.since, leaving.names), reverse=True):
-        if room is not None:
+        too_large = keeping.size is not None and leaving.size > keeping.size
+        if room is not None and not too_large:
             room -= leaving.size
         too_old = keeping.age is not None and leaving.since < now - keeping.age
-        if too_old or (room is not None and room < 0):
+        if too_large or too_old or (room is not None and room < 0):
             gone.append(leaving)
     return gone[::-1]

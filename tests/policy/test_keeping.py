@@ -29,6 +29,12 @@ def test_the_oldest_go_first(keeping: Keeping, gone: list[str]) -> None:
     assert [leaving.names[0] for leaving in outlived(LEAVINGS, keeping, now=40.0)] == gone
 
 
+def test_one_that_alone_is_too_large_takes_no_other_along() -> None:
+    """A single large upload had deleted what everybody else was told."""
+    large = Leaving(names=("large",), since=35.0, size=31)
+    assert outlived([*LEAVINGS, large], Keeping(size=30), now=40.0) == [large]
+
+
 def test_the_clock_may_be_wrong() -> None:
     """What comes from the future stays by its age."""
     assert outlived(LEAVINGS, Keeping(age=1), now=0.0) == []
