@@ -22,6 +22,7 @@ from eggwatch.store import durable
 from eggwatch.store.durable import Permissions
 from eggwatch.store.public.pool import Pool
 from eggwatch.store.state.catalog import Catalog, key_of
+from eggwatch.store.state.cursors import read_all
 from eggwatch.store.state.ledger import START, ChainBroken, Ledger, after
 from eggwatch.store.state.replay import catalog_of
 from eggwatch.writer.ask import told_index
@@ -66,18 +67,19 @@ def _rebuild_ledger(config: IndexConfig, progress: Callable[[str], None]) -> Reb
     is_damaged = _copy_sound_part(ledger, scratch, report, permissions)
     new = Ledger(scratch, permissions)
     catalog = catalog_of(new)
-    end = catalog.position()
-    new.open(end)
+    new.open(end := catalog.position())
     listings = list(_published_listings(config.public, report))
     shown = max([shown_serial(config.public), *(listing.last_serial for listing in listings)])
-    new.skip_to(shown)
+    told = max((progress.cursor for progress in read_all(config.state).values()), default=0)
+    new.skip_to(max(shown, told))
     events: list[Event] = []
     for listing in listings:
         events += list(_missing_events(listing, catalog, config.public, report, progress)) or _confirmation(
             listing, catalog
         )
     events.sort(key=lambda event: (event.first_upload_time or event.at, event.filename or ""))
-    entries = new.append(events or ([_reminder(config.public, catalog)] if end.serial < shown else []))
+    is_behind = end.serial < shown or (end.serial < told and bool(catalog.projects()))
+    entries = new.append(events or ([_reminder(config.public, catalog)] if is_behind else []))
     new.close()
     report.new_events = len(entries)
     catalog.apply(entries)

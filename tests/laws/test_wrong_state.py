@@ -14,6 +14,8 @@ import pytest
 
 from eggwatch.errors import FolderError, LedgerError, NewerStateError
 from eggwatch.maintenance.rebuild import rebuild
+from eggwatch.policy.retries import Progress
+from eggwatch.store.state.cursors import COURIER, Cursors
 from eggwatch.writer.index import open_index
 from tests.archive_factory import sdist, wheel
 from tests.cli.program import Site
@@ -124,6 +126,21 @@ def test_a_newer_state_is_refused_and_left_as_it_is(work: IndexAtWork) -> None:
     with pytest.raises(NewerStateError):
         rebuild(work.config, progress=lambda _: None)
     assert bytes_below(work) == before
+
+
+def test_after_a_rebuild_no_event_has_a_serial_that_was_told(work: IndexAtWork) -> None:
+    """The last events were rejections, of which no page knows: the courier would tell as many others to nobody."""
+    with work:
+        for number in range(9):
+            work.upload(f"demo-9.{number}.tar.gz", BROKEN[1])
+        told = work.events()[-1]["serial"]
+    Cursors(work.config.state, COURIER).keep({"mail.team": Progress(cursor=told)})
+    work.config.ledger.unlink()
+    rebuild(work.config)
+    with work:
+        work.upload(*sdist("demo", "4.0"))
+        assert work.events()[-1]["serial"] > told
+        assert_equals_fresh_render(work.config)
 
 
 def test_a_tree_without_its_files_is_not_rendered_over(work: IndexAtWork) -> None:
