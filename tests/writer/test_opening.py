@@ -83,3 +83,14 @@ def test_root_leaves_no_folder_in_the_index_of_another_account(
     with no_file_left_open(), pytest.raises(FolderError, match="belongs to another account"):
         begin(work)
     assert list(work.config.public.iterdir()) == []
+
+
+def test_the_spool_may_be_a_link(tmp_path: Path) -> None:
+    """To a folder of the same file system that no web server serves."""
+    work = IndexAtWork(tmp_path)
+    (tmp_path / "spool").mkdir(mode=0o700)
+    work.config.public.mkdir(exist_ok=True)
+    (work.config.public / ".eggwatch").symlink_to(tmp_path / "spool")
+    with work:
+        work.upload(*wheel("demo", "1.0"))
+        assert_equals_fresh_render(work.config)

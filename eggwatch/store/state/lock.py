@@ -51,7 +51,7 @@ class Lock:
 
         FolderTakenError if one of them has it; that is no LockHeldError: nobody works on this index.
         """
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._fds.append(fd)
         try:
             is_taken = _taken(fd)
