@@ -12,6 +12,7 @@ import pytest
 from eggwatch.errors import FolderError
 from eggwatch.store.state.tokens import PATTERN, TokenFile, TokenUses, digest, id_of
 from tests.cli.program import Site
+from tests.laws.at_work import quick_folder
 
 
 @pytest.fixture
@@ -96,13 +97,12 @@ def test_a_damaged_file_is_an_error_with_a_remedy(site: Site) -> None:
 
 
 @pytest.mark.root
-@pytest.mark.root
-def test_an_account_that_may_not_write_to_the_state_is_told_who_may(site: Site) -> None:
-    for folder in [site.state, *site.state.parents][:5]:
-        folder.chmod(0o755)
-    os.seteuid(65534)
-    try:
-        with pytest.raises(FolderError, match="Run it as the account that owns the index"):
-            TokenFile(site.state).revoke("1f00ba47")
-    finally:
-        os.seteuid(0)
+def test_an_account_that_may_not_write_to_the_state_is_told_who_may() -> None:
+    with quick_folder() as state:  # pytest's own folders are closed to others
+        state.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(FolderError, match="Run it as the account that owns the index"):
+                TokenFile(state).revoke("1f00ba47")
+        finally:
+            os.seteuid(0)

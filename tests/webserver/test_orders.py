@@ -25,6 +25,7 @@ from eggwatch.webserver.orders import Orders
 from eggwatch.webserver.users import User
 from tests.archive_factory import sdist
 from tests.cli.program import Site
+from tests.laws.at_work import quick_folder
 from tests.running import Daemon, until
 
 ALICE, BOB = User(name="alice"), User(name="bob")
@@ -145,12 +146,18 @@ def as_account(uid: int, work: Callable[[], object]) -> object:
     return json.loads(text)
 
 
-@pytest.mark.root
-def test_a_door_with_an_account_of_its_own_is_believed_and_no_other(tmp_path: Path) -> None:
-    """It writes to its own folder and reads the answers, and has no other right."""
-    for folder in [tmp_path, *tmp_path.parents][:4]:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other accounts may enter; pytest's own are closed."""
+    with quick_folder() as folder:
         folder.chmod(0o755)
-    site = Site(tmp_path, uploads='{ account = "nobody" }')
+        yield folder
+
+
+@pytest.mark.root
+def test_a_door_with_an_account_of_its_own_is_believed_and_no_other(open_folder: Path) -> None:
+    """It writes to its own folder and reads the answers, and has no other right."""
+    site = Site(open_folder, uploads='{ account = "nobody" }')
     door, nobody, other = site.drop / "http", pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
     for folder in (door, door / "alice"):
         folder.mkdir()
