@@ -13,8 +13,8 @@ def libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def check(result: int, *names: str | None) -> None:
-    """Raise OSError if a call has failed, for the `names` that OSError takes after its message."""
+def check(result: int) -> None:
+    """Raise OSError if a call has failed."""
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), *names)
+        raise OSError(number, os.strerror(number))

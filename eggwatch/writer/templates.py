@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.resources
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 
 def templates() -> dict[str, str]:
@@ -15,7 +14,7 @@ def templates() -> dict[str, str]:
     return texts | {f"site/{name}": file.read_text("utf-8") for name, file in files_in(pages / "site" / "templates")}
 
 
-def files_in(folder: Path | Traversable) -> Iterator[tuple[str, Path | Traversable]]:
+def files_in(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
     """The files in a folder, by name."""
     files = (item for item in folder.iterdir() if item.is_file())
     return ((item.name, item) for item in sorted(files, key=lambda item: item.name))
