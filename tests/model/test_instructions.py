@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 
 import pytest
 
-from eggwatch.model.instructions import pip_install, poetry_add, trusted_host, upload, upload_address, uv_install
+from eggwatch.model.instructions import (
+    account_word,
+    pip_install,
+    poetry_add,
+    shell_word,
+    trusted_host,
+    upload,
+    upload_address,
+    uv_install,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +92,17 @@ def test_each_upload_address_gets_the_command_that_understands_it(address: str, 
 )
 def test_the_upload_address_follows_from_url_and_drop_folder(url: str | None, address: str) -> None:
     assert upload_address(url, "/srv/drop") == address
+
+
+@pytest.mark.parametrize(
+    "path", ["demo.whl", "a b.whl", "-rf", "it's", "$HOME;x", "caf\u00e9", "a\nb", "\udce4.whl", "\t'\\\udcff"]
+)
+def test_a_path_can_be_pasted_into_a_shell_whatever_its_bytes(path: str) -> None:
+    """Also one that begins like an option, and one with bytes that are no UTF-8."""
+    assert shell_word(path).isprintable()
+    printed = subprocess.run(["bash", "-c", f"printf %s {shell_word(path)}"], capture_output=True, check=True).stdout
+    assert os.path.normpath(os.fsdecode(printed)) == path
+
+
+def test_an_account_without_a_name_is_its_number() -> None:
+    assert (account_word("alice"), account_word("uid:1007")) == ("alice", "1007")

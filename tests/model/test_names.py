@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eggwatch.archives.filename_rules import spelling_flaws
-from eggwatch.model.names import Filename, Kind, parse_filename, project_name, shown, stored_name
+from eggwatch.model.names import Filename, Kind, only_for, parse_filename, project_name, shown, stored_name
 from eggwatch.model.verdicts import Flaw, Level
 
 
@@ -207,3 +207,21 @@ def test_a_suffix_in_capital_letters_is_to_be_renamed(name: str, right: str) -> 
     flaw = parse_filename(name)
     assert isinstance(flaw, Flaw) and flaw.message.endswith(f"Rename it to {right}.")
     assert "build" not in flaw.message.lower()
+
+
+@pytest.mark.parametrize(
+    ("filename", "only"),
+    [
+        ("demo-1.0.tar.gz", None),
+        ("demo-1.0-py3-none-any.whl", None),
+        ("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", None),
+        ("demo-1.0-cp311-cp311-linux_x86_64.whl", None),
+        ("demo-1.0-cp311-cp311-win_amd64.whl", "win_amd64"),
+        ("demo-1.0-cp311-cp311-macosx_11_0_arm64.macosx_12_0_arm64.whl", "macosx_11_0_arm64, macosx_12_0_arm64"),
+    ],
+)
+def test_a_wheel_that_no_usual_server_can_install_is_said_to_be_for_its_platforms(
+    filename: str, only: str | None
+) -> None:
+    said = only_for(filename)
+    assert said == (only and f"It is for {only} only; pip and uv on other systems do not find it.")

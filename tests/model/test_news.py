@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eggwatch.model.events import Event, EventKind
-from eggwatch.model.news import ANNOUNCED, Notice, headline
+from eggwatch.model.news import ANNOUNCED, Notice, headline, of_removal
 from eggwatch.model.verdicts import Flaw, Level
 
 AT = "2026-01-02T03:04:05.000000Z"
@@ -52,3 +52,14 @@ def test_a_notice_is_the_event_with_its_key_its_index_and_a_text() -> None:
     assert (data["key"], data["serial"], data["index"], data["event"]) == ("main-7-ab", 7, "main", "admitted")
     assert data["text"] == "demo-1.0.tar.gz was published"
     assert data["schema"] == 1
+
+
+def test_a_removal_says_how_long_the_bytes_can_be_had() -> None:
+    """They are kept for a while, or deleted at once; the name may be blocked for good."""
+    later = event("removed", bytes_until="2026-01-09T03:04:05.000000Z")
+    assert of_removal(later) == "; it can be downloaded until 2026-01-09T03:04:05Z"
+    assert (
+        of_removal(event("removed", bytes_until=AT, blocked=True))
+        == "; the file was deleted at once, and it is blocked"
+    )
+    assert of_removal(event("removed")) == of_removal(event("yanked", bytes_until=AT)) == ""

@@ -14,8 +14,10 @@ from eggwatch.policy.settling import (
     Wait,
     is_foreign_package,
     kind_of_name,
+    may_be_misnamed,
     may_retire,
     remark_on,
+    remark_on_contents,
     settle,
 )
 
@@ -126,3 +128,31 @@ def test_an_original_lingers_before_it_leaves() -> None:
     whole = replace(free, is_whole=True)
     assert isinstance(may_retire(whole, now=159.9, patience=PATIENCE), Wait)
     assert may_retire(whole, now=160.0, patience=PATIENCE) == Ready()
+
+
+WHEEL_TAIL = b"demo-1.0.dist-info/RECORDPK"
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "tail", "what"),
+    [
+        ("drop", b"PK\x03\x04", WHEEL_TAIL, "a wheel"),
+        ("demo.bin", b"PK\x03\x04", WHEEL_TAIL, "a wheel"),
+        ("drop", b"\x1f\x8b\x08", b"", "an archive (gzip)"),
+        ("v1.0", b"BZh", b"", "an archive (bzip2)"),
+        ("report.docx", b"PK\x03\x04", b"word/document.xml", None),
+        ("notes", b"hello", b"", None),
+    ],
+)
+def test_an_archive_under_another_name_is_recognised_by_its_bytes(
+    name: str, head: bytes, tail: bytes, what: str | None
+) -> None:
+    """scp creates a file if the folder in its target is missing; a document is a zip too, and is left alone."""
+    assert may_be_misnamed(name)
+    remark = remark_on_contents(name, head, tail)
+    assert (remark or "").startswith(f"It is {what} inside" if what else "") and bool(remark) == bool(what)
+
+
+@pytest.mark.parametrize("name", ["._demo", "demo.part", "README.txt.filepart", "demo.rpm", "\udce4"])
+def test_nobody_looks_into_what_is_known_by_its_name(name: str) -> None:
+    assert not may_be_misnamed(name)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eggwatch.model.codes import Code
 from eggwatch.model.verdicts import Flaw, Level
 from eggwatch.policy.admission import weigh
 from eggwatch.policy.rules import RULES, Profile, Weight
+from eggwatch.policy.terms import Terms
+from eggwatch.policy.weighing import needs_renderer, weights
 
 
 def flaw(code: str, level: Level = Level.REFUSE) -> Flaw:
@@ -90,3 +93,10 @@ def test_pypi_takes_what_pypi_does_not_look_at() -> None:
     """A wrong CRC can't be installed, and could be uploaded."""
     assert levels(flaw("zip-crc")) == [("zip-crc", Level.REFUSE)]
     assert levels(flaw("zip-crc"), profile=Profile.PYPI) == [("zip-crc", Level.WARN)]
+
+
+def test_readmes_are_rendered_where_one_that_can_not_be_is_rejected() -> None:
+    """That takes milliseconds, so it is done for a rule that somebody asked for."""
+    rules = {Code.README_UNRENDERABLE: Weight.REFUSE}
+    assert not needs_renderer(Terms()) and needs_renderer(Terms(rules=rules))
+    assert weights(Terms(rules=rules))[Code.README_UNRENDERABLE] == "refuse"
