@@ -1,7 +1,7 @@
 #!/bin/sh
 # Sets up what the tests need, then runs them.
 #
-#   contrib/test.sh                 style, types, and the tests on one Python: 11 to 13 minutes on two idle cores
+#   contrib/test.sh                 style, types, and the tests on one Python: 8 to 10 minutes on two idle cores
 #   contrib/test.sh all             everything, as CI does: at most 30 minutes
 #   contrib/test.sh unit [ARG]…     style, types and unit tests on one Python; installs no system packages but python3-venv
 #   contrib/test.sh container       only what builds and runs contrib/container with podman: two minutes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -40,6 +41,15 @@ def until_files_get_later_times(path: Path) -> None:
     before = path.stat().st_ctime_ns
     until("a tick of the file system's clock", lambda: probe.touch() or probe.stat().st_ctime_ns > before)
     probe.unlink()
+
+
+def open_files(pid: int) -> list[str]:
+    """What the descriptors of a process lead to; one that is closed meanwhile is left out."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
 
 
 class Daemon:

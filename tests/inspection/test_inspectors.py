@@ -24,7 +24,7 @@ from eggwatch.inspection.queues import BIG, LAST_TRY, SMALL, Lane
 from eggwatch.inspection.worker import Job, Result, Worker, read_answer, read_given_up
 from tests import archive_factory
 from tests.hostile.bombs import sdist_of_requirements
-from tests.running import until
+from tests.running import open_files, until
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_a_worker_holds_no_descriptor_but_its_socket_and_dies_with_its_parent(
         inspectors.submit(job(1, archive))
         results(inspectors, 1)
         (worker,) = workers_of(inspectors)
-        links = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{worker.pid}/fd")}
-    assert not any(link.startswith(str(tmp_path / "lock")) for link in links)
+        held = open_files(worker.pid)
+    assert held and not any(path.startswith(str(tmp_path / "lock")) for path in held)
 
 
 def test_a_killed_worker_costs_no_file_if_the_second_try_succeeds(

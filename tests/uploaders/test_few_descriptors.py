@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import until
+from tests.running import open_files, until
 from tests.uploaders.payloads import wheel_of
 from tests.uploaders.running import IndexDaemon, running
 
@@ -66,8 +66,7 @@ def test_an_error_of_a_round_leaves_no_descriptor_of_an_original_open(tmp_path: 
         until("an error", lambda: "Too many open files" in daemon.log)
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (64, 64))
         assert_all_published(daemon)
-        links = [os.readlink(f"/proc/{daemon.pid}/fd/{number}") for number in os.listdir(f"/proc/{daemon.pid}/fd")]
-        assert not [link for link in links if ".eggwatch-" in link]
+        assert not [path for path in open_files(daemon.pid) if ".eggwatch-" in path]
 
 
 def test_a_low_limit_is_raised_as_far_as_it_may_be(tmp_path: Path) -> None:

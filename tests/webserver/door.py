@@ -15,7 +15,7 @@ from pathlib import Path
 from eggwatch.webserver.incoming import LOCKS
 from tests.cli.program import Site, clean_environment
 from tests.http_asking import Reply, ask
-from tests.running import Daemon
+from tests.running import Daemon, open_files
 
 ANONYMOUS = "{ anonymous = true }"
 
@@ -47,9 +47,7 @@ class Door:
 def kept(door: Door) -> list[str]:
     """Files of the door, in its folder or in a server's hand."""
     lying = [name for at, _, names in os.walk(door.site.drop / "http") for name in names if LOCKS not in at]
-    links = Path(f"/proc/{door.server.pid}/fd").iterdir()
-    held = [os.readlink(link) for link in links if link.is_symlink()]
-    return lying + [path for path in held if "/http/" in path]
+    return lying + [path for path in open_files(door.server.pid) if "/http/" in path]
 
 
 def fields_of(file: tuple[str, bytes]) -> list[tuple[str, str]]:
