@@ -123,3 +123,11 @@ def test_a_verdict_on_a_real_terminal_is_in_colour(tmp_path: Path) -> None:
     finally:
         os.close(person)
         os.close(terminal)
+
+
+def test_check_verify_and_doctor_each_name_the_other_two() -> None:
+    """So that nobody takes one for another."""
+    commands = {"check", "verify", "doctor"}
+    for command in commands:
+        text = CliRunner().invoke(cli, [command, "--help"]).output
+        assert all(f"`{other}`" in text for other in commands - {command}), text

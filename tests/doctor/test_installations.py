@@ -385,14 +385,6 @@ def test_a_wrong_configuration_is_2(site: Installation) -> None:
     assert (done.returncode, "nonsense" in done.stderr) == (2, True)
 
 
-def test_the_help_of_three_commands_tells_them_apart(site: Installation) -> None:
-    """`check`, `verify` and `doctor` each name the other two."""
-    commands = {"check", "verify", "doctor"}
-    for command in commands:
-        text = site.machine.eggwatch(0, command, "--help").stdout
-        assert all(f"`{other}`" in text for other in commands - {command}), text
-
-
 def test_a_mirror_that_the_daemon_only_reads_gives_no_finding(machine: Machine) -> None:
     """Nothing leaves it: it need not be writable, sticky or set-gid, nor empty the folders that people create."""
     site = Installation(machine, intake='"mirror"')
