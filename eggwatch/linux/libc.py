@@ -9,7 +9,7 @@ import os
 
 @functools.cache
 def libc() -> ctypes.CDLL:
-    """It, loaded once: to load it takes longer than most of its calls, of which one upload needs dozens."""
+    """The C library, loaded once: that takes longer than most of its calls, of which one upload needs dozens."""
     return ctypes.CDLL(None, use_errno=True)
 
 

@@ -71,7 +71,7 @@ class PublishedIndex:
         self._target = FolderTarget(out, scratch=self._scratch, now_ns=time.time_ns)
         self._begun = False
         self._soon: dict[str, Sequence[IndexedFile]] = {}
-        self._begun_projects: set[str] = set()
+        self._written_soon: set[str] = set()
         self._running: Future[None] | None = None
 
     @contextmanager
@@ -106,7 +106,7 @@ class PublishedIndex:
             return
         self._wait()
         names = list(self._soon)[:SLICE]
-        self._begun_projects.update(names)
+        self._written_soon.update(names)
         self._running = self._thread.submit(self._publish_projects, {name: self._soon.pop(name) for name in names})
 
     def _wait(self) -> None:
@@ -122,7 +122,7 @@ class PublishedIndex:
     def publish_projects(self, projects: Projects, progress: Callable[[str, int], None]) -> None:
         """Write the pages of those of some projects that were not written before."""
         self._wait()
-        names = sorted(projects.keys() - self._begun_projects)
+        names = sorted(projects.keys() - self._written_soon)
         for start in range(0, len(names), SLICE):
             part = names[start : start + SLICE]
             self._publish_projects({name: projects[name] for name in part})
